@@ -1,0 +1,17 @@
+module github.com/bunnicula-go/bunnicula
+
+go 1.25.0
+
+require (
+	github.com/cactus/go-statsd-client/v5 v5.1.0 // indirect
+	github.com/getsentry/sentry-go v0.50.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/rabbitmq/amqp091-go v1.16.0 // indirect
+	go.uber.org/dig v1.19.0 // indirect
+	go.uber.org/fx v1.24.0 // indirect
+	go.uber.org/goleak v1.3.0 // indirect
+	go.uber.org/multierr v1.10.0 // indirect
+	go.uber.org/zap v1.26.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+)

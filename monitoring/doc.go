@@ -1,0 +1,9 @@
+// Package monitoring tells what became of each delivery.
+//
+// A [Monitor] is told when a handler is about to run and what happened in the end.
+// [Log] writes one line of log/slog for each delivery and is what an app has that
+// chooses nothing else; [Callbacks] makes a Monitor of a few functions, in the words
+// of Clojure's Bunnicula; [Multi] feeds several.
+//
+// The packages below this one report to StatsD and Sentry.
+package monitoring
