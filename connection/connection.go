@@ -1,0 +1,122 @@
+package connection
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Connection is one logical connection to a broker: two TCP connections, one to
+// publish and one to consume, each opened when it is first needed and kept alive.
+// It is safe for use by many goroutines at once.
+type Connection struct {
+	name       string
+	publishing *Link
+	consuming  *Link
+	notices    notices
+}
+
+// New checks the Config and makes a Connection. It does not connect yet: what uses
+// it does. A nil logger means slog.Default(). The error names the field that is wrong.
+func New(cfg Config, log *slog.Logger) (*Connection, error) {
+	r, err := cfg.resolve()
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.Default()
+	}
+	c := &Connection{name: r.Name}
+	c.notices.log = log
+	c.publishing = newLink("publish", r, log, c.notices.post)
+	c.consuming = newLink("consume", r, log, c.notices.post)
+	return c, nil
+}
+
+// Name is the Config's, or the program's.
+func (c *Connection) Name() string { return c.name }
+
+// Publishing is the TCP connection that messages are sent on.
+func (c *Connection) Publishing() *Link { return c.publishing }
+
+// Consuming is the TCP connection that messages are received and acked on.
+func (c *Connection) Consuming() *Link { return c.consuming }
+
+// Ready waits until every TCP connection that is in use is up; if none is in use
+// yet it opens the one to publish. Its errors are those of [Link.Session].
+func (c *Connection) Ready(ctx context.Context) error {
+	h := c.Health()
+	if h.Publishing.Used || !h.Consuming.Used {
+		if _, err := c.publishing.Session(ctx); err != nil {
+			return err
+		}
+	}
+	if h.Consuming.Used {
+		if _, err := c.consuming.Session(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop closes both TCP connections and ends every session. It returns when that is
+// done, at the latest when ctx ends; without a deadline it gives the broker 5 s to
+// answer. Stop may be called twice.
+func (c *Connection) Stop(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Consumers have settled by now; publishing goes last, as their copies did.
+		c.consuming.close(ctx)
+		c.publishing.close(ctx)
+		c.notices.wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		c.Abort()
+		return context.Cause(ctx)
+	}
+}
+
+// Abort closes both sockets without a word to the broker.
+func (c *Connection) Abort() {
+	for _, l := range []*Link{c.consuming, c.publishing} {
+		l.set(func() { l.closed = true })
+		l.stop()
+		l.mu.Lock()
+		session := l.session
+		l.mu.Unlock()
+		if session != nil {
+			session.Abort(ErrClosed)
+		}
+	}
+}
+
+// Health is the state of a Connection at one moment.
+type Health struct {
+	Publishing LinkHealth
+	Consuming  LinkHealth
+}
+
+// OK says that whatever is in use is connected and not blocked.
+func (h Health) OK() bool { return h.Publishing.ok() && h.Consuming.ok() }
+
+// LinkHealth is the state of one TCP connection.
+type LinkHealth struct {
+	Used      bool      // something has asked for it
+	Connected bool      // it is up
+	Since     time.Time // the last change between up and down
+	Addr      string    // host:port, while it is up
+	Blocked   string    // the broker's reason for taking no messages; "" is not blocked
+	Lost      int       // how often it was lost
+	Err       error     // why it is not up
+}
+
+func (h LinkHealth) ok() bool { return !h.Used || h.Connected && h.Blocked == "" }
+
+// Health tells the state of both TCP connections.
+func (c *Connection) Health() Health {
+	return Health{Publishing: c.publishing.health(), Consuming: c.consuming.health()}
+}

@@ -1,0 +1,187 @@
+package connection
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// socket is the net.Conn beneath a session. It exists because the client library
+// hangs on a stalled peer: nothing but closing the socket frees a write that is
+// stuck, and the library does not do it while that write holds its locks. So a
+// socket whose reading fails, or is silent for too long, closes itself.
+type socket struct {
+	net.Conn
+	idle atomic.Int64 // a read that takes longer means that the peer is gone
+
+	once sync.Once
+	mu   sync.Mutex
+	err  error // what ended it first
+}
+
+func (s *socket) Read(p []byte) (int, error) {
+	if idle := time.Duration(s.idle.Load()); idle > 0 {
+		if err := s.Conn.SetReadDeadline(time.Now().Add(idle)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := s.Conn.Read(p)
+	if err != nil {
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			err = fmt.Errorf("no sign of life for %s: %w", time.Duration(s.idle.Load()), err)
+		}
+		s.abort(err)
+	}
+	return n, err
+}
+
+// SetReadDeadline leaves the deadlines to Read: the library would set and clear its own.
+func (s *socket) SetReadDeadline(time.Time) error { return nil }
+
+// SetDeadline is left alone for the same reason.
+func (s *socket) SetDeadline(time.Time) error { return nil }
+
+func (s *socket) Close() error {
+	s.abort(net.ErrClosed)
+	return nil
+}
+
+// abort closes at once, and keeps the first reason.
+func (s *socket) abort(err error) {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.err = err
+		s.mu.Unlock()
+		// A TLS connection would first try to send close_notify, behind a write that may be stuck.
+		if c, ok := s.Conn.(*tls.Conn); ok {
+			c.NetConn().Close()
+			return
+		}
+		s.Conn.Close()
+	})
+}
+
+// cause is what ended the socket, nil while it is open.
+func (s *socket) cause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// dial opens one connection to t, within ctx and the dial timeout.
+func dial(ctx context.Context, r resolved, t target, purpose string) (*amqp.Connection, *socket, error) {
+	timeout := r.DialTimeout
+	if t.dialTimeout > 0 {
+		timeout = t.dialTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.addr)
+	if err != nil {
+		return nil, nil, dialError(ctx, t, err, nil)
+	}
+	cfg, err := r.tlsConfig(t)
+	if err != nil {
+		raw.Close()
+		return nil, nil, err
+	}
+	conn := raw
+	if cfg != nil {
+		client := tls.Client(raw, cfg)
+		if err := client.HandshakeContext(ctx); err != nil {
+			raw.Close()
+			return nil, nil, dialError(ctx, t, err, nil)
+		}
+		conn = client
+	}
+	sock := &socket{Conn: conn}
+	sock.idle.Store(int64(timeout))
+	// The handshake knows no context; closing the socket ends it.
+	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
+	heartbeat := r.Heartbeat
+	if t.heartbeat > 0 {
+		heartbeat = t.heartbeat
+	}
+	properties := amqp.NewConnectionProperties()
+	properties["product"] = "Bunnicula for Go"
+	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", r.Name, purpose))
+	c, err := amqp.Open(sock, amqp.Config{
+		SASL: t.auth(), Vhost: t.vhost, Heartbeat: heartbeat,
+		FrameSize: frameSize, Locale: "en_US", Properties: properties,
+	})
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		cause := sock.cause()
+		sock.abort(err)
+		return nil, nil, dialError(ctx, t, err, cause)
+	}
+	sock.idle.Store(int64(c.Config.Heartbeat * 3 / 2))
+	return c, sock, nil
+}
+
+// frameSize is RabbitMQ's own default. A message's properties must fit one frame.
+const frameSize = 128 * 1024
+
+// RefusedError says that the broker does not let us in, and will not until somebody
+// changes something: a wrong user, password or vhost, or a certificate that does not fit.
+type RefusedError struct {
+	Addr string // host:port
+	What string // for people, with what to do
+	Err  error  // *amqp.Error, or what crypto/tls said
+}
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("broker %s refused us: %s", e.Addr, e.What) }
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// dialError makes an error readable, and tells what is permanent. cause is what
+// the socket met first: the library keeps only its text.
+func dialError(ctx context.Context, t target, err, cause error) error {
+	var (
+		refused *amqp.Error
+		verify  *tls.CertificateVerificationError
+		alert   tls.AlertError
+		record  tls.RecordHeaderError
+	)
+	for _, e := range []error{cause, err} {
+		switch {
+		case errors.As(e, &verify):
+			return &RefusedError{t.addr, "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)", e}
+		case errors.As(e, &alert):
+			return &RefusedError{t.addr, "TLS: " + alert.Error() + " (check CertFile, KeyFile and their expiry)", e}
+		case errors.As(e, &record):
+			return &RefusedError{t.addr, "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)", e}
+		}
+	}
+	if errors.As(err, &refused) {
+		switch refused.Code {
+		case amqp.AccessRefused:
+			return &RefusedError{t.addr, fmt.Sprintf("user %q: %s (check user and password)", t.username, refused.Reason), refused}
+		case amqp.NotAllowed:
+			return &RefusedError{t.addr, fmt.Sprintf("vhost %q: %s (check the vhost and the user's permissions)", t.vhost, refused.Reason), refused}
+		}
+	}
+	if cause != nil && !errors.Is(cause, net.ErrClosed) {
+		err = cause
+	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return fmt.Errorf("dial %s: %w", t.addr, err)
+}
+
+// Permanent says whether err is a refusal that waiting does not mend.
+func Permanent(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused)
+}

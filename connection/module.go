@@ -1,0 +1,67 @@
+package connection
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"go.uber.org/fx"
+)
+
+// Module provides a *Connection made from the app's Config. It connects when the
+// first consumer or publisher starts, and closes after all that use it.
+var Module = fx.Module("bunnicula.connection", fx.Provide(provide))
+
+// Named provides another Connection beside the app's own, for a consumer whose
+// Spec.Connection is this name, and for constructors that ask for a *Connection
+// with the tag `name:"..."`.
+func Named(name string, cfg Config) fx.Option {
+	if name == "" {
+		return fx.Error(fmt.Errorf("connection.Named: the name is empty; the app's own connection comes from connection.Module"))
+	}
+	return fx.Module("bunnicula.connection."+name,
+		fx.Provide(
+			fx.Annotate(
+				func(p namedParams) (*Connection, error) { return start(p.Lifecycle, cfg, p.Logger) },
+				fx.ResultTags(fmt.Sprintf("name:%q", name)),
+			),
+			fx.Annotate(
+				func(c *Connection) NamedConnection { return NamedConnection{name, c} },
+				fx.ParamTags(fmt.Sprintf("name:%q", name)),
+				fx.ResultTags(`group:"bunnicula.connections"`),
+			),
+		),
+	)
+}
+
+// NamedConnection is a Connection of [Named], as an fx value group carries it.
+type NamedConnection struct {
+	Name       string
+	Connection *Connection
+}
+
+type params struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Config    Config
+	Logger    *slog.Logger `optional:"true"`
+}
+
+type namedParams struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Logger    *slog.Logger `optional:"true"`
+}
+
+func provide(p params) (*Connection, error) { return start(p.Lifecycle, p.Config, p.Logger) }
+
+func start(lc fx.Lifecycle, cfg Config, log *slog.Logger) (*Connection, error) {
+	c, err := New(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	lc.Append(fx.StopHook(func(ctx context.Context) error { return c.Stop(ctx) }))
+	return c, nil
+}

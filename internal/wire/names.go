@@ -1,0 +1,57 @@
+// Package wire knows how messages look on the wire: the framework's headers, the
+// sizes that AMQP allows, and which headers are whose.
+package wire
+
+import "strings"
+
+// The headers that the framework writes. RetryAttempts is Bunnicula's own, and the
+// only count that decides anything.
+const (
+	Prefix = "bunnicula-"
+
+	RetryAttempts      = "retry-attempts"
+	Reason             = Prefix + "reason"
+	Error              = Prefix + "error"
+	ErrorType          = Prefix + "error-type"
+	Stack              = Prefix + "stack"
+	ErrorGroup         = Prefix + "error-group"
+	History            = Prefix + "history"
+	FirstFailedAt      = Prefix + "first-failed-at"
+	FailedAt           = Prefix + "failed-at"
+	Queue              = Prefix + "queue"
+	Consumer           = Prefix + "consumer"
+	App                = Prefix + "app"
+	Host               = Prefix + "host"
+	OriginalExchange   = Prefix + "original-exchange"
+	OriginalRoutingKey = Prefix + "original-routing-key"
+	OriginalExpiration = Prefix + "original-expiration"
+	OriginalUserID     = Prefix + "original-user-id"
+	NotBefore          = Prefix + "not-before"
+	RedriveCount       = Prefix + "redrive-count"
+	RedrivenAt         = Prefix + "redriven-at"
+	RedriveID          = Prefix + "redrive-id"
+)
+
+// DeliveryCount is how often a quorum queue has had a message back.
+const DeliveryCount = "x-delivery-count"
+
+// IsOurs says whether the framework writes this header.
+func IsOurs(name string) bool { return name == RetryAttempts || strings.HasPrefix(name, Prefix) }
+
+// IsBrokers says whether a broker writes this header. None of them is carried over
+// to a copy: a republished x-death can make the broker see a cycle and drop the message.
+func IsBrokers(name string) bool {
+	switch name {
+	case "x-death", DeliveryCount, "x-acquired-count":
+		return true
+	}
+	for _, prefix := range []string{"x-first-death-", "x-last-death-", "x-stream-", "x-opt-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsRouting says whether the header makes the broker route copies, at each publish anew.
+func IsRouting(name string) bool { return name == "CC" || name == "BCC" }
