@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -173,9 +174,7 @@ func Int(v any) int {
 			n = int64(v)
 		}
 	case string:
-		if _, err := fmt.Sscanf(v, "%d", &n); err != nil {
-			return 0
-		}
+		n, _ = strconv.ParseInt(v, 10, 64) // 0 if it is no number
 	}
 	return int(min(max(n, 0), math.MaxInt32))
 }

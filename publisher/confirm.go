@@ -1,0 +1,263 @@
+package publisher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+)
+
+// confirmed is one confirm channel: this goroutine writes, another collects.
+type confirmed struct {
+	sender  *Sender
+	ch      *amqp.Channel
+	sent    chan *sending    // from the writer to the collector, in order
+	returns chan amqp.Return // has room for every message in flight, so that the client drops none
+	closed  chan *amqp.Error
+	dead    chan struct{} // closed by the collector when the channel has ended
+
+	returned []amqp.Return // not yet matched
+	unknown  []*sending    // what the collector leaves: its fate is unknown
+	cause    *amqp.Error   // why the channel ended, nil for our own close
+	finished chan struct{} // closed when the collector has ended
+}
+
+// channel opens a confirm channel and sends on it until it ends: what is in s.again,
+// then what comes from the queue; or only the one message. It returns the messages
+// whose fate is unknown, in order, and what the broker said at the end.
+func (s *Sender) channel(session *connection.Session, only *sending) ([]*sending, *amqp.Error, error) {
+	ch, err := session.Channel(s.ctx)
+	if err == nil {
+		err = session.Do(s.ctx, "confirm.select", func() error { return ch.Confirm(false) })
+	}
+	if err != nil {
+		return justOne(only), nil, err
+	}
+	c := &confirmed{
+		sender: s, ch: ch,
+		sent: make(chan *sending, s.window), dead: make(chan struct{}), finished: make(chan struct{}),
+		returns: ch.NotifyReturn(make(chan amqp.Return, s.window+1)),
+		closed:  ch.NotifyClose(make(chan *amqp.Error, 1)),
+	}
+	go c.collect()
+	var stuck *sending
+	if only != nil {
+		stuck = c.writeOne(session, only)
+	} else {
+		stuck = c.writeAll(session)
+	}
+	close(c.sent)
+	if !ch.IsClosed() {
+		// With a context of its own: a Stop that is out of time must not leave the channel open.
+		_ = session.Do(context.Background(), "close the publishing channel", ch.Close)
+	}
+	<-c.finished
+	return append(c.unknown, justOne(stuck)...), c.cause, nil
+}
+
+// writeAll writes until the channel or the pipeline ends, and returns a message that it took
+// and could not write.
+func (c *confirmed) writeAll(session *connection.Session) (stuck *sending) {
+	s := c.sender
+	for {
+		var m *sending
+		if len(s.again) > 0 {
+			m, s.again = s.again[0], s.again[1:]
+		} else {
+			select {
+			case m = <-s.queue:
+			case <-c.dead:
+				return nil
+			case <-s.ctx.Done():
+				return nil
+			}
+		}
+		if !c.write(session, m) {
+			return m
+		}
+	}
+}
+
+// writeOne writes m and waits for its end.
+func (c *confirmed) writeOne(session *connection.Session, m *sending) (stuck *sending) {
+	if !c.write(session, m) {
+		return m
+	}
+	select {
+	case <-m.done:
+	case <-c.dead:
+	case <-c.sender.ctx.Done():
+	}
+	return nil
+}
+
+// write is false when the channel, or the pipeline, has ended.
+func (c *confirmed) write(session *connection.Session, m *sending) bool {
+	for { // A blocked connection takes no bytes; who waits here is known not to have been sent.
+		_, blocked, change := session.Blocked()
+		if !blocked {
+			break
+		}
+		select {
+		case <-change:
+		case <-c.dead:
+			return false
+		case <-c.sender.ctx.Done():
+			return false
+		}
+	}
+	select {
+	case <-c.dead:
+		return false
+	default:
+	}
+	if !m.write() {
+		<-c.sender.room // its caller has gone
+		return true
+	}
+	dc, err := c.ch.PublishWithDeferredConfirm(m.env.Exchange, m.env.RoutingKey, !m.env.NotMandatory, false, m.env.Publishing)
+	if err != nil {
+		return false // the channel is closed, or the socket failed under it
+	}
+	m.dc = dc
+	c.sent <- m
+	return true
+}
+
+// slow is how long the oldest message may keep the collector from looking at the others. Without
+// it a queue that does not confirm, such as one that lost its majority, would hold up everybody's
+// confirms on the channel.
+const slow = 20 * time.Millisecond
+
+// collect settles messages as their confirms arrive, until the channel ends.
+func (c *confirmed) collect() {
+	defer close(c.finished)
+	var flight []*sending // in the order of their delivery tags
+	var timer = time.NewTimer(slow)
+	defer timer.Stop()
+	sent := c.sent
+	for {
+		var first <-chan struct{}
+		var late <-chan time.Time
+		if len(flight) > 0 {
+			first = flight[0].dc.Done()
+			timer.Reset(slow)
+			late = timer.C
+		}
+		select {
+		case m, ok := <-sent:
+			if !ok {
+				sent = nil // the writer has ended, and the channel is about to
+				continue
+			}
+			flight = append(flight, m)
+		case <-first:
+			n := 0
+			for n < len(flight) && c.settle(flight[n]) {
+				flight[n] = nil
+				n++
+			}
+			flight = flight[n:]
+			if n == 0 { // resolved by the end of the channel
+				c.end(<-c.closed, flight)
+				return
+			}
+		case <-late:
+			kept := flight[:0]
+			for _, m := range flight {
+				if !c.settle(m) {
+					kept = append(kept, m)
+				}
+			}
+			clear(flight[len(kept):])
+			flight = kept
+		case cause := <-c.closed:
+			c.end(cause, flight)
+			return
+		}
+	}
+}
+
+// end is the channel's: whatever was confirmed before is settled, the rest is unknown.
+func (c *confirmed) end(cause *amqp.Error, flight []*sending) {
+	c.cause = cause
+	close(c.dead)
+	for m := range c.sent {
+		flight = append(flight, m)
+	}
+	for _, m := range flight {
+		<-m.dc.Done() // the client resolves them all at the end of a channel
+		if !c.settle(m) {
+			c.unknown = append(c.unknown, m)
+		}
+	}
+}
+
+// settle ends a message if its fate is known.
+func (c *confirmed) settle(m *sending) bool {
+	select {
+	case <-m.dc.Done():
+	default:
+		return false
+	}
+	acked := m.dc.Acked()
+	if !acked && c.ch.IsClosed() {
+		return false // not a nack: the client says the same of all at the end of a channel
+	}
+	switch r := c.returnOf(m); {
+	case r != nil:
+		c.sender.leave(m, fmt.Errorf("%w (%d %s)", ErrUnroutable, r.ReplyCode, r.ReplyText))
+	case acked:
+		c.sender.leave(m, nil)
+	default:
+		c.sender.leave(m, ErrNacked)
+	}
+	return true
+}
+
+// returnOf finds the return of a message that has been confirmed. The broker sends
+// a return before its confirm, and the client hands both on in that order, so it is
+// in the channel by now. Returns carry no delivery tag: of several equal
+// messages in flight the one that is confirmed first takes it.
+func (c *confirmed) returnOf(m *sending) *amqp.Return {
+	for {
+		select {
+		case r, ok := <-c.returns:
+			if ok {
+				c.returned = append(c.returned, r)
+				continue
+			}
+		default:
+		}
+		break
+	}
+	for i := range c.returned {
+		r := &c.returned[i]
+		if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) {
+			found := *r
+			c.returned = append(c.returned[:i], c.returned[i+1:]...)
+			return &found
+		}
+	}
+	return nil
+}
+
+func justOne(m *sending) []*sending {
+	if m == nil {
+		return nil
+	}
+	return []*sending{m}
+}
+
+// asError keeps a nil *amqp.Error from becoming an error that is not nil.
+func asError(e *amqp.Error) error {
+	if e == nil {
+		return nil
+	}
+	return errors.New(e.Error())
+}

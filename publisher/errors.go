@@ -1,0 +1,65 @@
+package publisher
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What a publish can end with, beside the caller's own context and bad input. Match
+// them with errors.Is, and a *RefusedError or a *BatchError with errors.As.
+var (
+	// ErrUnroutable: the exchange has no queue for the routing key. Nothing was kept.
+	ErrUnroutable = errors.New("no queue is bound for the routing key")
+
+	// ErrNacked: the broker could not take the message, as a full queue
+	// with x-overflow=reject-publish does. Trying later may work.
+	ErrNacked = errors.New("the broker did not take the message")
+
+	// ErrUnconfirmed: it was sent, and the broker has not said what became of it
+	// by the time that the caller's context ended or the publisher stopped. It may be there.
+	// Publish it again with the same message id if it must not be missing.
+	ErrUnconfirmed = errors.New("sent, but not confirmed in time; the broker may have it")
+
+	// ErrTooLarge: the body or the properties are above their limit. It was not sent.
+	ErrTooLarge = errors.New("too large")
+
+	// ErrClosed: the publisher has been stopped. It was not sent.
+	ErrClosed = errors.New("publisher is stopped")
+)
+
+// RefusedError says that the broker closed the channel or the connection because of
+// this message: an exchange that does not exist (404), no permission (403), a property that
+// it does not accept (406), a frame that it cannot read (501, 502).
+type RefusedError struct {
+	Code int
+	Text string // the broker's
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("refused by the broker: %d %s", e.Code, e.Text)
+}
+
+// BatchError tells which messages of a batch failed. The others are confirmed.
+type BatchError struct {
+	Errs map[int]error // by index in the batch
+	Of   int           // the size of the batch
+}
+
+func (e *BatchError) Error() string {
+	first := -1
+	for i := range e.Errs {
+		if first < 0 || i < first {
+			first = i
+		}
+	}
+	return fmt.Sprintf("publisher: %d of %d messages failed, the first is number %d: %v", len(e.Errs), e.Of, first, e.Errs[first])
+}
+
+// Unwrap lets errors.Is and errors.As look at each failure.
+func (e *BatchError) Unwrap() []error {
+	errs := make([]error, 0, len(e.Errs))
+	for _, err := range e.Errs {
+		errs = append(errs, err)
+	}
+	return errs
+}

@@ -1,0 +1,138 @@
+package publisher
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+)
+
+// Message is one message of a batch.
+type Message struct {
+	RoutingKey string
+	Payload    any
+	Options    []Option
+}
+
+// Envelope is a message as it goes over the wire, headers and all. See [Sender].
+type Envelope struct {
+	Exchange     string
+	RoutingKey   string
+	NotMandatory bool
+	amqp.Publishing
+}
+
+func (e *Envelope) where() string {
+	if e.Exchange == "" {
+		return fmt.Sprintf("queue %q", wire.Cut(e.RoutingKey, 60))
+	}
+	return fmt.Sprintf("exchange %q, key %q", wire.Cut(e.Exchange, 60), wire.Cut(e.RoutingKey, 60))
+}
+
+// maxProperties is what fits a content header frame of the size that we agree on with
+// the broker, less its fixed parts.
+const maxProperties = 128*1024 - 512
+
+// check refuses what would break the channel or the connection for everybody on it.
+func (e *Envelope) check() error {
+	size := wire.Size(e.Headers)
+	for _, p := range []struct{ name, value string }{
+		{"exchange", e.Exchange}, {"routing key", e.RoutingKey}, {"message id", e.MessageId},
+		{"correlation id", e.CorrelationId}, {"reply-to", e.ReplyTo}, {"type", e.Type}, {"app id", e.AppId},
+		{"user id", e.UserId}, {"content type", e.ContentType}, {"content encoding", e.ContentEncoding}, {"expiration", e.Expiration},
+	} {
+		if len(p.value) > wire.MaxName {
+			return fmt.Errorf("%s %q is %d bytes long, AMQP allows %d", p.name, wire.Cut(p.value, 40), len(p.value), wire.MaxName)
+		}
+		size += len(p.value) + 1
+	}
+	if size > maxProperties {
+		return fmt.Errorf("%w: headers and properties are %d bytes, at most %d fit a frame", ErrTooLarge, size, maxProperties)
+	}
+	return nil
+}
+
+// draft is a message while its options are applied.
+type draft struct {
+	env     Envelope
+	headers map[string]any
+	codec   Codec
+}
+
+// build makes the Envelope of one message, or says what is wrong with it.
+func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope, error) {
+	d := draft{codec: c.config.Codec, env: Envelope{Exchange: c.config.Exchange, RoutingKey: routingKey}}
+	d.env.DeliveryMode = amqp.Persistent
+	for _, o := range opts {
+		if o == nil {
+			continue
+		}
+		if err := o(&d); err != nil {
+			return d.env, err
+		}
+	}
+	if d.codec == nil {
+		return d.env, errors.New("codec is nil")
+	}
+	contentType := d.codec.ContentType()
+	if body, ok := payload.([]byte); ok {
+		d.env.Body, contentType = body, Raw.ContentType()
+	} else {
+		body, err := encode(d.codec, payload)
+		if err != nil {
+			return d.env, fmt.Errorf("encode %T: %w", payload, err)
+		}
+		d.env.Body = body
+	}
+	if len(d.env.Body) > c.config.MaxBody {
+		return d.env, fmt.Errorf("%w: the body is %d bytes, MaxBody is %d", ErrTooLarge, len(d.env.Body), c.config.MaxBody)
+	}
+	if d.env.ContentType == "" {
+		d.env.ContentType = contentType
+	}
+	if len(d.headers) > 0 {
+		for k := range d.headers {
+			if wire.IsOurs(k) || wire.IsBrokers(k) {
+				delete(d.headers, k)
+			}
+		}
+		headers, err := wire.Headers(d.headers)
+		if err != nil {
+			return d.env, err
+		}
+		d.env.Headers = headers
+	}
+	if d.env.MessageId == "" {
+		d.env.MessageId = NewID()
+	}
+	if d.env.Timestamp.IsZero() {
+		d.env.Timestamp = time.Now().UTC()
+	}
+	if d.env.AppId == "" {
+		d.env.AppId = c.app
+	}
+	return d.env, d.env.check()
+}
+
+// encode shields the publisher from a codec that panics.
+func encode(c Codec, payload any) (body []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("codec panicked: %v", p)
+		}
+	}()
+	return c.Encode(payload)
+}
+
+// NewID makes a message id: a UUIDv7, which sorts by time.
+func NewID() string {
+	id, err := uuid.NewV7()
+	if err != nil { // no randomness: the program has worse problems, and an id it must have
+		return uuid.NewString()
+	}
+	return id.String()
+}

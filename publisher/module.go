@@ -1,0 +1,62 @@
+package publisher
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+)
+
+// Module provides a Publisher, and the same as a *Client, on the app's Connection. A
+// Config in the app is used if there is one. It connects when the app starts, and stops
+// before the Connection does.
+var Module = fx.Module("bunnicula.publisher",
+	fx.Provide(func(p params) (*Client, error) { return start(p.Lifecycle, p.Connection, p.Config, p.Logger) }),
+	fx.Provide(func(c *Client) Publisher { return c }),
+)
+
+// Named provides a Publisher, and a *Client, with the tag `name:"..."`, on the
+// connection.Named of that name.
+func Named(name string, cfg Config) fx.Option {
+	tag := fmt.Sprintf("name:%q", name)
+	return fx.Module("bunnicula.publisher."+name, fx.Provide(
+		fx.Annotate(
+			func(conn *connection.Connection, p namedParams) (*Client, error) {
+				return start(p.Lifecycle, conn, cfg, p.Logger)
+			},
+			fx.ParamTags(tag), fx.ResultTags(tag),
+		),
+		fx.Annotate(func(c *Client) Publisher { return c }, fx.ParamTags(tag), fx.ResultTags(tag)),
+	))
+}
+
+type params struct {
+	fx.In
+
+	Lifecycle  fx.Lifecycle
+	Connection *connection.Connection
+	Config     Config       `optional:"true"`
+	Logger     *slog.Logger `optional:"true"`
+}
+
+type namedParams struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Logger    *slog.Logger `optional:"true"`
+}
+
+func start(lc fx.Lifecycle, conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, error) {
+	c, err := New(conn, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	lc.Append(fx.Hook{
+		OnStart: c.Start,
+		OnStop:  func(ctx context.Context) error { return c.Stop(ctx) },
+	})
+	return c, nil
+}

@@ -1,0 +1,210 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+)
+
+// Sender sends Envelopes exactly as they are, which [Client] is built on: no codec,
+// no defaults, and headers that Client would leave out are kept. Consumers use one
+// of their own for the copies that they retry and park. It is safe for use by many
+// goroutines at once.
+//
+// One goroutine writes and one collects the confirms. The messages between begin and
+// their end hold a place in the window each; whoever finds none free waits.
+type Sender struct {
+	link   *connection.Link
+	log    *slog.Logger
+	window int
+
+	room  chan struct{} // one token for each message in the pipeline
+	queue chan *sending // as large as room, so that it never blocks
+	again []*sending    // what goes first on the next channel; only run touches it
+
+	ctx    context.Context // ends the pipeline
+	cancel context.CancelCauseFunc
+	start  sync.Once
+	done   chan struct{} // closed when run has ended
+
+	mu       sync.Mutex
+	stopping bool
+}
+
+// NewSender makes a Sender with room for window messages in flight. It connects at the
+// first message.
+func NewSender(conn *connection.Connection, window int, log *slog.Logger) (*Sender, error) {
+	if conn == nil {
+		return nil, errors.New("publisher: the connection is nil")
+	}
+	if window < 1 || window > 1<<16 {
+		return nil, fmt.Errorf("publisher: Window is %d, want 1 to %d", window, 1<<16)
+	}
+	if log == nil {
+		log = slog.Default()
+	}
+	s := &Sender{
+		link: conn.Publishing(), log: log.With("connection", conn.Name()), window: window,
+		room: make(chan struct{}, window), queue: make(chan *sending, window), done: make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	return s, nil
+}
+
+// Send is [Publisher.Publish] for an Envelope.
+func (s *Sender) Send(ctx context.Context, env Envelope) error {
+	m, err := s.begin(ctx, env, false)
+	if err != nil {
+		return failed(&env, err)
+	}
+	return m.wait(ctx)
+}
+
+// begin waits for room and puts the message into the pipeline. An async message is
+// abandoned when ctx ends; of others the caller does that.
+func (s *Sender) begin(ctx context.Context, env Envelope, async bool) (*sending, error) {
+	if err := env.check(); err != nil {
+		return nil, err
+	}
+	if err := env.Headers.Validate(); err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
+	}
+	select {
+	case s.room <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("not sent, %d messages before it are not confirmed yet: %w", s.window, context.Cause(ctx))
+	case <-s.ctx.Done():
+		return nil, ErrClosed
+	}
+	m := &sending{env: env, done: make(chan struct{})}
+	if async && ctx.Done() != nil {
+		m.stop = context.AfterFunc(ctx, func() { m.abandon(context.Cause(ctx)) })
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		<-s.room
+		return nil, ErrClosed
+	}
+	s.start.Do(func() { go s.run() })
+	s.queue <- m
+	return m, nil
+}
+
+// Stop takes no more messages, waits for those in flight until ctx ends, and ends the
+// pipeline. It may be called twice.
+func (s *Sender) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	s.start.Do(func() { close(s.done) }) // it never ran
+
+	// Whoever has all the room knows that nobody else is in it.
+	var err error
+	for range s.window {
+		select {
+		case s.room <- struct{}{}:
+			continue
+		case <-s.done:
+		case <-ctx.Done():
+			err = fmt.Errorf("publisher: stop: %d messages are not confirmed: %w", len(s.room), context.Cause(ctx))
+		}
+		break
+	}
+	s.cancel(ErrClosed)
+	select {
+	case <-s.done:
+	case <-time.After(goodbye): // stuck in a socket that the connection's Stop will close
+	}
+	return err
+}
+
+// goodbye is how long Stop waits for the pipeline to close its channel.
+const goodbye = time.Second
+
+// leave ends a message and gives its place in the window back. Everything that
+// enters the pipeline leaves it here, once.
+func (s *Sender) leave(m *sending, err error) {
+	m.end(err)
+	<-s.room
+}
+
+// run owns the channels, one after the other, until Stop.
+func (s *Sender) run() {
+	defer close(s.done)
+	defer s.drop()
+	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
+	for {
+		if len(s.again) == 0 {
+			select {
+			case m := <-s.queue:
+				s.again = append(s.again, m)
+			case <-s.ctx.Done():
+				return
+			}
+		}
+		session, err := s.link.Session(s.ctx)
+		if err != nil {
+			if s.ctx.Err() != nil {
+				return
+			}
+			s.failAll(err) // it is stopped, or the broker does not let us in
+			continue
+		}
+		began := time.Now()
+		unknown, cause, err := s.channel(session, nil)
+		if s.ctx.Err() != nil {
+			s.again = append(unknown, s.again...)
+			return
+		}
+		if err != nil || len(unknown) > 0 {
+			s.log.Warn("publishing channel ended", "unknown", len(unknown), "err", errors.Join(err, asError(cause)))
+		}
+		s.sort(unknown, cause)
+		if time.Since(began) > time.Second {
+			backoff.Reset()
+		} else if !connection.Wait(s.ctx, backoff.Next()) {
+			return
+		}
+	}
+}
+
+// failAll ends everything that waits.
+func (s *Sender) failAll(err error) {
+	for _, m := range s.again {
+		s.leave(m, err)
+	}
+	s.again = nil
+	for {
+		select {
+		case m := <-s.queue:
+			s.leave(m, err)
+		default:
+			return
+		}
+	}
+}
+
+// drop ends everything that is left at the end of the pipeline.
+func (s *Sender) drop() {
+	for _, m := range s.again {
+		m.abandon(ErrClosed)
+	}
+	s.again = nil
+	for {
+		select {
+		case m := <-s.queue:
+			m.abandon(ErrClosed)
+		default:
+			return
+		}
+	}
+}
