@@ -1,0 +1,125 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// ErrStopping is the cause of a handler's cancelled context when the consumer stops. See
+// context.Cause.
+var ErrStopping = errors.New("consumer: stopping")
+
+// errTimeout is the cause when the handler's time is over.
+var errTimeout = fmt.Errorf("the handler ran past its timeout: %w", context.DeadlineExceeded)
+
+// ending is how an attempt ended.
+type ending struct {
+	result      Result
+	panicked    error  // what it panicked with, or that it called runtime.Goexit
+	stack       string // of the panic, or of a handler that does not return
+	timedOut    bool
+	interrupted bool // shutdown cancelled it
+	duration    time.Duration
+}
+
+// attempt is one run of the handler. It ends once: when the handler returns or, if it
+// does not, when the watch gives it up.
+type attempt struct {
+	consumer *Consumer
+	delivery *received
+	ctx      context.Context
+	cancel   context.CancelFunc
+	began    time.Time
+	worker   *worker
+	watch    *time.Timer
+	then     func(ending) // called once, with how it ended
+	state    atomic.Int32
+	ended    atomic.Bool   // then was called
+	gaveUp   chan struct{} // closed when the watch, once it found the handler stuck, is done
+}
+
+const (
+	running int32 = iota
+	stuck
+	returned
+)
+
+// attempt runs the handler in this goroutine, and calls then with how it ended: here,
+// or in another goroutine if the handler outlives its timeout and grace. If the handler
+// calls runtime.Goexit, attempt does not return, but then has been called.
+func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(ending)) {
+	a := &attempt{consumer: c, delivery: d, worker: w, began: time.Now(), then: then, gaveUp: make(chan struct{})}
+	if c.spec.Timeout == NoTimeout {
+		a.ctx, a.cancel = context.WithCancel(ctx)
+	} else {
+		a.ctx, a.cancel = context.WithTimeoutCause(ctx, c.spec.Timeout, errTimeout)
+		a.watch = time.AfterFunc(c.spec.Timeout+c.spec.Grace, a.giveUp)
+	}
+	var result Result
+	var clean bool
+	defer func() {
+		e := ending{result: result}
+		if !clean {
+			if p := recover(); p != nil {
+				e.panicked = panicError(p)
+			} else {
+				e.panicked = errors.New("the handler called runtime.Goexit")
+			}
+			e.stack = string(debug.Stack())
+		}
+		a.finish(e)
+	}()
+	result = c.handler(a.ctx, d.Delivery)
+	clean = true
+}
+
+// finish is the handler's return, however it came.
+func (a *attempt) finish(e ending) {
+	if a.watch != nil {
+		a.watch.Stop()
+	}
+	switch cause := context.Cause(a.ctx); {
+	case cause == errTimeout:
+		e.timedOut = true
+	case errors.Is(cause, ErrStopping):
+		e.interrupted = true
+	}
+	a.cancel()
+	if a.state.Swap(returned) == stuck {
+		<-a.gaveUp
+		a.consumer.unstuck(a.delivery, time.Since(a.began))
+	}
+	a.end(e)
+}
+
+// giveUp is the watch: the handler had its timeout and its grace, and still runs.
+func (a *attempt) giveUp() {
+	if !a.state.CompareAndSwap(running, stuck) {
+		return
+	}
+	defer close(a.gaveUp)
+	stack := a.worker.stack()
+	hold := a.consumer.stuckHandler(a.delivery, time.Since(a.began), stack)
+	if a.state.Load() == returned || hold {
+		return
+	}
+	a.end(ending{stack: stack, timedOut: true})
+}
+
+func (a *attempt) end(e ending) {
+	if a.ended.CompareAndSwap(false, true) {
+		e.duration = time.Since(a.began)
+		a.then(e)
+	}
+}
+
+func panicError(p any) error {
+	if err, ok := p.(error); ok {
+		return fmt.Errorf("panic: %w", err)
+	}
+	return fmt.Errorf("panic: %v", p)
+}

@@ -1,0 +1,271 @@
+package consumer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// Limits of what a copy carries of ours, in bytes.
+const (
+	maxError     = 2 << 10
+	maxErrorType = 200
+	maxStack     = 8 << 10
+	maxHistory   = 10 // entries
+	maxPast      = 200
+	maxOurs      = 16 << 10
+	maxFrame     = 128<<10 - 1024 // for all properties, with room for the rest of the frame
+)
+
+var hostname = func() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return wire.Cut(name, wire.MaxName)
+}()
+
+// copyOf makes the message that is published in place of d: its body, its properties and
+// its user's headers as they were, and ours about what happened. What would lose a message or
+// close the channel when it is published again is left out: expiration, CC and BCC, the
+// broker's own headers, and a user id that is not the connection's.
+func (c *Consumer) copyOf(d *received, s Settlement, now time.Time) *publisher.Envelope {
+	raw := &d.raw
+	p := amqp.Publishing{
+		ContentType: raw.ContentType, ContentEncoding: raw.ContentEncoding,
+		DeliveryMode: amqp.Persistent, Priority: raw.Priority,
+		CorrelationId: raw.CorrelationId, ReplyTo: raw.ReplyTo, MessageId: raw.MessageId,
+		Timestamp: raw.Timestamp, Type: raw.Type, AppId: raw.AppId, Body: raw.Body,
+	}
+	if p.MessageId == "" {
+		p.MessageId = publisher.NewID()
+	}
+	if p.Timestamp.IsZero() {
+		p.Timestamp = now.UTC()
+	}
+	if p.ContentType == "" {
+		p.ContentType = publisher.Raw.ContentType()
+	}
+	if d.session != nil && raw.UserId == d.session.user {
+		p.UserId = raw.UserId
+	}
+	if s.to.Expiration > 0 {
+		p.Expiration = strconv.FormatInt(s.to.Expiration.Milliseconds(), 10)
+	}
+	user := make(amqp.Table, len(raw.Headers)+16)
+	for k, v := range userHeaders(raw.Headers) {
+		user[k] = v
+	}
+	ours := c.oursOf(d, s, now)
+	shrink(ours, min(maxOurs, maxFrame-wire.Size(user)-propertiesSize(&p)))
+	for k, v := range ours {
+		user[k] = v
+	}
+	p.Headers = user
+	return &publisher.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}
+}
+
+// oursOf are the headers that the framework writes on a copy.
+func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
+	h := amqp.Table{}
+	if d.own {
+		for k, v := range d.raw.Headers {
+			if kept(k, v) {
+				h[k] = v
+			}
+		}
+	}
+	once := func(name, value string) {
+		if _, there := h[name]; !there {
+			h[name] = value
+		}
+	}
+	h[wire.RetryAttempts] = int64(s.attempts)
+	h[wire.Queue] = c.spec.Queue
+	once(wire.OriginalExchange, d.raw.Exchange)
+	once(wire.OriginalRoutingKey, d.raw.RoutingKey)
+	if d.raw.Expiration != "" {
+		once(wire.OriginalExpiration, d.raw.Expiration)
+	}
+	if d.raw.UserId != "" {
+		once(wire.OriginalUserID, d.raw.UserId)
+	}
+	if !s.notBefore.IsZero() {
+		h[wire.NotBefore] = s.notBefore.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	}
+	if s.Reason == monitoring.ReasonNone {
+		return h
+	}
+	at := now.UTC().Format(time.RFC3339)
+	once(wire.FirstFailedAt, at)
+	h[wire.FailedAt] = at
+	h[wire.Reason] = string(s.Reason)
+	h[wire.ErrorGroup] = s.Group
+	h[wire.Consumer] = wire.Cut(c.spec.Name, wire.MaxName)
+	h[wire.App] = wire.Cut(c.app, wire.MaxName)
+	h[wire.Host] = hostname
+	for name, value := range map[string]string{
+		wire.Error: wire.Cut(errorText(s.Err), maxError), wire.ErrorType: wire.Cut(errorType(s.Err), maxErrorType), wire.Stack: wire.Cut(s.Stack, maxStack),
+	} {
+		delete(h, name)
+		if value != "" {
+			h[name] = value
+		}
+	}
+	h[wire.History] = history(h[wire.History], past{
+		At: at, Attempt: d.Attempt, Reason: string(s.Reason), Error: wire.Cut(errorText(s.Err), maxPast),
+		Host: hostname, Milliseconds: s.Duration.Milliseconds(),
+	})
+	return h
+}
+
+// kept says whether one of our headers on a message goes on to its copy, if it has the
+// shape in which we write it. Anybody can publish a header with our prefix.
+func kept(name string, value any) bool {
+	switch name {
+	case wire.RedriveCount:
+		return wire.Int(value) > 0
+	case wire.History, wire.Stack, wire.Error:
+		s, ok := value.(string)
+		return ok && len(s) <= maxOurs
+	case wire.Reason, wire.ErrorType, wire.ErrorGroup, wire.FirstFailedAt, wire.FailedAt, wire.Consumer, wire.App, wire.Host,
+		wire.OriginalExchange, wire.OriginalRoutingKey, wire.OriginalExpiration, wire.OriginalUserID, wire.RedrivenAt, wire.RedriveID:
+		s, ok := value.(string)
+		return ok && len(s) <= wire.MaxName
+	}
+	return false
+}
+
+// past is one entry of the header bunnicula-history.
+type past struct {
+	At           string `json:"at"`
+	Attempt      int    `json:"attempt"`
+	Reason       string `json:"reason"`
+	Error        string `json:"error,omitempty"`
+	Host         string `json:"host"`
+	Milliseconds int64  `json:"ms"`
+}
+
+// history adds an entry and keeps the last ten. What cannot be read is begun anew.
+func history(before any, now past) string {
+	var all []past
+	if s, ok := before.(string); ok && len(s) <= maxOurs {
+		if json.Unmarshal([]byte(s), &all) != nil {
+			all = nil
+		}
+	}
+	all = append(all, now)
+	all = all[max(0, len(all)-maxHistory):]
+	for i := range all { // an older one may come from anywhere
+		all[i].Error = wire.Cut(all[i].Error, maxPast)
+		all[i].Host = wire.Cut(all[i].Host, maxPast)
+		all[i].Reason = wire.Cut(all[i].Reason, maxPast)
+		all[i].At = wire.Cut(all[i].At, 40)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return "[]" // cannot be: strings and numbers
+	}
+	return string(text)
+}
+
+// shrink drops what is only good to know until ours fit: stack, history, error, and, beside
+// a user's headers that nearly fill a frame, the rest of what decides nothing.
+func shrink(ours amqp.Table, limit int) {
+	for _, name := range []string{
+		wire.Stack, wire.History, wire.Error, wire.ErrorType, wire.Host, wire.App, wire.Consumer, wire.OriginalRoutingKey,
+		wire.OriginalExchange, wire.OriginalUserID, wire.OriginalExpiration, wire.ErrorGroup, wire.FirstFailedAt, wire.FailedAt, wire.Reason,
+	} {
+		over := wire.Size(ours) - limit
+		if over <= 0 {
+			return
+		}
+		value, ok := ours[name].(string)
+		if !ok {
+			continue
+		}
+		if (name == wire.Stack || name == wire.Error) && over < len(value) {
+			ours[name] = wire.Cut(value, len(value)-over) // of the others half is worth nothing
+			continue
+		}
+		delete(ours, name)
+	}
+}
+
+func propertiesSize(p *amqp.Publishing) int {
+	n := 64
+	for _, s := range []string{p.ContentType, p.ContentEncoding, p.CorrelationId, p.ReplyTo, p.MessageId, p.Type, p.AppId, p.UserId, p.Expiration} {
+		n += len(s) + 1
+	}
+	return n
+}
+
+// errorText shields us from an error whose Error panics, as a typed nil may.
+func errorText(err error) (text string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("%T: its Error method panicked", err)
+		}
+	}()
+	return err.Error()
+}
+
+// errorType names the innermost error of a chain that says more than errors.New and
+// fmt.Errorf do.
+func errorType(err error) string {
+	if err == nil {
+		return ""
+	}
+	name := ""
+	for e := err; e != nil; {
+		t := reflect.TypeOf(e).String()
+		switch t {
+		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError", "consumer.permanentError", "consumer.afterError":
+		default:
+			name = t
+		}
+		if joined, ok := e.(interface{ Unwrap() []error }); ok {
+			if all := joined.Unwrap(); len(all) > 0 {
+				e = all[len(all)-1]
+				continue
+			}
+		}
+		e = errors.Unwrap(e)
+	}
+	if name == "" {
+		name = "error"
+	}
+	return name
+}
+
+// What differs between two failures of the same kind: ids, numbers, quoted names.
+var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\b[0-9a-fA-F]*[0-9][0-9a-fA-F]{7,}\b|"[^"]*"|'[^']*'|[0-9]+`)
+
+// fingerprint groups failures: those of the same consumer, type of error and message, up to
+// what varies in it.
+func fingerprint(consumer string, err error, why monitoring.Reason) string {
+	message := errorText(err)
+	if message == "" {
+		message = string(why)
+	}
+	message = varying.ReplaceAllString(wire.Cut(message, maxError), "#")
+	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, errorType(err), message}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,90 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Group is the consumers of one app: they start, stop and are looked at together.
+type Group struct{ consumers []*Consumer }
+
+// NewGroup refuses two consumers of one queue or one name, and one whose queue is another's retry or
+// error queue. Consumers of different connections may have queues of the same name.
+func NewGroup(consumers ...*Consumer) (*Group, error) {
+	names := map[string]bool{}
+	byConnection := map[string][]topology.Topology{}
+	for _, c := range consumers {
+		key := c.spec.Connection + "\x00" + c.spec.Name
+		if names[key] {
+			return nil, fmt.Errorf("consumer %q: there are two of this name", c.spec.Name)
+		}
+		names[key] = true
+		byConnection[c.spec.Connection] = append(byConnection[c.spec.Connection], c.topology)
+	}
+	for _, all := range byConnection {
+		if err := topology.Conflicts(all...); err != nil {
+			return nil, fmt.Errorf("consumer: %w", err)
+		}
+	}
+	return &Group{consumers}, nil
+}
+
+// Consumers are the group's, in the order in which they were given.
+func (g *Group) Consumers() []*Consumer { return g.consumers }
+
+// Consumer finds one by its name, nil if there is none.
+func (g *Group) Consumer(name string) *Consumer {
+	for _, c := range g.consumers {
+		if c.spec.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Start starts all side by side. If one fails the others are stopped again.
+func (g *Group) Start(ctx context.Context) error {
+	err := g.each(func(c *Consumer) error { return c.Start(ctx) })
+	if err != nil {
+		_ = g.Stop(ctx) // the error of the start is what matters
+	}
+	return err
+}
+
+// Stop stops all side by side, each as Consumer.Stop does.
+func (g *Group) Stop(ctx context.Context) error {
+	return g.each(func(c *Consumer) error { return c.Stop(ctx) })
+}
+
+func (g *Group) each(f func(*Consumer) error) error {
+	errs := make([]error, len(g.consumers))
+	var all sync.WaitGroup
+	for i, c := range g.consumers {
+		all.Go(func() { errs[i] = f(c) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// Health tells the state of each consumer.
+func (g *Group) Health() []Health {
+	all := make([]Health, len(g.consumers))
+	for i, c := range g.consumers {
+		all[i] = c.Health()
+	}
+	return all
+}
+
+// Ready says whether all are.
+func (g *Group) Ready() bool {
+	for _, c := range g.consumers {
+		if !c.Health().Ready {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,35 @@
+package consumer
+
+// Health is the state of a Consumer at one moment.
+type Health struct {
+	Name  string
+	Queue string
+
+	// Ready says that it is subscribed, or Paused on purpose, and that not all its slots are stuck.
+	Ready bool
+
+	Subscribed    bool  // it takes messages
+	Paused        bool  // by Pause
+	Stopping      bool  // by Stop
+	Slow          bool  // the crash guard takes one message at a time
+	Workers       int   // goroutines that run handlers, or wait to
+	Stuck         int   // handlers past their timeout and grace
+	CopiesBlocked int   // copies to a retry or error queue that the broker does not take; their messages are held
+	StaleAcks     int   // acks dropped because their session had ended; the broker delivered those again
+	Err           error // why it is not subscribed
+}
+
+// Health tells the Consumer's state.
+func (c *Consumer) Health() Health {
+	h := Health{
+		Name: c.spec.Name, Queue: c.spec.Queue,
+		Subscribed: c.ready.Load(), Paused: c.paused.Load(), Stopping: c.stopping.Load(), Slow: c.slow.Load(),
+		Workers: int(c.workers.Load()), Stuck: int(c.stuck.Load()),
+		CopiesBlocked: int(c.blocked.Load()), StaleAcks: int(c.stale.Load()),
+	}
+	c.mu.Lock()
+	h.Err = c.lastErr
+	c.mu.Unlock()
+	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && h.Stuck < c.spec.Concurrency
+	return h
+}

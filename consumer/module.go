@@ -1,0 +1,121 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
+// They start after all that they use and stop before it.
+var Module = fx.Module("bunnicula.consumer",
+	fx.Provide(provide),
+	fx.Invoke(func(*Group) {}),
+)
+
+// Provide adds consumers. Each constructor asks fx for what it needs and returns a Spec, or
+// (Spec, error); anything else is refused by name.
+func Provide(constructors ...any) fx.Option {
+	options := make([]fx.Option, 0, len(constructors))
+	for i, f := range constructors {
+		if err := checkConstructor(f); err != nil {
+			return fx.Error(fmt.Errorf("consumer.Provide: argument %d: %w", i+1, err))
+		}
+		options = append(options, fx.Provide(fx.Annotate(f, fx.ResultTags(`group:"bunnicula.specs"`))))
+	}
+	return fx.Options(options...)
+}
+
+func checkConstructor(f any) error {
+	spec, fail := reflect.TypeFor[Spec](), reflect.TypeFor[error]()
+	t := reflect.TypeOf(f)
+	switch {
+	case t == spec:
+		return fmt.Errorf("it is a Spec (%q), want a function that returns it", f.(Spec).Queue)
+	case t == nil || t.Kind() != reflect.Func:
+		return fmt.Errorf("it is a %v, want a function that returns a consumer.Spec", t)
+	case reflect.ValueOf(f).IsNil():
+		return fmt.Errorf("the function is nil")
+	case t.NumOut() == 1 && t.Out(0) == spec, t.NumOut() == 2 && t.Out(0) == spec && t.Out(1) == fail:
+		return nil
+	}
+	return fmt.Errorf("%v does not return a consumer.Spec, or (consumer.Spec, error)", t)
+}
+
+type params struct {
+	fx.In
+
+	Lifecycle   fx.Lifecycle
+	Specs       []Spec                       `group:"bunnicula.specs"`
+	Connection  *connection.Connection       `optional:"true"`
+	Connections []connection.NamedConnection `group:"bunnicula.connections"`
+	Monitors    monitoring.Group
+	Logger      *slog.Logger `optional:"true"`
+}
+
+func provide(p params) (*Group, error) {
+	connections := map[string]*connection.Connection{"": p.Connection}
+	names := make([]string, 0, len(p.Connections))
+	for _, n := range p.Connections {
+		connections[n.Name] = n.Connection
+		names = append(names, n.Name)
+	}
+	monitor := monitoring.FromGroup(p.Monitors)
+	sort.Slice(p.Specs, func(i, j int) bool { return p.Specs[i].Queue < p.Specs[j].Queue }) // fx gives no order
+	consumers := make([]*Consumer, 0, len(p.Specs))
+	for _, spec := range p.Specs {
+		conn := connections[spec.Connection]
+		switch {
+		case conn == nil && spec.Connection != "":
+			sort.Strings(names)
+			return nil, fmt.Errorf("consumer %q: Connection is %q, and there is no connection.Named of that name (there are: %s)", spec.Queue, spec.Connection, strings.Join(names, ", "))
+		case conn == nil:
+			return nil, fmt.Errorf("consumer %q: there is no connection, add connection.Module and a connection.Config to the app", spec.Queue)
+		}
+		c, err := New(conn, spec, monitor, p.Logger)
+		if err != nil {
+			return nil, err
+		}
+		consumers = append(consumers, c)
+	}
+	g, err := NewGroup(consumers...)
+	if err != nil {
+		return nil, err
+	}
+	p.Lifecycle.Append(fx.Hook{
+		OnStart: g.Start,
+		OnStop: func(ctx context.Context) error {
+			// fx runs no further hooks once ctx has ended, so leave some of it to the publisher and
+			// the connections. If even that goes wrong they are closed when ctx ends.
+			for _, conn := range connections {
+				if conn != nil {
+					context.AfterFunc(ctx, conn.Abort)
+				}
+			}
+			ctx, cancel := shorten(ctx)
+			defer cancel()
+			return g.Stop(ctx)
+		},
+	})
+	return g, nil
+}
+
+// shorten leaves the larger of 2 s and a fifth of what is left to those who stop after us, and
+// never takes more than half.
+func shorten(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-min(max(2*time.Second, left/5), left/2))
+}

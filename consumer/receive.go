@@ -1,0 +1,286 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+)
+
+// session is one channel's life. What was delivered on it is settled on it or never:
+// when it ends, its unacked deliveries are the broker's again.
+//
+// One goroutine takes deliveries and hands them to the workers. It is always in one of
+// three modes, and changes between them by cancelling its subscription and making another:
+// basic.qos does nothing to a live one, and a consumer tag used twice on a quorum queue
+// ends the connection.
+type session struct {
+	consumer *Consumer
+	link     *connection.Session
+	ch       *amqp.Channel
+	user     string
+	ctx      context.Context // ends with the session
+	cancel   context.CancelFunc
+	closed   chan *amqp.Error
+	canceled chan string
+
+	mode       mode
+	tags       int                  // subscriptions so far
+	tag        string               // of the subscription
+	deliveries <-chan amqp.Delivery // of the subscription; nil while there is none
+	backlog    []*received          // of an earlier subscription, to be handled before the next
+	head       *received            // the next to be handed to a worker
+	slow       bool                 // the crash guard takes one at a time
+	calm       atomic.Bool          // the guard waits until nothing runs
+
+	running atomic.Int64 // handlers of this session's deliveries; read by receive only
+	open    atomic.Int64 // deliveries that are not settled
+}
+
+type mode int
+
+const (
+	off  mode = iota // no subscription
+	slow             // prefetch 1
+	full             // the Spec's prefetch
+)
+
+// suspicious is the delivery count from which a message may be the one that kills its
+// process. The first return may have been an accident of a neighbour's.
+const suspicious = 2
+
+var errCanceled = errors.New("the broker cancelled the subscription; the queue was deleted, or its leader moved")
+
+// consume runs a session until it or the consumer ends. It returns nil for the latter.
+func (c *Consumer) consume(link *connection.Session) error {
+	ch, err := link.Channel(c.connecting)
+	if err != nil {
+		return err
+	}
+	s := &session{
+		consumer: c, link: link, ch: ch, user: link.User(), slow: c.spec.guarded(),
+		closed:   ch.NotifyClose(make(chan *amqp.Error, 1)),
+		canceled: ch.NotifyCancel(make(chan string, 1)),
+	}
+	s.ctx, s.cancel = context.WithCancel(c.hard)
+	if c.paused.Load() {
+		c.tell(nil) // there will be no subscription for Start to wait for
+	}
+	err = s.receive()
+	c.setReady(false)
+	if !ch.IsClosed() {
+		// An RPC after the last ack: the broker has taken that one when this one is answered.
+		if e := link.Do(c.hard, "close the consuming channel", ch.Close); err == nil && e != nil {
+			c.log.Info("close the consuming channel", "err", e)
+		}
+	}
+	s.cancel()
+	return err
+}
+
+// receive takes deliveries until the session ends, or all is settled after a Stop.
+func (s *session) receive() error {
+	c := s.consumer
+	for {
+		if err := s.adjust(); err != nil {
+			return err
+		}
+		if c.stopping.Load() && s.open.Load() == 0 {
+			return nil
+		}
+		var in <-chan amqp.Delivery
+		var jobs chan<- *received
+		if s.head == nil && len(s.backlog) > 0 {
+			s.head, s.backlog = s.backlog[0], s.backlog[1:]
+		}
+		switch {
+		case s.head == nil:
+			in = s.deliveries
+		case s.mayStart():
+			if c.hand(s.head) {
+				s.running.Add(1)
+				s.head = nil
+				continue
+			}
+			jobs = c.jobs
+		}
+		select {
+		case d, ok := <-in:
+			if !ok {
+				s.deliveries = nil // a notice says why
+				break
+			}
+			s.take(d)
+		case jobs <- s.head:
+			s.running.Add(1)
+			s.head = nil
+		case <-c.wake:
+		case <-s.canceled:
+			return errCanceled
+		case e := <-s.closed:
+			if e == nil {
+				return errors.Join(amqp.ErrClosed, s.link.Err())
+			}
+			return e
+		case <-c.hard.Done():
+			return nil
+		}
+	}
+}
+
+// take looks at a delivery that has just come.
+func (s *session) take(raw amqp.Delivery) {
+	d := s.consumer.decode(raw)
+	d.session = s
+	s.open.Add(1)
+	if s.consumer.spec.guarded() {
+		if d.crashes < suspicious {
+			s.slow = false
+		} else if !s.slow {
+			s.slow = true
+			s.calm.Store(true)
+		}
+		s.consumer.slow.Store(s.slow)
+	}
+	s.head = d
+}
+
+// mayStart says whether the head may go to a worker: while the guard is calming down,
+// it is the suspect, and waits until it would be alone.
+func (s *session) mayStart() bool { return !s.calm.Load() || !s.busy() }
+
+// busy says whether handlers run that may yet return.
+func (s *session) busy() bool { return s.running.Load() > s.consumer.stuck.Load() }
+
+// want is the mode that the session should be in.
+func (s *session) want() mode {
+	c := s.consumer
+	switch {
+	case c.stopping.Load() || c.paused.Load() || int(c.stuck.Load()) >= c.spec.Concurrency:
+		return off
+	case s.slow:
+		return slow
+	}
+	return full
+}
+
+// adjust brings the session into the mode that it should be in.
+func (s *session) adjust() error {
+	want := s.want()
+	if want != s.mode {
+		if s.mode != off {
+			rest, err := s.unsubscribe()
+			if err != nil {
+				return err
+			}
+			if want == full {
+				s.backlog = append(s.backlog, rest...)
+			} else {
+				s.giveBackAll(rest)
+			}
+			s.mode = off
+		}
+		if want == off {
+			s.giveBackAll(s.backlog)
+			s.backlog = nil
+			if s.head != nil {
+				s.giveBack(s.head)
+				s.head = nil
+			}
+			s.consumer.setReady(false)
+			return nil
+		}
+		if s.calm.Load() && want == slow && (s.head != nil || s.busy()) {
+			return nil // first what runs, then the suspect alone
+		}
+		s.calm.Store(false)
+		return s.subscribe(want)
+	}
+	return nil
+}
+
+// subscribe starts taking messages, with a new tag.
+func (s *session) subscribe(m mode) error {
+	c := s.consumer
+	prefetch := 1
+	if m == full {
+		prefetch = c.spec.Prefetch
+	}
+	s.tags++
+	s.tag = fmt.Sprintf("%s-%s-%d", c.spec.Name, c.id, s.tags)
+	if len(s.tag) > 255 {
+		s.tag = fmt.Sprintf("%s-%d", c.id, s.tags)
+	}
+	var args amqp.Table
+	if c.spec.Priority != 0 {
+		args = amqp.Table{"x-priority": int32(c.spec.Priority)}
+	}
+	subscribed := make(chan (<-chan amqp.Delivery), 1)
+	tag := s.tag
+	err := s.link.Do(c.hard, "subscribe", func() error {
+		if err := s.ch.Qos(prefetch, 0, false); err != nil {
+			return err
+		}
+		deliveries, err := s.ch.Consume(c.spec.Queue, tag, false, false, false, false, args)
+		if err == nil {
+			subscribed <- deliveries
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("consume from queue %q: %w", c.spec.Queue, err)
+	}
+	s.deliveries, s.mode = <-subscribed, m
+	c.setReady(true)
+	return nil
+}
+
+// unsubscribe ends the subscription and returns what was delivered and not yet taken.
+func (s *session) unsubscribe() ([]*received, error) {
+	if s.deliveries == nil {
+		return nil, errCanceled
+	}
+	tag, deliveries := s.tag, s.deliveries
+	left := make(chan []*received, 1)
+	go func() { // Cancel waits for the client to hand over what it has
+		var rest []*received
+		for raw := range deliveries {
+			d := s.consumer.decode(raw)
+			d.session = s
+			rest = append(rest, d)
+		}
+		left <- rest
+	}()
+	if err := s.link.Do(s.consumer.hard, "cancel the subscription", func() error { return s.ch.Cancel(tag, false) }); err != nil {
+		return nil, err
+	}
+	rest := <-left
+	s.open.Add(int64(len(rest)))
+	s.deliveries = nil
+	return rest, nil
+}
+
+func (s *session) giveBackAll(rest []*received) {
+	for _, d := range rest {
+		s.giveBack(d)
+	}
+}
+
+// done is a handler's return.
+func (s *session) done() {
+	s.running.Add(-1)
+	if s.calm.Load() {
+		s.consumer.poke()
+	}
+}
+
+// settled is a delivery's end.
+func (s *session) settled() {
+	if s.open.Add(-1) == 0 && s.consumer.stopping.Load() {
+		s.consumer.poke()
+	}
+}

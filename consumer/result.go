@@ -1,0 +1,166 @@
+package consumer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Result is what a handler says of a message. Make it with Ack, Retry, RetryAfter,
+// Snooze or Error. The zero Result is retried: a forgotten return may repeat work,
+// and never loses it.
+type Result struct {
+	verdict verdict
+	err     error
+	delay   time.Duration
+}
+
+type verdict int
+
+const (
+	verdictAck verdict = iota + 1 // so that Result{} is none of them, and is retried
+	verdictRetry
+	verdictRetryAfter
+	verdictSnooze
+	verdictError
+	verdictUndecodable
+)
+
+var verdictNames = [...]string{"Result{}", "Ack", "Retry", "RetryAfter", "Snooze", "Error", "Undecodable"}
+
+// Ack says that the message is done.
+func Ack() Result { return Result{verdict: verdictAck} }
+
+// Retry says that it may work later. The message waits as Spec.Backoff says; after
+// Spec.MaxRetries it is parked. err may be nil.
+func Retry(err error) Result { return Result{verdict: verdictRetry, err: err} }
+
+// RetryAfter is Retry with a delay of at least d, whatever the Backoff. It waits in the
+// queues of Spec.Backoff and Spec.Delays, as often as it takes.
+func RetryAfter(d time.Duration, err error) Result {
+	return Result{verdict: verdictRetryAfter, err: err, delay: max(d, 0)}
+}
+
+// Snooze says that it is not the message's fault: it waits at least d and uses no
+// attempt. This is what a rate-limited API calls for. A message can snooze for ever.
+func Snooze(d time.Duration) Result { return Result{verdict: verdictSnooze, delay: max(d, 0)} }
+
+// Error says that it cannot work. The message is parked in the error queue with
+// the error's text. err may be nil.
+func Error(err error) Result { return Result{verdict: verdictError, err: err} }
+
+// undecodable says that the body is not what the handler takes.
+func undecodable(err error) Result {
+	return Result{verdict: verdictUndecodable, err: &DecodeError{err}}
+}
+
+// DecodeError says that a body could not be decoded.
+type DecodeError struct{ Err error }
+
+func (e *DecodeError) Error() string { return "decode: " + e.Err.Error() }
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// Err is the error that was given, or nil.
+func (r Result) Err() error { return r.err }
+
+// Delay is what RetryAfter or Snooze was given, else 0.
+func (r Result) Delay() time.Duration { return r.delay }
+
+// Acked says whether it is Ack.
+func (r Result) Acked() bool { return r.verdict == verdictAck }
+
+// Retried says whether it is Retry, RetryAfter or the zero Result.
+func (r Result) Retried() bool {
+	return r.verdict == 0 || r.verdict == verdictRetry || r.verdict == verdictRetryAfter
+}
+
+// Snoozed says whether it is Snooze.
+func (r Result) Snoozed() bool { return r.verdict == verdictSnooze }
+
+// Errored says whether it is Error, or a body that could not be decoded.
+func (r Result) Errored() bool { return r.verdict == verdictError || r.verdict == verdictUndecodable }
+
+// Equal is for tests: the same kind, delay and error. Errors are the same if either is the other, in
+// the sense of errors.Is, or if their texts are equal.
+func (r Result) Equal(o Result) bool {
+	if r.verdict != o.verdict || r.delay != o.delay || (r.err == nil) != (o.err == nil) {
+		return false
+	}
+	return r.err == nil || errors.Is(r.err, o.err) || errors.Is(o.err, r.err) || r.err.Error() == o.err.Error()
+}
+
+// String is the call that made it, as in "Retry(connection refused)".
+func (r Result) String() string {
+	name := "Result?"
+	if r.verdict >= 0 && int(r.verdict) < len(verdictNames) {
+		name = verdictNames[r.verdict]
+	}
+	switch {
+	case r.verdict == 0:
+		return name
+	case r.verdict == verdictSnooze:
+		return fmt.Sprintf("%s(%s)", name, r.delay)
+	case r.verdict == verdictRetryAfter:
+		return fmt.Sprintf("%s(%s, %v)", name, r.delay, r.err)
+	case r.err != nil:
+		return fmt.Sprintf("%s(%v)", name, r.err)
+	}
+	return name + "()"
+}
+
+// Errors that FromError understands.
+
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+type afterError struct {
+	error
+	delay time.Duration
+}
+
+func (e afterError) Unwrap() error { return e.error }
+
+type snoozeError time.Duration
+
+func (e snoozeError) Error() string { return "snooze for " + time.Duration(e).String() }
+
+// Permanent marks an error that no retry mends: FromError parks it. Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanentError{err}
+}
+
+// After marks an error that is worth a retry after d: FromError makes a RetryAfter of
+// it. After(d, nil) is nil.
+func After(d time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return afterError{err, d}
+}
+
+// SnoozeFor is an error that FromError makes a Snooze of.
+func SnoozeFor(d time.Duration) error { return snoozeError(d) }
+
+// resultOf is what FromError says of an error.
+func resultOf(err error) Result {
+	var (
+		snooze    snoozeError
+		permanent permanentError
+		after     afterError
+	)
+	switch {
+	case err == nil:
+		return Ack()
+	case errors.As(err, &snooze):
+		return Snooze(time.Duration(snooze))
+	case errors.As(err, &permanent):
+		return Error(err)
+	case errors.As(err, &after):
+		return RetryAfter(after.delay, err)
+	}
+	return Retry(err)
+}

@@ -1,0 +1,81 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// settle carries a Settlement out, on the session that the delivery came from. Ack and
+// give-back are done here; a copy gets a goroutine of its own, so that no handler waits for
+// its confirm. There are never more of them than the prefetch.
+func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
+	switch {
+	case s.GivenBack:
+		if d.session.giveBack(d) {
+			c.report(ctx, d, s)
+		}
+	case s.Action == monitoring.Acked:
+		if d.session.ack(d) {
+			c.report(ctx, d, s)
+		}
+	default:
+		c.copying.Go(func() {
+			// Ack only after the copy is confirmed. The other way round, a broker that dies between
+			// the two has neither the message nor its copy; this way it may have both, and the
+			// handler sees the message twice.
+			if !c.place(d.session, s.Copy) || !d.session.ack(d) || s.Early {
+				return
+			}
+			c.report(ctx, d, s)
+		})
+	}
+}
+
+// place publishes a copy until it is confirmed, and gives up only when the consuming session
+// ends: the message is the broker's again then. A copy that cannot be placed is held,
+// unacked: giving it back would count as a crash and spin. The prefetch is the back-pressure.
+func (c *Consumer) place(s *session, env *publisher.Envelope) bool {
+	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
+	blocked := false
+	defer func() {
+		if blocked {
+			c.blocked.Add(-1)
+		}
+	}()
+	for {
+		err := c.sender.Send(s.ctx, *env)
+		if err == nil {
+			return true
+		}
+		if s.ctx.Err() != nil {
+			return false
+		}
+		if !blocked {
+			blocked = true
+			c.blocked.Add(1)
+			c.log.Warn("copy not placed, holding the message", "message_id", env.MessageId, "to", env.RoutingKey, "exchange", env.Exchange, "err", err)
+		}
+		if errors.Is(err, publisher.ErrUnroutable) {
+			c.repair(s)
+		}
+		if !connection.Wait(s.ctx, backoff.Next()) {
+			return false
+		}
+	}
+}
+
+// repair declares the queues again, when a copy found one missing. One at a time is enough.
+func (c *Consumer) repair(s *session) {
+	if c.spec.Redeclare == RedeclareOff || !c.repairing.CompareAndSwap(false, true) {
+		return
+	}
+	defer c.repairing.Store(false)
+	if err := c.declare(s.ctx, s.link); err != nil {
+		c.log.Warn("declare again", "err", err)
+	}
+}

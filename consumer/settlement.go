@@ -1,0 +1,165 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Settlement is what is to be done about a delivery: decided here, done in settle.
+type Settlement struct {
+	// Action is what is done. GivenBack says that there is none.
+	Action monitoring.Action
+
+	// Reason, Err, Stack and Delay are as in monitoring.Outcome.
+	Reason monitoring.Reason
+	Err    error
+	Stack  string
+	Delay  time.Duration
+
+	// Duration is how long the handler ran.
+	Duration time.Duration
+
+	// GivenBack says that the message goes back to the broker as it is, to keep
+	// its place: an interrupted one of a single active consumer.
+	GivenBack bool
+
+	// Early says that the message came before its time and goes round again, without its handler
+	// having run. Action is Snoozed then.
+	Early bool
+
+	// Group is the fingerprint that failures are grouped by; "" without a failure.
+	Group string
+
+	// Copy is what is published, and confirmed, before the ack; nil if there is nothing
+	// to publish.
+	Copy *publisher.Envelope
+
+	to        topology.Destination
+	attempts  int       // the copy's retry-attempts
+	notBefore time.Time // the copy's; zero is none
+}
+
+// settlement decides. It is pure: the same delivery, ending and time give the same Settlement.
+func (c *Consumer) settlement(d *received, e ending, now time.Time) Settlement {
+	s := c.decide(d, e, now)
+	s.Duration = e.duration
+	if s.Reason != monitoring.ReasonNone {
+		s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
+	}
+	if s.Action != monitoring.Acked && !s.GivenBack {
+		s.Copy = c.copyOf(d, s, now)
+	}
+	return s
+}
+
+func (c *Consumer) decide(d *received, e ending, now time.Time) Settlement {
+	tried := d.Attempt - 1
+	r := e.result
+	if e.panicked != nil {
+		r = Retry(e.panicked)
+	}
+	switch {
+	case e.interrupted && !r.Acked():
+		if c.spec.SingleActive {
+			return Settlement{Action: monitoring.Interrupted, Err: ErrStopping, GivenBack: true}
+		}
+		return Settlement{Action: monitoring.Interrupted, Err: ErrStopping, to: c.topology.Main(), attempts: tried, notBefore: d.notBefore}
+	case r.Acked():
+		return Settlement{Action: monitoring.Acked}
+	case r.verdict == verdictUndecodable:
+		return c.park(d, monitoring.ReasonUndecodable, r.err, "")
+	case e.panicked != nil:
+		return c.retry(d, r, monitoring.ReasonPanic, e.stack, now)
+	case e.timedOut && (r.verdict != verdictError || gaveUpOnContext(r.err)):
+		err := error(errTimeout)
+		if r.err != nil {
+			err = errors.Join(errTimeout, r.err)
+		}
+		return c.retry(d, Retry(err), monitoring.ReasonTimeout, e.stack, now)
+	case r.verdict == verdictError:
+		return c.park(d, monitoring.ReasonError, r.err, "")
+	case r.verdict == verdictSnooze:
+		s := c.wait(r.delay, now)
+		s.Action, s.attempts = monitoring.Snoozed, tried
+		return s
+	}
+	return c.retry(d, r, monitoring.ReasonRetry, "", now)
+}
+
+// retry is for a failure that may pass, if an attempt is left.
+func (c *Consumer) retry(d *received, r Result, why monitoring.Reason, stack string, now time.Time) Settlement {
+	if d.LastAttempt() {
+		if why == monitoring.ReasonRetry {
+			why = monitoring.ReasonRetriesExhausted
+		}
+		return c.park(d, why, r.err, stack)
+	}
+	var s Settlement
+	if r.verdict == verdictRetryAfter {
+		s = c.wait(r.delay, now)
+	} else {
+		to := c.topology.Retry(c.spec.Backoff[min(d.Attempt, len(c.spec.Backoff))-1])
+		s = Settlement{to: to, Delay: to.Delay}
+	}
+	s.Action, s.Reason, s.Err, s.Stack, s.attempts = monitoring.Retried, why, r.err, stack, d.Attempt
+	return s
+}
+
+func (c *Consumer) park(d *received, why monitoring.Reason, err error, stack string) Settlement {
+	return Settlement{
+		Action: monitoring.Parked, Reason: why, Err: err, Stack: stack,
+		to: c.topology.Error(), attempts: d.Attempt - 1,
+	}
+}
+
+// wait finds the queue for a wait of at least delay. A queue that waits less is passed
+// again and again until the time has come, which the header bunnicula-not-before says.
+func (c *Consumer) wait(delay time.Duration, now time.Time) Settlement {
+	to := c.topology.Retry(delay)
+	s := Settlement{to: to, Delay: max(delay, to.Delay)}
+	if to.Delay < delay {
+		s.notBefore = now.Add(delay)
+	}
+	return s
+}
+
+// early is the settlement of a message that came before its time, nil if it did not. The
+// clocks of two hosts differ a little; less than skew is not worth another round.
+func (c *Consumer) early(d *received, now time.Time) *Settlement {
+	const skew = 50 * time.Millisecond
+	left := d.notBefore.Sub(now)
+	if d.notBefore.IsZero() || left < skew {
+		return nil
+	}
+	to := c.topology.Retry(left)
+	s := Settlement{Action: monitoring.Snoozed, Early: true, to: to, Delay: max(left, to.Delay), attempts: d.Attempt - 1}
+	if to.Delay < left {
+		s.notBefore = d.notBefore
+	}
+	s.Copy = c.copyOf(d, s, now)
+	return &s
+}
+
+// errCrashed is why a message is parked as crashed.
+var errCrashed = errors.New("its process or its connection died each time that it was handled")
+
+// crashed is the settlement of a message that was delivered too often without an end, nil if it
+// was not.
+func (c *Consumer) crashed(d *received, now time.Time) *Settlement {
+	if !c.spec.guarded() || d.crashes < c.spec.MaxCrashes {
+		return nil
+	}
+	s := c.park(d, monitoring.ReasonCrashed, errCrashed, "")
+	s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
+	s.Copy = c.copyOf(d, s, now)
+	return &s
+}
+
+func gaveUpOnContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,313 @@
+package consumer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Spec is one consumer: a queue, a handler, and how patient to be. Only Queue and Handler
+// must be set.
+type Spec struct {
+	// Queue is the main queue. Its retry and error queues are named after it. At most
+	// 255 bytes, theirs included.
+	Queue string
+
+	// Name is the consumer's in logs, metrics and errors.
+	//
+	// Defaults to Queue.
+	Name string
+
+	// Handler handles one message. Make it with JSON, Decode, or by hand.
+	Handler Handler
+
+	// Use wraps the Handler; the first is the outermost.
+	//
+	// Defaults to none.
+	Use []Middleware
+
+	// MaxRetries is how often a message is tried again before it is parked in the
+	// error queue.
+	//
+	// Defaults to 3. NoRetries means never.
+	MaxRetries int
+
+	// Backoff is how long a message waits before each retry: the first delay before the
+	// first, and the last before all that follow. Whole milliseconds, up to 49 days. Each distinct delay is a
+	// queue of its own.
+	//
+	// Defaults to 60 s.
+	Backoff []time.Duration
+
+	// Delays are further delays that RetryAfter and Snooze can choose from.
+	//
+	// Defaults to none: they choose from Backoff.
+	Delays []time.Duration
+
+	// Timeout is how long a handler may take. Then its context is cancelled, and the
+	// message is retried.
+	//
+	// Defaults to 60 s. NoTimeout means for ever.
+	Timeout time.Duration
+
+	// Grace is how long a handler may take to return after its context was cancelled.
+	// After that it is stuck: its stack is logged, its slot stays taken until it returns,
+	// and WhenStuck says what becomes of the message.
+	//
+	// Defaults to 5 s.
+	Grace time.Duration
+
+	// WhenStuck is what becomes of a message whose handler does not return.
+	//
+	// Defaults to RetryNow.
+	WhenStuck WhenStuck
+
+	// Concurrency is how many handlers run at once.
+	//
+	// Defaults to 4.
+	Concurrency int
+
+	// Prefetch is how many messages are taken from the broker ahead, those that are being handled
+	// included. Up to 65535.
+	//
+	// Defaults to 10, or twice the Concurrency if that is more.
+	Prefetch int
+
+	// MaxCrashes is how often a message may be delivered without an end, because
+	// its process died or its connection did, before it is parked as crashed.
+	// Only quorum queues count deliveries; with SingleActive or QueueType Classic
+	// the setting has no effect, and a message that kills its process is delivered for ever.
+	//
+	// Defaults to 10. At most 99: the queue itself gives up at 100.
+	MaxCrashes int
+
+	// Connection names the connection.Named that this consumer uses.
+	//
+	// Defaults to the app's own.
+	Connection string
+
+	// QueueType is the type of all its queues.
+	//
+	// Defaults to topology.Quorum. topology.Classic can lose a message while the broker
+	// moves it between queues, and knows no MaxCrashes.
+	QueueType topology.QueueType
+
+	// Bindings bind the queue to exchanges, which are declared durable.
+	//
+	// Defaults to none: publish to the queue by its name.
+	Bindings []topology.Bind
+
+	// Arguments are added to those of the main queue. See topology.Plan.
+	Arguments map[string]any
+
+	// ErrorQueue renames the error queue.
+	//
+	// Defaults to Queue + "-error".
+	ErrorQueue string
+
+	// GroupSize is how many nodes of a cluster hold a quorum queue.
+	//
+	// Defaults to the broker's choice, 3 unless configured.
+	GroupSize int
+
+	// SingleActive lets only one consumer of the queue work at a time; the others wait
+	// to take over. Order is kept as long as nothing is retried, Concurrency is 1 and
+	// nothing breaks.
+	SingleActive bool
+
+	// Priority prefers this consumer to those with a lower one while it has room, from
+	// -128 to 127 (https://www.rabbitmq.com/docs/consumer-priority).
+	//
+	// Defaults to 0.
+	Priority int
+
+	// Declare says how much the consumer declares. See topology.Mode.
+	//
+	// Defaults to topology.All.
+	Declare topology.Mode
+
+	// Scheme is topology.Bunnicula to share a queue with Clojure's Bunnicula.
+	//
+	// Defaults to topology.Standard.
+	Scheme topology.Scheme
+
+	// Redeclare says whether queues that somebody deleted are declared again.
+	//
+	// Defaults to RedeclareOn.
+	Redeclare Redeclare
+
+	// OnFatal is called, once for each time, when the consumer cannot go on until somebody
+	// changes something: a queue with other arguments, a permission or password that was taken
+	// away. The consumer goes on trying slowly. Ask fx for an fx.Shutdowner to end the app instead.
+	//
+	// Defaults to nothing but a line in the log.
+	OnFatal func(error)
+}
+
+// Special values of Spec.
+const (
+	NoRetries = -1                // of MaxRetries: a failure is parked at once
+	NoTimeout = time.Duration(-1) // of Timeout: handlers may run for ever
+)
+
+// Defaults of Spec: Bunnicula's, and ours.
+const (
+	DefaultMaxRetries  = 3
+	DefaultBackoff     = 60 * time.Second
+	DefaultTimeout     = 60 * time.Second
+	DefaultGrace       = 5 * time.Second
+	DefaultConcurrency = 4
+	DefaultPrefetch    = 10
+	DefaultMaxCrashes  = 10
+)
+
+// WhenStuck is what becomes of a message whose handler does not return after its
+// timeout and grace.
+type WhenStuck int
+
+const (
+	// RetryNow settles it as a timeout. Its next attempt may run beside the old one.
+	RetryNow WhenStuck = iota
+	// Hold settles it when the handler returns, or leaves it to the broker when the
+	// process ends: the two never run side by side.
+	Hold
+)
+
+// Redeclare is whether deleted queues are declared again.
+type Redeclare int
+
+const (
+	// RedeclareOn declares them again at each new session.
+	RedeclareOn Redeclare = iota
+	// RedeclareOff leaves them deleted. The consumer is not ready until somebody declares
+	// them.
+	RedeclareOff
+)
+
+// Middleware wraps a Handler: to log, to trace, to open a transaction. Retrying and
+// parking are results, not middleware.
+type Middleware func(Handler) Handler
+
+// brokerTimeout is how long RabbitMQ lets a delivery go unacked before it closes
+// the channel (consumer_timeout, https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
+const brokerTimeout = 30 * time.Minute
+
+// resolve fills in the defaults and checks every field.
+func (s Spec) resolve() (Spec, topology.Topology, error) {
+	name := s.Name
+	if name == "" {
+		name = s.Queue
+	}
+	bad := func(format string, args ...any) (Spec, topology.Topology, error) {
+		return s, topology.Topology{}, fmt.Errorf("consumer %q: %w", name, fmt.Errorf(format, args...))
+	}
+	s.Name = name
+	if strings.TrimSpace(s.Queue) == "" {
+		return bad("Queue is %q, want a name", s.Queue)
+	}
+	if s.Handler == nil {
+		return bad("Handler is nil")
+	}
+	for i, m := range s.Use {
+		if m == nil {
+			return bad("Use[%d] is nil", i)
+		}
+	}
+	if s.MaxRetries < NoRetries {
+		return bad("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, DefaultMaxRetries)
+	}
+	if s.MaxRetries == 0 {
+		s.MaxRetries = DefaultMaxRetries
+	} else if s.MaxRetries == NoRetries {
+		s.MaxRetries = 0
+	}
+	for _, f := range []struct {
+		name   string
+		delays []time.Duration
+	}{{"Backoff", s.Backoff}, {"Delays", s.Delays}} {
+		for i, d := range f.delays {
+			if d < time.Millisecond || d > topology.MaxDelay || d%time.Millisecond != 0 {
+				return bad("%s[%d] is %s, want whole milliseconds from 1ms to %s", f.name, i, d, topology.MaxDelay)
+			}
+		}
+	}
+	if len(s.Backoff) == 0 {
+		s.Backoff = []time.Duration{DefaultBackoff}
+	}
+	if s.Timeout < 0 && s.Timeout != NoTimeout {
+		return bad("Timeout is %s, want above 0, 0 for %s, or NoTimeout", s.Timeout, DefaultTimeout)
+	}
+	if s.Timeout == 0 {
+		s.Timeout = DefaultTimeout
+	}
+	if s.Grace < 0 {
+		return bad("Grace is %s, want above 0, or 0 for %s", s.Grace, DefaultGrace)
+	}
+	if s.Grace == 0 {
+		s.Grace = DefaultGrace
+	}
+	if s.WhenStuck != RetryNow && s.WhenStuck != Hold {
+		return bad("WhenStuck is %d, want RetryNow or Hold", s.WhenStuck)
+	}
+	if s.Redeclare != RedeclareOn && s.Redeclare != RedeclareOff {
+		return bad("Redeclare is %d, want RedeclareOn or RedeclareOff", s.Redeclare)
+	}
+	if s.Concurrency < 0 || s.Concurrency > 65535 {
+		return bad("Concurrency is %d, want 1 to 65535", s.Concurrency)
+	}
+	if s.Concurrency == 0 {
+		s.Concurrency = DefaultConcurrency
+	}
+	if s.Prefetch == 0 {
+		s.Prefetch = min(max(DefaultPrefetch, 2*s.Concurrency), 65535)
+	}
+	if s.Prefetch < s.Concurrency || s.Prefetch > 65535 {
+		return bad("Prefetch is %d, want at least the Concurrency, %d, and at most 65535", s.Prefetch, s.Concurrency)
+	}
+	if s.MaxCrashes == 0 {
+		s.MaxCrashes = DefaultMaxCrashes
+	}
+	if s.MaxCrashes < 2 || s.MaxCrashes > 99 {
+		return bad("MaxCrashes is %d, want 2 to 99", s.MaxCrashes)
+	}
+	if s.Priority < -128 || s.Priority > 127 {
+		return bad("Priority is %d, want -128 to 127", s.Priority)
+	}
+	t, err := topology.New(topology.Plan{
+		Queue: s.Queue, Type: s.QueueType, Delays: s.delays(), ErrorQueue: s.ErrorQueue, Bindings: s.Bindings,
+		Arguments: s.Arguments, GroupSize: s.GroupSize, SingleActive: s.SingleActive, Mode: s.Declare, Scheme: s.Scheme,
+	})
+	if err != nil {
+		return bad("%w", err)
+	}
+	return s, t, nil
+}
+
+// delays are all that a message can be made to wait, each once.
+func (s Spec) delays() []time.Duration {
+	var all []time.Duration
+	for _, d := range append(slices.Clone(s.Backoff), s.Delays...) {
+		if !slices.Contains(all, d) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// guarded says whether the crash guard works: the queue must count deliveries, and
+// giving messages back must not break an order that was asked for.
+func (s Spec) guarded() bool {
+	return s.QueueType != topology.Classic && s.Scheme != topology.Bunnicula && !s.SingleActive
+}
+
+// slowest is how long the last of a full prefetch may take to be acked.
+func (s Spec) slowest() time.Duration {
+	if s.Timeout == NoTimeout {
+		return 0
+	}
+	rounds := (s.Prefetch + s.Concurrency - 1) / s.Concurrency
+	return time.Duration(rounds) * (s.Timeout + s.Grace)
+}
