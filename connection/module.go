@@ -22,8 +22,8 @@ func Named(name string, cfg Config) fx.Option {
 	return fx.Module("bunnicula.connection."+name,
 		fx.Provide(
 			fx.Annotate(
-				func(p namedParams) (*Connection, error) { return start(p.Lifecycle, cfg, p.Logger) },
-				fx.ResultTags(fmt.Sprintf("name:%q", name)),
+				func(lc fx.Lifecycle, log *slog.Logger) (*Connection, error) { return start(lc, cfg, log) },
+				fx.ParamTags(``, `optional:"true"`), fx.ResultTags(fmt.Sprintf("name:%q", name)),
 			),
 			fx.Annotate(
 				func(c *Connection) NamedConnection { return NamedConnection{name, c} },
@@ -45,13 +45,6 @@ type params struct {
 
 	Lifecycle fx.Lifecycle
 	Config    Config
-	Logger    *slog.Logger `optional:"true"`
-}
-
-type namedParams struct {
-	fx.In
-
-	Lifecycle fx.Lifecycle
 	Logger    *slog.Logger `optional:"true"`
 }
 

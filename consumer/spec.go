@@ -36,7 +36,7 @@ type Spec struct {
 	MaxRetries int
 
 	// Backoff is how long a message waits before each retry: the first delay before the
-	// first, and the last before all that follow. Whole milliseconds, up to 49 days. Each distinct delay is a
+	// first, and the last before all that follow. Whole milliseconds, up to topology.MaxDelay. Each distinct delay is a
 	// queue of its own.
 	//
 	// Defaults to 60 s.
@@ -282,6 +282,9 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	})
 	if err != nil {
 		return bad("%w", err)
+	}
+	if limit, ok := t.Queues[0].Arguments["x-delivery-limit"].(int64); ok && s.guarded() && int64(s.MaxCrashes) >= limit {
+		return bad("MaxCrashes is %d, want less than the queue's x-delivery-limit, %d", s.MaxCrashes, limit)
 	}
 	return s, t, nil
 }

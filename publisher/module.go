@@ -24,10 +24,10 @@ func Named(name string, cfg Config) fx.Option {
 	tag := fmt.Sprintf("name:%q", name)
 	return fx.Module("bunnicula.publisher."+name, fx.Provide(
 		fx.Annotate(
-			func(conn *connection.Connection, p namedParams) (*Client, error) {
-				return start(p.Lifecycle, conn, cfg, p.Logger)
+			func(conn *connection.Connection, lc fx.Lifecycle, log *slog.Logger) (*Client, error) {
+				return start(lc, conn, cfg, log)
 			},
-			fx.ParamTags(tag), fx.ResultTags(tag),
+			fx.ParamTags(tag, ``, `optional:"true"`), fx.ResultTags(tag),
 		),
 		fx.Annotate(func(c *Client) Publisher { return c }, fx.ParamTags(tag), fx.ResultTags(tag)),
 	))
@@ -40,13 +40,6 @@ type params struct {
 	Connection *connection.Connection
 	Config     Config       `optional:"true"`
 	Logger     *slog.Logger `optional:"true"`
-}
-
-type namedParams struct {
-	fx.In
-
-	Lifecycle fx.Lifecycle
-	Logger    *slog.Logger `optional:"true"`
 }
 
 func start(lc fx.Lifecycle, conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, error) {

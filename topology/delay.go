@@ -1,0 +1,81 @@
+package topology
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// MaxDelay is the longest delay, ten years of 365 days. Brokers refuse a queue with
+// a longer TTL (406, value_too_large: measured on RabbitMQ 3.10 and 4.0), and a
+// message with a longer expiration too.
+const MaxDelay = 10 * 365 * 24 * time.Hour
+
+// delayUnits are tried in this order, so the largest that fits is taken.
+var delayUnits = []struct {
+	suffix string
+	unit   time.Duration
+}{
+	{"h", time.Hour},
+	{"m", time.Minute},
+	{"s", time.Second},
+	{"ms", time.Millisecond},
+}
+
+// FormatDelay spells a delay as it stands in a queue's name: a whole number of the
+// largest unit that divides it, out of h, m, s and ms. So 90 seconds are "90s" and
+// 60 are "1m"; 1500 milliseconds are "1500ms"; two days are "48h". Each delay has
+// this one spelling, so two delays share a queue only if they are equal.
+//
+// What is below a millisecond is cut; [New] refuses such delays.
+func FormatDelay(delay time.Duration) string {
+	for _, u := range delayUnits {
+		if delay != 0 && delay%u.unit == 0 {
+			return strconv.FormatInt(int64(delay/u.unit), 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(delay.Milliseconds(), 10) + "ms"
+}
+
+// ParseDelay is the inverse of [FormatDelay]. It takes no other spelling ("60s",
+// "1m30s", "010s") and no delay that [New] would refuse.
+func ParseDelay(s string) (time.Duration, error) {
+	for _, u := range delayUnits {
+		digits, ok := cutUnit(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n > int64(MaxDelay/u.unit) {
+			break
+		}
+		delay := time.Duration(n) * u.unit
+		if checkDelay(delay) != nil || FormatDelay(delay) != s {
+			break
+		}
+		return delay, nil
+	}
+	return 0, fmt.Errorf("topology: %q is not a delay as it is spelled in names, such as 500ms, 10s, 90s or 1h", s)
+}
+
+// cutUnit returns the digits before suffix. "5ms" has the suffix "ms", not "s".
+func cutUnit(s, suffix string) (digits string, ok bool) {
+	n := len(s) - len(suffix)
+	if n < 1 || s[n:] != suffix || s[n-1] < '0' || s[n-1] > '9' {
+		return "", false
+	}
+	return s[:n], true
+}
+
+// checkDelay returns what is wrong with a delay.
+func checkDelay(delay time.Duration) error {
+	switch {
+	case delay <= 0:
+		return fmt.Errorf("%v is not above zero", delay)
+	case delay%time.Millisecond != 0:
+		return fmt.Errorf("%v is not a whole number of milliseconds, the broker's unit", delay)
+	case delay > MaxDelay:
+		return fmt.Errorf("%v is above %v, the longest that a broker takes", delay, MaxDelay)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package topology_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+func Example() {
+	t, err := topology.New(topology.Plan{
+		Queue:  "orders",
+		Delays: []time.Duration{10 * time.Second, time.Minute},
+	})
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range t.Names() {
+		fmt.Println(name)
+	}
+	// Output:
+	// orders
+	// orders-retry-10s
+	// orders-retry-1m
+	// orders-error
+}
+
+func ExampleTopology_String() {
+	t, err := topology.New(topology.Plan{
+		Queue: "emails",
+		Mode:  topology.Satellites, // the queue itself was there before
+		Bindings: []topology.Bind{
+			{Exchange: "events", Kind: "topic", Keys: []string{"order.*"}},
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(t)
+	// Output:
+	// exchange  events        topic      durable
+	// queue     emails        exists
+	// queue     emails-error  quorum     x-delivery-limit 1000000 · x-overflow reject-publish
+	// binding   emails        <- events  "order.*"
+}
+
+func ExampleTopology_Retry() {
+	t, err := topology.New(topology.Plan{
+		Queue:  "orders",
+		Delays: []time.Duration{10 * time.Second, time.Minute},
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(t.Retry(time.Minute).RoutingKey)
+	fmt.Println(t.Retry(45 * time.Second).RoutingKey) // waits 10 s, and what remains after that
+	// Output:
+	// orders-retry-1m
+	// orders-retry-10s
+}
+
+func ExampleNew_refused() {
+	_, err := topology.New(topology.Plan{
+		Queue:     "orders",
+		Arguments: map[string]any{"x-expires": 60_000},
+	})
+	fmt.Println(err)
+	// Output:
+	// topology: queue "orders": Arguments: x-expires: 60000 is refused: it deletes the queue with all its messages
+}
+
+func ExampleConflicts() {
+	orders, _ := topology.New(topology.Plan{Queue: "orders"})
+	errors, _ := topology.New(topology.Plan{Queue: "orders-error"})
+	fmt.Println(topology.Conflicts(orders, errors))
+	// Output:
+	// topology: queue "orders-error": it is the error queue of one and the main queue of another
+}
+
+func ExampleFormatDelay() {
+	for _, delay := range []time.Duration{1500 * time.Millisecond, 60 * time.Second, 90 * time.Second, 24 * time.Hour} {
+		fmt.Println(topology.FormatDelay(delay))
+	}
+	// Output:
+	// 1500ms
+	// 1m
+	// 90s
+	// 24h
+}

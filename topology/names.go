@@ -1,0 +1,50 @@
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// maxName is the length in bytes of the longest name and the longest routing key:
+// both are short strings (AMQP 0-9-1, section 4.2.5.3).
+const maxName = 255
+
+// reservedPrefix starts the names that belong to the broker (AMQP 0-9-1, sections
+// 3.1.3 and 3.1.4).
+const reservedPrefix = "amq."
+
+// RetryQueue is the name of the queue in which messages of queue wait for delay:
+// "orders-retry-10s". See [FormatDelay] for how the delay is spelled.
+func RetryQueue(queue string, delay time.Duration) string {
+	return queue + "-retry-" + FormatDelay(delay)
+}
+
+// ErrorQueue is the name that the error queue of queue has unless [Plan] gives it
+// another: "orders-error".
+func ErrorQueue(queue string) string { return queue + "-error" }
+
+// checkName returns what is wrong with the name of a queue that is to be declared.
+func checkName(name string) error {
+	if strings.HasPrefix(name, reservedPrefix) {
+		return fmt.Errorf("names that start with %q are the broker's", reservedPrefix)
+	}
+	return checkExisting(name)
+}
+
+// checkExisting returns what is wrong with the name of something that is there already.
+func checkExisting(name string) error {
+	switch {
+	case name == "":
+		return errors.New("the name is empty")
+	case len(name) > maxName:
+		return fmt.Errorf("the name has %d bytes, the longest allowed has %d", len(name), maxName)
+	case !utf8.ValidString(name):
+		return errors.New("the name is not valid UTF-8")
+	case strings.ContainsAny(name, "\r\n"):
+		return errors.New("the name has a line break, which the broker would remove")
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package topology_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// channelOf is a channel of a new user who has these permissions.
+func channelOf(t *testing.T, user, configure, write, read string) *amqp.Channel {
+	t.Helper()
+	address, err := url.Parse(amqptest.URL(t))
+	if err != nil {
+		t.Fatal("AMQP_URL is not a URL")
+	}
+	vhost := strings.TrimPrefix(address.Path, "/")
+	if vhost == "" {
+		vhost = "/"
+	}
+	amqptest.Ctl(t, "add_user", user, user)
+	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
+	amqptest.Ctl(t, "set_permissions", "-p", vhost, user, configure, write, read)
+
+	address.User = url.UserPassword(user, user)
+	conn := amqptest.DialURL(t, address.String())
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+func TestAWorkerWithoutPermissionsUsesNever(t *testing.T) {
+	queue := amqptest.Queue(t, "topology")
+	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}
+	if err := declare(t, plan); err != nil {
+		t.Fatal(err)
+	}
+	worker := channelOf(t, queue, "^$", "^amq\\.default$", "^"+queue+"$")
+
+	plan.Mode = topology.Never
+	// From 4.3 on, brokers may refuse to let it look, and close the channel.
+	if err := mustNew(t, plan).Declare(worker); errors.Is(err, topology.ErrUnchecked) {
+		t.Skipf("this broker lets no worker look: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+
+	plan.Mode = topology.Satellites
+	err := mustNew(t, plan).Declare(worker)
+	var cause *amqp.Error
+	if !errors.Is(err, topology.ErrRefused) || !errors.As(err, &cause) || cause.Code != amqp.AccessRefused {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The permissions that the documentation of All asks for are enough.
+func TestAllNeedsNoMorePermissionsThanItSays(t *testing.T) {
+	queue := amqptest.Queue(t, "topology")
+	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}
+	own := "^" + queue + "(-retry-1s|-error)?$"
+	if err := mustNew(t, plan).Declare(channelOf(t, queue, own, "^amq\\.default$", own)); err != nil {
+		t.Error(err)
+	}
+}
