@@ -91,7 +91,7 @@ func (l *Link) supervise() {
 		if err == nil {
 			up := time.Now()
 			<-session.Done()
-			if time.Since(up) > l.config.MaxBackoff { // else it may come and go all the time
+			if time.Since(up) > steady {
 				backoff.Reset()
 			}
 			l.set(func() { l.session, l.lastErr, l.since = nil, session.Err(), time.Now() })
@@ -114,14 +114,20 @@ func (l *Link) supervise() {
 			}
 		}
 		pause := backoff.Next()
-		if Permanent(err) {
+		switch {
+		case Permanent(err):
 			pause = l.config.MaxBackoff
+		case err == nil: // The broker is there; we only must not come and go too fast.
+			pause = min(pause, time.Second)
 		}
 		if !Wait(l.ctx, pause) {
 			return
 		}
 	}
 }
+
+// steady is how long a session lasts that was not a mere flicker.
+const steady = 5 * time.Second
 
 // open dials and makes the session known.
 func (l *Link) open(t target) (*Session, error) {

@@ -147,7 +147,7 @@ func (c *Consumer) Start(ctx context.Context) error {
 // run keeps a session alive until Stop.
 func (c *Consumer) run() {
 	defer close(c.ran)
-	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
+	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
 	told := false // OnFatal, of this trouble
 	for !c.stopping.Load() {
 		began := time.Now()

@@ -44,9 +44,11 @@ func newRigAt(t *testing.T, url string) *rig {
 	}
 	r := &rig{t: t, ctx: ctx, conn: conn, pub: pub, ended: new(monitoringtest.Recorder)}
 	t.Cleanup(func() {
-		stop, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		stop, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = pub.Stop(stop) // a test may have cut its connection for good
+		stop, cancel = context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
 		if err := conn.Stop(stop); err != nil {
 			t.Errorf("stop the connection: %v", err)
 		}

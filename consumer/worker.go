@@ -54,14 +54,17 @@ func (c *Consumer) handle(w *worker, d *received) {
 		c.settle(context.Background(), d, *s)
 		return
 	}
-	ctx := c.monitor.Begin(c.handlers, d.Delivery)
-	if s := c.crashed(d, now); s != nil {
-		c.settle(ctx, d, *s)
-		return
-	}
-	c.attempt(ctx, w, d, func(e ending) {
-		c.settle(ctx, d, c.settlement(d, e, time.Now()))
-	})
+	ctx := c.handlers
+	defer func() { // deferred, so that a monitor that calls runtime.Goexit, as t.FailNow does, changes nothing
+		if s := c.crashed(d, now); s != nil {
+			c.settle(ctx, d, *s)
+			return
+		}
+		c.attempt(ctx, w, d, func(e ending) {
+			c.settle(ctx, d, c.settlement(d, e, time.Now()))
+		})
+	}()
+	ctx = c.monitor.Begin(ctx, d.Delivery)
 }
 
 // goroutineID reads the number that stack traces show. It is good for nothing else.

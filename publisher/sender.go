@@ -141,7 +141,7 @@ func (s *Sender) leave(m *sending, err error) {
 func (s *Sender) run() {
 	defer close(s.done)
 	defer s.drop()
-	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
+	backoff := connection.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
 	for {
 		if len(s.again) == 0 {
 			select {

@@ -1,0 +1,77 @@
+package monitoring
+
+import "context"
+
+// Callbacks is a Monitor made of functions, one for each thing that Clojure's
+// Bunnicula tells its monitoring. At most one of them is called for a delivery,
+// after it was settled. Functions that are nil are skipped, so the zero Callbacks does nothing.
+//
+// As in Clojure, the name says what the handler did, not what became of the message:
+// OnRetry is also called when no retry was left and the message was parked. Look at
+// [Outcome.Action] to tell the two apart.
+//
+// A delivery that shutdown interrupted calls none of them: it will be delivered again.
+type Callbacks struct {
+	// OnSuccess is called when the message was acked.
+	OnSuccess func(context.Context, Delivery, Outcome)
+
+	// OnRetry is called when the handler asked for a retry, whether or not one was left.
+	OnRetry func(context.Context, Delivery, Outcome)
+
+	// OnError is called when the handler said that the message cannot succeed.
+	OnError func(context.Context, Delivery, Outcome)
+
+	// OnTimeout is called when the handler ran past its timeout.
+	OnTimeout func(context.Context, Delivery, Outcome)
+
+	// OnException is called when the handler panicked, when the body could not be
+	// decoded, and when the message was parked because it killed its process too often.
+	OnException func(context.Context, Delivery, Outcome)
+
+	// OnSnooze is called when the message waits without having used an attempt.
+	// Clojure's Bunnicula has nothing like it.
+	OnSnooze func(context.Context, Delivery, Outcome)
+}
+
+var _ Monitor = Callbacks{}
+
+// Begin returns ctx as it is.
+func (c Callbacks) Begin(ctx context.Context, _ Delivery) context.Context { return ctx }
+
+// End calls the function that fits the outcome.
+func (c Callbacks) End(ctx context.Context, d Delivery, o Outcome) {
+	if f := c.pick(o); f != nil {
+		f(ctx, d, o)
+	}
+}
+
+func (c Callbacks) pick(o Outcome) func(context.Context, Delivery, Outcome) {
+	switch o.Action {
+	case Acked:
+		return c.OnSuccess
+	case Snoozed:
+		return c.OnSnooze
+	case Retried, Parked:
+		return c.pickFailure(o)
+	default: // Interrupted
+		return nil
+	}
+}
+
+func (c Callbacks) pickFailure(o Outcome) func(context.Context, Delivery, Outcome) {
+	switch o.Reason {
+	case ReasonRetry, ReasonRetriesExhausted:
+		return c.OnRetry
+	case ReasonTimeout:
+		return c.OnTimeout
+	case ReasonPanic, ReasonUndecodable, ReasonCrashed:
+		return c.OnException
+	case ReasonError:
+		return c.OnError
+	}
+	// A reason that is not known here must not go unseen.
+	if o.Action == Retried {
+		return c.OnRetry
+	}
+	return c.OnError
+}

@@ -1,0 +1,91 @@
+package monitoring
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Log is a Monitor that writes one line for each delivery, after it was settled: at
+// debug what was acked, at info what was snoozed or interrupted, at warn what was
+// retried and at error what was parked.
+//
+// The zero Log works. A line whose level is off costs nothing. The payload is never
+// logged unless LogPayload asks for it; errors and panics are logged as the handler
+// made them, so what a handler writes into its errors is in the log.
+type Log struct {
+	// Logger is written to.
+	//
+	// Defaults to slog.Default, asked anew for each line.
+	Logger *slog.Logger
+
+	// LogPayload is how many bytes of the payload are logged, from its start, as
+	// [Delivery.Excerpt] cuts them.
+	//
+	// Defaults to 0, never.
+	LogPayload int
+}
+
+var _ Monitor = Log{}
+
+// Begin returns ctx as it is.
+func (l Log) Begin(ctx context.Context, _ Delivery) context.Context { return ctx }
+
+// End writes the line.
+func (l Log) End(ctx context.Context, d Delivery, o Outcome) {
+	logger := orDefault(l.Logger)
+	level, message := line(o.Action)
+	if !logger.Enabled(ctx, level) {
+		return
+	}
+	logger.LogAttrs(ctx, level, message, l.attrs(d, o)...)
+}
+
+// line is the level and the message for an action. They are constants, so that a line can be searched for.
+func line(a Action) (slog.Level, string) {
+	switch a {
+	case Acked:
+		return slog.LevelDebug, "message acked"
+	case Retried:
+		return slog.LevelWarn, "message retried"
+	case Snoozed:
+		return slog.LevelInfo, "message snoozed"
+	case Parked:
+		return slog.LevelError, "message parked"
+	case Interrupted:
+		return slog.LevelInfo, "message interrupted"
+	default:
+		return slog.LevelWarn, "message settled in an unknown way"
+	}
+}
+
+// attrs are the facts. Those that every delivery has come first and are always there.
+func (l Log) attrs(d Delivery, o Outcome) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 14)
+	attrs = append(attrs,
+		slog.String("consumer", d.Consumer),
+		slog.String("queue", d.Queue),
+		slog.String("message_id", d.MessageID),
+		slog.Int("attempt", d.Attempt),
+		slog.Int("max_retries", d.MaxRetries),
+		slog.Duration("duration", o.Duration),
+	)
+	if o.Reason != ReasonNone {
+		attrs = append(attrs, slog.String("reason", string(o.Reason)))
+	}
+	if o.Err != nil {
+		attrs = append(attrs, slog.Any("err", o.Err))
+	}
+	if o.Delay != 0 {
+		attrs = append(attrs, slog.Duration("delay", o.Delay))
+	}
+	if o.Group != "" {
+		attrs = append(attrs, slog.String("group", o.Group))
+	}
+	if o.Stack != "" {
+		attrs = append(attrs, slog.String("stack", o.Stack))
+	}
+	if l.LogPayload > 0 {
+		attrs = append(attrs, slog.String("payload", d.Excerpt(l.LogPayload)), slog.Int("payload_size", len(d.Body)))
+	}
+	return attrs
+}

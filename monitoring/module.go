@@ -1,0 +1,81 @@
+package monitoring
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+
+	"go.uber.org/fx"
+)
+
+// Provide adds a Monitor to an fx app. It takes a constructor: a function that asks fx
+// for what it needs and returns a Monitor, or one and an error. The result's type may
+// be Monitor itself or any type that implements it.
+//
+// Anything else is refused when the app is built. Provide may be used many times; fx
+// gives the monitors in no particular order.
+func Provide(constructor any) fx.Option {
+	if err := checkConstructor(reflect.TypeOf(constructor)); err != nil {
+		return fx.Error(err)
+	}
+	return fx.Provide(fx.Annotate(constructor,
+		fx.As(new(Monitor)),
+		fx.ResultTags(`group:"bunnicula.monitors"`),
+	))
+}
+
+// Group is the monitors of an fx app. A constructor that runs consumers has it among
+// its parameters, or in its fx.In struct, and gives it to [FromGroup].
+type Group struct {
+	fx.In
+
+	Monitors []Monitor    `group:"bunnicula.monitors"`
+	Logger   *slog.Logger `optional:"true"`
+}
+
+// FromGroup is one Monitor that feeds all that were provided, each shielded from the
+// others' panics. If there is none it is a [Log]. Panics, and Log's lines, go to the
+// app's *slog.Logger if it has one, else to slog.Default.
+//
+// To have no monitoring at all, provide [Nop].
+func FromGroup(g Group) Monitor {
+	if len(g.Monitors) == 0 {
+		return Shield(g.Logger, Log{Logger: g.Logger})
+	}
+	shielded := make([]Monitor, len(g.Monitors))
+	for i, m := range g.Monitors {
+		shielded[i] = Shield(g.Logger, m)
+	}
+	return Multi(shielded...)
+}
+
+var (
+	typeMonitor = reflect.TypeFor[Monitor]()
+	typeError   = reflect.TypeFor[error]()
+)
+
+func checkConstructor(t reflect.Type) error {
+	switch {
+	case t == nil:
+		return fmt.Errorf("monitoring: Provide(nil): want a function that returns a monitoring.Monitor, or one and an error")
+	case t.Kind() != reflect.Func && t.Implements(typeMonitor):
+		return fmt.Errorf("monitoring: Provide(%v): that is a Monitor; want a function that returns it", t)
+	case t.Kind() != reflect.Func:
+		return fmt.Errorf("monitoring: Provide(%v): want a function that returns a monitoring.Monitor, or one and an error", t)
+	case t.NumOut() == 0, t.NumOut() > 2:
+		return fmt.Errorf("monitoring: Provide(%v): returns %d values; want a monitoring.Monitor, or one and an error", t, t.NumOut())
+	case !t.Out(0).Implements(typeMonitor):
+		return fmt.Errorf("monitoring: Provide(%v): %v does not implement monitoring.Monitor%s", t, t.Out(0), pointerHint(t.Out(0)))
+	case t.NumOut() == 2 && t.Out(1) != typeError:
+		return fmt.Errorf("monitoring: Provide(%v): the second result is %v; want error", t, t.Out(1))
+	}
+	return nil
+}
+
+// pointerHint helps with the commonest slip: methods on the pointer, a value returned.
+func pointerHint(t reflect.Type) string {
+	if reflect.PointerTo(t).Implements(typeMonitor) {
+		return fmt.Sprintf(" (*%v does)", t)
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+package sentry
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+
+	sdk "github.com/getsentry/sentry-go"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// Config says where events go and what they hold. Printed or logged, it does not show the DSN.
+type Config struct {
+	// DSN is the project's address, with its key. The environment's SENTRY_DSN is not
+	// looked at.
+	//
+	// Defaults to none: nothing is reported, and one log line says so.
+	DSN string
+
+	// Environment is sent with each event.
+	//
+	// Defaults to the variable SENTRY_ENVIRONMENT, and without it to Sentry's own, "production".
+	Environment string
+
+	// Release is sent with each event.
+	//
+	// Defaults to the variable SENTRY_RELEASE, and without it to the revision that go build
+	// wrote into the program. sentry-go's own default, which runs git, is not used.
+	Release string
+
+	// ServerName is sent with each event.
+	//
+	// Defaults to none. sentry-go's own default, the host's name, is not used.
+	ServerName string
+
+	// SampleRate is the share of events that is sent, above 0 and at most 1.
+	//
+	// Defaults to 1, all of them.
+	SampleRate float64
+
+	// SendPayload is how many bytes of the payload go with an event, from its start, as
+	// [monitoring.Delivery.Excerpt] cuts them.
+	//
+	// Defaults to 0, never.
+	SendPayload int
+
+	// Reports decides what is reported. It is asked about every delivery, so it should be quick.
+	//
+	// Defaults to exceptions (panic, undecodable, crashed) and all that was parked.
+	Reports func(monitoring.Delivery, monitoring.Outcome) bool
+
+	// BeforeSend may change an event before it is sent, for example to take out what
+	// must not leave the house, or return nil to drop it.
+	//
+	// Defaults to none.
+	BeforeSend func(*sdk.Event) *sdk.Event
+
+	// Transport makes the requests, for those who need a proxy or a certificate of their
+	// own. It must end a request whose context ends.
+	//
+	// Defaults to a new http.Transport that obeys HTTPS_PROXY.
+	Transport http.RoundTripper
+
+	// Logger gets the few lines that there are.
+	//
+	// Defaults to the fx app's *slog.Logger, or slog.Default.
+	Logger *slog.Logger
+}
+
+// check fills in what was left out. Its errors name the field and its value, but not the DSN's.
+func (c Config) check() (Config, error) {
+	if c.DSN != "" {
+		if err := checkDSN(c.DSN); err != nil {
+			return c, fmt.Errorf("sentry: Config.DSN: %w", err)
+		}
+	}
+	if c.SampleRate == 0 {
+		c.SampleRate = 1
+	}
+	if !(c.SampleRate > 0 && c.SampleRate <= 1) { // also refuses NaN
+		return c, fmt.Errorf("sentry: Config.SampleRate %v: must be above 0 and at most 1", c.SampleRate)
+	}
+	if c.SendPayload < 0 {
+		return c, fmt.Errorf("sentry: Config.SendPayload %d: must not be negative", c.SendPayload)
+	}
+	if c.Release == "" {
+		c.Release = defaultRelease()
+	}
+	if c.Reports == nil {
+		c.Reports = exceptionsAndParked
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+func defaultRelease() string {
+	if release := os.Getenv("SENTRY_RELEASE"); release != "" {
+		return release
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return ""
+}
+
+// exceptionsAndParked is the default of Config.Reports.
+func exceptionsAndParked(_ monitoring.Delivery, o monitoring.Outcome) bool {
+	switch o.Reason {
+	case monitoring.ReasonPanic, monitoring.ReasonUndecodable, monitoring.ReasonCrashed:
+		return true
+	}
+	return o.Action == monitoring.Parked
+}

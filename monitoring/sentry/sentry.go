@@ -1,0 +1,105 @@
+package sentry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	sdk "github.com/getsentry/sentry-go"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// ErrUnsent means that Close gave events up because its context ended first.
+var ErrUnsent = errors.New("sentry: events were not sent in time")
+
+// Monitor reports to Sentry. Make one with [New]; the zero Monitor reports nothing.
+// Events wait in memory for a goroutine that sends them one by one. When Sentry is slower
+// than failures are, the oldest are dropped, so nobody waits for it.
+type Monitor struct {
+	cfg    Config
+	client *sdk.Client // nil without a DSN
+	abort  context.CancelCauseFunc
+
+	closeOnce sync.Once
+	closed    atomic.Bool
+	closeErr  error
+}
+
+var _ monitoring.Monitor = (*Monitor)(nil)
+
+// New checks cfg. It sends nothing, so it does not find out whether Sentry is there or
+// takes the key. Close the Monitor when the last consumer has stopped.
+func New(cfg Config) (*Monitor, error) {
+	cfg, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.DSN == "" {
+		cfg.Logger.LogAttrs(context.Background(), slog.LevelInfo, "sentry is off", slog.String("why", "sentry.Config has no DSN"))
+		return &Monitor{cfg: cfg}, nil
+	}
+	closing, abort := context.WithCancelCause(context.Background())
+	client, err := sdk.NewClient(options(cfg, closing))
+	if err != nil {
+		abort(nil)
+		return nil, errors.New("sentry: sentry-go refuses the Config") // its error may quote the DSN
+	}
+	return &Monitor{cfg: cfg, client: client, abort: abort}, nil
+}
+
+// unset keeps sentry-go from finding a value itself. It is never sent.
+const unset = "unset"
+
+func options(cfg Config, closing context.Context) sdk.ClientOptions {
+	return sdk.ClientOptions{
+		Dsn:           cfg.DSN,
+		Environment:   cfg.Environment,
+		Release:       cmp.Or(cfg.Release, unset),
+		ServerName:    cmp.Or(cfg.ServerName, unset),
+		SampleRate:    cfg.SampleRate,
+		HTTPTransport: newAbortable(cfg.Transport, closing),
+		BeforeSend: func(event *sdk.Event, _ *sdk.EventHint) *sdk.Event {
+			event.Release, event.ServerName = cfg.Release, cfg.ServerName
+			if cfg.BeforeSend != nil {
+				return cfg.BeforeSend(event)
+			}
+			return event
+		},
+	}
+}
+
+// Begin returns ctx as it is.
+func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
+
+// End hands an event over to be sent, if the outcome is one that is reported. After
+// Close it does nothing.
+func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+	if m.client == nil || m.closed.Load() || !m.cfg.Reports(d, o) {
+		return
+	}
+	m.client.CaptureEvent(newEvent(d, o, m.cfg.SendPayload), nil, nil)
+}
+
+// Close sends what waits and stops. If ctx ends first it gives up the rest and returns
+// [ErrUnsent]; it is done all the same. A second Close returns what the first did.
+func (m *Monitor) Close(ctx context.Context) error {
+	m.closeOnce.Do(func() {
+		m.closed.Store(true)
+		if m.client == nil {
+			return
+		}
+		if !m.client.FlushWithContext(ctx) {
+			m.closeErr = fmt.Errorf("%w: %w", ErrUnsent, context.Cause(ctx))
+		}
+		// The client waits for a request under way, which a server that does not answer
+		// can make long. Those that are left end at once now.
+		m.abort(errClosed)
+		m.client.Close()
+	})
+	return m.closeErr
+}

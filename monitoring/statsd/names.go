@@ -1,0 +1,83 @@
+package statsd
+
+import (
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// names are the metrics of one consumer.
+type names struct {
+	timing, success, retry, err, timeout, fail, snooze, interrupted, parked string
+}
+
+func newNames(consumer string) *names {
+	n := sanitise(consumer)
+	return &names{
+		timing:      n,
+		success:     n + ".success",
+		retry:       n + ".retry",
+		err:         n + ".error",
+		timeout:     n + ".timeout",
+		fail:        n + ".fail",
+		snooze:      n + ".snooze",
+		interrupted: n + ".interrupted",
+		parked:      n + ".parked",
+	}
+}
+
+// catalogue keeps the names of each consumer, so that they are put together once.
+type catalogue struct {
+	mu         sync.RWMutex
+	byConsumer map[string]*names
+}
+
+func (c *catalogue) of(d monitoring.Delivery) *names {
+	consumer := d.Consumer
+	if consumer == "" {
+		consumer = d.Queue
+	}
+	c.mu.RLock()
+	n := c.byConsumer[consumer]
+	c.mu.RUnlock()
+	if n != nil {
+		return n
+	}
+	return c.add(consumer)
+}
+
+func (c *catalogue) add(consumer string) *names {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := c.byConsumer[consumer]; n != nil {
+		return n // another goroutine was faster
+	}
+	if c.byConsumer == nil {
+		c.byConsumer = map[string]*names{}
+	}
+	n := newNames(consumer)
+	c.byConsumer[consumer] = n
+	return n
+}
+
+// reserved are the characters that mean something in a StatsD packet.
+const reserved = ":|@#"
+
+func breaksProtocol(r rune) bool {
+	return strings.ContainsRune(reserved, r) || unicode.IsSpace(r) || unicode.IsControl(r)
+}
+
+// sanitise changes only what would break a packet. Dots make levels, as they always did.
+func sanitise(name string) string {
+	if name == "" {
+		return "_"
+	}
+	return strings.Map(func(r rune) rune {
+		if breaksProtocol(r) {
+			return '_'
+		}
+		return r
+	}, name)
+}

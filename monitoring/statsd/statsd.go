@@ -1,0 +1,108 @@
+package statsd
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	client "github.com/cactus/go-statsd-client/v5/statsd"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// packetSize is what fits into one Ethernet frame, headers of IPv6 and UDP included.
+const packetSize = 1432
+
+// Monitor sends metrics to StatsD. Make one with [New]. Metrics are gathered and sent in
+// the background over UDP: a server that is down loses them and is not noticed.
+type Monitor struct {
+	client   client.Statter
+	rate     float32
+	names    catalogue
+	counters monitoring.Callbacks // decides which of Bunnicula's counters goes up
+}
+
+var _ monitoring.Monitor = (*Monitor)(nil)
+
+// New checks cfg and opens a socket. It sends nothing, so it does not find out whether a
+// server is there. Close the Monitor when the last consumer has stopped.
+func New(cfg Config) (*Monitor, error) {
+	cfg, to, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSender(to, net.DefaultResolver.LookupNetIP)
+	if err != nil {
+		return nil, fmt.Errorf("statsd: open socket: %w", err)
+	}
+	m, err := newMonitor(cfg, s)
+	if err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// newMonitor takes a checked cfg, and a sender that it closes in the end.
+func newMonitor(cfg Config, s client.Sender) (*Monitor, error) {
+	buffered, err := client.NewBufferedSenderWithSender(s, cfg.FlushInterval, packetSize)
+	if err != nil {
+		return nil, fmt.Errorf("statsd: buffer: %w", err)
+	}
+	c, err := client.NewClientWithSender(buffered, cfg.Prefix, 0)
+	if err != nil {
+		return nil, fmt.Errorf("statsd: client: %w", err)
+	}
+	m := &Monitor{client: c, rate: float32(cfg.SampleRate)}
+	m.counters = monitoring.Callbacks{
+		OnSuccess:   m.counter(func(n *names) string { return n.success }),
+		OnRetry:     m.counter(func(n *names) string { return n.retry }),
+		OnError:     m.counter(func(n *names) string { return n.err }),
+		OnTimeout:   m.counter(func(n *names) string { return n.timeout }),
+		OnException: m.counter(func(n *names) string { return n.fail }),
+		OnSnooze:    m.counter(func(n *names) string { return n.snooze }),
+	}
+	return m, nil
+}
+
+// Begin returns ctx as it is.
+func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
+
+// End gathers the delivery's metrics. After Close it drops them.
+func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+	n := m.names.of(d)
+	if o.Duration > 0 {
+		m.timing(n.timing, o.Duration)
+	}
+	m.counters.End(ctx, d, o)
+	switch o.Action {
+	case monitoring.Parked:
+		m.count(n.parked)
+	case monitoring.Interrupted:
+		m.count(n.interrupted)
+	}
+}
+
+// Close sends what was gathered and closes the socket. It may be called more than once.
+func (m *Monitor) Close() error {
+	if err := m.client.Close(); err != nil {
+		return fmt.Errorf("statsd: close: %w", err)
+	}
+	return nil
+}
+
+func (m *Monitor) counter(name func(*names) string) func(context.Context, monitoring.Delivery, monitoring.Outcome) {
+	return func(_ context.Context, d monitoring.Delivery, _ monitoring.Outcome) {
+		m.count(name(m.names.of(d)))
+	}
+}
+
+// An error of the client means that it is closed, or that a name server or the network
+// is down. Metrics are dropped then, and nobody is told: it would be told for each delivery.
+
+func (m *Monitor) count(name string) { _ = m.client.Inc(name, 1, m.rate) }
+
+func (m *Monitor) timing(name string, took time.Duration) {
+	_ = m.client.TimingDuration(name, took, m.rate)
+}
