@@ -1,0 +1,204 @@
+package amqptest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// environment is what "scripts/broker env" says about a broker.
+type environment map[string]string
+
+// variables are the names in an environment.
+var variables = []string{
+	"AMQP_URL", "AMQPS_URL", "BROKER", "BROKER_NODE",
+	"BUNNICULA_BROKER", "BUNNICULA_RABBITMQCTL", "BUNNICULA_TLS_DIR",
+}
+
+const howToStart = "no broker to test with: run make broker-up, or make test"
+
+// shared is the environment of the broker that all tests share.
+var shared = sync.OnceValues(lookUp)
+
+func lookUp() (environment, error) {
+	env := environment{}
+	for _, name := range variables {
+		if value, ok := os.LookupEnv(name); ok {
+			env[name] = value
+		}
+	}
+	if env["AMQP_URL"] != "" && env["BUNNICULA_BROKER"] != "" {
+		return env, nil // as make test does it
+	}
+	found, err := script(nil, "env")
+	if err != nil {
+		return nil, fmt.Errorf("%s (%w)", howToStart, err)
+	}
+	return parse(found), nil
+}
+
+// parse reads the lines that script("env") has printed.
+func parse(out string) environment {
+	env := environment{}
+	for line := range strings.Lines(out) {
+		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		if ok {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// script runs scripts/broker with env added to the process's environment, and returns
+// what it printed. For "env" that is one name=value per line, without shell quotes.
+func script(env environment, args ...string) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command(filepath.Join(root, "scripts", "broker"), args...)
+	if len(args) == 1 && args[0] == "env" {
+		names := strings.Join(variables, " ")
+		cmd = exec.Command("bash", "-c",
+			`vars=$("$0" env) && eval "$vars" && for v in `+names+`; do echo "$v=${!v-}"; done`, cmd.Path)
+	}
+	cmd.Env = os.Environ()
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	return run(cmd)
+}
+
+// run returns a command's output, and what it complained about in the error.
+func run(cmd *exec.Cmd) (string, error) {
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, bytes.TrimSpace(complaint.Bytes()))
+	}
+	return out.String(), nil
+}
+
+// moduleRoot is the directory above the test's own that has scripts/broker.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "scripts", "broker")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("scripts/broker is in no directory above")
+		}
+		dir = parent
+	}
+}
+
+// env is the shared broker's environment; without one the test fails.
+func env(t testing.TB) environment {
+	t.Helper()
+	e, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// ours skips the test, and says why, if the broker is not one of scripts/broker's
+// private nodes: what is then not there is not the test's fault.
+func ours(t testing.TB, what string) environment {
+	t.Helper()
+	e := env(t)
+	if kind := e["BUNNICULA_BROKER"]; kind != "private" {
+		t.Skipf("%s: only with a private node of scripts/broker, and this broker is %s", what, kind)
+	}
+	return e
+}
+
+// URL is where the broker is: AMQP_URL, or what scripts/broker says.
+func URL(t testing.TB) string {
+	t.Helper()
+	return env(t)["AMQP_URL"]
+}
+
+// Ctl runs rabbitmqctl on the shared broker and returns what it printed. What it changes,
+// tests of other packages may notice: see [StartBroker].
+func Ctl(t testing.TB, args ...string) string {
+	t.Helper()
+	e := env(t)
+	if e["BUNNICULA_BROKER"] == "external" {
+		t.Skip("rabbitmqctl: not for the broker in AMQP_URL, which is somebody else's")
+	}
+	// The variable is a command line for a shell.
+	cmd := exec.Command("bash", append([]string{"-c", e["BUNNICULA_RABBITMQCTL"] + ` "$@"`, "rabbitmqctl"}, args...)...)
+	out, err := run(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Broker is a private node for one test, which may kill it.
+type Broker struct {
+	t    testing.TB
+	node environment // chooses the node for scripts/broker
+
+	// URL stays the same when the node is restarted.
+	URL string
+}
+
+// StartBroker starts a broker that nobody else uses, of the same version as the shared
+// one; it is wiped at cleanup. It takes some seconds.
+func StartBroker(t testing.TB) *Broker {
+	t.Helper()
+	common := ours(t, "a broker to kill")
+	b := &Broker{t: t, node: environment{
+		"AMQP_URL":         "",
+		"BUNNICULA_BROKER": "private",
+		"BROKER":           common["BROKER"],
+		"BROKER_NODE":      "test-" + strconv.Itoa(os.Getpid()) + "-" + unique(),
+	}}
+	t.Cleanup(func() { b.script("wipe") })
+	b.Start()
+	b.URL = strings.TrimSpace(b.script("url"))
+	return b
+}
+
+// Start starts a broker that was stopped or killed; it returns when it answers.
+func (b *Broker) Start() { b.t.Helper(); b.script("up") }
+
+// Stop stops it cleanly.
+func (b *Broker) Stop() { b.t.Helper(); b.script("down") }
+
+// Settle lets the broker write down what has been declared, which it otherwise does when it
+// finds time: a queue declared just before a kill may be forgotten, its messages with it.
+func (b *Broker) Settle() { b.t.Helper(); b.Ctl("eval", "mnesia:sync_log().") }
+
+// Kill is kill -9. See [Broker.Settle].
+func (b *Broker) Kill() { b.t.Helper(); b.script("kill") }
+
+// Ctl runs rabbitmqctl on it.
+func (b *Broker) Ctl(args ...string) string {
+	b.t.Helper()
+	return b.script("ctl", args...)
+}
+
+func (b *Broker) script(verb string, args ...string) string {
+	b.t.Helper()
+	out, err := script(maps.Clone(b.node), append([]string{verb}, args...)...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}

@@ -1,0 +1,127 @@
+package amqptest
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// suffixes make the names of what the framework declares beside a queue. Retry queues are
+// named after their delays; a broker lists its queues only to its own tools, so the
+// delays that tests like are guessed. Deleting what is not there is no error.
+var suffixes = []string{
+	"", "-error", "-retry", "-retry-requeue",
+	"-retry-1ms", "-retry-5ms", "-retry-10ms", "-retry-20ms", "-retry-50ms",
+	"-retry-100ms", "-retry-200ms", "-retry-250ms", "-retry-300ms", "-retry-500ms",
+	"-retry-1s", "-retry-1500ms", "-retry-2s", "-retry-3s", "-retry-5s", "-retry-10s", "-retry-30s",
+	"-retry-1m", "-retry-60s", "-retry-1h",
+}
+
+// Queue makes up a name for a queue that no other test uses. It declares nothing. At
+// cleanup the queue and what the framework declares beside it are deleted; more names
+// that end otherwise, such as "-retry-70ms", are to be passed.
+func Queue(t testing.TB, prefix string, moreSuffixes ...string) string {
+	t.Helper()
+	queue := prefix + "-" + unique()
+	var names []string
+	for _, suffix := range append(suffixes[:len(suffixes):len(suffixes)], moreSuffixes...) {
+		names = append(names, queue+suffix)
+	}
+	Cleanup(t, names...)
+	return queue
+}
+
+func unique() string { return strings.ToLower(rand.Text()[:8]) }
+
+// Cleanup deletes queues and exchanges of these names when the test is over.
+func Cleanup(t testing.TB, names ...string) {
+	t.Helper()
+	own(t) // opened first, closed last: cleanups run backwards
+	t.Cleanup(func() {
+		err := with(t, func(ch *amqp.Channel) error {
+			for _, name := range names {
+				if _, err := ch.QueueDelete(name, false, false, false); err != nil {
+					return err
+				}
+				if err := ch.ExchangeDelete(name, false, false); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("amqptest: cleanup: %v", err)
+		}
+	})
+}
+
+// Depth is how many messages in the queue are ready: not those that a consumer holds.
+func Depth(t testing.TB, queue string) int {
+	t.Helper()
+	depth, err := inspect(t, queue)
+	if err != nil {
+		t.Fatalf("amqptest: depth of %s: %v", queue, err)
+	}
+	return depth
+}
+
+// Exists says whether there is such a queue.
+func Exists(t testing.TB, queue string) bool {
+	t.Helper()
+	_, err := inspect(t, queue)
+	var refused *amqp.Error
+	if errors.As(err, &refused) && refused.Code == amqp.NotFound {
+		return false
+	}
+	if err != nil {
+		t.Fatalf("amqptest: inspect %s: %v", queue, err)
+	}
+	return true
+}
+
+func inspect(t testing.TB, queue string) (depth int, err error) {
+	t.Helper()
+	err = with(t, func(ch *amqp.Channel) error {
+		q, err := ch.QueueDeclarePassive(queue, false, false, false, false, nil)
+		depth = q.Messages
+		return err
+	})
+	return depth, err
+}
+
+// Publish sends a message and waits until the broker has it, in a queue.
+func Publish(t testing.TB, exchange, key string, msg amqp.Publishing) {
+	t.Helper()
+	err := with(t, func(ch *amqp.Channel) error {
+		if err := ch.Confirm(false); err != nil {
+			return err
+		}
+		returns := ch.NotifyReturn(make(chan amqp.Return, 1))
+		confirm, err := ch.PublishWithDeferredConfirm(exchange, key, true, false, msg)
+		if err != nil {
+			return err
+		}
+		ok, err := confirm.WaitContext(t.Context())
+		if err != nil {
+			return err
+		}
+		select {
+		case back, open := <-returns: // a return is dispatched before its confirm
+			if open {
+				return fmt.Errorf("returned: %d %s", back.ReplyCode, back.ReplyText)
+			}
+		default:
+		}
+		if !ok {
+			return errors.New("not accepted by the broker")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("amqptest: publish to exchange %q, key %q: %v", exchange, key, err)
+	}
+}

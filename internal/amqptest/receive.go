@@ -1,0 +1,68 @@
+package amqptest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// patience is how long [Get] waits: far longer than anything takes that works.
+const patience = 10 * time.Second
+
+// Get takes the next message from the queue, and waits for it if there is none.
+func Get(t testing.TB, queue string) amqp.Delivery {
+	t.Helper()
+	var d amqp.Delivery
+	Eventually(t, patience, func() bool {
+		var ok bool
+		d, ok = take(t, queue)
+		return ok
+	}, "no message in %s", queue)
+	return d
+}
+
+// Drain takes what is in the queue now.
+func Drain(t testing.TB, queue string) []amqp.Delivery {
+	t.Helper()
+	var all []amqp.Delivery
+	err := with(t, func(ch *amqp.Channel) error {
+		for {
+			d, ok, err := ch.Get(queue, true)
+			if err != nil || !ok {
+				return err
+			}
+			all = append(all, d)
+		}
+	})
+	if err != nil {
+		t.Fatalf("amqptest: drain %s: %v", queue, err)
+	}
+	return all
+}
+
+func take(t testing.TB, queue string) (d amqp.Delivery, ok bool) {
+	t.Helper()
+	err := with(t, func(ch *amqp.Channel) error {
+		var err error
+		d, ok, err = ch.Get(queue, true)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("amqptest: get from %s: %v", queue, err)
+	}
+	return d, ok
+}
+
+// Eventually asks until the answer is yes; if it never is, the test fails and the message
+// says what did not happen. It is for the broker's state, which nothing announces: time
+// of our own is simulated.
+func Eventually(t testing.TB, within time.Duration, cond func() bool, format string, args ...any) {
+	t.Helper()
+	for end := time.Now().Add(within); !cond(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s, within %v", fmt.Sprintf(format, args...), within)
+		}
+	}
+}
