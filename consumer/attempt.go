@@ -83,7 +83,7 @@ func (a *attempt) finish(e ending) {
 		a.watch.Stop()
 	}
 	switch cause := context.Cause(a.ctx); {
-	case cause == errTimeout:
+	case errors.Is(cause, errTimeout):
 		e.timedOut = true
 	case errors.Is(cause, ErrStopping):
 		e.interrupted = true

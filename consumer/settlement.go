@@ -76,7 +76,7 @@ func (c *Consumer) decide(d *received, e ending, now time.Time) Settlement {
 	case e.panicked != nil:
 		return c.retry(d, r, monitoring.ReasonPanic, e.stack, now)
 	case e.timedOut && (r.verdict != verdictError || gaveUpOnContext(r.err)):
-		err := error(errTimeout)
+		err := errTimeout
 		if r.err != nil {
 			err = errors.Join(errTimeout, r.err)
 		}

@@ -53,6 +53,7 @@ func (q Queue) Type() QueueType {
 // Role is what a queue is for.
 type Role string
 
+// The roles.
 const (
 	RoleMain  Role = "main"  // is consumed
 	RoleRetry Role = "retry" // messages wait in it

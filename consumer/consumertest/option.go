@@ -7,7 +7,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
@@ -22,6 +21,9 @@ type draft struct {
 	codec   publisher.Codec
 	ctx     context.Context
 	attempt int
+
+	stop      bool
+	stopAfter time.Duration
 }
 
 // Attempt is which attempt it is, 1 if not given. Above Spec.MaxRetries + 1 it is the last one.
@@ -58,13 +60,10 @@ func Properties(change func(*amqp.Delivery)) Option {
 func Context(ctx context.Context) Option { return func(d *draft) { d.ctx = ctx } }
 
 // StopAfter stops the consumer while the handler runs: after delay its context is cancelled,
-// with the cause consumer.ErrStopping. It holds for deliveries that follow from this one, too.
+// with the cause consumer.ErrStopping. Deliveries that follow from this one are another
+// consumer's, which goes on.
 func StopAfter(delay time.Duration) Option {
-	return func(d *draft) {
-		ctx, cancel := context.WithCancelCause(d.ctx)
-		time.AfterFunc(delay, func() { cancel(consumer.ErrStopping) })
-		d.ctx = ctx
-	}
+	return func(d *draft) { d.stop, d.stopAfter = true, delay }
 }
 
 // encode makes the body and the headers.

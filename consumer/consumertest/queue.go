@@ -49,7 +49,11 @@ func New(t testing.TB, spec consumer.Spec) *Queue {
 func (q *Queue) Deliver(payload any, opts ...Option) *Run {
 	q.t.Helper()
 	n := q.tag.Add(1)
-	d := &draft{codec: publisher.JSON, ctx: q.t.Context(), raw: amqp.Delivery{
+	ctx := q.t.Context()
+	if ctx == nil { // of the zero testing.T, in an example
+		ctx = context.Background()
+	}
+	d := &draft{codec: publisher.JSON, ctx: ctx, raw: amqp.Delivery{
 		DeliveryTag: n, MessageId: fmt.Sprintf("message-%d", n),
 		RoutingKey: q.name, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC().Truncate(time.Second),
 	}}
@@ -61,7 +65,14 @@ func (q *Queue) Deliver(payload any, opts ...Option) *Run {
 	if err := d.encode(payload, q.name); err != nil {
 		q.t.Fatalf("consumertest: queue %q: %v", q.name, err)
 	}
-	return q.run(d.ctx, d.raw)
+	if !d.stop {
+		return q.run(d.ctx, d.raw)
+	}
+	ctx, cancel := context.WithCancelCause(d.ctx)
+	defer time.AfterFunc(d.stopAfter, func() { cancel(consumer.ErrStopping) }).Stop()
+	r := q.run(ctx, d.raw)
+	r.ctx = d.ctx
+	return r
 }
 
 // Result is what the handler says of a message: Deliver for a table of Results. It is the

@@ -176,7 +176,9 @@ func values(e event) []string {
 	return all
 }
 
-func handlerThatPanics() { map[string]int(nil)["a"] = 1 }
+func handlerThatPanics() {
+	os.Args[len(os.Args)+1000] = "" // an index that no linter can know
+}
 
 // stackOfPanic is what a consumer keeps of a panic.
 func stackOfPanic(f func()) (stack string) {
