@@ -151,7 +151,7 @@ func (c *Consumer) run() {
 	told := false // OnFatal, of this trouble
 	for !c.stopping.Load() {
 		began := time.Now()
-		link, err := c.conn.Consuming().Session(c.connecting)
+		link, err := c.connect()
 		if err == nil {
 			err = c.declare(c.connecting, link)
 		}
@@ -176,12 +176,23 @@ func (c *Consumer) run() {
 			if f := c.spec.OnFatal; f != nil && !told {
 				go f(err)
 			}
-			told, pause = true, slowRetry
+			told = true
+			if !connection.Permanent(err) { // the connection paces itself
+				pause = slowRetry
+			}
 		} else if !errors.Is(err, connection.ErrClosed) {
 			c.log.Warn("consumer interrupted", "err", err)
 		}
 		connection.Wait(c.connecting, pause)
 	}
+}
+
+// connect waits for a session, but not in silence: what keeps it away is known to Health, to
+// the log and, if it is a refusal, to OnFatal.
+func (c *Consumer) connect() (*connection.Session, error) {
+	ctx, cancel := context.WithTimeout(c.connecting, 10*time.Second)
+	defer cancel()
+	return c.conn.Consuming().Session(ctx)
 }
 
 // slowRetry is the pause after a refusal that waiting does not mend.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/amqptest"
 )
@@ -176,4 +179,38 @@ func TestABrokerThatIsNotThereYetIsWaitedForUntilTheStartContextEnds(t *testing.
 	if err := c.Start(r.ctx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestARotatedPasswordIsFatalAndAnotherOneLetsItGoOn(t *testing.T) {
+	t.Parallel()
+	user := amqptest.Queue(t, "user")
+	amqptest.Ctl(t, "add_user", user, "one")
+	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
+	amqptest.Ctl(t, "set_permissions", "-p", "bunnicula", user, ".*", ".*", ".*")
+	u, err := url.Parse(amqptest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(user, "one")
+	proxy := amqptest.NewProxy(t, u.String())
+	mine := newRigAt(t, proxy.URL())
+	queue := amqptest.Queue(t, "rotated")
+	fatal := make(chan error, 10)
+	c := mine.start(consumer.Spec{Queue: queue, Handler: always(consumer.Ack()), OnFatal: func(err error) { fatal <- err }})
+
+	amqptest.Ctl(t, "change_password", user, "two")
+	proxy.Cut()
+	select {
+	case err := <-fatal:
+		if !connection.Permanent(err) || strings.Contains(err.Error(), "one") {
+			t.Errorf("OnFatal got %v, want a refusal without the password", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("OnFatal was not called")
+	}
+	if h := c.Health(); h.Ready || !connection.Permanent(h.Err) {
+		t.Errorf("health is %+v, want not ready because of the refusal", h)
+	}
+	amqptest.Ctl(t, "change_password", user, "one")
+	amqptest.Eventually(t, 60*time.Second, func() bool { return c.Health().Ready }, "the consumer did not come back")
 }

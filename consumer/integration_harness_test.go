@@ -34,7 +34,7 @@ func newRigAt(t *testing.T, url string) *rig {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	log := slog.New(slog.DiscardHandler)
-	conn, err := connection.New(connection.Config{URL: url, Name: "rig", Heartbeat: 2 * time.Second}, log)
+	conn, err := connection.New(connection.Config{URL: url, Name: "rig", Heartbeat: 2 * time.Second, MaxBackoff: 2 * time.Second}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,11 @@ func start(lc fx.Lifecycle, conn *connection.Connection, cfg Config, log *slog.L
 	}
 	lc.Append(fx.Hook{
 		OnStart: c.Start,
-		OnStop:  func(ctx context.Context) error { return c.Stop(ctx) },
+		OnStop: func(ctx context.Context) error {
+			// fx runs no further hooks once ctx has ended: then the connection is closed all the same.
+			context.AfterFunc(ctx, conn.Abort)
+			return c.Stop(ctx)
+		},
 	})
 	return c, nil
 }
