@@ -10,7 +10,7 @@ TIMEOUT ?= 10m
 GOLANGCI_LINT := v2.15.0
 
 LINT := bin/golangci-lint-$(GOLANGCI_LINT)
-GO_FILES = $$(git ls-files --cached --others --exclude-standard -- '*.go')
+GO_FILES = $$(find . -name '.?*' -prune -o -name '*.go' -print)
 SCRIPTS = $$(grep -rlE '^\#!.*\bbash$$' scripts .ci)
 
 .PHONY: help
@@ -31,7 +31,7 @@ test: ## All tests, with the race detector and a broker (PKG, ARGS, TIMEOUT)
 	scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(ARGS) $(PKG)
+	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(ARGS) $(PKG)
 
 .PHONY: test-4
 test-4: ## The same with RabbitMQ 4 (Linux, as root)

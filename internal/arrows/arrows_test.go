@@ -34,8 +34,8 @@ var rows = map[string][]string{
 	"monitoring/otel":           {"monitoring"},
 	"monitoring/prometheus":     {"monitoring"},
 
-	"publisher/publishertest": {"publisher", "connection", "topology"},
-	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring"},
+	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
+	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},
 
 	"errorqueue": {"connection", "topology", "publisher", "internal/wire"},
 	"outbox":     {"connection", "topology", "publisher", "internal/wire"},

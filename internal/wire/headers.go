@@ -41,7 +41,7 @@ func field(v any, depth int) (any, error) {
 		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
 	}
 	switch v := v.(type) {
-	case nil, bool, byte, int8, int16, int32, int64, uint16, uint32, float32, float64, string, []byte, time.Time, amqp.Decimal:
+	case nil, bool, byte, int8, int16, int32, int64, uint16, uint32, float32, float64, string, time.Time, amqp.Decimal:
 		return v, nil
 	case int:
 		return int64(v), nil
@@ -67,6 +67,11 @@ func field(v any, depth int) (any, error) {
 		}
 		return field(r.Elem().Interface(), depth+1)
 	case reflect.Slice, reflect.Array:
+		if r.Type().Elem().Kind() == reflect.Uint8 { // []byte, json.RawMessage, a [16]byte: bytes, copied
+			b := make([]byte, r.Len())
+			reflect.Copy(reflect.ValueOf(b), r)
+			return b, nil
+		}
 		a := make([]any, r.Len())
 		for i := range a {
 			f, err := field(r.Index(i).Interface(), depth+1)
@@ -94,6 +99,36 @@ func field(v any, depth int) (any, error) {
 		return t, nil
 	}
 	return nil, fmt.Errorf("AMQP has no type for %T", v)
+}
+
+// Check refuses a table that the client would begin to write and then give up, which
+// costs the connection: it is for headers that did not come from [Headers].
+func Check(t amqp.Table) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	return checkNames(t)
+}
+
+func checkNames(v any) error {
+	switch v := v.(type) {
+	case amqp.Table:
+		for k, e := range v {
+			if len(k) > MaxName {
+				return fmt.Errorf("name %q is %d bytes long, AMQP allows %d", Cut(k, 40), len(k), MaxName)
+			}
+			if err := checkNames(e); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if err := checkNames(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Size is how many bytes a header table takes on the wire.
@@ -141,7 +176,9 @@ func Cut(s string, n int) string {
 		return s
 	}
 	const mark = "…"
-	n = max(0, n-len(mark))
+	if n -= len(mark); n < 0 {
+		return ""
+	}
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
@@ -169,12 +206,16 @@ func Int(v any) int {
 		n = int64(v)
 	case int:
 		n = int64(v)
+	case float32:
+		return Int(float64(v))
 	case float64:
-		if v >= 0 && v < math.MaxInt32 { // false for NaN
-			n = int64(v)
+		if v >= 0 { // false for NaN
+			n = int64(min(v, math.MaxInt32))
 		}
 	case string:
-		n, _ = strconv.ParseInt(v, 10, 64) // 0 if it is no number
+		n, _ = strconv.ParseInt(v, 10, 64) // 0 if it is no number, the largest if it is too large
+	case []byte:
+		return Int(string(v))
 	}
 	return int(min(max(n, 0), math.MaxInt32))
 }
