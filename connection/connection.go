@@ -118,5 +118,5 @@ func (h LinkHealth) ok() bool { return !h.Used || h.Connected && h.Blocked == ""
 
 // Health tells the state of both TCP connections.
 func (c *Connection) Health() Health {
-	return Health{Publishing: c.publishing.health(), Consuming: c.consuming.health()}
+	return Health{Publishing: c.publishing.Health(), Consuming: c.consuming.Health()}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,24 +18,38 @@ import (
 // socket whose reading fails, or is silent for too long, closes itself.
 type socket struct {
 	net.Conn
-	idle atomic.Int64 // a read that takes longer means that the peer is gone
 
 	once sync.Once
 	mu   sync.Mutex
-	err  error // what ended it first
+	idle time.Duration // a read that takes longer means that the peer is gone
+	err  error         // what ended it first
+}
+
+// expect sets how long a read may take, and that of the one which waits already.
+func (s *socket) expect(idle time.Duration) {
+	s.mu.Lock()
+	s.idle = idle
+	s.mu.Unlock()
+	_, _ = s.extend()
+}
+
+// extend gives the peer the whole of that time again.
+func (s *socket) extend() (time.Duration, error) {
+	s.mu.Lock() // held over both, so that the later deadline is that of the later idle
+	defer s.mu.Unlock()
+	return s.idle, s.Conn.SetReadDeadline(time.Now().Add(s.idle))
 }
 
 func (s *socket) Read(p []byte) (int, error) {
-	if idle := time.Duration(s.idle.Load()); idle > 0 {
-		if err := s.Conn.SetReadDeadline(time.Now().Add(idle)); err != nil {
-			return 0, err
-		}
+	idle, err := s.extend()
+	if err != nil {
+		return 0, err
 	}
 	n, err := s.Conn.Read(p)
 	if err != nil {
 		var timeout net.Error
 		if errors.As(err, &timeout) && timeout.Timeout() {
-			err = fmt.Errorf("no sign of life for %s: %w", time.Duration(s.idle.Load()), err)
+			err = fmt.Errorf("no sign of life for %s: %w", idle, err)
 		}
 		s.abort(err)
 	}
@@ -77,7 +90,7 @@ func (s *socket) cause() error {
 }
 
 // dial opens one connection to t, within ctx and the dial timeout.
-func dial(ctx context.Context, r resolved, t target, purpose string) (*amqp.Connection, *socket, error) {
+func dial(ctx context.Context, r *resolved, t target, purpose string) (*amqp.Connection, *socket, error) {
 	timeout := r.DialTimeout
 	if t.dialTimeout > 0 {
 		timeout = t.dialTimeout
@@ -103,8 +116,7 @@ func dial(ctx context.Context, r resolved, t target, purpose string) (*amqp.Conn
 		}
 		conn = client
 	}
-	sock := &socket{Conn: conn}
-	sock.idle.Store(int64(timeout))
+	sock := &socket{Conn: conn, idle: timeout}
 	// The handshake knows no context; closing the socket ends it.
 	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
 	heartbeat := r.Heartbeat
@@ -115,7 +127,7 @@ func dial(ctx context.Context, r resolved, t target, purpose string) (*amqp.Conn
 	properties["product"] = "Bunnicula for Go"
 	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", r.Name, purpose))
 	c, err := amqp.Open(sock, amqp.Config{
-		SASL: t.auth(), Vhost: t.vhost, Heartbeat: heartbeat,
+		SASL: t.auth(properties), Vhost: t.vhost, Heartbeat: heartbeat,
 		FrameSize: frameSize, Locale: "en_US", Properties: properties,
 	})
 	if !stop() && err == nil {
@@ -126,7 +138,7 @@ func dial(ctx context.Context, r resolved, t target, purpose string) (*amqp.Conn
 		sock.abort(err)
 		return nil, nil, dialError(ctx, t, err, cause)
 	}
-	sock.idle.Store(int64(c.Config.Heartbeat * 3 / 2))
+	sock.expect(c.Config.Heartbeat * 3 / 2)
 	return c, sock, nil
 }
 
@@ -150,20 +162,22 @@ func dialError(ctx context.Context, t target, err, cause error) error {
 	var (
 		refused *amqp.Error
 		verify  *tls.CertificateVerificationError
-		alert   tls.AlertError
+		alert   *net.OpError
 		record  tls.RecordHeaderError
 	)
 	for _, e := range []error{cause, err} {
 		switch {
 		case errors.As(e, &verify):
 			return &RefusedError{t.addr, "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)", e}
-		case errors.As(e, &alert):
-			return &RefusedError{t.addr, "TLS: " + alert.Error() + " (check CertFile, KeyFile and their expiry)", e}
+		// So crypto/tls marks what the peer complains about; only its own errors may pass.
+		case errors.As(e, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
+			return &RefusedError{t.addr, alert.Err.Error() + " (check CertFile, KeyFile and their expiry)", e}
 		case errors.As(e, &record):
 			return &RefusedError{t.addr, "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)", e}
 		}
 	}
-	if errors.As(err, &refused) {
+	// Without the Server's word it is only the library's guess at why the handshake was cut short.
+	if errors.As(err, &refused) && refused.Server {
 		switch refused.Code {
 		case amqp.AccessRefused:
 			return &RefusedError{t.addr, fmt.Sprintf("user %q: %s (check user and password)", t.username, refused.Reason), refused}
@@ -172,9 +186,9 @@ func dialError(ctx context.Context, t target, err, cause error) error {
 		}
 	}
 	if cause != nil && !errors.Is(cause, net.ErrClosed) {
-		err = cause
+		err = fmt.Errorf("the handshake ended: %w", cause)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	return fmt.Errorf("dial %s: %w", t.addr, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -15,7 +16,7 @@ var ErrClosed = errors.New("connection: stopped")
 // Link is one of the two TCP connections of a Connection, over all its sessions.
 type Link struct {
 	purpose string
-	config  resolved
+	config  *resolved // a pointer, so that %+v of a Link shows no password
 	log     *slog.Logger
 	notice  func(Event)
 
@@ -34,7 +35,7 @@ type Link struct {
 	done    chan struct{} // closed when the supervisor has ended
 }
 
-func newLink(purpose string, r resolved, log *slog.Logger, notice func(Event)) *Link {
+func newLink(purpose string, r *resolved, log *slog.Logger, notice func(Event)) *Link {
 	l := &Link{
 		purpose: purpose, config: r, change: make(chan struct{}), done: make(chan struct{}), since: time.Now(),
 		log: log.With("connection", r.Name, "purpose", purpose),
@@ -81,53 +82,68 @@ func (l *Link) Session(ctx context.Context) (*Session, error) {
 	}
 }
 
+// soon bounds the pause before a broker is tried again that is not there, or that was connected
+// until now. The first costs it nothing: a refused TCP connection never reaches it. The second is
+// one handshake every few seconds, and who waits for a broker that restarts wants it back
+// at once. All other trouble, such as a broker that accepts and does not answer, may come from load,
+// and waits for up to MaxBackoff.
+const soon = 3 * time.Second
+
 // supervise owns the sessions, one after the other, until Stop.
 func (l *Link) supervise() {
 	defer close(l.done)
-	backoff := Backoff{Min: l.config.MinBackoff, Max: l.config.MaxBackoff}
-	for i := 0; ; i++ {
-		t := l.config.targets[i%len(l.config.targets)]
+	c := l.config
+	absent := Backoff{Min: c.MinBackoff, Max: max(c.MinBackoff, min(c.MaxBackoff, soon))}
+	trouble := Backoff{Min: c.MinBackoff, Max: c.MaxBackoff}
+	pause := &absent // for the URLs that were tried since the last pause
+	for i := 0; l.ctx.Err() == nil; i++ {
+		t := c.targets[i%len(c.targets)]
 		session, err := l.open(t)
 		if err == nil {
 			up := time.Now()
 			<-session.Done()
-			if time.Since(up) > steady {
-				backoff.Reset()
+			l.lose(session, t, up)
+			if time.Since(up) > c.MaxBackoff { // else it may come and go all the time
+				absent.Reset()
+				trouble.Reset()
 			}
-			l.set(func() { l.session, l.lastErr, l.since = nil, session.Err(), time.Now() })
-			if l.ctx.Err() != nil {
-				return
-			}
-			l.log.Warn("connection lost", "addr", t.addr, "after", time.Since(up).Round(time.Millisecond), "err", session.Err())
-			l.set(func() { l.lost++ })
-			l.notice(Event{Kind: Lost, Err: session.Err()})
 			i = -1 // the first URL again
+			Wait(l.ctx, absent.Next())
+			continue
 		}
 		if l.ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			l.set(func() { l.lastErr = err })
-			l.log.Warn("connect", "addr", t.addr, "err", err)
-			if (i+1)%len(l.config.targets) != 0 && !Permanent(err) {
-				continue // the next URL, at once
-			}
+		l.set(func() { l.lastErr = err })
+		l.log.Warn("connect", "addr", t.addr, "err", err)
+		if Permanent(err) {
+			Wait(l.ctx, c.MaxBackoff)
+			continue
 		}
-		pause := backoff.Next()
-		switch {
-		case Permanent(err):
-			pause = l.config.MaxBackoff
-		case err == nil: // The broker is there; we only must not come and go too fast.
-			pause = min(pause, time.Second)
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			pause = &trouble
 		}
-		if !Wait(l.ctx, pause) {
-			return
+		if (i+1)%len(c.targets) == 0 { // else the next URL, at once
+			Wait(l.ctx, pause.Next())
+			pause = &absent
 		}
 	}
 }
 
-// steady is how long a session lasts that was not a mere flicker.
-const steady = 5 * time.Second
+// lose makes it known that there is no session, and tells of it unless Stop ended it.
+func (l *Link) lose(session *Session, t target, up time.Time) {
+	stopped := l.ctx.Err() != nil
+	l.set(func() {
+		l.session, l.lastErr, l.since = nil, session.Err(), time.Now()
+		if !stopped {
+			l.lost++
+		}
+	})
+	if !stopped {
+		l.log.Warn("connection lost", "addr", t.addr, "after", time.Since(up).Round(time.Millisecond), "err", session.Err())
+		l.notice(Event{Kind: Lost, Err: session.Err()})
+	}
+}
 
 // open dials and makes the session known.
 func (l *Link) open(t target) (*Session, error) {
@@ -184,7 +200,8 @@ func goodbye(ctx context.Context) time.Duration {
 	return max(0, min(5*time.Second, time.Until(deadline)/2))
 }
 
-func (l *Link) health() LinkHealth {
+// Health tells the state of this TCP connection.
+func (l *Link) Health() LinkHealth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := LinkHealth{Used: l.started, Since: l.since, Lost: l.lost, Err: l.lastErr}

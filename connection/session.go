@@ -50,7 +50,7 @@ func (s *Session) watch(notice func(Event)) {
 				notice(Event{Kind: Unblocked})
 			}
 		case e, ok := <-closed:
-			s.err = errors.New("closed")
+			s.err = errors.New("connection: closed")
 			if cause := s.socket.cause(); cause != nil {
 				s.err = cause
 			}
@@ -111,6 +111,9 @@ var ErrNoReply = errors.New("connection: the broker does not answer")
 // loses the session, which frees f. When ctx ends first Do returns, and f is
 // left to end by itself: nothing that f sets may be read then.
 func (s *Session) Do(ctx context.Context, what string, f func() error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	}
 	ended := make(chan error, 1)
 	go func() {
 		timer := time.AfterFunc(s.timeout, func() { s.Abort(fmt.Errorf("%w: %s for %s", ErrNoReply, what, s.timeout)) })

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -228,13 +229,16 @@ func errorText(err error) (text string) {
 }
 
 // errorType names the innermost error of a chain that says more than errors.New and
-// fmt.Errorf do.
-func errorType(err error) string {
+// fmt.Errorf do. A chain ends at an error whose Unwrap panics, as a typed nil's may.
+func errorType(err error) (name string) {
 	if err == nil {
 		return ""
 	}
-	name := ""
-	for e := err; e != nil; {
+	defer func() {
+		_ = recover()
+		name = cmp.Or(name, "error")
+	}()
+	for e, depth := err, 0; e != nil && depth < 100; depth++ { // no chain is that long, but a circle is
 		t := reflect.TypeOf(e).String()
 		switch t {
 		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError", "consumer.permanentError", "consumer.afterError":
@@ -248,9 +252,6 @@ func errorType(err error) string {
 			}
 		}
 		e = errors.Unwrap(e)
-	}
-	if name == "" {
-		name = "error"
 	}
 	return name
 }

@@ -86,7 +86,14 @@ func (r Result) Equal(o Result) bool {
 	if r.verdict != o.verdict || r.delay != o.delay || (r.err == nil) != (o.err == nil) {
 		return false
 	}
-	return r.err == nil || errors.Is(r.err, o.err) || errors.Is(o.err, r.err) || r.err.Error() == o.err.Error()
+	return r.err == nil || isError(r.err, o.err) || isError(o.err, r.err) || errorText(r.err) == errorText(o.err)
+}
+
+// isError is errors.Is for errors that anybody may have made: of one whose methods panic, as
+// those of a typed nil may, or on which == panics, it says no.
+func isError(err, target error) (is bool) {
+	defer func() { _ = recover() }()
+	return errors.Is(err, target)
 }
 
 // String is the call that made it, as in "Retry(connection refused)".

@@ -161,5 +161,5 @@ func (c *Consumer) crashed(d *received, now time.Time) *Settlement {
 }
 
 func gaveUpOnContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return isError(err, context.Canceled) || isError(err, context.DeadlineExceeded)
 }

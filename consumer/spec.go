@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ type Spec struct {
 	Delays []time.Duration
 
 	// Timeout is how long a handler may take. Then its context is cancelled, and the
-	// message is retried.
+	// message is retried. At most 30 days.
 	//
 	// Defaults to 60 s. NoTimeout means for ever.
 	Timeout time.Duration
@@ -195,6 +196,9 @@ type Middleware func(Handler) Handler
 // the channel (consumer_timeout, https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
 const brokerTimeout = 30 * time.Minute
 
+// maxTimeout bounds Timeout and Grace, whose sum must not overflow. What takes longer has NoTimeout.
+const maxTimeout = 30 * 24 * time.Hour
+
 // resolve fills in the defaults and checks every field.
 func (s Spec) resolve() (Spec, topology.Topology, error) {
 	name := s.Name
@@ -237,14 +241,14 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	if len(s.Backoff) == 0 {
 		s.Backoff = []time.Duration{DefaultBackoff}
 	}
-	if s.Timeout < 0 && s.Timeout != NoTimeout {
-		return bad("Timeout is %s, want above 0, 0 for %s, or NoTimeout", s.Timeout, DefaultTimeout)
+	if s.Timeout < 0 && s.Timeout != NoTimeout || s.Timeout > maxTimeout {
+		return bad("Timeout is %s, want above 0 and at most %s, 0 for %s, or NoTimeout", s.Timeout, maxTimeout, DefaultTimeout)
 	}
 	if s.Timeout == 0 {
 		s.Timeout = DefaultTimeout
 	}
-	if s.Grace < 0 {
-		return bad("Grace is %s, want above 0, or 0 for %s", s.Grace, DefaultGrace)
+	if s.Grace < 0 || s.Grace > maxTimeout {
+		return bad("Grace is %s, want above 0 and at most %s, or 0 for %s", s.Grace, maxTimeout, DefaultGrace)
 	}
 	if s.Grace == 0 {
 		s.Grace = DefaultGrace
@@ -275,6 +279,12 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	}
 	if s.Priority < -128 || s.Priority > 127 {
 		return bad("Priority is %d, want -128 to 127", s.Priority)
+	}
+	if s.Declare < topology.All || s.Declare > topology.Never {
+		return bad("Declare is %d, want topology.All, Satellites or Never", s.Declare)
+	}
+	if s.QueueType != "" && s.QueueType != topology.Quorum && s.QueueType != topology.Classic {
+		return bad("QueueType is %q, want topology.Quorum or Classic", s.QueueType)
 	}
 	t, err := topology.New(topology.Plan{
 		Queue: s.Queue, Type: s.QueueType, Delays: s.delays(), ErrorQueue: s.ErrorQueue, Bindings: s.Bindings,
@@ -311,6 +321,9 @@ func (s Spec) slowest() time.Duration {
 	if s.Timeout == NoTimeout {
 		return 0
 	}
-	rounds := (s.Prefetch + s.Concurrency - 1) / s.Concurrency
-	return time.Duration(rounds) * (s.Timeout + s.Grace)
+	rounds := time.Duration((s.Prefetch + s.Concurrency - 1) / s.Concurrency)
+	if s.Timeout+s.Grace > math.MaxInt64/rounds {
+		return math.MaxInt64
+	}
+	return rounds * (s.Timeout + s.Grace)
 }

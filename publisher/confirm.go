@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -117,7 +118,7 @@ func (c *confirmed) write(session *connection.Session, m *sending) bool {
 	default:
 	}
 	if !m.write() {
-		<-c.sender.room // its caller has gone
+		c.sender.leave(m, nil) // its caller has gone, and has been told
 		return true
 	}
 	dc, err := c.ch.PublishWithDeferredConfirm(m.env.Exchange, m.env.RoutingKey, !m.env.NotMandatory, false, m.env.Publishing)
@@ -129,8 +130,8 @@ func (c *confirmed) write(session *connection.Session, m *sending) bool {
 	return true
 }
 
-// slow is how long the oldest message may keep the collector from looking at the others. Without
-// it a queue that does not confirm, such as one that lost its majority, would hold up everybody's
+// slow is how often the collector looks at messages that are not the oldest. Without it a queue
+// that does not confirm, such as one that lost its majority, would hold up everybody's
 // confirms on the channel.
 const slow = 20 * time.Millisecond
 
@@ -138,16 +139,18 @@ const slow = 20 * time.Millisecond
 func (c *confirmed) collect() {
 	defer close(c.finished)
 	var flight []*sending // in the order of their delivery tags
-	var timer = time.NewTimer(slow)
-	defer timer.Stop()
+	look := time.NewTimer(slow)
+	defer look.Stop()
+	looking := true // look is running; what happens meanwhile does not put it off
 	sent := c.sent
 	for {
 		var first <-chan struct{}
-		var late <-chan time.Time
 		if len(flight) > 0 {
 			first = flight[0].dc.Done()
-			timer.Reset(slow)
-			late = timer.C
+			if !looking {
+				look.Reset(slow)
+				looking = true
+			}
 		}
 		select {
 		case m, ok := <-sent:
@@ -167,15 +170,9 @@ func (c *confirmed) collect() {
 				c.end(<-c.closed, flight)
 				return
 			}
-		case <-late:
-			kept := flight[:0]
-			for _, m := range flight {
-				if !c.settle(m) {
-					kept = append(kept, m)
-				}
-			}
-			clear(flight[len(kept):])
-			flight = kept
+		case <-look.C:
+			looking = false
+			flight = slices.DeleteFunc(flight, c.settle)
 		case cause := <-c.closed:
 			c.end(cause, flight)
 			return
@@ -235,6 +232,9 @@ func (c *confirmed) returnOf(m *sending) *amqp.Return {
 		default:
 		}
 		break
+	}
+	if m.env.NotMandatory {
+		return nil // an equal one beside it may be, and the return is that one's
 	}
 	for i := range c.returned {
 		r := &c.returned[i]

@@ -1,6 +1,8 @@
 package publisher
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -63,9 +65,23 @@ type draft struct {
 	codec   Codec
 }
 
-// build makes the Envelope of one message, or says what is wrong with it.
-func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope, error) {
-	d := draft{codec: c.config.Codec, env: Envelope{Exchange: c.config.Exchange, RoutingKey: routingKey}}
+// Build makes the Envelope that a Client with this Config publishes, or the error that it
+// returns for bad input; only the connection's name as app id is missing. It needs no
+// connection: publishertest.Recorder is made of it.
+func (c Config) Build(routingKey string, payload any, opts ...Option) (Envelope, error) {
+	c = c.defaults()
+	env, err := c.build(routingKey, payload, opts)
+	if err == nil {
+		err = env.check()
+	}
+	if err != nil {
+		return Envelope{}, failed(&env, err)
+	}
+	return env, nil
+}
+
+func (c *Config) build(routingKey string, payload any, opts []Option) (Envelope, error) {
+	d := draft{codec: c.Codec, env: Envelope{Exchange: c.Exchange, RoutingKey: routingKey}}
 	d.env.DeliveryMode = amqp.Persistent
 	for _, o := range opts {
 		if o == nil {
@@ -80,7 +96,9 @@ func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope,
 	}
 	contentType := d.codec.ContentType()
 	if body, ok := payload.([]byte); ok {
-		d.env.Body, contentType = body, Raw.ContentType()
+		// Copied, because it may still be on its way when the caller, whose context has ended, uses
+		// its buffer for something else.
+		d.env.Body, contentType = bytes.Clone(body), Raw.ContentType()
 	} else {
 		body, err := encode(d.codec, payload)
 		if err != nil {
@@ -88,11 +106,8 @@ func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope,
 		}
 		d.env.Body = body
 	}
-	if len(d.env.Body) > c.config.MaxBody {
-		return d.env, fmt.Errorf("%w: the body is %d bytes, MaxBody is %d", ErrTooLarge, len(d.env.Body), c.config.MaxBody)
-	}
-	if d.env.ContentType == "" {
-		d.env.ContentType = contentType
+	if len(d.env.Body) > c.MaxBody {
+		return d.env, fmt.Errorf("%w: the body is %d bytes, MaxBody is %d", ErrTooLarge, len(d.env.Body), c.MaxBody)
 	}
 	if len(d.headers) > 0 {
 		for k := range d.headers {
@@ -106,16 +121,14 @@ func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope,
 		}
 		d.env.Headers = headers
 	}
+	d.env.ContentType = cmp.Or(d.env.ContentType, contentType)
 	if d.env.MessageId == "" {
 		d.env.MessageId = NewID()
 	}
 	if d.env.Timestamp.IsZero() {
 		d.env.Timestamp = time.Now().UTC()
 	}
-	if d.env.AppId == "" {
-		d.env.AppId = c.app
-	}
-	return d.env, d.env.check()
+	return d.env, nil
 }
 
 // encode shields the publisher from a codec that panics.

@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,6 +71,15 @@ const (
 	DefaultWindow  = 1024
 )
 
+func (c Config) defaults() Config {
+	if c.Codec == nil {
+		c.Codec = JSON
+	}
+	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
+	c.Window = cmp.Or(c.Window, DefaultWindow)
+	return c
+}
+
 // Client is the Publisher that talks to a broker. It is safe for use by many
 // goroutines at once; their messages share one channel, and their confirms are in
 // flight together.
@@ -87,20 +97,12 @@ func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, er
 	if conn == nil {
 		return nil, errors.New("publisher: the connection is nil")
 	}
-	if cfg.Codec == nil {
-		cfg.Codec = JSON
-	}
-	if cfg.MaxBody == 0 {
-		cfg.MaxBody = DefaultMaxBody
-	}
+	cfg = cfg.defaults()
 	if cfg.MaxBody < 0 {
 		return nil, fmt.Errorf("publisher: MaxBody is %d, want a number of bytes above 0", cfg.MaxBody)
 	}
 	if len(cfg.Exchange) > 255 {
 		return nil, fmt.Errorf("publisher: Exchange is %d bytes long, AMQP allows 255", len(cfg.Exchange))
-	}
-	if cfg.Window == 0 {
-		cfg.Window = DefaultWindow
 	}
 	sender, err := NewSender(conn, cfg.Window, log)
 	if err != nil {
@@ -113,16 +115,22 @@ func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, er
 func (c *Client) Publish(ctx context.Context, routingKey string, payload any, opts ...Option) error {
 	env, err := c.build(routingKey, payload, opts)
 	if err != nil {
-		return failed(&env, err)
+		return err
 	}
 	return c.sender.Send(ctx, env)
+}
+
+func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope, error) {
+	env, err := c.config.Build(routingKey, payload, opts...)
+	env.AppId = cmp.Or(env.AppId, c.app)
+	return env, err
 }
 
 // PublishAsync is described at [Publisher].
 func (c *Client) PublishAsync(ctx context.Context, routingKey string, payload any, opts ...Option) (Confirmation, error) {
 	env, err := c.build(routingKey, payload, opts)
 	if err != nil {
-		return nil, failed(&env, err)
+		return nil, err
 	}
 	s, err := c.sender.begin(ctx, env, true)
 	if err != nil {
@@ -138,7 +146,7 @@ func (c *Client) PublishBatch(ctx context.Context, messages ...Message) error {
 	for i, m := range messages {
 		env, err := c.build(m.RoutingKey, m.Payload, m.Options)
 		if err != nil {
-			failures.Errs[i] = failed(&env, err)
+			failures.Errs[i] = err
 		}
 		envs[i] = env
 	}
@@ -158,7 +166,7 @@ func (c *Client) PublishBatch(ctx context.Context, messages ...Message) error {
 		if s == nil {
 			continue
 		}
-		if err := s.wait(ctx); err != nil {
+		if err := s.wait(ctx, c.sender); err != nil {
 			failures.Errs[i] = err
 		}
 	}

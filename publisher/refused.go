@@ -47,7 +47,7 @@ func (s *Sender) alone(m *sending, only bool, cause *amqp.Error) {
 				s.again = append(s.again, m)
 				return
 			}
-			s.leave(m, err)
+			s.giveUp(m, err)
 			return
 		}
 		unknown, cause, err := s.channel(session, m)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // Sender sends Envelopes exactly as they are, which [Client] is built on: no codec,
@@ -34,6 +35,9 @@ type Sender struct {
 
 	mu       sync.Mutex
 	stopping bool
+
+	end   sync.Mutex // one Stop at a time: two that collect the room would wait for each other
+	taken int        // room that they have collected
 }
 
 // NewSender makes a Sender with room for window messages in flight. It connects at the
@@ -62,69 +66,90 @@ func (s *Sender) Send(ctx context.Context, env Envelope) error {
 	if err != nil {
 		return failed(&env, err)
 	}
-	return m.wait(ctx)
+	return m.wait(ctx, s)
 }
 
-// begin waits for room and puts the message into the pipeline. An async message is
-// abandoned when ctx ends; of others the caller does that.
+// begin waits for room and puts the message into the pipeline. An async message is abandoned
+// when ctx or the pipeline ends; of others the caller does that, in wait.
 func (s *Sender) begin(ctx context.Context, env Envelope, async bool) (*sending, error) {
 	if err := env.check(); err != nil {
 		return nil, err
 	}
-	if err := env.Headers.Validate(); err != nil {
+	if err := wire.Check(env.Headers); err != nil {
 		return nil, fmt.Errorf("headers: %w", err)
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
 	}
 	select {
 	case s.room <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("not sent, %d messages before it are not confirmed yet: %w", s.window, context.Cause(ctx))
+		return nil, fmt.Errorf("not sent, %d messages before it are not confirmed yet: %w", s.window, s.because(ctx))
 	case <-s.ctx.Done():
 		return nil, ErrClosed
 	}
 	m := &sending{env: env, done: make(chan struct{})}
-	if async && ctx.Done() != nil {
-		m.stop = context.AfterFunc(ctx, func() { m.abandon(context.Cause(ctx)) })
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
 		<-s.room
 		return nil, ErrClosed
 	}
+	if async {
+		m.unhook = append(m.unhook, context.AfterFunc(s.ctx, func() { m.abandon(ErrClosed) }))
+		if ctx.Done() != nil {
+			m.unhook = append(m.unhook, context.AfterFunc(ctx, func() { m.abandon(s.because(ctx)) }))
+		}
+	}
 	s.start.Do(func() { go s.run() })
 	s.queue <- m
 	return m, nil
 }
 
+// because is why ctx has ended, and what the message waited for if that is known.
+func (s *Sender) because(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	switch h := s.link.Health(); {
+	case h.Blocked != "":
+		return fmt.Errorf("the broker takes no messages (%s): %w", h.Blocked, cause)
+	case h.Err != nil:
+		return fmt.Errorf("not connected (%w): %w", h.Err, cause)
+	}
+	return cause
+}
+
 // Stop takes no more messages, waits for those in flight until ctx ends, and ends the
-// pipeline. It may be called twice.
+// pipeline: who still waits is told at once. It may be called twice, and before the first message.
 func (s *Sender) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
 	s.start.Do(func() { close(s.done) }) // it never ran
-
-	// Whoever has all the room knows that nobody else is in it.
-	var err error
-	for range s.window {
-		select {
-		case s.room <- struct{}{}:
-			continue
-		case <-s.done:
-		case <-ctx.Done():
-			err = fmt.Errorf("publisher: stop: %d messages are not confirmed: %w", len(s.room), context.Cause(ctx))
-		}
-		break
-	}
+	s.end.Lock()
+	defer s.end.Unlock()
+	err := s.flush(ctx)
 	s.cancel(ErrClosed)
 	select {
 	case <-s.done:
 	case <-time.After(goodbye): // stuck in a socket that the connection's Stop will close
 	}
 	return err
+}
+
+// flush waits until nothing is in flight. Whoever has all the room knows that nobody else
+// is in it.
+func (s *Sender) flush(ctx context.Context) error {
+	for s.taken < s.window {
+		select {
+		case s.room <- struct{}{}:
+			s.taken++
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("publisher: stop: %d messages are not confirmed: %w", len(s.room)-s.taken, context.Cause(ctx))
+		}
+	}
+	return nil
 }
 
 // goodbye is how long Stop waits for the pipeline to close its channel.
@@ -137,10 +162,16 @@ func (s *Sender) leave(m *sending, err error) {
 	<-s.room
 }
 
+// giveUp is leave for a message that cannot be sent, or not again: it says which.
+func (s *Sender) giveUp(m *sending, cause error) {
+	m.abandon(cause)
+	s.leave(m, cause)
+}
+
 // run owns the channels, one after the other, until Stop.
 func (s *Sender) run() {
 	defer close(s.done)
-	defer s.drop()
+	defer s.giveUpAll(ErrClosed)
 	backoff := connection.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
 	for {
 		if len(s.again) == 0 {
@@ -156,7 +187,7 @@ func (s *Sender) run() {
 			if s.ctx.Err() != nil {
 				return
 			}
-			s.failAll(err) // it is stopped, or the broker does not let us in
+			s.giveUpAll(err) // it is stopped, or the broker does not let us in
 			continue
 		}
 		began := time.Now()
@@ -169,40 +200,26 @@ func (s *Sender) run() {
 			s.log.Warn("publishing channel ended", "unknown", len(unknown), "err", errors.Join(err, asError(cause)))
 		}
 		s.sort(unknown, cause)
-		if time.Since(began) > time.Second {
+		switch {
+		case blamed(cause): // and who was to blame is gone: the others need not wait
+		case time.Since(began) > time.Second:
 			backoff.Reset()
-		} else if !connection.Wait(s.ctx, backoff.Next()) {
-			return
-		}
-	}
-}
-
-// failAll ends everything that waits.
-func (s *Sender) failAll(err error) {
-	for _, m := range s.again {
-		s.leave(m, err)
-	}
-	s.again = nil
-	for {
-		select {
-		case m := <-s.queue:
-			s.leave(m, err)
 		default:
-			return
+			connection.Wait(s.ctx, backoff.Next())
 		}
 	}
 }
 
-// drop ends everything that is left at the end of the pipeline.
-func (s *Sender) drop() {
+// giveUpAll ends everything that waits.
+func (s *Sender) giveUpAll(cause error) {
 	for _, m := range s.again {
-		m.abandon(ErrClosed)
+		s.giveUp(m, cause)
 	}
 	s.again = nil
 	for {
 		select {
 		case m := <-s.queue:
-			m.abandon(ErrClosed)
+			s.giveUp(m, cause)
 		default:
 			return
 		}

@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 )
+
+// deferred is the part of *amqp.DeferredConfirmation that is needed.
+type deferred interface {
+	Done() <-chan struct{}
+	Acked() bool
+}
 
 // sending is one message between begin and its end. The caller who waits for it
 // and the pipeline that carries it part ways when the caller's context ends: the
@@ -17,10 +21,10 @@ type sending struct {
 	done  chan struct{}
 	err   error // read it after done
 
-	stop func() bool // unhooks an async message from its context
+	unhook []func() bool // an async message, from what may end it
 
 	// The pipeline's own.
-	dc      *amqp.DeferredConfirmation
+	dc      deferred
 	strikes int // connections that ended while it was alone in flight
 }
 
@@ -52,9 +56,13 @@ func (m *sending) end(err error) {
 	if m.state.Swap(ended) != ended {
 		m.finish(err)
 	}
+	for _, stop := range m.unhook {
+		stop()
+	}
 }
 
-// abandon ends it for its caller, who is told whether it may have been sent.
+// abandon ends it without its fate being known, and says whether it may have been sent.
+// Anybody may call it: the caller whose context has ended, the pipeline at its own end.
 func (m *sending) abandon(cause error) {
 	switch m.state.Swap(ended) {
 	case waiting:
@@ -68,23 +76,23 @@ func (m *sending) finish(err error) {
 	if err != nil {
 		m.err = failed(&m.env, err)
 	}
-	if m.stop != nil {
-		m.stop()
-	}
 	close(m.done)
 }
 
-// wait is for the caller: until it is settled or ctx ends.
-func (m *sending) wait(ctx context.Context) error {
+// wait is for the caller: until it is settled, ctx ends, or the pipeline does.
+func (m *sending) wait(ctx context.Context, s *Sender) error {
 	select {
 	case <-m.done:
+		return m.err
 	default:
-		select {
-		case <-m.done:
-		case <-ctx.Done():
-			m.abandon(context.Cause(ctx))
-			<-m.done
-		}
 	}
+	select {
+	case <-m.done:
+	case <-ctx.Done():
+		m.abandon(s.because(ctx))
+	case <-s.ctx.Done():
+		m.abandon(ErrClosed)
+	}
+	<-m.done // whoever was first is about to close it
 	return m.err
 }

@@ -350,7 +350,7 @@ func TestAFailedAssertionShowsTheDeliveryAndItsSettlement(t *testing.T) {
 func TestAnAssertionThatHoldsSaysNothing(t *testing.T) {
 	if got := said(t, func(t testing.TB) {
 		q := consumertest.New(t, orders(always(consumer.Retry(errDown))))
-		q.Deliver(order{7}).AssertRetried(10 * time.Second).AssertError(errDown).AssertHeader("bunnicula-error", errDown.Error())
+		q.Deliver(order{7}).AssertRetried(10*time.Second).AssertError(errDown).AssertHeader("bunnicula-error", errDown.Error())
 		q.Deliver(order{7}, consumertest.Attempt(4)).AssertParked(monitoring.ReasonRetriesExhausted)
 		q = consumertest.New(t, orders(always(consumer.Ack())))
 		q.Deliver(order{7}).AssertAcked().AssertError(nil).AssertNoHeader("retry-attempts")

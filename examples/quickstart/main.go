@@ -1,14 +1,12 @@
-// Quickstart is the smallest app: one consumer, one message.
+// Quickstart is an app with one consumer. It publishes one message to it and runs until Ctrl-C.
 //
-//	AMQP_URL=amqp://user:password@localhost:5672/vhost go run ./examples/quickstart
+//	AMQP_URL=amqp://guest:guest@localhost:5672/ go run ./examples/quickstart
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"go.uber.org/fx"
 
@@ -17,50 +15,35 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-type Order struct{ ID, Email string }
-
-// Orders tries each order up to five times again: after ten seconds, and then every minute.
-func Orders() consumer.Spec {
-	return consumer.Spec{
-		Queue:      "orders",
-		MaxRetries: 5,
-		Backoff:    []time.Duration{10 * time.Second, time.Minute},
-		Handler:    consumer.JSON(handle),
-	}
-}
-
-func handle(ctx context.Context, msg consumer.Message[Order]) consumer.Result {
-	if msg.Payload.Email == "" {
-		return consumer.Error(errors.New("order has no email")) // to the error queue, with this reason
-	}
-	if err := send(ctx, msg.Payload); err != nil {
-		return consumer.Retry(err) // later
-	}
-	return consumer.Ack() // done
-}
-
-func send(_ context.Context, o Order) error {
-	_, err := fmt.Println("mail sent to", o.Email)
-	return err
-}
+func main() { fx.New(app()).Run() }
 
 func app() fx.Option {
 	return fx.Options(
 		connection.Module, publisher.Module, consumer.Module,
 		fx.Supply(connection.Config{URL: os.Getenv("AMQP_URL"), Name: "shop"}),
 		consumer.Provide(Orders),
-		fx.StartTimeout(time.Minute),   // for a broker that is still starting
-		fx.StopTimeout(90*time.Second), // for handlers, which may take 60 s
+		fx.Invoke(PlaceOrder),
 	)
 }
 
-func main() {
-	fx.New(app(), fx.Invoke(publishOne)).Run()
+type Order struct{ Number int }
+
+var queue = "orders"
+
+// Orders consumes the queue. It is declared with its retry and error queues.
+func Orders() consumer.Spec {
+	return consumer.Spec{Queue: queue, Handler: consumer.JSON(Handle)}
 }
 
-// publishOne stands for the rest of your app.
-func publishOne(lc fx.Lifecycle, pub publisher.Publisher, _ *consumer.Group) {
+// Handle says what becomes of a message: Ack, Retry(err), Error(err) or Snooze(delay).
+func Handle(ctx context.Context, msg consumer.Message[Order]) consumer.Result {
+	fmt.Println("order", msg.Payload.Number)
+	return consumer.Ack()
+}
+
+// PlaceOrder publishes when the app has started. A nil error means that the broker has the message.
+func PlaceOrder(lc fx.Lifecycle, pub publisher.Publisher) {
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
-		return pub.Publish(ctx, "orders", Order{ID: "17", Email: "someone@example.com"})
+		return pub.Publish(ctx, queue, Order{Number: 1})
 	}))
 }

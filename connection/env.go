@@ -1,0 +1,70 @@
+package connection
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ConfigFromEnv reads a Config from the environment:
+//
+//	AMQP_URL              one URL, or several with commas between them
+//	AMQP_USERNAME         instead of the URL's
+//	AMQP_PASSWORD         instead of the URL's
+//	AMQP_VHOST            instead of the URL's
+//	AMQP_CONNECTION_NAME  Name
+//	AMQP_HEARTBEAT        Heartbeat, as 10s or a number of seconds
+//	AMQP_CA_FILE          CAFile
+//	AMQP_CERT_FILE        CertFile
+//	AMQP_KEY_FILE         KeyFile
+//
+// What is not set keeps Config's default. The error names the variable.
+func ConfigFromEnv() (Config, error) {
+	c := Config{
+		Username: os.Getenv("AMQP_USERNAME"),
+		Password: os.Getenv("AMQP_PASSWORD"),
+		VHost:    os.Getenv("AMQP_VHOST"),
+		Name:     os.Getenv("AMQP_CONNECTION_NAME"),
+		CAFile:   os.Getenv("AMQP_CA_FILE"),
+		CertFile: os.Getenv("AMQP_CERT_FILE"),
+		KeyFile:  os.Getenv("AMQP_KEY_FILE"),
+	}
+	if urls := splitURLs(os.Getenv("AMQP_URL")); len(urls) > 1 {
+		c.URLs = urls
+	} else {
+		c.URL = urls[0]
+	}
+	if s := os.Getenv("AMQP_HEARTBEAT"); s != "" {
+		h, err := time.ParseDuration(s)
+		if n, notANumber := strconv.Atoi(s); notANumber == nil {
+			h, err = time.Duration(n)*time.Second, nil
+		}
+		if err != nil || h <= 0 { // 0 in Config would be the default
+			return Config{}, wrong("AMQP_HEARTBEAT", "is %q, want a duration such as 10s", cut(s, 20))
+		}
+		c.Heartbeat = h
+	}
+	if _, err := c.resolve(); err != nil {
+		if field := (*fieldError)(nil); errors.As(err, &field) {
+			field.field = variable.Replace(field.field)
+		}
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// variable turns the names of fields into those of the variables that they were read from.
+var variable = strings.NewReplacer(
+	"URLs", "AMQP_URL", "URL", "AMQP_URL", "Heartbeat", "AMQP_HEARTBEAT", "Name", "AMQP_CONNECTION_NAME", "VHost", "AMQP_VHOST",
+	"CAFile", "AMQP_CA_FILE", "CertFile", "AMQP_CERT_FILE", "KeyFile", "AMQP_KEY_FILE",
+)
+
+// A comma may be part of a password; one before the next URL's scheme is between two URLs.
+var betweenURLs = regexp.MustCompile(`\s*,\s*(amqps?://)`)
+
+func splitURLs(s string) []string {
+	return strings.Split(betweenURLs.ReplaceAllString(strings.TrimSpace(s), "\n$1"), "\n")
+}

@@ -1,0 +1,194 @@
+package connection
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// fieldError says which field of a Config is wrong. It shows no password.
+type fieldError struct {
+	field, problem string
+	err            error
+}
+
+func (e *fieldError) Error() string {
+	if e.err != nil {
+		return fmt.Sprintf("connection: %s: %v", e.field, e.err)
+	}
+	return fmt.Sprintf("connection: %s %s", e.field, e.problem)
+}
+
+func (e *fieldError) Unwrap() error { return e.err }
+
+func wrong(field, format string, args ...any) error {
+	return &fieldError{field: field, problem: fmt.Sprintf(format, args...)}
+}
+
+// resolved is a Config that was checked and has its defaults.
+type resolved struct {
+	Config
+	targets []target
+}
+
+// resolve checks every field. Its errors name the field and show no password:
+// url.Parse, amqp.ParseURI and their errors do show it.
+func (c Config) resolve() (*resolved, error) {
+	r := &resolved{Config: c}
+	for _, step := range []func() error{r.where, r.files, r.naming, r.durations} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range r.targets {
+		if _, err := r.tlsConfig(t); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// where turns URL, URLs or Host into targets.
+func (r *resolved) where() error {
+	given := 0
+	for _, set := range []bool{r.URL != "", len(r.URLs) > 0, r.Host != ""} {
+		if set {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return wrong("URL, URLs and Host", "are not to be given together, only one of them")
+	case r.Port < 0 || r.Port > 65535:
+		return wrong("Port", "is %d, want 1 to 65535", r.Port)
+	case r.Port != 0 && r.Host == "":
+		return wrong("Port", "is %d, but Host is empty; a URL carries its own port", r.Port)
+	case r.Host != "":
+		if strings.ContainsAny(r.Host, "/@[] ") || strings.Contains(r.Host, ":") && net.ParseIP(r.Host) == nil {
+			return wrong("Host", "is not a host name or address; a port goes into Port, a URL into URL")
+		}
+		secure := r.wantsTLS() != ""
+		port := r.Port
+		if port == 0 {
+			port = map[bool]int{false: 5672, true: 5671}[secure]
+		}
+		r.targets = []target{r.override(target{
+			secure: secure, host: r.Host, addr: net.JoinHostPort(r.Host, strconv.Itoa(port)),
+			username: "guest", password: "guest", vhost: "/",
+		})}
+		return nil
+	}
+	urls, field := r.URLs, "URLs[%d]"
+	if len(urls) == 0 {
+		urls, field = []string{cmp.Or(r.URL, "amqp://guest:guest@localhost:5672/")}, "URL"
+	}
+	for i, u := range urls {
+		name := field
+		if len(r.URLs) > 0 {
+			name = fmt.Sprintf(field, i)
+		}
+		t, err := fromURL(name, u)
+		if err != nil {
+			return err
+		}
+		if ask := r.wantsTLS(); ask != "" && !t.secure {
+			// Whoever gave it would not want the password to go out in the clear.
+			return wrong(name, "begins with amqp://, but %s is set; want amqps://", ask)
+		}
+		r.targets = append(r.targets, r.override(t))
+	}
+	return nil
+}
+
+// wantsTLS names a field that asks for TLS, if one does.
+func (c *Config) wantsTLS() string {
+	switch {
+	case c.TLS != nil:
+		return "TLS"
+	case c.CAFile != "":
+		return "CAFile"
+	case c.CertFile != "":
+		return "CertFile"
+	}
+	return ""
+}
+
+// override puts the Config's own fields in place of the URL's.
+func (c *Config) override(t target) target {
+	t.username = cmp.Or(c.Username, t.username)
+	t.password = cmp.Or(c.Password, t.password)
+	t.vhost = cmp.Or(c.VHost, t.vhost)
+	t.ca, t.cert, t.key = cmp.Or(c.CAFile, t.ca), cmp.Or(c.CertFile, t.cert), cmp.Or(c.KeyFile, t.key)
+	return t
+}
+
+func (r *resolved) files() error {
+	switch {
+	case r.CertFile == "" && r.KeyFile != "":
+		return wrong("CertFile", "is empty, but KeyFile is not; they go together")
+	case r.CertFile != "" && r.KeyFile == "":
+		return wrong("KeyFile", "is empty, but CertFile is not; they go together")
+	}
+	return nil
+}
+
+func (r *resolved) naming() error {
+	if strings.ContainsFunc(r.Name, func(r rune) bool { return r < ' ' }) || len(r.Name) > 200 {
+		return wrong("Name", "is %q, want at most 200 bytes of text", cut(r.Name, 40))
+	}
+	for _, t := range r.targets {
+		if len(t.vhost) > 255 {
+			return wrong("VHost", "is %d bytes long, AMQP allows 255", len(t.vhost))
+		}
+	}
+	if r.Name == "" {
+		r.Name = programName()
+	}
+	return nil
+}
+
+func (r *resolved) durations() error {
+	for _, f := range []struct {
+		name     string
+		value    *time.Duration
+		min, max time.Duration
+		def      time.Duration
+	}{
+		{"Heartbeat", &r.Heartbeat, time.Second, time.Hour, DefaultHeartbeat},
+		{"DialTimeout", &r.DialTimeout, time.Millisecond, time.Hour, DefaultDialTimeout},
+		{"ReplyTimeout", &r.ReplyTimeout, time.Millisecond, time.Hour, DefaultReplyTimeout},
+		{"MinBackoff", &r.MinBackoff, time.Millisecond, time.Hour, min(DefaultMinBackoff, cmp.Or(max(r.MaxBackoff, 0), time.Hour))},
+		{"MaxBackoff", &r.MaxBackoff, time.Millisecond, 24 * time.Hour, max(DefaultMaxBackoff, r.MinBackoff)},
+	} {
+		*f.value = cmp.Or(*f.value, f.def)
+		if *f.value < f.min || *f.value > f.max {
+			return wrong(f.name, "is %s, want %s to %s", *f.value, f.min, f.max)
+		}
+	}
+	if r.Heartbeat%time.Second != 0 {
+		return wrong("Heartbeat", "is %s, want whole seconds", r.Heartbeat)
+	}
+	if r.MinBackoff > r.MaxBackoff {
+		return wrong("MinBackoff", "is %s, above MaxBackoff %s", r.MinBackoff, r.MaxBackoff)
+	}
+	return nil
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "..."
+}
+
+func programName() string {
+	name := os.Args[0]
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	return cut(name, 100)
+}

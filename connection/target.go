@@ -1,0 +1,164 @@
+package connection
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// target is one broker to dial.
+type target struct {
+	secure             bool
+	addr, host         string
+	username, password string
+	vhost              string
+	serverName         string
+	sasl               []string
+	ca, cert, key      string
+	heartbeat          time.Duration // of the URL; 0 is the Config's
+	dialTimeout        time.Duration // of the URL; 0 is the Config's
+}
+
+// String leaves the password out.
+func (t target) String() string {
+	u := url.URL{Scheme: "amqp", User: url.User(t.username), Host: t.addr, Path: "/" + t.vhost, RawPath: "/" + url.PathEscape(t.vhost)}
+	if t.secure {
+		u.Scheme = "amqps"
+	}
+	return u.String()
+}
+
+var aScheme = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]{0,19}$`)
+
+// fromURL reads a URL. What it shows of one that is wrong cannot be part of a password:
+// whatever was put in the wrong place, or not percent-encoded, may be.
+func fromURL(field, raw string) (target, error) {
+	scheme, rest, found := strings.Cut(raw, "://")
+	if !found {
+		return target{}, wrong(field, "is not a URL, want amqp://user:password@host:5672/vhost")
+	}
+	if scheme != "amqp" && scheme != "amqps" {
+		if !aScheme.MatchString(scheme) {
+			return target{}, wrong(field, "does not begin with amqp:// or amqps://")
+		}
+		return target{}, wrong(field, "has the scheme %q, want amqp or amqps", scheme)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return target{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with special characters percent-encoded", scheme)
+	}
+	if betweenURLs.MatchString(rest) {
+		return target{}, wrong(field, "holds several URLs, which go into URLs")
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
+		// amqp://user:12/34@host parses, as the port 12 of the host "user".
+		return target{}, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
+	}
+	uri, err := amqp.ParseURI(raw)
+	if err != nil {
+		for _, p := range []string{"heartbeat", "connection_timeout", "channel_max"} {
+			if strings.HasPrefix(err.Error(), p) {
+				return target{}, wrong(field, "has a bad query parameter %s=%q", p, cut(u.Query().Get(p), 20))
+			}
+		}
+		return target{}, wrong(field, "is not a valid AMQP URL (https://www.rabbitmq.com/docs/uri-spec)")
+	}
+	if uri.Port < 1 || uri.Port > 65535 {
+		return target{}, wrong(field, "has the port %d, want 1 to 65535", uri.Port)
+	}
+	t := target{
+		secure: uri.Scheme == "amqps", host: uri.Host, addr: net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)),
+		username: uri.Username, password: uri.Password, vhost: uri.Vhost,
+		serverName: uri.ServerName, sasl: uri.AuthMechanism,
+		ca: uri.CACertFile, cert: uri.CertFile, key: uri.KeyFile,
+		dialTimeout: time.Duration(uri.ConnectionTimeout) * time.Millisecond,
+	}
+	if n, err := strconv.Atoi(u.Query().Get("heartbeat")); err == nil {
+		// 0 would turn off the only thing that notices a frozen peer.
+		t.heartbeat = time.Duration(min(max(n, 1), 3600)) * time.Second
+	}
+	return t, nil
+}
+
+// tlsConfig is nil for a target without TLS.
+func (r *resolved) tlsConfig(t target) (*tls.Config, error) {
+	if !t.secure {
+		return nil, nil
+	}
+	cfg := &tls.Config{}
+	if r.TLS != nil {
+		cfg = r.TLS.Clone()
+	}
+	if cfg.MinVersion == 0 {
+		cfg.MinVersion = tls.VersionTLS12
+	}
+	cfg.ServerName = cmp.Or(cfg.ServerName, t.serverName, t.host)
+	if t.ca != "" {
+		pem, err := os.ReadFile(t.ca)
+		if err != nil {
+			return nil, &fieldError{field: "CAFile", err: err}
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, wrong("CAFile", "%q holds no PEM certificate", t.ca)
+		}
+	}
+	if t.cert != "" || t.key != "" {
+		pair, err := tls.LoadX509KeyPair(t.cert, t.key)
+		if err != nil {
+			return nil, &fieldError{field: "CertFile, KeyFile", err: fmt.Errorf("%q, %q: %w", t.cert, t.key, err)}
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+// auth prefers what the URL asks for; EXTERNAL takes the user from the client certificate.
+func (t target) auth(properties amqp.Table) []amqp.Authentication {
+	plain := &plain{amqp.PlainAuth{Username: t.username, Password: t.password}, properties}
+	if slices.ContainsFunc(t.sasl, func(m string) bool { return strings.EqualFold(m, "external") }) {
+		return []amqp.Authentication{&external{amqp.ExternalAuth{}, properties}, plain}
+	}
+	return []amqp.Authentication{plain}
+}
+
+// plain and external ask the broker to say why it does not let us in. Without that it
+// closes the socket in silence, which cannot be told from a network that does so in the middle of
+// a handshake; and the one is permanent, the other is not. The library sets the capabilities
+// itself, just before it asks for the Response.
+type plain struct {
+	amqp.PlainAuth
+	properties amqp.Table
+}
+
+func (a *plain) Response() string {
+	sayWhy(a.properties)
+	return a.PlainAuth.Response()
+}
+
+type external struct {
+	amqp.ExternalAuth
+	properties amqp.Table
+}
+
+func (a *external) Response() string {
+	sayWhy(a.properties)
+	return a.ExternalAuth.Response()
+}
+
+func sayWhy(properties amqp.Table) {
+	if capabilities, ok := properties["capabilities"].(amqp.Table); ok {
+		capabilities["authentication_failure_close"] = true
+	}
+}

@@ -1,0 +1,388 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// slowly is a Spec of 10 s timeout and 5 s grace, and a first delay of 1 s.
+func slowly(h Handler) Spec {
+	return spec(func(s *Spec) {
+		s.Handler, s.Timeout, s.Grace, s.Backoff = h, 10*time.Second, 5*time.Second, []time.Duration{time.Second}
+	})
+}
+
+func TestAPanicIsRetriedWithItsStack(t *testing.T) {
+	for name, row := range map[string]struct {
+		do   func()
+		want string
+		is   error
+	}{
+		"with an error":       {func() { panic(errBoom) }, "panic: boom", errBoom},
+		"with a string":       {func() { panic("boom") }, "panic: boom", nil},
+		"with a number":       {func() { panic(7) }, "panic: 7", nil},
+		"with nil":            {func() { panic(nil) }, "panic: panic called with nil argument", nil},
+		"of the runtime":      {func() { var m map[int]int; m[1]++ }, "panic: assignment to entry in nil map", nil},
+		"with a nil error":    {func() { panic((*fs.PathError)(nil)) }, "panic: <nil>", nil},
+		"with a nil stringer": {func() { panic((*nilStringer)(nil)) }, "panic: <nil>", nil},
+		"with one that panics when it is read": {
+			func() { panic(&silent{}) }, "panic: %!v(PANIC=Error method: runtime error: invalid memory address", nil,
+		},
+		"by Goexit": {runtime.Goexit, "the handler called runtime.Goexit", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := process(t, slowly(func(context.Context, Delivery) Result { row.do(); return Ack() }), delivery(nil))
+			if in(s) != (said{monitoring.Retried, monitoring.ReasonPanic, time.Second}) || !strings.HasPrefix(errorText(s.Err), row.want) {
+				t.Errorf("%v %v, want %s", in(s), s.Err, row.want)
+			}
+			if row.is != nil && !errors.Is(s.Err, row.is) {
+				t.Errorf("%v is not %v", s.Err, row.is)
+			}
+			if !strings.Contains(s.Stack, "attempt_test.go") {
+				t.Errorf("the stack does not show where: %s", s.Stack)
+			}
+		})
+	}
+}
+
+type nilStringer struct{ name string }
+
+func (n *nilStringer) String() string { return n.name }
+
+func TestAPanicOnTheLastAttemptIsParkedAsAPanic(t *testing.T) {
+	s := process(t, slowly(func(context.Context, Delivery) Result { panic("boom") }), delivery(amqpHeaders("retry-attempts", int64(3))))
+	if in(s) != (said{monitoring.Parked, monitoring.ReasonPanic, 0}) || s.Stack == "" || s.Copy.Headers["bunnicula-stack"] == nil {
+		t.Errorf("%v, stack %q", in(s), s.Stack)
+	}
+}
+
+// A nil pointer in an error is a common mistake: its methods panic, and must not take the process along.
+func TestAnErrorWhoseMethodsPanicHarmsNobody(t *testing.T) {
+	var typed *silent
+	for name, h := range map[string]Handler{
+		"Retry":        returns(Retry(typed)),
+		"RetryAfter":   returns(RetryAfter(time.Minute, typed)),
+		"Error":        returns(Error(typed)),
+		"wrapped":      returns(Retry(fmt.Errorf("a: %w", typed))),
+		"joined":       returns(Retry(errors.Join(errBoom, typed))),
+		"a path error": returns(Error((*fs.PathError)(nil))),
+		"after a timeout": func(ctx context.Context, _ Delivery) Result {
+			<-ctx.Done()
+			return Error(typed)
+		},
+		"from FromError": JSON(FromError(func(context.Context, Message[any]) error { return typed })),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := process(t, slowly(h), delivery(nil))
+				if s.Copy == nil || s.Err == nil || s.Group == "" {
+					t.Fatalf("%+v", s)
+				}
+				if text, _ := s.Copy.Headers["bunnicula-error"].(string); text == "" {
+					t.Error("the copy does not say that there was an error")
+				}
+			})
+		})
+	}
+}
+
+func TestAHandlerHasItsTimeoutAsADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		process(t, slowly(func(ctx context.Context, _ Delivery) Result {
+			if deadline, ok := ctx.Deadline(); !ok || deadline.Sub(began) != 10*time.Second {
+				t.Errorf("the deadline is %v, %t", deadline, ok)
+			}
+			return Ack()
+		}), delivery(nil))
+	})
+}
+
+func TestAHandlerWithoutTimeoutHasNoDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := slowly(func(ctx context.Context, _ Delivery) Result {
+			if _, ok := ctx.Deadline(); ok {
+				t.Error("there is a deadline")
+			}
+			time.Sleep(1000 * time.Hour)
+			if ctx.Err() != nil {
+				t.Error(ctx.Err())
+			}
+			return Ack()
+		})
+		s.Timeout = NoTimeout
+		if got := process(t, s, delivery(nil)); got.Action != monitoring.Acked || got.Duration != 1000*time.Hour {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestTheLongestTimeoutIsNotTakenForNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := slowly(func(ctx context.Context, _ Delivery) Result {
+			time.Sleep(time.Hour)
+			if ctx.Err() != nil {
+				t.Error(ctx.Err())
+			}
+			return Ack()
+		})
+		s.Timeout, s.Grace = maxTimeout, maxTimeout
+		if got := process(t, s, delivery(nil)); got.Action != monitoring.Acked || got.Duration != time.Hour {
+			t.Errorf("%v %v", in(got), got.Err)
+		}
+	})
+}
+
+// Each row is what a handler says one second after its timeout, within its grace.
+func TestWithinItsGraceAHandlerMayStillSaySomething(t *testing.T) {
+	timeout := said{monitoring.Retried, monitoring.ReasonTimeout, time.Second}
+	for name, row := range map[string]struct {
+		result func(context.Context) Result
+		want   said
+	}{
+		"Ack stands":                         {func(context.Context) Result { return Ack() }, said{action: monitoring.Acked}},
+		"Error stands":                       {func(context.Context) Result { return Error(errBoom) }, said{monitoring.Parked, monitoring.ReasonError, 0}},
+		"Error of nil stands":                {func(context.Context) Result { return Error(nil) }, said{monitoring.Parked, monitoring.ReasonError, 0}},
+		"Error of its context is a timeout":  {func(ctx context.Context) Result { return Error(ctx.Err()) }, timeout},
+		"Error of its cause is a timeout":    {func(ctx context.Context) Result { return Error(context.Cause(ctx)) }, timeout},
+		"Error of a wrapped one is one":      {func(ctx context.Context) Result { return Error(fmt.Errorf("query: %w", ctx.Err())) }, timeout},
+		"Error of a joined one is one":       {func(ctx context.Context) Result { return Error(errors.Join(errBoom, ctx.Err())) }, timeout},
+		"Error of a cancelled call is one":   {func(context.Context) Result { return Error(fmt.Errorf("query: %w", context.Canceled)) }, timeout},
+		"Permanent of its context is one":    {func(ctx context.Context) Result { return resultOf(Permanent(ctx.Err())) }, timeout},
+		"Retry is a timeout":                 {func(context.Context) Result { return Retry(errBoom) }, timeout},
+		"RetryAfter is a timeout":            {func(context.Context) Result { return RetryAfter(time.Hour, errBoom) }, timeout},
+		"Snooze is a timeout":                {func(context.Context) Result { return Snooze(time.Hour) }, timeout},
+		"the zero Result is a timeout":       {func(context.Context) Result { return Result{} }, timeout},
+		"a body that is none is undecodable": {func(context.Context) Result { return undecodable(errBoom) }, said{monitoring.Parked, monitoring.ReasonUndecodable, 0}},
+		"a panic is a panic":                 {func(context.Context) Result { panic("boom") }, said{monitoring.Retried, monitoring.ReasonPanic, time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				s := process(t, slowly(func(ctx context.Context, _ Delivery) Result {
+					<-ctx.Done()
+					time.Sleep(time.Second)
+					return row.result(ctx)
+				}), delivery(nil))
+				if in(s) != row.want {
+					t.Errorf("%v %v, want %v", in(s), s.Err, row.want)
+				}
+				if s.Duration != 11*time.Second || time.Since(began) != 11*time.Second {
+					t.Errorf("it took %s", s.Duration)
+				}
+				if row.want == timeout && (!errors.Is(s.Err, context.DeadlineExceeded) || !errors.Is(s.Err, errTimeout)) {
+					t.Errorf("the error is %v", s.Err)
+				}
+			})
+		})
+	}
+}
+
+func TestATimeoutKeepsTheHandlersError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := process(t, slowly(func(ctx context.Context, _ Delivery) Result { <-ctx.Done(); return Retry(errBoom) }), delivery(nil))
+		if !errors.Is(s.Err, errBoom) || !errors.Is(s.Err, context.DeadlineExceeded) {
+			t.Error(s.Err)
+		}
+	})
+}
+
+func TestAnErrorOfSomebodyElsesDeadlineIsNoTimeout(t *testing.T) {
+	for _, err := range []error{context.DeadlineExceeded, context.Canceled} {
+		if s := process(t, slowly(returns(Error(err))), delivery(nil)); s.Reason != monitoring.ReasonError {
+			t.Errorf("%v: %v", err, in(s))
+		}
+		if s := process(t, slowly(returns(Retry(err))), delivery(nil)); s.Reason != monitoring.ReasonRetry {
+			t.Errorf("%v: %v", err, in(s))
+		}
+	}
+}
+
+func TestTheCauseTellsATimeoutFromAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cause, err error
+		h := func(ctx context.Context, _ Delivery) Result {
+			<-ctx.Done()
+			cause, err = context.Cause(ctx), ctx.Err()
+			return Retry(nil)
+		}
+		process(t, slowly(h), delivery(nil))
+		if !errors.Is(cause, context.DeadlineExceeded) || errors.Is(cause, ErrStopping) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after the timeout the cause is %v and the error %v", cause, err)
+		}
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { stop(ErrStopping) })
+		quiet(t, slowly(h)).Process(ctx, delivery(nil))
+		if !errors.Is(cause, ErrStopping) || !errors.Is(err, context.Canceled) {
+			t.Errorf("after a stop the cause is %v and the error %v", cause, err)
+		}
+	})
+}
+
+// Each row is what a handler says after a stop has cancelled its context.
+func TestWhatAStopInterruptsIsNoAttemptUnlessItIsAcked(t *testing.T) {
+	interrupted := said{action: monitoring.Interrupted}
+	for name, row := range map[string]struct {
+		result func() Result
+		want   said
+	}{
+		"Ack":             {Ack, said{action: monitoring.Acked}},
+		"Error":           {func() Result { return Error(errBoom) }, interrupted},
+		"Retry":           {func() Result { return Retry(errBoom) }, interrupted},
+		"Snooze":          {func() Result { return Snooze(time.Hour) }, interrupted},
+		"the zero Result": {func() Result { return Result{} }, interrupted},
+		"a panic":         {func() Result { panic("boom") }, interrupted},
+		"Goexit":          {func() Result { runtime.Goexit(); return Ack() }, interrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Second, func() { stop(ErrStopping) })
+				h := func(ctx context.Context, _ Delivery) Result { <-ctx.Done(); return row.result() }
+				s := quiet(t, slowly(h)).Process(ctx, delivery(amqpHeaders("retry-attempts", int64(2))))
+				if in(s) != row.want {
+					t.Fatalf("%v %v, want %v", in(s), s.Err, row.want)
+				}
+				if row.want == interrupted && (s.Copy == nil || s.Copy.RoutingKey != "orders" || attempts(s) != 2) {
+					t.Errorf("the copy is %+v", s.Copy)
+				}
+			})
+		})
+	}
+}
+
+func TestAHandlerThatIgnoresItsTimeoutIsSettledOnceAndStaysStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		c := quiet(t, slowly(func(context.Context, Delivery) Result { time.Sleep(time.Hour); return Ack() }))
+		d := c.decode(delivery(nil))
+		var mu sync.Mutex
+		var ends []ending
+		ended := func() []ending { mu.Lock(); defer mu.Unlock(); return ends }
+		var working sync.WaitGroup
+		working.Go(func() {
+			c.attempt(t.Context(), &worker{}, d, func(e ending) { mu.Lock(); defer mu.Unlock(); ends = append(ends, e) })
+		})
+		time.Sleep(15*time.Second - 1)
+		if len(ended()) != 0 || c.Health().Stuck != 0 {
+			t.Fatalf("within its grace it has ended: %+v", ended())
+		}
+		time.Sleep(2)
+		synctest.Wait()
+		if e := ended(); len(e) != 1 || !e[0].timedOut || e[0].duration != 15*time.Second || e[0].stack == "" {
+			t.Fatalf("after its grace: %+v", e)
+		}
+		if c.Health().Stuck != 1 {
+			t.Errorf("stuck are %d", c.Health().Stuck)
+		}
+		working.Wait()
+		if len(ended()) != 1 || c.Health().Stuck != 0 || time.Since(began) != time.Hour {
+			t.Errorf("when it returned: %d ends, %d stuck, %s", len(ended()), c.Health().Stuck, time.Since(began))
+		}
+	})
+}
+
+func TestAStuckHandlersMessageIsSettledAsATimeoutWithItsStack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		defer close(free)
+		s := process(t, slowly(func(context.Context, Delivery) Result { <-free; return Ack() }), delivery(nil))
+		if in(s) != (said{monitoring.Retried, monitoring.ReasonTimeout, time.Second}) || s.Duration != 15*time.Second {
+			t.Errorf("%v after %s", in(s), s.Duration)
+		}
+		if s.Stack == "" || s.Copy.Headers["bunnicula-stack"] == nil || attempts(s) != 1 {
+			t.Errorf("stack %q, headers %v", s.Stack, s.Copy.Headers)
+		}
+	})
+}
+
+func TestAHeldMessageIsSettledWhenItsHandlerReturns(t *testing.T) {
+	for name, row := range map[string]struct {
+		result Result
+		want   said
+	}{
+		"Ack":   {Ack(), said{action: monitoring.Acked}},
+		"Error": {Error(errBoom), said{monitoring.Parked, monitoring.ReasonError, 0}},
+		"Retry": {Retry(errBoom), said{monitoring.Retried, monitoring.ReasonTimeout, time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				held := slowly(func(context.Context, Delivery) Result { time.Sleep(time.Hour); return row.result })
+				held.WhenStuck = Hold
+				c := quiet(t, held)
+				time.AfterFunc(time.Minute, func() {
+					if c.Health().Stuck != 1 {
+						t.Errorf("after a minute %d are stuck", c.Health().Stuck)
+					}
+				})
+				s := c.Process(t.Context(), delivery(nil))
+				if in(s) != row.want || s.Duration != time.Hour || time.Since(began) != time.Hour {
+					t.Errorf("%v after %s", in(s), s.Duration)
+				}
+				if c.Health().Stuck != 0 {
+					t.Errorf("%d are stuck", c.Health().Stuck)
+				}
+			})
+		})
+	}
+}
+
+func TestAHandlerThatReturnsWithItsGraceIsSettledOnce(t *testing.T) {
+	// The watch and the return meet in the same instant; whichever comes first decides.
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			c := quiet(t, slowly(func(context.Context, Delivery) Result { time.Sleep(15 * time.Second); return Ack() }))
+			var mu sync.Mutex
+			ends := 0
+			c.attempt(t.Context(), &worker{}, c.decode(delivery(nil)), func(ending) { mu.Lock(); ends++; mu.Unlock() })
+			synctest.Wait()
+			if mu.Lock(); ends != 1 || c.Health().Stuck != 0 {
+				t.Errorf("%d ends, %d stuck", ends, c.Health().Stuck)
+			}
+			mu.Unlock()
+		})
+	}
+}
+
+func TestNoGoroutineAndNoTimerOutlivesAnAttempt(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	for _, h := range []Handler{
+		returns(Ack()), returns(Retry(errBoom)),
+		func(context.Context, Delivery) Result { panic("boom") },
+		func(context.Context, Delivery) Result { runtime.Goexit(); return Ack() },
+	} {
+		process(t, slowly(h), delivery(nil))
+	}
+	// A bubble ends only when nothing in it waits any more, and the time in it goes on only while
+	// something does: had a timer been left, a minute would not be a minute.
+	synctest.Test(t, func(t *testing.T) {
+		c := quiet(t, slowly(returns(Ack())))
+		c.Process(t.Context(), delivery(nil))
+		began := time.Now()
+		time.Sleep(time.Minute)
+		if c.Health().Stuck != 0 || time.Since(began) != time.Minute {
+			t.Error("the watch of a handler that returned went off")
+		}
+	})
+}
+
+func TestAHandlersContextEndsWhenItReturns(t *testing.T) {
+	var kept context.Context
+	process(t, slowly(func(ctx context.Context, _ Delivery) Result { kept = ctx; return Ack() }), delivery(nil))
+	if !errors.Is(kept.Err(), context.Canceled) {
+		t.Error("what the handler started with its context goes on")
+	}
+}

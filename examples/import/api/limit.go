@@ -1,0 +1,45 @@
+package api
+
+import (
+	"sync"
+	"time"
+)
+
+// limit is a token bucket. It holds at most a second's worth of requests.
+//
+// Whoever is turned away is told when to come back: behind those who were turned away
+// before, so that they do not all come back at once.
+type limit struct {
+	rate float64 // tokens a second
+
+	mu       sync.Mutex
+	tokens   float64
+	at       time.Time // when tokens was right
+	promised time.Time // the tokens up to then are spoken for
+}
+
+// longest is the longest that anybody is asked to wait.
+const longest = 30 * time.Second
+
+func newLimit(rate int) *limit {
+	return &limit{rate: float64(rate), tokens: float64(rate)}
+}
+
+// take takes a token, or says how long to wait before asking again.
+func (l *limit) take(now time.Time) (wait time.Duration, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.at.IsZero() {
+		l.tokens = min(l.rate, l.tokens+l.rate*now.Sub(l.at).Seconds())
+	}
+	l.at = now
+	if l.tokens >= 1 {
+		l.tokens--
+		return 0, true
+	}
+	if l.promised.Before(now) {
+		l.promised = now
+	}
+	l.promised = l.promised.Add(time.Duration(float64(time.Second) / l.rate))
+	return min(l.promised.Sub(now), longest), false
+}

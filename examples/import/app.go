@@ -1,0 +1,26 @@
+package main
+
+import (
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// app is the import as an fx app: a connection, a publisher, two consumers, and a monitor
+// of our own in the place of the one that logs.
+func app(o Options, cfg connection.Config, client Client, ledger *Ledger, tally *Tally, log *slog.Logger) *fx.App {
+	return fx.New(
+		connection.Module, publisher.Module, consumer.Module,
+		fx.Supply(o, cfg, client, ledger, tally, log),
+		fx.Provide(NewLister, NewImporter),
+		consumer.Provide(History, Conversations),
+		monitoring.Provide(func(t *Tally) monitoring.Monitor { return t }),
+		fx.Invoke(Begin),
+		fx.NopLogger,
+	)
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+)
+
+// Broker looks into the queues from outside the app, on a connection of its own.
+type Broker struct{ conn *connection.Connection }
+
+// NewBroker makes a Broker. It connects when it is first asked.
+func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
+	cfg.Name += " (review)"
+	conn, err := connection.New(cfg, log)
+	return Broker{conn}, err
+}
+
+// Close closes the connection.
+func (b Broker) Close(ctx context.Context) { _ = b.conn.Stop(ctx) } // nothing is lost with it
+
+// with lends f a channel. What f sets may be read only if the error is nil.
+func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) error) error {
+	session, err := b.conn.Consuming().Session(ctx)
+	if err != nil {
+		return err
+	}
+	ch, err := session.Channel(ctx)
+	if err != nil {
+		return err
+	}
+	return session.Do(ctx, what, func() error {
+		err := f(ch)
+		if closing := ch.Close(); err == nil { // after an error the broker has closed it
+			err = closing
+		}
+		return err
+	})
+}
+
+// Lock refuses a second import with the same queues: an exclusive queue belongs to one
+// connection, and goes with it.
+func (b Broker) Lock(ctx context.Context, name string) error {
+	session, err := b.conn.Consuming().Session(ctx)
+	if err != nil {
+		return err
+	}
+	ch, err := session.Channel(ctx)
+	if err != nil {
+		return err
+	}
+	err = session.Do(ctx, "lock", func() error {
+		_, err := ch.QueueDeclare(name, false, true, true, false, nil)
+		return err
+	})
+	if refusedWith(err, amqp.ResourceLocked) {
+		return errors.New("another import with this -queue-prefix is running")
+	}
+	return err
+}
+
+// Waiting is how many messages wait in the queues together. A queue that is not there is empty.
+func (b Broker) Waiting(ctx context.Context, queues ...string) (int, error) {
+	sum := 0
+	for _, name := range queues {
+		var n int
+		err := b.with(ctx, "look at queue "+name, func(ch *amqp.Channel) error {
+			q, err := ch.QueueDeclarePassive(name, false, false, false, false, nil)
+			n = q.Messages
+			return err
+		})
+		if refusedWith(err, amqp.NotFound) {
+			continue
+		} else if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// Read reads what is in a queue and leaves it there. A queue that is not there is empty.
+func (b Broker) Read(ctx context.Context, queue string) ([]amqp.Delivery, error) {
+	var all []amqp.Delivery
+	err := b.with(ctx, "read queue "+queue, func(ch *amqp.Channel) error {
+		for {
+			d, ok, err := ch.Get(queue, false) // never acked: the broker puts it back when ch closes
+			if err != nil || !ok {
+				return err
+			}
+			all = append(all, d)
+		}
+	})
+	if refusedWith(err, amqp.NotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Delete deletes queues with what is in them.
+func (b Broker) Delete(ctx context.Context, queues ...string) error {
+	return b.with(ctx, "delete the queues", func(ch *amqp.Channel) error {
+		for _, name := range queues {
+			if _, err := ch.QueueDelete(name, false, false, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func refusedWith(err error, code int) bool {
+	var refused *amqp.Error
+	return errors.As(err, &refused) && refused.Code == code
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+func TestEveryConversationIsImportedOrParked(t *testing.T) {
+	i := newImporting(t, "-n", "220", "-failure-rate", "0.4", "-crash-rate", "0.1", "-keep")
+	code, out, _ := i.run(t, t.Context())
+	if code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	mustContain(t, out, "= 220 published: every conversation is accounted for",
+		"404 Not Found", "401 Unauthorized", "retries-exhausted", "handled again after they were imported")
+	for _, p := range i.accounted(t) {
+		switch p.Reason {
+		case "error", "retries-exhausted", "panic":
+		default:
+			t.Errorf("%s is parked with the reason %q: %s", p.ID, p.Reason, p.Error)
+		}
+		if p.Reason != "error" && p.Attempts != i.Retries+1 {
+			t.Errorf("%s is parked after %d attempts, want %d", p.ID, p.Attempts, i.Retries+1)
+		}
+	}
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	i := newImporting(t, "-n", "30")
+	if code, _, _ := i.run(t, t.Context()); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	for _, queue := range append(i.Queues(), i.Prefix+"-lock") {
+		if amqptest.Exists(t, queue) {
+			t.Errorf("queue %s is still there", queue)
+		}
+	}
+	if _, err := os.Stat(i.State); !os.IsNotExist(err) {
+		t.Errorf("the file is still there: %v", err)
+	}
+}
+
+func TestWhatTheAPITurnsAwaySnoozes(t *testing.T) {
+	i := newImporting(t, "-n", "60", "-rate", "40", "-failure-rate", "0", "-crash-rate", "0", "-retries", "0", "-keep")
+	code, out, _ := i.run(t, t.Context())
+	if code != exitOK || strings.Contains(out, "snoozed   0") {
+		t.Errorf("exit code %d, or none has snoozed", code)
+	}
+	for _, p := range i.accounted(t) {
+		if p.Reason != "error" {
+			t.Errorf("%s is parked with the reason %q: a snooze used its attempt", p.ID, p.Reason)
+		}
+	}
+}
+
+func TestAStoppedImportGoesOn(t *testing.T) {
+	i := newImporting(t, "-n", "150", "-rate", "60", "-keep")
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		defer stop()
+		i.wait(t, 20)
+	}()
+	code, _, complaint := i.run(t, ctx)
+	if code != exitStopped {
+		t.Errorf("exit code %d, want %d", code, exitStopped)
+	}
+	mustContain(t, complaint, "the same command goes on from here")
+	before := i.ledger(t)
+	if n := len(before.Imported); n < 20 || n == 150 {
+		t.Fatalf("%d imported before the stop", n)
+	}
+	if code, _, _ := i.run(t, t.Context(), "-rate", "2000"); code != exitOK {
+		t.Errorf("exit code %d of the second start", code)
+	}
+	i.accounted(t)
+}
+
+func TestAKilledImportGoesOn(t *testing.T) {
+	i := newImporting(t, "-n", "150", "-rate", "60", "-keep")
+	program := exec.CommandContext(t.Context(), os.Args[0], i.args...)
+	program.Env = append(os.Environ(), asProgram+"=1")
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	i.wait(t, 20)
+	if err := program.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = program.Wait() // it was killed
+	code := exitFailed
+	amqptest.Eventually(t, 10*time.Second, func() bool { // the broker has to notice that it is gone
+		var complaint string
+		code, _, complaint = i.run(t, t.Context(), "-rate", "2000")
+		return !strings.Contains(complaint, "is running")
+	}, "the lock of the killed process stayed")
+	if code != exitOK {
+		t.Errorf("exit code %d of the second start", code)
+	}
+	i.accounted(t)
+}
+
+func TestALostConnectionLosesNothing(t *testing.T) {
+	i := newImporting(t, "-n", "200", "-rate", "150", "-keep")
+	proxy := amqptest.NewProxy(t, i.URL)
+	cut := make(chan struct{})
+	go func() {
+		defer close(cut)
+		for _, imported := range []int{10, 60, 120} {
+			i.wait(t, imported)
+			proxy.Cut()
+		}
+	}()
+	if code, _, _ := i.run(t, t.Context(), "-url", proxy.URL()); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	<-cut
+	i.accounted(t)
+}
+
+func TestRedrivenMessagesAreImportedByANewStart(t *testing.T) {
+	i := newImporting(t, "-n", "40", "-failure-rate", "0.8", "-retries", "0", "-keep")
+	if code, _, _ := i.run(t, t.Context()); code != exitOK {
+		t.Fatalf("exit code %d", code)
+	}
+	parked := 0
+	for _, d := range amqptest.Drain(t, i.ConversationQueue()+"-error") {
+		parked++
+		amqptest.Publish(t, "", i.ConversationQueue(), amqp.Publishing{MessageId: d.MessageId, Body: d.Body})
+	}
+	if parked < 10 {
+		t.Fatalf("%d parked, want most", parked)
+	}
+	if code, _, _ := i.run(t, t.Context(), "-failure-rate", "0"); code != exitOK {
+		t.Errorf("exit code %d of the second start", code)
+	}
+	if again := i.accounted(t); len(again) >= parked {
+		t.Errorf("%d parked at first, %d after the second start", parked, len(again))
+	}
+}
+
+func TestMissingConversationsAreNamed(t *testing.T) {
+	i := newImporting(t, "-n", "40", "-rate", "10", "-failure-rate", "0")
+	thief := amqptest.Channel(t)
+	go func() {
+		i.wait(t, 12)
+		for _, delay := range snoozes {
+			_, _ = thief.QueuePurge(topology.RetryQueue(i.ConversationQueue(), delay), false) // the import says if it did not work
+		}
+	}()
+	code, out, complaint := i.run(t, t.Context())
+	if code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	mustContain(t, out, "missing: c-00")
+	mustContain(t, complaint, "not every conversation is accounted for")
+	if !amqptest.Exists(t, i.ConversationQueue()) {
+		t.Error("the queues were deleted")
+	}
+}
+
+func TestAHistoryThatCannotBeHadEndsTheImport(t *testing.T) {
+	i := newImporting(t, "-n", "40", "-failure-rate", "1", "-timeout", "20ms")
+	code, out, complaint := i.run(t, t.Context())
+	if code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	mustContain(t, complaint, "page-1 of the history was parked")
+	mustContain(t, out, "conversations were never published")
+}
+
+func TestMessagesOfAnotherImportAreNotTouched(t *testing.T) {
+	i := newImporting(t, "-n", "5", "-keep")
+	if code, _, _ := i.run(t, t.Context()); code != exitOK {
+		t.Fatalf("exit code %d", code)
+	}
+	amqptest.Publish(t, "", i.ConversationQueue(), amqp.Publishing{Body: []byte(`{"id":"c-0001"}`)})
+	if err := os.Remove(i.State); err != nil {
+		t.Fatal(err)
+	}
+	code, _, complaint := i.run(t, t.Context())
+	if code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	mustContain(t, complaint, "of another import", "-fresh")
+	if amqptest.Depth(t, i.ConversationQueue()) != 1 {
+		t.Error("the message is gone")
+	}
+	if code, _, _ := i.run(t, t.Context(), "-fresh"); code != exitOK {
+		t.Errorf("exit code %d with -fresh", code)
+	}
+	i.accounted(t)
+}
+
+func TestTwoImportsWithTheSameQueuesAreRefused(t *testing.T) {
+	i := newImporting(t, "-n", "5")
+	lock := amqptest.Channel(t)
+	if _, err := lock.QueueDeclare(i.Prefix+"-lock", false, true, true, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	code, _, complaint := i.run(t, t.Context())
+	if code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	mustContain(t, complaint, "is running")
+}
+
+func TestAWrongPasswordIsAnErrorAtOnce(t *testing.T) {
+	i := newImporting(t)
+	code, _, complaint := i.run(t, t.Context(), "-url", strings.Replace(i.URL, "@", "wrong@", 1))
+	if code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	mustContain(t, complaint, "ACCESS_REFUSED")
+	if strings.Contains(complaint, "wrong") {
+		t.Error("the password is shown")
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"sync"
+
+	"github.com/bunnicula-go/bunnicula/examples/import/api"
+)
+
+// Ledger is what was published and imported so far: the place that a real import would
+// have in its database. It is a file with a line of JSON for each fact, written before the job is
+// acked, so that it outlives the process, a killed one too.
+type Ledger struct {
+	// New says that there was no file.
+	New bool
+
+	mu       sync.Mutex
+	file     *os.File
+	pages    map[int]bool
+	whole    bool // the last page is among them
+	total    int  // conversations that there are, by the API; 0 if it was not asked yet
+	listed   map[string]bool
+	imported map[string]bool
+}
+
+// line is one fact; one of its fields is set.
+type line struct {
+	Source       *Source           `json:"source,omitempty"` // the first line
+	Page         *api.Page         `json:"page,omitempty"`
+	Conversation *api.Conversation `json:"conversation,omitempty"`
+}
+
+// Source is what is imported. A ledger is about one.
+type Source struct {
+	Conversations int    `json:"conversations"`
+	Seed          uint64 `json:"seed"`
+	Backoff       string `json:"backoff"` // names the retry queues
+}
+
+// Source is what these flags import.
+func (o Options) Source() Source {
+	return Source{o.Conversations, o.Seed, (*delays)(&o.Backoff).String()}
+}
+
+func (s Source) String() string {
+	return fmt.Sprintf("-n %d -seed %d -backoff %s", s.Conversations, s.Seed, s.Backoff)
+}
+
+// OpenLedger opens the file, or makes it, and reads what is there. A ledger of another source is refused.
+func OpenLedger(path string, source Source) (*Ledger, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	l := &Ledger{file: file, pages: map[int]bool{}, listed: map[string]bool{}, imported: map[string]bool{}}
+	if err := l.read(source); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return l, nil
+}
+
+func (l *Ledger) read(source Source) error {
+	r := bufio.NewReader(l.file)
+	end := int64(0) // of the last whole line; a killed process may have left a part of one
+	for {
+		text, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		var fact line
+		if err := json.Unmarshal(text, &fact); err != nil {
+			return fmt.Errorf("not one of an import (%w), use another -state", err)
+		}
+		if end == 0 && fact.Source == nil {
+			return errors.New("not one of an import, use another -state")
+		}
+		if fact.Source != nil && *fact.Source != source {
+			return fmt.Errorf("it is of another import: go on with %s, or forget it with -fresh", fact.Source)
+		}
+		l.add(fact)
+		end += int64(len(text))
+	}
+	if err := l.file.Truncate(end); err != nil {
+		return err
+	}
+	if _, err := l.file.Seek(end, io.SeekStart); err != nil {
+		return err
+	}
+	if end > 0 {
+		return nil
+	}
+	l.New = true
+	return l.write(line{Source: &source})
+}
+
+func (l *Ledger) add(fact line) {
+	if p := fact.Page; p != nil {
+		l.pages[p.Number] = true
+		l.whole = l.whole || p.Next == 0
+		l.total = p.Total
+		for _, id := range p.IDs {
+			l.listed[id] = true
+		}
+	}
+	if c := fact.Conversation; c != nil {
+		l.imported[c.ID] = true
+	}
+}
+
+// write appends a fact. There is no fsync: a crash of the machine may lose the last facts.
+func (l *Ledger) write(fact line) error {
+	text, err := json.Marshal(fact)
+	if err == nil {
+		_, err = l.file.Write(append(bytes.TrimSpace(text), '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	l.add(fact)
+	return nil
+}
+
+// AddPage notes that the jobs for a page are published.
+func (l *Ledger) AddPage(p api.Page) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.write(line{Page: &p})
+}
+
+// HasPage says whether AddPage was called for that page.
+func (l *Ledger) HasPage(number int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pages[number]
+}
+
+// Import keeps a conversation, and says whether it is new.
+func (l *Ledger) Import(c api.Conversation) (added bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.imported[c.ID] {
+		return false, nil
+	}
+	return true, l.write(line{Conversation: &c})
+}
+
+// Imported says whether a conversation is there.
+func (l *Ledger) Imported(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.imported[id]
+}
+
+// Books are what a Ledger holds at one moment.
+type Books struct {
+	Total     int  // conversations that there are, by the API
+	Whole     bool // all pages were published
+	Published map[string]bool
+	Imported  map[string]bool
+}
+
+// Books copies what the ledger holds.
+func (l *Ledger) Books() Books {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Books{Total: l.total, Whole: l.whole, Published: maps.Clone(l.listed), Imported: maps.Clone(l.imported)}
+}
+
+// Close closes the file.
+func (l *Ledger) Close() error { return l.file.Close() }
+
+// Remove closes the file and deletes it.
+func (l *Ledger) Remove() error { return errors.Join(l.file.Close(), os.Remove(l.file.Name())) }

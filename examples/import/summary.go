@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// Report is how an import ended.
+type Report struct {
+	Account Account
+	Counts  Counts   // of this start
+	Parked  []Parked // as the error queue holds them
+	Elapsed time.Duration
+}
+
+// Print writes the tables.
+func (r Report) Print(w io.Writer) {
+	a, c := r.Account, r.Counts
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(name string, n any, note string) {
+		if note != "" {
+			note = "  " + note
+		}
+		fmt.Fprintf(t, "%s\t%v\t%s\n", name, n, note)
+	}
+	fmt.Fprintln(t)
+	row("published", a.Published, fmt.Sprintf("of %d", a.Total))
+	row("imported", a.Imported, both(a.Both))
+	row("parked", a.Parked, "")
+	row("missing", len(a.Missing), "")
+	row("retried", c.retried(), byReason(c.Retried))
+	row("snoozed", c.Snoozed, "")
+	row("duplicates", c.Duplicates, again(c.Duplicates))
+	row("elapsed", r.Elapsed.Round(100*time.Millisecond), "")
+	_ = t.Flush()
+	r.failures(w)
+	fmt.Fprintf(w, "\n%s\n", a)
+}
+
+// failures is the table of what the error queue holds.
+func (r Report) failures(w io.Writer) {
+	if len(r.Parked) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "  PARKED\tREASON\tTRIES\tONE OF THEM")
+	for _, f := range failures(r.Parked) {
+		attempts := fmt.Sprint(f.Most)
+		if f.Least != f.Most {
+			attempts = fmt.Sprintf("%d-%d", f.Least, f.Most)
+		}
+		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\n", f.Count, f.Reason, attempts, oneLine(f.Example.Error))
+	}
+	_ = t.Flush()
+}
+
+// String is the account's last word.
+func (a Account) String() string {
+	if a.OK() {
+		return fmt.Sprintf("%d imported + %d parked = %d published: every conversation is accounted for", a.Imported, a.Parked, a.Published)
+	}
+	var wrong []string
+	if a.Unasked {
+		wrong = append(wrong, fmt.Sprintf("%d of %d conversations were never published", a.Total-a.Published, a.Total))
+	}
+	if len(a.Missing) > 0 {
+		wrong = append(wrong, "missing: "+list(a.Missing))
+	}
+	if len(a.Strays) > 0 {
+		wrong = append(wrong, "never published, and there all the same: "+list(a.Strays))
+	}
+	return strings.Join(wrong, "\n")
+}
+
+func (c Counts) String() string {
+	return fmt.Sprintf("published %d of %d, imported %d, parked %d, retried %d, snoozed %d",
+		c.Published, c.Total, c.Imported, c.Parked, c.retried(), c.Snoozed)
+}
+
+func (c Counts) retried() int {
+	sum := 0
+	for _, n := range c.Retried {
+		sum += n
+	}
+	return sum
+}
+
+func again(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "handled again after they were imported, and skipped"
+}
+
+func both(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of them parked as well: crashed after their work at the last attempt", n)
+}
+
+// byReason is, say, "42 retry, 3 panic".
+func byReason(counts map[monitoring.Reason]int) string {
+	why := slices.Sorted(maps.Keys(counts))
+	slices.SortStableFunc(why, func(a, b monitoring.Reason) int { return counts[b] - counts[a] })
+	var texts []string
+	for _, r := range why {
+		texts = append(texts, fmt.Sprintf("%d %s", counts[r], r))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// list names the first twenty.
+func list(ids []string) string {
+	const most = 20
+	if len(ids) <= most {
+		return strings.Join(ids, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ", "), len(ids)-most)
+}
+
+// oneLine makes an error fit a table.
+func oneLine(s string) string {
+	const most = 60
+	s = strings.Join(strings.Fields(s), " ")
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most-3]) + "..."
+	}
+	return s
+}

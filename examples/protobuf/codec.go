@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// Protobuf is a Codec for generated messages. Handlers take a pointer, as in
+// consumer.Message[*orderpb.Order].
+type Protobuf struct{}
+
+var _ publisher.Codec = Protobuf{}
+
+// ContentType is a Codec's.
+func (Protobuf) ContentType() string { return "application/protobuf" }
+
+// Encode is a Codec's.
+func (Protobuf) Encode(payload any) ([]byte, error) {
+	m, ok := payload.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("%T is not a protobuf message", payload)
+	}
+	return proto.Marshal(m)
+}
+
+// Decode is a Codec's. payload points to a nil *T, whose T it makes.
+func (Protobuf) Decode(body []byte, payload any) error {
+	v := reflect.ValueOf(payload)
+	if v.Kind() != reflect.Pointer || v.Type().Elem().Kind() != reflect.Pointer {
+		return fmt.Errorf("%T does not point to a pointer to a protobuf message", payload)
+	}
+	v.Elem().Set(reflect.New(v.Type().Elem().Elem()))
+	m, ok := v.Elem().Interface().(proto.Message)
+	if !ok {
+		return fmt.Errorf("%T is not a protobuf message", v.Elem().Interface())
+	}
+	return proto.Unmarshal(body, m)
+}
