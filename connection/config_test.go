@@ -28,7 +28,7 @@ func TestAWrongConfigIsAnErrorThatNamesTheField(t *testing.T) {
 		"URL cannot be parsed":                       {URL: "amqp://localhost:port"},
 		"URL has the port 70000":                     {URL: "amqp://localhost:70000"},
 		"URL has the port 0":                         {URL: "amqp://localhost:0"},
-		"URL is not a valid AMQP URL":                {URL: "amqp://local host"},
+		"URL is not a valid AMQP URL":                {URL: "amqp://localhost/v w"},
 		`heartbeat="often"`:                          {URL: "amqp://localhost?heartbeat=often"},
 		`connection_timeout="soon"`:                  {URL: "amqp://localhost?connection_timeout=soon"},
 		"URLs[1] is not a URL":                       {URLs: []string{"amqp://a", "b"}},
@@ -146,11 +146,11 @@ func TestNoPasswordIsEverShown(t *testing.T) {
 				} else {
 					_, err := conn.Publishing().Session(within(t, 150*time.Millisecond))
 					fmt.Fprintf(&shown, "%v %+v\n", err, err)
-					fmt.Fprintf(&shown, "%v %+v %#v %+v %#v\n", conn, conn, conn, conn.Publishing(), conn.Publishing())
 					fmt.Fprintf(&shown, "%+v\n", conn.Health())
 					if err := conn.Stop(soon(t)); err != nil {
 						t.Error(err)
 					}
+					fmt.Fprintf(&shown, "%v %+v %#v %+v %#v\n", conn, conn, conn, conn.Publishing(), conn.Publishing())
 				}
 				for _, secret := range secrets {
 					for line := range strings.Lines(shown.String() + log.String()) {

@@ -69,7 +69,6 @@ func (c *Connection) Stop(ctx context.Context) error {
 		// Consumers have settled by now; publishing goes last, as their copies did.
 		c.consuming.close(ctx)
 		c.publishing.close(ctx)
-		c.notices.wait()
 	}()
 	select {
 	case <-done:

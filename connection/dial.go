@@ -21,7 +21,7 @@ type socket struct {
 
 	once sync.Once
 	mu   sync.Mutex
-	idle time.Duration // a read that takes longer means that the peer is gone
+	idle time.Duration // a read that takes longer means that the peer is gone; 0 in the handshake
 	err  error         // what ended it first
 }
 
@@ -37,6 +37,9 @@ func (s *socket) expect(idle time.Duration) {
 func (s *socket) extend() (time.Duration, error) {
 	s.mu.Lock() // held over both, so that the later deadline is that of the later idle
 	defer s.mu.Unlock()
+	if s.idle == 0 {
+		return 0, nil
+	}
 	return s.idle, s.Conn.SetReadDeadline(time.Now().Add(s.idle))
 }
 
@@ -116,8 +119,8 @@ func dial(ctx context.Context, r *resolved, t target, purpose string) (*amqp.Con
 		}
 		conn = client
 	}
-	sock := &socket{Conn: conn, idle: timeout}
-	// The handshake knows no context; closing the socket ends it.
+	sock := &socket{Conn: conn}
+	// The library's handshake knows no context; closing the socket ends it.
 	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
 	heartbeat := r.Heartbeat
 	if t.heartbeat > 0 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -82,33 +81,21 @@ func (l *Link) Session(ctx context.Context) (*Session, error) {
 	}
 }
 
-// soon bounds the pause before a broker is tried again that is not there, or that was connected
-// until now. The first costs it nothing: a refused TCP connection never reaches it. The second is
-// one handshake every few seconds, and who waits for a broker that restarts wants it back
-// at once. All other trouble, such as a broker that accepts and does not answer, may come from load,
-// and waits for up to MaxBackoff.
-const soon = 3 * time.Second
-
 // supervise owns the sessions, one after the other, until Stop.
 func (l *Link) supervise() {
 	defer close(l.done)
-	c := l.config
-	absent := Backoff{Min: c.MinBackoff, Max: max(c.MinBackoff, min(c.MaxBackoff, soon))}
-	trouble := Backoff{Min: c.MinBackoff, Max: c.MaxBackoff}
-	pause := &absent // for the URLs that were tried since the last pause
+	targets := l.config.targets
+	pace := newPacing(l.config.MinBackoff, l.config.MaxBackoff)
+	var errs []error // since the last pause
 	for i := 0; l.ctx.Err() == nil; i++ {
-		t := c.targets[i%len(c.targets)]
+		t := targets[i%len(targets)]
 		session, err := l.open(t)
 		if err == nil {
 			up := time.Now()
 			<-session.Done()
 			l.lose(session, t, up)
-			if time.Since(up) > c.MaxBackoff { // else it may come and go all the time
-				absent.Reset()
-				trouble.Reset()
-			}
-			i = -1 // the first URL again
-			Wait(l.ctx, absent.Next())
+			i, errs = -1, nil // the first URL again
+			Wait(l.ctx, pace.afterLoss(time.Since(up)))
 			continue
 		}
 		if l.ctx.Err() != nil {
@@ -116,16 +103,10 @@ func (l *Link) supervise() {
 		}
 		l.set(func() { l.lastErr = err })
 		l.log.Warn("connect", "addr", t.addr, "err", err)
-		if Permanent(err) {
-			Wait(l.ctx, c.MaxBackoff)
-			continue
-		}
-		if !errors.Is(err, syscall.ECONNREFUSED) {
-			pause = &trouble
-		}
-		if (i+1)%len(c.targets) == 0 { // else the next URL, at once
-			Wait(l.ctx, pause.Next())
-			pause = &absent
+		errs = append(errs, err)
+		if Permanent(err) || len(errs) >= len(targets) { // else the next URL, at once
+			Wait(l.ctx, pace.after(errs...))
+			errs = nil
 		}
 	}
 }

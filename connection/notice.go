@@ -41,8 +41,8 @@ type Event struct {
 }
 
 // Notify calls f at each Event from now on, one at a time and in order, until the
-// returned function is called. f may take its time: nothing waits for it but the
-// next notice.
+// returned function is called. f may take its time, and may call Stop: nothing waits for it but
+// the next notice.
 func (c *Connection) Notify(f func(Event)) (stop func()) { return c.notices.add(f) }
 
 // notices hands events on in order without making the sender wait.
@@ -53,8 +53,7 @@ type notices struct {
 	next    int
 	funcs   map[int]func(Event)
 	queue   []Event
-	running bool
-	idle    sync.WaitGroup // the goroutine that hands on; Stop waits for it
+	running bool // the goroutine that hands on; it ends with the queue, and nobody waits for it
 }
 
 func (n *notices) add(f func(Event)) func() {
@@ -82,7 +81,7 @@ func (n *notices) post(e Event) {
 	n.queue = append(n.queue, e)
 	if !n.running {
 		n.running = true
-		n.idle.Go(n.handOn)
+		go n.handOn()
 	}
 }
 
@@ -117,5 +116,3 @@ func (n *notices) call(f func(Event), e Event) {
 	}()
 	f(e)
 }
-
-func (n *notices) wait() { n.idle.Wait() }

@@ -54,12 +54,12 @@ func fromURL(field, raw string) (target, error) {
 		}
 		return target{}, wrong(field, "has the scheme %q, want amqp or amqps", scheme)
 	}
+	if betweenURLs.MatchString(rest) {
+		return target{}, wrong(field, "holds several URLs, which go into URLs")
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return target{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with special characters percent-encoded", scheme)
-	}
-	if betweenURLs.MatchString(rest) {
-		return target{}, wrong(field, "holds several URLs, which go into URLs")
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
 		// amqp://user:12/34@host parses, as the port 12 of the host "user".

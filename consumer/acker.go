@@ -6,26 +6,34 @@ import "errors"
 // delivery of a session that has ended is the broker's again: its ack is dropped and
 // counted, and never sent on another channel, where its tag is another message's.
 func (s *session) ack(d *received) bool {
-	return s.answer(d, func() error { return s.ch.Ack(d.raw.DeliveryTag, false) })
-}
-
-// giveBack returns a delivery to its queue. Brokers before 4.3 count that as a delivery.
-func (s *session) giveBack(d *received) bool {
-	return s.answer(d, func() error { return s.ch.Nack(d.raw.DeliveryTag, false, true) })
-}
-
-func (s *session) answer(d *received, send func() error) bool {
-	defer s.settled()
 	err := errSessionOver
 	if s.ctx.Err() == nil {
-		err = send()
+		err = s.ch.Ack(d.raw.DeliveryTag, false)
 	}
+	s.settled()
 	if err != nil {
 		s.consumer.stale.Add(1)
 		s.consumer.log.Info("session ended before the ack, the broker delivers the message again", "message_id", d.MessageID, "err", err)
-		return false
 	}
-	return true
+	return err == nil
+}
+
+// giveBack returns deliveries to their queue, in the order given. Brokers before 4.3 count
+// that as a delivery.
+func (s *session) giveBack(all ...*received) {
+	for _, d := range all {
+		if s.ctx.Err() == nil {
+			_ = s.ch.Nack(d.raw.DeliveryTag, false, true) // if that fails the channel has ended, and they are back
+		}
+		s.settled()
+	}
+}
+
+// leave keeps one delivery unacked until the channel is closed, which follows: the queue then has it back in
+// its place.
+func (s *session) leave() bool {
+	s.settled()
+	return s.ctx.Err() == nil
 }
 
 var errSessionOver = errors.New("the session is over")

@@ -43,6 +43,7 @@ type Consumer struct {
 	stuck     atomic.Int64 // handlers past their timeout and grace
 	blocked   atomic.Int64 // copies that could not be placed yet
 	stale     atomic.Int64 // acks dropped because their session had ended
+	losses    losses
 
 	// A Stop ends these in this order: waiting for a session, the handlers, and what is left.
 	connecting     context.Context
@@ -132,6 +133,12 @@ func (c *Consumer) Start(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-c.first:
+	case <-c.ran:
+		select {
+		case err = <-c.first:
+		default:
+			err = errors.New("it was stopped meanwhile")
+		}
 	case <-ctx.Done():
 		err = errors.Join(context.Cause(ctx), c.Health().Err)
 	}
@@ -159,15 +166,20 @@ func (c *Consumer) run() {
 			err = c.consume(link)
 		}
 		c.setReady(false)
-		if c.stopping.Load() {
+		switch {
+		case c.stopping.Load():
 			return
+		case errors.Is(err, errYield):
+			continue
 		}
-		c.mu.Lock()
-		c.lastErr = err
-		c.mu.Unlock()
+		c.setErr(err)
 		if time.Since(began) > 5*time.Second {
 			backoff.Reset()
 			told = false
+		}
+		if errors.Is(err, connection.ErrClosed) { // for good: there is nothing to wait for
+			c.tell(err)
+			return
 		}
 		pause := backoff.Next()
 		if permanent(err) {
@@ -180,7 +192,7 @@ func (c *Consumer) run() {
 			if !connection.Permanent(err) { // the connection paces itself
 				pause = slowRetry
 			}
-		} else if !errors.Is(err, connection.ErrClosed) {
+		} else {
 			c.log.Warn("consumer interrupted", "err", err)
 		}
 		connection.Wait(c.connecting, pause)
@@ -230,7 +242,7 @@ func (c *Consumer) declare(ctx context.Context, link *connection.Session) error 
 		err = nil
 	}
 	if !ch.IsClosed() {
-		_ = link.Do(ctx, "close a channel", ch.Close) // if that fails the session is over
+		_ = link.Do(context.Background(), "close a channel", ch.Close) // if that fails the session is over
 	}
 	return err
 }
@@ -249,8 +261,15 @@ func (c *Consumer) setReady(ready bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastErr, c.ever = nil, true
+	c.ever = true
 	c.tell(nil)
+}
+
+// setErr keeps why there is no subscription, for Health.
+func (c *Consumer) setErr(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastErr = err
 }
 
 // tell answers Start, if it is waiting.
@@ -338,6 +357,9 @@ func (c *Consumer) end(started bool) {
 func (c *Consumer) stuckHandler(d *received, after time.Duration, stack string) (hold bool) {
 	hold = c.spec.WhenStuck == Hold || c.slow.Load()
 	c.stuck.Add(1)
+	if d.session != nil {
+		d.session.stuck.Add(1)
+	}
 	c.log.Error("handler is stuck", "message_id", d.MessageID, "attempt", d.Attempt, "after", after.Round(time.Millisecond), "held", hold, "stack", stack)
 	c.poke()
 	return hold
@@ -345,6 +367,9 @@ func (c *Consumer) stuckHandler(d *received, after time.Duration, stack string) 
 
 func (c *Consumer) unstuck(d *received, after time.Duration) {
 	c.stuck.Add(-1)
+	if d.session != nil {
+		d.session.stuck.Add(-1)
+	}
 	c.log.Warn("stuck handler returned", "message_id", d.MessageID, "attempt", d.Attempt, "after", after.Round(time.Millisecond))
 	c.poke()
 }
@@ -360,7 +385,8 @@ func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	if s := c.crashed(d, now); s != nil {
 		return *s
 	}
+	c.waitFor(d, now)
 	ended := make(chan ending, 1)
-	go c.attempt(ctx, &worker{id: ""}, d, func(e ending) { ended <- e })
+	go func() { c.attempt(ctx, &worker{id: goroutineID()}, d, func(e ending) { ended <- e }) }()
 	return c.settlement(d, <-ended, time.Now())
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Limits of what a copy carries of ours, in bytes.
@@ -29,8 +31,17 @@ const (
 	maxHistory   = 10 // entries
 	maxPast      = 200
 	maxOurs      = 16 << 10
-	maxFrame     = 128<<10 - 1024 // for all properties, with room for the rest of the frame
 )
+
+// roomAt is what to leave free for headers that the broker adds, in bytes: on each way out of a queue it
+// counts deliveries, and on the way out of a retry queue it tells of the dead-lettering, with names of up to 255
+// bytes. A message that grows beyond a frame by that can never be read again.
+func roomAt(to topology.Destination) int {
+	if to.Delay > 0 {
+		return 3 << 10
+	}
+	return 128
+}
 
 var hostname = func() string {
 	name, err := os.Hostname()
@@ -45,13 +56,8 @@ var hostname = func() string {
 // close the channel when it is published again is left out: expiration, CC and BCC, the
 // broker's own headers, and a user id that is not the connection's.
 func (c *Consumer) copyOf(d *received, s Settlement, now time.Time) *publisher.Envelope {
-	raw := &d.raw
-	p := amqp.Publishing{
-		ContentType: raw.ContentType, ContentEncoding: raw.ContentEncoding,
-		DeliveryMode: amqp.Persistent, Priority: raw.Priority,
-		CorrelationId: raw.CorrelationId, ReplyTo: raw.ReplyTo, MessageId: raw.MessageId,
-		Timestamp: raw.Timestamp, Type: raw.Type, AppId: raw.AppId, Body: raw.Body,
-	}
+	env := c.bareCopy(d, s)
+	p := &env.Publishing
 	if p.MessageId == "" {
 		p.MessageId = publisher.NewID()
 	}
@@ -61,22 +67,29 @@ func (c *Consumer) copyOf(d *received, s Settlement, now time.Time) *publisher.E
 	if p.ContentType == "" {
 		p.ContentType = publisher.Raw.ContentType()
 	}
+	ours := c.oursOf(d, s, now)
+	shrink(ours, min(maxOurs, publisher.MaxProperties-roomAt(s.to)-env.PropertiesSize()))
+	maps.Copy(p.Headers, ours)
+	return env
+}
+
+// bareCopy is d with its user's headers only, and no larger than it was.
+func (c *Consumer) bareCopy(d *received, s Settlement) *publisher.Envelope {
+	raw := &d.raw
+	p := amqp.Publishing{
+		ContentType: raw.ContentType, ContentEncoding: raw.ContentEncoding,
+		DeliveryMode: amqp.Persistent, Priority: raw.Priority,
+		CorrelationId: raw.CorrelationId, ReplyTo: raw.ReplyTo, MessageId: raw.MessageId,
+		Timestamp: raw.Timestamp, Type: raw.Type, AppId: raw.AppId, Body: raw.Body,
+		Headers: make(amqp.Table, len(raw.Headers)+16),
+	}
+	maps.Copy(p.Headers, userHeaders(raw.Headers))
 	if d.session != nil && raw.UserId == d.session.user {
 		p.UserId = raw.UserId
 	}
 	if s.to.Expiration > 0 {
 		p.Expiration = strconv.FormatInt(s.to.Expiration.Milliseconds(), 10)
 	}
-	user := make(amqp.Table, len(raw.Headers)+16)
-	for k, v := range userHeaders(raw.Headers) {
-		user[k] = v
-	}
-	ours := c.oursOf(d, s, now)
-	shrink(ours, min(maxOurs, maxFrame-wire.Size(user)-propertiesSize(&p)))
-	for k, v := range ours {
-		user[k] = v
-	}
-	p.Headers = user
 	return &publisher.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}
 }
 
@@ -139,7 +152,8 @@ func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
 func kept(name string, value any) bool {
 	switch name {
 	case wire.RedriveCount:
-		return wire.Int(value) > 0
+		n, ok := value.(int64)
+		return ok && n > 0
 	case wire.History, wire.Stack, wire.Error:
 		s, ok := value.(string)
 		return ok && len(s) <= maxOurs
@@ -205,14 +219,6 @@ func shrink(ours amqp.Table, limit int) {
 		}
 		delete(ours, name)
 	}
-}
-
-func propertiesSize(p *amqp.Publishing) int {
-	n := 64
-	for _, s := range []string{p.ContentType, p.ContentEncoding, p.CorrelationId, p.ReplyTo, p.MessageId, p.Type, p.AppId, p.UserId, p.Expiration} {
-		n += len(s) + 1
-	}
-	return n
 }
 
 // errorText shields us from an error whose Error panics, as a typed nil may.

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -219,6 +221,7 @@ func TestNoHeaderThatAStrangerWroteWithOurPrefixIsCarriedOn(t *testing.T) {
 	for _, name := range []string{wire.OriginalExpiration, wire.OriginalUserID, wire.RedriveCount, wire.RedrivenAt, wire.RedriveID, wire.NotBefore} {
 		h[name] = amqp.Table{"deep": "x"}
 	}
+	h[wire.RedriveCount] = strings.Repeat("1", 20_000) // a count, of a kind
 	for name, value := range map[string]string{wire.OriginalRoutingKey: strings.Repeat("k", 256), wire.FirstFailedAt: strings.Repeat("k", 256)} {
 		h[name] = value
 	}
@@ -313,7 +316,7 @@ func (joined) Unwrap() []error { return nil }
 
 func TestAUsersHeadersAreNeverCut(t *testing.T) {
 	long := strings.Repeat("é", 2000)
-	for _, size := range []int{0, 10, 50, 60, 62, 63, 64} { // KiB, up to nearly a frame of 128
+	for size := range 59 { // times 2 KiB, up to what nearly fills a frame
 		h := amqp.Table{"long": long, "deep": amqp.Table{"list": []any{long}}}
 		for i := range size {
 			h[fmt.Sprintf("header-%03d", i)] = strings.Repeat("x", 2<<10-30)
@@ -325,14 +328,41 @@ func TestAUsersHeadersAreNeverCut(t *testing.T) {
 		if !reflect.DeepEqual(users(p.Headers), want) {
 			t.Errorf("%d headers: the user's were changed", size)
 		}
-		total := wire.Size(p.Headers) + propertiesSize(&p)
-		if total > maxFrame && wire.Size(want) < maxFrame-2000 {
-			t.Errorf("%d headers: %d bytes of properties do not fit a frame", size, total)
+		if env := (&publisher.Envelope{Publishing: p}); env.PropertiesSize() > publisher.MaxProperties-3<<10 {
+			t.Errorf("%d headers: they have %d bytes and leave the broker no room", size, env.PropertiesSize())
 		}
 		if p.Headers["retry-attempts"] != int64(1) || p.Headers["bunnicula-queue"] != "orders" {
 			t.Errorf("%d headers: what decides is gone: %v", size, ours(p.Headers))
 		}
 	}
+}
+
+func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := quiet(t, spec(nil))
+		big := amqp.Table{"long": strings.Repeat("x", 128<<10-110)}
+		d := c.decode(delivery(big))
+		soon := c.decode(delivery(big))
+		soon.notBefore = time.Now().Add(time.Hour)
+		for name, s := range map[string]Settlement{
+			"early":       *c.early(soon, time.Now()),
+			"retried":     c.settlement(d, failing(errBoom), time.Now()),
+			"snoozed":     c.settlement(d, ending{result: Snooze(time.Minute)}, time.Now()),
+			"parked":      c.settlement(d, ending{result: Error(errBoom)}, time.Now()),
+			"undecodable": c.settlement(d, ending{result: undecodable(errBoom)}, time.Now()),
+			"interrupted": c.settlement(d, ending{interrupted: true}, time.Now()),
+		} {
+			if s.Action != monitoring.Parked || s.Reason == monitoring.ReasonNone || s.Group == "" || s.Delay != 0 || s.Early {
+				t.Errorf("%s: %v, group %q", name, in(s), s.Group)
+			}
+			if s.Copy.RoutingKey != "orders-error" || !reflect.DeepEqual(s.Copy.Headers, big) || s.Copy.Check() != nil {
+				t.Errorf("%s: to %q, with %v, %v", name, s.Copy.RoutingKey, ours(s.Copy.Headers), s.Copy.Check())
+			}
+			if !strings.Contains(errorText(s.Err), "no room") {
+				t.Errorf("%s: the error is %v", name, s.Err)
+			}
+		}
+	})
 }
 
 // What is left of ours, as a user's headers leave less and less room.

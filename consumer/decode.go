@@ -27,7 +27,13 @@ type received struct {
 func (c *Consumer) decode(raw amqp.Delivery) *received {
 	h := raw.Headers
 	queue, named := h[wire.Queue]
-	r := &received{raw: raw, own: !named || queue == any(c.spec.Queue), crashes: wire.Int(h[wire.DeliveryCount])}
+	r := &received{raw: raw, own: !named || queue == any(c.spec.Queue)}
+	if raw.Redelivered { // else the header is not the broker's: a shovel may have brought it
+		r.crashes = wire.Int(h[wire.DeliveryCount])
+		if r.crashes > 0 {
+			r.crashes = max(0, r.crashes-c.losses.since(raw.Timestamp))
+		}
+	}
 	r.Delivery = Delivery{
 		Consumer: c.spec.Name, Queue: c.spec.Queue,
 		Attempt: 1, MaxRetries: c.spec.MaxRetries,

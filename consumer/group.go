@@ -17,7 +17,10 @@ type Group struct{ consumers []*Consumer }
 func NewGroup(consumers ...*Consumer) (*Group, error) {
 	names := map[string]bool{}
 	byConnection := map[string][]topology.Topology{}
-	for _, c := range consumers {
+	for i, c := range consumers {
+		if c == nil {
+			return nil, fmt.Errorf("consumer: number %d of the group is nil", i+1)
+		}
 		key := c.spec.Connection + "\x00" + c.spec.Name
 		if names[key] {
 			return nil, fmt.Errorf("consumer %q: there are two of this name", c.spec.Name)
@@ -46,14 +49,27 @@ func (g *Group) Consumer(name string) *Consumer {
 	return nil
 }
 
-// Start starts all side by side. If one fails the others are stopped again.
+// Start starts all side by side. If one fails the others are stopped again, without waiting for a
+// broker that they may be waiting for.
 func (g *Group) Start(ctx context.Context) error {
-	err := g.each(func(c *Consumer) error { return c.Start(ctx) })
+	starting, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	err := g.each(func(c *Consumer) error {
+		err := c.Start(starting)
+		if err != nil && starting.Err() == nil {
+			fail(errOther)
+		} else if errors.Is(err, errOther) {
+			return nil // the other's error is what matters
+		}
+		return err
+	})
 	if err != nil {
-		_ = g.Stop(ctx) // the error of the start is what matters
+		_ = g.Stop(ctx)
 	}
 	return err
 }
+
+var errOther = errors.New("another consumer could not start")
 
 // Stop stops all side by side, each as Consumer.Stop does.
 func (g *Group) Stop(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,11 +201,14 @@ func TestAConsumerThatWasStoppedDoesNotStart(t *testing.T) {
 
 func TestStartWaitsForABrokerUntilItsContextEnds(t *testing.T) {
 	c := lost(t, spec(nil))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	err := c.Start(ctx)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), `consumer "orders": start: `) {
 		t.Errorf("the error is %v", err)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("the error does not say what was waited for: %v", err)
 	}
 	if err := c.Start(t.Context()); err == nil {
 		t.Error("it started again")
@@ -263,4 +267,30 @@ func TestProcessMayBeCalledFromManyGoroutinesAndAfterStop(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
+}
+
+func TestConsumersLeaveTimeForThoseWhoStopAfterThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for given, want := range map[time.Duration]time.Duration{
+			time.Minute:      48 * time.Second, // a fifth is left
+			15 * time.Second: 12 * time.Second,
+			8 * time.Second:  6 * time.Second,         // 2 s are
+			3 * time.Second:  1500 * time.Millisecond, // half is
+			time.Second:      500 * time.Millisecond,
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), given)
+			short, done := shorten(ctx)
+			deadline, ok := short.Deadline()
+			if left := time.Until(deadline); !ok || left != want {
+				t.Errorf("of %s they take %s, want %s", given, left, want)
+			}
+			done()
+			cancel()
+		}
+		short, done := shorten(t.Context())
+		defer done()
+		if _, ok := short.Deadline(); ok {
+			t.Error("a stop without a deadline got one")
+		}
+	})
 }

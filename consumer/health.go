@@ -30,6 +30,11 @@ func (c *Consumer) Health() Health {
 	c.mu.Lock()
 	h.Err = c.lastErr
 	c.mu.Unlock()
-	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && h.Stuck < c.spec.Concurrency
+	if c.conn != nil && !h.Subscribed {
+		if link := c.conn.Consuming().Health(); !link.Connected && link.Err != nil {
+			h.Err = link.Err // what run knows is older
+		}
+	}
+	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && h.Stuck < c.spec.Concurrency && !(h.Slow && h.Stuck > 0)
 	return h
 }

@@ -131,16 +131,6 @@ func TestASuspectIsHandledAloneAndThenAllGoesOn(t *testing.T) {
 		},
 	})
 	r.declare(consumer.Spec{Queue: queue, Handler: always(consumer.Ack()), Backoff: []time.Duration{time.Hour}})
-	giveBackTwice := func(body string) {
-		amqptest.Publish(t, "", queue, amqp.Publishing{Body: []byte(body)})
-		ch := amqptest.Channel(t)
-		for range 2 {
-			amqptest.Eventually(t, 5*time.Second, func() bool {
-				d, ok, err := ch.Get(queue, false)
-				return err == nil && ok && d.Nack(false, true) == nil
-			}, "no message to give back")
-		}
-	}
 	if err := c.Start(r.ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +141,7 @@ func TestASuspectIsHandledAloneAndThenAllGoesOn(t *testing.T) {
 	}
 	c.Pause() // so that the test can have the next one to itself
 	amqptest.Eventually(t, 5*time.Second, func() bool { return !c.Health().Subscribed }, "not paused")
-	giveBackTwice("suspect")
+	suspect(t, queue, "suspect")
 	r.publish(queue, "c")
 	c.Resume()
 	amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Slow }, "the consumer did not go slow")

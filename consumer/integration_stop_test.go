@@ -67,7 +67,7 @@ func TestWhatShutdownInterruptsComesBackWithoutAnAttemptOrACrash(t *testing.T) {
 		if attempt := <-started; attempt != 1 {
 			t.Fatalf("attempt %d, want 1 each time", attempt)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // interrupts after 1.5 s
 		if err := c.Stop(ctx); err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"reflect"
 	"sort"
-	"strings"
 	"time"
 
 	"go.uber.org/fx"
@@ -77,7 +76,7 @@ func provide(p params) (*Group, error) {
 		switch {
 		case conn == nil && spec.Connection != "":
 			sort.Strings(names)
-			return nil, fmt.Errorf("consumer %q: Connection is %q, and there is no connection.Named of that name (there are: %s)", spec.Queue, spec.Connection, strings.Join(names, ", "))
+			return nil, fmt.Errorf("consumer %q: Connection is %q, and connection.Named was given %q", spec.Queue, spec.Connection, names)
 		case conn == nil:
 			return nil, fmt.Errorf("consumer %q: there is no connection, add connection.Module and a connection.Config to the app", spec.Queue)
 		}
@@ -92,7 +91,15 @@ func provide(p params) (*Group, error) {
 		return nil, err
 	}
 	p.Lifecycle.Append(fx.Hook{
-		OnStart: g.Start,
+		OnStart: func(ctx context.Context) error {
+			// Once ctx has ended fx says so and nothing else; a little earlier the error says why.
+			if deadline, ok := ctx.Deadline(); ok {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/5, time.Second)))
+				defer cancel()
+			}
+			return g.Start(ctx)
+		},
 		OnStop: func(ctx context.Context) error {
 			// fx runs no further hooks once ctx has ended, so leave some of it to the publisher and
 			// the connections. If even that goes wrong they are closed when ctx ends.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -36,9 +37,11 @@ type session struct {
 	head       *received            // the next to be handed to a worker
 	slow       bool                 // the crash guard takes one at a time
 	calm       atomic.Bool          // the guard waits until nothing runs
+	waiting    atomic.Bool          // receive waits until less is open
 
 	running atomic.Int64 // handlers of this session's deliveries; read by receive only
-	open    atomic.Int64 // deliveries that are not settled
+	stuck   atomic.Int64 // those of them that are stuck
+	open    atomic.Int64 // deliveries that are not settled, head and backlog among them
 }
 
 type mode int
@@ -49,11 +52,10 @@ const (
 	full             // the Spec's prefetch
 )
 
-// suspicious is the delivery count from which a message may be the one that kills its
-// process. The first return may have been an accident of a neighbour's.
-const suspicious = 2
-
-var errCanceled = errors.New("the broker cancelled the subscription; the queue was deleted, or its leader moved")
+var (
+	errCanceled = errors.New("the broker cancelled the subscription; the queue was deleted, or its leader moved")
+	errYield    = errors.New("the channel is closed so that the queue keeps its order")
+)
 
 // consume runs a session until it or the consumer ends. It returns nil for the latter.
 func (c *Consumer) consume(link *connection.Session) error {
@@ -67,14 +69,17 @@ func (c *Consumer) consume(link *connection.Session) error {
 		canceled: ch.NotifyCancel(make(chan string, 1)),
 	}
 	s.ctx, s.cancel = context.WithCancel(c.hard)
-	if c.paused.Load() {
-		c.tell(nil) // there will be no subscription for Start to wait for
-	}
+	c.slow.Store(s.slow)
+	c.setErr(nil)
 	err = s.receive()
 	c.setReady(false)
+	if !c.stopping.Load() {
+		c.losses.add(time.Now())
+	}
 	if !ch.IsClosed() {
-		// An RPC after the last ack: the broker has taken that one when this one is answered.
-		if e := link.Do(c.hard, "close the consuming channel", ch.Close); err == nil && e != nil {
+		// An RPC after the last ack: the broker has taken that one when this one is answered. Not with
+		// a context of ours: a Stop that is out of time must not leave the channel, and what it holds, open.
+		if e := link.Do(context.Background(), "close the consuming channel", ch.Close); e != nil {
 			c.log.Info("close the consuming channel", "err", e)
 		}
 	}
@@ -98,6 +103,7 @@ func (s *session) receive() error {
 			s.head, s.backlog = s.backlog[0], s.backlog[1:]
 		}
 		switch {
+		case s.want() == off: // a single active consumer that waits for what it has started
 		case s.head == nil:
 			in = s.deliveries
 		case s.mayStart():
@@ -154,7 +160,7 @@ func (s *session) take(raw amqp.Delivery) {
 func (s *session) mayStart() bool { return !s.calm.Load() || !s.busy() }
 
 // busy says whether handlers run that may yet return.
-func (s *session) busy() bool { return s.running.Load() > s.consumer.stuck.Load() }
+func (s *session) busy() bool { return s.running.Load() > s.stuck.Load() }
 
 // want is the mode that the session should be in.
 func (s *session) want() mode {
@@ -168,38 +174,77 @@ func (s *session) want() mode {
 	return full
 }
 
-// adjust brings the session into the mode that it should be in.
+// adjust brings the session into the mode that it should be in, or waits for what has to
+// come first; then something pokes.
 func (s *session) adjust() error {
 	want := s.want()
-	if want != s.mode {
-		if s.mode != off {
-			rest, err := s.unsubscribe()
-			if err != nil {
-				return err
-			}
-			if want == full {
-				s.backlog = append(s.backlog, rest...)
-			} else {
-				s.giveBackAll(rest)
-			}
-			s.mode = off
+	s.waiting.Store(want == off)
+	switch {
+	case want == off:
+		return s.yield()
+	case want == s.mode:
+		return nil
+	}
+	if s.mode != off {
+		rest, err := s.unsubscribe()
+		if err != nil {
+			return err
 		}
-		if want == off {
-			s.giveBackAll(s.backlog)
-			s.backlog = nil
-			if s.head != nil {
-				s.giveBack(s.head)
-				s.head = nil
-			}
-			s.consumer.setReady(false)
+		if want == full {
+			s.backlog = append(s.backlog, rest...)
+		} else {
+			s.giveBack(rest...)
+		}
+	}
+	switch {
+	case s.calm.Load() && want == slow && (s.head != nil || s.busy()):
+		return nil // first what runs, then the suspect alone
+	case s.open.Load() >= int64(s.consumer.spec.Prefetch):
+		// The prefetch bounds each subscription by itself. What earlier ones left unsettled, such as
+		// copies that cannot be placed, must not grow with every new one.
+		s.waiting.Store(true)
+		if s.open.Load() >= int64(s.consumer.spec.Prefetch) {
 			return nil
 		}
-		if s.calm.Load() && want == slow && (s.head != nil || s.busy()) {
-			return nil // first what runs, then the suspect alone
-		}
-		s.calm.Store(false)
-		return s.subscribe(want)
 	}
+	s.calm.Store(false)
+	return s.subscribe(want)
+}
+
+// yield ends the subscription and gives back what has not started, in the queue's order.
+//
+// A single active consumer must not do that: another would become active while ours still works on
+// earlier messages. It lets them end, and then closes the channel: the queue has the rest back
+// as it was, in order.
+func (s *session) yield() error {
+	c := s.consumer
+	c.tell(nil) // if it was paused before Start there will be no subscription to wait for
+	if s.mode != off && c.spec.SingleActive {
+		notStarted := int64(len(s.backlog))
+		if s.head != nil {
+			notStarted++
+		}
+		if s.open.Load() > notStarted {
+			return nil
+		}
+		return errYield
+	}
+	s.calm.Store(false)
+	var all []*received
+	if s.head != nil {
+		all = append(all, s.head)
+	}
+	all = append(all, s.backlog...)
+	s.head, s.backlog = nil, nil
+	if s.mode != off {
+		rest, err := s.unsubscribe()
+		if err != nil {
+			return err
+		}
+		all = append(all, rest...)
+	}
+	s.giveBack(all...)
+	c.setReady(false)
 	return nil
 }
 
@@ -260,14 +305,8 @@ func (s *session) unsubscribe() ([]*received, error) {
 	}
 	rest := <-left
 	s.open.Add(int64(len(rest)))
-	s.deliveries = nil
+	s.deliveries, s.mode = nil, off
 	return rest, nil
-}
-
-func (s *session) giveBackAll(rest []*received) {
-	for _, d := range rest {
-		s.giveBack(d)
-	}
 }
 
 // done is a handler's return.
@@ -280,7 +319,8 @@ func (s *session) done() {
 
 // settled is a delivery's end.
 func (s *session) settled() {
-	if s.open.Add(-1) == 0 && s.consumer.stopping.Load() {
+	s.open.Add(-1)
+	if s.waiting.Load() {
 		s.consumer.poke()
 	}
 }

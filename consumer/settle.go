@@ -10,13 +10,13 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// settle carries a Settlement out, on the session that the delivery came from. Ack and
-// give-back are done here; a copy gets a goroutine of its own, so that no handler waits for
+// settle carries a Settlement out, on the session that the delivery came from. An ack is
+// sent here; a copy gets a goroutine of its own, so that no handler waits for
 // its confirm. There are never more of them than the prefetch.
 func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
 	switch {
 	case s.GivenBack:
-		if d.session.giveBack(d) {
+		if d.session.leave() {
 			c.report(ctx, d, s)
 		}
 	case s.Action == monitoring.Acked:

@@ -52,8 +52,26 @@ func (c *Consumer) settlement(d *received, e ending, now time.Time) Settlement {
 		s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
 	}
 	if s.Action != monitoring.Acked && !s.GivenBack {
-		s.Copy = c.copyOf(d, s, now)
+		s = c.withCopy(d, s, now)
 	}
+	return s
+}
+
+// withCopy makes the copy. A user's headers that fill a frame leave no room for the count that a retry
+// has to carry; such a message is parked as it is, without a word of ours, for that does fit.
+func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement {
+	s.Copy = c.copyOf(d, s, now)
+	if s.Copy.PropertiesSize() <= publisher.MaxProperties-roomAt(s.to) {
+		return s
+	}
+	s.Action, s.to, s.Delay = monitoring.Parked, c.topology.Error(), 0
+	s.Err = errors.Join(s.Err, errors.New("its headers leave no room for a retry"))
+	s.Early = false // or it would not be reported
+	if s.Reason == monitoring.ReasonNone {
+		s.Reason = monitoring.ReasonError
+	}
+	s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
+	s.Copy = c.bareCopy(d, s)
 	return s
 }
 
@@ -71,6 +89,10 @@ func (c *Consumer) decide(d *received, e ending, now time.Time) Settlement {
 		return Settlement{Action: monitoring.Interrupted, Err: ErrStopping, to: c.topology.Main(), attempts: tried, notBefore: d.notBefore}
 	case r.Acked():
 		return Settlement{Action: monitoring.Acked}
+	case r.verdict == 0 && !e.timedOut:
+		r = Retry(errZero)
+	}
+	switch {
 	case r.verdict == verdictUndecodable:
 		return c.park(d, monitoring.ReasonUndecodable, r.err, "")
 	case e.panicked != nil:
@@ -90,6 +112,9 @@ func (c *Consumer) decide(d *received, e ending, now time.Time) Settlement {
 	}
 	return c.retry(d, r, monitoring.ReasonRetry, "", now)
 }
+
+// errZero tells whoever forgot a return why the message is retried.
+var errZero = errors.New("the handler returned the zero Result")
 
 // retry is for a failure that may pass, if an attempt is left.
 func (c *Consumer) retry(d *received, r Result, why monitoring.Reason, stack string, now time.Time) Settlement {
@@ -128,12 +153,14 @@ func (c *Consumer) wait(delay time.Duration, now time.Time) Settlement {
 	return s
 }
 
-// early is the settlement of a message that came before its time, nil if it did not. The
-// clocks of two hosts differ a little; less than skew is not worth another round.
+// moment is too little to go round again for: the worker waits for it.
+const moment = 50 * time.Millisecond
+
+// early is the settlement of a message that came more than a moment before its time, nil if it
+// did not.
 func (c *Consumer) early(d *received, now time.Time) *Settlement {
-	const skew = 50 * time.Millisecond
 	left := d.notBefore.Sub(now)
-	if d.notBefore.IsZero() || left < skew {
+	if d.notBefore.IsZero() || left < moment {
 		return nil
 	}
 	to := c.topology.Retry(left)
@@ -141,7 +168,7 @@ func (c *Consumer) early(d *received, now time.Time) *Settlement {
 	if to.Delay < left {
 		s.notBefore = d.notBefore
 	}
-	s.Copy = c.copyOf(d, s, now)
+	s = c.withCopy(d, s, now)
 	return &s
 }
 
@@ -156,7 +183,7 @@ func (c *Consumer) crashed(d *received, now time.Time) *Settlement {
 	}
 	s := c.park(d, monitoring.ReasonCrashed, errCrashed, "")
 	s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
-	s.Copy = c.copyOf(d, s, now)
+	s = c.withCopy(d, s, now)
 	return &s
 }
 

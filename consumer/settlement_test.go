@@ -81,11 +81,11 @@ func TestSettlements(t *testing.T) {
 		},
 		"the zero Result": {
 			attempt: 1, ending: ending{},
-			want: said{monitoring.Retried, monitoring.ReasonRetry, time.Second}, to: "orders-retry-1s", attempts: 1,
+			want: said{monitoring.Retried, monitoring.ReasonRetry, time.Second}, err: errZero, to: "orders-retry-1s", attempts: 1,
 		},
 		"the zero Result on the last attempt": {
 			attempt: 5, ending: ending{},
-			want: said{monitoring.Parked, monitoring.ReasonRetriesExhausted, 0}, to: errorQueue, attempts: 4,
+			want: said{monitoring.Parked, monitoring.ReasonRetriesExhausted, 0}, err: errZero, to: errorQueue, attempts: 4,
 		},
 
 		"RetryAfter a delay that a queue has": {
@@ -354,22 +354,25 @@ func TestAMessageThatWasDeliveredTooOftenIsParkedBeforeItsHandlerRuns(t *testing
 		count   any
 		change  func(*Spec)
 		crashed bool
+		fresh   bool // the broker does not say that it delivered it before
 	}{
-		"the first time":               {nil, nil, false},
-		"the first time, on 3.10":      {int64(0), nil, false},
-		"nine times":                   {int64(9), nil, false},
-		"ten times":                    {int64(10), nil, true},
-		"eleven times":                 {int64(11), nil, true},
-		"ten times of 99":              {int64(10), func(s *Spec) { s.MaxCrashes = 99 }, false},
-		"twice of two":                 {int64(2), func(s *Spec) { s.MaxCrashes = 2 }, true},
-		"in a single active consumer":  {int64(50), func(s *Spec) { s.SingleActive = true }, false},
-		"in a classic queue":           {int64(50), func(s *Spec) { s.QueueType = topology.Classic }, false},
-		"in Bunnicula's scheme":        {int64(50), func(s *Spec) { s.Scheme = topology.Bunnicula }, false},
-		"as often as nobody can count": {"many", nil, false},
+		"the first time":               {nil, nil, false, false},
+		"the first time, on 3.10":      {int64(0), nil, false, false},
+		"nine times":                   {int64(9), nil, false, false},
+		"ten times":                    {int64(10), nil, true, false},
+		"eleven times":                 {int64(11), nil, true, false},
+		"ten times of 99":              {int64(10), func(s *Spec) { s.MaxCrashes = 99 }, false, false},
+		"twice of two":                 {int64(2), func(s *Spec) { s.MaxCrashes = 2 }, true, false},
+		"in a single active consumer":  {int64(50), func(s *Spec) { s.SingleActive = true }, false, false},
+		"in a classic queue":           {int64(50), func(s *Spec) { s.QueueType = topology.Classic }, false, false},
+		"in Bunnicula's scheme":        {int64(50), func(s *Spec) { s.Scheme = topology.Bunnicula }, false, false},
+		"as often as nobody can count": {"many", nil, false, false},
+		"by another broker":            {count: int64(50), fresh: true}, // a shovel brings headers along
 	} {
 		t.Run(name, func(t *testing.T) {
 			ran := false
 			raw := delivery(amqp.Table{"x-delivery-count": row.count, "retry-attempts": int64(2)})
+			raw.Redelivered = !row.fresh
 			if row.count == nil {
 				delete(raw.Headers, "x-delivery-count")
 			}

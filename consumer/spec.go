@@ -82,7 +82,7 @@ type Spec struct {
 	// Only quorum queues count deliveries; with SingleActive or QueueType Classic
 	// the setting has no effect, and a message that kills its process is delivered for ever.
 	//
-	// Defaults to 10. At most 99: the queue itself gives up at 100.
+	// Defaults to 10. From 2 to 99: the queue itself gives up at 100.
 	MaxCrashes int
 
 	// Connection names the connection.Named that this consumer uses.
@@ -321,9 +321,10 @@ func (s Spec) slowest() time.Duration {
 	if s.Timeout == NoTimeout {
 		return 0
 	}
-	rounds := time.Duration((s.Prefetch + s.Concurrency - 1) / s.Concurrency)
-	if s.Timeout+s.Grace > math.MaxInt64/rounds {
+	rounds := int64(s.Prefetch+s.Concurrency-1) / int64(s.Concurrency)
+	each := int64(s.Timeout + s.Grace)
+	if each > math.MaxInt64/rounds {
 		return math.MaxInt64
 	}
-	return rounds * (s.Timeout + s.Grace)
+	return time.Duration(rounds * each)
 }

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
 )
 
 // worker is a goroutine that runs handlers, one after the other, until the consumer
@@ -54,6 +56,7 @@ func (c *Consumer) handle(w *worker, d *received) {
 		c.settle(context.Background(), d, *s)
 		return
 	}
+	c.waitFor(d, now)
 	ctx := c.handlers
 	defer func() { // deferred, so that a monitor that calls runtime.Goexit, as t.FailNow does, changes nothing
 		if s := c.crashed(d, now); s != nil {
@@ -65,6 +68,13 @@ func (c *Consumer) handle(w *worker, d *received) {
 		})
 	}()
 	ctx = c.monitor.Begin(ctx, d.Delivery)
+}
+
+// waitFor lets the moment pass that a message is early; see early.
+func (c *Consumer) waitFor(d *received, now time.Time) {
+	if left := d.notBefore.Sub(now); !d.notBefore.IsZero() && left > 0 {
+		connection.Wait(c.handlers, left)
+	}
 }
 
 // goroutineID reads the number that stack traces show. It is good for nothing else.

@@ -84,14 +84,22 @@ func (c *confirmed) writeAll(session *connection.Session) (stuck *sending) {
 	}
 }
 
-// writeOne writes m and waits for its end.
+// guilty is how long a message that is sent alone may take to close its channel. The broker
+// looks at a message as it comes, so what is not refused by then has no fault; its confirm may take longer,
+// and nobody is to wait for that.
+const guilty = 2 * time.Second
+
+// writeOne writes m and waits until it is confirmed or found guilty.
 func (c *confirmed) writeOne(session *connection.Session, m *sending) (stuck *sending) {
 	if !c.write(session, m) {
 		return m
 	}
+	timer := time.NewTimer(guilty)
+	defer timer.Stop()
 	select {
 	case <-m.done:
 	case <-c.dead:
+	case <-timer.C:
 	case <-c.sender.ctx.Done():
 	}
 	return nil

@@ -35,27 +35,66 @@ func (e *Envelope) where() string {
 	return fmt.Sprintf("exchange %q, key %q", wire.Cut(e.Exchange, 60), wire.Cut(e.RoutingKey, 60))
 }
 
-// maxProperties is what fits a content header frame of the size that we agree on with
-// the broker, less its fixed parts.
-const maxProperties = 128*1024 - 512
+// MaxProperties is how many bytes of headers and properties fit the content header frame of the size that
+// we agree on with the broker (AMQP 0-9-1, section 4.2.6): 128 KiB, less the frame's own 8 bytes and
+// the header's fixed 14. See [Envelope.PropertiesSize].
+const MaxProperties = 128*1024 - 8 - 14
 
-// check refuses what would break the channel or the connection for everybody on it.
-func (e *Envelope) check() error {
-	size := wire.Size(e.Headers)
-	for _, p := range []struct{ name, value string }{
-		{"exchange", e.Exchange}, {"routing key", e.RoutingKey}, {"message id", e.MessageId},
-		{"correlation id", e.CorrelationId}, {"reply-to", e.ReplyTo}, {"type", e.Type}, {"app id", e.AppId},
-		{"user id", e.UserId}, {"content type", e.ContentType}, {"content encoding", e.ContentEncoding}, {"expiration", e.Expiration},
-	} {
+// roomForOurs is what a Client leaves for what consumers, and brokers, add to a message that fails.
+const roomForOurs = 4 << 10
+
+// Check says whether the Envelope can be sent without harm: what is too large for AMQP
+// would break the channel or the connection for everybody on it. The error names the property; it is
+// ErrTooLarge if all of them together do not fit.
+func (e *Envelope) Check() error {
+	for _, p := range e.shortStrings() {
 		if len(p.value) > wire.MaxName {
 			return fmt.Errorf("%s %q is %d bytes long, AMQP allows %d", p.name, wire.Cut(p.value, 40), len(p.value), wire.MaxName)
 		}
-		size += len(p.value) + 1
 	}
-	if size > maxProperties {
-		return fmt.Errorf("%w: headers and properties are %d bytes, at most %d fit a frame", ErrTooLarge, size, maxProperties)
+	return e.fits(MaxProperties)
+}
+
+func (e *Envelope) fits(limit int) error {
+	if size := e.PropertiesSize(); size > limit {
+		return fmt.Errorf("%w: headers and properties are %d bytes, at most %d fit", ErrTooLarge, size, limit)
 	}
 	return nil
+}
+
+type property struct{ name, value string }
+
+// shortStrings are the properties and arguments that AMQP limits to 255 bytes. The first two are not in the
+// header frame.
+func (e *Envelope) shortStrings() []property {
+	return []property{
+		{"exchange", e.Exchange}, {"routing key", e.RoutingKey}, {"message id", e.MessageId},
+		{"correlation id", e.CorrelationId}, {"reply-to", e.ReplyTo}, {"type", e.Type}, {"app id", e.AppId},
+		{"user id", e.UserId}, {"content type", e.ContentType}, {"content encoding", e.ContentEncoding}, {"expiration", e.Expiration},
+	}
+}
+
+// PropertiesSize is what the properties take on the wire; those that are not set take nothing.
+func (e *Envelope) PropertiesSize() int {
+	size := 0
+	if len(e.Headers) > 0 {
+		size += wire.Size(e.Headers)
+	}
+	for _, p := range e.shortStrings()[2:] {
+		if p.value != "" {
+			size += 1 + len(p.value)
+		}
+	}
+	if e.DeliveryMode > 0 {
+		size++
+	}
+	if e.Priority > 0 {
+		size++
+	}
+	if !e.Timestamp.IsZero() {
+		size += 8
+	}
+	return size
 }
 
 // draft is a message while its options are applied.
@@ -72,7 +111,10 @@ func (c Config) Build(routingKey string, payload any, opts ...Option) (Envelope,
 	c = c.defaults()
 	env, err := c.build(routingKey, payload, opts)
 	if err == nil {
-		err = env.check()
+		err = env.Check()
+	}
+	if err == nil {
+		err = env.fits(MaxProperties - roomForOurs)
 	}
 	if err != nil {
 		return Envelope{}, failed(&env, err)

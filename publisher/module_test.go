@@ -2,6 +2,7 @@ package publisher_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 func TestModulePublishesFromStartToStop(t *testing.T) {
 	q := queue(t, quorum)
 	var pub publisher.Publisher
-	app := fxtest.New(t, fx.NopLogger, connection.Module, publisher.Module,
+	app := fxtest.New(t, fx.NopLogger, quiet, connection.Module, publisher.Module,
 		fx.Supply(connection.Config{URL: amqptest.URL(t), Name: "fx"}),
 		fx.Populate(&pub),
 	)
@@ -52,7 +53,7 @@ func TestNamedPublishesOnItsOwnConnection(t *testing.T) {
 		Other publisher.Publisher    `name:"billing"`
 		Conn  *connection.Connection `name:"billing"`
 	}
-	app := fxtest.New(t, fx.NopLogger, connection.Module, publisher.Module,
+	app := fxtest.New(t, fx.NopLogger, quiet, connection.Module, publisher.Module,
 		fx.Supply(connection.Config{URL: amqptest.URL(t)}),
 		connection.Named("billing", connection.Config{URL: amqptest.URL(t), Name: "billing"}),
 		publisher.Named("billing", publisher.Config{Window: 2}),
@@ -72,7 +73,7 @@ func TestNamedPublishesOnItsOwnConnection(t *testing.T) {
 }
 
 func TestAnAppWithAWrongUserDoesNotStart(t *testing.T) {
-	app := fx.New(fx.NopLogger, connection.Module, publisher.Module,
+	app := fx.New(fx.NopLogger, quiet, connection.Module, publisher.Module,
 		fx.Supply(connection.Config{URL: amqptest.URL(t), Username: "nobody", Password: "hunter2"}),
 		fx.Invoke(func(publisher.Publisher) {}),
 	)
@@ -82,3 +83,6 @@ func TestAnAppWithAWrongUserDoesNotStart(t *testing.T) {
 	}
 	_ = app.Stop(context.Background())
 }
+
+// quiet keeps the log of an app out of the test's.
+var quiet = fx.Supply(slog.New(slog.DiscardHandler))

@@ -158,10 +158,25 @@ func TestWhatWouldBreakTheConnectionIsRefusedBeforeTheWire(t *testing.T) {
 	if lost := conn.Health().Publishing.Lost; lost != 0 {
 		t.Errorf("the connection was lost %d times", lost)
 	}
-	// Just below the limit everything arrives.
-	err = pub.Publish(soon(t), q, 1, publisher.Header("a", big), publisher.Header("b", big[:63<<10]))
-	if err != nil || amqptest.Depth(t, q) != 2 {
-		t.Errorf("below the limit: %v", err)
+
+	// At the limit everything arrives: of a Client, and of a Sender, for which it is the frame.
+	err = pub.Publish(soon(t), q, 1, publisher.Header("a", big), publisher.Header("b", big[:48<<10]))
+	if err != nil {
+		t.Errorf("Publish, below the limit: %v", err)
+	}
+	whole := amqp.Table{"h": strings.Repeat("x", 128<<10-8-14-4-1-1-5)}
+	if err := s.Send(soon(t), publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{Headers: whole}}); err != nil {
+		t.Errorf("Send, at the limit: %v", err)
+	}
+	err = s.Send(soon(t), publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{Headers: whole, Priority: 1}})
+	if !errors.Is(err, publisher.ErrTooLarge) {
+		t.Errorf("Send, one byte above it: %v, want ErrTooLarge", err)
+	}
+	if n := amqptest.Depth(t, q); n != 3 {
+		t.Errorf("%d messages in the queue, want 3", n)
+	}
+	if lost := conn.Health().Publishing.Lost; lost != 0 {
+		t.Errorf("the connection was lost %d times", lost)
 	}
 }
 

@@ -57,6 +57,9 @@ func (s *Sender) alone(m *sending, only bool, cause *amqp.Error) {
 		case s.ctx.Err() != nil:
 			s.again = append(s.again, m)
 			return
+		case err == nil && cause == nil: // we closed it, guilty is over
+			s.again = append(s.again, m)
+			return
 		case err != nil || !blamed(cause):
 			connection.Wait(s.ctx, 100*time.Millisecond)
 			continue

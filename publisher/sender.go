@@ -72,7 +72,7 @@ func (s *Sender) Send(ctx context.Context, env Envelope) error {
 // begin waits for room and puts the message into the pipeline. An async message is abandoned
 // when ctx or the pipeline ends; of others the caller does that, in wait.
 func (s *Sender) begin(ctx context.Context, env Envelope, async bool) (*sending, error) {
-	if err := env.check(); err != nil {
+	if err := env.Check(); err != nil {
 		return nil, err
 	}
 	if err := wire.Check(env.Headers); err != nil {
@@ -200,12 +200,18 @@ func (s *Sender) run() {
 			s.log.Warn("publishing channel ended", "unknown", len(unknown), "err", errors.Join(err, asError(cause)))
 		}
 		s.sort(unknown, cause)
-		switch {
-		case blamed(cause): // and who was to blame is gone: the others need not wait
-		case time.Since(began) > time.Second:
+		if blamed(cause) {
+			continue // who was to blame is gone, and the others need not wait
+		}
+		if time.Since(began) > time.Second {
 			backoff.Reset()
-		default:
-			connection.Wait(s.ctx, backoff.Next())
+		}
+		select {
+		case <-session.Done(): // the connection has a backoff of its own
+			backoff.Reset()
+		case <-time.After(backoff.Next()):
+		case <-s.ctx.Done():
+			return
 		}
 	}
 }

@@ -20,17 +20,16 @@ import (
 )
 
 // Counter is a Monitor. Embed monitoring.Nop for the method that you do not need.
-type Counter struct {
-	monitoring.Nop
-	counts *expvar.Map
-}
+type Counter struct{ monitoring.Nop }
 
-// NewCounter may ask fx for what it needs, as every constructor.
-func NewCounter() *Counter { return &Counter{counts: expvar.NewMap("deliveries")} }
+// NewCounter could ask fx for what it needs, as every constructor can.
+func NewCounter() Counter { return Counter{} }
+
+var counts = expvar.NewMap("deliveries")
 
 // End is called after each delivery was settled, from many goroutines.
-func (c *Counter) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
-	c.counts.Add(d.Consumer+"."+o.Action.String(), 1)
+func (Counter) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+	counts.Add(d.Consumer+"."+o.Action.String(), 1)
 	if o.Failed() {
 		fmt.Printf("%s, attempt %d: %s because of %s: %v\n", d.Consumer, d.Attempt, o.Action, o.Reason, o.Err)
 	}

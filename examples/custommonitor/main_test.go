@@ -1,7 +1,6 @@
 package main
 
 import (
-	"expvar"
 	"testing"
 
 	"go.uber.org/fx"
@@ -15,6 +14,7 @@ import (
 func TestTheMonitorIsToldOfBothOrders(t *testing.T) {
 	t.Setenv("AMQP_URL", amqptest.URL(t))
 	queue = amqptest.Queue(t, "custommonitor")
+	counts.Init()
 	var seen monitoringtest.Recorder
 	app := fxtest.New(t, app(), monitoring.Provide(func() monitoring.Monitor { return &seen }), fx.NopLogger)
 	app.RequireStart()
@@ -22,7 +22,6 @@ func TestTheMonitorIsToldOfBothOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	app.RequireStop() // all monitors have been told of all that was settled
-	counts := expvar.Get("deliveries").(*expvar.Map)
 	if counts.Get("orders.acked").String() != "1" || counts.Get("orders.parked").String() != "1" {
 		t.Errorf("counted %s", counts)
 	}

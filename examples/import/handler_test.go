@@ -49,8 +49,8 @@ func TestWhatTheAPIAnswersDecidesWhatBecomesOfTheJob(t *testing.T) {
 		}, consumer.Snooze(7 * time.Second)},
 		{"429 without a time", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, consumer.Snooze(time.Second)},
 		{"404", http.NotFound, consumer.Error(errors.New("GET /conversations/c1: 404 Not Found"))},
-		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, consumer.Error(errors.New("GET /conversations/c1: 401 Unauthorized"))},
-		{"503", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, consumer.Retry(errors.New("GET /conversations/c1: 503 Service Unavailable"))},
+		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, consumer.Error(errors.New("GET /conversations/c1: 401 Unauthorized"))},
+		{"503", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, consumer.Retry(errors.New("GET /conversations/c1: 503 Service Unavailable"))},
 		{"nothing", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, consumer.Retry(errors.New("GET /conversations/c1: no answer within 100ms"))},
 		{"another", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":"c2"}`)) }, consumer.Error(errors.New(`asked for c1, got "c2"`))},
 	} {

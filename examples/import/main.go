@@ -14,7 +14,8 @@
 //	options.go       the flags
 //	data.go          the conversations: 3,080 real customer messages
 //	api/             the integration's API, played on loopback
-//	run.go, app.go   one import from start to summary; the fx app
+//	run.go, work.go  one import from start to summary
+//	app.go           the fx app
 //	history.go       the consumer that lists
 //	conversation.go  the consumer that imports
 //	client.go        the API, as they see it

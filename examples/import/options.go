@@ -34,7 +34,8 @@ type Options struct {
 	Fresh  bool
 }
 
-const usage = `Import imports conversations from an API that is rate limited and fails at times, through RabbitMQ.
+const usage = `Import imports conversations through RabbitMQ, from an API that is rate limited
+and fails at times. It plays the API itself.
 
 usage: import [flags]
 
@@ -42,10 +43,11 @@ usage: import [flags]
   import -n 3080 -rate 500           all there are
   import -failure-rate 0.5           every second request fails
   import -keep                       leave the parked messages in their queue
-  import -fresh                      forget an import that was stopped, and start anew
+  import -fresh                      forget a stopped import, and start anew
 
 Ctrl-C stops it; a new start with the same flags goes on where it stopped.
-It ends with 0 if every conversation is accounted for, 1 if not, 2 for wrong flags, 130 for Ctrl-C.
+It ends with 0 if every conversation is accounted for, 1 if not, 2 for wrong
+flags and 130 for Ctrl-C.
 
 `
 

@@ -5,8 +5,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -23,27 +25,48 @@ func app() fx.Option {
 		fx.Supply(connection.Config{URL: os.Getenv("AMQP_URL"), Name: "shop"}),
 		consumer.Provide(Orders),
 		fx.Invoke(PlaceOrder),
+		fx.StartTimeout(time.Minute),   // for a broker that is still starting
+		fx.StopTimeout(90*time.Second), // for handlers, which may take 60 s
 	)
 }
 
-type Order struct{ Number int }
+type Order struct {
+	Number int
+	Email  string
+}
 
 var queue = "orders"
 
-// Orders consumes the queue. It is declared with its retry and error queues.
+// Orders tries an order up to five times again: after ten seconds, and then every minute.
 func Orders() consumer.Spec {
-	return consumer.Spec{Queue: queue, Handler: consumer.JSON(Handle)}
+	return consumer.Spec{
+		Queue:      queue,
+		MaxRetries: 5,
+		Backoff:    []time.Duration{10 * time.Second, time.Minute},
+		Handler:    consumer.JSON(Handle),
+	}
 }
 
-// Handle says what becomes of a message: Ack, Retry(err), Error(err) or Snooze(delay).
+// Handle says what becomes of a message.
 func Handle(ctx context.Context, msg consumer.Message[Order]) consumer.Result {
-	fmt.Println("order", msg.Payload.Number)
-	return consumer.Ack()
+	if msg.Payload.Email == "" {
+		return consumer.Error(errors.New("order has no email")) // to the error queue, with this reason
+	}
+	if err := send(ctx, msg.Payload); err != nil {
+		return consumer.Retry(err) // later
+	}
+	return consumer.Ack() // done
+}
+
+// send stands for the work.
+func send(_ context.Context, o Order) error {
+	_, err := fmt.Println("order", o.Number, "confirmed to", o.Email)
+	return err
 }
 
 // PlaceOrder publishes when the app has started. A nil error means that the broker has the message.
 func PlaceOrder(lc fx.Lifecycle, pub publisher.Publisher) {
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
-		return pub.Publish(ctx, queue, Order{Number: 1})
+		return pub.Publish(ctx, queue, Order{Number: 1, Email: "someone@example.com"})
 	}))
 }

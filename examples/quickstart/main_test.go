@@ -22,7 +22,7 @@ func TestTheOrderIsHandled(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := seen.Ends()[0]
-	if end.Outcome.Action != monitoring.Acked || string(end.Delivery.Body) != `{"Number":1}` {
+	if end.Outcome.Action != monitoring.Acked || string(end.Delivery.Body) != `{"Number":1,"Email":"someone@example.com"}` {
 		t.Errorf("%s: %s", end.Delivery.Body, end.Outcome.Action)
 	}
 }

@@ -1,0 +1,56 @@
+package connection_test
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxtest"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+)
+
+func TestModuleStopsItsConnectionsWithTheApp(t *testing.T) {
+	var in struct {
+		fx.In
+
+		Own   *connection.Connection
+		Other *connection.Connection       `name:"billing"`
+		All   []connection.NamedConnection `group:"bunnicula.connections"`
+	}
+	app := fxtest.New(t, fx.NopLogger, quiet, connection.Module,
+		fx.Supply(connection.Config{URL: amqptest.URL(t)}),
+		connection.Named("billing", connection.Config{URL: amqptest.URL(t), Name: "other"}),
+		fx.Populate(&in),
+	)
+	app.RequireStart()
+	if in.Other.Name() != "other" || len(in.All) != 1 || in.All[0].Name != "billing" || in.All[0].Connection != in.Other {
+		t.Errorf("named: %s, all: %v", in.Other.Name(), in.All)
+	}
+	for _, conn := range []*connection.Connection{in.Own, in.Other} {
+		works(t, session(t, conn.Publishing()))
+	}
+	app.RequireStop()
+	for _, conn := range []*connection.Connection{in.Own, in.Other} {
+		if _, err := conn.Publishing().Session(soon(t)); !errors.Is(err, connection.ErrClosed) {
+			t.Errorf("after the app has stopped: %v", err)
+		}
+	}
+}
+
+func TestAWrongConfigEndsTheAppBeforeItStarts(t *testing.T) {
+	for want, option := range map[string]fx.Option{
+		"connection: URL is not a URL": fx.Options(connection.Module, fx.Supply(connection.Config{URL: "hunter2"}), fx.Invoke(func(*connection.Connection) {})),
+		"the name is empty":            connection.Named("", connection.Config{}),
+	} {
+		if err := fx.New(fx.NopLogger, quiet, option).Err(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// quiet keeps the log of an app out of the test's.
+var quiet = fx.Supply(slog.New(slog.DiscardHandler))
