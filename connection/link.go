@@ -29,6 +29,7 @@ type Link struct {
 	session *Session // nil while there is none
 	ever    bool     // there has been one
 	lastErr error    // why there is none
+	refused bool     // no URL lets us in
 	since   time.Time
 	lost    int
 	done    chan struct{} // closed when the supervisor has ended
@@ -58,7 +59,7 @@ func (l *Link) Session(ctx context.Context) (*Session, error) {
 			go l.supervise()
 		}
 		session, change, err := l.session, l.change, l.lastErr
-		refused := !l.ever && Permanent(err)
+		refused := !l.ever && l.refused
 		closed := l.closed
 		l.mu.Unlock()
 
@@ -94,17 +95,20 @@ func (l *Link) supervise() {
 			up := time.Now()
 			<-session.Done()
 			l.lose(session, t, up)
-			i, errs = -1, nil // the first URL again
+			if errs = nil; time.Since(up) > soon {
+				i = -1 // the first URL again; one that drops us at once is not preferred
+			}
 			Wait(l.ctx, pace.afterLoss(time.Since(up)))
 			continue
 		}
 		if l.ctx.Err() != nil {
 			return
 		}
-		l.set(func() { l.lastErr = err })
-		l.log.Warn("connect", "addr", t.addr, "err", err)
 		errs = append(errs, err)
-		if Permanent(err) || len(errs) >= len(targets) { // else the next URL, at once
+		all := len(errs) >= len(targets) // else the next URL, at once
+		l.set(func() { l.lastErr, l.refused = err, all && allPermanent(errs) })
+		l.log.Warn("connect failed", "addr", t.addr, "err", err)
+		if all {
 			Wait(l.ctx, pace.after(errs...))
 			errs = nil
 		}

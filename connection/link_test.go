@@ -61,6 +61,16 @@ func TestTheFirstOfTwoURLsMayBeDead(t *testing.T) {
 	works(t, session(t, conn.Publishing())) // without a pause
 }
 
+func TestTheFirstOfTwoURLsMayRefuseUsAndTheSecondLetsUsIn(t *testing.T) {
+	u, err := url.Parse(amqptest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("bunnicula", "hunter2")
+	conn := connect(t, connection.Config{URLs: []string{u.String(), amqptest.URL(t)}, MinBackoff: time.Minute, MaxBackoff: time.Minute})
+	works(t, session(t, conn.Publishing())) // without a pause, and without an error before
+}
+
 func TestAWrongPasswordIsAnErrorAtOnce(t *testing.T) {
 	conn := connect(t, connection.Config{URL: amqptest.URL(t), Password: "hunter2"})
 	began := time.Now()

@@ -38,15 +38,24 @@ func (p *pacing) afterLoss(up time.Duration) time.Duration {
 
 // after is the pause after these errors, one for each URL that was tried since the last pause.
 func (p *pacing) after(errs ...error) time.Duration {
+	if allPermanent(errs) {
+		return p.longest
+	}
 	absent := true
 	for _, err := range errs {
-		if Permanent(err) {
-			return p.longest
-		}
 		absent = absent && errors.Is(err, syscall.ECONNREFUSED)
 	}
 	if absent {
 		return p.absent.Next()
 	}
 	return p.trouble.Next()
+}
+
+func allPermanent(errs []error) bool {
+	for _, err := range errs {
+		if !Permanent(err) {
+			return false
+		}
+	}
+	return len(errs) > 0
 }

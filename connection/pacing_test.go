@@ -27,7 +27,8 @@ func TestABrokerThatIsNotThereIsTriedAgainSoonHoweverLongItIsAway(t *testing.T) 
 		"refused":                {[]error{absent, absent}, 2 * time.Second, soon},
 		"trouble":                {[]error{trouble}, 20 * time.Second, 30 * time.Second},
 		"one of them in trouble": {[]error{absent, trouble, absent}, 20 * time.Second, 30 * time.Second},
-		"not let in":             {[]error{absent, &RefusedError{}}, 30 * time.Second, 30 * time.Second},
+		"not let in":             {[]error{&RefusedError{}, &RefusedError{}}, 30 * time.Second, 30 * time.Second},
+		"not let in by one":      {[]error{absent, &RefusedError{}}, 20 * time.Second, 30 * time.Second},
 	} {
 		if d := longest(c.errs...); d < c.min || d > c.max {
 			t.Errorf("%s: the longest pause is %s, want %s to %s", name, d, c.min, c.max)

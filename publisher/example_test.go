@@ -19,12 +19,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer conn.Stop(ctx)
+	defer func() { _ = conn.Stop(ctx) }()
 	pub, err := publisher.New(conn, publisher.Config{}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer pub.Stop(ctx)
+	defer func() { _ = pub.Stop(ctx) }()
 
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
