@@ -258,3 +258,22 @@ func TestTwoConnectionsInOneApp(t *testing.T) {
 	app.RequireStop()
 	depths(t, map[string]int{shop: 0, billing: 0})
 }
+
+func TestAConsumerOfHigherPriorityIsPreferredWhileItHasRoom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	queue := amqptest.Queue(t, "priority")
+	got := make(chan string, 50)
+	for name, priority := range map[string]int{"low": -1, "high": 7} {
+		r.start(consumer.Spec{Queue: queue, Name: name, Priority: priority, Concurrency: 1, Prefetch: 10, Handler: func(context.Context, consumer.Delivery) consumer.Result {
+			got <- name
+			return consumer.Ack()
+		}})
+	}
+	for range 20 { // one after the other, so that there always is room
+		r.publish(queue, "x")
+		if name := <-got; name != "high" {
+			t.Errorf("%s got a message, want high", name)
+		}
+	}
+}

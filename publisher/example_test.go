@@ -83,5 +83,5 @@ func ExampleConfig_Build() {
 	fmt.Println(err)
 	// Output:
 	// shop orders.new order-7 application/json 60000 {"ID":7}
-	// publisher: publish to queue "orders": expiration is -1m0s, want whole milliseconds from 0 to 1193h2m47.295s
+	// publisher: publish to queue "orders": expiration is -1m0s, want whole milliseconds from 0 to 87600h0m0s
 }

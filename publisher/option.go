@@ -3,9 +3,10 @@ package publisher
 import (
 	"fmt"
 	"maps"
-	"math"
 	"strconv"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Option changes one message.
@@ -89,14 +90,14 @@ func Priority(p uint8) Option {
 
 // Expiration drops the message from its queue when it has waited this long. A queue
 // declared by a consumer here dead-letters, so a message that expires there is parked in the
-// error queue, not lost. From 0 to about 49 days, in whole milliseconds; a copy that is retried
+// error queue, not lost. From 0 to topology.MaxDelay, in whole milliseconds; a copy that is retried
 // does not expire.
 //
 // Defaults to never.
 func Expiration(after time.Duration) Option {
 	return func(d *draft) error {
-		if ms := after.Milliseconds(); after < 0 || ms > math.MaxUint32 || after%time.Millisecond != 0 {
-			return fmt.Errorf("expiration is %s, want whole milliseconds from 0 to %s", after, math.MaxUint32*time.Millisecond)
+		if after < 0 || after > topology.MaxDelay || after%time.Millisecond != 0 {
+			return fmt.Errorf("expiration is %s, want whole milliseconds from 0 to %s", after, topology.MaxDelay)
 		}
 		d.env.Expiration = strconv.FormatInt(after.Milliseconds(), 10)
 		return nil
