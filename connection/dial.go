@@ -194,6 +194,9 @@ func dialError(ctx context.Context, t target, err, cause error) error {
 	if ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
+	if op, ok := err.(*net.OpError); ok && op.Op == "dial" { //nolint:errorlint // only the outermost says the same as we do
+		err = op.Err
+	}
 	return fmt.Errorf("dial %s: %w", t.addr, err)
 }
 

@@ -15,7 +15,8 @@ import (
 )
 
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
-// They start after all that they use and stop before it.
+// They start after all that they use and stop before it. The app's own fx.Invokes run after this
+// module's, so their start hooks find the queues declared.
 var Module = fx.Module("bunnicula.consumer",
 	fx.Provide(provide),
 	fx.Invoke(func(*Group) {}),

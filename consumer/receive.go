@@ -218,7 +218,9 @@ func (s *session) adjust() error {
 // as it was, in order.
 func (s *session) yield() error {
 	c := s.consumer
-	c.tell(nil) // if it was paused before Start there will be no subscription to wait for
+	if c.paused.Load() {
+		c.tell(nil) // Start need not wait for a subscription that is not wanted
+	}
 	if s.mode != off && c.spec.SingleActive {
 		notStarted := int64(len(s.backlog))
 		if s.head != nil {

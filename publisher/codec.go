@@ -16,7 +16,8 @@ type Codec interface {
 	ContentType() string
 	// Encode makes the body.
 	Encode(payload any) ([]byte, error)
-	// Decode fills what payload points to. It must not keep body.
+	// Decode fills what payload points to: a *T for handlers of Message[T], so a **M for those
+	// of Message[*M], which it has to make. It must not keep body.
 	Decode(body []byte, payload any) error
 }
 
