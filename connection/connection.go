@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 )
@@ -111,6 +112,22 @@ type LinkHealth struct {
 	Blocked   string    // the broker's reason for taking no messages; "" is not blocked
 	Lost      int       // how often it was lost
 	Err       error     // why it is not up
+}
+
+// MarshalJSON writes Err as text, for a health endpoint.
+func (h LinkHealth) MarshalJSON() ([]byte, error) {
+	type plain LinkHealth
+	return json.Marshal(struct {
+		plain
+		Err string `json:",omitempty"`
+	}{plain(h), errorText(h.Err)})
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func (h LinkHealth) ok() bool { return !h.Used || h.Connected && h.Blocked == "" }

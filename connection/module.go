@@ -8,7 +8,7 @@ import (
 	"go.uber.org/fx"
 )
 
-// Module provides a *Connection made from the app's Config. It connects when the
+// Module provides a *Connection made from the app's Config, with its *slog.Logger if it has one. It connects when the
 // first consumer or publisher starts, and closes after all that use it.
 var Module = fx.Module("bunnicula.connection", fx.Provide(provide))
 

@@ -59,7 +59,7 @@ func fromURL(field, raw string) (target, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return target{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with special characters percent-encoded", scheme)
+		return target{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
 		// amqp://user:12/34@host parses, as the port 12 of the host "user".

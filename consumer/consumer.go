@@ -140,7 +140,10 @@ func (c *Consumer) Start(ctx context.Context) error {
 			err = errors.New("it was stopped meanwhile")
 		}
 	case <-ctx.Done():
-		err = errors.Join(context.Cause(ctx), c.Health().Err)
+		err = context.Cause(ctx)
+		if why := c.Health().Err; why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
 	}
 	if err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -302,7 +305,7 @@ func (c *Consumer) Resume() {
 }
 
 // Stop takes no new messages, gives back what no handler has started, and lets running
-// handlers finish. Near the end of ctx it cancels their contexts, and puts a
+// handlers finish. In the last quarter of ctx, at most 2 s, it cancels their contexts, and puts a
 // copy of what they could not finish back into the queue. It returns when all is settled and every
 // goroutine has ended, at the latest when ctx ends: then the broker delivers again what was not
 // settled. It may be called twice, and before Start.

@@ -15,17 +15,20 @@ type Group struct{ consumers []*Consumer }
 // NewGroup refuses two consumers of one queue or one name, and one whose queue is another's retry or
 // error queue. Consumers of different connections may have queues of the same name.
 func NewGroup(consumers ...*Consumer) (*Group, error) {
-	names := map[string]bool{}
+	names, queues := map[[2]string]bool{}, map[[2]string]string{} // by connection and name or queue
 	byConnection := map[string][]topology.Topology{}
 	for i, c := range consumers {
 		if c == nil {
 			return nil, fmt.Errorf("consumer: number %d of the group is nil", i+1)
 		}
-		key := c.spec.Connection + "\x00" + c.spec.Name
-		if names[key] {
-			return nil, fmt.Errorf("consumer %q: there are two of this name", c.spec.Name)
+		if other, there := queues[[2]string{c.spec.Connection, c.spec.Queue}]; there {
+			return nil, fmt.Errorf("consumers %q and %q both consume queue %q: make them one, with a higher Concurrency", other, c.spec.Name, c.spec.Queue)
 		}
-		names[key] = true
+		queues[[2]string{c.spec.Connection, c.spec.Queue}] = c.spec.Name
+		if names[[2]string{c.spec.Connection, c.spec.Name}] {
+			return nil, fmt.Errorf("consumer %q: there are two of this name, give one another Spec.Name", c.spec.Name)
+		}
+		names[[2]string{c.spec.Connection, c.spec.Name}] = true
 		byConnection[c.spec.Connection] = append(byConnection[c.spec.Connection], c.topology)
 	}
 	for _, all := range byConnection {
@@ -95,7 +98,8 @@ func (g *Group) Health() []Health {
 	return all
 }
 
-// Ready says whether all are.
+// Ready says whether every consumer is subscribed, or paused on purpose, and none has all its slots stuck: what
+// a readiness probe asks. See Health.Ready.
 func (g *Group) Ready() bool {
 	for _, c := range g.consumers {
 		if !c.Health().Ready {

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -36,7 +37,7 @@ func TestAGroupRefusesConsumersInEachOthersWay(t *testing.T) {
 	}{
 		"none":                     {},
 		"two queues":               {specs: []Spec{{Queue: "orders"}, {Queue: "emails"}}},
-		"one queue twice":          {[]Spec{{Queue: "orders"}, {Queue: "orders", Name: "again"}}, []string{`"orders"`, "main queue of two"}},
+		"one queue twice":          {[]Spec{{Queue: "orders"}, {Queue: "orders", Name: "again"}}, []string{`"orders"`, "both consume"}},
 		"one name twice":           {[]Spec{{Queue: "orders", Name: "shop"}, {Queue: "emails", Name: "shop"}}, []string{`"shop"`, "two of this name"}},
 		"a queue's error queue":    {[]Spec{{Queue: "orders"}, {Queue: "orders-error"}}, []string{`"orders-error"`, "error queue"}},
 		"a queue's retry queue":    {[]Spec{{Queue: "orders", Backoff: minute}, {Queue: "orders-retry-1m"}}, []string{`"orders-retry-1m"`, "retry queue"}},
@@ -293,4 +294,11 @@ func TestConsumersLeaveTimeForThoseWhoStopAfterThem(t *testing.T) {
 			t.Error("a stop without a deadline got one")
 		}
 	})
+}
+
+func TestHealthAsJSONTellsTheError(t *testing.T) {
+	text, err := json.Marshal(Health{Name: "orders", Err: errors.New("no route")})
+	if err != nil || !strings.Contains(string(text), `"Name":"orders"`) || !strings.Contains(string(text), `"Err":"no route"`) {
+		t.Errorf("%s, %v", text, err)
+	}
 }

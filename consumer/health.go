@@ -1,5 +1,7 @@
 package consumer
 
+import "encoding/json"
+
 // Health is the state of a Consumer at one moment.
 type Health struct {
 	Name  string
@@ -17,6 +19,15 @@ type Health struct {
 	CopiesBlocked int   // copies to a retry or error queue that the broker does not take; their messages are held
 	StaleAcks     int   // acks dropped because their session had ended; the broker delivered those again
 	Err           error // why it is not subscribed
+}
+
+// MarshalJSON writes Err as text, for a health endpoint.
+func (h Health) MarshalJSON() ([]byte, error) {
+	type plain Health
+	return json.Marshal(struct {
+		plain
+		Err string `json:",omitempty"`
+	}{plain(h), errorText(h.Err)})
 }
 
 // Health tells the Consumer's state.

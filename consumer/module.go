@@ -2,9 +2,11 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
+	"runtime"
 	"sort"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
 // They start after all that they use and stop before it. The app's own fx.Invokes run after this
-// module's, so their start hooks find the queues declared.
+// module's, so their start hooks find the queues declared. An *slog.Logger in the app is used.
 var Module = fx.Module("bunnicula.consumer",
 	fx.Provide(provide),
 	fx.Invoke(func(*Group) {}),
@@ -30,9 +32,21 @@ func Provide(constructors ...any) fx.Option {
 		if err := checkConstructor(f); err != nil {
 			return fx.Error(fmt.Errorf("consumer.Provide: argument %d: %w", i+1, err))
 		}
-		options = append(options, fx.Provide(fx.Annotate(f, fx.ResultTags(`group:"bunnicula.specs"`))))
+		options = append(options, fx.Provide(fx.Annotated{Group: "bunnicula.specs", Target: f}))
 	}
-	return fx.Options(options...)
+	return fx.Options(append(options, fx.Invoke(checkModule))...)
+}
+
+// checkModule keeps an app from running without its consumers.
+func checkModule(p struct {
+	fx.In
+
+	Group *Group `optional:"true"`
+}) error {
+	if p.Group == nil {
+		return errors.New("consumer.Provide: nothing runs the consumers, add consumer.Module to the app")
+	}
+	return nil
 }
 
 func checkConstructor(f any) error {
@@ -48,7 +62,7 @@ func checkConstructor(f any) error {
 	case t.NumOut() == 1 && t.Out(0) == spec, t.NumOut() == 2 && t.Out(0) == spec && t.Out(1) == fail:
 		return nil
 	}
-	return fmt.Errorf("%v does not return a consumer.Spec, or (consumer.Spec, error)", t)
+	return fmt.Errorf("%s is a %v, which does not return a consumer.Spec, or (consumer.Spec, error)", runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name(), t)
 }
 
 type params struct {
@@ -77,6 +91,9 @@ func provide(p params) (*Group, error) {
 		switch {
 		case conn == nil && spec.Connection != "":
 			sort.Strings(names)
+			if len(names) == 0 {
+				return nil, fmt.Errorf("consumer %q: Connection is %q, and the app has no connection.Named", spec.Queue, spec.Connection)
+			}
 			return nil, fmt.Errorf("consumer %q: Connection is %q, and connection.Named was given %q", spec.Queue, spec.Connection, names)
 		case conn == nil:
 			return nil, fmt.Errorf("consumer %q: there is no connection, add connection.Module and a connection.Config to the app", spec.Queue)

@@ -102,6 +102,11 @@ func TestAnAppHasOneGroupOfAllItsConsumers(t *testing.T) {
 	}
 }
 
+func TestAnAppWithoutTheModuleIsRefused(t *testing.T) {
+	err := fx.New(fx.NopLogger, connection.Module, fx.Supply(connection.Config{}), consumer.Provide(func() consumer.Spec { return orders() })).Err()
+	wantError(t, err, "consumer.Provide", "add consumer.Module")
+}
+
 func TestAnAppWithoutConsumersIsFine(t *testing.T) {
 	if err := app().Err(); err != nil {
 		t.Error(err)
@@ -138,7 +143,7 @@ func TestAnAppIsRefusedWithTheConsumerAndTheReason(t *testing.T) {
 			[]string{`consumer "orders"`, `"biling"`, "connection.Named", `"billing"`},
 		},
 		"two consumers of one queue": {
-			provide(orders(), consumer.Spec{Queue: "orders", Name: "again", Handler: ack}), []string{`queue "orders"`, "main queue of two"},
+			provide(orders(), consumer.Spec{Queue: "orders", Name: "again", Handler: ack}), []string{`queue "orders"`, "both consume"},
 		},
 		"two consumers of one name": {
 			provide(orders(), consumer.Spec{Queue: "emails", Name: "orders", Handler: ack}), []string{`consumer "orders"`, "two of this name"},

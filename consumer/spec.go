@@ -241,14 +241,14 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	if len(s.Backoff) == 0 {
 		s.Backoff = []time.Duration{DefaultBackoff}
 	}
-	if s.Timeout < 0 && s.Timeout != NoTimeout || s.Timeout > maxTimeout {
-		return bad("Timeout is %s, want above 0 and at most %s, 0 for %s, or NoTimeout", s.Timeout, maxTimeout, DefaultTimeout)
+	if s.Timeout != 0 && s.Timeout != NoTimeout && (s.Timeout < time.Millisecond || s.Timeout > maxTimeout) {
+		return bad("Timeout is %s, want 1ms to %s, 0 for %s, or NoTimeout", s.Timeout, maxTimeout, DefaultTimeout)
 	}
 	if s.Timeout == 0 {
 		s.Timeout = DefaultTimeout
 	}
-	if s.Grace < 0 || s.Grace > maxTimeout {
-		return bad("Grace is %s, want above 0 and at most %s, or 0 for %s", s.Grace, maxTimeout, DefaultGrace)
+	if s.Grace != 0 && (s.Grace < time.Millisecond || s.Grace > maxTimeout) {
+		return bad("Grace is %s, want 1ms to %s, or 0 for %s", s.Grace, maxTimeout, DefaultGrace)
 	}
 	if s.Grace == 0 {
 		s.Grace = DefaultGrace

@@ -216,7 +216,11 @@ func (c *confirmed) settle(m *sending) bool {
 	}
 	switch r := c.returnOf(m); {
 	case r != nil:
-		c.sender.leave(m, fmt.Errorf("%w (%d %s)", ErrUnroutable, r.ReplyCode, r.ReplyText))
+		err := fmt.Errorf("%w (%d %s)", ErrUnroutable, r.ReplyCode, r.ReplyText)
+		if m.env.Exchange == "" {
+			err = fmt.Errorf("there is no such queue: %w", err)
+		}
+		c.sender.leave(m, err)
 	case acked:
 		c.sender.leave(m, nil)
 	default:

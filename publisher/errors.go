@@ -23,6 +23,9 @@ var (
 	// ErrTooLarge: the body or the properties are above their limit. It was not sent.
 	ErrTooLarge = errors.New("too large")
 
+	// ErrNotSent: nothing is wrong with this message of a batch, but with another, and so none was sent.
+	ErrNotSent = errors.New("not sent, because another message of the batch cannot be")
+
 	// ErrClosed: the publisher has been stopped. It was not sent.
 	ErrClosed = errors.New("publisher is stopped")
 )
@@ -39,20 +42,21 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("refused by the broker: %d %s", e.Code, e.Text)
 }
 
-// BatchError tells which messages of a batch failed. The others are confirmed.
+// BatchError tells which messages of a batch failed, and why each did. Those that it does not list are
+// confirmed.
 type BatchError struct {
 	Errs map[int]error // by index in the batch
 	Of   int           // the size of the batch
 }
 
 func (e *BatchError) Error() string {
-	first := -1
-	for i := range e.Errs {
-		if first < 0 || i < first {
+	first := -1 // of those that are wrong themselves
+	for i, err := range e.Errs {
+		if !errors.Is(err, ErrNotSent) && (first < 0 || i < first) {
 			first = i
 		}
 	}
-	return fmt.Sprintf("publisher: %d of %d messages failed, the first is number %d: %v", len(e.Errs), e.Of, first, e.Errs[first])
+	return fmt.Sprintf("publisher: %d of %d messages failed; index %d: %v", len(e.Errs), e.Of, first, e.Errs[first])
 }
 
 // Unwrap lets errors.Is and errors.As look at each failure.

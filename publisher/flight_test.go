@@ -3,6 +3,7 @@ package publisher_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -140,7 +141,8 @@ func TestABatchWithBadInputSendsNothing(t *testing.T) {
 	pub := client(t, connect(t, connection.Config{}), publisher.Config{})
 	err := pub.PublishBatch(soon(t), publisher.Message{RoutingKey: q, Payload: 1}, publisher.Message{RoutingKey: q, Payload: make(chan int)})
 	var batch *publisher.BatchError
-	if !errors.As(err, &batch) || len(batch.Errs) != 1 || batch.Errs[1] == nil {
+	if !errors.As(err, &batch) || len(batch.Errs) != 2 || !errors.Is(batch.Errs[0], publisher.ErrNotSent) || errors.Is(batch.Errs[1], publisher.ErrNotSent) ||
+		!strings.Contains(err.Error(), "2 of 2 messages failed; index 1: ") {
 		t.Errorf("got %v", err)
 	}
 	if err := pub.PublishBatch(soon(t)); err != nil {

@@ -122,6 +122,29 @@ func (c Config) Build(routingKey string, payload any, opts ...Option) (Envelope,
 	return env, nil
 }
 
+// BuildBatch builds each message of a batch. If one is bad the error is a *BatchError that lists them
+// all, the good ones with ErrNotSent.
+func (c Config) BuildBatch(messages ...Message) ([]Envelope, error) {
+	envs := make([]Envelope, len(messages))
+	failures := BatchError{Errs: map[int]error{}, Of: len(messages)}
+	for i, m := range messages {
+		env, err := c.Build(m.RoutingKey, m.Payload, m.Options...)
+		if err != nil {
+			failures.Errs[i] = err
+		}
+		envs[i] = env
+	}
+	if len(failures.Errs) == 0 {
+		return envs, nil
+	}
+	for i := range envs {
+		if failures.Errs[i] == nil {
+			failures.Errs[i] = failed(&envs[i], ErrNotSent)
+		}
+	}
+	return nil, &failures
+}
+
 func (c *Config) build(routingKey string, payload any, opts []Option) (Envelope, error) {
 	d := draft{codec: c.Codec, env: Envelope{Exchange: c.Exchange, RoutingKey: routingKey}}
 	d.env.DeliveryMode = amqp.Persistent

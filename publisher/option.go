@@ -31,7 +31,7 @@ func Headers(h map[string]any) Option {
 	}
 }
 
-// Header adds one header.
+// Header adds one header, as Headers does.
 func Header(name string, value any) Option { return Headers(map[string]any{name: value}) }
 
 // MessageID names the message. Give the same id when you publish the same message again.

@@ -28,7 +28,7 @@ type Publisher interface {
 
 	// PublishBatch sends many messages and waits for all of them. If some fail, the error
 	// is a *BatchError that tells which; the others are confirmed. If one cannot be
-	// encoded or is too large, none is sent.
+	// encoded or is too large, none is sent: then it lists them all, the others with ErrNotSent.
 	PublishBatch(ctx context.Context, messages ...Message) error
 }
 
@@ -141,20 +141,14 @@ func (c *Client) PublishAsync(ctx context.Context, routingKey string, payload an
 
 // PublishBatch is described at [Publisher].
 func (c *Client) PublishBatch(ctx context.Context, messages ...Message) error {
-	envs := make([]Envelope, len(messages))
+	envs, err := c.config.BuildBatch(messages...)
+	if err != nil {
+		return err
+	}
 	failures := BatchError{Errs: map[int]error{}, Of: len(messages)}
-	for i, m := range messages {
-		env, err := c.build(m.RoutingKey, m.Payload, m.Options)
-		if err != nil {
-			failures.Errs[i] = err
-		}
-		envs[i] = env
-	}
-	if len(failures.Errs) > 0 {
-		return &failures
-	}
 	sent := make([]*sending, len(envs))
 	for i, env := range envs {
+		env.AppId = cmp.Or(env.AppId, c.app)
 		s, err := c.sender.begin(ctx, env, false)
 		if err != nil {
 			failures.Errs[i] = failed(&env, err)

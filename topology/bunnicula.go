@@ -59,7 +59,7 @@ func (p *Plan) checkScheme() error {
 	case p.Type != Classic:
 		return fmt.Errorf("Type: the scheme Bunnicula has no queues of type %q", p.Type)
 	case len(p.Delays) > 1:
-		return fmt.Errorf("Delays: the scheme Bunnicula has one, since several would wait for each other, not %v", p.Delays)
+		return fmt.Errorf("Delays: the scheme Bunnicula has one delay, since several would wait for each other, not %v (a consumer's are those of Backoff and Delays)", p.Delays)
 	case p.ErrorQueue != ErrorQueue(p.Queue):
 		return fmt.Errorf("ErrorQueue: the scheme Bunnicula calls it %q, not %q", ErrorQueue(p.Queue), p.ErrorQueue)
 	case p.SingleActive:

@@ -59,7 +59,7 @@ func TestAPlanIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 		`Arguments: x-list: AMQP has no type for struct {}`:                     {Queue: "q", Arguments: arguments{"x-list": []any{struct{}{}}}},
 		`Arguments: a name of 0 bytes`:                                          {Queue: "q", Arguments: arguments{"": 1}},
 		`Type: the scheme Bunnicula has no queues of type "quorum"`:             {Queue: "q", Scheme: topology.Bunnicula, Type: topology.Quorum},
-		`Delays: the scheme Bunnicula has one, since`:                           {Queue: "q", Scheme: topology.Bunnicula, Delays: []time.Duration{1e9, 2e9}},
+		`Delays: the scheme Bunnicula has one delay, since`:                     {Queue: "q", Scheme: topology.Bunnicula, Delays: []time.Duration{1e9, 2e9}},
 		`ErrorQueue: the scheme Bunnicula calls it "q-error", not "e"`:          {Queue: "q", Scheme: topology.Bunnicula, ErrorQueue: "e"},
 		`SingleActive: the scheme Bunnicula has no single`:                      {Queue: "q", Scheme: topology.Bunnicula, SingleActive: true},
 		`Arguments: the main queue of the scheme Bunnicula has none`:            {Queue: "q", Scheme: topology.Bunnicula, Arguments: arguments{"x-max-length": 1}},

@@ -55,7 +55,9 @@ func (e *MismatchError) remedy() string {
 	case e.What == "exchange":
 		return "ask for what is there, or leave Kind empty to bind to it as it is"
 	case e.Role == RoleMain:
-		return "keep it as it is with the mode Satellites, or ask for what is there, or " + redeclare
+		return "keep it as it is with Declare: topology.Satellites, or ask for what is there (another type of queue differs in several arguments), or " + redeclare
+	case e.Role == RoleError:
+		return "name another with ErrorQueue, or " + redeclare
 	default:
 		return "ask for what is there, or " + redeclare
 	}

@@ -41,22 +41,22 @@ func TestAMismatchIsReadFromTheBrokersWords(t *testing.T) {
 		{ // nothing there
 			"queue q", "inequivalent arg 'x-delivery-limit' for queue 'q' in vhost '/': received the value '5' of type 'long' but current is none",
 			topology.MismatchError{What: "queue", Name: "q", Role: topology.RoleMain, Argument: "x-delivery-limit", Existing: "none", Wanted: "5"},
-			"mode Satellites",
+			"Declare: topology.Satellites",
 		},
 		{ // nothing wanted
 			"queue q", "inequivalent arg 'x-expires' for queue 'q' in vhost '/': received none but current is the value '1000' of type 'long'",
 			topology.MismatchError{What: "queue", Name: "q", Role: topology.RoleMain, Argument: "x-expires", Existing: "1000", Wanted: "none"},
-			"mode Satellites",
+			"Declare: topology.Satellites",
 		},
 		{ // an empty value, and a vhost that looks like the broker's words
 			"queue q", "inequivalent arg 'x-dead-letter-exchange' for queue 'q' in vhost ': received 'x' but': received '' but current is 'dlx'",
 			topology.MismatchError{What: "queue", Name: "q", Role: topology.RoleMain, Argument: "x-dead-letter-exchange", Existing: "dlx", Wanted: `""`},
-			"mode Satellites",
+			"Declare: topology.Satellites",
 		},
 		{ // an attribute, the words of old brokers
 			"queue q", "inequivalent arg 'durable'for queue 'q' in vhost '/': received 'true' but current is 'false'",
 			topology.MismatchError{What: "queue", Name: "q", Role: topology.RoleMain, Argument: "durable", Existing: "false", Wanted: "true"},
-			"mode Satellites",
+			"Declare: topology.Satellites",
 		},
 		{ // cut: what is wanted is known all the same
 			"queue q-retry-2s", "inequivalent arg 'x-message-ttl' for queue 'qqqqqqqqq...",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/cwriter"
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
@@ -24,7 +25,7 @@ type Screen struct {
 
 func newScreen(w io.Writer, tally *Tally) *Screen {
 	s := &Screen{quit: make(chan struct{})}
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) && width(f) > 0 {
 		bars := mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 		s.Writer = bars
 		s.drawer.Go(func() { s.bars(bars, tally) })
@@ -33,6 +34,15 @@ func newScreen(w io.Writer, tally *Tally) *Screen {
 	s.Writer = w
 	s.drawer.Go(func() { s.lines(w, tally) })
 	return s
+}
+
+// width is 0 where a terminal does not say, and bars cannot be drawn.
+func width(f *os.File) int {
+	w, _, err := cwriter.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
 }
 
 // Close draws for the last time. It may be called twice.

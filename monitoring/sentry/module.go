@@ -15,6 +15,10 @@ import (
 //
 // Sentry being down never fails the app's stop, and takes at most two seconds of it, or
 // half of what is left if that is less.
+//
+// It takes the place of the log that an app without monitors has; to keep that as well, add
+//
+//	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
 var Module = fx.Module("bunnicula.monitoring.sentry", monitoring.Provide(provide))
 
 type params struct {

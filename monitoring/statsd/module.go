@@ -8,6 +8,10 @@ import (
 
 // Module adds a [Monitor] to the app's monitoring. It takes the app's Config. The
 // Monitor is closed after the consumers have stopped, so their last metrics are sent.
+//
+// It takes the place of the log that an app without monitors has; to keep that as well, add
+//
+//	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
 var Module = fx.Module("bunnicula.monitoring.statsd", monitoring.Provide(provide))
 
 type params struct {

@@ -84,20 +84,13 @@ func (r *Recorder) PublishAsync(ctx context.Context, routingKey string, payload 
 
 // PublishBatch records those messages that have no error, unless the input is bad: then none.
 func (r *Recorder) PublishBatch(ctx context.Context, messages ...publisher.Message) error {
-	built := make([]Message, len(messages))
+	envs, err := r.Config.BuildBatch(messages...)
+	if err != nil {
+		return err
+	}
 	failures := publisher.BatchError{Errs: map[int]error{}, Of: len(messages)}
-	for i, m := range messages {
-		env, err := r.Config.Build(m.RoutingKey, m.Payload, m.Options...)
-		if err != nil {
-			failures.Errs[i] = err
-		}
-		built[i] = Message{env, m.Payload}
-	}
-	if len(failures.Errs) > 0 {
-		return &failures
-	}
-	for i, m := range built {
-		if err := r.record(ctx, m); err != nil {
+	for i, env := range envs {
+		if err := r.record(ctx, Message{env, messages[i].Payload}); err != nil {
 			failures.Errs[i] = err
 		}
 	}
