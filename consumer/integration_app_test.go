@@ -183,10 +183,11 @@ func TestACopyThatCannotBePlacedIsHeldAndPlacedLater(t *testing.T) {
 	r := newRig(t)
 	queue := amqptest.Queue(t, "blocked")
 	ch := amqptest.Channel(t)
-	full := amqp.Table{"x-max-length": int64(0), "x-overflow": "reject-publish"}
-	if _, err := ch.QueueDeclare(queue+"-error", true, false, false, false, full); err != nil {
+	one := amqp.Table{"x-max-length": int64(1), "x-overflow": "reject-publish"}
+	if _, err := ch.QueueDeclare(queue+"-error", true, false, false, false, one); err != nil {
 		t.Fatal(err)
 	}
+	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{Body: []byte("in the way")})
 	spec := consumer.Spec{Queue: queue, QueueType: topology.Classic, Declare: topology.Never, Redeclare: consumer.RedeclareOff, Backoff: []time.Duration{time.Hour}, Handler: always(consumer.Error(errors.New("no")))}
 	for name, args := range map[string]amqp.Table{queue: nil, queue + "-retry-1h": nil} {
 		if _, err := ch.QueueDeclare(name, true, false, false, false, args); err != nil {
@@ -199,11 +200,8 @@ func TestACopyThatCannotBePlacedIsHeldAndPlacedLater(t *testing.T) {
 	if n := len(r.ended.Outcomes()); n != 0 {
 		t.Errorf("%d outcomes, want none: nothing is settled", n)
 	}
-	if _, err := ch.QueueDelete(queue+"-error", false, false, false); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ch.QueueDeclare(queue+"-error", true, false, false, false, nil); err != nil {
-		t.Fatal(err)
+	if d := amqptest.Get(t, queue+"-error"); string(d.Body) != "in the way" {
+		t.Errorf("%s was parked in a full queue", d.Body)
 	}
 	r.outcomes(1)
 	r.stop(c)
