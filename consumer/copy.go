@@ -1,18 +1,9 @@
 package consumer
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"maps"
 	"os"
-	"reflect"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -165,39 +156,6 @@ func kept(name string, value any) bool {
 	return false
 }
 
-// past is one entry of the header bunnicula-history.
-type past struct {
-	At           string `json:"at"`
-	Attempt      int    `json:"attempt"`
-	Reason       string `json:"reason"`
-	Error        string `json:"error,omitempty"`
-	Host         string `json:"host"`
-	Milliseconds int64  `json:"ms"`
-}
-
-// history adds an entry and keeps the last ten. What cannot be read is begun anew.
-func history(before any, now past) string {
-	var all []past
-	if s, ok := before.(string); ok && len(s) <= maxOurs {
-		if json.Unmarshal([]byte(s), &all) != nil {
-			all = nil
-		}
-	}
-	all = append(all, now)
-	all = all[max(0, len(all)-maxHistory):]
-	for i := range all { // an older one may come from anywhere
-		all[i].Error = wire.Cut(all[i].Error, maxPast)
-		all[i].Host = wire.Cut(all[i].Host, maxPast)
-		all[i].Reason = wire.Cut(all[i].Reason, maxPast)
-		all[i].At = wire.Cut(all[i].At, 40)
-	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		return "[]" // cannot be: strings and numbers
-	}
-	return string(text)
-}
-
 // shrink drops what is only good to know until ours fit: stack, history, error, and, beside
 // a user's headers that nearly fill a frame, the rest of what decides nothing.
 func shrink(ours amqp.Table, limit int) {
@@ -219,60 +177,4 @@ func shrink(ours amqp.Table, limit int) {
 		}
 		delete(ours, name)
 	}
-}
-
-// errorText shields us from an error whose Error panics, as a typed nil may.
-func errorText(err error) (text string) {
-	if err == nil {
-		return ""
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			text = fmt.Sprintf("%T: its Error method panicked", err)
-		}
-	}()
-	return err.Error()
-}
-
-// errorType names the innermost error of a chain that says more than errors.New and
-// fmt.Errorf do. A chain ends at an error whose Unwrap panics, as a typed nil's may.
-func errorType(err error) (name string) {
-	if err == nil {
-		return ""
-	}
-	defer func() {
-		_ = recover()
-		name = cmp.Or(name, "error")
-	}()
-	for e, depth := err, 0; e != nil && depth < 100; depth++ { // no chain is that long, but a circle is
-		t := reflect.TypeOf(e).String()
-		switch t {
-		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError", "consumer.permanentError", "consumer.afterError":
-		default:
-			name = t
-		}
-		if joined, ok := e.(interface{ Unwrap() []error }); ok {
-			if all := joined.Unwrap(); len(all) > 0 {
-				e = all[len(all)-1]
-				continue
-			}
-		}
-		e = errors.Unwrap(e)
-	}
-	return name
-}
-
-// What differs between two failures of the same kind: ids, numbers, quoted names.
-var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\b[0-9a-fA-F]*[0-9][0-9a-fA-F]{7,}\b|"[^"]*"|'[^']*'|[0-9]+`)
-
-// fingerprint groups failures: those of the same consumer, type of error and message, up to
-// what varies in it.
-func fingerprint(consumer string, err error, why monitoring.Reason) string {
-	message := errorText(err)
-	if message == "" {
-		message = string(why)
-	}
-	message = varying.ReplaceAllString(wire.Cut(message, maxError), "#")
-	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, errorType(err), message}, "\x00")))
-	return hex.EncodeToString(sum[:8])
 }

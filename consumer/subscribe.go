@@ -1,0 +1,165 @@
+package consumer
+
+import (
+	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// mode is how much a session takes from its queue.
+type mode int
+
+const (
+	off  mode = iota // no subscription
+	slow             // prefetch 1
+	full             // the Spec's prefetch
+)
+
+// want is the mode that the session should be in.
+func (s *session) want() mode {
+	c := s.consumer
+	switch {
+	case c.stopping.Load() || c.paused.Load() || int(c.stuck.Load()) >= c.spec.Concurrency:
+		return off
+	case s.slow:
+		return slow
+	}
+	return full
+}
+
+// adjust brings the session into the mode that it should be in, or waits for what has to
+// come first; then something pokes.
+func (s *session) adjust() error {
+	want := s.want()
+	s.waiting.Store(want == off)
+	switch {
+	case want == off:
+		return s.yield()
+	case want == s.mode:
+		return nil
+	}
+	if s.mode != off {
+		rest, err := s.unsubscribe()
+		if err != nil {
+			return err
+		}
+		if want == full {
+			s.backlog = append(s.backlog, rest...)
+		} else {
+			s.giveBack(rest...)
+		}
+	}
+	switch {
+	case s.calm.Load() && want == slow && (s.head != nil || s.busy()):
+		return nil // first what runs, then the suspect alone
+	case s.open.Load() >= int64(s.consumer.spec.Prefetch):
+		// The prefetch bounds each subscription by itself. What earlier ones left unsettled, such as
+		// copies that cannot be placed, must not grow with every new one.
+		s.waiting.Store(true)
+		if s.open.Load() >= int64(s.consumer.spec.Prefetch) {
+			return nil
+		}
+	}
+	s.calm.Store(false)
+	return s.subscribe(want)
+}
+
+// yield ends the subscription and gives back what has not started, in the queue's order.
+//
+// A single active consumer must not do that: another would become active while ours still works on
+// earlier messages. It lets them end, and then closes the channel: the queue has the rest back
+// as it was, in order.
+func (s *session) yield() error {
+	c := s.consumer
+	if c.paused.Load() {
+		c.tell(nil) // Start need not wait for a subscription that is not wanted
+	}
+	if s.mode != off && c.spec.SingleActive {
+		notStarted := int64(len(s.backlog))
+		if s.head != nil {
+			notStarted++
+		}
+		if s.open.Load() > notStarted {
+			return nil
+		}
+		return errYield
+	}
+	s.calm.Store(false)
+	var all []*received
+	if s.head != nil {
+		all = append(all, s.head)
+	}
+	all = append(all, s.backlog...)
+	s.head, s.backlog = nil, nil
+	if s.mode != off {
+		rest, err := s.unsubscribe()
+		if err != nil {
+			return err
+		}
+		all = append(all, rest...)
+	}
+	s.giveBack(all...)
+	c.setReady(false)
+	return nil
+}
+
+// subscribe starts taking messages, with a new tag.
+func (s *session) subscribe(m mode) error {
+	c := s.consumer
+	prefetch := 1
+	if m == full {
+		prefetch = c.spec.Prefetch
+	}
+	s.tags++
+	s.tag = fmt.Sprintf("%s-%s-%d", c.spec.Name, c.id, s.tags)
+	if len(s.tag) > 255 {
+		s.tag = fmt.Sprintf("%s-%d", c.id, s.tags)
+	}
+	var args amqp.Table
+	if c.spec.Priority != 0 {
+		args = amqp.Table{"x-priority": int32(c.spec.Priority)}
+	}
+	subscribed := make(chan (<-chan amqp.Delivery), 1)
+	tag := s.tag
+	err := s.link.Do(c.hard, "subscribe", func() error {
+		if err := s.ch.Qos(prefetch, 0, false); err != nil {
+			return err
+		}
+		deliveries, err := s.ch.Consume(c.spec.Queue, tag, false, false, false, false, args)
+		if err == nil {
+			subscribed <- deliveries
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("consume from queue %q: %w", c.spec.Queue, err)
+	}
+	s.deliveries, s.mode = <-subscribed, m
+	c.setReady(true)
+	return nil
+}
+
+// unsubscribe ends the subscription and returns what was delivered and not yet taken.
+func (s *session) unsubscribe() ([]*received, error) {
+	if s.deliveries == nil {
+		return nil, errCanceled
+	}
+	tag, deliveries := s.tag, s.deliveries
+	left := make(chan []*received, 1)
+	go func() { // Cancel waits for the client to hand over what it has
+		var rest []*received
+		for raw := range deliveries {
+			d := s.consumer.decode(raw)
+			d.session = s
+			rest = append(rest, d)
+		}
+		left <- rest
+	}()
+	if err := s.link.Do(s.consumer.hard, "cancel the subscription", func() error { return s.ch.Cancel(tag, false) }); err != nil {
+		return nil, err
+	}
+	rest := <-left
+	s.open.Add(int64(len(rest)))
+	s.deliveries, s.mode = nil, off
+	return rest, nil
+}
