@@ -350,7 +350,6 @@ func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
 			"snoozed":     c.settlement(d, ending{result: Snooze(time.Minute)}, time.Now()),
 			"parked":      c.settlement(d, ending{result: Error(errBoom)}, time.Now()),
 			"undecodable": c.settlement(d, ending{result: undecodable(errBoom)}, time.Now()),
-			"interrupted": c.settlement(d, ending{interrupted: true}, time.Now()),
 		} {
 			if s.Action != monitoring.Parked || s.Reason == monitoring.ReasonNone || s.Group == "" || s.Delay != 0 || s.Early {
 				t.Errorf("%s: %v, group %q", name, in(s), s.Group)
@@ -361,6 +360,9 @@ func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
 			if !strings.Contains(errorText(s.Err), "no room") {
 				t.Errorf("%s: the error is %v", name, s.Err)
 			}
+		}
+		if s := c.settlement(d, ending{interrupted: true}, time.Now()); s.Action != monitoring.Interrupted || !s.GivenBack || s.Copy != nil {
+			t.Errorf("interrupted, though nothing failed: %v, given back %t", in(s), s.GivenBack)
 		}
 	})
 }

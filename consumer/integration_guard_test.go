@@ -15,6 +15,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/amqptest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -75,6 +76,42 @@ func TestASuspectThatWaitsForItsTurnIsGivenBackByAStopOrAPause(t *testing.T) {
 			depths(t, map[string]int{queue: 1})
 		})
 	}
+}
+
+func TestASuspectIsHandledAloneAlsoAfterAPause(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	queue := amqptest.Queue(t, "resume")
+	started, release := make(chan string, 50), make(chan struct{})
+	c := r.start(consumer.Spec{
+		Queue: queue, Concurrency: 3, Prefetch: 10, Backoff: []time.Duration{time.Hour},
+		Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
+			started <- string(d.Body)
+			<-release
+			return consumer.Ack()
+		},
+	})
+	r.publish(queue, "a")
+	r.publish(queue, "b")
+	<-started
+	<-started
+	c.Pause()
+	amqptest.Eventually(t, 5*time.Second, func() bool { return !c.Health().Subscribed }, "not paused")
+	suspect(t, queue, "suspect")
+	for range 2 { // the second time the consumer knows of the suspect
+		c.Resume()
+		amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Slow && amqptest.Depth(t, queue) == 0 }, "the suspect is not taken")
+		select {
+		case body := <-started:
+			t.Errorf("%s started beside a and b", body)
+		case <-time.After(200 * time.Millisecond): // nothing must happen
+		}
+		c.Pause()
+		depths(t, map[string]int{queue: 1})
+	}
+	c.Resume()
+	close(release)
+	r.outcomes(3)
 }
 
 // A shovel or a redriving tool brings the header of another queue along.
@@ -230,13 +267,18 @@ func TestThePrefetchBoundsWhatIsHeldAlsoOverPauses(t *testing.T) {
 
 // The broker lets a publisher fill a frame with headers to the last byte: there is no room for ours then.
 func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
-	for _, size := range []int{120_000, 130_000, 130_700, 130_900} {
+	exact := publisher.MaxProperties - 4 - 2 - 5 // a table with one header "h", and not a byte more
+	for _, size := range []int{120_000, 130_000, 130_700, 130_900, exact} {
 		for name, result := range map[string]consumer.Result{"retry": consumer.Retry(errors.New("no")), "error": consumer.Error(errors.New("no"))} {
 			t.Run(fmt.Sprint(name, " ", size), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t)
 				queue := amqptest.Queue(t, "huge")
-				c := r.start(consumer.Spec{Queue: queue, Backoff: []time.Duration{time.Hour}, Handler: always(result)})
+				spec := consumer.Spec{Queue: queue, Backoff: []time.Duration{time.Hour}, Handler: always(result)}
+				if size == exact {
+					spec.QueueType = topology.Classic // a quorum queue adds a header of its own to what it delivers
+				}
+				c := r.start(spec)
 				amqptest.Publish(t, "", queue, amqp.Publishing{Body: []byte("x"), Headers: amqp.Table{"h": strings.Repeat("x", size)}})
 				o := r.outcomes(1)[0]
 				r.stop(c)

@@ -137,7 +137,7 @@ func (s *session) take(raw amqp.Delivery) {
 	if s.consumer.spec.guarded() {
 		if d.crashes < suspicious {
 			s.slow = false
-		} else if !s.slow {
+		} else {
 			s.slow = true
 			s.calm.Store(true)
 		}

@@ -64,6 +64,10 @@ func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement
 	if s.Copy.PropertiesSize() <= publisher.MaxProperties-roomAt(s.to) {
 		return s
 	}
+	if s.Action == monitoring.Interrupted { // nothing failed
+		s.GivenBack, s.Copy = true, nil
+		return s
+	}
 	s.Action, s.to, s.Delay = monitoring.Parked, c.topology.Error(), 0
 	s.Err = errors.Join(s.Err, errors.New("its headers leave no room for a retry"))
 	s.Early = false // or it would not be reported
@@ -72,6 +76,9 @@ func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement
 	}
 	s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
 	s.Copy = c.bareCopy(d, s)
+	if s.Copy.PropertiesSize() > publisher.MaxProperties {
+		s.Copy.DeliveryMode = d.raw.DeliveryMode // a byte that was not there
+	}
 	return s
 }
 
