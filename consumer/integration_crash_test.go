@@ -121,27 +121,7 @@ func TestASuspectIsHandledAloneAndThenAllGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	queue := amqptest.Queue(t, "suspect")
-	started, release := make(chan string, 50), make(chan struct{})
-	c := r.make(consumer.Spec{
-		Queue: queue, Concurrency: 3, Prefetch: 10, Backoff: []time.Duration{time.Hour},
-		Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
-			started <- string(d.Body)
-			<-release
-			return consumer.Ack()
-		},
-	})
-	r.declare(consumer.Spec{Queue: queue, Handler: always(consumer.Ack()), Backoff: []time.Duration{time.Hour}})
-	if err := c.Start(r.ctx); err != nil {
-		t.Fatal(err)
-	}
-	r.publish(queue, "a")
-	r.publish(queue, "b")
-	for range 2 {
-		<-started
-	}
-	c.Pause() // so that the test can have the next one to itself
-	amqptest.Eventually(t, 5*time.Second, func() bool { return !c.Health().Subscribed }, "not paused")
-	suspect(t, queue, "suspect")
+	c, started, release := busyBefore(r, queue)
 	r.publish(queue, "c")
 	c.Resume()
 	amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Slow }, "the consumer did not go slow")

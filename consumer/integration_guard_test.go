@@ -32,29 +32,36 @@ func suspect(t *testing.T, queue, body string) {
 	}
 }
 
+// busyBefore starts a consumer that runs the messages "a" and "b", and pauses it, so that a suspect is in
+// its queue when it goes on. Its handlers say what they have started, and wait for their release.
+func busyBefore(r *rig, queue string) (c *consumer.Consumer, started chan string, release chan struct{}) {
+	r.t.Helper()
+	started, release = make(chan string, 50), make(chan struct{})
+	c = r.start(consumer.Spec{
+		Queue: queue, Concurrency: 3, Prefetch: 10, Backoff: []time.Duration{time.Hour},
+		Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
+			started <- string(d.Body)
+			<-release
+			return consumer.Ack()
+		},
+	})
+	r.publish(queue, "a")
+	r.publish(queue, "b")
+	<-started
+	<-started
+	c.Pause()
+	amqptest.Eventually(r.t, 5*time.Second, func() bool { return !c.Health().Subscribed }, "not paused")
+	suspect(r.t, queue, "suspect")
+	return c, started, release
+}
+
 func TestASuspectThatWaitsForItsTurnIsGivenBackByAStopOrAPause(t *testing.T) {
 	for _, how := range []string{"stop", "pause"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			queue := amqptest.Queue(t, "turn")
-			started, release := make(chan string, 50), make(chan struct{})
-			spec := consumer.Spec{
-				Queue: queue, Concurrency: 3, Prefetch: 10, Backoff: []time.Duration{time.Hour},
-				Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
-					started <- string(d.Body)
-					<-release
-					return consumer.Ack()
-				},
-			}
-			c := r.start(spec)
-			r.publish(queue, "a")
-			r.publish(queue, "b")
-			<-started
-			<-started
-			c.Pause()
-			amqptest.Eventually(t, 5*time.Second, func() bool { return !c.Health().Subscribed }, "not paused")
-			suspect(t, queue, "suspect")
+			c, started, release := busyBefore(r, queue)
 			c.Resume()
 			amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Slow }, "not slow")
 			stopped := make(chan error, 1)
@@ -82,22 +89,7 @@ func TestASuspectIsHandledAloneAlsoAfterAPause(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	queue := amqptest.Queue(t, "resume")
-	started, release := make(chan string, 50), make(chan struct{})
-	c := r.start(consumer.Spec{
-		Queue: queue, Concurrency: 3, Prefetch: 10, Backoff: []time.Duration{time.Hour},
-		Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
-			started <- string(d.Body)
-			<-release
-			return consumer.Ack()
-		},
-	})
-	r.publish(queue, "a")
-	r.publish(queue, "b")
-	<-started
-	<-started
-	c.Pause()
-	amqptest.Eventually(t, 5*time.Second, func() bool { return !c.Health().Subscribed }, "not paused")
-	suspect(t, queue, "suspect")
+	c, started, release := busyBefore(r, queue)
 	for range 2 { // the second time the consumer knows of the suspect
 		c.Resume()
 		amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Slow && amqptest.Depth(t, queue) == 0 }, "the suspect is not taken")

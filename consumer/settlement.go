@@ -48,9 +48,6 @@ type Settlement struct {
 func (c *Consumer) settlement(d *received, e ending, now time.Time) Settlement {
 	s := c.decide(d, e, now)
 	s.Duration = e.duration
-	if s.Reason != monitoring.ReasonNone {
-		s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
-	}
 	if s.Action != monitoring.Acked && !s.GivenBack {
 		s = c.withCopy(d, s, now)
 	}
@@ -60,6 +57,7 @@ func (c *Consumer) settlement(d *received, e ending, now time.Time) Settlement {
 // withCopy makes the copy. A user's headers that fill a frame leave no room for the count that a retry
 // has to carry; such a message is parked as it is, without a word of ours, for that does fit.
 func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement {
+	s.Group = c.groupOf(s)
 	s.Copy = c.copyOf(d, s, now)
 	if s.Copy.PropertiesSize() <= publisher.MaxProperties-roomAt(s.to) {
 		return s
@@ -74,12 +72,20 @@ func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement
 	if s.Reason == monitoring.ReasonNone {
 		s.Reason = monitoring.ReasonError
 	}
-	s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
+	s.Group = c.groupOf(s)
 	s.Copy = c.bareCopy(d, s)
 	if s.Copy.PropertiesSize() > publisher.MaxProperties {
 		s.Copy.DeliveryMode = d.raw.DeliveryMode // a byte that was not there
 	}
 	return s
+}
+
+// groupOf is the fingerprint of a failure, "" if there was none.
+func (c *Consumer) groupOf(s Settlement) string {
+	if s.Reason == monitoring.ReasonNone {
+		return ""
+	}
+	return fingerprint(c.spec.Name, s.Err, s.Reason)
 }
 
 func (c *Consumer) decide(d *received, e ending, now time.Time) Settlement {
@@ -189,7 +195,6 @@ func (c *Consumer) crashed(d *received, now time.Time) *Settlement {
 		return nil
 	}
 	s := c.park(d, monitoring.ReasonCrashed, errCrashed, "")
-	s.Group = fingerprint(c.spec.Name, s.Err, s.Reason)
 	s = c.withCopy(d, s, now)
 	return &s
 }

@@ -117,7 +117,7 @@ func (c *Client) Publish(ctx context.Context, routingKey string, payload any, op
 	if err != nil {
 		return err
 	}
-	return c.sender.Send(ctx, env)
+	return c.sender.send(ctx, env)
 }
 
 func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope, error) {

@@ -62,6 +62,17 @@ func NewSender(conn *connection.Connection, window int, log *slog.Logger) (*Send
 
 // Send is [Publisher.Publish] for an Envelope.
 func (s *Sender) Send(ctx context.Context, env Envelope) error {
+	if err := env.Check(); err != nil {
+		return failed(&env, err)
+	}
+	if err := wire.Check(env.Headers); err != nil {
+		return failed(&env, fmt.Errorf("headers: %w", err))
+	}
+	return s.send(ctx, env)
+}
+
+// send is Send for an Envelope that is known to be good, such as one that was built here.
+func (s *Sender) send(ctx context.Context, env Envelope) error {
 	m, err := s.begin(ctx, env, false)
 	if err != nil {
 		return failed(&env, err)
@@ -69,15 +80,9 @@ func (s *Sender) Send(ctx context.Context, env Envelope) error {
 	return m.wait(ctx, s)
 }
 
-// begin waits for room and puts the message into the pipeline. An async message is abandoned
+// begin waits for room and puts a good message into the pipeline. An async message is abandoned
 // when ctx or the pipeline ends; of others the caller does that, in wait.
 func (s *Sender) begin(ctx context.Context, env Envelope, async bool) (*sending, error) {
-	if err := env.Check(); err != nil {
-		return nil, err
-	}
-	if err := wire.Check(env.Headers); err != nil {
-		return nil, fmt.Errorf("headers: %w", err)
-	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
 	}

@@ -23,13 +23,18 @@ func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
 // Close closes the connection.
 func (b Broker) Close(ctx context.Context) { _ = b.conn.Stop(ctx) } // nothing is lost with it
 
-// with lends f a channel. What f sets may be read only if the error is nil.
-func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) error) error {
+func (b Broker) channel(ctx context.Context) (*connection.Session, *amqp.Channel, error) {
 	session, err := b.conn.Consuming().Session(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	ch, err := session.Channel(ctx)
+	return session, ch, err
+}
+
+// with lends f a channel. What f sets may be read only if the error is nil.
+func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) error) error {
+	session, ch, err := b.channel(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,11 +50,7 @@ func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) err
 // Lock refuses a second import with the same queues: an exclusive queue belongs to one
 // connection, and goes with it.
 func (b Broker) Lock(ctx context.Context, name string) error {
-	session, err := b.conn.Consuming().Session(ctx)
-	if err != nil {
-		return err
-	}
-	ch, err := session.Channel(ctx)
+	session, ch, err := b.channel(ctx)
 	if err != nil {
 		return err
 	}
