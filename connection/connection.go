@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -15,6 +18,11 @@ type Connection struct {
 	publishing *Link
 	consuming  *Link
 	notices    notices
+	newLink    func(purpose string) *Link
+
+	mu     sync.Mutex
+	apart  map[*Link]struct{} // of Apart, not closed yet
+	closed bool
 }
 
 // New checks the Config and makes a Connection. It does not connect yet: what uses
@@ -29,8 +37,10 @@ func New(cfg Config, log *slog.Logger) (*Connection, error) {
 	}
 	c := &Connection{name: r.Name}
 	c.notices.log = log
-	c.publishing = newLink("publish", r, log, c.notices.post)
-	c.consuming = newLink("consume", r, log, c.notices.post)
+	c.newLink = func(purpose string) *Link { return newLink(purpose, r, log, c.notices.post) }
+	c.publishing = c.newLink("publish")
+	c.consuming = c.newLink("consume")
+	c.apart = map[*Link]struct{}{}
 	return c, nil
 }
 
@@ -42,6 +52,35 @@ func (c *Connection) Publishing() *Link { return c.publishing }
 
 // Consuming is the TCP connection that messages are received and acked on.
 func (c *Connection) Consuming() *Link { return c.consuming }
+
+// Apart makes one more TCP connection, for who must not share one: see [ErrUnreadable]. It lasts until
+// its Close, or the Connection's Stop.
+func (c *Connection) Apart(purpose string) *Link {
+	l := c.newLink(purpose)
+	l.alone = true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		l.abort()
+		return l
+	}
+	c.apart[l] = struct{}{}
+	context.AfterFunc(l.ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.apart, l)
+	})
+	return l
+}
+
+// links are all that may be open, in the order in which they are to be closed: consumers have settled by
+// then, and publishing goes last, as their copies did. No more can be made.
+func (c *Connection) links() []*Link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	return append(slices.Collect(maps.Keys(c.apart)), c.consuming, c.publishing)
+}
 
 // Ready waits until every TCP connection that is in use is up; if none is in use
 // yet it opens the one to publish. Its errors are those of [Link.Session].
@@ -60,16 +99,16 @@ func (c *Connection) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Stop closes both TCP connections and ends every session. It returns when that is
+// Stop closes all TCP connections and ends every session. It returns when that is
 // done, at the latest when ctx ends; without a deadline it gives the broker 5 s to
 // answer. Stop may be called twice.
 func (c *Connection) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// Consumers have settled by now; publishing goes last, as their copies did.
-		c.consuming.close(ctx)
-		c.publishing.close(ctx)
+		for _, l := range c.links() {
+			l.Close(ctx)
+		}
 	}()
 	select {
 	case <-done:
@@ -80,17 +119,10 @@ func (c *Connection) Stop(ctx context.Context) error {
 	}
 }
 
-// Abort closes both sockets without a word to the broker.
+// Abort closes every socket without a word to the broker.
 func (c *Connection) Abort() {
-	for _, l := range []*Link{c.consuming, c.publishing} {
-		l.set(func() { l.closed = true })
-		l.stop()
-		l.mu.Lock()
-		session := l.session
-		l.mu.Unlock()
-		if session != nil {
-			session.Abort(ErrClosed)
-		}
+	for _, l := range c.links() {
+		l.abort()
 	}
 }
 

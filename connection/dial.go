@@ -22,7 +22,7 @@ type socket struct {
 	once sync.Once
 	mu   sync.Mutex
 	idle time.Duration // a read that takes longer means that the peer is gone; 0 in the handshake
-	err  error         // what ended it first
+	err  error         // what went wrong first
 }
 
 // expect sets how long a read may take, and that of the one which waits already.
@@ -59,6 +59,15 @@ func (s *socket) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write keeps why it failed, and leaves the socket open: the broker may have said why it closed it.
+func (s *socket) Write(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	if err != nil {
+		s.blame(err)
+	}
+	return n, err
+}
+
 // SetReadDeadline leaves the deadlines to Read: the library would set and clear its own.
 func (s *socket) SetReadDeadline(time.Time) error { return nil }
 
@@ -73,9 +82,7 @@ func (s *socket) Close() error {
 // abort closes at once, and keeps the first reason.
 func (s *socket) abort(err error) {
 	s.once.Do(func() {
-		s.mu.Lock()
-		s.err = err
-		s.mu.Unlock()
+		s.blame(err)
 		// A TLS connection would first try to send close_notify, behind a write that may be stuck.
 		if c, ok := s.Conn.(*tls.Conn); ok {
 			c.NetConn().Close()
@@ -85,7 +92,16 @@ func (s *socket) abort(err error) {
 	})
 }
 
-// cause is what ended the socket, nil while it is open.
+// blame keeps the first reason.
+func (s *socket) blame(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// cause is what went wrong first, nil while nothing did.
 func (s *socket) cause() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

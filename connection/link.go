@@ -15,6 +15,7 @@ var ErrClosed = errors.New("connection: stopped")
 // Link is one of the two TCP connections of a Connection, over all its sessions.
 type Link struct {
 	purpose string
+	alone   bool      // made by Apart: nothing else goes through it
 	config  *resolved // a pointer, so that %+v of a Link shows no password
 	log     *slog.Logger
 	notice  func(Event)
@@ -98,7 +99,7 @@ func (l *Link) supervise() {
 			if errs = nil; time.Since(up) > soon {
 				i = -1 // the first URL again; one that drops us at once is not preferred
 			}
-			Wait(l.ctx, pace.afterLoss(time.Since(up)))
+			Wait(l.ctx, pace.afterLoss(time.Since(up), l.alone && errors.Is(session.Err(), ErrUnreadable)))
 			continue
 		}
 		if l.ctx.Err() != nil {
@@ -160,8 +161,9 @@ func (l *Link) set(f func()) {
 	l.mu.Unlock()
 }
 
-// close ends the session, with a goodbye if there is time, and the supervisor.
-func (l *Link) close(ctx context.Context) {
+// Close ends the session, with a goodbye if there is time, and with it this TCP connection. Of a
+// Connection's own two, its Stop does that.
+func (l *Link) Close(ctx context.Context) {
 	l.set(func() { l.closed = true })
 	l.stop()
 	l.mu.Lock()
@@ -174,6 +176,18 @@ func (l *Link) close(ctx context.Context) {
 		session.close(goodbye(ctx))
 	}
 	<-l.done
+}
+
+// abort is Close without a word to the broker.
+func (l *Link) abort() {
+	l.set(func() { l.closed = true })
+	l.stop()
+	l.mu.Lock()
+	session := l.session
+	l.mu.Unlock()
+	if session != nil {
+		session.Abort(ErrClosed)
+	}
 }
 
 // goodbye is how long a polite close may take: 5 s, and half of what is left.

@@ -2,6 +2,7 @@ package connection
 
 import (
 	"errors"
+	"math/rand/v2"
 	"syscall"
 	"time"
 )
@@ -17,6 +18,7 @@ const soon = 3 * time.Second
 type pacing struct {
 	absent, trouble Backoff
 	longest         time.Duration
+	unreadable      int // sessions in a row that ended by what the client could not read
 }
 
 func newPacing(shortest, longest time.Duration) *pacing {
@@ -27,8 +29,24 @@ func newPacing(shortest, longest time.Duration) *pacing {
 	}
 }
 
-// afterLoss is the pause after a session that has lasted this long.
-func (p *pacing) afterLoss(up time.Duration) time.Duration {
+// A message that the client cannot read is delivered again and again until the broker's limit of deliveries
+// (100, see topology) parks it, and its queue waits behind it. Short pauses let that be over in half a minute.
+const (
+	patience = 120 // sessions
+	briefly  = 250 * time.Millisecond
+)
+
+// afterLoss is the pause after a session that has lasted this long, and whether it is known to have hurt
+// nobody else that it ended because of what the client could not read.
+func (p *pacing) afterLoss(up time.Duration, unreadable bool) time.Duration {
+	if !unreadable || up > p.longest {
+		p.unreadable = 0
+	}
+	if unreadable {
+		if p.unreadable++; p.unreadable < patience {
+			return max(briefly/10, rand.N(briefly))
+		}
+	}
 	if up > p.longest { // else it may come and go all the time
 		p.absent.Reset()
 		p.trouble.Reset()

@@ -48,11 +48,11 @@ func TestABrokerThatIsNotThereIsTriedAgainSoonHoweverLongItIsAway(t *testing.T) 
 func TestALostSessionIsReplacedSoon(t *testing.T) {
 	p := newPacing(100*time.Millisecond, 30*time.Second)
 	for range 1000 {
-		if d := p.afterLoss(time.Second); d > soon {
+		if d := p.afterLoss(time.Second, false); d > soon {
 			t.Fatalf("pause is %s, want at most %s", d, soon)
 		}
 	}
-	if d := p.afterLoss(time.Minute); d > 100*time.Millisecond {
+	if d := p.afterLoss(time.Minute, false); d > 100*time.Millisecond {
 		t.Errorf("after a long session the pause is %s", d)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -51,10 +52,14 @@ func (s *Session) watch(notice func(Event)) {
 			}
 		case e, ok := <-closed:
 			s.err = errors.New("connection: closed")
-			if cause := s.socket.cause(); cause != nil {
+			switch cause := s.socket.cause(); {
+			case ok && e != nil && e.Server:
+				s.err = e
+			case ok && e != nil && e.Code == amqp.FrameError && (cause == nil || errors.Is(cause, net.ErrClosed)):
+				s.err = fmt.Errorf("%w: %w", ErrUnreadable, e) // the library ended it, and not for the socket
+			case cause != nil:
 				s.err = cause
-			}
-			if ok && e != nil && (e.Server || s.socket.cause() == nil) {
+			case ok && e != nil:
 				s.err = e
 			}
 			s.socket.abort(s.err)
@@ -83,6 +88,11 @@ func (s *Session) Blocked() (reason string, blocked bool, change <-chan struct{}
 	}
 	return "", false, ch
 }
+
+// ErrUnreadable ends a session whose broker sent what the client library cannot read, such as a message
+// with header tables nested more than 32 deep. The broker will deliver that message again, to the
+// same end, so a consumer that has met this is better [Connection.Apart] from others.
+var ErrUnreadable = errors.New("connection: the client cannot read what the broker sent")
 
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }

@@ -129,9 +129,6 @@ func panicError(p any) error {
 func (c *Consumer) stuckHandler(d *received, after time.Duration, stack string) (hold bool) {
 	hold = c.spec.WhenStuck == Hold || c.slow.Load()
 	c.stuck.Add(1)
-	if d.session != nil {
-		d.session.stuck.Add(1)
-	}
 	c.log.Error("handler is stuck", "message_id", d.MessageID, "attempt", d.Attempt, "after", after.Round(time.Millisecond), "held", hold, "stack", stack)
 	c.poke()
 	return hold
@@ -139,9 +136,6 @@ func (c *Consumer) stuckHandler(d *received, after time.Duration, stack string) 
 
 func (c *Consumer) unstuck(d *received, after time.Duration) {
 	c.stuck.Add(-1)
-	if d.session != nil {
-		d.session.stuck.Add(-1)
-	}
 	c.log.Warn("stuck handler returned", "message_id", d.MessageID, "attempt", d.Attempt, "after", after.Round(time.Millisecond))
 	c.poke()
 }

@@ -12,6 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -21,9 +22,9 @@ import (
 type Consumer struct {
 	spec     Spec
 	topology topology.Topology
-	handler  Handler // the Spec's, with its middleware
-	conn     *connection.Connection
-	sender   *publisher.Sender // of copies; its confirm channel is its own, not the app's Publisher's
+	handler  Handler              // the Spec's, with its middleware
+	conn     transport.Connection // nil if it can only Process
+	sender   *publisher.Sender    // of copies; its confirm channel is its own, not the app's Publisher's
 	monitor  monitoring.Monitor
 	log      *slog.Logger
 	app, id  string
@@ -40,10 +41,13 @@ type Consumer struct {
 	ready     atomic.Bool
 	slow      atomic.Bool
 	repairing atomic.Bool
-	stuck     atomic.Int64 // handlers past their timeout and grace
+	running   atomic.Int64 // handlers, of this session and of earlier ones
+	stuck     atomic.Int64 // those of them past their timeout and grace
+	calm      atomic.Bool  // the crash guard waits until nothing runs
 	blocked   atomic.Int64 // copies that could not be placed yet
 	stale     atomic.Int64 // acks dropped because their session had ended
 	losses    losses
+	apart     atomic.Bool // link is one of our own
 
 	// A Stop ends these in this order: waiting for a session, the handlers, and what is left.
 	connecting     context.Context
@@ -57,15 +61,24 @@ type Consumer struct {
 	started bool
 	ever    bool // there was a subscription
 	lastErr error
-	first   chan error    // the first subscription, or why there is none
-	ran     chan struct{} // closed when run has ended
-	stopped chan struct{} // closed when all has ended
+	link    transport.Link // that sessions come from; see apart.go
+	first   chan error     // the first subscription, or why there is none
+	ran     chan struct{}  // closed when run has ended
+	stopped chan struct{}  // closed when all has ended
 }
 
 // New checks the Spec and makes a Consumer. A nil monitor means monitoring.Log, and a nil
 // logger slog.Default(). Without a connection the Consumer can only Process. The error
 // names the field that is wrong.
 func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log *slog.Logger) (*Consumer, error) {
+	if conn == nil {
+		return newOver(nil, spec, monitor, log)
+	}
+	return newOver(transport.Over(conn), spec, monitor, log)
+}
+
+// newOver is New for any broker.
+func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, log *slog.Logger) (*Consumer, error) {
 	spec, top, err := spec.resolve()
 	if err != nil {
 		return nil, err
@@ -89,7 +102,8 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 	}
 	if conn != nil {
 		c.app = conn.Name()
-		if c.sender, err = publisher.NewSender(conn, min(spec.Prefetch+spec.Concurrency, 1<<16), log); err != nil {
+		c.link = conn.Consuming()
+		if c.sender, err = publisher.NewSenderOver(conn, min(spec.Prefetch+spec.Concurrency, 1<<16), log); err != nil {
 			return nil, fmt.Errorf("consumer %q: %w", spec.Name, err)
 		}
 	}

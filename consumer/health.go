@@ -42,7 +42,7 @@ func (c *Consumer) Health() Health {
 	h.Err = c.lastErr
 	c.mu.Unlock()
 	if c.conn != nil && !h.Subscribed {
-		if link := c.conn.Consuming().Health(); !link.Connected && link.Err != nil {
+		if link := c.where().Health(); !link.Connected && link.Err != nil {
 			h.Err = link.Err // what run knows is older
 		}
 	}

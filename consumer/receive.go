@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // session is one channel's life. What was delivered on it is settled on it or never:
@@ -20,8 +21,8 @@ import (
 // ends the connection.
 type session struct {
 	consumer *Consumer
-	link     *connection.Session
-	ch       *amqp.Channel
+	link     transport.Session
+	ch       transport.Channel
 	user     string
 	ctx      context.Context // ends with the session
 	cancel   context.CancelFunc
@@ -35,12 +36,8 @@ type session struct {
 	backlog    []*received          // of an earlier subscription, to be handled before the next
 	head       *received            // the next to be handed to a worker
 	slow       bool                 // the crash guard takes one at a time
-	calm       atomic.Bool          // the guard waits until nothing runs
 	waiting    atomic.Bool          // receive waits until less is open
-
-	running atomic.Int64 // handlers of this session's deliveries; read by receive only
-	stuck   atomic.Int64 // those of them that are stuck
-	open    atomic.Int64 // deliveries that are not settled, head and backlog among them
+	open       atomic.Int64         // deliveries that are not settled, head and backlog among them
 }
 
 var (
@@ -49,23 +46,24 @@ var (
 )
 
 // consume runs a session until it or the consumer ends. It returns nil for the latter.
-func (c *Consumer) consume(link *connection.Session) error {
+func (c *Consumer) consume(link transport.Session) error {
 	ch, err := link.Channel(c.connecting)
 	if err != nil {
 		return err
 	}
 	s := &session{
-		consumer: c, link: link, ch: ch, user: link.User(), slow: c.spec.guarded(),
+		consumer: c, link: link, ch: ch, user: link.User(), slow: c.spec.guarded() || c.apart.Load(),
 		closed:   ch.NotifyClose(make(chan *amqp.Error, 1)),
 		canceled: ch.NotifyCancel(make(chan string, 1)),
 	}
 	s.ctx, s.cancel = context.WithCancel(c.hard)
 	c.slow.Store(s.slow)
+	c.calm.Store(false)
 	c.setErr(nil)
 	err = s.receive()
 	c.setReady(false)
-	if !c.stopping.Load() {
-		c.losses.add(time.Now())
+	if !c.stopping.Load() && !(c.apart.Load() && errors.Is(err, connection.ErrUnreadable)) {
+		c.losses.add(time.Now()) // else a message of this queue is to blame, and its neighbours are to be taken one at a time
 	}
 	if !ch.IsClosed() {
 		// An RPC after the last ack: the broker has taken that one when this one is answered. Not with
@@ -99,7 +97,7 @@ func (s *session) receive() error {
 			in = s.deliveries
 		case s.mayStart():
 			if c.hand(s.head) {
-				s.running.Add(1)
+				c.running.Add(1)
 				s.head = nil
 				continue
 			}
@@ -113,20 +111,36 @@ func (s *session) receive() error {
 			}
 			s.take(d)
 		case jobs <- s.head:
-			s.running.Add(1)
+			c.running.Add(1)
 			s.head = nil
 		case <-c.wake:
 		case <-s.canceled:
 			return errCanceled
 		case e := <-s.closed:
-			if e == nil {
-				return errors.Join(amqp.ErrClosed, s.link.Err())
-			}
-			return e
+			return s.ended(e)
 		case <-c.hard.Done():
 			return nil
 		}
 	}
+}
+
+// ended is why the channel has ended.
+func (s *session) ended(e *amqp.Error) error {
+	if e != nil && e.Server {
+		return e
+	}
+	select { // the connection has, or is about to, and knows better
+	case <-s.link.Done():
+	case <-s.consumer.hard.Done():
+	}
+	return errors.Join(asError(e), s.link.Err())
+}
+
+func asError(e *amqp.Error) error {
+	if e == nil {
+		return amqp.ErrClosed
+	}
+	return e
 }
 
 // take looks at a delivery that has just come.
@@ -139,7 +153,7 @@ func (s *session) take(raw amqp.Delivery) {
 			s.slow = false
 		} else {
 			s.slow = true
-			s.calm.Store(true)
+			s.consumer.calm.Store(true)
 		}
 		s.consumer.slow.Store(s.slow)
 	}
@@ -148,16 +162,16 @@ func (s *session) take(raw amqp.Delivery) {
 
 // mayStart says whether the head may go to a worker: while the guard is calming down,
 // it is the suspect, and waits until it would be alone.
-func (s *session) mayStart() bool { return !s.calm.Load() || !s.busy() }
+func (s *session) mayStart() bool { return !s.consumer.calm.Load() || !s.consumer.busy() }
 
-// busy says whether handlers run that may yet return.
-func (s *session) busy() bool { return s.running.Load() > s.stuck.Load() }
+// busy says whether handlers run that may yet return. Those of a session that was lost count too.
+func (c *Consumer) busy() bool { return c.running.Load() > c.stuck.Load() }
 
 // done is a handler's return.
-func (s *session) done() {
-	s.running.Add(-1)
-	if s.calm.Load() {
-		s.consumer.poke()
+func (c *Consumer) done() {
+	c.running.Add(-1)
+	if c.calm.Load() {
+		c.poke()
 	}
 }
 

@@ -8,12 +8,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // run keeps a session alive until Stop.
 func (c *Consumer) run() {
 	defer close(c.ran)
+	defer c.leaveApart()
 	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
 	told := false // OnFatal, of this trouble
 	for !c.stopping.Load() {
@@ -24,6 +26,7 @@ func (c *Consumer) run() {
 		}
 		if err == nil {
 			err = c.consume(link)
+			c.moveAfter(link)
 		}
 		c.setReady(false)
 		switch {
@@ -40,6 +43,9 @@ func (c *Consumer) run() {
 		if errors.Is(err, connection.ErrClosed) { // for good: there is nothing to wait for
 			c.tell(err)
 			return
+		}
+		if errors.Is(err, connection.ErrUnreadable) { // the connection paces itself
+			backoff.Reset()
 		}
 		pause := backoff.Next()
 		if permanent(err) {
@@ -64,10 +70,10 @@ const slowRetry = 10 * time.Second
 
 // connect waits for a session, but not in silence: what keeps it away is known to Health, to
 // the log and, if it is a refusal, to OnFatal.
-func (c *Consumer) connect() (*connection.Session, error) {
+func (c *Consumer) connect() (transport.Session, error) {
 	ctx, cancel := context.WithTimeout(c.connecting, 10*time.Second)
 	defer cancel()
-	return c.conn.Consuming().Session(ctx)
+	return c.where().Session(ctx)
 }
 
 // permanent says whether somebody has to change something first.
@@ -88,7 +94,7 @@ func permanent(err error) bool {
 }
 
 // declare declares the queues, on a channel of its own: a refusal closes it.
-func (c *Consumer) declare(ctx context.Context, link *connection.Session) error {
+func (c *Consumer) declare(ctx context.Context, link transport.Session) error {
 	if c.spec.Redeclare == RedeclareOff && c.everReady() {
 		return nil
 	}

@@ -50,7 +50,7 @@ func (s *session) adjust() error {
 		}
 	}
 	switch {
-	case s.calm.Load() && want == slow && (s.head != nil || s.busy()):
+	case s.consumer.calm.Load() && want == slow && (s.head != nil || s.consumer.busy()):
 		return nil // first what runs, then the suspect alone
 	case s.open.Load() >= int64(s.consumer.spec.Prefetch):
 		// The prefetch bounds each subscription by itself. What earlier ones left unsettled, such as
@@ -60,7 +60,7 @@ func (s *session) adjust() error {
 			return nil
 		}
 	}
-	s.calm.Store(false)
+	s.consumer.calm.Store(false)
 	return s.subscribe(want)
 }
 
@@ -84,7 +84,7 @@ func (s *session) yield() error {
 		}
 		return errYield
 	}
-	s.calm.Store(false)
+	s.consumer.calm.Store(false)
 	var all []*received
 	if s.head != nil {
 		all = append(all, s.head)

@@ -50,7 +50,7 @@ func (c *Consumer) work(d *received) {
 
 // handle takes one delivery from its handler to its settlement.
 func (c *Consumer) handle(w *worker, d *received) {
-	defer d.session.done()
+	defer c.done()
 	now := time.Now()
 	if s := c.early(d, now); s != nil {
 		c.settle(context.Background(), d, *s)

@@ -10,13 +10,13 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // confirmed is one confirm channel: this goroutine writes, another collects.
 type confirmed struct {
 	sender  *Sender
-	ch      *amqp.Channel
+	ch      transport.Channel
 	sent    chan *sending    // from the writer to the collector, in order
 	returns chan amqp.Return // has room for every message in flight, so that the client drops none
 	closed  chan *amqp.Error
@@ -31,7 +31,7 @@ type confirmed struct {
 // channel opens a confirm channel and sends on it until it ends: what is in s.again,
 // then what comes from the queue; or only the one message. It returns the messages
 // whose fate is unknown, in order, and what the broker said at the end.
-func (s *Sender) channel(session *connection.Session, only *sending) ([]*sending, *amqp.Error, error) {
+func (s *Sender) channel(session transport.Session, only *sending) ([]*sending, *amqp.Error, error) {
 	ch, err := session.Channel(s.ctx)
 	if err == nil {
 		err = session.Do(s.ctx, "confirm.select", func() error { return ch.Confirm(false) })
@@ -63,7 +63,7 @@ func (s *Sender) channel(session *connection.Session, only *sending) ([]*sending
 
 // writeAll writes until the channel or the pipeline ends, and returns a message that it took
 // and could not write.
-func (c *confirmed) writeAll(session *connection.Session) (stuck *sending) {
+func (c *confirmed) writeAll(session transport.Session) (stuck *sending) {
 	s := c.sender
 	for {
 		var m *sending
@@ -90,7 +90,7 @@ func (c *confirmed) writeAll(session *connection.Session) (stuck *sending) {
 const guilty = 2 * time.Second
 
 // writeOne writes m and waits until it is confirmed or found guilty.
-func (c *confirmed) writeOne(session *connection.Session, m *sending) (stuck *sending) {
+func (c *confirmed) writeOne(session transport.Session, m *sending) (stuck *sending) {
 	if !c.write(session, m) {
 		return m
 	}
@@ -106,7 +106,7 @@ func (c *confirmed) writeOne(session *connection.Session, m *sending) (stuck *se
 }
 
 // write is false when the channel, or the pipeline, has ended.
-func (c *confirmed) write(session *connection.Session, m *sending) bool {
+func (c *confirmed) write(session transport.Session, m *sending) bool {
 	for { // A blocked connection takes no bytes; who waits here is known not to have been sent.
 		_, blocked, change := session.Blocked()
 		if !blocked {
@@ -129,7 +129,7 @@ func (c *confirmed) write(session *connection.Session, m *sending) bool {
 		c.sender.leave(m, nil) // its caller has gone, and has been told
 		return true
 	}
-	dc, err := c.ch.PublishWithDeferredConfirm(m.env.Exchange, m.env.RoutingKey, !m.env.NotMandatory, false, m.env.Publishing)
+	dc, err := c.ch.Publish(m.env.Exchange, m.env.RoutingKey, !m.env.NotMandatory, m.env.Publishing)
 	if err != nil {
 		return false // the channel is closed, or the socket failed under it
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // promise is a confirm that comes when a test says so.
@@ -24,10 +26,15 @@ type pipe struct {
 	promises []*promise
 }
 
+// openChannel is a channel that has not ended; nothing else is asked of it.
+type openChannel struct{ transport.Channel }
+
+func (openChannel) IsClosed() bool { return false }
+
 func newPipe() *pipe {
 	s := &Sender{window: 1000, room: make(chan struct{}, 1000)}
 	p := &pipe{confirmed: &confirmed{
-		sender: s, ch: &amqp.Channel{}, sent: make(chan *sending, 1000), returns: make(chan amqp.Return, 1000),
+		sender: s, ch: openChannel{}, sent: make(chan *sending, 1000), returns: make(chan amqp.Return, 1000),
 		closed: make(chan *amqp.Error), dead: make(chan struct{}), finished: make(chan struct{}),
 	}}
 	go p.collect()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -20,7 +21,7 @@ import (
 // One goroutine writes and one collects the confirms. The messages between begin and
 // their end hold a place in the window each; whoever finds none free waits.
 type Sender struct {
-	link   *connection.Link
+	link   transport.Link
 	log    *slog.Logger
 	window int
 
@@ -46,6 +47,11 @@ func NewSender(conn *connection.Connection, window int, log *slog.Logger) (*Send
 	if conn == nil {
 		return nil, errors.New("publisher: the connection is nil")
 	}
+	return NewSenderOver(transport.Over(conn), window, log)
+}
+
+// NewSenderOver is NewSender for a broker that only this module's tests can make.
+func NewSenderOver(conn transport.Connection, window int, log *slog.Logger) (*Sender, error) {
 	if window < 1 || window > 1<<16 {
 		return nil, fmt.Errorf("publisher: Window is %d, want 1 to %d", window, 1<<16)
 	}

@@ -4,13 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-)
 
-// deferred is the part of *amqp.DeferredConfirmation that is needed.
-type deferred interface {
-	Done() <-chan struct{}
-	Acked() bool
-}
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
 
 // sending is one message between begin and its end. The caller who waits for it
 // and the pipeline that carries it part ways when the caller's context ends: the
@@ -24,7 +20,7 @@ type sending struct {
 	unhook []func() bool // an async message, from what may end it
 
 	// The pipeline's own.
-	dc      deferred
+	dc      transport.Confirmation
 	strikes int // connections that ended while it was alone in flight
 }
 

@@ -25,8 +25,8 @@ var rows = map[string][]string{
 	"connection": {},
 	"topology":   {},
 	"monitoring": {},
-	"publisher":  {"connection", "topology", "internal/wire"},
-	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/wire"},
+	"publisher":  {"connection", "topology", "internal/transport", "internal/wire"},
+	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/transport", "internal/wire"},
 
 	"monitoring/monitoringtest": {"monitoring"},
 	"monitoring/statsd":         {"monitoring"},
@@ -40,9 +40,10 @@ var rows = map[string][]string{
 	"errorqueue": {"connection", "topology", "publisher", "internal/wire"},
 	"outbox":     {"connection", "topology", "publisher", "internal/wire"},
 
-	"internal/wire":     {},
-	"internal/amqptest": {},
-	"internal/arrows":   {},
+	"internal/wire":      {},
+	"internal/transport": {"connection", "topology"},
+	"internal/amqptest":  {},
+	"internal/arrows":    {},
 }
 
 // exempt trees show or use the whole: they may import what they like, but for internal/amqptest.
