@@ -33,6 +33,7 @@ type Consumer struct {
 	workers atomic.Int64
 	working sync.WaitGroup // workers; Stop waits for them
 	copying sync.WaitGroup // copies on their way, and reports of them; Stop waits for them
+	copies  chan struct{}  // one token for each of those: a monitor that blocks must not pile them up
 	quit    chan struct{}  // ends idle workers
 	wake    chan struct{}  // makes receive look again
 
@@ -43,6 +44,7 @@ type Consumer struct {
 	repairing atomic.Bool
 	running   atomic.Int64 // handlers, of this session and of earlier ones
 	stuck     atomic.Int64 // those of them past their timeout and grace
+	mute      atomic.Int64 // calls of the monitor that do not return
 	calm      atomic.Bool  // the crash guard waits until nothing runs
 	blocked   atomic.Int64 // copies that could not be placed yet
 	stale     atomic.Int64 // acks dropped because their session had ended
@@ -92,7 +94,8 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 	c := &Consumer{
 		spec: spec, topology: top, handler: spec.Handler, conn: conn, monitor: monitoring.Shield(log, monitor),
 		log: log.With("consumer", spec.Name), id: publisher.NewID(),
-		jobs: make(chan *received), quit: make(chan struct{}), wake: make(chan struct{}, 1),
+		copies: make(chan struct{}, spec.Prefetch+spec.Concurrency),
+		jobs:   make(chan *received), quit: make(chan struct{}), wake: make(chan struct{}, 1),
 		first: make(chan error, 1), ran: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	for i := len(spec.Use) - 1; i >= 0; i-- {

@@ -12,7 +12,7 @@ import (
 
 // settle carries a Settlement out, on the session that the delivery came from. An ack is
 // sent here; a copy gets a goroutine of its own, so that no handler waits for
-// its confirm. There are never more of them than the prefetch.
+// its confirm. There are never more of them than the prefetch, unless a monitor blocks.
 func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
 	switch {
 	case s.GivenBack:
@@ -24,7 +24,9 @@ func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
 			c.report(ctx, d, s)
 		}
 	default:
+		c.copies <- struct{}{}
 		c.copying.Go(func() {
+			defer func() { <-c.copies }()
 			// Ack only after the copy is confirmed. The other way round, a broker that dies between
 			// the two has neither the message nor its copy; this way it may have both, and the
 			// handler sees the message twice.

@@ -19,7 +19,7 @@ const (
 func (s *session) want() mode {
 	c := s.consumer
 	switch {
-	case c.stopping.Load() || c.paused.Load() || int(c.stuck.Load()) >= c.spec.Concurrency:
+	case c.stopping.Load() || c.paused.Load() || c.wedged():
 		return off
 	case s.slow:
 		return slow

@@ -67,7 +67,7 @@ func (c *Consumer) handle(w *worker, d *received) {
 			c.settle(ctx, d, c.settlement(d, e, time.Now()))
 		})
 	}()
-	ctx = c.monitor.Begin(ctx, d.Delivery)
+	ctx = c.begin(ctx, d)
 }
 
 // waitFor lets the moment pass that a message is early; see early.
