@@ -1,12 +1,14 @@
 package publisher
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // sort decides what becomes of the messages whose channel ended before their confirm.
@@ -34,14 +36,20 @@ func (s *Sender) sort(unknown []*sending, cause *amqp.Error) {
 	}
 }
 
-// alone sends m by itself until its fate is known.
+// alone sends m by itself until its fate is known: where a whole connection ended, on one of its own, so that
+// what others send can neither be hurt nor be taken for its fault.
 func (s *Sender) alone(m *sending, only bool, cause *amqp.Error) {
 	if only && !wholeConnection(cause) {
 		s.leave(m, &RefusedError{cause.Code, cause.Reason})
 		return
 	}
+	link := s.link
 	for {
-		session, err := s.link.Session(s.ctx)
+		if link == s.link && wholeConnection(cause) {
+			link = s.conn.Apart("publish one message alone")
+			defer hangUp(link)
+		}
+		session, err := link.Session(s.ctx)
 		if err != nil {
 			if s.ctx.Err() != nil {
 				s.again = append(s.again, m)
@@ -50,7 +58,8 @@ func (s *Sender) alone(m *sending, only bool, cause *amqp.Error) {
 			s.giveUp(m, err)
 			return
 		}
-		unknown, cause, err := s.channel(session, m)
+		var unknown []*sending
+		unknown, cause, err = s.channel(session, m)
 		switch {
 		case len(unknown) == 0:
 			return
@@ -63,15 +72,18 @@ func (s *Sender) alone(m *sending, only bool, cause *amqp.Error) {
 		case err != nil || !blamed(cause):
 			connection.Wait(s.ctx, 100*time.Millisecond)
 			continue
-		case wholeConnection(cause):
-			// Somebody else's channel may have ended the connection, so once is not proof.
-			if m.strikes++; m.strikes < 2 {
-				continue
-			}
+		case wholeConnection(cause) && link == s.link: // somebody else's channel may have ended it
+			continue
 		}
 		s.leave(m, &RefusedError{cause.Code, cause.Reason})
 		return
 	}
+}
+
+func hangUp(l transport.Link) {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	defer cancel()
+	l.Close(ctx)
 }
 
 // blamed says whether the broker ended the channel or connection for what was sent on it.
@@ -87,7 +99,7 @@ func blamed(cause *amqp.Error) bool {
 }
 
 func wholeConnection(cause *amqp.Error) bool {
-	return cause.Code == amqp.FrameError || cause.Code == amqp.SyntaxError
+	return cause != nil && (cause.Code == amqp.FrameError || cause.Code == amqp.SyntaxError)
 }
 
 // suspects narrows the search by what the broker says: a 403 or 404 names the exchange.

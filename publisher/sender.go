@@ -21,7 +21,8 @@ import (
 // One goroutine writes and one collects the confirms. The messages between begin and
 // their end hold a place in the window each; whoever finds none free waits.
 type Sender struct {
-	link   transport.Link
+	conn   transport.Connection
+	link   transport.Link // its publishing one
 	log    *slog.Logger
 	window int
 
@@ -59,7 +60,7 @@ func NewSenderOver(conn transport.Connection, window int, log *slog.Logger) (*Se
 		log = slog.Default()
 	}
 	s := &Sender{
-		link: conn.Publishing(), log: log.With("connection", conn.Name()), window: window,
+		conn: conn, link: conn.Publishing(), log: log.With("connection", conn.Name()), window: window,
 		room: make(chan struct{}, window), queue: make(chan *sending, window), done: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())

@@ -20,8 +20,7 @@ type sending struct {
 	unhook []func() bool // an async message, from what may end it
 
 	// The pipeline's own.
-	dc      transport.Confirmation
-	strikes int // connections that ended while it was alone in flight
+	dc transport.Confirmation
 }
 
 const (
