@@ -29,26 +29,25 @@ func (s *Sender) sort(unknown []*sending, cause *amqp.Error) {
 		}
 	}
 	s.again = append(innocent, s.again...)
+	link := s.link
+	if wholeConnection(cause) { // on one that nobody else uses, so that who closes it is known
+		link = s.conn.Apart("publish one message alone")
+		defer hangUp(link)
+	}
 	for _, m := range unknown {
 		if suspects[m] {
-			s.alone(m, len(suspects) == 1, cause)
+			s.alone(m, link, len(suspects) == 1, cause)
 		}
 	}
 }
 
-// alone sends m by itself until its fate is known: where a whole connection ended, on one of its own, so that
-// what others send can neither be hurt nor be taken for its fault.
-func (s *Sender) alone(m *sending, only bool, cause *amqp.Error) {
+// alone sends m by itself until its fate is known.
+func (s *Sender) alone(m *sending, link transport.Link, only bool, cause *amqp.Error) {
 	if only && !wholeConnection(cause) {
 		s.leave(m, &RefusedError{cause.Code, cause.Reason})
 		return
 	}
-	link := s.link
 	for {
-		if link == s.link && wholeConnection(cause) {
-			link = s.conn.Apart("publish one message alone")
-			defer hangUp(link)
-		}
 		session, err := link.Session(s.ctx)
 		if err != nil {
 			if s.ctx.Err() != nil {
@@ -73,7 +72,8 @@ func (s *Sender) alone(m *sending, only bool, cause *amqp.Error) {
 			connection.Wait(s.ctx, 100*time.Millisecond)
 			continue
 		case wholeConnection(cause) && link == s.link: // somebody else's channel may have ended it
-			continue
+			s.sort([]*sending{m}, cause)
+			return
 		}
 		s.leave(m, &RefusedError{cause.Code, cause.Reason})
 		return
