@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -21,6 +22,10 @@ type confirmed struct {
 	returns chan amqp.Return // has room for every message in flight, so that the client drops none
 	closed  chan *amqp.Error
 	dead    chan struct{} // closed by the collector when the channel has ended
+
+	opened time.Time
+	nacked atomic.Bool        // a message on it was
+	empty  chan chan struct{} // to the collector: close this when nothing is in flight
 
 	returned []amqp.Return // not yet matched
 	unknown  []*sending    // what the collector leaves: its fate is unknown
@@ -42,6 +47,7 @@ func (s *Sender) channel(session transport.Session, only *sending) ([]*sending, 
 	c := &confirmed{
 		sender: s, ch: ch,
 		sent: make(chan *sending, s.window), dead: make(chan struct{}), finished: make(chan struct{}),
+		opened: time.Now(), empty: make(chan chan struct{}),
 		returns: ch.NotifyReturn(make(chan amqp.Return, s.window+1)),
 		closed:  ch.NotifyClose(make(chan *amqp.Error, 1)),
 	}
@@ -78,9 +84,41 @@ func (c *confirmed) writeAll(session transport.Session) (stuck *sending) {
 				return nil
 			}
 		}
-		if !c.write(session, m) {
+		if c.wornOut() || !c.write(session, m) {
 			return m
 		}
+	}
+}
+
+// A quorum queue of RabbitMQ 3.10 that was full, and whose length limit was then taken away, goes on nacking
+// what comes on channels that it has nacked before, for ever. So a channel with a nack is replaced after a while, between two
+// messages, if nothing is in flight then: messages whose fate is unknown would have to be sent twice.
+const (
+	wornAfter = 5 * time.Second
+	quietFor  = 500 * time.Millisecond // the longest that others may be held up by it
+)
+
+// wornOut says whether the channel is to be replaced by a new one.
+func (c *confirmed) wornOut() bool {
+	if !c.nacked.Load() || time.Since(c.opened) < wornAfter {
+		return false
+	}
+	timer := time.NewTimer(quietFor)
+	defer timer.Stop()
+	quiet := make(chan struct{})
+	select {
+	case c.empty <- quiet:
+	case <-c.dead:
+		return true
+	}
+	select {
+	case <-quiet:
+		return true
+	case <-c.dead:
+		return true
+	case <-timer.C:
+		c.opened = time.Now() // not now, then
+		return false
 	}
 }
 
@@ -151,7 +189,12 @@ func (c *confirmed) collect() {
 	defer look.Stop()
 	looking := true // look is running; what happens meanwhile does not put it off
 	sent := c.sent
+	var quiet chan struct{} // the writer waits for it, and writes nothing meanwhile
 	for {
+		if quiet != nil && len(flight) == 0 && len(sent) == 0 {
+			close(quiet)
+			quiet = nil
+		}
 		var first <-chan struct{}
 		if len(flight) > 0 {
 			first = flight[0].dc.Done()
@@ -178,6 +221,7 @@ func (c *confirmed) collect() {
 				c.end(<-c.closed, flight)
 				return
 			}
+		case quiet = <-c.empty:
 		case <-look.C:
 			looking = false
 			flight = slices.DeleteFunc(flight, c.settle)
@@ -224,6 +268,7 @@ func (c *confirmed) settle(m *sending) bool {
 	case acked:
 		c.sender.leave(m, nil)
 	default:
+		c.nacked.Store(true)
 		c.sender.leave(m, ErrNacked)
 	}
 	return true

@@ -208,7 +208,7 @@ func (s *Sender) run() {
 			s.again = append(unknown, s.again...)
 			return
 		}
-		if err != nil || len(unknown) > 0 {
+		if err != nil || cause != nil || len(unknown) > 1 { // else it was worn out
 			s.log.Warn("publishing channel ended", "unknown", len(unknown), "err", errors.Join(err, asError(cause)))
 		}
 		s.sort(unknown, cause)
