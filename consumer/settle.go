@@ -43,12 +43,10 @@ func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
 // unacked: giving it back would count as a crash and spin. The prefetch is the back-pressure.
 func (c *Consumer) place(s *session, env *publisher.Envelope) bool {
 	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
-	blocked := false
-	defer func() {
-		if blocked {
-			c.blocked.Add(-1)
-		}
-	}()
+	h := &hold{consumer: c, env: env}
+	defer h.over()
+	late := time.AfterFunc(lateCopy, func() { h.because(c.noConfirm()) })
+	defer late.Stop()
 	for {
 		err := c.sender.Send(s.ctx, *env)
 		if err == nil {
@@ -57,11 +55,7 @@ func (c *Consumer) place(s *session, env *publisher.Envelope) bool {
 		if s.ctx.Err() != nil {
 			return false
 		}
-		if !blocked {
-			blocked = true
-			c.blocked.Add(1)
-			c.log.Warn("copy not placed, holding the message", "message_id", env.MessageId, "to", env.RoutingKey, "exchange", env.Exchange, "err", err)
-		}
+		h.because(err)
 		if errors.Is(err, publisher.ErrUnroutable) {
 			c.repair(s)
 		}
