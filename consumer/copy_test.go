@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -365,6 +366,21 @@ func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
 			t.Errorf("interrupted, though nothing failed: %v, given back %t", in(s), s.GivenBack)
 		}
 	})
+}
+
+// The client cannot read a table of more than 8192 headers, ours and the broker's included.
+func TestAMessageWithAsManyHeadersAsCanBeReadIsParkedAsItIs(t *testing.T) {
+	for n, want := range map[int]monitoring.Action{8100: monitoring.Retried, 8170: monitoring.Parked, 8192: monitoring.Parked} {
+		many := amqp.Table{}
+		for i := range n {
+			many[strconv.Itoa(i)] = true
+		}
+		c := quiet(t, spec(nil))
+		s := c.settlement(c.decode(delivery(many)), failing(errBoom), time.Now())
+		if s.Action != want || len(s.Copy.Headers) > max(n, 8192-16) {
+			t.Errorf("with %d headers: %s, and the copy has %d", n, s.Action, len(s.Copy.Headers))
+		}
+	}
 }
 
 // What is left of ours, as a user's headers leave less and less room.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -54,12 +55,12 @@ func (c *Consumer) settlement(d *received, e ending, now time.Time) Settlement {
 	return s
 }
 
-// withCopy makes the copy. A user's headers that fill a frame leave no room for the count that a retry
+// withCopy makes the copy. A user's headers that fill a frame, in bytes or in number, leave no room for the count that a retry
 // has to carry; such a message is parked as it is, without a word of ours, for that does fit.
 func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement {
 	s.Group = c.groupOf(s)
 	s.Copy = c.copyOf(d, s, now)
-	if s.Copy.PropertiesSize() <= publisher.MaxProperties-roomAt(s.to) {
+	if s.Copy.PropertiesSize() <= publisher.MaxProperties-roomAt(s.to) && len(s.Copy.Headers) <= wire.MaxCopied {
 		return s
 	}
 	if s.Action == monitoring.Interrupted { // nothing failed

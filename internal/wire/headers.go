@@ -18,10 +18,21 @@ const (
 	maxDepth = 16  // of nested tables; beyond 32 the client of every consumer that gets it gives up
 )
 
+// The client gives up reading a table or an array with more than 8192 entries, and the connection with it. Consumers
+// add up to 20 headers to what they retry and park, and the broker up to 10.
+const (
+	maxEntries = 8192
+	MaxHeaders = maxEntries - 64 // of a message that is published
+	MaxCopied  = maxEntries - 16 // of one with ours, on its way to a queue where the broker adds its own
+)
+
 // Headers converts what a person gave into what the client can send. int and uint
 // become int64, because the client cuts an int to 32 bits; maps and slices of other
 // types become tables and arrays. It returns an error that names the header.
 func Headers(h map[string]any) (amqp.Table, error) {
+	if len(h) > MaxHeaders {
+		return nil, fmt.Errorf("there are %d, want at most %d", len(h), MaxHeaders)
+	}
 	t := make(amqp.Table, len(h)+4)
 	for k, v := range h {
 		if len(k) > MaxName {
@@ -72,6 +83,9 @@ func field(v any, depth int) (any, error) {
 			reflect.Copy(reflect.ValueOf(b), r)
 			return b, nil
 		}
+		if r.Len() > maxEntries {
+			return nil, tooMany(r.Len())
+		}
 		a := make([]any, r.Len())
 		for i := range a {
 			f, err := field(r.Index(i).Interface(), depth+1)
@@ -84,6 +98,9 @@ func field(v any, depth int) (any, error) {
 	case reflect.Map:
 		if r.Type().Key().Kind() != reflect.String {
 			break
+		}
+		if r.Len() > maxEntries {
+			return nil, tooMany(r.Len())
 		}
 		t := make(amqp.Table, r.Len())
 		for _, k := range r.MapKeys() {
@@ -113,6 +130,9 @@ func Check(t amqp.Table) error {
 func checkNames(v any) error {
 	switch v := v.(type) {
 	case amqp.Table:
+		if len(v) > maxEntries {
+			return tooMany(len(v))
+		}
 		for k, e := range v {
 			if len(k) > MaxName {
 				return fmt.Errorf("name %q is %d bytes long, AMQP allows %d", Cut(k, 40), len(k), MaxName)
@@ -122,6 +142,9 @@ func checkNames(v any) error {
 			}
 		}
 	case []any:
+		if len(v) > maxEntries {
+			return tooMany(len(v))
+		}
 		for _, e := range v {
 			if err := checkNames(e); err != nil {
 				return err
@@ -130,6 +153,8 @@ func checkNames(v any) error {
 	}
 	return nil
 }
+
+func tooMany(n int) error { return fmt.Errorf("%d entries, want at most %d", n, maxEntries) }
 
 // Size is how many bytes a header table takes on the wire.
 func Size(t amqp.Table) int {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,24 +57,39 @@ func TestAHeaderThatAMQPCannotCarryIsNamed(t *testing.T) {
 	loop := map[string]any{}
 	loop["l"] = loop
 	for want, h := range map[string]map[string]any{
-		`header "h": AMQP has no type for struct {}`: {"h": struct{}{}},
-		`header "h": AMQP has no type for complex`:   {"h": 1i},
-		`header "h": AMQP has no type for func()`:    {"h": func() {}},
-		`header "h": AMQP has no type for map[int]`:  {"h": map[int]string{}},
-		`header "h": 9223372036854775808 does not`:   {"h": uint64(math.MaxInt64 + 1)},
-		`[0]: [0]: nested deeper than 16`:            {"h": deep},
-		`"l": nested deeper than 16`:                 loop,
-		`header "h": "a": [1]: AMQP has no type`:     {"h": map[string]any{"a": []any{1, struct{}{}}}},
-		`header name "xxxxx`:                         {long: 1},
-		`header "h": key "xxxxx`:                     {"h": map[string]any{long: 1}},
+		`header "h": AMQP has no type for struct {}`:  {"h": struct{}{}},
+		`header "h": AMQP has no type for complex`:    {"h": 1i},
+		`header "h": AMQP has no type for func()`:     {"h": func() {}},
+		`header "h": AMQP has no type for map[int]`:   {"h": map[int]string{}},
+		`header "h": 9223372036854775808 does not`:    {"h": uint64(math.MaxInt64 + 1)},
+		`[0]: [0]: nested deeper than 16`:             {"h": deep},
+		`"l": nested deeper than 16`:                  loop,
+		`header "h": "a": [1]: AMQP has no type`:      {"h": map[string]any{"a": []any{1, struct{}{}}}},
+		`header name "xxxxx`:                          {long: 1},
+		`header "h": key "xxxxx`:                      {"h": map[string]any{long: 1}},
+		`there are 8129, want at most 8128`:           numbered(8129),
+		`header "h": 8193 entries, want at most 8192`: {"h": make([]int32, 8193)},
+		`header "h": "m": 8193 entries, want at most`: {"h": map[string]any{"m": numbered(8193)}},
 	} {
 		if _, err := Headers(h); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if _, err := Headers(map[string]any{"h": deep.([]any)[0]}); err != nil {
-		t.Errorf("at the limit: %v", err)
+	for name, h := range map[string]map[string]any{
+		"depth": {"h": deep.([]any)[0]}, "number": numbered(8128), "entries": {"h": make([]int32, 8192), "m": numbered(8192)},
+	} {
+		if _, err := Headers(h); err != nil {
+			t.Errorf("at the limit of %s: %v", name, err)
+		}
 	}
+}
+
+func numbered(n int) map[string]any {
+	m := map[string]any{}
+	for i := range n {
+		m[strconv.Itoa(i)] = true
+	}
+	return m
 }
 
 func TestCheckRefusesWhatTheClientCannotWrite(t *testing.T) {
@@ -82,6 +98,8 @@ func TestCheckRefusesWhatTheClientCannotWrite(t *testing.T) {
 		"type":        {"h": uint64(1)},
 		"nested type": {"h": []any{amqp.Table{"h": struct{}{}}}},
 		"name":        {long: 1},
+		"entries":     amqp.Table(numbered(8193)),
+		"nested list": {"h": []any{make([]any, 8193)}},
 		"nested name": {"h": amqp.Table{"h": []any{amqp.Table{long: 1}}}},
 	} {
 		if err := Check(h); err == nil {
