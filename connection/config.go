@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -105,8 +106,12 @@ func (c Config) String() string {
 	return fmt.Sprintf("connection.Config{%s name=%q heartbeat=%s}", where, c.Name, cmp.Or(c.Heartbeat, DefaultHeartbeat))
 }
 
-// GoString is String, so that %#v hides passwords as well.
-func (c Config) GoString() string { return c.String() }
+// Format writes String, whatever the verb, so that %#v and %d hide passwords as well.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// LogValue is String, so that slog hides them also where it writes JSON.
+// LogValue is String, so that slog hides them too.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalText is String, so that JSON and XML hide them, also those of a struct that holds a Config, as slog
+// writes them. A Config can be read from JSON, and not be written to be read again.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

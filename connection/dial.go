@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"sync"
 	"time"
 
@@ -188,6 +189,8 @@ func dialError(ctx context.Context, t target, err, cause error) error {
 		switch {
 		case errors.As(e, &verify):
 			return &RefusedError{t.addr, "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)", e}
+		case e != nil && noCommonVersion.MatchString(e.Error()):
+			return &RefusedError{t.addr, "there is no version of TLS in common, and ours are 1.2 and newer unless Config.TLS says otherwise", e}
 		// So crypto/tls marks what the peer complains about; only its own errors may pass.
 		case errors.As(e, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
 			return &RefusedError{t.addr, alert.Err.Error() + " (check CertFile, KeyFile and their expiry)", e}
@@ -215,6 +218,10 @@ func dialError(ctx context.Context, t target, err, cause error) error {
 	}
 	return fmt.Errorf("dial %s: %w", t.addr, err)
 }
+
+// noCommonVersion matches what crypto/tls says, for which it has no type: the first if the peer complains, the second
+// if it answers with a version that we do not take.
+var noCommonVersion = regexp.MustCompile(`tls: (protocol version not supported|server selected unsupported protocol version)`)
 
 // Permanent says whether err is a refusal that waiting does not mend.
 func Permanent(err error) bool {

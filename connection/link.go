@@ -15,8 +15,8 @@ var ErrClosed = errors.New("connection: stopped")
 // Link is one of the two TCP connections of a Connection, over all its sessions.
 type Link struct {
 	purpose string
-	alone   bool      // made by Apart: nothing else goes through it
-	config  *resolved // a pointer, so that %+v of a Link shows no password
+	alone   bool             // made by Apart: nothing else goes through it
+	config  func() *resolved // fmt prints what a pointer leads to when a verb does not fit it, and that has the password
 	log     *slog.Logger
 	notice  func(Event)
 
@@ -38,7 +38,7 @@ type Link struct {
 
 func newLink(purpose string, r *resolved, log *slog.Logger, notice func(Event)) *Link {
 	l := &Link{
-		purpose: purpose, config: r, change: make(chan struct{}), done: make(chan struct{}), since: time.Now(),
+		purpose: purpose, config: func() *resolved { return r }, change: make(chan struct{}), done: make(chan struct{}), since: time.Now(),
 		log: log.With("connection", r.Name, "purpose", purpose),
 		notice: func(e Event) {
 			e.Purpose = purpose
@@ -86,8 +86,8 @@ func (l *Link) Session(ctx context.Context) (*Session, error) {
 // supervise owns the sessions, one after the other, until Stop.
 func (l *Link) supervise() {
 	defer close(l.done)
-	targets := l.config.targets
-	pace := newPacing(l.config.MinBackoff, l.config.MaxBackoff)
+	targets := l.config().targets
+	pace := newPacing(l.config().MinBackoff, l.config().MaxBackoff)
 	var errs []error // since the last pause
 	for i := 0; l.ctx.Err() == nil; i++ {
 		t := targets[i%len(targets)]
@@ -133,11 +133,11 @@ func (l *Link) lose(session *Session, t target, up time.Time) {
 
 // open dials and makes the session known.
 func (l *Link) open(t target) (*Session, error) {
-	conn, sock, err := dial(l.ctx, l.config, t, l.purpose)
+	conn, sock, err := dial(l.ctx, l.config(), t, l.purpose)
 	if err != nil {
 		return nil, err
 	}
-	session := newSession(conn, sock, l.config.ReplyTimeout, t)
+	session := newSession(conn, sock, l.config().ReplyTimeout, t)
 	go session.watch(l.notice)
 	var late bool // Stop came while we dialled, and does not know this session
 	l.set(func() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func (r *resolved) where() error {
 	case r.Port != 0 && r.Host == "":
 		return wrong("Port", "is %d, but Host is empty; a URL carries its own port", r.Port)
 	case r.Host != "":
-		if strings.ContainsAny(r.Host, "/@[] ") || strings.Contains(r.Host, ":") && net.ParseIP(r.Host) == nil {
+		if notAHost(r.Host) {
 			return wrong("Host", "is not a host name or address; a port goes into Port, a URL into URL")
 		}
 		secure := r.wantsTLS() != ""
@@ -102,6 +103,15 @@ func (r *resolved) where() error {
 		r.targets = append(r.targets, r.override(t))
 	}
 	return nil
+}
+
+// notAHost says that nothing can be dialled by that name. What is left may still not exist.
+func notAHost(host string) bool {
+	if strings.ContainsAny(host, "/@[] ") {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return err != nil && strings.Contains(host, ":")
 }
 
 // wantsTLS names a field that asks for TLS, if one does.

@@ -74,8 +74,16 @@ func fromURL(field, raw string) (target, error) {
 		}
 		return target{}, wrong(field, "is not a valid AMQP URL (https://www.rabbitmq.com/docs/uri-spec)")
 	}
+	if notAHost(uri.Host) {
+		return target{}, wrong(field, "has a host that is neither a name nor an address")
+	}
 	if uri.Port < 1 || uri.Port > 65535 {
 		return target{}, wrong(field, "has the port %d, want 1 to 65535", uri.Port)
+	}
+	for _, p := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
+		if scheme == "amqp" && u.Query().Has(p) {
+			return target{}, wrong(field, "begins with amqp://, but has the parameter %s; want amqps://", p)
+		}
 	}
 	t := target{
 		secure: uri.Scheme == "amqps", host: uri.Host, addr: net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)),

@@ -10,7 +10,7 @@ func (s *session) ack(d *received) bool {
 	if s.ctx.Err() == nil {
 		err = s.ch.Ack(d.raw.DeliveryTag, false)
 	}
-	s.settled()
+	s.settled(d)
 	if err != nil {
 		s.consumer.stale.Add(1)
 		s.consumer.log.Info("session ended before the ack, the broker delivers the message again", "message_id", d.MessageID, "err", err)
@@ -25,14 +25,14 @@ func (s *session) giveBack(all ...*received) {
 		if s.ctx.Err() == nil {
 			_ = s.ch.Nack(d.raw.DeliveryTag, false, true) // if that fails the channel has ended, and they are back
 		}
-		s.settled()
+		s.settled(d)
 	}
 }
 
 // leave keeps one delivery unacked until the channel is closed, which follows: the queue then has it back in
 // its place.
-func (s *session) leave() bool {
-	s.settled()
+func (s *session) leave(d *received) bool {
+	s.settled(d)
 	return s.ctx.Err() == nil
 }
 

@@ -127,7 +127,7 @@ func panicError(p any) error {
 // stuckHandler counts and logs a handler that does not return, and says whether its message is
 // held until it does.
 func (c *Consumer) stuckHandler(d *received, after time.Duration, stack string) (hold bool) {
-	hold = c.spec.WhenStuck == Hold || c.slow.Load()
+	hold = c.spec.WhenStuck == Hold || d.alone
 	c.stuck.Add(1)
 	c.log.Error("handler is stuck", "message_id", d.MessageID, "attempt", d.Attempt, "after", after.Round(time.Millisecond), "held", hold, "stack", stack)
 	c.poke()

@@ -179,6 +179,9 @@ func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	if s := c.early(d, now); s != nil {
 		return *s
 	}
+	if s := c.aside(d, now); s != nil {
+		return *s
+	}
 	if s := c.crashed(d, now); s != nil {
 		return *s
 	}

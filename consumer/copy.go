@@ -22,6 +22,7 @@ const (
 	maxHistory   = 10 // entries
 	maxPast      = 200
 	maxOurs      = 16 << 10
+	maxHeaders   = wire.MaxCopied
 )
 
 // roomAt is what to leave free for headers that the broker adds, in bytes: on each way out of a queue it

@@ -14,6 +14,7 @@ type received struct {
 	raw       amqp.Delivery
 	own       bool      // our headers on it are this queue's, and believed
 	crashes   int       // how often it came back to a quorum queue without an end
+	alone     bool      // it is handled alone, from the quarantine queue
 	notBefore time.Time // it is not to be handled earlier
 	session   *session  // that it must be settled on; nil in Process
 }
@@ -34,6 +35,7 @@ func (c *Consumer) decode(raw amqp.Delivery) *received {
 			r.crashes = max(0, r.crashes-c.losses.since(raw.Timestamp))
 		}
 	}
+	r.alone = c.spec.guarded() && raw.Exchange == "" && raw.RoutingKey == c.topology.Quarantine().RoutingKey
 	r.Delivery = Delivery{
 		Consumer: c.spec.Name, Queue: c.spec.Queue,
 		Attempt: 1, MaxRetries: c.spec.MaxRetries,

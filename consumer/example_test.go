@@ -54,6 +54,7 @@ func ExampleSpec() {
 	// orders
 	// orders-retry-10s
 	// orders-retry-1m
+	// orders-quarantine
 	// orders-error
 }
 

@@ -78,7 +78,7 @@ func TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled(t *testin
 		}
 		go func() { // once the killer is parked the worker lives on, and is ended here
 			for done.Err() == nil {
-				if amqptest.Depth(t, queue+"-error") == 1 && amqptest.Depth(t, queue) == 0 {
+				if amqptest.Depth(t, queue+"-error") == 1 && amqptest.Depth(t, queue) == 0 && amqptest.Depth(t, queue+"-quarantine") == 0 {
 					cancel()
 				}
 				select {
@@ -112,19 +112,19 @@ func TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled(t *testin
 	if string(d.Body) != "killer" {
 		t.Errorf("%s was parked as crashed", d.Body)
 	}
-	depths(t, map[string]int{queue: 0, queue + "-retry-1h": 0, queue + "-error": 0})
+	depths(t, map[string]int{queue: 0, queue + "-retry-1h": 0, queue + "-quarantine": 0, queue + "-error": 0})
 }
 
-// Another worker's crash brings a suspect to one that is in full swing: it finishes what runs, gives back
-// the rest, handles the suspect alone, and is back in full swing after that.
+// Another worker's crash brings a suspect to one that is in full swing: it sets it aside, finishes what runs,
+// handles the suspect alone, and is back in full swing after that.
 func TestASuspectIsHandledAloneAndThenAllGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	queue := amqptest.Queue(t, "suspect")
 	c, started, release := busyBefore(r, queue)
-	r.publish(queue, "c")
 	c.Resume()
 	amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Slow }, "the consumer did not go slow")
+	r.publish(queue, "c")
 	select {
 	case body := <-started:
 		t.Errorf("%s started beside others", body)

@@ -55,7 +55,7 @@ func busyBefore(r *rig, queue string) (c *consumer.Consumer, started chan string
 	return c, started, release
 }
 
-func TestASuspectThatWaitsForItsTurnIsGivenBackByAStopOrAPause(t *testing.T) {
+func TestASuspectThatWaitsForItsTurnStaysInQuarantineOverAStopOrAPause(t *testing.T) {
 	for _, how := range []string{"stop", "pause"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +71,7 @@ func TestASuspectThatWaitsForItsTurnIsGivenBackByAStopOrAPause(t *testing.T) {
 				c.Pause()
 				stopped <- nil
 			}
-			depths(t, map[string]int{queue: 1})
+			depths(t, map[string]int{queue: 0, queue + "-quarantine": 1})
 			close(release)
 			r.outcomes(2)
 			if err := <-stopped; err != nil {
@@ -80,7 +80,7 @@ func TestASuspectThatWaitsForItsTurnIsGivenBackByAStopOrAPause(t *testing.T) {
 			if n := len(started); n != 0 {
 				t.Errorf("%d messages were started after the %s", n, how)
 			}
-			depths(t, map[string]int{queue: 1})
+			depths(t, map[string]int{queue: 0, queue + "-quarantine": 1})
 		})
 	}
 }
@@ -99,7 +99,7 @@ func TestASuspectIsHandledAloneAlsoAfterAPause(t *testing.T) {
 		case <-time.After(200 * time.Millisecond): // nothing must happen
 		}
 		c.Pause()
-		depths(t, map[string]int{queue: 1})
+		depths(t, map[string]int{queue: 0, queue + "-quarantine": 1})
 	}
 	c.Resume()
 	close(release)

@@ -35,9 +35,10 @@ type session struct {
 	deliveries <-chan amqp.Delivery // of the subscription; nil while there is none
 	backlog    []*received          // of an earlier subscription, to be handled before the next
 	head       *received            // the next to be handed to a worker
-	slow       bool                 // the crash guard takes one at a time
-	waiting    atomic.Bool          // receive waits until less is open
-	open       atomic.Int64         // deliveries that are not settled, head and backlog among them
+	began      time.Time
+	waiting    atomic.Bool  // receive waits until less is open
+	open       atomic.Int64 // deliveries that are not settled, head and backlog among them
+	quarantine quarantine
 }
 
 var (
@@ -52,14 +53,22 @@ func (c *Consumer) consume(link transport.Session) error {
 		return err
 	}
 	s := &session{
-		consumer: c, link: link, ch: ch, user: link.User(), slow: c.spec.guarded() || c.apart.Load(),
+		consumer: c, link: link, ch: ch, user: link.User(), began: time.Now(),
 		closed:   ch.NotifyClose(make(chan *amqp.Error, 1)),
 		canceled: ch.NotifyCancel(make(chan string, 1)),
 	}
 	s.ctx, s.cancel = context.WithCancel(c.hard)
-	c.slow.Store(s.slow)
+	c.slow.Store(false)
 	c.calm.Store(false)
 	c.setErr(nil)
+	s.quarantine.look = time.NewTimer(lookEvery)
+	defer s.quarantine.look.Stop()
+	if c.spec.guarded() {
+		s.lookForOthers()
+	}
+	if c.apart.Load() {
+		defer time.AfterFunc(calmAfter, c.poke).Stop()
+	}
 	err = s.receive()
 	c.setReady(false)
 	if !c.stopping.Load() && !(c.apart.Load() && errors.Is(err, connection.ErrUnreadable)) {
@@ -73,6 +82,7 @@ func (c *Consumer) consume(link transport.Session) error {
 		}
 	}
 	s.cancel()
+	s.endTurn()
 	return err
 }
 
@@ -86,16 +96,23 @@ func (s *session) receive() error {
 		if c.stopping.Load() && s.open.Load() == 0 {
 			return nil
 		}
+		hold := false
+		if s.want() != off && c.spec.guarded() {
+			var err error
+			if hold, err = s.visit(); err != nil {
+				return err
+			}
+		}
 		var in <-chan amqp.Delivery
 		var jobs chan<- *received
 		if s.head == nil && len(s.backlog) > 0 {
 			s.head, s.backlog = s.backlog[0], s.backlog[1:]
 		}
 		switch {
-		case s.want() == off: // a single active consumer that waits for what it has started
+		case s.want() == off && (s.head == nil || !s.head.alone): // a single active consumer that waits for what it has started
 		case s.head == nil:
 			in = s.deliveries
-		case s.mayStart():
+		case !hold || s.head.alone:
 			if c.hand(s.head) {
 				c.running.Add(1)
 				s.head = nil
@@ -114,6 +131,8 @@ func (s *session) receive() error {
 			c.running.Add(1)
 			s.head = nil
 		case <-c.wake:
+		case <-s.look():
+			s.lookForOthers()
 		case <-s.canceled:
 			return errCanceled
 		case e := <-s.closed:
@@ -148,37 +167,39 @@ func (s *session) take(raw amqp.Delivery) {
 	d := s.consumer.decode(raw)
 	d.session = s
 	s.open.Add(1)
-	if s.consumer.spec.guarded() {
-		if d.crashes < suspicious {
-			s.slow = false
-		} else {
-			s.slow = true
-			s.consumer.calm.Store(true)
-		}
-		s.consumer.slow.Store(s.slow)
-	}
 	s.head = d
 }
 
-// mayStart says whether the head may go to a worker: while the guard is calming down,
-// it is the suspect, and waits until it would be alone.
-func (s *session) mayStart() bool { return !s.consumer.calm.Load() || !s.consumer.busy() }
+// look tells when to look into quarantine.
+func (s *session) look() <-chan time.Time {
+	if !s.consumer.spec.guarded() {
+		return nil
+	}
+	return s.quarantine.look.C
+}
 
 // busy says whether handlers run that may yet return. Those of a session that was lost count too.
 func (c *Consumer) busy() bool { return c.running.Load() > c.stuck.Load() }
 
 // done is a handler's return.
-func (c *Consumer) done() {
+func (c *Consumer) done(d *received) {
 	c.running.Add(-1)
-	if c.calm.Load() {
+	if d.alone {
+		d.session.quarantine.running.Store(false)
+		d.session.endTurn()
+	}
+	if d.alone || c.calm.Load() {
 		c.poke()
 	}
 }
 
 // settled is a delivery's end.
-func (s *session) settled() {
+func (s *session) settled(d *received) {
 	s.open.Add(-1)
-	if s.waiting.Load() {
+	if d.alone {
+		s.quarantine.inHand.Store(false)
+	}
+	if d.alone || s.waiting.Load() {
 		s.consumer.poke()
 	}
 }

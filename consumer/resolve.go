@@ -92,8 +92,8 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	if s.MaxCrashes == 0 {
 		s.MaxCrashes = DefaultMaxCrashes
 	}
-	if s.MaxCrashes < 2 || s.MaxCrashes > 99 {
-		return bad("MaxCrashes is %d, want 2 to 99", s.MaxCrashes)
+	if s.MaxCrashes < 3 || s.MaxCrashes > 99 {
+		return bad("MaxCrashes is %d, want 3 to 99", s.MaxCrashes)
 	}
 	if s.Priority < -128 || s.Priority > 127 {
 		return bad("Priority is %d, want -128 to 127", s.Priority)

@@ -16,7 +16,7 @@ import (
 func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
 	switch {
 	case s.GivenBack:
-		if d.session.leave() {
+		if d.session.leave(d) {
 			c.report(ctx, d, s)
 		}
 	case s.Action == monitoring.Acked:
@@ -30,7 +30,14 @@ func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
 			// Ack only after the copy is confirmed. The other way round, a broker that dies between
 			// the two has neither the message nor its copy; this way it may have both, and the
 			// handler sees the message twice.
-			if !c.place(d.session, s.Copy) || !d.session.ack(d) || s.Early {
+			if !c.place(d.session, s.Copy) || !d.session.ack(d) {
+				return
+			}
+			if s.Aside {
+				d.session.quarantine.doubt.Store(true)
+				c.poke()
+			}
+			if s.Early || s.Aside {
 				return
 			}
 			c.report(ctx, d, s)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -32,6 +31,10 @@ type Settlement struct {
 	// Early says that the message came before its time and goes round again, without its handler
 	// having run. Action is Snoozed then.
 	Early bool
+
+	// Aside says that the message came back without an end and is set aside, to be handled alone, without its handler
+	// having run. Action is Snoozed then.
+	Aside bool
 
 	// Group is the fingerprint that failures are grouped by; "" without a failure.
 	Group string
@@ -60,7 +63,7 @@ func (c *Consumer) settlement(d *received, e ending, now time.Time) Settlement {
 func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement {
 	s.Group = c.groupOf(s)
 	s.Copy = c.copyOf(d, s, now)
-	if s.Copy.PropertiesSize() <= publisher.MaxProperties-roomAt(s.to) && len(s.Copy.Headers) <= wire.MaxCopied {
+	if fits(s) {
 		return s
 	}
 	if s.Action == monitoring.Interrupted { // nothing failed
@@ -188,17 +191,6 @@ func (c *Consumer) early(d *received, now time.Time) *Settlement {
 
 // errCrashed is why a message is parked as crashed.
 var errCrashed = errors.New("its process or its connection died each time that it was handled")
-
-// crashed is the settlement of a message that was delivered too often without an end, nil if it
-// was not.
-func (c *Consumer) crashed(d *received, now time.Time) *Settlement {
-	if !c.spec.guarded() || d.crashes < c.spec.MaxCrashes {
-		return nil
-	}
-	s := c.park(d, monitoring.ReasonCrashed, errCrashed, "")
-	s = c.withCopy(d, s, now)
-	return &s
-}
 
 func gaveUpOnContext(err error) bool {
 	return isError(err, context.Canceled) || isError(err, context.DeadlineExceeded)

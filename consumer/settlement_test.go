@@ -349,20 +349,18 @@ func TestASnoozeThatIsInterruptedStillWaitsForItsTime(t *testing.T) {
 	}
 }
 
-func TestAMessageThatWasDeliveredTooOftenIsParkedBeforeItsHandlerRuns(t *testing.T) {
+func TestAMessageThatCameBackTwiceIsSetAside(t *testing.T) {
 	for name, row := range map[string]struct {
-		count   any
-		change  func(*Spec)
-		crashed bool
-		fresh   bool // the broker does not say that it delivered it before
+		count  any
+		change func(*Spec)
+		aside  bool
+		fresh  bool // the broker does not say that it delivered it before
 	}{
 		"the first time":               {nil, nil, false, false},
 		"the first time, on 3.10":      {int64(0), nil, false, false},
-		"nine times":                   {int64(9), nil, false, false},
-		"ten times":                    {int64(10), nil, true, false},
-		"eleven times":                 {int64(11), nil, true, false},
-		"ten times of 99":              {int64(10), func(s *Spec) { s.MaxCrashes = 99 }, false, false},
-		"twice of two":                 {int64(2), func(s *Spec) { s.MaxCrashes = 2 }, true, false},
+		"once":                         {int64(1), nil, false, false},
+		"twice":                        {int64(2), nil, true, false},
+		"as often as MaxCrashes":       {int64(10), nil, true, false},
 		"in a single active consumer":  {int64(50), func(s *Spec) { s.SingleActive = true }, false, false},
 		"in a classic queue":           {int64(50), func(s *Spec) { s.QueueType = topology.Classic }, false, false},
 		"in Bunnicula's scheme":        {int64(50), func(s *Spec) { s.Scheme = topology.Bunnicula }, false, false},
@@ -371,7 +369,7 @@ func TestAMessageThatWasDeliveredTooOftenIsParkedBeforeItsHandlerRuns(t *testing
 	} {
 		t.Run(name, func(t *testing.T) {
 			ran := false
-			raw := delivery(amqp.Table{"x-delivery-count": row.count, "retry-attempts": int64(2)})
+			raw := delivery(amqp.Table{"x-delivery-count": row.count, "retry-attempts": int64(2), "mine": "x"})
 			raw.Redelivered = !row.fresh
 			if row.count == nil {
 				delete(raw.Headers, "x-delivery-count")
@@ -381,6 +379,41 @@ func TestAMessageThatWasDeliveredTooOftenIsParkedBeforeItsHandlerRuns(t *testing
 				if row.change != nil {
 					row.change(s)
 				}
+			}), raw)
+			if ran == row.aside || s.Aside != row.aside {
+				t.Errorf("the handler ran: %t, aside: %t", ran, s.Aside)
+			}
+			if !row.aside {
+				return
+			}
+			if h := s.Copy.Headers; s.Copy.RoutingKey != "orders-quarantine" || attempts(s) != 2 || h["mine"] != "x" || h["x-delivery-count"] != nil || h["bunnicula-reason"] != nil {
+				t.Errorf("%+v", s.Copy)
+			}
+		})
+	}
+}
+
+func TestAMessageInQuarantineIsParkedAsCrashedBeforeItsHandlerRuns(t *testing.T) {
+	for name, row := range map[string]struct {
+		count, max int
+		crashed    bool
+	}{
+		"the first time":      {0, 3, false},
+		"after one death":     {1, 3, true}, // and two before
+		"one below":           {7, 10, false},
+		"at the limit":        {8, 10, true},
+		"beyond it":           {9, 10, true},
+		"far below another":   {50, 99, false},
+		"at the largest one":  {97, 99, true},
+		"below the least one": {0, 3, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ran := false
+			raw := delivery(amqp.Table{"x-delivery-count": int64(row.count), "retry-attempts": int64(2), "bunnicula-queue": "orders"})
+			raw.Redelivered, raw.RoutingKey = row.count > 0, "orders-quarantine"
+			s := process(t, spec(func(s *Spec) {
+				s.MaxCrashes = row.max
+				s.Handler = func(context.Context, Delivery) Result { ran = true; return Ack() }
 			}), raw)
 			if ran == row.crashed {
 				t.Errorf("the handler ran: %t", ran)

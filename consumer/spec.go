@@ -73,12 +73,12 @@ type Spec struct {
 	// Defaults to 10, or twice the Concurrency if that is more.
 	Prefetch int
 
-	// MaxCrashes is how often a message may be delivered without an end, because
-	// its process died or its connection did, before it is parked as crashed.
+	// MaxCrashes is how often a message's process may die over it, or lose its connection, before it is parked as
+	// crashed: twice among others, then alone, from the queue's quarantine.
 	// Only quorum queues count deliveries; with SingleActive or QueueType Classic
 	// the setting has no effect, and a message that kills its process is delivered for ever.
 	//
-	// Defaults to 10. From 2 to 99: the queue itself gives up at 100.
+	// Defaults to 10. From 3 to 99: the queue itself gives up at 100.
 	MaxCrashes int
 
 	// Connection names the connection.Named that this consumer uses.

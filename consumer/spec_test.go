@@ -35,7 +35,7 @@ func TestDefaultsAreBunniculas(t *testing.T) {
 	if got.Name != "orders" || got.Grace != 5*time.Second || got.Prefetch != 10 || got.MaxCrashes != 10 || got.WhenStuck != RetryNow || got.Redeclare != RedeclareOn {
 		t.Errorf("%+v", got)
 	}
-	if want := []string{"orders", "orders-retry-1m", "orders-error"}; !slices.Equal(top.Names(), want) {
+	if want := []string{"orders", "orders-retry-1m", "orders-quarantine", "orders-error"}; !slices.Equal(top.Names(), want) {
 		t.Errorf("queues %v, want %v", top.Names(), want)
 	}
 }
@@ -61,7 +61,7 @@ func TestEachDelayHasOneQueue(t *testing.T) {
 		s.Backoff = []time.Duration{time.Second, time.Minute, time.Second}
 		s.Delays = []time.Duration{time.Hour, 60 * time.Second}
 	}).resolve()
-	if want := []string{"orders", "orders-retry-1s", "orders-retry-1m", "orders-retry-1h", "orders-error"}; err != nil || !slices.Equal(top.Names(), want) {
+	if want := []string{"orders", "orders-retry-1s", "orders-retry-1m", "orders-retry-1h", "orders-quarantine", "orders-error"}; err != nil || !slices.Equal(top.Names(), want) {
 		t.Errorf("%v, %v", top.Names(), err)
 	}
 }
@@ -76,7 +76,7 @@ func TestNewNamesTheFieldAndTheValueThatIsWrong(t *testing.T) {
 		"no queue":                      {func(s *Spec) { s.Queue = "" }, []string{"Queue", `""`}},
 		"a blank queue":                 {func(s *Spec) { s.Queue = " \t" }, []string{"Queue", `" \t"`}},
 		"a queue's name too long":       {func(s *Spec) { s.Queue = long }, []string{"Queue", "256 bytes"}},
-		"a retry queue's name too long": {func(s *Spec) { s.Queue, s.ErrorQueue = long[:250], "e" }, []string{"Queue", "-retry-1m", "259 bytes"}},
+		"a retry queue's name too long": {func(s *Spec) { s.Queue, s.ErrorQueue = long[:250], "e" }, []string{"Queue", "-quarantine", "261 bytes"}},
 		"an error queue's name too long": {
 			func(s *Spec) { s.Queue, s.Backoff = long[:250], delays(time.Hour) },
 			[]string{"rror", "256 bytes"},
@@ -125,7 +125,7 @@ func TestNewNamesTheFieldAndTheValueThatIsWrong(t *testing.T) {
 		},
 		"Prefetch below the default":    {func(s *Spec) { s.Prefetch = 3 }, []string{"Prefetch", "3", "4"}},
 		"negative MaxCrashes":           {func(s *Spec) { s.MaxCrashes = -1 }, []string{"MaxCrashes", "-1"}},
-		"MaxCrashes of 1":               {func(s *Spec) { s.MaxCrashes = 1 }, []string{"MaxCrashes", "1"}},
+		"MaxCrashes of 2":               {func(s *Spec) { s.MaxCrashes = 2 }, []string{"MaxCrashes", "2"}},
 		"MaxCrashes beyond the queue's": {func(s *Spec) { s.MaxCrashes = 100 }, []string{"MaxCrashes", "100"}},
 		"Priority too low":              {func(s *Spec) { s.Priority = -129 }, []string{"Priority", "-129"}},
 		"Priority too high":             {func(s *Spec) { s.Priority = 128 }, []string{"Priority", "128"}},
@@ -159,10 +159,10 @@ func TestNewNamesTheFieldAndTheValueThatIsWrong(t *testing.T) {
 
 func TestTheLargestAndTheSmallestValuesAreAccepted(t *testing.T) {
 	for name, change := range map[string]func(*Spec){
-		"the longest names":    func(s *Spec) { s.Queue = strings.Repeat("q", 255-len("-retry-1m")) },
+		"the longest names":    func(s *Spec) { s.Queue = strings.Repeat("q", 255-len("-quarantine")) },
 		"the longest delay":    func(s *Spec) { s.Backoff = []time.Duration{topology.MaxDelay} },
 		"the shortest delay":   func(s *Spec) { s.Backoff = []time.Duration{time.Millisecond} },
-		"the least MaxCrashes": func(s *Spec) { s.MaxCrashes = 2 },
+		"the least MaxCrashes": func(s *Spec) { s.MaxCrashes = 3 },
 		"the most MaxCrashes":  func(s *Spec) { s.MaxCrashes = 99 },
 		"the least Priority":   func(s *Spec) { s.Priority = -128 },
 		"the most Priority":    func(s *Spec) { s.Priority = 127 },
@@ -195,7 +195,7 @@ func TestNewDoesNotChangeTheSpecThatItWasGiven(t *testing.T) {
 	if backoff[:3][2] != time.Hour {
 		t.Error("Backoff was appended to in place")
 	}
-	if len(c.Topology().Queues) != 5 {
+	if len(c.Topology().Queues) != 6 {
 		t.Error(c.Topology().Names())
 	}
 }

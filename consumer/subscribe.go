@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"fmt"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -21,11 +22,15 @@ func (s *session) want() mode {
 	switch {
 	case c.stopping.Load() || c.paused.Load() || c.wedged():
 		return off
-	case s.slow:
+	case c.apart.Load() && (c.spec.SingleActive || time.Since(s.began) < calmAfter):
 		return slow
 	}
 	return full
 }
+
+// calmAfter is how long a session on a connection of its own must last until it takes more than one message ahead: one that
+// the client cannot read would come back with all of them, and each time counts.
+const calmAfter = 3 * time.Second
 
 // adjust brings the session into the mode that it should be in, or waits for what has to
 // come first; then something pokes.
@@ -43,16 +48,9 @@ func (s *session) adjust() error {
 		if err != nil {
 			return err
 		}
-		if want == full {
-			s.backlog = append(s.backlog, rest...)
-		} else {
-			s.giveBack(rest...)
-		}
+		s.backlog = append(s.backlog, rest...)
 	}
-	switch {
-	case s.consumer.calm.Load() && want == slow && (s.head != nil || s.consumer.busy()):
-		return nil // first what runs, then the suspect alone
-	case s.open.Load() >= int64(s.consumer.spec.Prefetch):
+	if s.open.Load() >= int64(s.consumer.spec.Prefetch) {
 		// The prefetch bounds each subscription by itself. What earlier ones left unsettled, such as
 		// copies that cannot be placed, must not grow with every new one.
 		s.waiting.Store(true)
@@ -60,7 +58,6 @@ func (s *session) adjust() error {
 			return nil
 		}
 	}
-	s.consumer.calm.Store(false)
 	return s.subscribe(want)
 }
 
@@ -84,7 +81,10 @@ func (s *session) yield() error {
 		}
 		return errYield
 	}
-	s.consumer.calm.Store(false)
+	if s.head != nil && s.head.alone {
+		return nil // to give it back would count; it is handled first
+	}
+	s.rest()
 	var all []*received
 	if s.head != nil {
 		all = append(all, s.head)

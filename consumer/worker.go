@@ -50,9 +50,13 @@ func (c *Consumer) work(d *received) {
 
 // handle takes one delivery from its handler to its settlement.
 func (c *Consumer) handle(w *worker, d *received) {
-	defer c.done()
+	defer c.done(d)
 	now := time.Now()
 	if s := c.early(d, now); s != nil {
+		c.settle(context.Background(), d, *s)
+		return
+	}
+	if s := c.aside(d, now); s != nil {
 		c.settle(context.Background(), d, *s)
 		return
 	}

@@ -82,6 +82,14 @@ func (p *Plan) checkNames() error {
 	if err := checkName(p.ErrorQueue); err != nil {
 		return fmt.Errorf("ErrorQueue %q: %w", p.ErrorQueue, err)
 	}
+	if name := QuarantineQueue(p.Queue); p.quarantines() {
+		if err := checkName(name); err != nil {
+			return fmt.Errorf("Queue: a name made from it is %q: %w", name, err)
+		}
+		if p.ErrorQueue == name {
+			return fmt.Errorf("ErrorQueue: %q is the quarantine queue", p.ErrorQueue)
+		}
+	}
 	if p.ErrorQueue == p.Queue {
 		return fmt.Errorf("ErrorQueue: %q is the main queue", p.ErrorQueue)
 	}

@@ -20,7 +20,7 @@ func TestAPlanIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 		`queue "amq.q": Queue: names that start with "amq." are the broker's`:      {Queue: "amq.q"},
 		`Queue: the name has 256 bytes, the longest allowed has 255`:               {Queue: strings.Repeat("q", 256)},
 		`q-error": the name has 256 bytes`:                                         {Queue: strings.Repeat("q", 250)},
-		`Queue: a name made from it is`:                                            {Queue: strings.Repeat("q", 249), Delays: second},
+		`Queue: a name made from it is`:                                            {Queue: strings.Repeat("q", 245), Delays: second},
 		`Queue: the name is not valid UTF-8`:                                       {Queue: "\xff"},
 		`Queue: the name has a line break`:                                         {Queue: "a\nb"},
 		`Type: "stream" is neither "quorum" nor "classic"`:                         {Queue: "q", Type: "stream"},
@@ -79,8 +79,8 @@ func TestAPlanIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 
 func TestAPlanIsTakenAtItsLimits(t *testing.T) {
 	for name, p := range map[string]topology.Plan{
-		"longest names":              {Queue: strings.Repeat("q", 249)},
-		"longest name with a retry":  {Queue: strings.Repeat("q", 246), Delays: []time.Duration{time.Second}},
+		"longest names":              {Queue: strings.Repeat("q", 244)},
+		"longest name with a retry":  {Queue: strings.Repeat("q", 241), Delays: []time.Duration{topology.MaxDelay}},
 		"delays":                     {Queue: "q", Delays: []time.Duration{time.Millisecond, topology.MaxDelay}},
 		"smallest delivery limit":    {Queue: "q", Arguments: map[string]any{"x-delivery-limit": 1}},
 		"an exchange of the broker":  {Queue: "q", Bindings: []topology.Bind{{Exchange: "amq.topic", Keys: []string{"#"}}}},

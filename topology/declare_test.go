@@ -73,7 +73,7 @@ func TestSatellitesLooksForTheMainQueueAfterAllElse(t *testing.T) {
 	if err := mustNew(t, goldenPlans["satellites"]).Declare(&r); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"exchange events", "queue orders-retry-10s", "queue orders-error", "bind orders", "bind orders", "passive orders"}
+	want := []string{"exchange events", "queue orders-retry-10s", "queue orders-quarantine", "queue orders-error", "bind orders", "bind orders", "passive orders"}
 	checkCalls(t, r.Calls, want)
 }
 
@@ -82,7 +82,7 @@ func TestNeverOnlyLooks(t *testing.T) {
 	if err := mustNew(t, goldenPlans["never"]).Declare(&r); err != nil {
 		t.Fatal(err)
 	}
-	checkCalls(t, r.Calls, []string{"passive orders", "passive orders-retry-10s", "passive orders-error"})
+	checkCalls(t, r.Calls, []string{"passive orders", "passive orders-retry-10s", "passive orders-quarantine", "passive orders-error"})
 }
 
 func checkCalls(t *testing.T, got, want []string) {

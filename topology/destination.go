@@ -57,10 +57,15 @@ func closer(a, b, want time.Duration) bool {
 	}
 }
 
+// Quarantine is the way to the quarantine queue; the zero Destination if there is none.
+func (t Topology) Quarantine() Destination { return t.first(RoleQuarantine) }
+
 // Error is the way to the error queue.
-func (t Topology) Error() Destination {
+func (t Topology) Error() Destination { return t.first(RoleError) }
+
+func (t Topology) first(r Role) Destination {
 	for _, q := range t.Queues {
-		if q.Role == RoleError {
+		if q.Role == r {
 			return t.to(q)
 		}
 	}

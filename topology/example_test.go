@@ -22,6 +22,7 @@ func Example() {
 	// orders
 	// orders-retry-10s
 	// orders-retry-1m
+	// orders-quarantine
 	// orders-error
 }
 
@@ -38,10 +39,13 @@ func ExampleTopology_String() {
 	}
 	fmt.Println(t)
 	// Output:
-	// exchange  events        topic      durable
-	// queue     emails        exists
-	// queue     emails-error  quorum     x-delivery-limit 1000000 · x-overflow reject-publish
-	// binding   emails        <- events  "order.*"
+	// exchange  events             topic      durable
+	// queue     emails             exists
+	// queue     emails-quarantine  quorum     x-dead-letter-exchange "" · x-dead-letter-routing-key "emails-error"
+	//                                         x-dead-letter-strategy at-least-once · x-delivery-limit 100
+	//                                         x-overflow reject-publish
+	// queue     emails-error       quorum     x-delivery-limit 1000000 · x-overflow reject-publish
+	// binding   emails             <- events  "order.*"
 }
 
 func ExampleTopology_Retry() {

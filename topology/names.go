@@ -26,6 +26,10 @@ func RetryQueue(queue string, delay time.Duration) string {
 // another: "orders-error".
 func ErrorQueue(queue string) string { return queue + "-error" }
 
+// QuarantineQueue is the name of the queue in which messages of queue wait to be handled alone, after their
+// process or its connection died twice: "orders-quarantine".
+func QuarantineQueue(queue string) string { return queue + "-quarantine" }
+
 // checkName returns what is wrong with the name of a queue that is to be declared.
 func checkName(name string) error {
 	if strings.HasPrefix(name, reservedPrefix) {

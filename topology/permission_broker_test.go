@@ -65,7 +65,7 @@ func TestAWorkerWithoutPermissionsUsesNever(t *testing.T) {
 func TestAllNeedsNoMorePermissionsThanItSays(t *testing.T) {
 	queue := amqptest.Queue(t, "topology")
 	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}
-	own := "^" + queue + "(-retry-1s|-error)?$"
+	own := "^" + queue + "(-retry-1s|-quarantine|-error)?$"
 	if err := mustNew(t, plan).Declare(channelOf(t, queue, own, "^amq\\.default$", own)); err != nil {
 		t.Error(err)
 	}

@@ -27,6 +27,12 @@ func standard(p Plan) Topology {
 			}),
 		})
 	}
+	if p.quarantines() {
+		t.Queues = append(t.Queues, Queue{
+			Name: QuarantineQueue(p.Queue), Role: RoleQuarantine,
+			Arguments: p.arguments(p.deadLetterTo(p.ErrorQueue), p.deliveryLimit(deliveryLimit)),
+		})
+	}
 	t.Queues = append(t.Queues, Queue{
 		Name:      p.ErrorQueue,
 		Role:      RoleError,
@@ -38,6 +44,10 @@ func standard(p Plan) Topology {
 	}
 	return t
 }
+
+// quarantines says whether there is a quarantine queue: where deliveries are counted, and an order that was asked
+// for is not broken by it.
+func (p Plan) quarantines() bool { return p.Scheme == Standard && p.Type == Quorum && !p.SingleActive }
 
 func (p Plan) mainQueue() Queue {
 	arguments := p.arguments(p.deadLetterTo(p.ErrorQueue), p.deliveryLimit(deliveryLimit))

@@ -14,7 +14,7 @@ import (
 type Topology struct {
 	Scheme    Scheme
 	Exchanges []Exchange // to be declared
-	Queues    []Queue    // the main queue, then the retry queues, then the error queue
+	Queues    []Queue    // the main queue, then the retry queues, the quarantine queue and the error queue
 	Bindings  []Binding  // to be made
 }
 
@@ -55,9 +55,10 @@ type Role string
 
 // The roles.
 const (
-	RoleMain  Role = "main"  // is consumed
-	RoleRetry Role = "retry" // messages wait in it
-	RoleError Role = "error" // messages are parked in it
+	RoleMain       Role = "main"       // is consumed
+	RoleRetry      Role = "retry"      // messages wait in it
+	RoleQuarantine Role = "quarantine" // messages that may kill their process wait in it to be handled alone
+	RoleError      Role = "error"      // messages are parked in it
 )
 
 // Binding binds a queue to an exchange.

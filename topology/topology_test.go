@@ -121,7 +121,7 @@ func TestNumbersThatDifferOnlyInTypeAreEqual(t *testing.T) {
 
 func TestDelaysAreMergedInOrder(t *testing.T) {
 	topo := mustNew(t, topology.Plan{Queue: "q", Delays: []time.Duration{time.Minute, time.Second, 60 * time.Second, time.Second}})
-	want := []string{"q", "q-retry-1m", "q-retry-1s", "q-error"}
+	want := []string{"q", "q-retry-1m", "q-retry-1s", "q-quarantine", "q-error"}
 	if got := topo.Names(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -149,18 +149,39 @@ func Ctl(t testing.TB, args ...string) string {
 	return out
 }
 
+// login is what private nodes have as their user, password and vhost.
+const login = "bunnicula"
+
 // Broker is a private node for one test, which may kill it.
 type Broker struct {
-	t    testing.TB
-	node environment // chooses the node for scripts/broker
+	t     testing.TB
+	node  environment  // chooses the node for scripts/broker
+	state atomic.Int32 // what the test last did to it
+	tls   TLS
 
 	// URL stays the same when the node is restarted.
 	URL string
 }
 
+const (
+	ended int32 = iota // or never started
+	running
+	frozen
+)
+
 // StartBroker starts a broker that nobody else uses, of the same version as the shared
-// one; it is wiped at cleanup. It takes some seconds.
-func StartBroker(t testing.TB) *Broker {
+// one; it is wiped at cleanup. It takes some seconds. It has the settings from its boot, and
+// keeps them over restarts.
+func StartBroker(t testing.TB, settings ...Setting) *Broker {
+	t.Helper()
+	b := newBroker(t, settings)
+	b.Start()
+	b.started()
+	return b
+}
+
+// newBroker makes up a node, which is not started.
+func newBroker(t testing.TB, settings []Setting) *Broker {
 	t.Helper()
 	common := ours(t, "a broker to kill")
 	b := &Broker{t: t, node: environment{
@@ -168,35 +189,60 @@ func StartBroker(t testing.TB) *Broker {
 		"BUNNICULA_BROKER": "private",
 		"BROKER":           common["BROKER"],
 		"BROKER_NODE":      "test-" + strconv.Itoa(os.Getpid()) + "-" + unique(),
+		"BROKER_JOIN":      "",
+		"BROKER_SETTINGS":  erlang(settings),
 	}}
-	t.Cleanup(func() { b.script("wipe") })
-	b.Start()
-	b.URL = strings.TrimSpace(b.script("url"))
+	dismiss, err := guard(b.node)
+	if err != nil {
+		t.Fatalf("amqptest: broker: %v", err)
+	}
+	t.Cleanup(func() {
+		b.script("wipe") // which the guard does too if this ends the test
+		if err := dismiss(); err != nil {
+			t.Errorf("amqptest: broker: its guard: %v", err)
+		}
+	})
 	return b
 }
 
+// started finds out what is only known of a node that runs.
+func (b *Broker) started() {
+	b.t.Helper()
+	b.state.Store(running)
+	e := parse(b.script("env"))
+	b.URL = e["AMQP_URL"]
+	b.tls = tlsOf(e)
+}
+
 // Start starts a broker that was stopped or killed; it returns when it answers.
-func (b *Broker) Start() { b.t.Helper(); b.script("up") }
+func (b *Broker) Start() { b.t.Helper(); b.script("up"); b.state.Store(running) }
 
 // Stop stops it cleanly.
-func (b *Broker) Stop() { b.t.Helper(); b.script("down") }
+func (b *Broker) Stop() { b.t.Helper(); b.script("down"); b.state.Store(ended) }
 
 // Settle lets the broker write down what has been declared, which it otherwise does when it
-// finds time: a queue declared just before a kill may be forgotten, its messages with it.
-func (b *Broker) Settle() { b.t.Helper(); b.Ctl("eval", "mnesia:sync_log().") }
+// finds time: a queue declared just before a kill may be forgotten, its messages with it, or,
+// if it is a quorum queue, be there and answer nobody.
+func (b *Broker) Settle() {
+	b.t.Helper()
+	b.eval("mnesia:sync_log(), lists:foreach(fun dets:sync/1, dets:all())")
+}
 
 // Kill is kill -9. See [Broker.Settle].
-func (b *Broker) Kill() { b.t.Helper(); b.script("kill") }
+func (b *Broker) Kill() { b.t.Helper(); b.script("kill"); b.state.Store(ended) }
 
-// Ctl runs rabbitmqctl on it.
+// Ctl runs rabbitmqctl on it. Each call takes about a second.
 func (b *Broker) Ctl(args ...string) string {
 	b.t.Helper()
+	if b.state.Load() == frozen {
+		b.t.Fatal("amqptest: rabbitmqctl: the broker is frozen, and would not answer")
+	}
 	return b.script("ctl", args...)
 }
 
 func (b *Broker) script(verb string, args ...string) string {
 	b.t.Helper()
-	out, err := script(maps.Clone(b.node), append([]string{verb}, args...)...)
+	out, err := script(b.node, append([]string{verb}, args...)...)
 	if err != nil {
 		b.t.Fatal(err)
 	}

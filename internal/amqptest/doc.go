@@ -6,6 +6,7 @@
 // what is being tested: cut, freeze or exhaust connections made elsewhere, through a
 // [Proxy], and look at the broker's queues with these.
 //
-// All tests share a broker, and packages are tested side by side. A test that kills or
-// restarts one starts its own: [StartBroker].
+// All tests share a broker, and packages are tested side by side. A test that kills, freezes,
+// fills or reconfigures one starts its own: [StartBroker], or three that belong together:
+// [StartCluster]. What is to die as a whole process is a [Process].
 package amqptest

@@ -10,34 +10,48 @@ import (
 )
 
 // Proxy stands between a client and a broker and does to their connections what networks
-// do: it cuts them, lets them stall without a word, and is not there at all.
+// do: it cuts them, slows them down, lets them stall or vanish without a word, and is not
+// there at all.
+//
+// Toxiproxy carries the bytes and slows them down. The sockets and what ends, stops or loses
+// them are ours: toxiproxy's own listener takes the connections down with it, never resets one,
+// forwards the end of a connection in which all data is dropped, and drops data when a
+// toxic is taken away while the receiver does not read.
 type Proxy struct {
 	t      testing.TB
 	target string // host:port
 	url    string // as NewProxy got it, with the proxy's address
 
 	mu       sync.Mutex
+	changed  *sync.Cond   // something below, or in a link, has changed
 	listener net.Listener // nil while refusing
 	addr     string       // stays the same
 	links    map[*link]struct{}
-	thawed   chan struct{} // closed unless frozen
+	frozen   bool
 	closed   bool
 
-	running sync.WaitGroup // accept loops and pumps; the test's cleanup waits for them
+	pace  sync.Mutex // held while toxics change; before mu
+	speed speed      // of new links
+
+	moving sync.WaitGroup // accept loops and pipes; the test's cleanup waits for them
 }
 
-// link is one client's connection and the one made for it.
-type link struct {
-	client, server *net.TCPConn
-	cut            chan struct{} // closed when the link is cut, for pumps that are frozen
-}
+// Direction is a way through the proxy.
+type Direction int
+
+// What goes to the broker, what comes from it, and both.
+const (
+	ToBroker Direction = 1 << iota
+	ToClient
+	Both = ToBroker | ToClient
+)
 
 // NewProxy starts a proxy on a loopback port in front of target, an AMQP URL or host:port.
 // It ends, and what goes through it is cut, at the test's cleanup.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
-	p := &Proxy{t: t, target: target, links: map[*link]struct{}{}, thawed: make(chan struct{})}
-	close(p.thawed)
+	p := &Proxy{t: t, target: target, links: map[*link]struct{}{}}
+	p.changed = sync.NewCond(&p.mu)
 	if strings.Contains(target, "://") {
 		u, err := url.Parse(target)
 		if err != nil {
@@ -64,38 +78,63 @@ func (p *Proxy) URL() string { return p.url }
 // Addr is the proxy's host:port.
 func (p *Proxy) Addr() string { return p.addr }
 
+// Connections is how many go through the proxy now.
+func (p *Proxy) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.links)
+}
+
 // Cut resets the connections that there are, and returns how many; new ones go through.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.links)
 	for l := range p.links {
-		p.drop(l)
+		l.reset()
 	}
 	return n
 }
 
 // Freeze lets nothing through, either way, on connections old and new. Nothing is closed
 // and nothing lost: neither side can tell it from a slow peer until [Proxy.Thaw].
-func (p *Proxy) Freeze() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.thawed:
-		p.thawed = make(chan struct{})
-	default: // is frozen
-	}
-}
+func (p *Proxy) Freeze() { p.setFrozen(true) }
 
 // Thaw lets what was held back go on.
-func (p *Proxy) Thaw() {
+func (p *Proxy) Thaw() { p.setFrozen(false) }
+
+func (p *Proxy) setFrozen(frozen bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	select {
-	case <-p.thawed:
-	default:
-		close(p.thawed)
+	p.frozen = frozen
+	p.changed.Broadcast()
+}
+
+// Blackhole makes the connections that there are half-open: what is sent that way, the
+// end of the connection included, goes nowhere and nobody is told, until [Proxy.Cut]. New
+// connections go through.
+func (p *Proxy) Blackhole(d Direction) {
+	p.eachPipe(d, (*pipe).lose)
+}
+
+// HalfClose ends one direction of the connections that there are in order (FIN), behind what is
+// on its way; what is sent that way later is lost. The other direction stays open.
+func (p *Proxy) HalfClose(d Direction) {
+	p.eachPipe(d, func(pipe *pipe) { pipe.finished = true })
+}
+
+func (p *Proxy) eachPipe(d Direction, change func(*pipe)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		if d&ToBroker != 0 {
+			change(l.toBroker)
+		}
+		if d&ToClient != 0 {
+			change(l.toClient)
+		}
 	}
+	p.changed.Broadcast()
 }
 
 // Refuse lets new connections be refused until [Proxy.Accept]; those that there are stay.
@@ -119,13 +158,6 @@ func (p *Proxy) Accept() {
 	}
 }
 
-// Connections is how many go through the proxy now.
-func (p *Proxy) Connections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.links)
-}
-
 func (p *Proxy) listen(addr string) {
 	p.t.Helper()
 	listener, err := net.Listen("tcp", addr)
@@ -139,7 +171,7 @@ func (p *Proxy) listen(addr string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.listener, p.addr = listener, listener.Addr().String()
-	p.running.Go(func() { p.accept(listener) })
+	p.moving.Go(func() { p.accept(listener) })
 }
 
 func (p *Proxy) accept(listener net.Listener) {
@@ -153,66 +185,21 @@ func (p *Proxy) accept(listener net.Listener) {
 			reset(client.(*net.TCPConn))
 			continue
 		}
-		p.join(&link{client.(*net.TCPConn), server.(*net.TCPConn), make(chan struct{})})
+		p.join(client.(*net.TCPConn), server.(*net.TCPConn))
 	}
 }
 
-func (p *Proxy) join(l *link) {
+func (p *Proxy) join(client, server *net.TCPConn) {
+	p.pace.Lock()
+	defer p.pace.Unlock()
+	l := newLink(p, client, server)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.links[l] = struct{}{}
 	if p.closed {
-		p.drop(l)
-		return
+		l.reset()
 	}
-	p.running.Go(func() { p.pump(l, l.server, l.client) })
-	p.running.Go(func() { p.pump(l, l.client, l.server) })
-}
-
-// pump copies from one side to the other until either ends, and then ends both.
-func (p *Proxy) pump(l *link, to, from *net.TCPConn) {
-	defer func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if _, ok := p.links[l]; ok {
-			delete(p.links, l)
-			close(l.cut)
-			_ = l.client.Close()
-			_ = l.server.Close()
-		}
-	}()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		select {
-		case <-p.gate():
-		case <-l.cut:
-			return
-		}
-		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
-			return
-		}
-	}
-}
-
-// gate is closed when bytes may pass.
-func (p *Proxy) gate() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.thawed
-}
-
-// drop ends a link by a reset, on both sides. The caller holds mu.
-func (p *Proxy) drop(l *link) {
-	delete(p.links, l)
-	close(l.cut)
-	reset(l.client)
-	reset(l.server)
-}
-
-func reset(conn *net.TCPConn) {
-	_ = conn.SetLinger(0)
-	_ = conn.Close()
+	p.mu.Unlock()
+	l.start(p.speed)
 }
 
 func (p *Proxy) close() {
@@ -221,5 +208,5 @@ func (p *Proxy) close() {
 	p.closed = true
 	p.mu.Unlock()
 	p.Cut()
-	p.running.Wait()
+	p.moving.Wait()
 }

@@ -14,7 +14,7 @@ import (
 // named after their delays; a broker lists its queues only to its own tools, so the
 // delays that tests like are guessed. Deleting what is not there is no error.
 var suffixes = []string{
-	"", "-error", "-retry", "-retry-requeue",
+	"", "-error", "-quarantine", "-retry", "-retry-requeue",
 	"-retry-1ms", "-retry-5ms", "-retry-10ms", "-retry-20ms", "-retry-50ms",
 	"-retry-100ms", "-retry-200ms", "-retry-250ms", "-retry-300ms", "-retry-500ms",
 	"-retry-1s", "-retry-1500ms", "-retry-2s", "-retry-3s", "-retry-5s", "-retry-10s", "-retry-30s",

@@ -22,16 +22,20 @@ type TLS struct {
 func TLSFiles(t testing.TB) TLS {
 	t.Helper()
 	e := ours(t, "TLS")
-	file := func(name string) string { return filepath.Join(e["BUNNICULA_TLS_DIR"], name) }
-	files := TLS{
-		URL: e["AMQPS_URL"],
-		CA:  file("ca.pem"), Cert: file("client.pem"), Key: file("client.key"),
-		WrongCA: file("wrong-ca.pem"), WrongCert: file("wrong-client.pem"), WrongKey: file("wrong-client.key"),
-	}
+	files := tlsOf(e)
 	if _, err := os.Stat(files.CA); files.URL == "" || err != nil {
 		t.Fatalf("amqptest: no certificates in %q: run scripts/broker up", e["BUNNICULA_TLS_DIR"])
 	}
 	return files
+}
+
+func tlsOf(e environment) TLS {
+	file := func(name string) string { return filepath.Join(e["BUNNICULA_TLS_DIR"], name) }
+	return TLS{
+		URL: e["AMQPS_URL"],
+		CA:  file("ca.pem"), Cert: file("client.pem"), Key: file("client.key"),
+		WrongCA: file("wrong-ca.pem"), WrongCert: file("wrong-client.pem"), WrongKey: file("wrong-client.key"),
+	}
 }
 
 // Config is what a client needs to get in.

@@ -42,8 +42,11 @@ var rows = map[string][]string{
 
 	"internal/wire":      {},
 	"internal/transport": {"connection", "topology"},
+	"internal/simulated": {"connection", "internal/transport"},
+	"internal/mutants":   {},
 	"internal/amqptest":  {},
 	"internal/arrows":    {},
+	"internal/faults":    {},
 }
 
 // exempt trees show or use the whole: they may import what they like, but for internal/amqptest.

@@ -44,6 +44,7 @@ type Channel interface {
 	Qos(prefetch, size int, global bool) error
 	Consume(queue, tag string, autoAck, exclusive, noLocal, noWait bool, args amqp.Table) (<-chan amqp.Delivery, error)
 	Cancel(tag string, noWait bool) error
+	Get(queue string, autoAck bool) (amqp.Delivery, bool, error)
 	Ack(tag uint64, multiple bool) error
 	Nack(tag uint64, multiple, requeue bool) error
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ var ErrUnsent = errors.New("sentry: events were not sent in time")
 // Events wait in memory for a goroutine that sends them one by one. When Sentry is slower
 // than failures are, the oldest are dropped, so nobody waits for it.
 type Monitor struct {
-	cfg    Config
+	cfg    Config      // without the DSN
 	client *sdk.Client // nil without a DSN
 	abort  context.CancelCauseFunc
 
@@ -49,6 +50,7 @@ func New(cfg Config) (*Monitor, error) {
 		abort(nil)
 		return nil, errors.New("sentry: sentry-go refuses the Config") // its error may quote the DSN
 	}
+	cfg.DSN = ""
 	return &Monitor{cfg: cfg, client: client, abort: abort}, nil
 }
 
@@ -72,6 +74,9 @@ func options(cfg Config, closing context.Context) sdk.ClientOptions {
 		},
 	}
 }
+
+// Format keeps the client's copy of the DSN out of sight: fmt prints what a pointer leads to when a verb does not fit it.
+func (m *Monitor) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sentry.Monitor") }
 
 // Begin returns ctx as it is.
 func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }

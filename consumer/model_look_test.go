@@ -1,0 +1,185 @@
+package consumer_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
+)
+
+// look reads the journal from its begin, and then the error queue.
+func (w *world) look() error {
+	l := looker{
+		world: w, held: map[string]delivery{}, handling: map[string]bool{}, ackable: map[string]bool{}, placed: map[string]bool{},
+		done: map[string]bool{}, returns: map[string][]simulated.Event{}, parker: map[string]string{},
+	}
+	for i, e := range w.sim.Journal() {
+		if err := l.event(e); err != nil {
+			w.wrongAt = i
+			return fmt.Errorf("%w (at %s)", err, e.At)
+		}
+	}
+	return l.places()
+}
+
+// looker knows what is going on at one moment.
+type looker struct {
+	*world
+	held     map[string]delivery          // unsettled deliveries of open channels, by their mark
+	handling map[string]bool              // their handlers began
+	ackable  map[string]bool              // their handlers said Ack
+	placed   map[string]bool              // copies of them are confirmed, and in a queue
+	done     map[string]bool              // ids of which the broker took an ack after such an Ack
+	returns  map[string][]simulated.Event // of a message to its queue, by id
+	parker   map[string]string            // who parked it
+}
+
+type delivery struct {
+	process, message string
+	channel          int
+}
+
+func (l *looker) event(e simulated.Event) error {
+	mark := simulated.Mark(e.Channel, e.Tag)
+	switch e.Kind {
+	case simulated.Violation:
+		return fmt.Errorf("%s", e)
+	case simulated.Delivered:
+		l.held[mark] = delivery{e.Process, e.Message, e.Channel}
+		return l.prefetch(e)
+	case simulated.Subscribed:
+		if e.Tag < 1 || int(e.Tag) > l.spec.prefetch {
+			return fmt.Errorf("subscribed with a prefetch of %d, it is %d", e.Tag, l.spec.prefetch)
+		}
+	case simulated.Remark:
+		if strings.HasPrefix(e.Text, began) {
+			l.handling[e.Of] = true
+		} else if e.OK {
+			l.ackable[e.Of] = true
+		}
+	case simulated.Confirmed:
+		if e.Of != "" && e.OK {
+			l.placed[e.Of] = true
+			l.parker[e.Message] = e.Process
+		}
+	case simulated.Acking:
+		d, held := l.held[mark]
+		delete(l.held, mark)
+		switch {
+		case !held:
+			return fmt.Errorf("an ack for what is not there: %s", e)
+		case !l.ackable[mark] && !l.hasCopy(mark, d):
+			return fmt.Errorf("an ack for %s, whose handler did not say so and which has no copy in a queue", d.message)
+		}
+	case simulated.Nacking:
+		d, held := l.held[mark]
+		delete(l.held, mark)
+		switch {
+		case !held:
+			return fmt.Errorf("a nack for what is not there: %s", e)
+		case l.handling[mark]:
+			return fmt.Errorf("a nack for %s, whose handler ran", d.message)
+		case !e.OK:
+			return fmt.Errorf("a nack that does not requeue, for %s", d.message)
+		}
+	case simulated.Acked:
+		if l.ackable[mark] {
+			l.done[e.Message] = true
+		}
+	case simulated.Requeued:
+		l.returns[e.Message] = append(l.returns[e.Message], e)
+	case simulated.Ended:
+		for mark, d := range l.held {
+			if d.channel == e.Channel {
+				delete(l.held, mark)
+			}
+		}
+	}
+	return nil
+}
+
+// hasCopy says whether a delivery that is acked has a copy in a queue. Of two deliveries of one message that are in hand at
+// once the copies can be equal, and then it does not matter whose was placed and whose came back as a return.
+func (l *looker) hasCopy(mark string, d delivery) bool {
+	if l.placed[mark] {
+		return true
+	}
+	for other, o := range l.held {
+		if o.process == d.process && o.message == d.message && l.placed[other] {
+			delete(l.placed, other)
+			return true
+		}
+	}
+	return false
+}
+
+// prefetch bounds what a channel holds: one subscription's, and less than that of earlier ones.
+func (l *looker) prefetch(e simulated.Event) error {
+	n := 0
+	for _, d := range l.held {
+		if d.channel == e.Channel {
+			n++
+		}
+	}
+	if n > 2*l.spec.prefetch { // and one from quarantine
+		return fmt.Errorf("%s holds %d deliveries, the prefetch is %d", e.Process, n, l.spec.prefetch)
+	}
+	return nil
+}
+
+// places looks where the messages are at the end.
+func (l *looker) places() error {
+	parked := map[string]bool{}
+	for _, d := range l.sim.Messages(errorQueue) {
+		parked[d.MessageId] = true
+		reason, _ := d.Headers["bunnicula-reason"].(string)
+		n := 0
+		if _, err := fmt.Sscanf(d.MessageId, "m%d", &n); err != nil {
+			return fmt.Errorf("%s is parked: %s, %v", d.MessageId, reason, d.Headers)
+		}
+		m := l.messages[n-1]
+		if others := l.others(d.MessageId); reason == "crashed" && others+setAsideAt < l.spec.crashes {
+			return fmt.Errorf("%s is parked as crashed, and %d processes died or lost a session while it was handled alone", d.MessageId, others)
+		}
+		if fits := l.reasons(m); !slices.Contains(fits, reason) {
+			return fmt.Errorf("%s is parked, its reason is %q, want one of %q", d.MessageId, reason, fits)
+		}
+	}
+	for id := range l.owed {
+		if !l.done[id] && !parked[id] && !l.sim.WentWithQueue(id) {
+			return fmt.Errorf("%s was confirmed, and is lost", id)
+		}
+	}
+	return nil
+}
+
+// setAsideAt is how often a message comes back to the main queue before it is handled alone; that counts, too.
+const setAsideAt = 2
+
+// others counts how often a message came back while it was handled alone, for another reason than that who parked it had
+// lost a session and survived that, which it knows. What other processes lost it cannot know.
+func (l *looker) others(id string) int {
+	n := 0
+	for _, r := range l.returns[id] {
+		if r.Queue == quarantineQueue && r.Process != l.parker[id] && !strings.HasPrefix(r.Text, "nacked") {
+			n++
+		}
+	}
+	return n
+}
+
+// reasons are those with which a message may be parked.
+func (l *looker) reasons(m planned) []string {
+	why := map[behaviour]string{
+		errs: "error", retries: "retries-exhausted", retriesFar: "retries-exhausted", forgets: "retries-exhausted",
+		panics: "panic", exits: "panic", timesOut: "timeout", isStuck: "timeout",
+	}[m.does]
+	switch {
+	case m.does == kills:
+		return []string{"crashed"}
+	case m.does == errs, why != "" && m.times > l.spec.retries:
+		return []string{why, "crashed"}
+	}
+	return []string{"crashed"} // the guard cannot tell who of several is to blame, and deaths are looked at by themselves
+}

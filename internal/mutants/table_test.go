@@ -1,0 +1,58 @@
+package mutants
+
+var mutants = []mutant{
+	{
+		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
+		edits: []edit{{"consumer/settle.go",
+			`if !c.place(d.session, s.Copy) || !d.session.ack(d) || s.Early {`,
+			`if !d.session.ack(d) || !c.place(d.session, s.Copy) || s.Early {`,
+		}},
+	},
+	{
+		name: "ack-of-an-older-session", breaks: "an ack goes to the channel that is there now, whatever its delivery came on",
+		edits: []edit{
+			{"consumer/consumer.go", "\tlosses    losses\n", "\tlosses    losses\n\tnewest    atomic.Pointer[session]\n"},
+			{"consumer/receive.go", "\tc.slow.Store(s.slow)\n\tc.calm.Store(false)\n", "\tc.slow.Store(s.slow)\n\tc.calm.Store(false)\n\tc.newest.Store(s)\n"},
+			{"consumer/acker.go",
+				"\tif s.ctx.Err() == nil {\n\t\terr = s.ch.Ack(",
+				"\tif newest := s.consumer.newest.Load(); newest != nil {\n\t\terr = newest.ch.Ack("},
+		},
+	},
+	{
+		name: "copy-not-mandatory", breaks: "a copy that no queue takes counts as placed",
+		edits: []edit{{"consumer/copy.go",
+			`RoutingKey: s.to.RoutingKey, Publishing: p}`,
+			`RoutingKey: s.to.RoutingKey, Publishing: p, NotMandatory: true}`,
+		}},
+	},
+	{
+		name: "blocked-copy-nacked", breaks: "a message whose copy cannot be placed is given back",
+		edits: []edit{
+			{"consumer/settle.go",
+				"if !c.place(d.session, s.Copy) || !d.session.ack(d) || s.Early {",
+				"if !c.place(d.session, s.Copy) {\n\t\t\t\td.session.giveBack(d)\n\t\t\t\treturn\n\t\t\t}\n\t\t\tif !d.session.ack(d) || s.Early {"},
+			{"consumer/settle.go",
+				"if !connection.Wait(s.ctx, backoff.Next()) {",
+				"if connection.Wait(s.ctx, backoff.Next()); true {"},
+		},
+	},
+	{
+		name: "any-return", breaks: "the first return is taken for one's own",
+		edits: []edit{{"publisher/confirm.go",
+			`if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) {`,
+			`if r != nil || bytes.Equal(r.Body, m.env.Body) {`,
+		}},
+	},
+	{
+		name: "tag-reused", breaks: "a subscription has the tag of an earlier one",
+		edits: []edit{{"consumer/subscribe.go", "s.tags++\n", "s.tags = 1\n"}},
+	},
+	{
+		name: "prefetch-of-a-live-consumer", breaks: "the prefetch is changed by basic.qos alone, which does nothing to a subscription",
+		edits: []edit{{"consumer/subscribe.go",
+			"\t\treturn nil\n\t}\n\tif s.mode != off {\n\t\trest, err := s.unsubscribe()\n",
+			"\t\treturn nil\n\t}\n\tif s.mode != off {\n\t\tprefetch := 1\n\t\tif want == full {\n\t\t\tprefetch = s.consumer.spec.Prefetch\n\t\t}\n\t\ts.mode = want\n" +
+				"\t\treturn s.link.Do(s.consumer.hard, \"qos\", func() error { return s.ch.Qos(prefetch, 0, false) })\n\t}\n" +
+				"\tif s.mode != off {\n\t\trest, err := s.unsubscribe()\n"}},
+	},
+}

@@ -1,0 +1,171 @@
+package simulated
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Version is which RabbitMQ it is like.
+type Version int
+
+const (
+	// RabbitMQ3 puts what is nacked at the tail of a queue that has no limit of deliveries, and ends a connection on
+	// which a consumer tag is used again while deliveries of it are unacked.
+	RabbitMQ3 Version = 3
+	// RabbitMQ4 does neither.
+	RabbitMQ4 Version = 4
+)
+
+// Options are a broker's. The zero Options are a RabbitMQ 4 without faults, whose frames take no time.
+type Options struct {
+	Version Version       // defaults to RabbitMQ4
+	Latency time.Duration // of a frame, in each direction
+
+	// Mark writes on each delivery which one it is, in the header MarkHeader. Whoever handles it can tell, and a copy of
+	// it that is published shows of which delivery it is one, in its events' field Of.
+	Mark bool
+
+	// Faults decides what goes wrong at a Step. It is called with the broker's lock held, and must not call it.
+	//
+	// Defaults to nothing.
+	Faults func(Step) Fault
+}
+
+// MarkHeader is the header that Options.Mark is about.
+const MarkHeader = "simulated-delivery"
+
+// Mark is its value.
+func Mark(channel int, tag uint64) string { return fmt.Sprintf("%d/%d", channel, tag) }
+
+// Broker is the simulation. Make it with New, inside the bubble.
+type Broker struct {
+	Options
+
+	// One lock for the broker and its clients' side. Nobody waits for anything while holding it, since
+	// simulated time stands still for who waits for a lock.
+	mu        sync.Mutex
+	began     time.Time
+	queues    map[string]*queue
+	exchanges map[string][]binding // those that are declared, all of them direct
+	steps     map[string]int       // so far, of each kind
+	sessions  []*session           // that the broker knows, in the order of their dials
+	alarm     chan struct{}        // closed at the end of the alarm; nil while there is none
+	refusing  time.Time            // dials fail until then
+	journal   []Event
+	lost      map[string]bool // ids of messages that went with a deleted queue
+	channels  int             // numbers them all
+}
+
+// New starts a broker.
+func New(o Options) *Broker {
+	if o.Version == 0 {
+		o.Version = RabbitMQ4
+	}
+	if o.Faults == nil {
+		o.Faults = func(Step) Fault { return Fault{} }
+	}
+	return &Broker{
+		Options: o, began: time.Now(), queues: map[string]*queue{}, exchanges: map[string][]binding{},
+		steps: map[string]int{}, lost: map[string]bool{},
+	}
+}
+
+// Depth is how many messages a queue holds: ready, unacked, and on their way to its dead-letter queue. They are 0
+// if there is no such queue.
+func (b *Broker) Depth(name string) (ready, unacked, dying int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q := b.queues[name]; q != nil {
+		return len(q.returned) + len(q.ready), q.unacked, len(q.dying)
+	}
+	return 0, 0, 0
+}
+
+// Messages are the ready ones of a queue, in their order, as they would be delivered.
+func (b *Broker) Messages(name string) []amqp.Delivery {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.queues[name]
+	if q == nil {
+		return nil
+	}
+	var all []amqp.Delivery
+	for _, list := range [][]*message{q.returned, q.ready} {
+		for _, m := range list {
+			all = append(all, m.delivery())
+		}
+	}
+	return all
+}
+
+// Consumers is how many subscriptions a queue has.
+func (b *Broker) Consumers(name string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q := b.queues[name]; q != nil {
+		return len(q.subscriptions)
+	}
+	return 0
+}
+
+// Delete deletes a queue with its messages. Its consumers are told.
+func (b *Broker) Delete(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.delete(name)
+}
+
+// WentWithQueue says whether a message of this id was in a queue that was deleted.
+func (b *Broker) WentWithQueue(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lost[id]
+}
+
+// Restart ends every session, and lets nobody in for a while. Queues keep their messages.
+func (b *Broker) Restart(down time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.restart(down)
+}
+
+func (b *Broker) restart(down time.Duration) {
+	b.refusing = time.Now().Add(down)
+	for _, s := range append([]*session(nil), b.sessions...) {
+		s.cut(0, 0)
+	}
+}
+
+// Alarm blocks who publishes for a while.
+func (b *Broker) Alarm(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.raise(d)
+}
+
+func (b *Broker) raise(d time.Duration) {
+	if b.alarm != nil {
+		return
+	}
+	b.alarm = make(chan struct{})
+	time.AfterFunc(d, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		close(b.alarm)
+		b.alarm = nil
+		for _, s := range b.sessions {
+			if s.throttled != nil {
+				s.throttled = nil
+				s.send(frame{kind: "unblocked", act: func(Fault) { s.setBlocked(false) }})
+			}
+		}
+	})
+}
+
+// refusal is what a broker says when it closes a channel or a connection.
+func refusal(code int, format string, args ...any) *amqp.Error {
+	return &amqp.Error{Code: code, Reason: fmt.Sprintf(format, args...), Server: true, Recover: code < 500 && code != amqp.ConnectionForced}
+}
