@@ -231,7 +231,7 @@ func (h *history) in(role topology.Role) int {
 // whereabouts tells all that is known, for people.
 func (h *history) whereabouts() string {
 	text := fmt.Sprintf("acked %d times", h.acks)
-	for _, role := range []topology.Role{topology.RoleMain, topology.RoleRetry, topology.RoleError} {
+	for _, role := range []topology.Role{topology.RoleMain, topology.RoleRetry, topology.RoleQuarantine, topology.RoleError} {
 		if n := h.in(role); n > 0 {
 			text += fmt.Sprintf(", %d times in the %s queue", n, role)
 		}

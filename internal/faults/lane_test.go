@@ -404,7 +404,7 @@ func (l *lane) drain(role topology.Role) error {
 
 // collect drains the queues, and hands over all that is known.
 func (l *lane) collect(duplicates int) (evidence, error) {
-	for _, role := range []topology.Role{topology.RoleMain, topology.RoleRetry, topology.RoleError} {
+	for _, role := range []topology.Role{topology.RoleMain, topology.RoleRetry, topology.RoleQuarantine, topology.RoleError} {
 		if err := l.drain(role); err != nil {
 			return evidence{}, err
 		}

@@ -25,6 +25,13 @@ var matrix = slices.Concat(
 	memoryScenarios,
 	redriveScenarios,
 	permissionScenarios,
+	brokerScenarios,
+	alarmScenarios,
+	ackTimeoutScenarios,
+	deadLetterScenarios,
+	vhostScenarios,
+	clockScenarios,
+	clusterScenarios,
 )
 
 var (

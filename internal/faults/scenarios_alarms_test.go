@@ -31,7 +31,7 @@ func alarm(of func(*stage) func(bool)) func(s *stage) {
 			l.account.patient = patient
 		}
 		s.workers(2)
-		s.publish(mix{"slow 100ms": 900, "error": 15, "retry 1": 15, "retry-always": 3})
+		s.publish(mix{"slow 200ms": 900, "error": 15, "retry 1": 15, "retry-always": 3})
 		s.published()
 		s.stream(50, usual)
 		set := of(s)
@@ -43,7 +43,7 @@ func alarm(of func(*stage) func(bool)) func(s *stage) {
 			for _, l := range s.lanes {
 				before[l] = l.placed()
 			}
-			s.handling(3 * 2 * alarmSpec.Prefetch) // only if their acks arrive
+			s.handling(2 * 2 * alarmSpec.Prefetch) // more than both workers hold, so their acks arrive
 			s.each(func(l *lane) {
 				// The publishers wait, and no longer than they said.
 				if !l.await(2*patient, func() bool { return l.account.failed(began) >= posters }) {

@@ -224,6 +224,10 @@ func unreadableAmong(innocents int) func(s *stage) {
 			if longest := l.stallOf(l.specs[1].Queue); longest > 5*time.Second {
 				s.t.Errorf("%s: the other consumer began nothing for %s", l.kind, longest)
 			}
+			// Who has met the message takes it from a connection of its own.
+			if n := l.count(`msg="connection lost"`, "purpose=consume "); n > 2 {
+				s.t.Errorf("%s: the connection that the consumers share was lost %d times, want twice at most", l.kind, n)
+			}
 		}
 	}
 }

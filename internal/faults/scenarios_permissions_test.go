@@ -37,7 +37,7 @@ var permissionScenarios = []scenario{
 			})
 			s.refused(1, "access refused")
 			s.refused(2, "access refused")
-			s.permit("declarer", ".*-(retry-.*|error)$", ".*", ".*")
+			s.permit("declarer", ".*-(retry-.*|quarantine|error)$", ".*", ".*")
 			s.ready(1)
 			s.refused(2, "access refused")
 			s.permit("declarer", ".*", ".*", ".*")

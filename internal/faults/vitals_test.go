@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,19 +142,25 @@ func (s *stage) fatal(within time.Duration, text string) {
 }
 
 // logged says whether a worker of the lane has logged a line with this text.
-func (l *lane) logged(text string) bool {
+func (l *lane) logged(text string) bool { return l.count(text) > 0 }
+
+// count is how many lines with all these texts the lane's workers have logged.
+func (l *lane) count(texts ...string) int {
 	files, err := filepath.Glob(filepath.Join(l.dir, "*.log"))
 	if err != nil {
 		l.t.Error(err)
 	}
+	n := 0
 	for _, file := range files {
 		log, err := os.ReadFile(file)
 		if err != nil {
 			l.t.Error(err)
 		}
-		if bytes.Contains(log, []byte(text)) {
-			return true
+		for line := range strings.Lines(string(log)) {
+			if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+				n++
+			}
 		}
 	}
-	return false
+	return n
 }

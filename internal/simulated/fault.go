@@ -8,7 +8,7 @@ import (
 
 // Step is a moment at which something can go wrong: a frame has arrived, and nothing has come of it yet.
 type Step struct {
-	// Kind is what arrived. At the broker: "dial", "open", "declare", "bind", "confirm.select", "qos", "consume", "cancel",
+	// Kind is what arrived. At the broker: "dial", "open", "declare", "bind", "confirm.select", "qos", "consume", "cancel", "get",
 	// "publish", "ack", "nack", "close" (of a channel), "goodbye" (of a connection). At the client: "reply", "deliver",
 	// "confirm", "return", "cancelled", "closed", "blocked", "unblocked".
 	Kind string

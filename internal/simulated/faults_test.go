@@ -401,3 +401,19 @@ func TestWhatMustNeverBeDoneIsAViolation(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTheClientCannotReadEndsItsConnection(t *testing.T) {
+	bubble(t, at("deliver", 1, simulated.Fault{Kind: simulated.Unreadable}), func(l *lab) {
+		q := l.queue("", nil)
+		l.put(q, "a")
+		s := l.session()
+		ch, err := s.Channel(l.Context())
+		l.must(err)
+		in := l.consume(ch, q, "t", 1)
+		<-s.Done()
+		l.closed(in)
+		if !errors.Is(s.Err(), connection.ErrUnreadable) || l.depth(q) != 1 {
+			l.Errorf("%v, %d messages", s.Err(), l.depth(q))
+		}
+	})
+}

@@ -163,9 +163,7 @@ func (q *queue) dispatch() {
 		if sub == nil {
 			return
 		}
-		m := q.take()
-		q.unacked++
-		sub.on.deliver(sub, m)
+		sub.on.deliver(sub, q.take())
 	}
 }
 

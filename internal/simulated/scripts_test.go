@@ -485,6 +485,38 @@ var scripts = []struct {
 			r.Errorf("%+v", d)
 		}
 	}},
+	{"basic.get takes the next message, which is unacked like any other", func(r *rig) {
+		q := r.queue("", nil)
+		ch := r.open()
+		closed := notices(ch)
+		if _, ok, err := ch.Get(q, false); ok || err != nil {
+			r.Errorf("of an empty queue: %v, %v", ok, err)
+		}
+		r.put(q, "a", "b", "c")
+		for round := range int64(2) {
+			for i, id := range []string{"a", "b"} {
+				d, ok, err := ch.Get(q, false)
+				r.must(err)
+				if !ok || d.MessageId != id || d.DeliveryTag != uint64(i+1) || max(count(d), 0) != round || d.Redelivered != (round > 0) {
+					r.Errorf("got %v: %+v", ok, d)
+				}
+			}
+			r.must(ch.Close())
+			r.holds(q, 3)
+			ch = r.open()
+			closed = notices(ch)
+		}
+		_, _, err := ch.Get(q, false)
+		r.must(err)
+		r.must(ch.Ack(1, false))
+		r.must(ch.Ack(1, false))
+		r.refused(closed, amqp.PreconditionFailed, "unknown delivery tag")
+		r.holds(q, 2)
+	}},
+	{"basic.get of a missing queue closes the channel", func(r *rig) {
+		_, _, err := r.open().Get(r.prefix, false)
+		r.is(err, amqp.NotFound, "no queue '"+r.prefix+"'")
+	}},
 	{"confirms come for every message of a burst", func(r *rig) {
 		q := r.queue("", nil)
 		ids := make([]string, 200)

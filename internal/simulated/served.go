@@ -125,17 +125,8 @@ func (s *served) cancelled(sub *subscription) {
 
 // deliver is basic.deliver.
 func (s *served) deliver(sub *subscription, m *message) {
-	s.tags++
-	s.unacked = append(s.unacked, &unacked{s.tags, m, sub.queue, sub})
-	sub.unacked++
-	d := m.delivery()
-	d.DeliveryTag, d.ConsumerTag = s.tags, sub.tag
-	if s.session.broker.Mark {
-		if d.Headers == nil {
-			d.Headers = amqp.Table{}
-		}
-		d.Headers[MarkHeader] = Mark(s.client.number, s.tags)
-	}
+	d := s.hand(sub, m)
+	d.ConsumerTag = sub.tag
 	s.send(frame{kind: "deliver", queue: sub.queue.name, message: m.MessageId, act: func(Fault) { s.client.deliver(d, sub.queue.name) }})
 }
 
@@ -149,9 +140,15 @@ func (s *served) get(name string) (amqp.Delivery, bool, *amqp.Error) {
 	if m == nil {
 		return amqp.Delivery{}, false, nil
 	}
-	q.unacked++
+	return s.hand(&subscription{on: s, queue: q}, m), true, nil
+}
+
+// hand gives a message its delivery tag.
+func (s *served) hand(to *subscription, m *message) amqp.Delivery {
 	s.tags++
-	s.unacked = append(s.unacked, &unacked{s.tags, m, q, &subscription{on: s, queue: q}})
+	s.unacked = append(s.unacked, &unacked{s.tags, m, to.queue, to})
+	to.unacked++
+	to.queue.unacked++
 	d := m.delivery()
 	d.DeliveryTag = s.tags
 	if s.session.broker.Mark {
@@ -160,7 +157,7 @@ func (s *served) get(name string) (amqp.Delivery, bool, *amqp.Error) {
 		}
 		d.Headers[MarkHeader] = Mark(s.client.number, s.tags)
 	}
-	return d, true, nil
+	return d
 }
 
 // delivery is a message as it goes out.
