@@ -48,8 +48,8 @@ type Consumer struct {
 	calm      atomic.Bool  // the crash guard waits until nothing runs
 	blocked   atomic.Int64 // copies that could not be placed yet
 	stale     atomic.Int64 // acks dropped because their session had ended
-	losses    losses
-	apart     atomic.Bool // link is one of our own
+	losses    atomic.Int64 // see guard.go
+	apart     atomic.Bool  // link is one of our own
 
 	// A Stop ends these in this order: waiting for a session, the handlers, and what is left.
 	connecting     context.Context

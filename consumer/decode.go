@@ -31,9 +31,7 @@ func (c *Consumer) decode(raw amqp.Delivery) *received {
 	r := &received{raw: raw, own: !named || queue == any(c.spec.Queue)}
 	if raw.Redelivered { // else the header is not the broker's: a shovel may have brought it
 		r.crashes = wire.Int(h[wire.DeliveryCount])
-		if r.crashes > 0 {
-			r.crashes = max(0, r.crashes-c.losses.since(raw.Timestamp))
-		}
+		r.crashes = max(0, r.crashes-int(c.losses.Load()))
 	}
 	r.alone = c.spec.guarded() && raw.Exchange == "" && raw.RoutingKey == c.topology.Quarantine().RoutingKey
 	r.Delivery = Delivery{

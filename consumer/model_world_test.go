@@ -33,7 +33,7 @@ type world struct {
 	wrongAt  int   // in the journal, if it is one event
 	owed     map[string]bool
 	runs     map[string]int // of messages that count their own
-	hung     bool           // a confirm will never come as long as its session lives
+	hung     atomic.Bool    // a confirm will never come as long as its session lives
 	probing  int            // probes that are being handled
 	together int            // the most of them at once
 }
@@ -85,7 +85,7 @@ func (w *world) fault(s simulated.Step) simulated.Fault {
 	for _, f := range w.faults {
 		if f.step == s.Kind && f.n == s.N {
 			if f.Kind == simulated.NoConfirm {
-				w.hung = true
+				w.hung.Store(true)
 			}
 			return f.Fault
 		}
@@ -138,7 +138,7 @@ func (w *world) live() error {
 	time.Sleep(time.Until(began.Add(faultsEnd)))
 	w.armed.Store(false)
 	time.Sleep(effectsEnd)
-	if w.hung {
+	if w.hung.Load() {
 		w.sim.Restart(0)
 	}
 	tasks.Wait()

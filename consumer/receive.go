@@ -70,9 +70,16 @@ func (c *Consumer) consume(link transport.Session) error {
 		defer time.AfterFunc(calmAfter, c.poke).Stop()
 	}
 	err = s.receive()
+	if errors.Is(err, amqp.ErrClosed) && link.Err() == nil { // an RPC that found the channel closed
+		select {
+		case e := <-s.closed:
+			err = s.ended(e)
+		case <-c.hard.Done():
+		}
+	}
 	c.setReady(false)
 	if !c.stopping.Load() && !(c.apart.Load() && errors.Is(err, connection.ErrUnreadable)) {
-		c.losses.add(time.Now()) // else a message of this queue is to blame, and its neighbours are to be taken one at a time
+		c.losses.Add(1) // else a message of this queue is to blame, and its neighbours are to be taken one at a time
 	}
 	if !ch.IsClosed() {
 		// An RPC after the last ack: the broker has taken that one when this one is answered. Not with
@@ -133,14 +140,22 @@ func (s *session) receive() error {
 		case <-c.wake:
 		case <-s.look():
 			s.lookForOthers()
-		case <-s.canceled:
-			return errCanceled
+		case _, ok := <-s.canceled:
+			return s.over(ok)
 		case e := <-s.closed:
 			return s.ended(e)
 		case <-c.hard.Done():
 			return nil
 		}
 	}
+}
+
+// over is what a notice on canceled means: the client closes that at the end of the channel too.
+func (s *session) over(canceled bool) error {
+	if canceled {
+		return errCanceled
+	}
+	return s.ended(<-s.closed)
 }
 
 // ended is why the channel has ended.
@@ -151,6 +166,7 @@ func (s *session) ended(e *amqp.Error) error {
 	select { // the connection has, or is about to, and knows better
 	case <-s.link.Done():
 	case <-s.consumer.hard.Done():
+	case <-time.After(5 * time.Second): // or it has not, after all
 	}
 	return errors.Join(asError(e), s.link.Err())
 }

@@ -142,7 +142,14 @@ func (s *session) subscribe(m mode) error {
 // unsubscribe ends the subscription and returns what was delivered and not yet taken.
 func (s *session) unsubscribe() ([]*received, error) {
 	if s.deliveries == nil {
-		return nil, errCanceled
+		select {
+		case _, ok := <-s.canceled:
+			return nil, s.over(ok)
+		case e := <-s.closed:
+			return nil, s.ended(e)
+		case <-s.consumer.hard.Done():
+			return nil, errSessionOver
+		}
 	}
 	tag, deliveries := s.tag, s.deliveries
 	left := make(chan []*received, 1)

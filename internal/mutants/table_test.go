@@ -4,15 +4,15 @@ var mutants = []mutant{
 	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
 		edits: []edit{{"consumer/settle.go",
-			`if !c.place(d.session, s.Copy) || !d.session.ack(d) || s.Early {`,
-			`if !d.session.ack(d) || !c.place(d.session, s.Copy) || s.Early {`,
+			`if !c.place(d.session, s.Copy) || !d.session.ack(d) {`,
+			`if !d.session.ack(d) || !c.place(d.session, s.Copy) {`,
 		}},
 	},
 	{
 		name: "ack-of-an-older-session", breaks: "an ack goes to the channel that is there now, whatever its delivery came on",
 		edits: []edit{
-			{"consumer/consumer.go", "\tlosses    losses\n", "\tlosses    losses\n\tnewest    atomic.Pointer[session]\n"},
-			{"consumer/receive.go", "\tc.slow.Store(s.slow)\n\tc.calm.Store(false)\n", "\tc.slow.Store(s.slow)\n\tc.calm.Store(false)\n\tc.newest.Store(s)\n"},
+			{"consumer/consumer.go", "\tlosses    atomic.Int64 // see guard.go\n", "\tlosses    atomic.Int64 // see guard.go\n\tnewest atomic.Pointer[session]\n"},
+			{"consumer/receive.go", "\tc.slow.Store(false)\n\tc.calm.Store(false)\n\tc.setErr(nil)\n", "\tc.slow.Store(false)\n\tc.calm.Store(false)\n\tc.setErr(nil)\n\tc.newest.Store(s)\n"},
 			{"consumer/acker.go",
 				"\tif s.ctx.Err() == nil {\n\t\terr = s.ch.Ack(",
 				"\tif newest := s.consumer.newest.Load(); newest != nil {\n\t\terr = newest.ch.Ack("},
@@ -29,8 +29,8 @@ var mutants = []mutant{
 		name: "blocked-copy-nacked", breaks: "a message whose copy cannot be placed is given back",
 		edits: []edit{
 			{"consumer/settle.go",
-				"if !c.place(d.session, s.Copy) || !d.session.ack(d) || s.Early {",
-				"if !c.place(d.session, s.Copy) {\n\t\t\t\td.session.giveBack(d)\n\t\t\t\treturn\n\t\t\t}\n\t\t\tif !d.session.ack(d) || s.Early {"},
+				"if !c.place(d.session, s.Copy) || !d.session.ack(d) {",
+				"if !c.place(d.session, s.Copy) {\n\t\t\t\td.session.giveBack(d)\n\t\t\t\treturn\n\t\t\t}\n\t\t\tif !d.session.ack(d) {"},
 			{"consumer/settle.go",
 				"if !connection.Wait(s.ctx, backoff.Next()) {",
 				"if connection.Wait(s.ctx, backoff.Next()); true {"},
