@@ -8,8 +8,11 @@ PKG ?= ./...
 ARGS ?=
 TIMEOUT ?= 10m
 GOLANGCI_LINT := v2.15.0
+GOVULNCHECK := v1.8.0
+VULNDB ?= https://vuln.go.dev
 
 LINT := bin/golangci-lint-$(GOLANGCI_LINT)
+VULN := bin/govulncheck-$(GOVULNCHECK)
 GO_FILES = $$(find . -name '.?*' -prune -o -name '*.go' -print)
 SCRIPTS = $$(grep -rlE '^\#!.*\bbash$$' scripts .ci)
 
@@ -37,8 +40,45 @@ test: ## All tests, with the race detector and a broker (PKG, ARGS, TIMEOUT)
 test-4: ## The same with RabbitMQ 4 (Linux, as root)
 	@BROKER=4 $(MAKE) --no-print-directory test
 
+# One set of results for each broker's version; the page is made of all that there are.
+RESULTS := .broker/results
+
+.PHONY: faults
+faults: ## Break everything, once, and count the messages (ARGS, e.g. "-run TestFaults/broker"); BROKER=4 too
+	@scripts/need cc=gcc,libc6-dev
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	mkdir -p $(RESULTS)
+	rm -f "$(RESULTS)/faults-$(BROKER).jsonl"
+	CGO_ENABLED=1 go test -race -count=1 -timeout 25m ./internal/faults -run '^TestFaults$$' -faults \
+	  -results "$(CURDIR)/$(RESULTS)/faults-$(BROKER).jsonl" $(ARGS)
+
+.PHONY: reliability
+reliability: ## Make docs/RELIABILITY.md of what "make faults" and "BROKER=4 make faults" have measured
+	@cat $(RESULTS)/faults-*.jsonl >$(RESULTS)/all.jsonl
+	go test -count=1 ./internal/faults -run '^TestPage' -update -results "$(CURDIR)/$(RESULTS)/all.jsonl"
+
+FOR ?= 10m
+SEED ?= 0
+
+.PHONY: soak
+soak: ## Random faults for a while (FOR=30m, SEED=42 to play them again); BROKER=4 too
+	@scripts/need cc=gcc,libc6-dev
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	CGO_ENABLED=1 go test -race -count=1 -timeout 12h -v ./internal/faults -run '^TestSoak$$' -soak $(FOR) -seed $(SEED)
+
+.PHONY: mutants
+mutants: ## Break each promise in the sources on purpose, and see that the tests notice
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -timeout 25m -tags mutants -v ./internal/mutants $(ARGS)
+
 .PHONY: check
-check: check-format check-vet check-lint check-scripts check-tidy ## Format, vet, lint, scripts, go.mod
+check: check-format check-vet check-lint check-scripts check-tidy check-vulnerabilities ## Format, vet, lint, scripts, go.mod, known vulnerabilities
 
 .PHONY: check-format
 check-format:
@@ -67,6 +107,21 @@ check-tidy:
 	@echo go mod tidy
 	go mod tidy -diff
 
+# What is found fails. A database out of reach (it is not a Go module, and no proxy has it) is said aloud
+# and does not: nothing was checked then, and nothing is claimed.
+.PHONY: check-vulnerabilities
+check-vulnerabilities: $(VULN)
+	@echo govulncheck
+	status=0
+	said=$$($(VULN) -db "$(VULNDB)" ./... 2>&1) || status=$$?
+	if [[ $$status = 1 && $$said = *'fetching vulnerabilities: '* ]]; then
+	  echo '!!! govulncheck: vulnerability database not reachable, not checked:'
+	  echo "!!! $${said##*fetching vulnerabilities: }"
+	elif [ "$$status" != 0 ]; then
+	  echo "$$said"
+	  exit 1
+	fi
+
 .PHONY: format
 format: ## Format the Go files
 	@gofmt -w $(GO_FILES)
@@ -93,3 +148,8 @@ $(LINT):
 	@echo "building golangci-lint $(GOLANGCI_LINT) (once, a minute or two)"
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	mv bin/golangci-lint $@
+
+$(VULN):
+	@echo "building govulncheck $(GOVULNCHECK) (once)"
+	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
+	mv bin/govulncheck $@

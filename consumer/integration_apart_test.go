@@ -31,7 +31,16 @@ func TestAMessageThatTheClientCannotReadIsParkedWhileOtherConsumersWorkOn(t *tes
 	handled := map[string]int{}
 	starts := map[string]int{} // of the long one
 	last, longest := time.Now(), time.Duration(0)
-	count := func(_ context.Context, d consumer.Delivery) consumer.Result {
+	meeting, met := make(chan struct{}, 4), make(chan struct{}) // of four handlers
+	count := func(ctx context.Context, d consumer.Delivery) consumer.Result {
+		if string(d.Body) == "together" {
+			meeting <- struct{}{}
+			select {
+			case <-met:
+			case <-ctx.Done():
+			}
+			return consumer.Ack()
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		handled[string(d.Body)]++
@@ -84,6 +93,11 @@ func TestAMessageThatTheClientCannotReadIsParkedWhileOtherConsumersWorkOn(t *tes
 		time.Since(began).Round(time.Millisecond), longest.Round(time.Millisecond), starts["long"])
 	stop()
 	publishing.Wait()
+	for range 4 { // it is in full swing again
+		r.publish(poisoned, "together")
+	}
+	amqptest.Eventually(t, 20*time.Second, func() bool { return len(meeting) == 4 }, "%d handlers run at once, want 4", len(meeting))
+	close(met)
 	mu.Lock()
 	defer mu.Unlock()
 	if longest > 5*time.Second {

@@ -45,7 +45,8 @@ type Spec struct {
 	Delays []time.Duration
 
 	// Timeout is how long a handler may take. Then its context is cancelled, and the
-	// message is retried. At most 30 days.
+	// message is retried. At most 30 days; stay below the broker's own limit for an ack (consumer_timeout, 30 minutes by
+	// default), at which it takes back all that the consumer holds, and delivers it again.
 	//
 	// Defaults to 60 s. NoTimeout means for ever.
 	Timeout time.Duration

@@ -108,7 +108,7 @@ const (
 	ReasonTimeout          Reason = "timeout"           // the handler ran past its timeout
 	ReasonPanic            Reason = "panic"             // the handler panicked or called runtime.Goexit
 	ReasonUndecodable      Reason = "undecodable"       // the body could not be decoded (parked only)
-	ReasonCrashed          Reason = "crashed"           // it was delivered MaxCrashes times without an end (parked only)
+	ReasonCrashed          Reason = "crashed"           // its process or connection died over it MaxCrashes times (parked only)
 )
 
 // Outcome is what became of a delivery.

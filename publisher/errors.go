@@ -12,7 +12,8 @@ var (
 	ErrUnroutable = errors.New("no queue is bound for the routing key")
 
 	// ErrNacked: the broker could not take the message, as a full queue
-	// with x-overflow=reject-publish does. Trying later may work.
+	// with x-overflow=reject-publish does. Trying later may work. It is not there, with one exception: when the node of a
+	// cluster that leads the queue dies, RabbitMQ 3.10 nacks what is on its way, and may have kept some of it.
 	ErrNacked = errors.New("the broker did not take the message")
 
 	// ErrUnconfirmed: it was sent, and the broker has not said what became of it
