@@ -1,5 +1,15 @@
 package mutants
 
+// scenario is one of the fault suite, on a real broker.
+func scenario(name string) by {
+	return by{"internal/faults", "^TestFaults$/^" + name + "$", []string{"-faults"}}
+}
+
+var (
+	engine    = by{"consumer", "^TestWhateverHappensNoMessageIsLost$", nil}
+	publisher = by{"publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$", nil}
+)
+
 var mutants = []mutant{
 	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
@@ -7,6 +17,7 @@ var mutants = []mutant{
 			`if !c.place(d.session, s.Copy) || !d.session.ack(d) {`,
 			`if !d.session.ack(d) || !c.place(d.session, s.Copy) {`,
 		}},
+		caught: []by{engine, scenario("broker-killed-between-copy-and-ack")},
 	},
 	{
 		name: "ack-of-an-older-session", breaks: "an ack goes to the channel that is there now, whatever its delivery came on",
@@ -17,6 +28,7 @@ var mutants = []mutant{
 				"\tif s.ctx.Err() == nil {\n\t\terr = s.ch.Ack(",
 				"\tif newest := s.consumer.newest.Load(); newest != nil {\n\t\terr = newest.ch.Ack("},
 		},
+		caught: []by{engine, {"consumer", "^TestConsumingGoesOnWithinSecondsAfterACutWhileAnOldHandlerStillRuns$", nil}},
 	},
 	{
 		name: "copy-not-mandatory", breaks: "a copy that no queue takes counts as placed",
@@ -24,6 +36,7 @@ var mutants = []mutant{
 			`RoutingKey: s.to.RoutingKey, Publishing: p}`,
 			`RoutingKey: s.to.RoutingKey, Publishing: p, NotMandatory: true}`,
 		}},
+		caught: []by{engine, scenario("retry-queues-deleted")},
 	},
 	{
 		name: "blocked-copy-nacked", breaks: "a message whose copy cannot be placed is given back",
@@ -35,6 +48,7 @@ var mutants = []mutant{
 				"if !connection.Wait(s.ctx, backoff.Next()) {",
 				"if connection.Wait(s.ctx, backoff.Next()); true {"},
 		},
+		caught: []by{engine, scenario("error-queue-full")},
 	},
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
@@ -42,10 +56,12 @@ var mutants = []mutant{
 			`if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) {`,
 			`if r != nil || bytes.Equal(r.Body, m.env.Body) {`,
 		}},
+		caught: []by{publisher, scenario("retry-queues-deleted")},
 	},
 	{
 		name: "tag-reused", breaks: "a subscription has the tag of an earlier one",
-		edits: []edit{{"consumer/subscribe.go", "s.tags++\n", "s.tags = 1\n"}},
+		edits:  []edit{{"consumer/subscribe.go", "s.tags++\n", "s.tags = 1\n"}},
+		caught: []by{engine, {"consumer", "^TestASuspectIsHandledAloneAlsoAfterAPause$", nil}},
 	},
 	{
 		name: "prefetch-of-a-live-consumer", breaks: "the prefetch is changed by basic.qos alone, which does nothing to a subscription",
@@ -54,5 +70,6 @@ var mutants = []mutant{
 			"\t\treturn nil\n\t}\n\tif s.mode != off {\n\t\tprefetch := 1\n\t\tif want == full {\n\t\t\tprefetch = s.consumer.spec.Prefetch\n\t\t}\n\t\ts.mode = want\n" +
 				"\t\treturn s.link.Do(s.consumer.hard, \"qos\", func() error { return s.ch.Qos(prefetch, 0, false) })\n\t}\n" +
 				"\tif s.mode != off {\n\t\trest, err := s.unsubscribe()\n"}},
+		caught: []by{{"consumer", "^TestAMessageThatTheClientCannotReadIsParkedWhileOtherConsumersWorkOn$", nil}},
 	},
 }
