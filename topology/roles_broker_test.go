@@ -89,7 +89,7 @@ func (j *journal) line(with string) string {
 	return ""
 }
 
-// work consumes one message that is acked, one that is retried and one that is parked. It returns the refusal that it
+// work consumes one message that is acked, one that is retried, one that is parked and one that is quarantined. It returns the refusal that it
 // meets, if it meets one: as the error of Start, or as what the log says of a copy that the broker does not take.
 func (a actor) work(change func(*consumer.Spec)) error {
 	a.t.Helper()
@@ -135,7 +135,36 @@ func (a actor) work(change func(*consumer.Spec)) error {
 	if n := amqptest.Depth(a.t, a.queue+"-error"); n != 1 {
 		a.t.Errorf("%d messages are parked, want 1", n)
 	}
+
+	c.Pause()
+	amqptest.Eventually(a.t, 10*time.Second, func() bool { return !c.Health().Subscribed }, "it does not pause")
+	a.suspect()
+	c.Resume()
+	cannot := func() string { return a.log.line("cannot go on") }
+	amqptest.Eventually(a.t, 20*time.Second, func() bool { return len(ended.Ends()) == 5 || cannot() != "" }, "the suspect is not handled: %v", ended.Outcomes())
+	if cannot() != "" {
+		return errors.New(cannot())
+	}
 	return nil
+}
+
+// suspect is a message that came back twice, as if its process had died over it: it will be quarantined.
+func (a actor) suspect() {
+	a.t.Helper()
+	amqptest.Publish(a.t, "", a.queue, amqp.Publishing{Body: []byte("suspect")})
+	ch := amqptest.Channel(a.t)
+	for range 2 {
+		var d amqp.Delivery
+		amqptest.Eventually(a.t, 10*time.Second, func() bool {
+			var ok bool
+			var err error
+			d, ok, err = ch.Get(a.queue, false)
+			return ok && err == nil
+		}, "there is no message to send back")
+		if err := d.Reject(true); err != nil {
+			a.t.Fatal(err)
+		}
+	}
 }
 
 // publish sends one message as an app does.
@@ -257,7 +286,7 @@ var roles = map[string]struct {
 	},
 	"bare": {
 		act:   func(a actor) error { return a.work(func(s *consumer.Spec) { s.Declare = topology.Never }) },
-		needs: []string{"write amq.default", "read orders"},
+		needs: []string{"write amq.default", "read orders", "read orders-quarantine"},
 		finds: "all",
 	},
 	"publisher": {
@@ -305,10 +334,7 @@ func TestEachRoleOfTheDocumentationNeedsJustItsPermissions(t *testing.T) {
 			t.Errorf("nobody tests the role %q", name)
 		}
 	}
-	type test struct {
-		role, missing string
-		permissions
-	}
+	type test struct{ role, missing string }
 	tests := map[string]test{} // by the name of the queue, which is the user's as well
 	users := map[string]permissions{}
 	for name, role := range roles {
@@ -323,7 +349,7 @@ func TestEachRoleOfTheDocumentationNeedsJustItsPermissions(t *testing.T) {
 				given = has.without(missing)
 			}
 			ours := namesOf(queue)
-			tests[queue] = test{role: name, missing: missing}
+			tests[queue] = test{name, missing}
 			users[queue] = permissions{ours.Replace(given.configure), ours.Replace(given.write), ours.Replace(given.read)}
 		}
 	}
@@ -415,7 +441,7 @@ func newActor(t *testing.T, queue, finds string) actor {
 	switch finds {
 	case "main":
 		ch := amqptest.Channel(t)
-		if _, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-max-length": int64(1000)}); err != nil {
+		if _, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-max-length": int64(1000)}); err != nil {
 			t.Fatal(err)
 		}
 		if err := ch.ExchangeDeclare(queue+"-shop", "direct", true, false, false, false, nil); err != nil {

@@ -1,0 +1,204 @@
+package publisher_test
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
+)
+
+// A history is drawn, acted out on a broker in simulated time, and looked at afterwards: whatever a publish returned must
+// be true, whatever happened. A failing history is made as short as it can be. To see one again, or to look longer:
+//
+//	go test ./publisher -run TestWhateverHappens -rapid.seed=... -rapid.checks=20000
+func TestWhateverHappensWhatAPublishReturnsIsTrue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it acts out some hundreds of histories")
+	}
+	modelChecks(t, 500)
+	tries := 1
+	var wrong error
+	defer func() {
+		if wrong != nil {
+			t.Logf("%v", wrong)
+		}
+	}()
+	rapid.Check(t, func(rt *rapid.T) {
+		h := histories.Draw(rt, "history")
+		for range tries {
+			if err := h.actOut(t); err != nil {
+				// Goroutines race and pauses are random: a shorter history fails if it does so once. What is wrong is
+				// not said here, since rapid wants the same words each time.
+				tries, wrong = 20, err
+				rt.Fatal("what was returned is not true, see below")
+			}
+		}
+	})
+}
+
+// modelChecks is how many histories a test draws unless it is told with -rapid.checks.
+func modelChecks(t *testing.T, n int) {
+	t.Helper()
+	given := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for name, value := range map[string]string{"rapid.checks": fmt.Sprint(n), "rapid.nofailfile": "true"} {
+		if given[name] {
+			continue
+		}
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// actOut runs a history in a bubble, and says what is wrong.
+func (h history) actOut(t *testing.T) (err error) {
+	w := &world{history: h}
+	defer func() {
+		if p := recover(); p != nil { // goroutines that never end, at the end of the bubble or before
+			buf := make([]byte, 1<<20)
+			err = fmt.Errorf("%v\n%s", p, buf[:runtime.Stack(buf, true)])
+		}
+		if err != nil {
+			err = fmt.Errorf("%w\n\n%s\n\n%s", err, h, w.tail(150))
+		}
+	}()
+	synctest.Test(t, func(*testing.T) { err = w.run() })
+	return err
+}
+
+// history is what a few goroutines publish.
+type history struct {
+	broker   simulated.Options
+	window   int
+	messages []planned
+	faults   []fault
+	stop     time.Duration // when the publisher is stopped, 0 is at the end
+}
+
+// planned is a message, or a batch of them.
+type planned struct {
+	at     time.Duration
+	how    string // "publish", "async", "batch"
+	what   []kind
+	within time.Duration // its context's
+}
+
+// kind is where a message goes.
+type kind string
+
+const (
+	good        kind = "good"
+	limited     kind = "to a queue of 3"
+	unroutable  kind = "unroutable"
+	twin        kind = "unroutable twin of the one before" // with its id
+	careless    kind = "unroutable, not mandatory"
+	noExchange  kind = "to no exchange"
+	foreignUser kind = "of another user"
+)
+
+// fault is what goes wrong at the n-th step of its kind.
+type fault struct {
+	step string
+	n    int
+	simulated.Fault
+}
+
+func (h history) String() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "RabbitMQ %d, frames take %s, window %d", h.broker.Version, h.broker.Latency, h.window)
+	if h.stop > 0 {
+		fmt.Fprintf(&s, ", stopped at %s", h.stop)
+	}
+	for i, m := range h.messages {
+		fmt.Fprintf(&s, "\n  m%d at %s: %s within %s:", i+1, m.at, m.how, m.within)
+		for _, k := range m.what {
+			fmt.Fprintf(&s, " %s;", k)
+		}
+	}
+	for _, f := range h.faults {
+		fmt.Fprintf(&s, "\n  fault at %s %d: %s", f.step, f.n, f.Fault)
+	}
+	return s.String()
+}
+
+// GoString is what rapid prints.
+func (h history) GoString() string { return h.String() }
+
+func seconds(from, to int) *rapid.Generator[time.Duration] {
+	return rapid.Map(rapid.IntRange(from*10, to*10), func(n int) time.Duration { return time.Duration(n) * 100 * time.Millisecond })
+}
+
+var histories = rapid.Custom(func(t *rapid.T) history {
+	return history{
+		broker: simulated.Options{
+			Version: rapid.SampledFrom([]simulated.Version{simulated.RabbitMQ4, simulated.RabbitMQ3}).Draw(t, "version"),
+			Latency: rapid.SampledFrom([]time.Duration{time.Millisecond, 0, 30 * time.Millisecond}).Draw(t, "latency"),
+		},
+		window:   rapid.IntRange(1, 6).Draw(t, "window"),
+		messages: rapid.SliceOfN(messages, 1, 12).Draw(t, "messages"),
+		faults:   rapid.SliceOfN(faults, 0, 6).Draw(t, "faults"),
+		stop:     rapid.OneOf(rapid.Just(time.Duration(0)), rapid.Just(time.Duration(0)), seconds(1, 20)).Draw(t, "stop"),
+	}
+})
+
+var kinds = rapid.SampledFrom([]kind{good, good, good, unroutable, limited, twin, noExchange, foreignUser, careless})
+
+var messages = rapid.Custom(func(t *rapid.T) planned {
+	m := planned{
+		at:     rapid.OneOf(rapid.Just(time.Second), seconds(0, 10)).Draw(t, "at"), // many at once
+		how:    rapid.SampledFrom([]string{"publish", "async", "batch"}).Draw(t, "how"),
+		within: rapid.OneOf(rapid.Just(5*time.Minute), seconds(0, 40)).Draw(t, "within"),
+	}
+	most := 1
+	if m.how == "batch" {
+		most = 4
+	}
+	m.what = rapid.SliceOfN(kinds, 1, most).Draw(t, "what")
+	return m
+})
+
+// faults are such as can happen at their step.
+var faults = rapid.Custom(func(t *rapid.T) fault {
+	f := fault{
+		step: rapid.SampledFrom([]string{"publish", "confirm", "return", "reply", "dial", "open", "confirm.select", "close", "closed"}).Draw(t, "step"),
+		n:    rapid.IntRange(1, 12).Draw(t, "n"),
+	}
+	kinds := []simulated.FaultKind{simulated.Cut, simulated.None, simulated.Restart, simulated.DeleteQueue, simulated.Alarm}
+	switch f.step {
+	case "publish":
+		kinds = append(kinds, simulated.Nack, simulated.Unroutable, simulated.LateConfirm, simulated.NoConfirm, simulated.CloseChannel, simulated.CloseSession)
+	case "dial":
+		kinds = []simulated.FaultKind{simulated.Refuse, simulated.None, simulated.Restart}
+	}
+	f.Kind = rapid.SampledFrom(kinds).Draw(t, "fault")
+	switch f.Kind {
+	case simulated.Cut:
+		f.After = rapid.Bool().Draw(t, "after")
+		f.Client = rapid.OneOf(rapid.Just(time.Duration(0)), seconds(0, 10)).Draw(t, "client")
+		f.Broker = rapid.OneOf(rapid.Just(time.Duration(0)), seconds(0, 10)).Draw(t, "broker")
+	case simulated.CloseChannel:
+		f.Code = rapid.SampledFrom([]int{406, 404, 403}).Draw(t, "code")
+	case simulated.CloseSession:
+		f.Code = rapid.SampledFrom([]int{541, 501, 320}).Draw(t, "code")
+	case simulated.DeleteQueue:
+		f.Queue = rapid.SampledFrom([]string{roomy, small}).Draw(t, "queue")
+	case simulated.Alarm, simulated.Refuse, simulated.Restart, simulated.LateConfirm:
+		f.For = seconds(0, 10).Draw(t, "for")
+	case simulated.None:
+		f.Delay = seconds(0, 35).Draw(t, "delay")
+	}
+	return f
+})
+
+const (
+	roomy = "roomy"
+	small = "small"
+)
