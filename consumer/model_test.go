@@ -219,7 +219,7 @@ var histories = rapid.Custom(func(t *rapid.T) history {
 
 var messages = rapid.Custom(func(t *rapid.T) planned {
 	m := planned{
-		at: seconds(0, 20).Draw(t, "at"),
+		at: rapid.OneOf(rapid.Just(time.Second), rapid.Just(5*time.Second), seconds(0, 20)).Draw(t, "at"), // many at once
 		does: rapid.SampledFrom([]behaviour{
 			acks, isSlow, retries, errs, snoozes, panics, timesOut, isStuck, kills, forgets, retriesFar, exits,
 		}).Draw(t, "does"),
@@ -234,10 +234,10 @@ var messages = rapid.Custom(func(t *rapid.T) planned {
 
 var moments = rapid.Custom(func(t *rapid.T) moment {
 	return moment{
-		at:      seconds(0, 25).Draw(t, "at"),
+		at:      rapid.OneOf(rapid.Just(1300*time.Millisecond), rapid.Just(5400*time.Millisecond), seconds(0, 25)).Draw(t, "at"), // many while a handler runs
 		process: rapid.IntRange(1, 2).Draw(t, "process"),
 		what:    rapid.SampledFrom([]string{"pause", "stop", "kill"}).Draw(t, "what"),
-		lasts:   seconds(0, 8).Draw(t, "lasts"),
+		lasts:   rapid.OneOf(rapid.Just(500*time.Millisecond), seconds(0, 8)).Draw(t, "lasts"),
 	}
 })
 
@@ -245,7 +245,7 @@ var moments = rapid.Custom(func(t *rapid.T) moment {
 var faults = rapid.Custom(func(t *rapid.T) fault {
 	f := fault{
 		step: rapid.SampledFrom([]string{
-			"publish", "confirm", "deliver", "ack", "return", "nack", "consume", "cancel", "qos", "declare", "open", "confirm.select", "close", "reply", "get", "dial",
+			"publish", "publish", "publish", "confirm", "deliver", "ack", "ack", "return", "nack", "consume", "cancel", "qos", "declare", "open", "confirm.select", "close", "reply", "get", "dial",
 		}).Draw(t, "step"),
 		n: rapid.IntRange(1, 15).Draw(t, "n"),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -48,7 +49,15 @@ func start(lc fx.Lifecycle, conn *connection.Connection, cfg Config, log *slog.L
 		return nil, err
 	}
 	lc.Append(fx.Hook{
-		OnStart: c.Start,
+		OnStart: func(ctx context.Context) error {
+			// Once ctx has ended fx says so and nothing else; a little earlier the error says why.
+			if deadline, ok := ctx.Deadline(); ok {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/5, time.Second)))
+				defer cancel()
+			}
+			return c.Start(ctx)
+		},
 		OnStop: func(ctx context.Context) error {
 			// fx runs no further hooks once ctx has ended: then the connection is closed all the same.
 			context.AfterFunc(ctx, conn.Abort)

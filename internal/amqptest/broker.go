@@ -184,6 +184,7 @@ func StartBroker(t testing.TB, settings ...Setting) *Broker {
 func newBroker(t testing.TB, settings []Setting) *Broker {
 	t.Helper()
 	common := ours(t, "a broker to kill")
+	clock, settings := takeOwnClock(t, settings)
 	b := &Broker{t: t, node: environment{
 		"AMQP_URL":         "",
 		"BUNNICULA_BROKER": "private",
@@ -191,6 +192,7 @@ func newBroker(t testing.TB, settings []Setting) *Broker {
 		"BROKER_NODE":      "test-" + strconv.Itoa(os.Getpid()) + "-" + unique(),
 		"BROKER_JOIN":      "",
 		"BROKER_SETTINGS":  erlang(settings),
+		"BROKER_CLOCK":     clock,
 	}}
 	dismiss, err := guard(b.node)
 	if err != nil {

@@ -1,9 +1,13 @@
 package faults_test
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // clockScenarios have hosts that do not agree on the time of day. Three things depend on it: until when a message waits that no
@@ -55,6 +59,44 @@ var clockScenarios = []scenario{
 			s.clocksAreWrong()
 		},
 	},
+	{
+		name: "broker-clock-is-set", on: own, settings: []amqptest.Setting{amqptest.OwnClock}, types: quorumOnly,
+		breaks: "the broker's clock is set an hour ahead and then two hours back while messages flow and wait, which changes nothing",
+		run: func(s *stage) {
+			s.workers(2)
+			s.stream(100, clockMix)
+			s.traffic(time.Second)
+			s.fault(func() { s.brokerClock(time.Hour) })
+			s.traffic(time.Second)
+			s.fault(func() { s.brokerClock(-time.Hour) })
+			s.traffic(time.Second)
+			s.unbroken()
+		},
+	},
+	{
+		name: "broker-clock-is-set-and-it-restarts", on: own, settings: []amqptest.Setting{amqptest.OwnClock}, types: quorumOnly,
+		breaks: "the broker's clock is set an hour ahead, and it is restarted: what waits in retry queues comes early",
+		spec:   consumer.Spec{Backoff: []time.Duration{10 * time.Minute}},
+		run: func(s *stage) {
+			s.workers(2)
+			s.publish(mix{"retry 1": 50})
+			s.holds(topology.RoleRetry, 50)
+			s.stream(100, mix{"ack": 1})
+			s.brokerClock(time.Hour)
+			s.restartBroker()
+		},
+	},
+}
+
+// brokerClock sets the broker's clock, and checks that it has noticed.
+func (s *stage) brokerClock(ahead time.Duration) {
+	s.t.Helper()
+	s.broker.SetClock(ahead)
+	said := strings.TrimSpace(s.broker.Ctl("eval", "os:system_time(second)."))
+	seconds, err := strconv.ParseInt(said, 10, 64)
+	if off := time.Until(time.Unix(seconds, 0)) - ahead; err != nil || off.Abs() > time.Minute {
+		s.t.Errorf("the broker's clock is ahead by %s, want %s (it says %q)", off+ahead, ahead, said)
+	}
 }
 
 // clockSpec has delays that a snooze of 350 ms is put together from.

@@ -7,7 +7,7 @@ import "time"
 var clusterScenarios = []scenario{
 	{
 		name: "cluster-node-killed", on: trio, types: quorumOnly, recovery: 15 * time.Second, settings: soonAgain,
-		breaks: "of a cluster of three the node with the queue's leader is killed (SIGKILL): first everybody is connected to it, then to another one",
+		breaks: "of a cluster of three the node with the queue's leader is killed (SIGKILL): first everybody is connected to it, then to another one. The broker tries dead letters again after 4 s",
 		run: func(s *stage) {
 			s.workers(2)
 			for _, node := range s.cluster.Nodes {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
@@ -15,12 +16,12 @@ import (
 var handlerScenarios = []scenario{
 	{
 		name:   "handlers-misbehave",
-		breaks: "handlers panic (one with a stack of 200 KiB), call runtime.Goexit, run past their timeout, with and without their grace",
+		breaks: "handlers panic (some with 200 KiB of text, or deep in a recursion), call runtime.Goexit, run past their timeout, with and without their grace",
 		spec:   consumer.Spec{Timeout: 700 * time.Millisecond, Grace: 1200 * time.Millisecond, Concurrency: 8},
 		run: func(s *stage) {
 			s.workers(2)
 			s.publish(mix{
-				"ack": 200, "slow 50ms": 50, "retry 1": 20, "panic": 10, "deep-panic": 5, "goexit": 10,
+				"ack": 200, "slow 50ms": 50, "retry 1": 20, "panic": 10, "deep-panic": 5, "loud-panic": 5, "loud-error": 5, "goexit": 10,
 				"overtime 1s": 5, "obey": 5, "ignore 3s": 3,
 			})
 		},
@@ -79,6 +80,13 @@ var (
 
 func init() {
 	maps.Copy(behaviours, map[string]behaviour{
+		// What they say must not fill the headers.
+		"loud-panic": {parked: monitoring.ReasonPanic, spent: true, do: func(context.Context, visit) consumer.Result {
+			panic(strings.Repeat("loud ", 40<<10))
+		}},
+		"loud-error": {parked: monitoring.ReasonError, do: func(context.Context, visit) consumer.Result {
+			return consumer.Error(errors.New(strings.Repeat("loud ", 40<<10)))
+		}},
 		// Returns when its context says so, each time.
 		"obey": {parked: monitoring.ReasonTimeout, spent: true, do: func(ctx context.Context, _ visit) consumer.Result {
 			<-ctx.Done()

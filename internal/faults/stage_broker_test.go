@@ -165,18 +165,5 @@ func (s *stage) unbroken() {
 	}
 }
 
-// said counts the handlers that have ended since a time with one of these words.
-func (l *lane) said(since time.Time, words ...string) int {
-	n := 0
-	for _, e := range l.poll() {
-		for _, w := range words {
-			if e.What == end && e.Said == w && e.time().After(since) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
 // placed is how many copies wait or are parked.
 func (l *lane) placed() int { return l.depth(topology.RoleError) + l.depth(topology.RoleRetry) }

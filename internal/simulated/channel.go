@@ -210,7 +210,10 @@ func (c *channel) QueueDeclarePassive(name string, _, _, _, _ bool, _ amqp.Table
 		depth = len(q.returned) + len(q.ready)
 		return nil
 	}, nil)
-	return amqp.Queue{Name: name, Messages: depth}, err
+	if err != nil { // the broker may yet come to it
+		return amqp.Queue{}, err
+	}
+	return amqp.Queue{Name: name, Messages: depth}, nil
 }
 
 func (c *channel) QueueBind(name, key, exchange string, _ bool, _ amqp.Table) error {
@@ -279,7 +282,10 @@ func (c *channel) Get(queue string, _ bool) (amqp.Delivery, bool, error) {
 			c.note(Event{Kind: Delivered, Tag: d.DeliveryTag, Queue: queue, Message: d.MessageId})
 		}
 	})
-	return d, ok && err == nil, err
+	if err != nil { // the broker may yet come to it
+		return amqp.Delivery{}, false, err
+	}
+	return d, ok, nil
 }
 
 // cancelled is the broker's basic.cancel.
