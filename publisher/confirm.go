@@ -12,6 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // confirmed is one confirm channel: this goroutine writes, another collects.
@@ -295,7 +296,8 @@ func (c *confirmed) returnOf(m *sending) *amqp.Return {
 	}
 	for i := range c.returned {
 		r := &c.returned[i]
-		if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) {
+		if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
+			wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts]) { // two copies of one message may be on their way
 			found := *r
 			c.returned = append(c.returned[:i], c.returned[i+1:]...)
 			return &found

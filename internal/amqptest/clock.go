@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// OwnClock, among the settings of [StartBroker], gives the node a clock that [Broker.SetClock] sets. It needs
+// OwnClock is a setting of [StartBroker] that gives the node a clock which [Broker.SetClock] sets. It needs
 // Linux, and libfaketime, which is installed if it is missing.
 var OwnClock = Setting{Name: "own clock"}
 

@@ -6,7 +6,7 @@ func scenario(name string) by {
 }
 
 var (
-	engine    = by{"consumer", "^TestWhateverHappensNoMessageIsLost$", nil}
+	engine    = by{"consumer", "^TestWhateverHappensNoMessageIsLost$", []string{"-rapid.checks=3000"}}
 	publisher = by{"publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$", nil}
 )
 
@@ -53,8 +53,9 @@ var mutants = []mutant{
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
 		edits: []edit{{"publisher/confirm.go",
-			`if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) {`,
-			`if r != nil || bytes.Equal(r.Body, m.env.Body) {`,
+			`if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
+			wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts]) {`,
+			`if r != nil || bytes.Equal(r.Body, m.env.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0 {`,
 		}},
 		caught: []by{publisher, {"publisher", "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$", nil}},
 	},
