@@ -49,10 +49,8 @@ faults: ## Break everything, once, and count the messages (ARGS, e.g. "-run Test
 	scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	mkdir -p $(RESULTS)
 	rm -f "$(RESULTS)/faults-$(BROKER).jsonl"
-	CGO_ENABLED=1 go test -race -count=1 -timeout 25m ./internal/faults -run '^TestFaults$$' -faults \
-	  -results "$(CURDIR)/$(RESULTS)/faults-$(BROKER).jsonl" $(ARGS)
+	scripts/faults "$(RESULTS)/faults-$(BROKER).jsonl" $(ARGS)
 
 .PHONY: reliability
 reliability: ## Make docs/RELIABILITY.md of what "make faults" and "BROKER=4 make faults" have measured
