@@ -187,6 +187,17 @@ make soak FOR=30m      # random faults, side by side with traffic; SEED=n plays 
 This page is made from such runs: [internal/faults/doc.go](../internal/faults/doc.go) says how. A test checks that it lists every scenario, and none that
 is not there.
 
+## How some of it is simulated
+
+- A broker that is killed or stands still is a process that gets SIGKILL or SIGSTOP, on a machine that goes on. While it is away its port
+  refuses connections.
+- An alarm is a limit of memory or disk space that is set where it is exceeded. Neither is full.
+- Nobody touches the machine's clock. A worker with another clock is the same program with a time.Now that is an hour off, from its start or
+  from its fourth second on; its timers go on, as they do when a clock is set. A broker with another clock is given its time of day by
+  libfaketime.
+- RabbitMQ tries a dead letter that its target did not take again after three minutes. One scenario waits for that; in those that say so it is set to
+  4 s. On 3.10 the retries of a cluster can stand still for that long when a node is killed.
+
 ## What is not covered
 
 - Disks that lose what they have confirmed, and machines that lose power: the broker is killed, its machine is not.

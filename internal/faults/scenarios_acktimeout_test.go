@@ -15,7 +15,7 @@ var ackTimeoutScenarios = []scenario{
 	{
 		name: "ack-timeout", on: own,
 		settings: []amqptest.Setting{{Name: "consumer_timeout", Value: "2000"}, {Name: "channel_tick_interval", Value: "500"}},
-		breaks:   "the broker closes channels whose handlers take longer than it waits for an ack (consumer_timeout): once in each worker, and with one message each time",
+		breaks:   "the broker closes channels whose handlers take longer than it waits for an ack (consumer_timeout): with three messages once in each worker, and with one each time",
 		spec:     consumer.Spec{MaxCrashes: 3},
 		run: func(s *stage) {
 			s.workers(2)
@@ -35,7 +35,7 @@ var ackTimeoutScenarios = []scenario{
 			// This one comes again and again, a hundred times on a quorum queue; all others go on.
 			s.fault(func() {
 				s.publish(mix{"outlast 4s": 1})
-				s.handlingOf("outlast 4s", 4)
+				s.handlingOf("outlast 4s", 3)
 			})
 			s.faults.Add(s.timeouts())
 		},

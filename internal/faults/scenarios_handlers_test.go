@@ -17,12 +17,12 @@ var handlerScenarios = []scenario{
 	{
 		name:   "handlers-misbehave",
 		breaks: "handlers panic (some with 200 KiB of text, or deep in a recursion), call runtime.Goexit, run past their timeout, with and without their grace",
-		spec:   consumer.Spec{Timeout: 700 * time.Millisecond, Grace: 1200 * time.Millisecond, Concurrency: 8},
+		spec:   consumer.Spec{Timeout: time.Second, Grace: 2 * time.Second, Concurrency: 8, MaxRetries: 2},
 		run: func(s *stage) {
 			s.workers(2)
 			s.publish(mix{
 				"ack": 200, "slow 50ms": 50, "retry 1": 20, "panic": 10, "deep-panic": 5, "loud-panic": 5, "loud-error": 5, "goexit": 10,
-				"overtime 1s": 5, "obey": 5, "ignore 3s": 3,
+				"overtime 1500ms": 5, "obey": 5, "ignore 4s": 3,
 			})
 		},
 	},
@@ -74,8 +74,9 @@ var handlerScenarios = []scenario{
 }
 
 var (
-	stuckSpec = consumer.Spec{Timeout: 500 * time.Millisecond, Grace: 300 * time.Millisecond, Concurrency: 4, Prefetch: 20}
-	heldSpec  = consumer.Spec{Timeout: 500 * time.Millisecond, Grace: 300 * time.Millisecond, Concurrency: 4, Prefetch: 20, WhenStuck: consumer.Hold}
+	// Above what a journal's line may take on a busy disk.
+	stuckSpec = consumer.Spec{Timeout: time.Second, Grace: time.Second, Concurrency: 4, Prefetch: 20}
+	heldSpec  = consumer.Spec{Timeout: time.Second, Grace: time.Second, Concurrency: 4, Prefetch: 20, WhenStuck: consumer.Hold}
 )
 
 func init() {
@@ -92,7 +93,7 @@ func init() {
 			<-ctx.Done()
 			return consumer.Retry(ctx.Err())
 		}},
-		// "ignore 3s" takes so long whatever its context says. By then it must have been given up: nothing asks
+		// "ignore 4s" takes so long whatever its context says. By then it must have been given up: nothing asks
 		// for what it returns.
 		"ignore": {parked: monitoring.ReasonTimeout, spent: true, do: func(_ context.Context, v visit) consumer.Result {
 			time.Sleep(v.duration())

@@ -15,15 +15,6 @@ const heartbeat = 2 * time.Second
 
 var classicOnly = []topology.QueueType{topology.Classic}
 
-// only does something with the lane of one queue type.
-func (s *stage) only(kind topology.QueueType, do func(l *lane)) {
-	for _, l := range s.lanes {
-		if l.kind == kind {
-			do(l)
-		}
-	}
-}
-
 // restartBroker stops the broker in order, and starts it again. It is a fault.
 func (s *stage) restartBroker() {
 	s.t.Helper()
