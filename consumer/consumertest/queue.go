@@ -84,7 +84,8 @@ func (q *Queue) Result(payload any, opts ...Option) consumer.Result {
 
 // Redeliver delivers the same message again, as the broker does when a consumer dies before
 // its ack: an idempotent handler says the same and does nothing twice. The broker counts
-// such deliveries, and Spec.MaxCrashes of them park the message.
+// such deliveries: after the second the message is set aside, with Next it comes from quarantine, and Spec.MaxCrashes of them in all
+// park it.
 func (q *Queue) Redeliver(r *Run) *Run {
 	q.t.Helper()
 	raw := r.Delivery
@@ -144,6 +145,9 @@ func (q *Queue) arrival(env *publisher.Envelope) amqp.Delivery {
 		Timestamp: p.Timestamp, Type: p.Type, UserId: p.UserId, AppId: p.AppId,
 	}
 	delete(raw.Headers, wire.NotBefore) // its time has come
+	if quarantine := q.topology.Quarantine(); quarantine.Queue != "" && target(env) == quarantine.Queue {
+		raw.RoutingKey = quarantine.RoutingKey
+	}
 	for _, waited := range q.topology.Queues {
 		if waited.Role != topology.RoleRetry || waited.Name != target(env) {
 			continue

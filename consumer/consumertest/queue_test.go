@@ -138,11 +138,16 @@ func TestRedeliverDeliversTheSameMessageAgain(t *testing.T) {
 
 func TestAMessageThatIsRedeliveredTooOftenIsParkedAsCrashed(t *testing.T) {
 	spec := orders(always(consumer.Ack()))
-	spec.MaxCrashes = 2
+	spec.MaxCrashes = 3
 	q := consumertest.New(t, spec)
 
 	run := q.Deliver(order{7})
 	run = q.Redeliver(run).AssertAcked()
+	run = q.Redeliver(run)
+	if !run.Settlement.Aside || run.Ran() {
+		t.Errorf("after the second death it is not set aside: %+v", run.Settlement)
+	}
+	run = q.Next(run).AssertAcked()
 	run = q.Redeliver(run).AssertParked(monitoring.ReasonCrashed)
 	if run.Ran() {
 		t.Error("the handler ran a message that crashed too often")
