@@ -10,12 +10,12 @@ import (
 // alarmScenarios let the broker take no messages for a while.
 var alarmScenarios = []scenario{
 	{
-		name: "memory-alarm", on: victim, spec: alarmSpec,
+		name: "memory-alarm", on: victim, spec: alarmSpec, recovery: alarmRecovery,
 		breaks: "the broker has a memory alarm for some seconds while messages are published, acked, retried and parked",
 		run:    alarm(func(s *stage) func(bool) { return s.broker.MemoryAlarm }),
 	},
 	{
-		name: "disk-alarm", on: victim, spec: alarmSpec,
+		name: "disk-alarm", on: victim, spec: alarmSpec, recovery: alarmRecovery,
 		breaks: "the same with a disk alarm",
 		run:    alarm(func(s *stage) func(bool) { return s.broker.DiskAlarm }),
 	},
@@ -23,6 +23,9 @@ var alarmScenarios = []scenario{
 
 // alarmSpec has room for all copies that have to be held, so that it is not them that hold up the acks.
 var alarmSpec = consumer.Spec{Concurrency: 8, Prefetch: 50}
+
+// alarmRecovery is longer than elsewhere: what is published after the alarm waits behind what was there before it.
+const alarmRecovery = 15 * time.Second
 
 // alarm checks what goes on during an alarm, and what does not.
 func alarm(of func(*stage) func(bool)) func(s *stage) {
