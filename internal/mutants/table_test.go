@@ -6,8 +6,8 @@ func scenario(name string) by {
 }
 
 var (
-	engine    = by{"consumer", "^TestWhateverHappensNoMessageIsLost$", []string{"-rapid.checks=3000"}}
-	publisher = by{"publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$", nil}
+	engine    = by{"consumer", "^TestWhateverHappensNoMessageIsLost$", []string{"-rapid.checks=3000", "-rapid.shrinktime=1s"}}
+	publisher = by{"publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$", []string{"-rapid.checks=3000", "-rapid.shrinktime=1s"}}
 )
 
 var mutants = []mutant{
