@@ -165,7 +165,7 @@ func TestOneConsumerAtATimeKeepsTheOrderOverAnInterruption(t *testing.T) {
 		r.publish(queue, fmt.Sprint(i))
 	}
 	<-started
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second) // the handler is told in the last of them
 	defer cancel()
 	if err := c.Stop(ctx); err != nil {
 		t.Fatal(err)

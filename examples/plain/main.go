@@ -61,7 +61,8 @@ func run(ctx context.Context, cfg connection.Config, spec consumer.Spec) (err er
 	}
 	defer stop(&err, orders.Stop)
 
-	if err := pub.Publish(ctx, spec.Queue, Order{Number: 1}); err != nil {
+	// A signal in the middle would leave it open whether the broker has the message.
+	if err := pub.Publish(context.WithoutCancel(ctx), spec.Queue, Order{Number: 1}); err != nil {
 		return err
 	}
 	<-ctx.Done()
