@@ -62,7 +62,7 @@ var messageScenarios = []scenario{
 	{
 		name:   "bodies-giant",
 		breaks: "messages are as large as a publisher sends them (16 MiB, RabbitMQ 4's own limit), and connections are cut while they are on their way",
-		within: time.Minute, recovery: 15 * time.Second, // each is decoded and compared byte by byte
+		within: 3 * time.Minute, recovery: 15 * time.Second, // each is decoded and compared byte by byte, with the race detector
 		run: func(s *stage) {
 			s.workers(2)
 			s.stream(30, mix{"ack": 1})
