@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -68,7 +69,7 @@ type worker struct {
 	config  workerConfig
 	journal *journal
 	vitals  *vitalsFile
-	pub     publisher.Publisher
+	pub     *publisher.Client
 	seen    sync.Map // message ids that first was asked for
 }
 
@@ -155,6 +156,7 @@ func (w *worker) run(before goleak.Option) (int, farewell) {
 	watched := w.vitals.watch(terminated, group)
 	start, cancel := context.WithTimeout(terminated, time.Minute)
 	defer cancel()
+	started := false
 	if err := app.Start(start); err != nil {
 		log.Error("the app did not start", "err", err)
 		if terminated.Err() == nil {
@@ -162,6 +164,7 @@ func (w *worker) run(before goleak.Option) (int, farewell) {
 			return exitStart, last
 		}
 	} else {
+		started = true
 		fmt.Println(readyLine)
 	}
 	most := countGoroutines(terminated)
@@ -170,6 +173,13 @@ func (w *worker) run(before goleak.Option) (int, farewell) {
 	stop, cancel := context.WithTimeout(context.Background(), w.config.StopWithin)
 	defer cancel()
 	stopErr := app.Stop(stop)
+	if !started { // fx runs no further hook of an app whose start was cancelled
+		stopErr = errors.Join(stopErr, group.Stop(stop))
+		if w.pub != nil {
+			stopErr = errors.Join(stopErr, w.pub.Stop(stop))
+		}
+		stopErr = errors.Join(stopErr, conn.Stop(stop))
+	}
 	for _, h := range group.Health() {
 		last.StaleAcks += h.StaleAcks
 		last.CopiesBlocked += h.CopiesBlocked
