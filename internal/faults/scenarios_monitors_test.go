@@ -36,15 +36,15 @@ var monitorScenarios = []scenario{
 	},
 	{
 		name:   "monitor-blocks",
-		breaks: "the monitor does not return for seven seconds, before and after handlers, until every slot of a consumer is taken",
+		breaks: "the monitor does not return for fifteen seconds, before and after handlers, until every slot of a consumer is taken",
 		spec:   consumer.Spec{Concurrency: monitorSlots}, queues: 2, tune: withMonitor,
 		run: func(s *stage) {
 			s.workers(1)
 			s.stream(60, mix{"ack": 1})
-			s.publishTo(0, mix{"monitor begin 7s": 2, "monitor end 7s": 2})
+			s.publishTo(0, mix{"monitor begin 15s": 2, "monitor end 15s": 2})
 			s.wedged(func(v vitals) bool { return v.MonitorsBlocked == monitorSlots })
 			s.handling(30) // the other consumer's
-			s.healths(10*time.Second, "all ready, and no monitor blocked", func(all []vitals) bool {
+			s.healths(20*time.Second, "all ready, and no monitor blocked", func(all []vitals) bool {
 				return len(all) == 2 && all[0].Ready && all[0].MonitorsBlocked == 0 && all[1].Ready
 			})
 		},
