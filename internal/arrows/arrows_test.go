@@ -31,6 +31,7 @@ var rows = map[string][]string{
 	"monitoring/monitoringtest": {"monitoring"},
 	"monitoring/statsd":         {"monitoring"},
 	"monitoring/sentry":         {"monitoring"},
+	"monitoring/health":         {"connection", "consumer"},
 	"monitoring/otel":           {"monitoring"},
 	"monitoring/prometheus":     {"monitoring"},
 
