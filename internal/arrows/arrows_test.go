@@ -33,7 +33,7 @@ var rows = map[string][]string{
 	"monitoring/sentry":         {"monitoring"},
 	"monitoring/health":         {"connection", "consumer"},
 	"monitoring/otel":           {"monitoring"},
-	"monitoring/prometheus":     {"monitoring"},
+	"monitoring/prometheus":     {"monitoring", "connection", "consumer"},
 
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
 	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},
