@@ -32,7 +32,7 @@ var rows = map[string][]string{
 	"monitoring/statsd":         {"monitoring"},
 	"monitoring/sentry":         {"monitoring"},
 	"monitoring/health":         {"connection", "consumer"},
-	"monitoring/otel":           {"monitoring"},
+	"monitoring/otel":           {"monitoring", "publisher"},
 	"monitoring/prometheus":     {"monitoring", "connection", "consumer"},
 
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},

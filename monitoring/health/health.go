@@ -124,9 +124,9 @@ func (h *Health) parts() []Part {
 }
 
 // Start looks every Interval, and listens at Addr if there is one. Stop ends both.
-func (h *Health) Start() error {
+func (h *Health) Start(ctx context.Context) error {
 	if h.config.Addr != "" {
-		listener, err := net.Listen("tcp", h.config.Addr)
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", h.config.Addr)
 		if err != nil {
 			return fmt.Errorf("health: Config.Addr %q: %w", h.config.Addr, err)
 		}
@@ -136,9 +136,9 @@ func (h *Health) Start() error {
 		h.server = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 		go func() { _ = h.server.Serve(listener) }() // until Stop
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	looking, cancel := context.WithCancel(context.Background())
 	h.stop, h.looked = cancel, make(chan struct{})
-	go h.look(ctx)
+	go h.look(looking)
 	return nil
 }
 

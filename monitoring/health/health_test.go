@@ -114,7 +114,7 @@ func TestReadyIsLostAfterTheErrorAgeAndComesBackAfterTheRecovery(t *testing.T) {
 			OnDown: func(r Report) { calls = append(calls, "down: "+r.Err().Error()) },
 			OnUp:   func(r Report) { calls = append(calls, "up"); panic("harms nobody") },
 		})
-		if err := h.Start(); err != nil {
+		if err := h.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		at := func(after time.Duration, code int, status Status) {
@@ -161,7 +161,7 @@ func TestOnlyAConsumerThatIsWedgedForLongFailsLive(t *testing.T) {
 		live(200)
 		time.Sleep(DefaultWedgedAge - 1)
 		live(200)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		live(503)
 		a.set(connection.LinkHealth{Used: true, Connected: true}, consumer.Health{Ready: true, Stuck: 1})
 		live(200)
@@ -204,7 +204,7 @@ func TestTheHandlerAnswersProbesAndNothingElse(t *testing.T) {
 
 func TestItListensWhereItShould(t *testing.T) {
 	h, _ := newApp(t, Config{Addr: "127.0.0.1:0"})
-	if err := h.Start(); err != nil {
+	if err := h.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	defer http.DefaultClient.CloseIdleConnections()
@@ -213,11 +213,11 @@ func TestItListensWhereItShould(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != 200 || !strings.Contains(string(body), `"status": "ok"`) || res.Body.Close() != nil {
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), `"status": "ok"`) || res.Body.Close() != nil {
 		t.Errorf("%d %s %v", res.StatusCode, body, err)
 	}
 	other, _ := newApp(t, Config{Addr: h.Addr().String()})
-	if err := other.Start(); err == nil || !strings.Contains(err.Error(), "health: Config.Addr \""+h.Addr().String()+`": listen tcp`) {
+	if err := other.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "health: Config.Addr \""+h.Addr().String()+`": listen tcp`) {
 		t.Errorf("the error is %v", err)
 	}
 	for range 2 {
