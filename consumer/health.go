@@ -16,6 +16,7 @@ type Health struct {
 	Stopping        bool  // by Stop
 	Slow            bool  // the crash guard takes one message at a time
 	Workers         int   // goroutines that run handlers, or wait to
+	Running         int   // handlers that run now, stuck ones among them
 	Stuck           int   // handlers past their timeout and grace
 	CopiesBlocked   int   // copies to a retry or error queue that the broker does not take; their messages are held
 	StaleAcks       int   // acks dropped because their session had ended; the broker delivered those again
@@ -40,7 +41,7 @@ func (c *Consumer) Health() Health {
 	h := Health{
 		Name: c.spec.Name, Queue: c.spec.Queue,
 		Subscribed: c.ready.Load(), Paused: c.paused.Load(), Stopping: c.stopping.Load(), Slow: c.slow.Load(),
-		Workers: int(c.workers.Load()), Stuck: int(c.stuck.Load()),
+		Workers: int(c.workers.Load()), Running: int(c.running.Load()), Stuck: int(c.stuck.Load()),
 		CopiesBlocked: int(c.blocked.Load()), MonitorsBlocked: int(c.mute.Load()), StaleAcks: int(c.stale.Load()),
 	}
 	c.mu.Lock()

@@ -31,8 +31,9 @@ var rows = map[string][]string{
 	"monitoring/monitoringtest": {"monitoring"},
 	"monitoring/statsd":         {"monitoring"},
 	"monitoring/sentry":         {"monitoring"},
-	"monitoring/otel":           {"monitoring"},
-	"monitoring/prometheus":     {"monitoring"},
+	"monitoring/health":         {"connection", "consumer"},
+	"monitoring/otel":           {"monitoring", "publisher"},
+	"monitoring/prometheus":     {"monitoring", "connection", "consumer"},
 
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
 	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},

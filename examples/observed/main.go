@@ -1,0 +1,115 @@
+// Observed is an app that can be operated: probes, metrics and traces beside its log. It places five orders a second, of which
+// some fail for a while and some for good, until ^C.
+//
+//	docker compose --profile metrics up --wait
+//	AMQP_URL=amqp://bunnicula:bunnicula@127.0.0.1:5672/bunnicula go run ./examples/observed
+//	curl http://127.0.0.1:8081/readyz
+//	curl http://127.0.0.1:8081/metrics
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/monitoring/health"
+	"github.com/bunnicula-go/bunnicula/monitoring/otel"
+	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+func main() { fx.New(app()).Run() }
+
+func app() fx.Option {
+	return fx.Options(
+		fx.Invoke(Serve), // first: probes are answered while the consumers wait for a broker
+		health.Module,
+		connection.Module, publisher.Module, consumer.Module,
+		prometheus.Module,
+		otel.Module, // to wherever otel.SetTracerProvider says; nowhere, until somebody does
+		monitoring.Provide(func() monitoring.Log { return monitoring.Log{} }),
+		fx.Supply(
+			connection.Config{URL: os.Getenv("AMQP_URL"), Name: "observed"},
+			health.Config{
+				OnDown: func(r health.Report) { slog.Error("the app is down", "err", r.Err()) },
+				OnUp:   func(health.Report) { slog.Info("the app is up again") },
+			},
+		),
+		consumer.Provide(Orders),
+		fx.Invoke(PlaceOrders),
+		fx.StartTimeout(time.Minute),
+	)
+}
+
+var (
+	queue   = "example-observed"
+	addr    = "127.0.0.1:8081" // :8081 where others scrape it
+	backoff = 5 * time.Second
+)
+
+// Serve answers /livez, /readyz and /metrics.
+func Serve(lc fx.Lifecycle, h *health.Health) {
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.Handle("/metrics", promhttp.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	lc.Append(fx.StartStopHook(func(ctx context.Context) error {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+		if err != nil {
+			return err
+		}
+		addr = listener.Addr().String()
+		go func() { _ = server.Serve(listener) }() // until Shutdown
+		return nil
+	}, server.Shutdown))
+}
+
+// Orders takes a moment for each, fails at first with every fifth, and for good with every twentieth.
+func Orders() consumer.Spec {
+	return consumer.Spec{Queue: queue, Name: "orders", Backoff: []time.Duration{backoff}, Handler: consumer.JSON(
+		func(_ context.Context, msg consumer.Message[int]) consumer.Result {
+			time.Sleep(time.Duration(msg.Payload%50) * time.Millisecond)
+			switch {
+			case msg.Payload%20 == 0:
+				return consumer.Error(errors.New("no such order"))
+			case msg.Payload%5 == 0 && msg.Attempt == 1:
+				return consumer.Retry(errors.New("the bank does not answer"))
+			}
+			return consumer.Ack()
+		})}
+}
+
+// PlaceOrders publishes until the app stops.
+func PlaceOrders(lc fx.Lifecycle, pub publisher.Publisher) {
+	ctx, stop := context.WithCancel(context.Background())
+	var placing sync.WaitGroup
+	lc.Append(fx.StartStopHook(func() {
+		placing.Go(func() {
+			tick := time.NewTicker(200 * time.Millisecond)
+			defer tick.Stop()
+			for n := 1; ctx.Err() == nil; n++ {
+				if err := pub.Publish(ctx, queue, n); err != nil && ctx.Err() == nil {
+					slog.Warn("order not placed", "number", n, "err", err)
+				}
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}, func() {
+		stop()
+		placing.Wait()
+	}))
+}

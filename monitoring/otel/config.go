@@ -1,0 +1,44 @@
+package otel
+
+import (
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Config says where traces and metrics go.
+type Config struct {
+	// TracerProvider makes the spans.
+	//
+	// Defaults to otel.GetTracerProvider().
+	TracerProvider trace.TracerProvider
+
+	// MeterProvider makes the instruments.
+	//
+	// Defaults to otel.GetMeterProvider().
+	MeterProvider metric.MeterProvider
+
+	// Propagator writes a span's context into a message's headers, and reads it.
+	//
+	// Defaults to W3C's trace context and baggage.
+	Propagator propagation.TextMapPropagator
+
+	// Parent makes a message's first attempt a child of its publish. Further attempts are linked all the same.
+	//
+	// Defaults to false: all are linked.
+	Parent bool
+}
+
+func (c Config) withDefaults() Config {
+	if c.TracerProvider == nil {
+		c.TracerProvider = otel.GetTracerProvider()
+	}
+	if c.MeterProvider == nil {
+		c.MeterProvider = otel.GetMeterProvider()
+	}
+	if c.Propagator == nil {
+		c.Propagator = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+	}
+	return c
+}

@@ -1,0 +1,26 @@
+package otel
+
+import (
+	"maps"
+	"slices"
+
+	"go.opentelemetry.io/otel/propagation"
+)
+
+// headers are a message's, as a propagator sees them. Clients of other languages write texts as bytes.
+type headers map[string]any
+
+var _ propagation.TextMapCarrier = headers{}
+
+func (h headers) Get(key string) string {
+	switch v := h[key].(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
+}
+
+func (h headers) Set(key, value string) { h[key] = value }
+func (h headers) Keys() []string        { return slices.Collect(maps.Keys(h)) }

@@ -1,0 +1,26 @@
+package otel
+
+import (
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// Module provides a *Monitor, adds it to the app's monitoring, and has the app's publisher.Publisher traced. It takes
+// the app's [Config], if there is one. Add it to the app itself, not to a module of it, or only that module's publisher is traced.
+//
+// It takes the place of the log that an app without monitors has; to keep that as well, add
+//
+//	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
+var Module = fx.Options(
+	fx.Provide(func(p params) (*Monitor, error) { return New(p.Config) }),
+	monitoring.Provide(func(m *Monitor) *Monitor { return m }),
+	fx.Decorate(func(m *Monitor, p publisher.Publisher) publisher.Publisher { return m.Publisher(p) }),
+)
+
+type params struct {
+	fx.In
+
+	Config Config `optional:"true"`
+}

@@ -1,0 +1,133 @@
+package otel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/messagingconv"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// Monitor makes spans and metrics. Make it with New.
+type Monitor struct {
+	tracer     trace.Tracer
+	propagator propagation.TextMapPropagator
+	parent     bool
+	duration   messagingconv.ProcessDuration
+	consumed   messagingconv.ClientConsumedMessages
+	sent       messagingconv.ClientSentMessages
+}
+
+var _ monitoring.Monitor = (*Monitor)(nil)
+
+const scope = "github.com/bunnicula-go/bunnicula/monitoring/otel"
+
+// Attributes beside those of the semantic conventions.
+const (
+	attributeConsumer = attribute.Key("bunnicula.consumer")
+	attributeAttempt  = attribute.Key("bunnicula.attempt")
+	attributeAction   = attribute.Key("bunnicula.action")
+	attributeReason   = attribute.Key("bunnicula.reason")
+	attributeDelay    = attribute.Key("bunnicula.delay_ms")
+)
+
+// New makes a Monitor.
+func New(cfg Config) (*Monitor, error) {
+	cfg = cfg.withDefaults()
+	meter := cfg.MeterProvider.Meter(scope)
+	duration, err1 := messagingconv.NewProcessDuration(meter)
+	consumed, err2 := messagingconv.NewClientConsumedMessages(meter)
+	sent, err3 := messagingconv.NewClientSentMessages(meter)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, fmt.Errorf("otel: %w", err)
+	}
+	return &Monitor{
+		tracer:     cfg.TracerProvider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
+		propagator: cfg.Propagator, parent: cfg.Parent, duration: duration, consumed: consumed, sent: sent,
+	}, nil
+}
+
+// Begin starts the attempt's span.
+func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Context {
+	// The baggage of the publish goes on; of its span that is up to the Config.
+	publish := m.propagator.Extract(context.WithoutCancel(ctx), headers(d.Headers))
+	origin := trace.SpanContextFromContext(publish)
+	options := []trace.SpanStartOption{
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			semconv.MessagingSystemRabbitMQ, semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process"),
+			semconv.MessagingDestinationName(destination(d)), semconv.MessagingMessageBodySize(len(d.Body)),
+			attributeConsumer.String(d.Consumer), attributeAttempt.Int(d.Attempt),
+		),
+	}
+	optional := func(value string, of func(string) attribute.KeyValue) {
+		if value != "" {
+			options = append(options, trace.WithAttributes(of(value)))
+		}
+	}
+	optional(d.MessageID, semconv.MessagingMessageID)
+	optional(d.CorrelationID, semconv.MessagingMessageConversationID)
+	optional(d.RoutingKey, semconv.MessagingRabbitMQDestinationRoutingKey)
+	ctx = withBaggage(ctx, publish)
+	switch {
+	case !origin.IsValid():
+	case m.parent && d.Attempt == 1 && !d.Redelivered:
+		ctx = trace.ContextWithRemoteSpanContext(ctx, origin)
+	default:
+		options = append(options, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: origin}))
+	}
+	ctx, _ = m.tracer.Start(ctx, "process "+d.Queue, options...)
+	return ctx
+}
+
+// destination is, as the conventions want it, exchange, routing key and queue, without what is empty or says the same.
+func destination(d monitoring.Delivery) string {
+	var parts []string
+	for _, part := range []string{d.Exchange, d.RoutingKey, d.Queue} {
+		if part != "" && (len(parts) == 0 || parts[len(parts)-1] != part) {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ":")
+}
+
+// End ends it, and counts.
+func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+	span := trace.SpanFromContext(ctx)
+	defer span.End()
+	span.SetAttributes(attributeAction.String(o.Action.String()))
+	if o.Delay > 0 {
+		span.SetAttributes(attributeDelay.Int64(o.Delay.Milliseconds()))
+	}
+	attributes := []attribute.KeyValue{semconv.MessagingDestinationName(d.Queue)}
+	if o.Failed() {
+		attributes = append(attributes, semconv.ErrorTypeKey.String(string(o.Reason)))
+		span.SetAttributes(attributeReason.String(string(o.Reason)), semconv.ErrorTypeKey.String(string(o.Reason)))
+		m.fail(span, o)
+	}
+	if o.Duration > 0 {
+		m.duration.Record(ctx, o.Duration.Seconds(), "process", messagingconv.SystemRabbitMQ, attributes...)
+	}
+	m.consumed.Add(ctx, 1, "process", messagingconv.SystemRabbitMQ, attributes...)
+}
+
+func (m *Monitor) fail(span trace.Span, o monitoring.Outcome) {
+	text := string(o.Reason)
+	if o.Err != nil {
+		text = o.Err.Error()
+		var options []trace.EventOption
+		if o.Stack != "" {
+			options = append(options, trace.WithAttributes(semconv.ExceptionStacktrace(o.Stack)))
+		}
+		span.RecordError(o.Err, options...)
+	}
+	span.SetStatus(codes.Error, text)
+}

@@ -1,0 +1,64 @@
+package prometheus
+
+import (
+	"fmt"
+	"slices"
+
+	prom "github.com/prometheus/client_golang/prometheus"
+)
+
+// Config says where metrics go, and how fine their histograms are.
+type Config struct {
+	// Registerer takes the metrics.
+	//
+	// Defaults to prometheus.DefaultRegisterer.
+	Registerer prom.Registerer
+
+	// DurationBuckets are the upper bounds of bunnicula_handler_duration_seconds, in seconds.
+	//
+	// Defaults to 1 ms to 5 minutes.
+	DurationBuckets []float64
+
+	// AgeBuckets are the upper bounds of bunnicula_message_age_seconds, in seconds.
+	//
+	// Defaults to 1 s to 7 days.
+	AgeBuckets []float64
+
+	// AttemptBuckets are the upper bounds of bunnicula_message_attempts.
+	//
+	// Defaults to 1, 2, 3, 4, 5, 10, 20, 50.
+	AttemptBuckets []float64
+}
+
+// Defaults of Config.
+var (
+	DefaultDurationBuckets = []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60, 300}
+	DefaultAgeBuckets      = []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600}
+	DefaultAttemptBuckets  = []float64{1, 2, 3, 4, 5, 10, 20, 50}
+)
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Registerer == nil {
+		c.Registerer = prom.DefaultRegisterer
+	}
+	for _, f := range []struct {
+		name    string
+		buckets *[]float64
+		usual   []float64
+	}{
+		{"DurationBuckets", &c.DurationBuckets, DefaultDurationBuckets},
+		{"AgeBuckets", &c.AgeBuckets, DefaultAgeBuckets},
+		{"AttemptBuckets", &c.AttemptBuckets, DefaultAttemptBuckets},
+	} {
+		if len(*f.buckets) == 0 {
+			*f.buckets = f.usual
+		}
+		for i, b := range *f.buckets {
+			if b <= 0 || i > 0 && b <= (*f.buckets)[i-1] {
+				return c, fmt.Errorf("prometheus: Config.%s is %v, want numbers above 0 that grow", f.name, *f.buckets)
+			}
+		}
+		*f.buckets = slices.Clone(*f.buckets)
+	}
+	return c, nil
+}

@@ -1,0 +1,76 @@
+package prometheus_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	prom "github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+func TestAnAppIsMeasuredFromItsStartToItsStop(t *testing.T) {
+	queue := amqptest.Queue(t, "metrics")
+	registry := prom.NewRegistry()
+	var pub publisher.Publisher
+	app := fx.New(
+		connection.Module, publisher.Module, consumer.Module, prometheus.Module, fx.NopLogger, fx.Populate(&pub),
+		fx.Supply(
+			slog.New(slog.DiscardHandler), connection.Config{URL: amqptest.URL(t), Name: "shop"}, prometheus.Config{Registerer: registry},
+		),
+		consumer.Provide(func() consumer.Spec {
+			return consumer.Spec{Queue: queue, Name: "orders", Handler: func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }}
+		}),
+	)
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := pub.Publish(t.Context(), queue, 1); err != nil {
+		t.Fatal(err)
+	}
+	value := func(name string, labels map[string]string) float64 {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				same := f.GetName() == name
+				for _, l := range m.GetLabel() {
+					if want, asked := labels[l.GetName()]; asked && want != l.GetValue() {
+						same = false
+					}
+				}
+				if same {
+					return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+				}
+			}
+		}
+		return -1
+	}
+	amqptest.Eventually(t, 5*time.Second, func() bool {
+		return value("bunnicula_deliveries_total", map[string]string{"consumer": "orders", "action": "acked"}) == 1
+	}, "the delivery is not counted")
+	for name, labels := range map[string]map[string]string{
+		"bunnicula_consumer_up":   {"consumer": "orders"},
+		"bunnicula_connection_up": {"connection": "shop", "purpose": "consume"},
+	} {
+		if got := value(name, labels); got != 1 {
+			t.Errorf("%s%v is %f, want 1", name, labels, got)
+		}
+	}
+	if err := app.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(registry); n != 0 || err != nil {
+		t.Errorf("%d metrics are left after the stop, %v", n, err)
+	}
+}

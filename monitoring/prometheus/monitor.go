@@ -1,0 +1,82 @@
+package prometheus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	prom "github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// Monitor keeps the metrics. Make it with New.
+type Monitor struct {
+	registerer prom.Registerer
+	watched    *watched
+
+	deliveries *prom.CounterVec
+	duration   *prom.HistogramVec
+	age        *prom.HistogramVec
+	attempts   *prom.HistogramVec
+}
+
+var _ monitoring.Monitor = (*Monitor)(nil)
+
+// New makes a Monitor and registers its metrics. The error names the field that is wrong, or the metric that is
+// registered already.
+func New(cfg Config) (*Monitor, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	histogram := func(name, help string, buckets []float64) *prom.HistogramVec {
+		return prom.NewHistogramVec(prom.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"consumer", "action"})
+	}
+	m := &Monitor{
+		registerer: cfg.Registerer, watched: newWatched(),
+		deliveries: prom.NewCounterVec(prom.CounterOpts{Name: "bunnicula_deliveries_total", Help: "Settled deliveries."}, []string{"consumer", "action", "reason"}),
+		duration:   histogram("bunnicula_handler_duration_seconds", "How long handlers ran.", cfg.DurationBuckets),
+		age:        histogram("bunnicula_message_age_seconds", "Time from a message's first publish to its ack or the error queue.", cfg.AgeBuckets),
+		attempts:   histogram("bunnicula_message_attempts", "Attempts that messages took until their ack or the error queue.", cfg.AttemptBuckets),
+	}
+	for i, c := range m.collectors() {
+		if err := m.registerer.Register(c); err != nil {
+			for _, registered := range m.collectors()[:i] {
+				m.registerer.Unregister(registered)
+			}
+			return nil, fmt.Errorf("prometheus: register: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *Monitor) collectors() []prom.Collector {
+	return []prom.Collector{m.deliveries, m.duration, m.age, m.attempts, m.watched}
+}
+
+// Close takes the metrics out of their registry, so that another Monitor can be made.
+func (m *Monitor) Close() {
+	for _, c := range m.collectors() {
+		m.registerer.Unregister(c)
+	}
+}
+
+// Begin does nothing.
+func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
+
+// End counts and observes.
+func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+	action := o.Action.String()
+	m.deliveries.WithLabelValues(d.Consumer, action, string(o.Reason)).Inc()
+	if o.Duration > 0 {
+		m.duration.WithLabelValues(d.Consumer, action).Observe(o.Duration.Seconds())
+	}
+	if o.Action != monitoring.Acked && o.Action != monitoring.Parked {
+		return
+	}
+	m.attempts.WithLabelValues(d.Consumer, action).Observe(float64(d.Attempt))
+	if !d.Timestamp.IsZero() {
+		m.age.WithLabelValues(d.Consumer, action).Observe(max(0, time.Since(d.Timestamp).Seconds()))
+	}
+}
