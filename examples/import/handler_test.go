@@ -57,7 +57,10 @@ func TestWhatTheAPIAnswersDecidesWhatBecomesOfTheJob(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(test.answer)
 			defer server.Close()
-			client := Client{URL: server.URL, HTTP: server.Client(), Timeout: 100 * time.Millisecond}
+			client := Client{URL: server.URL, HTTP: server.Client(), Timeout: 10 * time.Second}
+			if test.name == "nothing" {
+				client.Timeout = 100 * time.Millisecond
+			}
 			importer := NewImporter(client, newLedger(t), NewTally("q"))
 			got := importer.Handle(t.Context(), consumer.Message[ConversationJob]{Payload: ConversationJob{"c1"}})
 			if !got.Equal(test.want) {
