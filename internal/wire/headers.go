@@ -52,7 +52,9 @@ func field(v any, depth int) (any, error) {
 		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
 	}
 	switch v := v.(type) {
-	case nil, bool, byte, int8, int16, int32, int64, uint16, uint32, float32, float64, string, time.Time, amqp.Decimal:
+	case float32, float64:
+		return v, finite(v)
+	case nil, bool, byte, int8, int16, int32, int64, uint16, uint32, string, time.Time, amqp.Decimal:
 		return v, nil
 	case int:
 		return int64(v), nil
@@ -71,7 +73,7 @@ func field(v any, depth int) (any, error) {
 		}
 		return int64(r.Uint()), nil
 	case reflect.Float32, reflect.Float64:
-		return r.Float(), nil
+		return r.Float(), finite(r.Float())
 	case reflect.Pointer, reflect.Interface:
 		if r.IsNil() {
 			return nil, nil
@@ -118,17 +120,31 @@ func field(v any, depth int) (any, error) {
 	return nil, fmt.Errorf("AMQP has no type for %T", v)
 }
 
-// Check refuses a table that the client would begin to write and then give up, which
+// finite refuses a float that RabbitMQ cannot read: it ends the whole connection over one (541), each time that it comes.
+func finite(v any) error {
+	f, ok := v.(float64)
+	if !ok {
+		f = float64(v.(float32))
+	}
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return fmt.Errorf("%v: the broker reads finite numbers only", f)
+	}
+	return nil
+}
+
+// Check refuses a table that the client would begin to write and then give up, or that the broker cannot read, which
 // costs the connection: it is for headers that did not come from [Headers].
 func Check(t amqp.Table) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
-	return checkNames(t)
+	return checkAll(t)
 }
 
-func checkNames(v any) error {
+func checkAll(v any) error {
 	switch v := v.(type) {
+	case float32, float64:
+		return finite(v)
 	case amqp.Table:
 		if len(v) > maxEntries {
 			return tooMany(len(v))
@@ -137,7 +153,7 @@ func checkNames(v any) error {
 			if len(k) > MaxName {
 				return fmt.Errorf("name %q is %d bytes long, AMQP allows %d", Cut(k, 40), len(k), MaxName)
 			}
-			if err := checkNames(e); err != nil {
+			if err := checkAll(e); err != nil {
 				return err
 			}
 		}
@@ -146,7 +162,7 @@ func checkNames(v any) error {
 			return tooMany(len(v))
 		}
 		for _, e := range v {
-			if err := checkNames(e); err != nil {
+			if err := checkAll(e); err != nil {
 				return err
 			}
 		}

@@ -58,6 +58,8 @@ func TestAHeaderThatAMQPCannotCarryIsNamed(t *testing.T) {
 	loop["l"] = loop
 	for want, h := range map[string]map[string]any{
 		`header "h": AMQP has no type for struct {}`:  {"h": struct{}{}},
+		`header "h": +Inf: the broker reads finite`:   {"h": math.Inf(1)},
+		`[0]: NaN: the broker reads finite numbers`:   {"h": []float32{float32(math.NaN())}},
 		`header "h": AMQP has no type for complex`:    {"h": 1i},
 		`header "h": AMQP has no type for func()`:     {"h": func() {}},
 		`header "h": AMQP has no type for map[int]`:   {"h": map[int]string{}},
@@ -96,6 +98,8 @@ func TestCheckRefusesWhatTheClientCannotWrite(t *testing.T) {
 	long := strings.Repeat("x", 256)
 	for name, h := range map[string]amqp.Table{
 		"type":        {"h": uint64(1)},
+		"infinite":    {"h": math.Inf(1)},
+		"no number":   {"h": []any{amqp.Table{"h": float32(math.NaN())}}},
 		"nested type": {"h": []any{amqp.Table{"h": struct{}{}}}},
 		"name":        {long: 1},
 		"entries":     amqp.Table(numbered(8193)),
