@@ -111,7 +111,8 @@ func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
 		once(wire.OriginalUserID, d.raw.UserId)
 	}
 	if !s.notBefore.IsZero() {
-		h[wire.NotBefore] = s.notBefore.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		up := s.notBefore.Add(time.Millisecond - time.Nanosecond) // Format cuts, and nobody is to wait less
+		h[wire.NotBefore] = up.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	}
 	if s.Reason == monitoring.ReasonNone {
 		return h
