@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -45,8 +46,9 @@ func TestWorkerProcess(t *testing.T) {
 		fmt.Println("handles", string(d.Body))
 		return handle(ctx, d)
 	}
-	r.start(spec)
-	<-r.ctx.Done()
+	c := r.start(spec)
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
+	r.stop(c)
 }
 
 func TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled(t *testing.T) {
@@ -73,13 +75,17 @@ func TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled(t *testin
 		if err != nil {
 			t.Fatal(err)
 		}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		go func() { // once the killer is parked the worker lives on, and is ended here
+		go func() { // once the killer is parked the worker lives on, and is told to stop: what it holds is to be settled
 			for done.Err() == nil {
 				if amqptest.Depth(t, queue+"-error") == 1 && amqptest.Depth(t, queue) == 0 && amqptest.Depth(t, queue+"-quarantine") == 0 {
-					cancel()
+					_ = in.Close()
 				}
 				select {
 				case <-done.Done():
