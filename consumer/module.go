@@ -13,6 +13,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/startup"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -110,12 +111,8 @@ func provide(p params) (*Group, error) {
 	}
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
-			// Once ctx has ended fx says so and nothing else; a little earlier the error says why.
-			if deadline, ok := ctx.Deadline(); ok {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/5, time.Second)))
-				defer cancel()
-			}
+			ctx, cancel := startup.Earlier(ctx)
+			defer cancel()
 			return g.Start(ctx)
 		},
 		OnStop: func(ctx context.Context) error {

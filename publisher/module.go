@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/startup"
 )
 
 // Module provides a Publisher, and the same as a *Client, on the app's Connection. A
@@ -50,12 +50,8 @@ func start(lc fx.Lifecycle, conn *connection.Connection, cfg Config, log *slog.L
 	}
 	lc.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
-			// Once ctx has ended fx says so and nothing else; a little earlier the error says why.
-			if deadline, ok := ctx.Deadline(); ok {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/5, time.Second)))
-				defer cancel()
-			}
+			ctx, cancel := startup.Earlier(ctx)
+			defer cancel()
 			return c.Start(ctx)
 		},
 		OnStop: func(ctx context.Context) error {

@@ -25,15 +25,15 @@ var rows = map[string][]string{
 	"connection": {},
 	"topology":   {},
 	"monitoring": {},
-	"publisher":  {"connection", "topology", "internal/transport", "internal/wire"},
-	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/transport", "internal/wire"},
+	"publisher":  {"connection", "topology", "internal/startup", "internal/transport", "internal/wire"},
+	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/startup", "internal/transport", "internal/wire"},
 
 	"monitoring/monitoringtest": {"monitoring"},
 	"monitoring/statsd":         {"monitoring"},
 	"monitoring/sentry":         {"monitoring"},
-	"monitoring/health":         {"connection", "consumer"},
+	"monitoring/health":         {"connection", "consumer", "internal/watch"},
 	"monitoring/otel":           {"monitoring", "publisher"},
-	"monitoring/prometheus":     {"monitoring", "connection", "consumer"},
+	"monitoring/prometheus":     {"monitoring", "connection", "consumer", "internal/watch"},
 
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
 	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},
@@ -42,6 +42,8 @@ var rows = map[string][]string{
 	"outbox":     {"connection", "topology", "publisher", "internal/wire"},
 
 	"internal/wire":      {},
+	"internal/startup":   {},
+	"internal/watch":     {"connection", "consumer"},
 	"internal/transport": {"connection", "topology"},
 	"internal/simulated": {"connection", "internal/transport"},
 	"internal/mutants":   {},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/watch"
 )
 
 // Module provides a *Health that looks after the app's connections and consumers. It takes the app's [Config], if
@@ -14,7 +15,12 @@ import (
 var Module = fx.Module("bunnicula.monitoring.health",
 	fx.Provide(provide),
 	fx.Invoke(func(*Health) {}), // its start hook comes before those of what it watches
-	fx.Invoke(watch),
+	fx.Invoke(func(h *Health, parts watch.Parts) {
+		parts.Each(
+			func(name string, c *connection.Connection) { h.WatchConnection(name, c) },
+			func(g *consumer.Group) { h.WatchConsumers(g) },
+		)
+	}),
 )
 
 type params struct {
@@ -31,25 +37,4 @@ func provide(p params) (*Health, error) {
 	}
 	p.Lifecycle.Append(fx.StartStopHook(h.Start, h.Stop))
 	return h, nil
-}
-
-type watched struct {
-	fx.In
-
-	Health      *Health
-	Connection  *connection.Connection       `optional:"true"`
-	Connections []connection.NamedConnection `group:"bunnicula.connections"`
-	Consumers   *consumer.Group              `optional:"true"`
-}
-
-func watch(w watched) {
-	if w.Connection != nil {
-		w.Health.WatchConnection(w.Connection.Name(), w.Connection)
-	}
-	for _, c := range w.Connections {
-		w.Health.WatchConnection(c.Name, c.Connection)
-	}
-	if w.Consumers != nil {
-		w.Health.WatchConsumers(w.Consumers)
-	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/watch"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -17,7 +18,12 @@ import (
 var Module = fx.Module("bunnicula.monitoring.prometheus",
 	fx.Provide(provide),
 	monitoring.Provide(func(m *Monitor) *Monitor { return m }),
-	fx.Invoke(watch),
+	fx.Invoke(func(m *Monitor, parts watch.Parts) {
+		parts.Each(
+			func(name string, c *connection.Connection) { m.WatchConnection(name, c) },
+			func(g *consumer.Group) { m.WatchConsumers(g) },
+		)
+	}),
 )
 
 type params struct {
@@ -34,25 +40,4 @@ func provide(p params) (*Monitor, error) {
 	}
 	p.Lifecycle.Append(fx.StopHook(m.Close))
 	return m, nil
-}
-
-type subjects struct {
-	fx.In
-
-	Monitor     *Monitor
-	Connection  *connection.Connection       `optional:"true"`
-	Connections []connection.NamedConnection `group:"bunnicula.connections"`
-	Consumers   *consumer.Group              `optional:"true"`
-}
-
-func watch(w subjects) {
-	if w.Connection != nil {
-		w.Monitor.WatchConnection(w.Connection.Name(), w.Connection)
-	}
-	for _, c := range w.Connections {
-		w.Monitor.WatchConnection(c.Name, c.Connection)
-	}
-	if w.Consumers != nil {
-		w.Monitor.WatchConsumers(w.Consumers)
-	}
 }
