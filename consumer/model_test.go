@@ -1,7 +1,6 @@
 package consumer_test
 
 import (
-	"flag"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bunnicula-go/bunnicula/internal/histories"
 	"github.com/bunnicula-go/bunnicula/internal/simulated"
 )
 
@@ -20,43 +20,7 @@ import (
 //
 //	go test ./consumer -run TestWhateverHappens -rapid.seed=... -rapid.checks=20000
 func TestWhateverHappensNoMessageIsLost(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it acts out some hundreds of histories")
-	}
-	modelChecks(t, 300)
-	tries := 1
-	var wrong error
-	defer func() {
-		if wrong != nil {
-			t.Logf("%v", wrong)
-		}
-	}()
-	rapid.Check(t, func(rt *rapid.T) {
-		h := histories.Draw(rt, "history")
-		for range tries {
-			if err := h.actOut(t); err != nil {
-				// Goroutines race and pauses are random: a shorter history fails if it does so once. What is wrong is
-				// not said here, since rapid wants the same words each time.
-				tries, wrong = 20, err
-				rt.Fatal("what was promised does not hold, see below")
-			}
-		}
-	})
-}
-
-// modelChecks is how many histories a test draws unless it is told with -rapid.checks.
-func modelChecks(t *testing.T, n int) {
-	t.Helper()
-	given := map[string]bool{}
-	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, value := range map[string]string{"rapid.checks": fmt.Sprint(n), "rapid.nofailfile": "true"} {
-		if given[name] {
-			continue
-		}
-		if err := flag.Set(name, value); err != nil {
-			t.Fatal(err)
-		}
-	}
+	histories.Check(t, 300, anyHistory, func(h history) error { return h.actOut(t) }, "what was promised does not hold, see below")
 }
 
 // actOut runs a history in a bubble, and says what is wrong.
@@ -192,7 +156,7 @@ func seconds(from, to int) *rapid.Generator[time.Duration] {
 	return rapid.Map(rapid.IntRange(from*10, to*10), func(n int) time.Duration { return time.Duration(n) * 100 * time.Millisecond })
 }
 
-var histories = rapid.Custom(func(t *rapid.T) history {
+var anyHistory = rapid.Custom(func(t *rapid.T) history {
 	h := history{
 		broker: simulated.Options{
 			Version: rapid.SampledFrom([]simulated.Version{simulated.RabbitMQ4, simulated.RabbitMQ3}).Draw(t, "version"),

@@ -43,6 +43,7 @@ var rows = map[string][]string{
 
 	"internal/wire":      {},
 	"internal/startup":   {},
+	"internal/histories": {},
 	"internal/watch":     {"connection", "consumer"},
 	"internal/transport": {"connection", "topology"},
 	"internal/simulated": {"connection", "internal/transport"},
