@@ -38,6 +38,7 @@ type looker struct {
 type delivery struct {
 	process, message string
 	channel          int
+	tag              uint64
 }
 
 func (l *looker) event(e simulated.Event) error {
@@ -46,7 +47,7 @@ func (l *looker) event(e simulated.Event) error {
 	case simulated.Violation:
 		return fmt.Errorf("%s", e)
 	case simulated.Delivered:
-		l.held[mark] = delivery{e.Process, e.Message, e.Channel}
+		l.held[mark] = delivery{e.Process, e.Message, e.Channel, e.Tag}
 		return l.prefetch(e)
 	case simulated.Subscribed:
 		if e.Tag < 1 || int(e.Tag) > l.spec.prefetch {
@@ -64,13 +65,17 @@ func (l *looker) event(e simulated.Event) error {
 			l.parker[e.Message] = e.Process
 		}
 	case simulated.Acking:
-		d, held := l.held[mark]
-		delete(l.held, mark)
-		switch {
-		case !held:
+		if _, held := l.held[mark]; !held {
 			return fmt.Errorf("an ack for what is not there: %s", e)
-		case !l.ackable[mark] && !l.hasCopy(mark, d):
-			return fmt.Errorf("an ack for %s, whose handler did not say so and which has no copy in a queue", d.message)
+		}
+		for m, d := range l.held {
+			if m != mark && !(e.Multiple && d.channel == e.Channel && d.tag < e.Tag) {
+				continue
+			}
+			delete(l.held, m)
+			if !l.ackable[m] && !l.hasCopy(m, d) {
+				return fmt.Errorf("an ack for %s, whose handler did not say so and which has no copy in a queue", d.message)
+			}
 		}
 	case simulated.Nacking:
 		d, held := l.held[mark]

@@ -23,6 +23,7 @@ type session struct {
 	consumer *Consumer
 	link     transport.Session
 	ch       transport.Channel
+	acker    *acker
 	user     string
 	ctx      context.Context // ends with the session
 	cancel   context.CancelFunc
@@ -53,7 +54,7 @@ func (c *Consumer) consume(link transport.Session) error {
 		return err
 	}
 	s := &session{
-		consumer: c, link: link, ch: ch, user: link.User(), began: time.Now(),
+		consumer: c, link: link, ch: ch, acker: newAcker(ch, c.spec.Prefetch, c.spec.Concurrency), user: link.User(), began: time.Now(),
 		closed:   ch.NotifyClose(make(chan *amqp.Error, 1)),
 		canceled: ch.NotifyCancel(make(chan string, 1)),
 	}
@@ -82,6 +83,7 @@ func (c *Consumer) consume(link transport.Session) error {
 		c.losses.Add(1) // else a message of this queue is to blame, and its neighbours are to be taken one at a time
 	}
 	if !ch.IsClosed() {
+		_ = s.acker.flush() // if that fails the channel has just ended
 		// An RPC after the last ack: the broker has taken that one when this one is answered. Not with
 		// a context of ours: a Stop that is out of time must not leave the channel, and what it holds, open.
 		if e := link.Do(context.Background(), "close the consuming channel", ch.Close); e != nil {
@@ -89,6 +91,10 @@ func (c *Consumer) consume(link transport.Session) error {
 		}
 	}
 	s.cancel()
+	if dropped := s.acker.end(); dropped > 0 {
+		c.stale.Add(int64(dropped))
+		c.log.Info("session ended before acks were sent, the broker delivers the messages again", "messages", dropped)
+	}
 	s.endTurn()
 	return err
 }

@@ -151,6 +151,7 @@ func (s *session) unsubscribe() ([]*received, error) {
 			return nil, errSessionOver
 		}
 	}
+	_ = s.acker.flush() // if that fails the channel has ended, and so says the cancel
 	tag, deliveries := s.tag, s.deliveries
 	left := make(chan []*received, 1)
 	go func() { // Cancel waits for the client to hand over what it has

@@ -323,7 +323,7 @@ func (c *channel) settle(kind EventKind, tag uint64, multiple, requeue bool) err
 		unlock()
 		return amqp.ErrClosed
 	}
-	c.note(Event{Kind: kind, Tag: tag, OK: requeue})
+	c.note(Event{Kind: kind, Tag: tag, Multiple: multiple, OK: requeue})
 	unlock()
 	name := "ack"
 	if kind == Nacking {

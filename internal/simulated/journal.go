@@ -8,16 +8,17 @@ import (
 
 // Event is one entry of the journal.
 type Event struct {
-	At      time.Duration // since the broker began
-	Kind    EventKind
-	Process string
-	Channel int // numbered over all processes
-	Tag     uint64
-	Queue   string // or the routing key
-	Message string // its id
-	Of      string // of a message that was published: the Mark on it
-	Text    string
-	OK      bool // a publish was confirmed and is in a queue; a nack requeues
+	At       time.Duration // since the broker began
+	Kind     EventKind
+	Process  string
+	Channel  int // numbered over all processes
+	Tag      uint64
+	Queue    string // or the routing key
+	Message  string // its id
+	Of       string // of a message that was published: the Mark on it
+	Text     string
+	Multiple bool // an ack or nack is of all tags up to this one
+	OK       bool // a publish was confirmed and is in a queue; a nack requeues
 }
 
 // EventKind is what an Event tells.
@@ -59,6 +60,9 @@ func (e Event) String() string {
 	}
 	if e.Tag != 0 {
 		fmt.Fprintf(&s, " tag %d", e.Tag)
+	}
+	if e.Multiple {
+		s.WriteString(" and before")
 	}
 	if e.Queue != "" {
 		fmt.Fprintf(&s, " %s", e.Queue)

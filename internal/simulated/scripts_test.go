@@ -513,6 +513,17 @@ var scripts = []struct {
 		r.refused(closed, amqp.PreconditionFailed, "unknown delivery tag")
 		r.holds(q, 2)
 	}},
+	{"an ack of many up to one that is acked already closes the channel", func(r *rig) {
+		q := r.queue("", nil)
+		r.put(q, "a", "b", "c")
+		ch := r.open()
+		closed := notices(ch)
+		r.take(r.consume(ch, q, "t", 0), "a", "b", "c")
+		r.must(ch.Ack(2, false))
+		r.must(ch.Ack(2, true))
+		r.refused(closed, amqp.PreconditionFailed, "unknown delivery tag")
+		r.holds(q, 2)
+	}},
 	{"basic.get of a missing queue closes the channel", func(r *rig) {
 		_, _, err := r.open().Get(r.prefix, false)
 		r.is(err, amqp.NotFound, "no queue '"+r.prefix+"'")

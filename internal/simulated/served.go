@@ -182,15 +182,18 @@ func (s *served) settle(tag uint64, multiple, ack, requeue bool) {
 	if s.closed {
 		return
 	}
+	known := multiple && tag == 0
 	var settled []*unacked
 	s.unacked = slices.DeleteFunc(s.unacked, func(d *unacked) bool {
 		is := d.tag == tag || multiple && (d.tag < tag || tag == 0)
+		known = known || d.tag == tag
 		if is {
 			settled = append(settled, d)
 		}
 		return is
 	})
-	if len(settled) == 0 && !(multiple && tag == 0) {
+	if !known {
+		s.unacked = append(settled, s.unacked...)
 		s.note(Event{Kind: Violation, Tag: tag, Text: "settled a delivery that is not unacked on this channel"})
 		s.fail(refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - unknown delivery tag %d", tag))
 		return

@@ -1,0 +1,258 @@
+package consumer
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// ackChannel is a channel that knows what its consumer has in hand, and fails the test over an ack that a broker
+// would close it for, or that is for a message whose handler has not returned.
+type ackChannel struct {
+	transport.Channel
+	fatalf  func(string, ...any)
+	unacked map[uint64]bool // true when finished
+	frames  int
+	err     error
+}
+
+func (c *ackChannel) Ack(tag uint64, multiple bool) error {
+	if c.err != nil {
+		return c.err
+	}
+	c.frames++
+	if _, ok := c.unacked[tag]; !ok {
+		c.fatalf("tag %d is acked and not unacked: the broker closes the channel", tag)
+	}
+	for t, finished := range c.unacked {
+		if t == tag || multiple && t < tag {
+			if !finished {
+				c.fatalf("tag %d is acked (by %d, multiple %t), and its handler has not returned", t, tag, multiple)
+			}
+			delete(c.unacked, t)
+		}
+	}
+	return nil
+}
+
+func (c *ackChannel) Nack(tag uint64, _, _ bool) error {
+	c.frames++
+	if finished, ok := c.unacked[tag]; !ok || finished {
+		c.fatalf("tag %d is given back: unacked %t, finished %t", tag, ok, finished)
+	}
+	delete(c.unacked, tag)
+	return c.err
+}
+
+// step is one event in the life of a channel: a delivery, or one of those in hand is finished or given back.
+type step struct {
+	deliver bool
+	which   int // of those in hand, often not the first: a slow handler makes a gap that others pass by the hundred
+	how     int
+	pause   time.Duration
+}
+
+func TestEveryFinishedDeliveryIsAckedInTimeAndNoOther(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		prefetch := rapid.IntRange(1, 40).Draw(rt, "prefetch")
+		concurrency := rapid.IntRange(1, prefetch).Draw(rt, "concurrency")
+		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+			return step{
+				rapid.Bool().Draw(t, "deliver"), rapid.OneOf(rapid.Just(1), rapid.IntRange(0, 39)).Draw(t, "which"),
+				rapid.IntRange(0, 20).Draw(t, "how"), time.Duration(rapid.IntRange(0, 1500).Draw(t, "µs")) * time.Microsecond,
+			}
+		}), 1, 300).Draw(rt, "steps")
+		var wrong string
+		synctest.Test(t, func(*testing.T) {
+			ch := &ackChannel{unacked: map[uint64]bool{}, fatalf: func(format string, args ...any) { wrong = fmt.Sprintf(format, args...) }}
+			ch.live(newAcker(ch, prefetch, concurrency), prefetch, steps)
+		})
+		if wrong != "" {
+			rt.Fatal(wrong)
+		}
+	})
+}
+
+// live takes the steps, and sees that nothing is left in the end.
+func (c *ackChannel) live(a *acker, prefetch int, steps []step) {
+	next := uint64(1)
+	for _, s := range steps {
+		var hand []uint64
+		for tag, finished := range c.unacked {
+			if !finished {
+				hand = append(hand, tag)
+			}
+		}
+		slices.Sort(hand)
+		if s.deliver && len(c.unacked) < prefetch {
+			c.deliver(next, next)
+			next++
+		} else if len(hand) > 0 {
+			tag := hand[s.which%len(hand)]
+			c.unacked[tag] = s.how > 0
+			switch s.how {
+			case 0:
+				_ = a.giveBack(tag)
+			case 1:
+				_ = a.ackNow(tag)
+			default:
+				_ = a.ack(tag)
+			}
+		}
+		time.Sleep(s.pause)
+		synctest.Wait()
+	}
+	time.Sleep(2 * ackDelay)
+	synctest.Wait()
+	for tag, finished := range c.unacked {
+		if finished {
+			c.fatalf("tag %d is finished and not acked", tag)
+		}
+	}
+	if n := a.end(); n != 0 {
+		c.fatalf("%d acks wait, and there is nothing to ack", n)
+	}
+}
+
+// deliver makes tags from..to be in hand.
+func (c *ackChannel) deliver(from, to uint64) {
+	for tag := from; tag <= to; tag++ {
+		c.unacked[tag] = false
+	}
+}
+
+func newAckChannel(t *testing.T) *ackChannel {
+	return &ackChannel{fatalf: t.Errorf, unacked: map[uint64]bool{}}
+}
+
+func (c *ackChannel) finish(t *testing.T, a *acker, tags ...uint64) {
+	t.Helper()
+	for _, tag := range tags {
+		c.unacked[tag] = true
+		if err := a.ack(tag); err != nil && c.err == nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAThirdOfThePrefetchIsAckedAtOnceWithOneFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := newAckChannel(t)
+		a := newAcker(ch, 30, 4)
+		ch.deliver(1, 30)
+		tags := rand.Perm(10)
+		for i, tag := range tags {
+			if ch.frames > 0 {
+				t.Fatalf("acked after %d", i)
+			}
+			ch.finish(t, a, uint64(tag)+1)
+		}
+		if ch.frames != 1 || len(ch.unacked) != 20 {
+			t.Errorf("%d frames, %d unacked, want one frame and 20", ch.frames, len(ch.unacked))
+		}
+	})
+}
+
+func TestAFewAreAckedAfterAMillisecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := newAckChannel(t)
+		a := newAcker(ch, 300, 4)
+		ch.deliver(1, 30)
+		ch.finish(t, a, 2, 1, 3)
+		time.Sleep(ackDelay - 1)
+		synctest.Wait()
+		if ch.frames != 0 {
+			t.Error("acked too soon")
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		if ch.frames != 1 || len(ch.unacked) != 27 {
+			t.Errorf("%d frames, %d unacked, want one frame and 27", ch.frames, len(ch.unacked))
+		}
+	})
+}
+
+// One handler that takes hours must not let the others' messages stand unacked, nor their tags fill the memory for ever.
+func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := newAckChannel(t)
+		a := newAcker(ch, 300, 64)
+		ch.deliver(1, 1)
+		for tag := uint64(2); tag < 5000; tag++ {
+			ch.deliver(tag, tag)
+			ch.finish(t, a, tag)
+			time.Sleep(50 * time.Microsecond)
+			synctest.Wait()
+			if len(ch.unacked) > 25 {
+				t.Fatalf("%d are unacked at tag %d", len(ch.unacked), tag)
+			}
+		}
+		time.Sleep(ackDelay)
+		synctest.Wait()
+		ch.finish(t, a, 1)
+		time.Sleep(ackDelay)
+		synctest.Wait()
+		if len(ch.unacked) != 0 || a.first != 5000 {
+			t.Errorf("%d unacked, the first open tag is %d, want 0 and 5000", len(ch.unacked), a.first)
+		}
+		size := len(a.states)
+		for tag := uint64(5000); tag < 50_000; tag++ {
+			ch.deliver(tag, tag)
+			ch.finish(t, a, tag)
+		}
+		if len(a.states) != size {
+			t.Errorf("the ring grew from %d to %d with nobody slow", size, len(a.states))
+		}
+	})
+}
+
+// Where workers would wait for the next delivery, there is nothing to gain by waiting for more acks.
+func TestNoWorkerWaitsForAnAckToBeGathered(t *testing.T) {
+	for _, c := range []struct{ prefetch, concurrency, most int }{
+		{1, 1, 1}, {4, 4, 1}, {5, 4, 1}, {8, 4, 2}, {10, 4, 3}, {300, 16, 100}, {300, 250, 50}, {65535, 1, 21845},
+	} {
+		if a := newAcker(nil, c.prefetch, c.concurrency); a.most != c.most {
+			t.Errorf("prefetch %d, concurrency %d: %d are gathered, want %d", c.prefetch, c.concurrency, a.most, c.most)
+		}
+	}
+}
+
+func TestAfterItsEndAnAckerSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := newAckChannel(t)
+		a := newAcker(ch, 300, 4)
+		ch.deliver(1, 30)
+		ch.finish(t, a, 1, 2, 7)
+		if n := a.end(); n != 3 {
+			t.Errorf("%d were dropped, want 3", n)
+		}
+		for name, err := range map[string]error{"ack": a.ack(8), "ackNow": a.ackNow(9), "giveBack": a.giveBack(10), "flush": a.flush()} {
+			if !errors.Is(err, errSessionOver) {
+				t.Errorf("%s after the end: %v", name, err)
+			}
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if ch.frames != 0 {
+			t.Errorf("%d frames were sent after the end", ch.frames)
+		}
+	})
+}
+
+func TestAnAckThatTheChannelRefusesIsSaid(t *testing.T) {
+	ch := newAckChannel(t)
+	ch.deliver(1, 4)
+	ch.err = errors.New("closed")
+	a := newAcker(ch, 1, 1)
+	if err := a.ack(1); !errors.Is(err, ch.err) {
+		t.Errorf("the error is %v", err)
+	}
+}
