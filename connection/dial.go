@@ -7,107 +7,9 @@ import (
 	"fmt"
 	"net"
 	"regexp"
-	"sync"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
-
-// socket is the net.Conn beneath a session. It exists because the client library
-// hangs on a stalled peer: nothing but closing the socket frees a write that is
-// stuck, and the library does not do it while that write holds its locks. So a
-// socket whose reading fails, or is silent for too long, closes itself.
-type socket struct {
-	net.Conn
-
-	once sync.Once
-	mu   sync.Mutex
-	idle time.Duration // a read that takes longer means that the peer is gone; 0 in the handshake
-	err  error         // what went wrong first
-}
-
-// expect sets how long a read may take, and that of the one which waits already.
-func (s *socket) expect(idle time.Duration) {
-	s.mu.Lock()
-	s.idle = idle
-	s.mu.Unlock()
-	_, _ = s.extend()
-}
-
-// extend gives the peer the whole of that time again.
-func (s *socket) extend() (time.Duration, error) {
-	s.mu.Lock() // held over both, so that the later deadline is that of the later idle
-	defer s.mu.Unlock()
-	if s.idle == 0 {
-		return 0, nil
-	}
-	return s.idle, s.Conn.SetReadDeadline(time.Now().Add(s.idle))
-}
-
-func (s *socket) Read(p []byte) (int, error) {
-	idle, err := s.extend()
-	if err != nil {
-		return 0, err
-	}
-	n, err := s.Conn.Read(p)
-	if err != nil {
-		var timeout net.Error
-		if errors.As(err, &timeout) && timeout.Timeout() {
-			err = fmt.Errorf("no sign of life for %s: %w", idle, err)
-		}
-		s.abort(err)
-	}
-	return n, err
-}
-
-// Write keeps why it failed, and leaves the socket open: the broker may have said why it closed it.
-func (s *socket) Write(p []byte) (int, error) {
-	n, err := s.Conn.Write(p)
-	if err != nil {
-		s.blame(err)
-	}
-	return n, err
-}
-
-// SetReadDeadline leaves the deadlines to Read: the library would set and clear its own.
-func (s *socket) SetReadDeadline(time.Time) error { return nil }
-
-// SetDeadline is left alone for the same reason.
-func (s *socket) SetDeadline(time.Time) error { return nil }
-
-func (s *socket) Close() error {
-	s.abort(net.ErrClosed)
-	return nil
-}
-
-// abort closes at once, and keeps the first reason.
-func (s *socket) abort(err error) {
-	s.once.Do(func() {
-		s.blame(err)
-		// A TLS connection would first try to send close_notify, behind a write that may be stuck.
-		if c, ok := s.Conn.(*tls.Conn); ok {
-			c.NetConn().Close()
-			return
-		}
-		s.Conn.Close()
-	})
-}
-
-// blame keeps the first reason.
-func (s *socket) blame(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err == nil {
-		s.err = err
-	}
-}
-
-// cause is what went wrong first, nil while nothing did.
-func (s *socket) cause() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
 
 // dial opens one connection to t, within ctx and the dial timeout.
 func dial(ctx context.Context, r *resolved, t target, purpose string) (*amqp.Connection, *socket, error) {
@@ -136,7 +38,7 @@ func dial(ctx context.Context, r *resolved, t target, purpose string) (*amqp.Con
 		}
 		conn = client
 	}
-	sock := &socket{Conn: conn}
+	sock := newSocket(conn)
 	// The library's handshake knows no context; closing the socket ends it.
 	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
 	heartbeat := r.Heartbeat

@@ -7,7 +7,7 @@ import (
 
 // NewSession makes a Session without a broker, on this socket. Abort alone ends it.
 func NewSession(sock net.Conn, replyTimeout time.Duration) *Session {
-	return newSession(nil, &socket{Conn: sock}, replyTimeout, target{addr: "test", username: "me"})
+	return newSession(nil, newSocket(sock), replyTimeout, target{addr: "test", username: "me"})
 }
 
 // Cause is what ended the session's socket.

@@ -16,7 +16,9 @@ import (
 func alone(t *testing.T) (*connection.Session, net.Conn) {
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
-	return connection.NewSession(ours, 30*time.Second), theirs
+	s := connection.NewSession(ours, 30*time.Second)
+	t.Cleanup(func() { s.Abort(errors.New("the test is over")) })
+	return s, theirs
 }
 
 func TestDoReturnsWhatTheBrokerAnswered(t *testing.T) {

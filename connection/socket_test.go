@@ -1,0 +1,163 @@
+package connection
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowPeer is a net.Conn whose every write is seen, and takes until it is let go.
+type slowPeer struct {
+	net.Conn
+	writes chan []byte
+	goOn   chan error
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newSlowPeer(t *testing.T) (*socket, *slowPeer) {
+	ours, _ := net.Pipe()
+	p := &slowPeer{Conn: ours, writes: make(chan []byte, 100), goOn: make(chan error), closed: make(chan struct{})}
+	s := newSocket(p)
+	t.Cleanup(func() { s.abort(errors.New("the test is over")) })
+	return s, p
+}
+
+func (p *slowPeer) Write(b []byte) (int, error) {
+	p.writes <- bytes.Clone(b)
+	select {
+	case err := <-p.goOn:
+		return len(b), err
+	case <-p.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (p *slowPeer) SetWriteDeadline(at time.Time) error {
+	time.AfterFunc(time.Until(at), func() { p.Close() })
+	return nil
+}
+
+func (p *slowPeer) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return p.Conn.Close()
+}
+
+func write(t *testing.T, s *socket, text string) {
+	t.Helper()
+	if n, err := s.Write([]byte(text)); n != len(text) || err != nil {
+		t.Errorf("Write: %d, %v", n, err)
+	}
+}
+
+func TestWhatIsWrittenDuringAWriteGoesOutTogetherAndInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := newSlowPeer(t)
+		write(t, s, "a")
+		synctest.Wait()
+		if got := <-p.writes; string(got) != "a" {
+			t.Errorf("sent %q, want the first at once", got)
+		}
+		write(t, s, "b")
+		write(t, s, "c")
+		write(t, s, "d")
+		p.goOn <- nil
+		if got := <-p.writes; string(got) != "bcd" {
+			t.Errorf("sent %q, want the rest in one write", got)
+		}
+		p.goOn <- nil
+		synctest.Wait()
+		write(t, s, "e")
+		if got := <-p.writes; string(got) != "e" {
+			t.Errorf("sent %q", got)
+		}
+		p.goOn <- nil
+	})
+}
+
+func TestWhoWritesToAPeerThatTakesNothingWaitsUntilTheSocketEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newSlowPeer(t)
+		written := 0
+		var err error
+		var waiting sync.WaitGroup
+		waiting.Go(func() {
+			for err == nil {
+				if _, err = s.Write(make([]byte, 1000)); err == nil {
+					written++
+				}
+			}
+		})
+		synctest.Wait()
+		if written < gathered/1000 || written > 2*gathered/1000 {
+			t.Errorf("%d KB are kept, want about %d", written, gathered/1000)
+		}
+		s.abort(errors.New("frozen"))
+		waiting.Wait()
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+func TestAWriteThatFailedIsSaidToTheNextAndKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := newSlowPeer(t)
+		broken := errors.New("broken pipe")
+		write(t, s, "a")
+		p.goOn <- broken
+		synctest.Wait()
+		if _, err := s.Write([]byte("b")); !errors.Is(err, broken) {
+			t.Errorf("the next write gives %v", err)
+		}
+		if !errors.Is(s.cause(), broken) {
+			t.Errorf("the cause is %v", s.cause())
+		}
+	})
+}
+
+func TestCloseSendsWhatIsLeftButDoesNotWaitForAPeerThatTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := newSlowPeer(t)
+		write(t, s, "a")
+		<-p.writes
+		write(t, s, "goodbye")
+		var closing sync.WaitGroup
+		began := time.Now()
+		closing.Go(func() { _ = s.Close() })
+		p.goOn <- nil
+		if got := <-p.writes; string(got) != "goodbye" {
+			t.Errorf("sent %q", got)
+		}
+		closing.Wait() // and this one never goes through
+		if took := time.Since(began); took > lastWords {
+			t.Errorf("Close took %s", took)
+		}
+	})
+}
+
+func TestOneReadTakesWhatThereIs(t *testing.T) {
+	ours, theirs := net.Pipe()
+	s := newSocket(ours)
+	defer s.abort(errors.New("the test is over"))
+	sent := bytes.Repeat([]byte("x"), 50_000)
+	wrote := make(chan int, 1)
+	go func() {
+		n, _ := theirs.Write(sent)
+		wrote <- n
+	}()
+	if _, err := s.Read(make([]byte, 4096)); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-wrote; n != len(sent) { // a pipe's Write returns when all was read
+		t.Errorf("%d bytes were read ahead, want all %d", n, len(sent))
+	}
+	if rest, err := io.ReadAll(io.LimitReader(s, int64(len(sent)-4096))); len(rest) != len(sent)-4096 || err != nil {
+		t.Errorf("the rest is %d bytes, %v", len(rest), err)
+	}
+}
