@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -31,15 +32,13 @@ type ending struct {
 type attempt struct {
 	consumer *Consumer
 	delivery *received
-	ctx      context.Context
-	cancel   context.CancelFunc
+	ctx      handlerContext
 	began    time.Time
 	worker   *worker
-	watch    *time.Timer
-	then     func(ending) // called once, with how it ended
+	then     func(*attempt, ending) // called once, with how it ended
 	state    atomic.Int32
-	ended    atomic.Bool   // then was called
-	gaveUp   chan struct{} // closed when the watch, once it found the handler stuck, is done
+	ended    atomic.Bool    // then was called
+	watching sync.WaitGroup // the watch is at it; nobody else is before it has found the handler stuck
 }
 
 const (
@@ -51,13 +50,13 @@ const (
 // attempt runs the handler in this goroutine, and calls then with how it ended: here,
 // or in another goroutine if the handler outlives its timeout and grace. If the handler
 // calls runtime.Goexit, attempt does not return, but then has been called.
-func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(ending)) {
-	a := &attempt{consumer: c, delivery: d, worker: w, began: time.Now(), then: then, gaveUp: make(chan struct{})}
-	if c.spec.Timeout == NoTimeout {
-		a.ctx, a.cancel = context.WithCancel(ctx)
-	} else {
-		a.ctx, a.cancel = context.WithTimeoutCause(ctx, c.spec.Timeout, errTimeout)
-		a.watch = time.AfterFunc(c.spec.Timeout+c.spec.Grace, a.giveUp)
+func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(*attempt, ending)) {
+	a := &d.attempt
+	a.consumer, a.delivery, a.worker, a.then, a.began = c, d, w, then, time.Now()
+	a.ctx.parent = ctx
+	if c.spec.Timeout != NoTimeout {
+		a.ctx.deadline = a.began.Add(c.spec.Timeout)
+		w.watch.set(c.spec.Timeout+c.spec.Grace, a)
 	}
 	var result Result
 	var clean bool
@@ -73,35 +72,35 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 		}
 		a.finish(e)
 	}()
-	result = c.handler(a.ctx, d.Delivery)
+	result = c.handler(&a.ctx, d.Delivery)
 	clean = true
 }
 
 // finish is the handler's return, however it came.
 func (a *attempt) finish(e ending) {
-	if a.watch != nil {
-		a.watch.Stop()
+	if a.consumer.spec.Timeout != NoTimeout {
+		a.worker.watch.stop()
 	}
-	switch cause := context.Cause(a.ctx); {
+	switch cause := a.ctx.end(); {
 	case errors.Is(cause, errTimeout):
 		e.timedOut = true
 	case errors.Is(cause, ErrStopping):
 		e.interrupted = true
 	}
-	a.cancel()
 	if a.state.Swap(returned) == stuck {
-		<-a.gaveUp
+		a.watching.Wait()
 		a.consumer.unstuck(a.delivery, time.Since(a.began))
 	}
 	a.end(e)
 }
 
-// giveUp is the watch: the handler had its timeout and its grace, and still runs.
-func (a *attempt) giveUp() {
+// ring is the watch: the handler had its timeout and its grace, and still runs.
+func (a *attempt) ring() {
+	a.watching.Add(1)
+	defer a.watching.Done()
 	if !a.state.CompareAndSwap(running, stuck) {
 		return
 	}
-	defer close(a.gaveUp)
 	stack := a.worker.stack()
 	hold := a.consumer.stuckHandler(a.delivery, time.Since(a.began), stack)
 	if a.state.Load() == returned || hold {
@@ -113,7 +112,7 @@ func (a *attempt) giveUp() {
 func (a *attempt) end(e ending) {
 	if a.ended.CompareAndSwap(false, true) {
 		e.duration = time.Since(a.began)
-		a.then(e)
+		a.then(a, e)
 	}
 }
 

@@ -274,7 +274,7 @@ func TestAHandlerThatIgnoresItsTimeoutIsSettledOnceAndStaysStuck(t *testing.T) {
 		ended := func() []ending { mu.Lock(); defer mu.Unlock(); return ends }
 		var working sync.WaitGroup
 		working.Go(func() {
-			c.attempt(t.Context(), &worker{}, d, func(e ending) { mu.Lock(); defer mu.Unlock(); ends = append(ends, e) })
+			c.attempt(t.Context(), &worker{}, d, func(_ *attempt, e ending) { mu.Lock(); defer mu.Unlock(); ends = append(ends, e) })
 		})
 		time.Sleep(15*time.Second - time.Nanosecond)
 		if len(ended()) != 0 || c.Health().Stuck != 0 {
@@ -348,7 +348,7 @@ func TestAHandlerThatReturnsWithItsGraceIsSettledOnce(t *testing.T) {
 			c := quiet(t, slowly(func(context.Context, Delivery) Result { time.Sleep(15 * time.Second); return Ack() }))
 			var mu sync.Mutex
 			ends := 0
-			c.attempt(t.Context(), &worker{}, c.decode(delivery(nil)), func(ending) { mu.Lock(); ends++; mu.Unlock() })
+			c.attempt(t.Context(), &worker{}, c.decode(delivery(nil)), func(*attempt, ending) { mu.Lock(); ends++; mu.Unlock() })
 			synctest.Wait()
 			if mu.Lock(); ends != 1 || c.Health().Stuck != 0 {
 				t.Errorf("%d ends, %d stuck", ends, c.Health().Stuck)

@@ -50,6 +50,7 @@ type Consumer struct {
 	stale     atomic.Int64 // acks dropped because their session had ended
 	losses    atomic.Int64 // see guard.go
 	apart     atomic.Bool  // link is one of our own
+	patiences sync.Pool    // see report.go
 
 	// A Stop ends these in this order: waiting for a session, the handlers, and what is left.
 	connecting     context.Context
@@ -187,6 +188,6 @@ func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	}
 	c.waitFor(d, now)
 	ended := make(chan ending, 1)
-	go func() { c.attempt(ctx, &worker{id: goroutineID()}, d, func(e ending) { ended <- e }) }()
+	go func() { c.attempt(ctx, &worker{id: goroutineID()}, d, func(_ *attempt, e ending) { ended <- e }) }()
 	return c.settlement(d, <-ended, time.Now())
 }

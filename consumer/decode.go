@@ -17,6 +17,7 @@ type received struct {
 	alone     bool      // it is handled alone, from the quarantine queue
 	notBefore time.Time // it is not to be handled earlier
 	session   *session  // that it must be settled on; nil in Process
+	attempt   attempt   // at it, once there is one
 }
 
 // decode reads a delivery. No header that anybody may have written makes it fail: what

@@ -13,7 +13,8 @@ import (
 // worker is a goroutine that runs handlers, one after the other, until the consumer
 // stops. There are at most Concurrency of them, started when first needed.
 type worker struct {
-	id string // of its goroutine, to find its stack
+	id    string // of its goroutine, to find its stack
+	watch alarm  // over its handler
 }
 
 // hand gives a delivery to an idle worker, or to a new one. It is false if all are busy.
@@ -67,11 +68,13 @@ func (c *Consumer) handle(w *worker, d *received) {
 			c.settle(ctx, d, *s)
 			return
 		}
-		c.attempt(ctx, w, d, func(e ending) {
-			c.settle(ctx, d, c.settlement(d, e, time.Now()))
-		})
+		c.attempt(ctx, w, d, settleEnding)
 	}()
 	ctx = c.begin(ctx, d)
+}
+
+func settleEnding(a *attempt, e ending) {
+	a.consumer.settle(a.ctx.parent, a.delivery, a.consumer.settlement(a.delivery, e, time.Now()))
 }
 
 // waitFor lets the moment pass that a message is early; see early.
