@@ -37,6 +37,7 @@ type Sender struct {
 
 	mu       sync.Mutex
 	stopping bool
+	async    map[*sending]struct{} // on their way, with nobody who waits in wait
 
 	end   sync.Mutex // one Stop at a time: two that collect the room would wait for each other
 	taken int        // room that they have collected
@@ -61,7 +62,7 @@ func NewSenderOver(conn transport.Connection, window int, log *slog.Logger) (*Se
 	}
 	s := &Sender{
 		conn: conn, link: conn.Publishing(), log: log.With("connection", conn.Name()), window: window,
-		room: make(chan struct{}, window), queue: make(chan *sending, window), done: make(chan struct{}),
+		room: make(chan struct{}, window), queue: make(chan *sending, window), done: make(chan struct{}), async: map[*sending]struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil
@@ -100,7 +101,7 @@ func (s *Sender) begin(ctx context.Context, env Envelope, async bool) (*sending,
 	case <-s.ctx.Done():
 		return nil, ErrClosed
 	}
-	m := &sending{env: env, done: make(chan struct{})}
+	m := &sending{env: env, async: async, done: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
@@ -108,9 +109,9 @@ func (s *Sender) begin(ctx context.Context, env Envelope, async bool) (*sending,
 		return nil, ErrClosed
 	}
 	if async {
-		m.unhook = append(m.unhook, context.AfterFunc(s.ctx, func() { m.abandon(ErrClosed) }))
+		s.async[m] = struct{}{}
 		if ctx.Done() != nil {
-			m.unhook = append(m.unhook, context.AfterFunc(ctx, func() { m.abandon(s.because(ctx)) }))
+			m.unhook = context.AfterFunc(ctx, func() { m.abandon(s.because(ctx)) })
 		}
 	}
 	s.start.Do(func() { go s.run() })
@@ -141,6 +142,11 @@ func (s *Sender) Stop(ctx context.Context) error {
 	defer s.end.Unlock()
 	err := s.flush(ctx)
 	s.cancel(ErrClosed)
+	s.mu.Lock()
+	for m := range s.async {
+		m.abandon(ErrClosed)
+	}
+	s.mu.Unlock()
 	select {
 	case <-s.done:
 	case <-time.After(goodbye): // stuck in a socket that the connection's Stop will close
@@ -171,6 +177,11 @@ const goodbye = time.Second
 // enters the pipeline leaves it here, once.
 func (s *Sender) leave(m *sending, err error) {
 	m.end(err)
+	if m.async {
+		s.mu.Lock()
+		delete(s.async, m)
+		s.mu.Unlock()
+	}
 	<-s.room
 }
 

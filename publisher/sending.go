@@ -17,7 +17,8 @@ type sending struct {
 	done  chan struct{}
 	err   error // read it after done
 
-	unhook []func() bool // an async message, from what may end it
+	async  bool        // nobody waits for it in wait
+	unhook func() bool // an async one from its context
 
 	// The pipeline's own.
 	dc transport.Confirmation
@@ -51,8 +52,8 @@ func (m *sending) end(err error) {
 	if m.state.Swap(ended) != ended {
 		m.finish(err)
 	}
-	for _, stop := range m.unhook {
-		stop()
+	if m.unhook != nil {
+		m.unhook()
 	}
 }
 
