@@ -1,0 +1,32 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// document is what messages hold: something that a customer wrote.
+type document struct {
+	ID    string `json:"id"`
+	Topic string `json:"topic"`
+	Text  string `json:"text"`
+}
+
+const sentence = "I still have not received my new card, although I ordered it over a week ago. "
+
+// makeBody is a document that takes so many bytes as JSON, or the smallest there is.
+func makeBody(size int) []byte {
+	d := document{ID: "c-0001", Topic: "card_arrival"}
+	empty, err := json.Marshal(d)
+	if err != nil {
+		panic(err) // three strings
+	}
+	if room := size - len(empty); room > 0 {
+		d.Text = strings.Repeat(sentence, room/len(sentence)+1)[:room]
+	}
+	body, err := json.Marshal(d)
+	if err != nil {
+		panic(err)
+	}
+	return body
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// broker is where the queues are.
+type broker struct {
+	url     string
+	version string
+	pid     int // 0 if it is not known
+	conn    *amqp.Connection
+}
+
+func openBroker(url string) (*broker, error) {
+	b := &broker{url: url}
+	if err := b.dial(); err != nil {
+		return nil, err
+	}
+	b.version, _ = b.conn.Properties["version"].(string)
+	b.pid = findBroker(b.conn.RemoteAddr())
+	return b, nil
+}
+
+func (b *broker) dial() error {
+	conn, err := amqp.DialConfig(b.url, amqp.Config{Heartbeat: 10 * time.Second, Properties: amqp.Table{"connection_name": "bench"}})
+	if err != nil {
+		return fmt.Errorf("dial the broker (AMQP_URL, or -url): %w", err) // the client leaves passwords out
+	}
+	b.conn = conn
+	return nil
+}
+
+func (b *broker) close() { _ = b.conn.CloseDeadline(time.Now().Add(5 * time.Second)) }
+
+// with calls f with a channel of its own.
+func (b *broker) with(f func(*amqp.Channel) error) error {
+	if b.conn.IsClosed() {
+		if err := b.dial(); err != nil {
+			return err
+		}
+	}
+	ch, err := b.conn.Channel()
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(ch), closed(ch.Close()))
+}
+
+func closed(err error) error {
+	if errors.Is(err, amqp.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// newQueue makes up a name that nobody else has.
+func newQueue() string { return "bench-" + strings.ToLower(rand.Text()[:10]) }
+
+// topologyOf is what a consumer of ours declares, for whichever side.
+func topologyOf(v variant, queue string) (topology.Topology, error) {
+	nothing := func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
+	c, err := consumer.New(nil, consumer.Spec{Queue: queue, QueueType: v.QueueType, Backoff: v.Backoff, Handler: nothing}, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		return topology.Topology{}, err
+	}
+	return c.Topology(), nil
+}
+
+func (b *broker) declare(t topology.Topology) error {
+	return b.with(func(ch *amqp.Channel) error { return t.Declare(ch) })
+}
+
+// remove deletes all queues, even if some cannot be.
+func (b *broker) remove(t topology.Topology) error {
+	var errs []error
+	for _, name := range t.Names() {
+		errs = append(errs, b.with(func(ch *amqp.Channel) error {
+			_, err := ch.QueueDelete(name, false, false, false)
+			return err
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// preload puts messages into a queue, on several channels at once.
+func (b *broker) preload(ctx context.Context, queue string, body []byte, messages int) error {
+	const channels = 4
+	var filling sync.WaitGroup
+	errs := make([]error, channels)
+	for i := range channels {
+		share := messages / channels
+		if i < messages%channels {
+			share++
+		}
+		filling.Go(func() {
+			errs[i] = func() error {
+				ch, err := openConfirming(b.conn)
+				if err != nil {
+					return err
+				}
+				err = ch.pipeline(ctx, queue, body, int64(share), window, func() {})
+				return errors.Join(err, closed(ch.Close()))
+			}()
+		})
+	}
+	filling.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("fill queue %s: %w", queue, err)
+	}
+	return nil
+}
+
+// rest waits until the broker has done what the messages before left it to do: until it uses less than a
+// tenth of a core, for at most three seconds.
+func (b *broker) rest(ctx context.Context) {
+	const look, patience = 100 * time.Millisecond, 3 * time.Second
+	before, known := processCPU(b.pid)
+	if !known {
+		connection.Wait(ctx, 5*look)
+		return
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if !connection.Wait(ctx, look) {
+			return
+		}
+		now, _ := processCPU(b.pid)
+		if now-before < look/10 {
+			return
+		}
+		before = now
+	}
+}
+
+// depth waits until so many messages are ready in the queue, or a few more: a broker counts a little later than it answers.
+func (b *broker) depth(ctx context.Context, queue string, want, more int) error {
+	got := 0
+	for end := time.Now().Add(5 * time.Second); ; {
+		err := b.with(func(ch *amqp.Channel) error {
+			q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+			got = q.Messages
+			return err
+		})
+		if err != nil || got >= want && got <= want+more {
+			return err
+		}
+		if time.Now().After(end) || !connection.Wait(ctx, 50*time.Millisecond) {
+			return fmt.Errorf("%d messages are in the queue afterwards, want %d", got, want)
+		}
+	}
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+func otherWorkloads() []workload {
+	all := []workload{
+		{
+			Name: "retry", Work: "every message fails once and waits 100 ms; from the first to the last ack",
+			Count: 10000, Quick: 2000, Figure: rate, Columns: work, Preload: true, Backoff: []time.Duration{backoff},
+			Sides: []side{{ours, retryOurs}, {rawRetry, retryRaw}},
+		},
+		{
+			Name: "latency", Work: fmt.Sprintf("from publish to handler, %d messages a second", latencyRate),
+			Count: 5000, Quick: 1000, Figure: p99, Columns: []metric{p50, clientCPU, brokerCPU, reads, writes, allocs},
+			Sides: []side{{ours, latencyOurs}, {rawLoop, latencyRaw}},
+		},
+	}
+	for _, n := range []int{1, 10, 200} {
+		all = append(all, workload{
+			Name: fmt.Sprintf("many-%d", n), Work: fmt.Sprintf("idle consumers in one process: %d", n),
+			Figure: memory, Columns: []metric{goroutines, startup}, OnPeer: true, Idle: true,
+			Sides: []side{{ours, idleOurs(n)}, {"raw, a channel each", idleRaw(n)}},
+		})
+	}
+	return all
+}

@@ -1,0 +1,47 @@
+package main
+
+import "fmt"
+
+// work are the columns of cases that count messages.
+var work = []metric{clientCPU, brokerCPU, reads, writes, allocs, bytesUsed}
+
+const ours = "bunnicula"
+
+// window is how many messages a pipelined publisher has on their way; it is our default.
+const window = 1024
+
+const rawPipelined = "raw, pipelined, window 1,024"
+
+func rawCallers(n int) string {
+	if n == 1 {
+		return "raw, one at a time"
+	}
+	return fmt.Sprintf("raw, %d callers, one channel", n)
+}
+
+func publishWorkloads() []workload {
+	var all []workload
+	for _, c := range []struct{ callers, count, quick int }{{1, 4000, 500}, {16, 20000, 3000}, {64, 30000, 5000}} {
+		all = append(all, workload{
+			Name: fmt.Sprintf("publish-%d", c.callers), Work: fmt.Sprintf("Publish, each call waits for its confirm; callers: %d", c.callers),
+			Count: c.count, Quick: c.quick, Figure: rate, Columns: work, Varies: c.callers == 64, OnPeer: true,
+			Sides: []side{
+				{ours, publishOurs(c.callers)},
+				{rawCallers(c.callers), publishRaw(c.callers)},
+			},
+		})
+	}
+	pipelined := side{rawPipelined, publishPipelined(window)}
+	return append(all,
+		workload{
+			Name: "publish-async", Work: "PublishAsync by one goroutine, confirmations awaited by another",
+			Count: 40000, Quick: 6000, Figure: rate, Columns: work, Varies: true, OnPeer: true,
+			Sides: []side{{ours, publishAsyncOurs}, pipelined},
+		},
+		workload{
+			Name: "publish-batch", Work: "PublishBatch, 1,000 messages at a time",
+			Count: 40000, Quick: 6000, Figure: rate, Columns: work, OnPeer: true,
+			Sides: []side{{ours, publishBatchOurs(1000)}, pipelined},
+		},
+	)
+}

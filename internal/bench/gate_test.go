@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/gate.json with what is measured")
+
+const (
+	gateFile   = "testdata/gate.json"
+	gateRounds = 9
+	gateCount  = 10_000
+	gateSlack  = 1.10 // so much above what is kept is let through
+)
+
+// gated are the cases that are kept. The first side is held against the second.
+var gated = []struct{ Case, Beside string }{
+	{"consume-16", rawLoop},
+	{"publish-16", rawCallers(16)},
+	{"publish-async", rawPipelined},
+}
+
+// gate is what is kept of one case, and what is measured.
+type gate struct {
+	Allocations float64 // of ours, for one message
+	ClientCPU   float64 // of ours, as a ratio to the raw client's in the same round
+}
+
+// TestGate fails when a message costs our side more than it did when testdata/gate.json was written. It needs no broker,
+// and looks at no clock: a busy machine makes everything slower, and leaves the work the same.
+func TestGate(t *testing.T) {
+	switch {
+	case raceDetector:
+		t.Skip("the race detector allocates by itself: make bench-gate runs this without it")
+	case testing.Short():
+		t.Skip("-short")
+	}
+	// One core each: what goroutines cost that look for work on another core depends on who else is on it.
+	t.Setenv("GOMAXPROCS", "1")
+	kept := readGate(t)
+	now := map[string]gate{}
+	for _, c := range gated {
+		got := measureGate(t, c.Case, c.Beside)
+		if *update {
+			got = got.worst(measureGate(t, c.Case, c.Beside)).worst(measureGate(t, c.Case, c.Beside))
+		} else if !got.passes(kept[c.Case]) {
+			t.Logf("%s: %+v, kept is %+v: once more", c.Case, got, kept[c.Case])
+			got = got.best(measureGate(t, c.Case, c.Beside))
+		}
+		now[c.Case] = got
+		t.Logf("%-14s %5.1f allocations a message (kept %5.1f), %.2f of the raw client's CPU (kept %.2f)",
+			c.Case, got.Allocations, kept[c.Case].Allocations, got.ClientCPU, kept[c.Case].ClientCPU)
+		if *update {
+			continue
+		}
+		if got.Allocations > kept[c.Case].Allocations*gateSlack {
+			t.Errorf("%s: %.1f allocations a message, want at most %.1f and a tenth", c.Case, got.Allocations, kept[c.Case].Allocations)
+		}
+		if got.ClientCPU > kept[c.Case].ClientCPU*gateSlack {
+			t.Errorf("%s: %.2f times the raw client's CPU, want at most %.2f and a tenth", c.Case, got.ClientCPU, kept[c.Case].ClientCPU)
+		}
+		if got.Allocations < kept[c.Case].Allocations/gateSlack {
+			t.Logf("%s: fewer allocations than are kept; keep these: make bench-gate ARGS=-update", c.Case)
+		}
+	}
+	if *update {
+		writeGate(t, now)
+	}
+}
+
+func (g gate) passes(kept gate) bool {
+	return g.Allocations <= kept.Allocations*gateSlack && g.ClientCPU <= kept.ClientCPU*gateSlack
+}
+
+// worst is the higher of each, so that what is kept is not a lucky moment's.
+func (g gate) worst(other gate) gate {
+	return gate{max(g.Allocations, other.Allocations), max(g.ClientCPU, other.ClientCPU)}
+}
+
+// best is the lower of each: it is enough to be good once of two times.
+func (g gate) best(other gate) gate {
+	return gate{min(g.Allocations, other.Allocations), min(g.ClientCPU, other.ClientCPU)}
+}
+
+func measureGate(t *testing.T, name, beside string) gate {
+	t.Helper()
+	c := playOnPeer(t, name, gateRounds, gateCount)
+	their, there := c.side(beside)
+	if !there {
+		t.Fatalf("case %s has no side %q", name, beside)
+	}
+	mine := c.Sides[0].Rounds
+	of, known := compareSides(mine, their.Rounds, clientCPU)
+	all, alsoKnown := summarise(mine, allocs)
+	if !known || !alsoKnown {
+		t.Fatalf("%s: measured nothing", name)
+	}
+	return gate{Allocations: all.Median, ClientCPU: of.PerRound}
+}
+
+// playOnPeer plays a case with as many messages, each side in processes of its own.
+func playOnPeer(t *testing.T, name string, rounds, count int) caseResult {
+	t.Helper()
+	w, found := findCase(name)
+	if !found {
+		t.Fatalf("there is no case %q", name)
+	}
+	addr, closeMetrics, err := dropMetrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeMetrics()
+	r := &runner{statsd: addr, progress: func(string, ...any) {}}
+	c, err := r.playCase(t.Context(), variant{workload: w, QueueType: mainType, Size: mainSize, Count: count}, rounds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func readGate(t *testing.T) map[string]gate {
+	t.Helper()
+	text, err := os.ReadFile(gateFile)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	kept := map[string]gate{}
+	if err == nil {
+		err = json.Unmarshal(text, &kept)
+	}
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	return kept
+}
+
+func writeGate(t *testing.T, now map[string]gate) {
+	t.Helper()
+	text, err := json.MarshalIndent(now, "", "  ")
+	if err == nil {
+		err = os.WriteFile(gateFile, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// goal is what a case is to show, in a quorum queue with messages of 256 bytes.
+type goal struct {
+	What   string
+	Case   string // the workload's name
+	Beside string // the side that ours is compared with; "" is none
+	Metric metric
+	Kind   goalKind
+	Want   float64
+	Dream  float64 // the stretch
+	Slack  float64 // ours may be worse by so much, in the metric's own unit, whatever the ratio
+}
+
+type goalKind int
+
+const (
+	atLeast  goalKind = iota // the ratio to the other side
+	atMost                   // the ratio to the other side
+	added                    // at most so much more than the other side
+	inItself                 // at most, by itself
+)
+
+// goals are the promise. What they are about is in the brief words that people know from docs/PERFORMANCE.md.
+var goals = []goal{
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawLoop, Metric: rate, Kind: atLeast, Want: 1.45, Dream: 2},
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawAutoAck, Metric: rate, Kind: atLeast, Want: 0.65, Dream: 1},
+	{What: "broker CPU for a consumed message", Case: "consume-16", Beside: rawLoop, Metric: brokerCPU, Kind: atMost, Want: 0.65, Dream: 0.55},
+	{What: "client CPU for a consumed message", Case: "consume-16", Beside: rawLoop, Metric: clientCPU, Kind: atMost, Want: 0.75, Dream: 0.4},
+	{What: "one in 1,000 takes 200 ms", Case: "consume-slow", Beside: rawWorkers, Metric: rate, Kind: atLeast, Want: 1, Dream: 1.3},
+	{What: "JSON, timeout, log and statsd", Case: "consume-watched", Beside: oursBare, Metric: rate, Kind: atLeast, Want: 0.85, Dream: 0.95},
+	{What: "our defaults", Case: "consume-defaults", Beside: rawFour, Metric: rate, Kind: atLeast, Want: 2.5, Dream: 4},
+	{What: "Publish, 64 callers", Case: "publish-64", Beside: rawCallers(64), Metric: rate, Kind: atLeast, Want: 1.05, Dream: 1.4},
+	{What: "PublishAsync", Case: "publish-async", Beside: rawPipelined, Metric: rate, Kind: atLeast, Want: 1, Dream: 1.2},
+	{What: "retries", Case: "retry", Beside: rawRetry, Metric: rate, Kind: atLeast, Want: 1.3, Dream: 1.9},
+	{What: "p99 from publish to handler", Case: "latency", Beside: rawLoop, Metric: p99, Kind: atMost, Want: 1.15, Dream: 1.05, Slack: 1},
+	{What: "allocations more, to consume", Case: "consume-16", Beside: rawLoop, Metric: allocs, Kind: added, Want: 3, Dream: 1},
+	{What: "MiB of 200 idle consumers", Case: "many-200", Metric: memory, Kind: inItself, Want: 6, Dream: 3},
+}
+
+// verdict is what became of a goal.
+type verdict int
+
+const (
+	notMeasured verdict = iota
+	missed
+	met
+	stretched
+)
+
+func (v verdict) String() string {
+	return [...]string{"not measured", "MISSED", "met", "met, and more"}[v]
+}
+
+// judge holds a goal against what was measured.
+func (g goal) judge(r *results) (got float64, v verdict) {
+	c, there := r.find(variant{workload: workload{Name: g.Case}, QueueType: mainType, Size: mainSize}.Name())
+	if !there {
+		return 0, notMeasured
+	}
+	mine := c.Sides[0].Rounds
+	their, there := c.side(g.Beside)
+	if !there && g.Kind != inItself {
+		return 0, notMeasured
+	}
+	var known bool
+	switch g.Kind {
+	case atLeast, atMost:
+		var of ratio
+		of, known = compareSides(mine, their.Rounds, g.Metric)
+		got = of.PerRound
+	case added:
+		got, known = difference(mine, their.Rounds, g.Metric)
+	case inItself:
+		var all summary
+		all, known = summarise(mine, g.Metric)
+		got = all.Median
+	}
+	if !known {
+		return 0, notMeasured
+	}
+	reaches := func(limit float64) bool {
+		if g.Kind == atLeast {
+			return got >= limit
+		}
+		return got <= limit
+	}
+	switch {
+	case reaches(g.Dream):
+		return got, stretched
+	case reaches(g.Want):
+		return got, met
+	}
+	if more, known := difference(mine, their.Rounds, g.Metric); g.Slack > 0 && known && more <= g.Slack {
+		return got, met
+	}
+	return got, missed
+}
+
+// ofClient says whether it can be judged without a broker.
+func (g goal) ofClient() bool {
+	return g.Metric == clientCPU || g.Metric == allocs || g.Metric == memory
+}
+
+// printGoals prints all goals that the run tells something of, and returns how many are missed.
+func printGoals(w io.Writer, r *results) (failed int) {
+	var lines []string
+	for _, g := range goals {
+		got, v := g.judge(r)
+		if v == notMeasured || r.Peer && !g.ofClient() {
+			continue
+		}
+		if v == missed {
+			failed++
+		}
+		sign := ">="
+		if g.Kind != atLeast {
+			sign = "<="
+		}
+		lines = append(lines, fmt.Sprintf("  %-35s%-35s%3s%6.2f%9.2f%9.2f  %s\n", g.What, g.Beside, sign, g.Want, g.Dream, got, v))
+	}
+	if len(lines) == 0 {
+		return 0
+	}
+	note := ""
+	switch {
+	case r.Peer:
+		note = " (without a broker, those that are about the client's own work)"
+	case r.Quick:
+		note = " (-quick: a hint only)"
+	}
+	fmt.Fprintf(w, "\ngoals%s\n  %-35s%-35s%9s%9s%9s\n", note, "", "beside", "want", "stretch", "got")
+	for _, line := range lines {
+		fmt.Fprint(w, line)
+	}
+	return failed
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+)
+
+// footprint is what a process holds.
+type footprint struct {
+	at         time.Time
+	bytes      uint64
+	goroutines int
+}
+
+// measureFootprint collects garbage first: twice, as what has a finalizer goes in the second round only.
+func measureFootprint() footprint {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return footprint{at: time.Now(), bytes: m.HeapInuse + m.StackInuse, goroutines: runtime.NumGoroutine()}
+}
+
+// idling measures what has been made since.
+func (before footprint) idling(made time.Time) sample {
+	after := measureFootprint()
+	return sample{
+		memory:     (float64(after.bytes) - float64(before.bytes)) / (1 << 20),
+		goroutines: float64(after.goroutines - before.goroutines),
+		startup:    float64(made.Sub(before.at)) / float64(time.Millisecond),
+	}
+}
+
+// idleOurs starts so many consumers of one queue, side by side as a Group does, on one Connection.
+func idleOurs(consumers int) func(context.Context, *run) error {
+	return func(ctx context.Context, r *run) error {
+		before := measureFootprint()
+		return r.connected(func(conn *connection.Connection) error {
+			all := make([]*consumer.Consumer, consumers)
+			for i := range all {
+				spec := consumer.Spec{Queue: r.Queue, QueueType: r.QueueType, Name: fmt.Sprintf("idle-%d", i), Handler: r.noop}
+				var err error
+				if all[i], err = consumer.New(conn, spec, nil, quiet()); err != nil {
+					return err
+				}
+			}
+			err := each(all, func(c *consumer.Consumer) error { return c.Start(ctx) })
+			if err == nil {
+				r.own = before.idling(time.Now())
+			}
+			stopping, cancel := goodbye()
+			defer cancel()
+			return errors.Join(err, each(all, func(c *consumer.Consumer) error { return c.Stop(stopping) }))
+		})
+	}
+}
+
+// each calls f for all side by side.
+func each(all []*consumer.Consumer, f func(*consumer.Consumer) error) error {
+	var calling sync.WaitGroup
+	errs := make([]error, len(all))
+	for i, c := range all {
+		calling.Go(func() { errs[i] = f(c) })
+	}
+	calling.Wait()
+	return errors.Join(errs...)
+}
+
+// idleRaw has a channel, a subscription and a goroutine for each, and nothing that would bring them back when the
+// connection is lost.
+func idleRaw(consumers int) func(context.Context, *run) error {
+	return func(_ context.Context, r *run) error {
+		before := measureFootprint()
+		return r.dial(func(conn *amqp.Connection) error {
+			for range consumers {
+				_, deliveries, err := r.subscribe(conn, 10, false)
+				if err != nil {
+					return err
+				}
+				go func() { // ends with the connection
+					for d := range deliveries {
+						_ = d.Ack(false)
+					}
+				}()
+			}
+			r.own = before.idling(time.Now())
+			return nil
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// latencyRate is how many messages a second are published: few enough that none waits for another.
+const latencyRate = 500
+
+// stopwatch takes the time from just before a publish to the handler, for each message, on this process's own clock.
+type stopwatch struct {
+	run   *run
+	zero  time.Time
+	n     atomic.Int64
+	times []float64 // milliseconds, by the order of arrival
+}
+
+func newStopwatch(r *run) *stopwatch {
+	return &stopwatch{run: r, zero: time.Now(), times: make([]float64, r.meter.all())}
+}
+
+// stamp is a body that holds the time.
+func (s *stopwatch) stamp() []byte {
+	body := make([]byte, max(s.run.Size, 8))
+	binary.BigEndian.PutUint64(body, uint64(time.Since(s.zero)))
+	return body
+}
+
+func (s *stopwatch) read(body []byte) error {
+	now := time.Since(s.zero)
+	if len(body) < 8 {
+		return fmt.Errorf("a body of %d bytes", len(body))
+	}
+	n := s.n.Add(1)
+	if n > int64(len(s.times)) {
+		return errors.New("more messages came than were sent")
+	}
+	s.times[n-1] = float64(now-time.Duration(binary.BigEndian.Uint64(body))) / float64(time.Millisecond)
+	s.run.meter.tick()
+	return nil
+}
+
+// pace calls send for each message, at its time. One that is late does not put off the others.
+func (s *stopwatch) pace(ctx context.Context, send func([]byte) error) error {
+	began := time.Now()
+	for i := range s.run.meter.all() {
+		due := began.Add(time.Duration(i) * time.Second / latencyRate)
+		if !connection.Wait(ctx, time.Until(due)) {
+			return context.Cause(ctx)
+		}
+		if err := send(s.stamp()); err != nil {
+			return err
+		}
+	}
+	return s.run.meter.wait(ctx)
+}
+
+// finish makes the sample. Warm-up is left out.
+func (s *stopwatch) finish() {
+	own := s.run.meter.sample()
+	times := s.times[s.run.meter.warm:]
+	own[p50], own[p99] = percentile(times, 0.50), percentile(times, 0.99)
+	s.run.own = own
+}
+
+func latencyOurs(ctx context.Context, r *run) error {
+	watch := newStopwatch(r)
+	spec := r.spec(16, 300)
+	failed := make(chan error, 1)
+	spec.Handler = func(_ context.Context, d consumer.Delivery) consumer.Result {
+		if err := watch.read(d.Body); err != nil {
+			select {
+			case failed <- err:
+			default:
+			}
+		}
+		return consumer.Ack()
+	}
+	err := r.publishing(ctx, func(pub *publisher.Client) error {
+		return r.connected(func(conn *connection.Connection) error {
+			return r.consumeOn(ctx, conn, spec, nil, func() error {
+				return watch.pace(ctx, func(body []byte) error {
+					select {
+					case err := <-failed:
+						return err
+					default:
+					}
+					_, err := pub.PublishAsync(ctx, r.Queue, body) // whether it came, the handler tells
+					return err
+				})
+			})
+		})
+	})
+	if err == nil {
+		watch.finish()
+	}
+	return err
+}
+
+func latencyRaw(ctx context.Context, r *run) error {
+	watch := newStopwatch(r)
+	err := r.confirming(func(pub confirming) error {
+		sent := make(chan *amqp.DeferredConfirmation, publisher.DefaultWindow)
+		defer close(sent)
+		go func() {
+			for c := range sent {
+				<-c.Done()
+			}
+		}()
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		return r.dial(func(conn *amqp.Connection) error {
+			_, deliveries, err := r.subscribe(conn, 300, false)
+			if err != nil {
+				return err
+			}
+			go func() { // ends with the connection
+				for d := range deliveries {
+					err := watch.read(d.Body)
+					if err == nil {
+						err = d.Ack(false)
+					}
+					if err != nil {
+						cancel(err)
+						return
+					}
+				}
+			}()
+			return watch.pace(ctx, func(body []byte) error {
+				c, err := pub.send(r.Queue, body)
+				if err == nil {
+					sent <- c
+				}
+				return err
+			})
+		})
+	})
+	if err == nil {
+		watch.finish()
+	}
+	return err
+}

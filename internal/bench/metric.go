@@ -1,0 +1,45 @@
+package main
+
+// metric is something that was measured.
+type metric string
+
+const (
+	rate       metric = "rate"       // messages a second
+	clientCPU  metric = "client_cpu" // seconds for 100,000 messages
+	brokerCPU  metric = "broker_cpu"
+	reads      metric = "reads" // system calls for one message
+	writes     metric = "writes"
+	allocs     metric = "allocs" // for one message
+	bytesUsed  metric = "bytes"
+	p50        metric = "p50" // milliseconds
+	p99        metric = "p99"
+	memory     metric = "memory" // MiB
+	goroutines metric = "goroutines"
+	startup    metric = "startup" // milliseconds
+)
+
+// metricInfo is how a metric is shown.
+type metricInfo struct {
+	title    string // of its column
+	name     string // in a sentence
+	decimals int
+	higher   bool // is better
+}
+
+var metrics = map[metric]metricInfo{
+	rate:       {"msg/s", "messages a second", 0, true},
+	clientCPU:  {"client", "client CPU", 2, false},
+	brokerCPU:  {"broker", "broker CPU", 2, false},
+	reads:      {"reads", "read calls", 2, false},
+	writes:     {"writes", "write calls", 2, false},
+	allocs:     {"allocs", "allocations", 1, false},
+	bytesUsed:  {"bytes", "bytes allocated", 0, false},
+	p50:        {"p50 ms", "p50", 2, false},
+	p99:        {"p99 ms", "p99", 2, false},
+	memory:     {"MiB", "heap and stacks", 2, false},
+	goroutines: {"gorout.", "goroutines", 0, false},
+	startup:    {"start ms", "start-up time", 0, false},
+}
+
+// sample is one side in one round. What could not be known is absent.
+type sample map[metric]float64

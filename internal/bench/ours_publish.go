@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// quiet is a log as in production, at info, whose lines go nowhere.
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// goodbye bounds a Stop.
+func goodbye() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), 20*time.Second)
+}
+
+// connected calls f with a Connection of ours, and stops it.
+func (r *run) connected(f func(*connection.Connection) error) error {
+	conn, err := connection.New(connection.Config{URL: r.URL, Name: "bench"}, quiet())
+	if err != nil {
+		return err
+	}
+	err = f(conn)
+	ctx, cancel := goodbye()
+	defer cancel()
+	return errors.Join(err, conn.Stop(ctx))
+}
+
+// publishing calls f with a started Client of ours, and stops it.
+func (r *run) publishing(ctx context.Context, f func(*publisher.Client) error) error {
+	return r.connected(func(conn *connection.Connection) error {
+		pub, err := publisher.New(conn, publisher.Config{}, quiet())
+		if err != nil {
+			return err
+		}
+		if err := pub.Start(ctx); err != nil {
+			return err
+		}
+		err = f(pub)
+		stopping, cancel := goodbye()
+		defer cancel()
+		return errors.Join(err, pub.Stop(stopping))
+	})
+}
+
+// publishOurs publishes one at a time, in so many goroutines.
+func publishOurs(callers int) func(context.Context, *run) error {
+	return func(ctx context.Context, r *run) error {
+		return r.publishing(ctx, func(pub *publisher.Client) error {
+			return r.share(callers, func() error { return pub.Publish(ctx, r.Queue, r.body) })
+		})
+	}
+}
+
+// share calls f for each message, in so many goroutines, and counts what is done.
+func (r *run) share(callers int, f func() error) error {
+	var taken atomic.Int64
+	var calling sync.WaitGroup
+	errs := make(chan error, callers)
+	for range callers {
+		calling.Go(func() {
+			for taken.Add(1) <= r.meter.all() {
+				if err := f(); err != nil {
+					errs <- err
+					return
+				}
+				r.meter.tick()
+			}
+		})
+	}
+	calling.Wait()
+	close(errs)
+	return <-errs
+}
+
+// publishAsyncOurs has one goroutine that publishes and one that waits for the confirmations.
+func publishAsyncOurs(ctx context.Context, r *run) error {
+	return r.publishing(ctx, func(pub *publisher.Client) error {
+		sent := make(chan publisher.Confirmation, publisher.DefaultWindow)
+		waited := make(chan error, 1)
+		go func() { waited <- r.confirmations(sent) }()
+		var err error
+		for range r.meter.all() {
+			var c publisher.Confirmation
+			if c, err = pub.PublishAsync(ctx, r.Queue, r.body); err != nil {
+				break
+			}
+			sent <- c
+		}
+		close(sent)
+		return errors.Join(err, <-waited)
+	})
+}
+
+// confirmations takes all that was sent, also behind an error.
+func (r *run) confirmations(sent <-chan publisher.Confirmation) (err error) {
+	for c := range sent {
+		<-c.Done()
+		if err == nil {
+			err = c.Err()
+		}
+		r.meter.tick()
+	}
+	return err
+}
+
+// publishBatchOurs publishes batches of so many.
+func publishBatchOurs(size int64) func(context.Context, *run) error {
+	return func(ctx context.Context, r *run) error {
+		return r.publishing(ctx, func(pub *publisher.Client) error {
+			for left := r.meter.all(); left > 0; {
+				batch := make([]publisher.Message, min(size, left))
+				for i := range batch {
+					batch[i] = publisher.Message{RoutingKey: r.Queue, Payload: r.body}
+				}
+				if err := pub.PublishBatch(ctx, batch...); err != nil {
+					return err
+				}
+				for range batch {
+					r.meter.tick()
+				}
+				left -= int64(len(batch))
+			}
+			return nil
+		})
+	}
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// play runs a side in a process of its own: this program once more.
+func play(ctx context.Context, o order) (sample, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Within+30*time.Second) // it has a limit itself, and stops with more grace
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "-test.run=^$") // which only a test binary that forgot to look would see
+	cmd.Env = append(os.Environ(), sideEnv+"="+string(text))
+	var said, complained bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &complained
+	alive, err := cmd.StdinPipe() // closed when we die
+	if err != nil {
+		return nil, err
+	}
+	defer alive.Close()
+	cmd.WaitDelay = 5 * time.Second
+	ended := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	var r report
+	if err := json.Unmarshal(said.Bytes(), &r); err != nil {
+		return nil, fmt.Errorf("its process said nothing that can be read (%w): %s%s", ended, said.Bytes(), complained.Bytes())
+	}
+	if r.Error != "" || ended != nil {
+		return nil, fmt.Errorf("%s %w", r.Error, ended)
+	}
+	return r.Sample, nil
+}

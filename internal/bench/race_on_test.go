@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raceDetector allocates, and takes CPU, by itself.
+const raceDetector = true

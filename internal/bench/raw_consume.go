@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync/atomic"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// subscribe opens a channel and takes messages on it.
+func (r *run) subscribe(conn *amqp.Connection, prefetch int, autoAck bool) (*amqp.Channel, <-chan amqp.Delivery, error) {
+	ch, err := conn.Channel()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := ch.Qos(prefetch, 0, false); err != nil {
+		return nil, nil, err
+	}
+	deliveries, err := ch.Consume(r.Queue, "", autoAck, false, false, false, nil)
+	return ch, deliveries, err
+}
+
+// loops subscribes on so many channels, and has so many goroutines for each that call f for each message.
+// An error of f ends it.
+func (r *run) loops(ctx context.Context, channels, workers, prefetch int, autoAck bool, f func(amqp.Delivery) error) error {
+	return r.dial(func(conn *amqp.Connection) error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		for range channels {
+			ch, deliveries, err := r.subscribe(conn, prefetch, autoAck)
+			if err != nil {
+				return err
+			}
+			for range workers {
+				go func() { // ends with the connection
+					for d := range deliveries {
+						if err := f(d); err != nil {
+							cancel(err)
+							return
+						}
+					}
+				}()
+			}
+			defer func() { _ = ch.Close() }() // an RPC behind the last ack
+		}
+		return r.meter.wait(ctx)
+	})
+}
+
+// acked counts a message and acks it, each with a frame of its own. The ack comes first: the last message is
+// done when its ack is written.
+func (r *run) acked(d amqp.Delivery) error {
+	if err := d.Ack(false); err != nil {
+		return err
+	}
+	r.meter.tick()
+	return nil
+}
+
+// consumeRaw is the loop that everybody writes.
+func consumeRaw(channels, prefetch int) func(context.Context, *run) error {
+	return func(ctx context.Context, r *run) error {
+		return r.loops(ctx, channels, 1, prefetch, false, r.acked)
+	}
+}
+
+// consumeRawAutoAck lets the broker forget each message as it is sent. What a process that dies held is lost.
+func consumeRawAutoAck(ctx context.Context, r *run) error {
+	return r.loops(ctx, 1, 1, 0, true, func(amqp.Delivery) error {
+		r.meter.tick()
+		return nil
+	})
+}
+
+func consumeRawJSON(ctx context.Context, r *run) error {
+	return r.loops(ctx, 1, 1, 300, false, func(d amqp.Delivery) error {
+		if err := decodeDocument(d.Body); err != nil {
+			return err
+		}
+		return r.acked(d)
+	})
+}
+
+func consumeRawSlow(ctx context.Context, r *run) error {
+	var slow slowness
+	return r.loops(ctx, 1, 64, 300, false, func(d amqp.Delivery) error {
+		slow.wait()
+		return r.acked(d)
+	})
+}
+
+// retryCount is the header that counts attempts.
+const retryCount = "retry-attempts"
+
+// retryRaw publishes a copy to the retry queue, waits for its confirm and acks the original.
+func retryRaw(ctx context.Context, r *run) error {
+	return r.confirming(func(pub confirming) error { // a connection of its own, as a blocked one stops acks too
+		var first atomic.Bool
+		return r.loops(ctx, 1, 16, 300, false, func(d amqp.Delivery) error {
+			if first.CompareAndSwap(false, true) {
+				r.meter.start()
+			}
+			if d.Headers[retryCount] != nil {
+				return r.acked(d)
+			}
+			headers := amqp.Table{}
+			maps.Copy(headers, d.Headers)
+			headers[retryCount] = int32(1)
+			c, err := pub.PublishWithDeferredConfirm("", topology.RetryQueue(r.Queue, backoff), true, false, amqp.Publishing{
+				Headers: headers, ContentType: d.ContentType, DeliveryMode: amqp.Persistent, MessageId: d.MessageId,
+				Timestamp: d.Timestamp, AppId: d.AppId, Body: d.Body,
+			})
+			if err != nil {
+				return err
+			}
+			if c == nil {
+				return errors.New("the channel does not confirm")
+			}
+			if err := pub.wait(ctx, c); err != nil {
+				return err
+			}
+			return d.Ack(false)
+		})
+	})
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// results are everything that one run measured, as JSON keeps it.
+type results struct {
+	When    time.Time
+	Machine machine
+	Rounds  int
+	Quick   bool `json:",omitempty"`
+	Peer    bool `json:",omitempty"` // not a broker
+	Cases   []caseResult
+}
+
+// machine is what the figures depend on.
+type machine struct {
+	Cores  int
+	System string
+	Go     string
+	Client string // of amqp091-go
+	Broker string `json:",omitempty"`
+	Load   string `json:",omitempty"` // the load averages at the start
+}
+
+// caseResult is one case.
+type caseResult struct {
+	Name      string
+	Work      string
+	QueueType topology.QueueType
+	Size      int
+	Messages  int
+	Figure    metric
+	Columns   []metric
+	Sides     []sideResult // ours is the first
+}
+
+// sideResult is one side, in each round.
+type sideResult struct {
+	Name   string
+	Rounds []sample
+}
+
+const clientLibrary = "github.com/rabbitmq/amqp091-go"
+
+func thisMachine(b *broker) machine {
+	m := machine{Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == clientLibrary {
+				m.Client = dep.Version
+			}
+		}
+	}
+	if b != nil {
+		m.Broker = b.version
+	}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Load = strings.Join(strings.Fields(string(text))[:3], " ")
+	}
+	return m
+}
+
+// find returns a case by its name.
+func (r *results) find(name string) (caseResult, bool) {
+	for _, c := range r.Cases {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return caseResult{}, false
+}
+
+// side returns a side by its name.
+func (c caseResult) side(name string) (sideResult, bool) {
+	for _, s := range c.Sides {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return sideResult{}, false
+}
+
+func readResults(file string) (results, error) {
+	var r results
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}
+
+// write writes bench.json and bench.svg.
+func (r *results) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, resultsFile), append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, plotFile), []byte(plot(r)), 0o644)
+}
+
+const (
+	resultsFile  = "bench.json"
+	previousFile = "bench.previous.json"
+	plotFile     = "bench.svg"
+)
+
+// keepPrevious puts the results of the run before aside.
+func keepPrevious(dir string) error {
+	err := os.Rename(filepath.Join(dir, resultsFile), filepath.Join(dir, previousFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// order tells a side's process what to do.
+type order struct {
+	Case, Side string
+	URL, Queue string
+	QueueType  topology.QueueType
+	Size       int // of a body, in bytes
+	Count      int // messages that are measured
+	Warm       int // messages before those
+	StatsD     string
+	BrokerPID  int
+	Within     time.Duration
+}
+
+// report is what it answers.
+type report struct {
+	Sample sample `json:",omitempty"`
+	Error  string `json:",omitempty"`
+}
+
+// sideEnv holds the order in a side's environment. With it, this program is that side and nothing else.
+const sideEnv = "BUNNICULA_BENCH_SIDE"
+
+// isSide runs the side that this process is, if it is one, and returns its exit code.
+func isSide() (code int, yes bool) {
+	text := os.Getenv(sideEnv)
+	if text == "" {
+		return 0, false
+	}
+	go func() { // the parent holds the other end, and tells by its death
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	var r report
+	s, err := runSide(text)
+	if err != nil {
+		r.Error = err.Error()
+		code = 1
+	}
+	r.Sample = s
+	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1, true
+	}
+	return code, true
+}
+
+func runSide(text string) (sample, error) {
+	var o order
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return nil, err
+	}
+	c, found := findCase(o.Case)
+	if !found {
+		return nil, fmt.Errorf("there is no case %q", o.Case)
+	}
+	for _, s := range c.Sides {
+		if s.Name == o.Side {
+			ctx, cancel := context.WithTimeoutCause(context.Background(), o.Within, errTooSlow)
+			defer cancel()
+			r := &run{order: o, meter: newMeter(int64(o.Warm), int64(o.Count), o.BrokerPID), body: makeBody(o.Size)}
+			if err := s.do(ctx, r); err != nil {
+				return nil, err
+			}
+			if r.own != nil {
+				return r.own, nil
+			}
+			return r.meter.sample(), nil
+		}
+	}
+	return nil, fmt.Errorf("case %q has no side %q", o.Case, o.Side)
+}
+
+var errTooSlow = errors.New("it took too long")
+
+// run is one side in one round, in its process.
+type run struct {
+	order
+
+	meter *meter
+	body  []byte // a message's
+	own   sample // instead of the meter's
+}

@@ -1,0 +1,82 @@
+package main
+
+import "slices"
+
+// summary is one metric of one side over all rounds.
+type summary struct{ Median, Min, Max float64 }
+
+// summarise is false if no round knows it.
+func summarise(rounds []sample, m metric) (summary, bool) {
+	var values []float64
+	for _, round := range rounds {
+		if v, known := round[m]; known {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return summary{}, false
+	}
+	return summary{Median: median(values), Min: slices.Min(values), Max: slices.Max(values)}, true
+}
+
+// median of none is 0.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// percentile is the smallest value that at least share of all are not above. It sorts its argument.
+func percentile(values []float64, share float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	n := int(share * float64(len(values)))
+	if float64(n) < share*float64(len(values)) {
+		n++
+	}
+	return values[min(max(n, 1), len(values))-1]
+}
+
+// ratio compares a side with another.
+type ratio struct {
+	PerRound  float64 // the median of the rounds' own ratios: the figure
+	OfMedians float64
+}
+
+// compareSides divides ours by theirs, round by round. It is false if no round knows both.
+func compareSides(ours, theirs []sample, m metric) (ratio, bool) {
+	var each, our, their []float64
+	for i := range min(len(ours), len(theirs)) {
+		a, known := ours[i][m]
+		b, both := theirs[i][m]
+		if !known || !both || b == 0 {
+			continue
+		}
+		each, our, their = append(each, a/b), append(our, a), append(their, b)
+	}
+	if len(each) == 0 {
+		return ratio{}, false
+	}
+	return ratio{PerRound: median(each), OfMedians: median(our) / median(their)}, true
+}
+
+// difference is the median of ours less theirs, round by round.
+func difference(ours, theirs []sample, m metric) (float64, bool) {
+	var each []float64
+	for i := range min(len(ours), len(theirs)) {
+		a, known := ours[i][m]
+		b, both := theirs[i][m]
+		if known && both {
+			each = append(each, a-b)
+		}
+	}
+	return median(each), len(each) > 0
+}

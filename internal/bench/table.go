@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// printHead says what was measured, and where.
+func printHead(w io.Writer, r *results) {
+	m := r.Machine
+	at := "RabbitMQ " + m.Broker
+	if r.Peer {
+		at = "a peer that only counts"
+	}
+	fmt.Fprintf(w, "%s: %d rounds beside %s, %d cores, %s, %s, amqp091-go %s", r.When.Format("2006-01-02 15:04"), r.Rounds, at, m.Cores, m.System, m.Go, m.Client)
+	if m.Load != "" {
+		fmt.Fprintf(w, ", load %s", m.Load)
+	}
+	fmt.Fprintln(w)
+}
+
+// printCase prints a case as a table of its sides.
+func printCase(w io.Writer, c caseResult) {
+	fmt.Fprintf(w, "\n%s  %s", c.Name, c.Work)
+	if c.Messages > 0 {
+		fmt.Fprintf(w, "; %s messages", number(float64(c.Messages), 0))
+	}
+	fmt.Fprintln(w)
+	figure := metrics[c.Figure]
+	fmt.Fprintf(w, "  %-33s%9s%8s%8s%7s%8s", "", figure.title, "min", "max", "ratio", "of med.")
+	for _, m := range c.Columns {
+		fmt.Fprintf(w, "%*s", columnWidth(m), metrics[m].title)
+	}
+	fmt.Fprintln(w)
+	for i, s := range c.Sides {
+		all, _ := summarise(s.Rounds, c.Figure)
+		fmt.Fprintf(w, "  %-33s%9s%8s%8s", s.Name, number(all.Median, figure.decimals), number(all.Min, figure.decimals), number(all.Max, figure.decimals))
+		of, known := compareSides(c.Sides[0].Rounds, s.Rounds, c.Figure)
+		if i > 0 && known {
+			fmt.Fprintf(w, "%7.2f%8.2f", of.PerRound, of.OfMedians)
+		} else {
+			fmt.Fprintf(w, "%15s", "")
+		}
+		for _, m := range c.Columns {
+			text := "-"
+			if all, known := summarise(s.Rounds, m); known {
+				text = number(all.Median, metrics[m].decimals)
+			}
+			fmt.Fprintf(w, "%*s", columnWidth(m), text)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func columnWidth(m metric) int {
+	switch m {
+	case bytesUsed, startup, p50, goroutines:
+		return 9
+	}
+	return 7
+}
+
+// number writes a number with its thousands apart.
+func number(v float64, decimals int) string {
+	whole, rest, _ := strings.Cut(strconv.FormatFloat(v, 'f', decimals, 64), ".")
+	sign := ""
+	if strings.HasPrefix(whole, "-") {
+		sign, whole = "-", whole[1:]
+	}
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if rest != "" {
+		rest = "." + rest
+	}
+	return sign + whole + rest
+}

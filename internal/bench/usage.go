@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// usage is what this process, and the broker, have used so far.
+type usage struct {
+	at            time.Time
+	client        time.Duration // CPU
+	broker        time.Duration
+	brokerKnown   bool
+	reads, writes float64 // system calls
+	callsKnown    bool
+	memory        runtime.MemStats
+}
+
+// used looks at the clock first. To look takes a moment, so what begins then is not made faster by it.
+func used(brokerPID int) *usage {
+	u := &usage{at: time.Now()}
+	u.client = ownCPU()
+	u.reads, u.writes, u.callsKnown = systemCalls()
+	u.broker, u.brokerKnown = processCPU(brokerPID)
+	runtime.ReadMemStats(&u.memory)
+	return u
+}
+
+// ownCPU is this process's, user and system.
+func ownCPU() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// systemCalls are the reads and writes of this process, where Linux counts them.
+func systemCalls() (reads, writes float64, known bool) {
+	text, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		return 0, 0, false
+	}
+	for line := range bytes.Lines(text) {
+		var name string
+		var n float64
+		if _, err := fmt.Sscan(string(line), &name, &n); err != nil {
+			continue
+		}
+		switch name {
+		case "syscr:":
+			reads = n
+		case "syscw:":
+			writes = n
+		}
+	}
+	return reads, writes, true
+}
+
+// ticks is how many there are in a second in /proc, on every Linux that Go runs on (USER_HZ).
+const ticks = 100
+
+// processCPU is another process's, if it is one of this machine and Linux tells.
+func processCPU(pid int) (time.Duration, bool) {
+	if pid == 0 {
+		return 0, false
+	}
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, false
+	}
+	return parseStat(stat)
+}
+
+// parseStat reads utime and stime of proc_pid_stat(5). The name in it, in parentheses, can hold anything.
+func parseStat(stat []byte) (time.Duration, bool) {
+	behind := bytes.LastIndexByte(stat, ')')
+	if behind < 0 {
+		return 0, false
+	}
+	fields := bytes.Fields(stat[behind+1:])
+	if len(fields) < 13 {
+		return 0, false
+	}
+	user, err := strconv.ParseInt(string(fields[11]), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	system, err := strconv.ParseInt(string(fields[12]), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return time.Duration(user+system) * time.Second / ticks, true
+}
+
+// sampleOf is what was used between two moments, over so many messages.
+func sampleOf(from, to *usage, messages int64) sample {
+	n := float64(messages)
+	s := sample{
+		rate:      n / to.at.Sub(from.at).Seconds(),
+		clientCPU: (to.client - from.client).Seconds() / n * 100_000,
+		allocs:    float64(to.memory.Mallocs-from.memory.Mallocs) / n,
+		bytesUsed: float64(to.memory.TotalAlloc-from.memory.TotalAlloc) / n,
+	}
+	if from.brokerKnown && to.brokerKnown {
+		s[brokerCPU] = (to.broker - from.broker).Seconds() / n * 100_000
+	}
+	if from.callsKnown && to.callsKnown {
+		s[reads], s[writes] = (to.reads-from.reads)/n, (to.writes-from.writes)/n
+	}
+	return s
+}
