@@ -52,8 +52,8 @@ func newAcker(ch transport.Channel, prefetch, concurrency int) *acker {
 	return &acker{ch: ch, most: max(1, min(prefetch/3, prefetch-concurrency)), first: 1, states: make([]tagState, 64)}
 }
 
-// ack acknowledges a tag, soon. Its error says that the session is over.
-func (a *acker) ack(tag uint64) error {
+// ack acknowledges a tag that is finished now, soon. Its error says that the session is over.
+func (a *acker) ack(tag uint64, now time.Time) error {
 	if a.most == 1 {
 		return a.ackNow(tag)
 	}
@@ -63,7 +63,7 @@ func (a *acker) ack(tag uint64) error {
 		return errSessionOver
 	}
 	a.set(tag, ready)
-	a.done = append(a.done, finished{tag, time.Now()})
+	a.done = append(a.done, finished{tag, now})
 	a.waiting++
 	if a.waiting >= a.most {
 		return a.send(false)
@@ -205,14 +205,14 @@ func (a *acker) set(tag uint64, s tagState) {
 // ack acknowledges a delivery on the channel that it came from, and says whether it did. A
 // delivery of a session that has ended is the broker's again: its ack is dropped and
 // counted, and never sent on another channel, where its tag is another message's.
-func (s *session) ack(d *received) bool {
+func (s *session) ack(d *received, now time.Time) bool {
 	err := errSessionOver
 	switch {
 	case s.ctx.Err() != nil:
 	case d.alone: // the broker counts who died over it; it must not count who died soon after
 		err = s.acker.ackNow(d.raw.DeliveryTag)
 	default:
-		err = s.acker.ack(d.raw.DeliveryTag)
+		err = s.acker.ack(d.raw.DeliveryTag, now)
 	}
 	s.settled(d)
 	if err != nil {

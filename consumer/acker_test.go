@@ -104,7 +104,7 @@ func (c *ackChannel) live(a *acker, prefetch int, steps []step) {
 			case 1:
 				_ = a.ackNow(tag)
 			default:
-				_ = a.ack(tag)
+				_ = a.ack(tag, time.Now())
 			}
 		}
 		time.Sleep(s.pause)
@@ -137,7 +137,7 @@ func (c *ackChannel) finish(t *testing.T, a *acker, tags ...uint64) {
 	t.Helper()
 	for _, tag := range tags {
 		c.unacked[tag] = true
-		if err := a.ack(tag); err != nil && c.err == nil {
+		if err := a.ack(tag, time.Now()); err != nil && c.err == nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,7 +234,7 @@ func TestAfterItsEndAnAckerSendsNothing(t *testing.T) {
 		if n := a.end(); n != 3 {
 			t.Errorf("%d were dropped, want 3", n)
 		}
-		for name, err := range map[string]error{"ack": a.ack(8), "ackNow": a.ackNow(9), "giveBack": a.giveBack(10), "flush": a.flush()} {
+		for name, err := range map[string]error{"ack": a.ack(8, time.Now()), "ackNow": a.ackNow(9), "giveBack": a.giveBack(10), "flush": a.flush()} {
 			if !errors.Is(err, errSessionOver) {
 				t.Errorf("%s after the end: %v", name, err)
 			}
@@ -252,7 +252,7 @@ func TestAnAckThatTheChannelRefusesIsSaid(t *testing.T) {
 	ch.deliver(1, 4)
 	ch.err = errors.New("closed")
 	a := newAcker(ch, 1, 1)
-	if err := a.ack(1); !errors.Is(err, ch.err) {
+	if err := a.ack(1, time.Now()); !errors.Is(err, ch.err) {
 		t.Errorf("the error is %v", err)
 	}
 }

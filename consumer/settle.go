@@ -11,38 +11,42 @@ import (
 )
 
 // settle carries a Settlement out, on the session that the delivery came from. An ack is
-// sent here; a copy gets a goroutine of its own, so that no handler waits for
+// sent here, with those of others; a copy gets a goroutine of its own, so that no handler waits for
 // its confirm. There are never more of them than the prefetch, unless a monitor blocks.
-func (c *Consumer) settle(ctx context.Context, d *received, s Settlement) {
+func (c *Consumer) settle(ctx context.Context, d *received, s Settlement, now time.Time) {
 	switch {
 	case s.GivenBack:
 		if d.session.leave(d) {
 			c.report(ctx, d, s)
 		}
 	case s.Action == monitoring.Acked:
-		if d.session.ack(d) {
+		if d.session.ack(d, now) {
 			c.report(ctx, d, s)
 		}
 	default:
-		c.copies <- struct{}{}
-		c.copying.Go(func() {
-			defer func() { <-c.copies }()
-			// Ack only after the copy is confirmed. The other way round, a broker that dies between
-			// the two has neither the message nor its copy; this way it may have both, and the
-			// handler sees the message twice.
-			if !c.place(d.session, s.Copy) || !d.session.ack(d) {
-				return
-			}
-			if s.Aside {
-				d.session.quarantine.doubt.Store(true)
-				c.poke()
-			}
-			if s.Early || s.Aside {
-				return
-			}
-			c.report(ctx, d, s)
-		})
+		c.settleByCopy(ctx, d, s)
 	}
+}
+
+func (c *Consumer) settleByCopy(ctx context.Context, d *received, s Settlement) {
+	c.copies <- struct{}{}
+	c.copying.Go(func() {
+		defer func() { <-c.copies }()
+		// Ack only after the copy is confirmed. The other way round, a broker that dies between
+		// the two has neither the message nor its copy; this way it may have both, and the
+		// handler sees the message twice.
+		if !c.place(d.session, s.Copy) || !d.session.ack(d, time.Now()) {
+			return
+		}
+		if s.Aside {
+			d.session.quarantine.doubt.Store(true)
+			c.poke()
+		}
+		if s.Early || s.Aside {
+			return
+		}
+		c.report(ctx, d, s)
+	})
 }
 
 // place publishes a copy until it is confirmed, and gives up only when the consuming session

@@ -54,18 +54,18 @@ func (c *Consumer) handle(w *worker, d *received) {
 	defer c.done(d)
 	now := time.Now()
 	if s := c.early(d, now); s != nil {
-		c.settle(context.Background(), d, *s)
+		c.settle(context.Background(), d, *s, now)
 		return
 	}
 	if s := c.aside(d, now); s != nil {
-		c.settle(context.Background(), d, *s)
+		c.settle(context.Background(), d, *s, now)
 		return
 	}
 	c.waitFor(d, now)
 	ctx := c.handlers
 	defer func() { // deferred, so that a monitor that calls runtime.Goexit, as t.FailNow does, changes nothing
 		if s := c.crashed(d, now); s != nil {
-			c.settle(ctx, d, *s)
+			c.settle(ctx, d, *s, now)
 			return
 		}
 		c.attempt(ctx, w, d, settleEnding)
@@ -74,7 +74,8 @@ func (c *Consumer) handle(w *worker, d *received) {
 }
 
 func settleEnding(a *attempt, e ending) {
-	a.consumer.settle(a.ctx.parent, a.delivery, a.consumer.settlement(a.delivery, e, time.Now()))
+	now := a.began.Add(e.duration)
+	a.consumer.settle(a.ctx.parent, a.delivery, a.consumer.settlement(a.delivery, e, now), now)
 }
 
 // waitFor lets the moment pass that a message is early; see early.
