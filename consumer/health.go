@@ -19,7 +19,7 @@ type Health struct {
 	Running         int   // handlers that run now, stuck ones among them
 	Stuck           int   // handlers past their timeout and grace
 	CopiesBlocked   int   // copies to a retry or error queue that the broker does not take; their messages are held
-	StaleAcks       int   // acks dropped because their session had ended; the broker delivered those again
+	StaleAcks       int   // acks dropped because their session had ended; the broker delivers those again
 	MonitorsBlocked int   // calls of the monitor that do not return; each takes a slot
 	Err             error // why it is not subscribed
 }

@@ -23,7 +23,8 @@ type Monitor interface {
 
 	// End is called after the delivery was settled: what happened, how long the
 	// handler ran, and why. It is not called for a delivery that went back to the
-	// broker because its session ended first; the broker delivers that one again.
+	// broker because its session ended first; the broker delivers that one again. An ack is on
+	// its way for up to a millisecond: if the session ends in that, the message comes again although End was called.
 	// ctx keeps the values of the context that Begin returned, and is never cancelled.
 	End(ctx context.Context, d Delivery, o Outcome)
 }
