@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +20,25 @@ import (
 type ackChannel struct {
 	transport.Channel
 	fatalf  func(string, ...any)
+	err     error
+	mu      sync.Mutex
 	unacked map[uint64]bool // true when finished
 	frames  int
-	err     error
+}
+
+func (c *ackChannel) lock() (unlock func()) {
+	c.mu.Lock()
+	return c.mu.Unlock
+}
+
+// seen is how many frames have come, and what is unacked now.
+func (c *ackChannel) seen() (frames, unacked int) {
+	defer c.lock()()
+	return c.frames, len(c.unacked)
 }
 
 func (c *ackChannel) Ack(tag uint64, multiple bool) error {
+	defer c.lock()()
 	if c.err != nil {
 		return c.err
 	}
@@ -44,6 +58,7 @@ func (c *ackChannel) Ack(tag uint64, multiple bool) error {
 }
 
 func (c *ackChannel) Nack(tag uint64, _, _ bool) error {
+	defer c.lock()()
 	c.frames++
 	if finished, ok := c.unacked[tag]; !ok || finished {
 		c.fatalf("tag %d is given back: unacked %t, finished %t", tag, ok, finished)
@@ -85,19 +100,15 @@ func TestEveryFinishedDeliveryIsAckedInTimeAndNoOther(t *testing.T) {
 func (c *ackChannel) live(a *acker, prefetch int, steps []step) {
 	next := uint64(1)
 	for _, s := range steps {
-		var hand []uint64
-		for tag, finished := range c.unacked {
-			if !finished {
-				hand = append(hand, tag)
-			}
-		}
-		slices.Sort(hand)
-		if s.deliver && len(c.unacked) < prefetch {
+		hand := c.hand()
+		if _, unacked := c.seen(); s.deliver && unacked < prefetch {
 			c.deliver(next, next)
 			next++
 		} else if len(hand) > 0 {
 			tag := hand[s.which%len(hand)]
+			c.mu.Lock()
 			c.unacked[tag] = s.how > 0
+			c.mu.Unlock()
 			switch s.how {
 			case 0:
 				_ = a.giveBack(tag)
@@ -112,18 +123,29 @@ func (c *ackChannel) live(a *acker, prefetch int, steps []step) {
 	}
 	time.Sleep(2 * ackDelay)
 	synctest.Wait()
-	for tag, finished := range c.unacked {
-		if finished {
-			c.fatalf("tag %d is finished and not acked", tag)
-		}
+	if _, unacked := c.seen(); unacked > len(c.hand()) {
+		c.fatalf("%d are unacked, and %d of them in hand", unacked, len(c.hand()))
 	}
 	if n := a.end(); n != 0 {
 		c.fatalf("%d acks wait, and there is nothing to ack", n)
 	}
 }
 
+// hand is what is not finished, in order.
+func (c *ackChannel) hand() (tags []uint64) {
+	defer c.lock()()
+	for tag, finished := range c.unacked {
+		if !finished {
+			tags = append(tags, tag)
+		}
+	}
+	slices.Sort(tags)
+	return tags
+}
+
 // deliver makes tags from..to be in hand.
 func (c *ackChannel) deliver(from, to uint64) {
+	defer c.lock()()
 	for tag := from; tag <= to; tag++ {
 		c.unacked[tag] = false
 	}
@@ -136,7 +158,9 @@ func newAckChannel(t *testing.T) *ackChannel {
 func (c *ackChannel) finish(t *testing.T, a *acker, tags ...uint64) {
 	t.Helper()
 	for _, tag := range tags {
+		c.mu.Lock()
 		c.unacked[tag] = true
+		c.mu.Unlock()
 		if err := a.ack(tag, time.Now()); err != nil && c.err == nil {
 			t.Fatal(err)
 		}
@@ -150,13 +174,13 @@ func TestAThirdOfThePrefetchIsAckedAtOnceWithOneFrame(t *testing.T) {
 		ch.deliver(1, 30)
 		tags := rand.Perm(10)
 		for i, tag := range tags {
-			if ch.frames > 0 {
+			if frames, _ := ch.seen(); frames > 0 {
 				t.Fatalf("acked after %d", i)
 			}
 			ch.finish(t, a, uint64(tag)+1)
 		}
-		if ch.frames != 1 || len(ch.unacked) != 20 {
-			t.Errorf("%d frames, %d unacked, want one frame and 20", ch.frames, len(ch.unacked))
+		if frames, unacked := ch.seen(); frames != 1 || unacked != 20 {
+			t.Errorf("%d frames, %d unacked, want one frame and 20", frames, unacked)
 		}
 	})
 }
@@ -169,13 +193,13 @@ func TestAFewAreAckedAfterAMillisecond(t *testing.T) {
 		ch.finish(t, a, 2, 1, 3)
 		time.Sleep(ackDelay - 1)
 		synctest.Wait()
-		if ch.frames != 0 {
+		if frames, _ := ch.seen(); frames != 0 {
 			t.Error("acked too soon")
 		}
 		time.Sleep(1)
 		synctest.Wait()
-		if ch.frames != 1 || len(ch.unacked) != 27 {
-			t.Errorf("%d frames, %d unacked, want one frame and 27", ch.frames, len(ch.unacked))
+		if frames, unacked := ch.seen(); frames != 1 || unacked != 27 {
+			t.Errorf("%d frames, %d unacked, want one frame and 27", frames, unacked)
 		}
 	})
 }
@@ -191,8 +215,8 @@ func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
 			ch.finish(t, a, tag)
 			time.Sleep(50 * time.Microsecond)
 			synctest.Wait()
-			if len(ch.unacked) > 25 {
-				t.Fatalf("%d are unacked at tag %d", len(ch.unacked), tag)
+			if _, unacked := ch.seen(); unacked > 25 {
+				t.Fatalf("%d are unacked at tag %d", unacked, tag)
 			}
 		}
 		time.Sleep(ackDelay)
@@ -200,8 +224,8 @@ func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
 		ch.finish(t, a, 1)
 		time.Sleep(ackDelay)
 		synctest.Wait()
-		if len(ch.unacked) != 0 || a.first != 5000 {
-			t.Errorf("%d unacked, the first open tag is %d, want 0 and 5000", len(ch.unacked), a.first)
+		if _, unacked := ch.seen(); unacked != 0 || a.first != 5000 {
+			t.Errorf("%d unacked, the first open tag is %d, want 0 and 5000", unacked, a.first)
 		}
 		size := len(a.states)
 		for tag := uint64(5000); tag < 50_000; tag++ {
@@ -241,8 +265,8 @@ func TestAfterItsEndAnAckerSendsNothing(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if ch.frames != 0 {
-			t.Errorf("%d frames were sent after the end", ch.frames)
+		if frames, _ := ch.seen(); frames != 0 {
+			t.Errorf("%d frames were sent after the end", frames)
 		}
 	})
 }
