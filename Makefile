@@ -18,7 +18,7 @@ SCRIPTS = $$(grep -rlE '^\#!.*\bbash$$' scripts .ci)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ' *:.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' *:.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	echo
 	echo '  e.g. make test PKG=./consumer ARGS="-run TestRetry -v", make demo ARGS="-h"'
 	echo '  AMQP_URL=... uses a broker of yours; scripts/broker help tells how one is chosen'
@@ -67,6 +67,25 @@ soak: ## Random faults for a while (FOR=30m, SEED=42 to play them again); BROKER
 	vars=$$(scripts/broker env)
 	eval "$$vars"
 	CGO_ENABLED=1 go test -race -count=1 -timeout 12h -v ./internal/faults -run '^TestSoak$$' -soak $(FOR) -seed $(SEED)
+
+.PHONY: bench
+bench: ## Measure us beside the raw client (ARGS, e.g. "-quick", "-run consume", "-h"); BROKER=4 too
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go build -o bin/bench ./internal/bench
+	bin/bench $(ARGS)
+
+.PHONY: bench-gate
+bench-gate: ## What a message costs must not grow: allocations, and CPU beside the raw client's (ARGS=-update keeps the new)
+	@go test -count=1 -v ./internal/bench -run '^TestGate$$' $(ARGS)
+
+.PHONY: bench-codecs
+bench-codecs: ## Measure JSON libraries, with and without encoding/json/v2 (ARGS, e.g. "-benchtime 3s")
+	@cd internal/bench/codecs
+	go test -count=1 -bench . $(ARGS)
+	echo 'GOEXPERIMENT=jsonv2, where encoding/json is made of v2:'
+	GOEXPERIMENT=jsonv2 go test -count=1 -bench . $(ARGS)
 
 .PHONY: mutants
 mutants: ## Break each promise in the sources on purpose, and see that the tests notice

@@ -109,7 +109,7 @@ func (s *Server) accept() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			delete(s.conns, c)
-			if err != nil && !s.closed {
+			if err != nil {
 				s.errs = append(s.errs, fmt.Errorf("peer: %w", err))
 			}
 		})
