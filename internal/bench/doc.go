@@ -1,7 +1,7 @@
 // Bench measures this library beside the same work done on the raw client, amqp091-go, as a careful engineer would
 // write it: with confirms, acks after the work, the same prefetch and the same queues.
 //
-//	make bench                       everything, some 40 minutes
+//	make bench                       everything, the better part of an hour
 //	make bench ARGS=-quick           everything, small, 3 minutes: to see that it works, not to judge by
 //	make bench ARGS="-run consume"   some of it
 //	go run ./internal/bench -h       what else

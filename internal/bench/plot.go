@@ -60,7 +60,7 @@ func plot(r *results) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", plotWidth, height, plotWidth, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", plotWidth, height)
-	title, under := "Bunnicula beside the raw client", fmt.Sprintf("median of the ratios of %d rounds; longer is better", r.Rounds)
+	title, under := "Bunnicula beside the raw client", fmt.Sprintf("median of the rounds' ratios, of %d; 1 is as good as the raw client, and longer is better", r.Rounds)
 	if r.Peer {
 		under += "; no broker, a peer that only counts"
 	} else if r.Machine.Broker != "" {

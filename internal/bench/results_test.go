@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // made is a run in which ours was so many times as fast as the raw loop.
@@ -53,7 +55,7 @@ func TestTheTableHoldsFiguresRatiosAndBlanks(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(out.String()) {
-		if !strings.Contains(line, "rounds beside") && len(line) > 121 {
+		if !strings.Contains(line, ": rounds ") && len(line) > 121 {
 			t.Errorf("%d columns: %s", len(line)-1, line)
 		}
 	}
@@ -99,6 +101,23 @@ func TestThePlotIsXMLAndHasABarForEachRatio(t *testing.T) {
 	for _, want := range []string{"consume-16/quorum/256", rawLoop, "1.50", "latency/quorum/256 (p99)", "2.00", "RabbitMQ 4.0.5"} {
 		if !strings.Contains(words, want+"\n") && !strings.Contains(words, want) {
 			t.Errorf("%q is not in the plot", want)
+		}
+	}
+}
+
+func TestNoLabelOfThePlotMeetsAnother(t *testing.T) {
+	const letter = 6.7 // pixels, of the widest usual fonts on average
+	var s selection
+	s.types, s.sizes, s.long = []topology.QueueType{topology.Quorum, topology.Classic}, []int{mainSize, 262144}, true
+	for _, v := range s.variants() {
+		c := caseResult{Name: v.Name(), Figure: v.Figure}
+		for _, side := range v.Sides {
+			c.Sides = append(c.Sides, sideResult{side.Name, rounds(v.Figure, 1)})
+		}
+		for _, b := range bars(&results{Cases: []caseResult{c}}) {
+			if left, right := 12+letter*float64(len(b.Label)), plotLabels-10-letter*float64(len(b.Beside)); left > right {
+				t.Errorf("%s ends at %.0f, and %s begins at %.0f", b.Label, left, b.Beside, right)
+			}
 		}
 	}
 }

@@ -14,7 +14,7 @@ func printHead(w io.Writer, r *results) {
 	if r.Peer {
 		at = "a peer that only counts"
 	}
-	fmt.Fprintf(w, "%s: %d rounds beside %s, %d cores, %s, %s, amqp091-go %s", r.When.Format("2006-01-02 15:04"), r.Rounds, at, m.Cores, m.System, m.Go, m.Client)
+	fmt.Fprintf(w, "%s: rounds %d, beside %s, %d cores, %s, %s, amqp091-go %s", r.When.Format("2006-01-02 15:04"), r.Rounds, at, m.Cores, m.System, m.Go, m.Client)
 	if m.Load != "" {
 		fmt.Fprintf(w, ", load %s", m.Load)
 	}
