@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -16,7 +15,8 @@ type workload struct {
 	Name  string
 	Work  string // what is done, for people
 	Count int    // messages, of 256 bytes and in a quorum queue
-	Quick int    // of -quick
+	Quick int    // of -quick; 0 leaves it out there
+	Fixed bool   // the count is what it is about: nothing changes it, nor the size
 
 	Figure  metric   // that the ratio is of
 	Columns []metric // what else is shown
@@ -114,7 +114,10 @@ func (s selection) variants() []variant {
 
 // wants leaves out, unless it was asked for, what few would look at.
 func (s selection) wants(v variant) bool {
-	if s.pattern != nil && !s.pattern.MatchString(v.Name()) {
+	switch {
+	case s.pattern != nil && !s.pattern.MatchString(v.Name()),
+		s.quick && v.Quick == 0 && !v.Idle,
+		v.Fixed && v.Size != mainSize:
 		return false
 	}
 	switch {
@@ -128,15 +131,17 @@ func (s selection) wants(v variant) bool {
 
 // countOf is smaller for larger messages, so that a case takes about as long.
 func (s selection) countOf(v variant) int {
-	if v.Idle {
+	switch {
+	case v.Idle:
 		return 0
-	}
-	if s.count > 0 {
+	case v.Fixed:
+		return v.workload.Count
+	case s.count > 0:
 		return s.count
 	}
 	n := v.workload.Count
 	if s.quick {
-		n = cmp.Or(v.Quick, n/10)
+		n = v.Quick
 	}
 	switch {
 	case v.Size > 64<<10:

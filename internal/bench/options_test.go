@@ -32,10 +32,10 @@ func TestFlagsSelectCases(t *testing.T) {
 	}{
 		{nil, []string{"consume-16/quorum/256", "consume-16/quorum/262144", "consume-16/classic/256", "retry/quorum/256", "many-200/quorum/256"},
 			[]string{"consume-16/classic/4096", "retry/classic/256", "backlog-1000000/quorum/256"}},
-		{[]string{"-quick"}, []string{"consume-16/quorum/256", "publish-64/quorum/256"}, []string{"consume-16/classic/256", "consume-16/quorum/4096"}},
+		{[]string{"-quick"}, []string{"consume-16/quorum/256", "publish-64/quorum/256", "backlog-10000/quorum/256", "many-10/quorum/256"}, []string{"backlog-100000/quorum/256", "consume-16/classic/256", "consume-16/quorum/4096"}},
 		{[]string{"-run", "^consume-16"}, []string{"consume-16/quorum/256"}, []string{"consume-1/quorum/256"}},
 		{[]string{"-queue", "classic"}, []string{"retry/classic/256"}, []string{"retry/quorum/256", "consume-16/classic/4096"}},
-		{[]string{"-queue", "both", "-size", "64,4096"}, []string{"retry/classic/64", "retry/quorum/4096"}, []string{"retry/quorum/256"}},
+		{[]string{"-queue", "both", "-size", "64,4096"}, []string{"retry/classic/64", "retry/quorum/4096"}, []string{"retry/quorum/256", "backlog-100000/quorum/4096"}},
 		{[]string{"-long"}, []string{"backlog-1000000/quorum/256"}, nil},
 		{[]string{"-peer"}, []string{"consume-16/quorum/256", "many-200/quorum/256"}, []string{"retry/quorum/256", "latency/quorum/256", "consume-16/classic/256"}},
 	} {
@@ -105,7 +105,11 @@ func TestCountsShrinkWithTheSize(t *testing.T) {
 	if quick := s.countOf(v(topology.Quorum, 256)); quick != w.Quick {
 		t.Errorf("quick is %d, want %d", quick, w.Quick)
 	}
+	backlog, _ := findCase("backlog-100000")
 	s.count = 77
+	if got := s.countOf(variant{workload: backlog, QueueType: topology.Quorum, Size: mainSize}); got != backlog.Count {
+		t.Errorf("-count 77 makes the backlog %d messages, want %d", got, backlog.Count)
+	}
 	if got := s.countOf(v(topology.Quorum, 262144)); got != 77 {
 		t.Errorf("-count 77 gives %d", got)
 	}
