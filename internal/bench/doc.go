@@ -45,9 +45,10 @@
 //
 //	main.go options.go          flags
 //	case.go cases_*.go          what is measured
-//	ours_*.go raw_*.go          the sides
+//	ours_*.go raw_*.go          the sides; latency.go and idle.go have both
 //	runner.go process.go        rounds; a side's process
 //	side.go meter.go usage.go   within it: order in, report out; what was used between two moments
+//	body.go                     what messages hold
 //	broker.go brokerpid.go      queues, backlog, the broker's CPU
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON
