@@ -20,14 +20,15 @@ import (
 
 // Consumer consumes one queue, over all its sessions. Make it with New.
 type Consumer struct {
-	spec     Spec
-	topology topology.Topology
-	handler  Handler              // the Spec's, with its middleware
-	conn     transport.Connection // nil if it can only Process
-	sender   *publisher.Sender    // of copies; its confirm channel is its own, not the app's Publisher's
-	monitor  monitoring.Monitor
-	log      *slog.Logger
-	app, id  string
+	spec       Spec
+	topology   topology.Topology
+	handler    Handler              // the Spec's, with its middleware
+	quarantine string               // the routing key that leads there, "" if the consumer is not guarded
+	conn       transport.Connection // nil if it can only Process
+	sender     *publisher.Sender    // of copies; its confirm channel is its own, not the app's Publisher's
+	monitor    monitoring.Monitor
+	log        *slog.Logger
+	app, id    string
 
 	jobs    chan *received // from receive to idle workers
 	workers atomic.Int64
@@ -98,6 +99,9 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 		copies: make(chan struct{}, spec.Prefetch+spec.Concurrency),
 		jobs:   make(chan *received), quit: make(chan struct{}), wake: make(chan struct{}, 1),
 		first: make(chan error, 1), ran: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if spec.guarded() {
+		c.quarantine = top.Quarantine().RoutingKey
 	}
 	for i := len(spec.Use) - 1; i >= 0; i-- {
 		if c.handler = spec.Use[i](c.handler); c.handler == nil {
@@ -177,16 +181,12 @@ func (c *Consumer) Start(ctx context.Context) error {
 func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	d := c.decode(raw)
 	now := time.Now()
-	if s := c.early(d, now); s != nil {
-		return *s
-	}
-	if s := c.aside(d, now); s != nil {
+	if s := c.notNow(d, now); s != nil {
 		return *s
 	}
 	if s := c.crashed(d, now); s != nil {
 		return *s
 	}
-	c.waitFor(d, now)
 	ended := make(chan ending, 1)
 	go func() { c.attempt(ctx, &worker{id: goroutineID()}, d, func(_ *attempt, e ending) { ended <- e }) }()
 	return c.settlement(d, <-ended, time.Now())

@@ -26,15 +26,18 @@ type received struct {
 // Our headers are believed if bunnicula-queue is absent, as in messages of Clojure's
 // Bunnicula, or names this queue. A message that some tool moved here from another queue
 // starts afresh.
-func (c *Consumer) decode(raw amqp.Delivery) *received {
+func (c *Consumer) decode(raw amqp.Delivery) *received { return c.decodeAt(&raw) }
+
+// decodeAt is decode for a delivery that is not copied around: it is large, and the stack of each session's goroutine would be too.
+func (c *Consumer) decodeAt(raw *amqp.Delivery) *received {
 	h := raw.Headers
 	queue, named := h[wire.Queue]
-	r := &received{raw: raw, own: !named || queue == any(c.spec.Queue)}
+	r := &received{raw: *raw, own: !named || queue == any(c.spec.Queue)}
 	if raw.Redelivered { // else the header is not the broker's: a shovel may have brought it
 		r.crashes = wire.Int(h[wire.DeliveryCount])
 		r.crashes = max(0, r.crashes-int(c.losses.Load()))
 	}
-	r.alone = c.spec.guarded() && raw.Exchange == "" && raw.RoutingKey == c.topology.Quarantine().RoutingKey
+	r.alone = raw.RoutingKey == c.quarantine && raw.Exchange == "" && c.quarantine != ""
 	r.Delivery = Delivery{
 		Consumer: c.spec.Name, Queue: c.spec.Queue,
 		Attempt: 1, MaxRetries: c.spec.MaxRetries,

@@ -38,6 +38,10 @@ func (c *Consumer) crashed(d *received, now time.Time) *Settlement {
 	if !d.alone || suspicious+d.crashes < c.spec.MaxCrashes {
 		return nil
 	}
+	return c.parkAsCrashed(d, now)
+}
+
+func (c *Consumer) parkAsCrashed(d *received, now time.Time) *Settlement {
 	s := c.withCopy(d, c.park(d, monitoring.ReasonCrashed, errCrashed, ""), now)
 	return &s
 }

@@ -139,7 +139,7 @@ func (s *session) receive() error {
 				s.deliveries = nil // a notice says why
 				break
 			}
-			s.take(d)
+			s.take(&d)
 		case jobs <- s.head:
 			c.running.Add(1)
 			s.head = nil
@@ -185,8 +185,8 @@ func asError(e *amqp.Error) error {
 }
 
 // take looks at a delivery that has just come.
-func (s *session) take(raw amqp.Delivery) {
-	d := s.consumer.decode(raw)
+func (s *session) take(raw *amqp.Delivery) {
+	d := s.consumer.decodeAt(raw)
 	d.session = s
 	s.open.Add(1)
 	s.head = d

@@ -130,7 +130,7 @@ func (s Spec) delays() []time.Duration {
 
 // guarded says whether the crash guard works: the queue must count deliveries, and
 // giving messages back must not break an order that was asked for.
-func (s Spec) guarded() bool {
+func (s *Spec) guarded() bool {
 	return s.QueueType != topology.Classic && s.Scheme != topology.Bunnicula && !s.SingleActive
 }
 

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -111,9 +112,8 @@ func (s *session) subscribe(m mode) error {
 		prefetch = c.spec.Prefetch
 	}
 	s.tags++
-	s.tag = fmt.Sprintf("%s-%s-%d", c.spec.Name, c.id, s.tags)
-	if len(s.tag) > 255 {
-		s.tag = fmt.Sprintf("%s-%d", c.id, s.tags)
+	if s.tag = c.id + "-" + strconv.Itoa(s.tags); len(c.spec.Name)+1+len(s.tag) <= 255 {
+		s.tag = c.spec.Name + "-" + s.tag
 	}
 	var args amqp.Table
 	if c.spec.Priority != 0 {

@@ -53,15 +53,10 @@ func (c *Consumer) work(d *received) {
 func (c *Consumer) handle(w *worker, d *received) {
 	defer c.done(d)
 	now := time.Now()
-	if s := c.early(d, now); s != nil {
+	if s := c.notNow(d, now); s != nil {
 		c.settle(context.Background(), d, *s, now)
 		return
 	}
-	if s := c.aside(d, now); s != nil {
-		c.settle(context.Background(), d, *s, now)
-		return
-	}
-	c.waitFor(d, now)
 	ctx := c.handlers
 	defer func() { // deferred, so that a monitor that calls runtime.Goexit, as t.FailNow does, changes nothing
 		if s := c.crashed(d, now); s != nil {
@@ -76,6 +71,22 @@ func (c *Consumer) handle(w *worker, d *received) {
 func settleEnding(a *attempt, e ending) {
 	now := a.began.Add(e.duration)
 	a.consumer.settle(a.ctx.parent, a.delivery, a.consumer.settlement(a.delivery, e, now), now)
+}
+
+// notNow is the settlement of a message whose handler is not to run here and now, nil if it is. Most messages have
+// neither a time to wait for nor a doubt on them.
+func (c *Consumer) notNow(d *received, now time.Time) *Settlement {
+	if d.notBefore.IsZero() && d.crashes == 0 {
+		return nil
+	}
+	if s := c.early(d, now); s != nil {
+		return s
+	}
+	if s := c.aside(d, now); s != nil {
+		return s
+	}
+	c.waitFor(d, now)
+	return nil
 }
 
 // waitFor lets the moment pass that a message is early; see early.
