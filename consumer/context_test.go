@@ -1,0 +1,120 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+type contextKey struct{}
+
+func newHandlerContext(parent context.Context, timeout time.Duration) *handlerContext {
+	h := &handlerContext{parent: parent}
+	if timeout > 0 {
+		h.deadline = time.Now().Add(timeout)
+	}
+	return h
+}
+
+// Whoever looks at a handler's context sees what they would see of one that was made with its timeout at once.
+func TestAHandlersContextIsLikeOneThatWasMadeAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, stop := context.WithCancelCause(context.WithValue(context.Background(), contextKey{}, "value"))
+		defer stop(nil)
+		looked, late := newHandlerContext(parent, time.Second), newHandlerContext(parent, time.Second)
+		reference, cancel := context.WithTimeoutCause(parent, time.Second, errTimeout)
+		defer cancel()
+		same := func(when string, ctx context.Context) {
+			t.Helper()
+			d1, ok1 := ctx.Deadline()
+			d2, ok2 := reference.Deadline()
+			if !d1.Equal(d2) || ok1 != ok2 {
+				t.Errorf("%s: the deadline is %v %v, want %v %v", when, d1, ok1, d2, ok2)
+			}
+			if !errors.Is(ctx.Err(), reference.Err()) || !errors.Is(context.Cause(ctx), context.Cause(reference)) {
+				t.Errorf("%s: %v because of %v, want %v because of %v", when, ctx.Err(), context.Cause(ctx), reference.Err(), context.Cause(reference))
+			}
+			if ctx.Value(contextKey{}) != "value" {
+				t.Errorf("%s: the value is %v", when, ctx.Value(contextKey{}))
+			}
+			select {
+			case <-ctx.Done():
+				if reference.Err() == nil {
+					t.Errorf("%s: it is done", when)
+				}
+			default:
+				if reference.Err() != nil {
+					t.Errorf("%s: it is not done", when)
+				}
+			}
+		}
+		same("at first", looked)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		same("after its timeout", looked)
+		same("after its timeout, at the first look", late)
+		if cause := looked.end(); !errors.Is(cause, errTimeout) {
+			t.Errorf("the cause is %v", cause)
+		}
+	})
+}
+
+func TestAHandlersContextEndsWithItsParentsCause(t *testing.T) {
+	for name, look := range map[string]bool{"seen": true, "never looked at": false} {
+		t.Run(name, func(t *testing.T) {
+			parent, stop := context.WithCancelCause(context.Background())
+			h := newHandlerContext(parent, time.Hour)
+			if look && h.Err() != nil {
+				t.Fatal(h.Err())
+			}
+			stop(ErrStopping)
+			if cause := h.end(); !errors.Is(cause, ErrStopping) {
+				t.Errorf("the cause is %v", cause)
+			}
+		})
+	}
+}
+
+func TestWhatIsMadeOfAHandlersContextEndsWithItAndCostsNoGoroutine(t *testing.T) {
+	h := newHandlerContext(context.Background(), time.Hour)
+	before := runtime.NumGoroutine()
+	child, cancel := context.WithCancel(h)
+	defer cancel()
+	rang := make(chan struct{})
+	context.AfterFunc(h, func() { close(rang) })
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines more", n-before)
+	}
+	if cause := h.end(); cause != nil {
+		t.Errorf("the cause is %v", cause)
+	}
+	<-rang
+	if <-child.Done(); !errors.Is(child.Err(), context.Canceled) {
+		t.Errorf("the child's error is %v", child.Err())
+	}
+}
+
+// A goroutine of the handler's may look at the context for the first time when the handler has long returned.
+func TestAHandlersContextIsCancelledAfterItsEndWhoeverLooks(t *testing.T) {
+	for _, timeout := range []time.Duration{0, time.Hour} {
+		h := newHandlerContext(context.Background(), timeout)
+		if cause := h.end(); cause != nil {
+			t.Errorf("the cause is %v", cause)
+		}
+		if <-h.Done(); !errors.Is(h.Err(), context.Canceled) || !errors.Is(context.Cause(h), context.Canceled) {
+			t.Errorf("%v because of %v", h.Err(), context.Cause(h))
+		}
+	}
+}
+
+func TestAHandlerThatNeverLooksAtItsContextTimesOutAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := process(t, slowly(func(context.Context, Delivery) Result { time.Sleep(12 * time.Second); return Retry(nil) }), delivery(nil))
+		if in(s).reason != "timeout" {
+			t.Errorf("%v", in(s))
+		}
+	})
+}
