@@ -111,6 +111,12 @@ func measure(ctx context.Context, o options, old *results, stdout io.Writer, std
 	}
 	defer closeMetrics()
 	run.statsd = addr
+	if o.profile {
+		run.profiles = filepath.Join(o.out, profilesDir)
+		if err := os.MkdirAll(run.profiles, 0o755); err != nil {
+			return complain(err)
+		}
+	}
 	if err := keepPrevious(o.out); err != nil {
 		return complain(err)
 	}

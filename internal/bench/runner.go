@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/bench/peer"
@@ -14,6 +15,7 @@ import (
 type runner struct {
 	broker   *broker // nil with -peer
 	statsd   string
+	profiles string // directory for CPU profiles, "" for none
 	progress func(format string, args ...any)
 }
 
@@ -44,6 +46,9 @@ func (r *runner) orderOf(v variant, s side) order {
 	o := order{
 		Case: v.workload.Name, Side: s.Name, Queue: newQueue(), QueueType: v.QueueType, Size: v.Size, Count: v.Count, Warm: v.Warm(),
 		StatsD: r.statsd,
+	}
+	if r.profiles != "" {
+		o.Profile = filepath.Join(r.profiles, profileName(v, s))
 	}
 	o.Within = time.Minute + time.Duration(v.Count)*5*time.Millisecond
 	return o

@@ -23,6 +23,7 @@ type order struct {
 	StatsD     string
 	BrokerPID  int
 	Within     time.Duration
+	Profile    string // file for a CPU profile of the process; "" for none
 }
 
 // report is what it answers.
@@ -72,7 +73,7 @@ func runSide(text string) (sample, error) {
 			ctx, cancel := context.WithTimeoutCause(context.Background(), o.Within, errTooSlow)
 			defer cancel()
 			r := &run{order: o, meter: newMeter(int64(o.Warm), int64(o.Count), o.BrokerPID), body: makeBody(o.Size)}
-			if err := s.do(ctx, r); err != nil {
+			if err := profiled(o.Profile, func() error { return s.do(ctx, r) }); err != nil {
 				return nil, err
 			}
 			if r.own != nil {
