@@ -46,21 +46,27 @@ type finished struct {
 	at  time.Time
 }
 
-// newAcker makes one for a channel whose prefetch and workers are given. A third of the prefetch at most waits, and none
+func newAcker(ch transport.Channel) *acker {
+	return &acker{ch: ch, most: 1, first: 1, states: make([]tagState, 64)}
+}
+
+// gather is told of a subscription's prefetch and its workers. A third of the prefetch at most waits, and none
 // that a worker could be waiting for the replacement of.
-func newAcker(ch transport.Channel, prefetch, concurrency int) *acker {
-	return &acker{ch: ch, most: max(1, min(prefetch/3, prefetch-concurrency)), first: 1, states: make([]tagState, 64)}
+func (a *acker) gather(prefetch, concurrency int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.most = max(1, min(prefetch/3, prefetch-concurrency))
 }
 
 // ack acknowledges a tag that is finished now, soon. Its error says that the session is over.
 func (a *acker) ack(tag uint64, now time.Time) error {
-	if a.most == 1 {
-		return a.ackNow(tag)
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
 		return errSessionOver
+	}
+	if a.most == 1 {
+		return a.settleNow(tag, func() error { return a.ch.Ack(tag, false) })
 	}
 	a.set(tag, ready)
 	a.done = append(a.done, finished{tag, now})
@@ -90,6 +96,10 @@ func (a *acker) settle(tag uint64, how func() error) error {
 	if a.closed {
 		return errSessionOver
 	}
+	return a.settleNow(tag, how)
+}
+
+func (a *acker) settleNow(tag uint64, how func() error) error {
 	a.set(tag, settled)
 	if err := how(); err != nil {
 		return err

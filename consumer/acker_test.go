@@ -26,6 +26,13 @@ type ackChannel struct {
 	frames  int
 }
 
+// gathering is an acker for a subscription.
+func gathering(ch transport.Channel, prefetch, concurrency int) *acker {
+	a := newAcker(ch)
+	a.gather(prefetch, concurrency)
+	return a
+}
+
 func (c *ackChannel) lock() (unlock func()) {
 	c.mu.Lock()
 	return c.mu.Unlock
@@ -88,7 +95,7 @@ func TestEveryFinishedDeliveryIsAckedInTimeAndNoOther(t *testing.T) {
 		var wrong string
 		synctest.Test(t, func(*testing.T) {
 			ch := &ackChannel{unacked: map[uint64]bool{}, fatalf: func(format string, args ...any) { wrong = fmt.Sprintf(format, args...) }}
-			ch.live(newAcker(ch, prefetch, concurrency), prefetch, steps)
+			ch.live(gathering(ch, prefetch, concurrency), prefetch, steps)
 		})
 		if wrong != "" {
 			rt.Fatal(wrong)
@@ -170,7 +177,7 @@ func (c *ackChannel) finish(t *testing.T, a *acker, tags ...uint64) {
 func TestAThirdOfThePrefetchIsAckedAtOnceWithOneFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := newAckChannel(t)
-		a := newAcker(ch, 30, 4)
+		a := gathering(ch, 30, 4)
 		ch.deliver(1, 30)
 		tags := rand.Perm(10)
 		for i, tag := range tags {
@@ -188,7 +195,7 @@ func TestAThirdOfThePrefetchIsAckedAtOnceWithOneFrame(t *testing.T) {
 func TestAFewAreAckedAfterAMillisecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := newAckChannel(t)
-		a := newAcker(ch, 300, 4)
+		a := gathering(ch, 300, 4)
 		ch.deliver(1, 30)
 		ch.finish(t, a, 2, 1, 3)
 		time.Sleep(ackDelay - 1)
@@ -208,7 +215,7 @@ func TestAFewAreAckedAfterAMillisecond(t *testing.T) {
 func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := newAckChannel(t)
-		a := newAcker(ch, 300, 64)
+		a := gathering(ch, 300, 64)
 		ch.deliver(1, 1)
 		for tag := uint64(2); tag < 5000; tag++ {
 			ch.deliver(tag, tag)
@@ -243,7 +250,7 @@ func TestNoWorkerWaitsForAnAckToBeGathered(t *testing.T) {
 	for _, c := range []struct{ prefetch, concurrency, most int }{
 		{1, 1, 1}, {4, 4, 1}, {5, 4, 1}, {8, 4, 2}, {10, 4, 3}, {300, 16, 100}, {300, 250, 50}, {65535, 1, 21845},
 	} {
-		if a := newAcker(nil, c.prefetch, c.concurrency); a.most != c.most {
+		if a := gathering(nil, c.prefetch, c.concurrency); a.most != c.most {
 			t.Errorf("prefetch %d, concurrency %d: %d are gathered, want %d", c.prefetch, c.concurrency, a.most, c.most)
 		}
 	}
@@ -252,7 +259,7 @@ func TestNoWorkerWaitsForAnAckToBeGathered(t *testing.T) {
 func TestAfterItsEndAnAckerSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := newAckChannel(t)
-		a := newAcker(ch, 300, 4)
+		a := gathering(ch, 300, 4)
 		ch.deliver(1, 30)
 		ch.finish(t, a, 1, 2, 7)
 		if n := a.end(); n != 3 {
@@ -275,7 +282,7 @@ func TestAnAckThatTheChannelRefusesIsSaid(t *testing.T) {
 	ch := newAckChannel(t)
 	ch.deliver(1, 4)
 	ch.err = errors.New("closed")
-	a := newAcker(ch, 1, 1)
+	a := gathering(ch, 1, 1)
 	if err := a.ack(1, time.Now()); !errors.Is(err, ch.err) {
 		t.Errorf("the error is %v", err)
 	}

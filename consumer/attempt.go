@@ -30,6 +30,8 @@ type ending struct {
 // attempt is one run of the handler. It ends once: when the handler returns or, if it
 // does not, when the watch gives it up.
 type attempt struct {
+	underway
+
 	consumer *Consumer
 	delivery *received
 	ctx      handlerContext
@@ -56,7 +58,7 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 	a.ctx.parent = ctx
 	if c.spec.Timeout != NoTimeout {
 		a.ctx.deadline = a.began.Add(c.spec.Timeout)
-		w.watch.set(c.spec.Timeout+c.spec.Grace, a)
+		c.handlerPatience.begin(&a.underway, a, a.began)
 	}
 	var result Result
 	var clean bool
@@ -79,7 +81,7 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 // finish is the handler's return, however it came.
 func (a *attempt) finish(e ending) {
 	if a.consumer.spec.Timeout != NoTimeout {
-		a.worker.watch.stop()
+		a.consumer.handlerPatience.over(&a.underway)
 	}
 	switch cause := a.ctx.end(); {
 	case errors.Is(cause, errTimeout):
@@ -112,6 +114,9 @@ func (a *attempt) ring() {
 func (a *attempt) end(e ending) {
 	if a.ended.CompareAndSwap(false, true) {
 		e.duration = time.Since(a.began)
+		if a.consumer.pace.note(e.duration, len(a.delivery.raw.Body)) {
+			a.consumer.poke()
+		}
 		a.then(a, e)
 	}
 }

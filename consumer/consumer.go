@@ -43,6 +43,7 @@ type Consumer struct {
 	ready     atomic.Bool
 	slow      atomic.Bool
 	repairing atomic.Bool
+	prefetch  atomic.Int64 // of the last subscription
 	running   atomic.Int64 // handlers, of this session and of earlier ones
 	stuck     atomic.Int64 // those of them past their timeout and grace
 	mute      atomic.Int64 // calls of the monitor that do not return
@@ -51,7 +52,12 @@ type Consumer struct {
 	stale     atomic.Int64 // acks dropped because their session had ended
 	losses    atomic.Int64 // see guard.go
 	apart     atomic.Bool  // link is one of our own
-	patiences sync.Pool    // see report.go
+
+	pace                             pace
+	handlerPatience, monitorPatience patience
+
+	monitorCalls sync.Pool // see report.go
+	trouble      trouble   // run's
 
 	// A Stop ends these in this order: waiting for a session, the handlers, and what is left.
 	connecting     context.Context
@@ -83,6 +89,7 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 
 // newOver is New for any broker.
 func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, log *slog.Logger) (*Consumer, error) {
+	open := spec.Prefetch == 0
 	spec, top, err := spec.resolve()
 	if err != nil {
 		return nil, err
@@ -96,10 +103,13 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 	c := &Consumer{
 		spec: spec, topology: top, handler: spec.Handler, conn: conn, monitor: monitoring.Shield(log, monitor),
 		log: log.With("consumer", spec.Name), id: publisher.NewID(),
-		copies: make(chan struct{}, spec.Prefetch+spec.Concurrency),
-		jobs:   make(chan *received), quit: make(chan struct{}), wake: make(chan struct{}, 1),
-		first: make(chan error, 1), ran: make(chan struct{}), stopped: make(chan struct{}),
+		jobs: make(chan *received), quit: make(chan struct{}), wake: make(chan struct{}, 1),
+		handlerPatience: patience{limit: spec.Timeout + spec.Grace}, monitorPatience: patience{limit: monitorPatience},
+		trouble: trouble{backoff: connection.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}},
+		first:   make(chan error, 1), ran: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	c.pace.set(&c.spec, open)
+	c.copies = make(chan struct{}, c.pace.many+spec.Concurrency)
 	if spec.guarded() {
 		c.quarantine = top.Quarantine().RoutingKey
 	}
@@ -111,7 +121,7 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 	if conn != nil {
 		c.app = conn.Name()
 		c.link = conn.Consuming()
-		if c.sender, err = publisher.NewSenderOver(conn, min(spec.Prefetch+spec.Concurrency, 1<<16), log); err != nil {
+		if c.sender, err = publisher.NewSenderOver(conn, min(c.pace.many+spec.Concurrency, 1<<16), log); err != nil {
 			return nil, fmt.Errorf("consumer %q: %w", spec.Name, err)
 		}
 	}

@@ -12,6 +12,7 @@ type Health struct {
 	Ready bool
 
 	Subscribed      bool  // it takes messages
+	Prefetch        int   // how many it takes ahead at present, if it does
 	Paused          bool  // by Pause
 	Stopping        bool  // by Stop
 	Slow            bool  // the crash guard takes one message at a time
@@ -41,7 +42,7 @@ func (c *Consumer) Health() Health {
 	h := Health{
 		Name: c.spec.Name, Queue: c.spec.Queue,
 		Subscribed: c.ready.Load(), Paused: c.paused.Load(), Stopping: c.stopping.Load(), Slow: c.slow.Load(),
-		Workers: int(c.workers.Load()), Running: int(c.running.Load()), Stuck: int(c.stuck.Load()),
+		Prefetch: int(c.prefetch.Load()), Workers: int(c.workers.Load()), Running: int(c.running.Load()), Stuck: int(c.stuck.Load()),
 		CopiesBlocked: int(c.blocked.Load()), MonitorsBlocked: int(c.mute.Load()), StaleAcks: int(c.stale.Load()),
 	}
 	c.mu.Lock()

@@ -50,8 +50,8 @@ func (l *looker) event(e simulated.Event) error {
 		l.held[mark] = delivery{e.Process, e.Message, e.Channel, e.Tag}
 		return l.prefetch(e)
 	case simulated.Subscribed:
-		if e.Tag < 1 || int(e.Tag) > l.spec.prefetch {
-			return fmt.Errorf("subscribed with a prefetch of %d, it is %d", e.Tag, l.spec.prefetch)
+		if e.Tag < 1 || int(e.Tag) > l.spec.most() {
+			return fmt.Errorf("subscribed with a prefetch of %d, it is %d", e.Tag, l.spec.most())
 		}
 	case simulated.Remark:
 		if strings.HasPrefix(e.Text, began) {
@@ -127,8 +127,8 @@ func (l *looker) prefetch(e simulated.Event) error {
 			n++
 		}
 	}
-	if n > 2*l.spec.prefetch { // and one from quarantine
-		return fmt.Errorf("%s holds %d deliveries, the prefetch is %d", e.Process, n, l.spec.prefetch)
+	if n > 2*l.spec.most() { // and one from quarantine
+		return fmt.Errorf("%s holds %d deliveries, the prefetch is %d", e.Process, n, l.spec.most())
 	}
 	return nil
 }

@@ -73,6 +73,15 @@ type spec struct {
 	concurrency, prefetch, retries, crashes int
 	backoff                                 []time.Duration
 	hold, singleActive                      bool
+	paced                                   bool // takes more ahead when handlers are fast
+}
+
+// most is how many messages are taken ahead at most.
+func (s spec) most() int {
+	if s.paced {
+		return 3 * s.prefetch
+	}
+	return s.prefetch
 }
 
 // planned is a message that the app publishes, and what its handler does.
@@ -123,6 +132,9 @@ func (h history) String() string {
 	}
 	if h.spec.singleActive {
 		s.WriteString(", single active consumer")
+	}
+	if h.spec.paced {
+		fmt.Fprintf(&s, ", up to %d when handlers are fast", h.spec.most())
 	}
 	for i, m := range h.messages {
 		fmt.Fprintf(&s, "\n  %s at %s: %s", messageID(i), m.at, m.does)
@@ -178,6 +190,7 @@ var anyHistory = rapid.Custom(func(t *rapid.T) history {
 		moments:  rapid.SliceOfN(moments, 0, 4).Draw(t, "moments"),
 	}
 	h.spec.prefetch = rapid.IntRange(h.spec.concurrency, 6).Draw(t, "prefetch")
+	h.spec.paced = !h.spec.singleActive && rapid.Bool().Draw(t, "paced")
 	return h
 })
 

@@ -242,7 +242,7 @@ func (w *world) probe(slots []*slot, sender *publisher.Sender) error {
 		want = 1 // on a connection of its own it takes one at a time, as long as that lasts
 	}
 	var all sync.WaitGroup
-	for i := range (len(slots) + 1) * w.spec.prefetch {
+	for i := range (len(slots) + 1) * w.spec.most() {
 		all.Go(func() { w.publish(sender, fmt.Sprintf("%s%d", probe, i+1)) })
 	}
 	all.Wait()
@@ -326,6 +326,9 @@ func (s *slot) start() (*process, error) {
 	if err != nil {
 		w.check(err)
 		return p, err
+	}
+	if w.spec.paced {
+		consumer.Pace(c, w.spec.most())
 	}
 	p.consumer = c
 	s.mu.Lock()

@@ -54,6 +54,7 @@ type quarantine struct {
 	inHand  atomic.Bool // one of them is not settled
 	running atomic.Bool // its handler runs
 	look    *time.Timer
+	due     atomic.Bool // it is time to look
 }
 
 // turns lets the consumers of this process handle such messages one after the other: of two at once, one could be blamed

@@ -30,16 +30,21 @@ type session struct {
 	closed   chan *amqp.Error
 	canceled chan string
 
-	mode       mode
-	tags       int                  // subscriptions so far
-	tag        string               // of the subscription
-	deliveries <-chan amqp.Delivery // of the subscription; nil while there is none
-	backlog    []*received          // of an earlier subscription, to be handled before the next
-	head       *received            // the next to be handed to a worker
-	began      time.Time
-	waiting    atomic.Bool  // receive waits until less is open
-	open       atomic.Int64 // deliveries that are not settled, head and backlog among them
-	quarantine quarantine
+	mode         mode
+	tags         int                  // subscriptions so far
+	tag          string               // of the subscription
+	deliveries   <-chan amqp.Delivery // of the subscription; nil while there is none
+	backlog      []*received          // of an earlier subscription, to be handled before the next
+	backlogUntil time.Time            // see shed
+	head         *received            // the next to be handed to a worker
+	came         amqp.Delivery        // and whether it did
+	more         bool
+	row          int // deliveries taken without a look at anything else
+	began        time.Time
+	calmed       *time.Timer  // see calmAfter; nil unless apart
+	waiting      atomic.Bool  // receive waits until less is open
+	open         atomic.Int64 // deliveries that are not settled, head and backlog among them
+	quarantine   quarantine
 }
 
 var (
@@ -47,14 +52,24 @@ var (
 	errYield    = errors.New("the channel is closed so that the queue keeps its order")
 )
 
-// consume runs a session until it or the consumer ends. It returns nil for the latter.
+// consume runs a session until it or the consumer ends. It returns nil for the latter. Its frame stays small, as
+// receive's is on top of it: an idle consumer costs little more than its goroutines' stacks.
 func (c *Consumer) consume(link transport.Session) error {
-	ch, err := link.Channel(c.connecting)
+	s, err := c.newSession(link)
 	if err != nil {
 		return err
 	}
+	err = s.receive()
+	return s.close(err)
+}
+
+func (c *Consumer) newSession(link transport.Session) (*session, error) {
+	ch, err := link.Channel(c.connecting)
+	if err != nil {
+		return nil, err
+	}
 	s := &session{
-		consumer: c, link: link, ch: ch, acker: newAcker(ch, c.spec.Prefetch, c.spec.Concurrency), user: link.User(), began: time.Now(),
+		consumer: c, link: link, ch: ch, acker: newAcker(ch), user: link.User(), began: time.Now(),
 		closed:   ch.NotifyClose(make(chan *amqp.Error, 1)),
 		canceled: ch.NotifyCancel(make(chan string, 1)),
 	}
@@ -62,16 +77,27 @@ func (c *Consumer) consume(link transport.Session) error {
 	c.slow.Store(false)
 	c.calm.Store(false)
 	c.setErr(nil)
-	s.quarantine.look = time.NewTimer(lookEvery)
-	defer s.quarantine.look.Stop()
+	s.quarantine.look = time.AfterFunc(lookEvery, func() {
+		s.quarantine.due.Store(true)
+		c.poke()
+	})
 	if c.spec.guarded() {
 		s.lookForOthers()
 	}
 	if c.apart.Load() {
-		defer time.AfterFunc(calmAfter, c.poke).Stop()
+		s.calmed = time.AfterFunc(calmAfter, c.poke)
 	}
-	err = s.receive()
-	if errors.Is(err, amqp.ErrClosed) && link.Err() == nil { // an RPC that found the channel closed
+	return s, nil
+}
+
+// close ends the session, over an error or without one.
+func (s *session) close(err error) error {
+	c := s.consumer
+	s.quarantine.look.Stop()
+	if s.calmed != nil {
+		s.calmed.Stop()
+	}
+	if errors.Is(err, amqp.ErrClosed) && s.link.Err() == nil { // an RPC that found the channel closed
 		select {
 		case e := <-s.closed:
 			err = s.ended(e)
@@ -82,11 +108,11 @@ func (c *Consumer) consume(link transport.Session) error {
 	if !c.stopping.Load() && !(c.apart.Load() && errors.Is(err, connection.ErrUnreadable)) {
 		c.losses.Add(1) // else a message of this queue is to blame, and its neighbours are to be taken one at a time
 	}
-	if !ch.IsClosed() {
+	if !s.ch.IsClosed() {
 		_ = s.acker.flush() // if that fails the channel has just ended
 		// An RPC after the last ack: the broker has taken that one when this one is answered. Not with
 		// a context of ours: a Stop that is out of time must not leave the channel, and what it holds, open.
-		if e := link.Do(context.Background(), "close the consuming channel", ch.Close); e != nil {
+		if e := s.link.Do(context.Background(), "close the consuming channel", s.ch.Close); e != nil {
 			c.log.Info("close the consuming channel", "err", e)
 		}
 	}
@@ -111,6 +137,9 @@ func (s *session) receive() error {
 		}
 		hold := false
 		if s.want() != off && c.spec.guarded() {
+			if s.quarantine.due.Swap(false) {
+				s.lookForOthers()
+			}
 			var err error
 			if hold, err = s.visit(); err != nil {
 				return err
@@ -124,7 +153,9 @@ func (s *session) receive() error {
 		switch {
 		case s.want() == off && (s.head == nil || !s.head.alone): // a single active consumer that waits for what it has started
 		case s.head == nil:
-			in = s.deliveries
+			if in = s.deliveries; s.takeNext() {
+				continue
+			}
 		case !hold || s.head.alone:
 			if c.hand(s.head) {
 				c.running.Add(1)
@@ -133,19 +164,14 @@ func (s *session) receive() error {
 			}
 			jobs = c.jobs
 		}
+		s.row = 0
 		select {
-		case d, ok := <-in:
-			if !ok {
-				s.deliveries = nil // a notice says why
-				break
-			}
-			s.take(&d)
+		case s.came, s.more = <-in:
+			s.take()
 		case jobs <- s.head:
 			c.running.Add(1)
 			s.head = nil
 		case <-c.wake:
-		case <-s.look():
-			s.lookForOthers()
 		case _, ok := <-s.canceled:
 			return s.over(ok)
 		case e := <-s.closed:
@@ -184,20 +210,38 @@ func asError(e *amqp.Error) error {
 	return e
 }
 
-// take looks at a delivery that has just come.
-func (s *session) take(raw *amqp.Delivery) {
-	d := s.consumer.decodeAt(raw)
+// inARow is how many deliveries are taken at most before receive looks at all that may have happened.
+const inARow = 32
+
+// takeNext takes a delivery if one is there already, which costs less than to wait for all that may happen. Inlined,
+// its place for a delivery would be another part of receive's frame.
+//
+//go:noinline
+func (s *session) takeNext() bool {
+	if s.row == inARow {
+		return false
+	}
+	select {
+	case s.came, s.more = <-s.deliveries:
+		s.row++
+		s.take()
+		return true
+	default:
+		return false
+	}
+}
+
+// take looks at what has just come.
+func (s *session) take() {
+	if !s.more {
+		s.deliveries = nil // a notice says why
+		return
+	}
+	d := s.consumer.decodeAt(&s.came)
+	s.came = amqp.Delivery{} // not to keep its body
 	d.session = s
 	s.open.Add(1)
 	s.head = d
-}
-
-// look tells when to look into quarantine.
-func (s *session) look() <-chan time.Time {
-	if !s.consumer.spec.guarded() {
-		return nil
-	}
-	return s.quarantine.look.C
 }
 
 // busy says whether handlers run that may yet return. Those of a session that was lost count too.

@@ -13,7 +13,7 @@ func (c *Consumer) report(ctx context.Context, d *received, s Settlement) {
 	if c.monitor == (monitoring.Nop{}) {
 		return
 	}
-	defer c.patience("End", d).over()
+	defer c.watch("End", d).over()
 	c.monitor.End(context.WithoutCancel(ctx), d.Delivery, monitoring.Outcome{
 		Action: s.Action, Reason: s.Reason, Err: s.Err, Stack: s.Stack, Group: s.Group, Delay: s.Delay, Duration: s.Duration,
 	})
@@ -24,45 +24,46 @@ func (c *Consumer) begin(ctx context.Context, d *received) context.Context {
 	if c.monitor == (monitoring.Nop{}) {
 		return ctx
 	}
-	defer c.patience("Begin", d).over()
+	defer c.watch("Begin", d).over()
 	return c.monitor.Begin(ctx, d.Delivery)
 }
 
 // monitorPatience is how long a monitor may take before it is said to block.
 const monitorPatience = 5 * time.Second
 
-// patience makes it known when a call of the monitor does not return: it takes a slot from the handlers, and
+// monitorCall makes it known when a call of the monitor does not return: it takes a slot from the handlers, and
 // when all are taken the consumer does nothing more.
-type patience struct {
+type monitorCall struct {
+	underway
+
 	consumer *Consumer
 	method   string
 	delivery *received
-	alarm    alarm
 }
 
-// patience begins with a call and is over after it.
-func (c *Consumer) patience(method string, d *received) *patience {
-	p, ok := c.patiences.Get().(*patience)
+// watch begins with a call and is over after it.
+func (c *Consumer) watch(method string, d *received) *monitorCall {
+	m, ok := c.monitorCalls.Get().(*monitorCall)
 	if !ok {
-		p = new(patience)
+		m = new(monitorCall)
 	}
-	p.consumer, p.method, p.delivery = c, method, d
-	p.alarm.set(monitorPatience, p)
-	return p
+	m.consumer, m.method, m.delivery = c, method, d
+	c.monitorPatience.begin(&m.underway, m, time.Now())
+	return m
 }
 
-func (p *patience) ring() {
-	p.consumer.mute.Add(1)
-	p.consumer.log.Error("monitor blocks", "method", p.method, "message_id", p.delivery.MessageID, "after", monitorPatience)
-	p.consumer.poke()
+func (m *monitorCall) ring() {
+	m.consumer.mute.Add(1)
+	m.consumer.log.Error("monitor blocks", "method", m.method, "message_id", m.delivery.MessageID, "after", monitorPatience)
+	m.consumer.poke()
 }
 
-func (p *patience) over() {
-	if p.alarm.stop() {
-		p.delivery = nil
-		p.consumer.patiences.Put(p)
+func (m *monitorCall) over() {
+	if m.consumer.monitorPatience.over(&m.underway) {
+		m.delivery = nil
+		m.consumer.monitorCalls.Put(m)
 		return
 	}
-	p.consumer.mute.Add(-1)
-	p.consumer.poke()
+	m.consumer.mute.Add(-1)
+	m.consumer.poke()
 }

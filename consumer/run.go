@@ -16,53 +16,77 @@ import (
 func (c *Consumer) run() {
 	defer close(c.ran)
 	defer c.leaveApart()
-	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}
-	told := false // OnFatal, of this trouble
 	for !c.stopping.Load() {
-		began := time.Now()
-		link, err := c.connect()
-		if err == nil {
-			err = c.declare(c.connecting, link)
-		}
-		if err == nil {
-			err = c.consume(link)
-			c.moveAfter(link)
-		}
-		c.setReady(false)
-		switch {
-		case c.stopping.Load():
-			return
-		case errors.Is(err, errYield):
-			continue
-		}
-		c.setErr(err)
-		if time.Since(began) > 5*time.Second {
-			backoff.Reset()
-			told = false
-		}
-		if errors.Is(err, connection.ErrClosed) { // for good: there is nothing to wait for
-			c.tell(err)
+		c.trouble.began = time.Now()
+		if err := c.session(); !c.goOn(err) {
 			return
 		}
-		if errors.Is(err, connection.ErrUnreadable) { // the connection paces itself
-			backoff.Reset()
-		}
-		pause := backoff.Next()
-		if permanent(err) {
-			c.tell(err)
-			c.log.Error("consumer cannot go on until somebody changes something", "err", err)
-			if f := c.spec.OnFatal; f != nil && !told {
-				go f(err)
-			}
-			told = true
-			if !connection.Permanent(err) { // the connection paces itself
-				pause = slowRetry
-			}
-		} else {
-			c.log.Warn("consumer interrupted", "err", err)
-		}
-		connection.Wait(c.connecting, pause)
 	}
+}
+
+// session is one, from the connection to the end of its channel.
+func (c *Consumer) session() error {
+	link, err := c.connect()
+	if err == nil {
+		err = c.declare(c.connecting, link)
+	}
+	if err == nil {
+		err = c.consume(link)
+		c.moveAfter(link)
+	}
+	return err
+}
+
+// trouble is what run remembers between sessions.
+type trouble struct {
+	backoff connection.Backoff
+	began   time.Time // the last session
+	told    bool      // OnFatal, of this one
+}
+
+// goOn says whether there is to be another session, and when it is time for it.
+func (c *Consumer) goOn(err error) bool {
+	c.setReady(false)
+	switch {
+	case c.stopping.Load():
+		return false
+	case errors.Is(err, errYield):
+		return true
+	case errors.Is(err, connection.ErrClosed): // for good: there is nothing to wait for
+		c.setErr(err)
+		c.tell(err)
+		return false
+	}
+	c.waitAfter(err)
+	return true
+}
+
+// waitAfter makes known why a session has ended, and waits before the next.
+func (c *Consumer) waitAfter(err error) {
+	t := &c.trouble
+	c.setErr(err)
+	if time.Since(t.began) > 5*time.Second {
+		t.backoff.Reset()
+		t.told = false
+	}
+	if errors.Is(err, connection.ErrUnreadable) { // the connection paces itself
+		t.backoff.Reset()
+	}
+	pause := t.backoff.Next()
+	if permanent(err) {
+		c.tell(err)
+		c.log.Error("consumer cannot go on until somebody changes something", "err", err)
+		if f := c.spec.OnFatal; f != nil && !t.told {
+			go f(err)
+		}
+		t.told = true
+		if !connection.Permanent(err) { // the connection paces itself
+			pause = slowRetry
+		}
+	} else {
+		c.log.Warn("consumer interrupted", "err", err)
+	}
+	connection.Wait(c.connecting, pause)
 }
 
 // slowRetry is the pause after a refusal that waiting does not mend.

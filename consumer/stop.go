@@ -63,6 +63,8 @@ func (c *Consumer) end(started bool) {
 	close(c.quit)
 	c.working.Wait()
 	c.copying.Wait()
+	c.handlerPatience.end()
+	c.monitorPatience.end()
 	c.cancelHandlers(ErrStopping)
 	c.cancelHard()
 	if c.sender != nil {

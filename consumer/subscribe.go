@@ -12,9 +12,10 @@ import (
 type mode int
 
 const (
-	off  mode = iota // no subscription
-	slow             // prefetch 1
-	full             // the Spec's prefetch
+	off   mode = iota // no subscription
+	slow              // prefetch 1
+	full              // the Spec's prefetch
+	eager             // more than that, see pace
 )
 
 // want is the mode that the session should be in.
@@ -25,6 +26,8 @@ func (s *session) want() mode {
 		return off
 	case c.apart.Load() && (c.spec.SingleActive || time.Since(s.began) < calmAfter):
 		return slow
+	case c.pace.eager.Load() && !c.apart.Load():
+		return eager
 	}
 	return full
 }
@@ -45,21 +48,38 @@ func (s *session) adjust() error {
 		return nil
 	}
 	if s.mode != off {
+		before := s.mode
 		rest, err := s.unsubscribe()
 		if err != nil {
 			return err
 		}
 		s.backlog = append(s.backlog, rest...)
+		if before == eager && want != eager {
+			s.backlogUntil = time.Now().Add(backlogMayLast)
+			time.AfterFunc(backlogMayLast, s.consumer.poke)
+		}
 	}
-	if s.open.Load() >= int64(s.consumer.spec.Prefetch) {
+	limit := int64(max(s.consumer.pace.prefetch(want), s.consumer.spec.Prefetch))
+	if s.open.Load() >= limit {
 		// The prefetch bounds each subscription by itself. What earlier ones left unsettled, such as
 		// copies that cannot be placed, must not grow with every new one.
 		s.waiting.Store(true)
-		if s.open.Load() >= int64(s.consumer.spec.Prefetch) {
+		s.shed()
+		if s.open.Load() >= limit {
 			return nil
 		}
 	}
 	return s.subscribe(want)
+}
+
+// shed gives back what was taken when handlers were fast, if those that are slow now do not come to it.
+func (s *session) shed() {
+	if len(s.backlog) == 0 || s.backlogUntil.IsZero() || time.Now().Before(s.backlogUntil) {
+		return
+	}
+	s.consumer.log.Info("handlers have become slow, messages that were taken ahead go back to the queue", "messages", len(s.backlog))
+	s.giveBack(s.backlog...)
+	s.backlog, s.backlogUntil = nil, time.Time{}
 }
 
 // yield ends the subscription and gives back what has not started, in the queue's order.
@@ -107,10 +127,8 @@ func (s *session) yield() error {
 // subscribe starts taking messages, with a new tag.
 func (s *session) subscribe(m mode) error {
 	c := s.consumer
-	prefetch := 1
-	if m == full {
-		prefetch = c.spec.Prefetch
-	}
+	prefetch := c.pace.prefetch(m)
+	s.acker.gather(prefetch, c.spec.Concurrency)
 	s.tags++
 	if s.tag = c.id + "-" + strconv.Itoa(s.tags); len(c.spec.Name)+1+len(s.tag) <= 255 {
 		s.tag = c.spec.Name + "-" + s.tag
@@ -134,7 +152,8 @@ func (s *session) subscribe(m mode) error {
 	if err != nil {
 		return fmt.Errorf("consume from queue %q: %w", c.spec.Queue, err)
 	}
-	s.deliveries, s.mode = <-subscribed, m
+	s.deliveries, s.mode, s.backlogUntil = <-subscribed, m, time.Time{}
+	c.prefetch.Store(int64(prefetch))
 	c.setReady(true)
 	return nil
 }

@@ -13,8 +13,7 @@ import (
 // worker is a goroutine that runs handlers, one after the other, until the consumer
 // stops. There are at most Concurrency of them, started when first needed.
 type worker struct {
-	id    string // of its goroutine, to find its stack
-	watch alarm  // over its handler
+	id string // of its goroutine, to find its stack
 }
 
 // hand gives a delivery to an idle worker, or to a new one. It is false if all are busy.

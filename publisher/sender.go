@@ -27,7 +27,7 @@ type Sender struct {
 	window int
 
 	room  chan struct{} // one token for each message in the pipeline
-	queue chan *sending // as large as room, so that it never blocks
+	queue chan *sending // as large as room, so that it never blocks; made for the first message
 	again []*sending    // what goes first on the next channel; only run touches it
 
 	ctx    context.Context // ends the pipeline
@@ -62,7 +62,7 @@ func NewSenderOver(conn transport.Connection, window int, log *slog.Logger) (*Se
 	}
 	s := &Sender{
 		conn: conn, link: conn.Publishing(), log: log.With("connection", conn.Name()), window: window,
-		room: make(chan struct{}, window), queue: make(chan *sending, window), done: make(chan struct{}), async: map[*sending]struct{}{},
+		room: make(chan struct{}, window), done: make(chan struct{}), async: map[*sending]struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil
@@ -114,7 +114,10 @@ func (s *Sender) begin(ctx context.Context, env Envelope, async bool) (*sending,
 			m.unhook = context.AfterFunc(ctx, func() { m.abandon(s.because(ctx)) })
 		}
 	}
-	s.start.Do(func() { go s.run() })
+	s.start.Do(func() {
+		s.queue = make(chan *sending, s.window)
+		go s.run()
+	})
 	s.queue <- m
 	return m, nil
 }

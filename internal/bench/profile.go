@@ -8,27 +8,32 @@ import (
 	"unicode"
 )
 
-// profiled writes a CPU profile of what f does to a file, if one is named.
-func profiled(file string, f func() error) (err error) {
-	if file == "" {
+// profiled writes a CPU profile and one of the allocations of what f does to files, if they are named.
+func profiled(name string, f func() error) (err error) {
+	if name == "" {
 		return f()
 	}
-	out, err := os.Create(file)
+	cpu, err := os.Create(name + ".cpu.pprof")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := pprof.StartCPUProfile(out); err != nil {
-		return err
+	if err := pprof.StartCPUProfile(cpu); err != nil {
+		return errors.Join(err, cpu.Close())
 	}
-	defer pprof.StopCPUProfile()
-	return f()
+	err = f()
+	pprof.StopCPUProfile()
+	err = errors.Join(err, cpu.Close())
+	allocs, e := os.Create(name + ".allocs.pprof")
+	if e != nil {
+		return errors.Join(err, e)
+	}
+	return errors.Join(err, pprof.Lookup("allocs").WriteTo(allocs, 0), allocs.Close())
 }
 
 // profilesDir is where the profiles are, beneath the results.
 const profilesDir = "profiles"
 
-// profileName is the file of a side, that of its last round.
+// profileName is what the files of a side begin with. Those of its last round stay.
 func profileName(v variant, s side) string {
 	plain := func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -36,5 +41,5 @@ func profileName(v variant, s side) string {
 		}
 		return '-'
 	}
-	return strings.Map(plain, v.Name()) + "." + strings.Map(plain, s.Name) + ".pprof"
+	return strings.Map(plain, v.Name()) + "." + strings.Map(plain, s.Name)
 }

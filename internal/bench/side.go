@@ -23,7 +23,7 @@ type order struct {
 	StatsD     string
 	BrokerPID  int
 	Within     time.Duration
-	Profile    string // file for a CPU profile of the process; "" for none
+	Profile    string // what the files of its profiles begin with; "" for none
 }
 
 // report is what it answers.

@@ -67,10 +67,17 @@ var mutants = []mutant{
 	{
 		name: "prefetch-of-a-live-consumer", breaks: "the prefetch is changed by basic.qos alone, which does nothing to a subscription",
 		edits: []edit{{"consumer/subscribe.go",
-			"\t\treturn nil\n\t}\n\tif s.mode != off {\n\t\trest, err := s.unsubscribe()\n",
-			"\t\treturn nil\n\t}\n\tif s.mode != off {\n\t\tprefetch := 1\n\t\tif want == full {\n\t\t\tprefetch = s.consumer.spec.Prefetch\n\t\t}\n\t\ts.mode = want\n" +
+			"\tif s.mode != off {\n\t\tbefore := s.mode\n",
+			"\tif s.mode != off {\n\t\tprefetch := s.consumer.pace.prefetch(want)\n\t\ts.mode = want\n" +
 				"\t\treturn s.link.Do(s.consumer.hard, \"qos\", func() error { return s.ch.Qos(prefetch, 0, false) })\n\t}\n" +
-				"\tif s.mode != off {\n\t\trest, err := s.unsubscribe()\n"}},
+				"\tif s.mode != off {\n\t\tbefore := s.mode\n"}},
 		caught: []by{{"consumer", "^TestAMessageThatTheClientCannotReadIsParkedWhileOtherConsumersWorkOn$", nil}},
+	},
+	{
+		name: "backlog-forgotten", breaks: "what was taken ahead and is not come to stays unacked for ever",
+		edits: []edit{{"consumer/subscribe.go",
+			"\ts.giveBack(s.backlog...)\n\ts.backlog, s.backlogUntil = nil, time.Time{}\n",
+			"\ts.backlog, s.backlogUntil = nil, time.Time{}\n"}},
+		caught: []by{engine, {"consumer", "^TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow$", nil}},
 	},
 }

@@ -1,0 +1,79 @@
+package consumer_test
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+func TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	queue := amqptest.Queue(t, "pace")
+	const fast, all = 1000, 1250
+	var mu sync.Mutex
+	handled := map[string]int{}
+	count := func(d consumer.Delivery) (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		handled[string(d.Body)]++
+		return len(handled)
+	}
+	spec := consumer.Spec{Queue: queue, Concurrency: 1, Backoff: []time.Duration{time.Hour}}
+	spec.Handler = always(consumer.Ack())
+	r.declare(spec)
+	var messages []publisher.Message
+	for i := range all {
+		messages = append(messages, publisher.Message{RoutingKey: queue, Payload: []byte(strconv.Itoa(i))})
+	}
+	if err := r.pub.PublishBatch(r.ctx, messages...); err != nil {
+		t.Fatal(err)
+	}
+
+	spec.Name = "slows down"
+	slow := make(chan struct{})
+	var once sync.Once
+	spec.Handler = func(ctx context.Context, d consumer.Delivery) consumer.Result {
+		if count(d) > fast {
+			once.Do(func() { close(slow) })
+			select {
+			case <-time.After(1200 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+		return consumer.Ack()
+	}
+	first := r.start(spec)
+	<-slow
+	if h := first.Health(); h.Prefetch != 300 {
+		t.Errorf("handlers are fast, and %d are taken ahead", h.Prefetch)
+	}
+	amqptest.Eventually(t, time.Second, func() bool { return amqptest.Depth(t, queue) == 0 }, "it does not take all")
+	spec.Name = "helps"
+	spec.Handler = func(_ context.Context, d consumer.Delivery) consumer.Result {
+		count(d)
+		return consumer.Ack()
+	}
+	r.start(spec)
+	r.outcomes(all) // alone the first would take more than five minutes for the rest
+	mu.Lock()
+	defer mu.Unlock()
+	if len(handled) != all {
+		t.Errorf("%d messages of %d were handled", len(handled), all)
+	}
+	for body, n := range handled {
+		if n != 1 {
+			t.Errorf("%s was handled %d times", body, n)
+		}
+	}
+	if h := first.Health(); h.Prefetch != 10 {
+		t.Errorf("handlers are slow, and %d are taken ahead", h.Prefetch)
+	}
+	depths(t, map[string]int{queue: 0, queue + "-retry-1h": 0, queue + "-error": 0, queue + "-quarantine": 0})
+}

@@ -1,0 +1,87 @@
+package consumer
+
+import (
+	"testing"
+	"time"
+)
+
+func TestThePrefetchFollowsTheHandlersWhereTheSpecLeavesItOpen(t *testing.T) {
+	p := pace{}
+	p.set(&Spec{Prefetch: 10, Concurrency: 4}, true)
+	phases := []struct {
+		name  string
+		takes time.Duration
+		bytes int
+		n     int
+		want  int
+	}{
+		{"no handler has ended", 0, 256, 0, 10},
+		{"too few to tell", time.Microsecond, 256, paceEvery - 1, 10},
+		{"fast ones", time.Microsecond, 256, 1, 300},
+		{"somewhat slower ones", 5 * time.Millisecond, 256, 2 * paceEvery, 300}, // 375 ms of work
+		{"slow ones", 20 * time.Millisecond, 256, paceEvery, 10},                // 1.5 s
+		{"somewhat faster ones", 5 * time.Millisecond, 256, 2 * paceEvery, 10},
+		{"fast ones again", time.Millisecond, 256, paceEvery, 300},
+		{"large ones", time.Microsecond, 256 << 10, paceEvery, 10},  // 75 MiB
+		{"smaller ones", time.Microsecond, 40 << 10, paceEvery, 10}, // 11.7 MiB
+		{"small ones", time.Microsecond, 10 << 10, paceEvery, 300},  // 2.9 MiB
+		{"somewhat larger ones", time.Microsecond, 40 << 10, paceEvery, 300},
+		{"one that takes a minute", time.Minute, 256, 1, 10},
+	}
+	for _, phase := range phases {
+		before := p.eager.Load()
+		changed := false
+		for range phase.n {
+			changed = p.note(phase.takes, phase.bytes) || changed
+		}
+		m := full
+		if p.eager.Load() {
+			m = eager
+		}
+		if got := p.prefetch(m); got != phase.want {
+			t.Errorf("after %s the prefetch is %d, want %d", phase.name, got, phase.want)
+		}
+		if changed != (p.eager.Load() != before) {
+			t.Errorf("after %s note says that the decision changed: %t", phase.name, changed)
+		}
+	}
+}
+
+func TestOneSlowMessageInAThousandDoesNotMakeTheOthersWait(t *testing.T) {
+	p := pace{}
+	p.set(&Spec{Prefetch: 128, Concurrency: 64}, true)
+	for range paceEvery {
+		p.note(time.Microsecond, 256)
+	}
+	for i := range 100_000 {
+		took := time.Microsecond
+		if i%1000 == 500 {
+			took = 200 * time.Millisecond
+		}
+		if p.note(took, 256); !p.eager.Load() {
+			t.Fatalf("few are taken after %d", i)
+		}
+	}
+}
+
+func TestThePrefetchStaysAsTheSpecSays(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec Spec
+		open bool
+	}{
+		"a prefetch":          {Spec{Prefetch: 20, Concurrency: 4}, false},
+		"a single active one": {Spec{Prefetch: 10, Concurrency: 1, SingleActive: true}, true},
+		"as many as can be":   {Spec{Prefetch: 65535, Concurrency: 65535}, true},
+	} {
+		p := pace{}
+		p.set(&c.spec, c.open)
+		for range 2 * paceEvery {
+			if p.note(time.Microsecond, 256) {
+				t.Errorf("%s: changed", name)
+			}
+		}
+		if p.eager.Load() || p.prefetch(full) != c.spec.Prefetch || p.prefetch(slow) != 1 {
+			t.Errorf("%s: %d", name, p.prefetch(full))
+		}
+	}
+}
