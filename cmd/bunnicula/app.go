@@ -18,6 +18,7 @@ var commands = []func(*app) *cobra.Command{
 	statusCommand,
 	topologyCommand,
 	publishCommand,
+	doctorCommand,
 }
 
 // terminal is all that the command knows of the world outside, but for the broker.
@@ -76,8 +77,12 @@ Exit codes:
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(*cobra.Command, []string) error {
 			a.started = true
+			if a.timeout <= 0 {
+				return usage(fmt.Errorf("--timeout is %s, want a duration above 0 such as 30s", a.timeout))
+			}
+			return nil
 		},
 	}
 	root.SetIn(a.in)
@@ -145,9 +150,6 @@ func (a *app) read(name string) (topologyfile.File, error) {
 
 // within gives f as long as --timeout says.
 func (a *app) within(ctx context.Context, f func(context.Context) error) error {
-	if a.timeout <= 0 {
-		return usage(fmt.Errorf("--timeout is %s, want a duration above 0 such as 30s", a.timeout))
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("not done within --timeout %s", a.timeout))
 	defer cancel()
 	return f(ctx)

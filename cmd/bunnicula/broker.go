@@ -62,7 +62,7 @@ func (a *app) connected(ctx context.Context, f func(*connection.Connection) erro
 // inspecting runs f with a broker that answers.
 func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) error {
 	return a.connected(ctx, func(conn *connection.Connection) error {
-		if err := answers(ctx, conn.Consuming()); err != nil {
+		if err := a.answers(ctx, conn.Consuming()); err != nil {
 			return err
 		}
 		return f(inspect.New(conn.Consuming()))
@@ -70,8 +70,9 @@ func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) err
 }
 
 // answers waits for a broker no longer than a person would.
-func answers(ctx context.Context, link *connection.Link) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
+func (a *app) answers(ctx context.Context, link *connection.Link) error {
+	limit := min(patience, a.timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	_, err := link.Session(ctx)
 	return err

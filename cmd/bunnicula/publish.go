@@ -142,7 +142,7 @@ type published struct {
 }
 
 func (a *app) publish(ctx context.Context, conn *connection.Connection, o publishOptions, body []byte, options []publisher.Option) error {
-	if err := answers(ctx, conn.Publishing()); err != nil {
+	if err := a.answers(ctx, conn.Publishing()); err != nil {
 		return err
 	}
 	pub, err := publisher.New(conn, publisher.Config{}, slog.New(slog.DiscardHandler))

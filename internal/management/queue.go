@@ -23,6 +23,7 @@ type Queue struct {
 	Messages  *int     `json:"messages"`
 	Ready     *int     `json:"messages_ready"`
 	Unacked   *int     `json:"messages_unacknowledged"`
+	Kept      *int     `json:"messages_dlx"` // of a quorum queue: dead-lettered, and not yet in their target
 	Consumers *int     `json:"consumers"`
 	Head      *int64   `json:"head_message_timestamp"` // in seconds, of a message with a timestamp, of classic queues
 	Members   []string `json:"members"`                // of a quorum queue
