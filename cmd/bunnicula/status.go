@@ -103,10 +103,8 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 // consumers are those of a file and of arguments; arguments choose from a file's.
 func (a *app) consumers(file string, delays []time.Duration, args []string) ([]inspect.Consumer, error) {
 	var consumers []inspect.Consumer
-	for _, d := range delays {
-		if _, err := topology.ParseDelay(topology.FormatDelay(d)); err != nil {
-			return nil, usage(fmt.Errorf("--delays: %s is not a delay, want whole milliseconds above 0", d))
-		}
+	if err := checkDelays(delays); err != nil {
+		return nil, err
 	}
 	if file != "" {
 		f, err := a.read(file)
@@ -128,6 +126,15 @@ func (a *app) consumers(file string, delays []time.Duration, args []string) ([]i
 		}
 	}
 	return consumers, nil
+}
+
+func checkDelays(delays []time.Duration) error {
+	for _, d := range delays {
+		if parsed, err := topology.ParseDelay(topology.FormatDelay(d)); err != nil || parsed != d {
+			return usage(fmt.Errorf("--delays: %s is not a delay, want whole milliseconds above 0", d))
+		}
+	}
+	return nil
 }
 
 func (a *app) look(ctx context.Context, b *inspect.Broker, consumers []inspect.Consumer) (statusReport, error) {

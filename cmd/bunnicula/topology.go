@@ -22,6 +22,7 @@ topologyfile.Write.`,
 		topologyShow(a),
 		topologyPlan(a),
 		topologyApply(a),
+		topologyPrune(a),
 		topologyGraph(a),
 	)
 }

@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -42,11 +43,13 @@ func (b *Broker) Ask(ctx context.Context, what string, f func(*amqp.Channel) err
 		b.session = s
 	}
 	ch := b.channel
-	if err = s.Do(ctx, what, func() error { return f(ch) }); err != nil {
-		b.channel = nil
-		if refused := (*amqp.Error)(nil); !errors.As(err, &refused) || !refused.Server {
-			s.Abort(err) // f may still be at it
-		}
+	var ended atomic.Bool
+	err = s.Do(ctx, what, func() error {
+		defer ended.Store(true)
+		return f(ch)
+	})
+	if !ended.Load() { // f may still be at it, with a channel that nobody else can use then
+		s.Abort(context.Canceled)
 	}
 	return err
 }
