@@ -195,16 +195,27 @@ func label(consumer string, q inspect.QueueStatus) string {
 	case q.Role == topology.RoleRetry && q.Delay != "":
 		return "retry " + q.Delay
 	case q.Role == topology.RoleError && q.Queue != topology.ErrorQueue(consumer):
-		return "error " + shorten(q.Queue, 24)
+		return "error " + q.Queue
 	}
 	return string(q.Role)
 }
 
+// age has the two largest units that say something.
 func age(now time.Time, at *time.Time) string {
 	if at == nil {
 		return ""
 	}
-	return max(now.Sub(*at), 0).Truncate(time.Second).String()
+	seconds := max(int(now.Sub(*at)/time.Second), 0)
+	switch minutes, hours := seconds/60, seconds/3600; {
+	case seconds < 60:
+		return fmt.Sprintf("%ds", seconds)
+	case minutes < 60:
+		return fmt.Sprintf("%dm%ds", minutes, seconds%60)
+	case hours < 24:
+		return fmt.Sprintf("%dh%dm", hours, minutes%60)
+	default:
+		return fmt.Sprintf("%dd%dh", hours/24, hours%24)
+	}
 }
 
 // note says what should not be missed.
@@ -213,9 +224,9 @@ func note(q inspect.QueueStatus) string {
 	case q.State != inspect.Present:
 		return string(q.State)
 	case q.Role == topology.RoleMain && q.Consumers != nil && *q.Consumers == 0:
-		return "nobody consumes"
+		return "no consumer"
 	case q.Role == topology.RoleRetry && q.Consumers != nil && *q.Consumers > 0:
-		return "somebody consumes"
+		return "consumed"
 	}
 	return ""
 }

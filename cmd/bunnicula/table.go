@@ -8,11 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// lineWidth is what a line on a terminal may have.
-const lineWidth = 80
+const (
+	lineWidth = 80 // what a line on a terminal may have
+	narrow    = 12 // what a column of names has at least
+)
 
-// table prints rows in columns; those whose heading begins with ">" stand at the right. On a terminal the cells of the first column are shortened
-// in the middle so that a line fits.
+// table prints rows in columns; those whose heading begins with ">" stand at the right. On a terminal the
+// names in the first two columns are shortened in the middle so that a line fits.
 type table struct {
 	heads []string
 	rows  [][]string
@@ -38,8 +40,12 @@ func (t *table) print(out io.Writer, fit bool) {
 	for _, w := range widths {
 		total += w
 	}
-	if fit && total > lineWidth {
-		widths[0] = max(widths[0]-(total-lineWidth), 12)
+	for i := range 2 {
+		if over := total - lineWidth; fit && over > 0 && widths[i] > narrow {
+			narrower := max(widths[i]-over, narrow)
+			total -= widths[i] - narrower
+			widths[i] = narrower
+		}
 	}
 	for _, row := range rows {
 		var line strings.Builder

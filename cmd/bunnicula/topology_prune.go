@@ -37,7 +37,7 @@ deletes one only if it is empty. So first stop every program that still has the 
 delay.
 
 Exit code 3 says that there is something to delete, and --yes was not given.`,
-		Example: `  bunnicula topology prune --file topology.yml --management-url http://watcher:secret@localhost:15672
+		Example: `  bunnicula topology prune --file topology.yml --management-url http://watcher:pw@localhost:15672
   bunnicula topology prune --file topology.yml --delays 30s,5m --yes`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
