@@ -73,7 +73,7 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 		return usage(errors.New("which consumers? Want their queues' names, or --file, or --management-url to see all"))
 	}
 	return a.inspecting(ctx, func(b *inspect.Broker) error {
-		for {
+		for seen := false; ; seen = true {
 			missing := false
 			err := a.within(ctx, func(ctx context.Context) error {
 				report, err := a.look(ctx, b, consumers)
@@ -84,6 +84,8 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 				return a.printStatus(report, o.watch)
 			})
 			switch {
+			case err != nil && o.watch && seen && ctx.Err() == nil:
+				fmt.Fprintln(a.err, "bunnicula:", err) // who watches wants to see the end of it
 			case err != nil:
 				return err
 			case !o.watch && missing:

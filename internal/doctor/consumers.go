@@ -33,10 +33,10 @@ func settings(f Facts) []Finding {
 			continue
 		}
 		each := cmp.Or(c.Timeout, consumer.DefaultTimeout) + cmp.Or(c.Grace, consumer.DefaultGrace)
-		rounds := time.Duration((prefetch + concurrency - 1) / concurrency)
+		rounds := int64((prefetch + concurrency - 1) / concurrency)
 		slowest := time.Duration(math.MaxInt64)
-		if each <= slowest/rounds {
-			slowest = each * rounds
+		if int64(each) <= math.MaxInt64/rounds {
+			slowest = time.Duration(int64(each) * rounds)
 		}
 		if slowest > brokerTimeout {
 			found = append(found, Finding{Warning, "slow", subject, fmt.Sprintf("the last of %d messages taken ahead may wait %s for its ack: %d at once, each up to %s", prefetch, slowest, concurrency, each),
