@@ -97,6 +97,47 @@ func TestStatusAsJSONHasTheseFields(t *testing.T) {
 	golden(t, "status.json", r.out, queue, placeholder, string(at), "AT")
 }
 
+func TestTheBrokerIsFoundByTLSToo(t *testing.T) {
+	files := amqptest.TLSFiles(t)
+	s := offline(t)
+	s.env = map[string]string{"AMQP_URL": files.URL, "AMQP_CA_FILE": files.CA, "AMQP_CERT_FILE": files.Cert, "AMQP_KEY_FILE": files.Key}
+	s.run("status", amqptest.Queue(t, "none"), "--json").want(t, exitFound, `"broker": "amqps://`)
+	s.env["AMQP_CA_FILE"] = files.WrongCA
+	s.run("doctor").want(t, exitFailed, "certificate")
+	s.env["AMQP_URL"] = amqptest.URL(t)
+	s.run("doctor").want(t, exitUsage, "AMQP_URL begins with amqp://, but CAFile is set; want amqps://")
+}
+
+// The second URL of a cluster is tried when the first is down.
+func TestSeveralURLsAreTriedInTurn(t *testing.T) {
+	s := online(t)
+	s.run("doctor", "--url", "amqp://guest:hunter2@127.0.0.1:1/,"+s.env["AMQP_URL"]).want(t, exitOK, "0 serious")
+}
+
+func TestWatchingGoesOnOverALostConnection(t *testing.T) {
+	proxy := amqptest.NewProxy(t, amqptest.URL(t))
+	s := online(t)
+	s.env["AMQP_URL"] = proxy.URL()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	looks := make(chan string)
+	ended := make(chan int)
+	queue := amqptest.Queue(t, "none")
+	go func() {
+		ended <- run(ctx, terminal{in: strings.NewReader(""), out: writes(looks), err: io.Discard, getenv: func(name string) string { return s.env[name] }},
+			"status", "--watch", queue)
+	}()
+	<-looks
+	proxy.Cut()
+	select {
+	case <-looks:
+	case code := <-ended:
+		t.Errorf("it ended with code %d", code)
+	}
+	cancel()
+	interrupted(t, looks, ended)
+}
+
 func TestWatchingEndsWithAnInterrupt(t *testing.T) {
 	queue, topology := consumer(t)
 	s := online(t)
@@ -116,8 +157,21 @@ func TestWatchingEndsWithAnInterrupt(t *testing.T) {
 		}
 	}
 	cancel()
-	if code := <-ended; code != exitInterrupted {
-		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	interrupted(t, looks, ended)
+}
+
+// interrupted waits for the end of a command that may be writing once more.
+func interrupted(t *testing.T, looks <-chan string, ended <-chan int) {
+	t.Helper()
+	for {
+		select {
+		case <-looks:
+		case code := <-ended:
+			if code != exitInterrupted {
+				t.Errorf("exit code %d, want %d", code, exitInterrupted)
+			}
+			return
+		}
 	}
 }
 
