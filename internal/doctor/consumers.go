@@ -50,7 +50,11 @@ func settings(f Facts) []Finding {
 // rights is what this user may not do that a consumer must.
 func rights(f Facts) []Finding {
 	var found []Finding
-	if !f.Publish {
+	if f.Blocked != "" {
+		found = append(found, Finding{Serious, "blocked", "connection to " + f.Peer.Addr, "the broker takes no messages: " + f.Blocked,
+			"Nothing can be published, retried or parked until its alarm is over. Consuming goes on.",
+			"Free disk or memory, or find the queue that grows.", pageAlarms})
+	} else if !f.Publish {
 		found = append(found, Finding{Warning, "may-not-publish", "user " + f.Peer.User, "it may not publish to queues",
 			"A consumer that logs in as this user can neither retry nor park: it holds what fails.", "If a consumer does, give it write on amq.default.", pageSecurity})
 	}

@@ -119,6 +119,7 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		"a disk alarm":              {func(f *Facts) { f.Nodes[1].Disk = true }, Finding{Severity: Serious, Check: "alarm", Subject: "node two"}},
 		"a partition":               {func(f *Facts) { f.Nodes[1].Partitions = []string{"one"} }, Finding{Severity: Serious, Check: "partition", Subject: "node two"}},
 		"no right to publish":       {func(f *Facts) { f.Publish = false }, Finding{Severity: Warning, Check: "may-not-publish", Subject: "user orders-worker"}},
+		"an alarm, seen by AMQP":    {func(f *Facts) { f.Blocked, f.Publish = "low on memory", false }, Finding{Severity: Serious, Check: "blocked", Subject: "connection to 127.0.0.1:5672"}},
 		"no right to consume":       {func(f *Facts) { f.Read["orders"] = false }, Finding{Severity: Warning, Check: "may-not-consume", Subject: "user orders-worker"}},
 		"a queue that differs":      {func(f *Facts) { f.Changes[1] = refused("orders-retry-10s", "x-overflow") }, Finding{Severity: Serious, Check: "differs", Subject: "queue orders-retry-10s"}},
 		"a queue that must be there": {func(f *Facts) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/inspect"
@@ -25,6 +26,7 @@ type Facts struct {
 	Counts    map[string]inspect.QueueStatus // by queue
 	Known     *inspect.Known                 // nil without the management API
 	Nodes     []management.Node              // none without the management API, or without its tag monitoring
+	Blocked   string                         // why the broker takes no messages, "" if it does
 	Publish   bool                           // this user may publish to queues
 	Read      map[string]bool                // this user may consume from them: main and quarantine queues that exist
 }
@@ -72,9 +74,6 @@ func Examine(ctx context.Context, b *inspect.Broker, api *management.Client, con
 }
 
 func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {
-	if f.Publish, err = b.MayPublish(ctx); err != nil {
-		return err
-	}
 	for name, q := range f.Counts {
 		if q.State == inspect.Present && (q.Role == topology.RoleMain || q.Role == topology.RoleQuarantine) {
 			if f.Read[name], err = b.MayRead(ctx, name); err != nil {
@@ -82,5 +81,11 @@ func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {
 			}
 		}
 	}
-	return nil
+	// Last: a broker that takes no messages answers nothing after this.
+	f.Publish, err = b.MayPublish(ctx)
+	if blocked := (*inspect.BlockedError)(nil); errors.As(err, &blocked) {
+		f.Blocked = blocked.Reason
+		return nil
+	}
+	return err
 }
