@@ -1,0 +1,5 @@
+package errorqueue
+
+const redriverVar = "BUNNICULA_TEST_REDRIVER"
+
+func redriver() int { return 0 }
