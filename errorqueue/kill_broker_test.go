@@ -1,5 +1,99 @@
 package errorqueue
 
-const redriverVar = "BUNNICULA_TEST_REDRIVER"
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
 
-func redriver() int { return 0 }
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+)
+
+// redriverVar makes the test binary redrive the queue that it names, instead of testing.
+const redriverVar = "BUNNICULA_TEST_REDRIVE"
+
+const (
+	killWindow = 10
+	beganWord  = "began"
+)
+
+// redriver is such a process.
+func redriver() int {
+	queue, url, _ := strings.Cut(os.Getenv(redriverVar), " ")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := connection.New(connection.Config{URL: url, Name: "redriver"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer func() { _ = conn.Stop(ctx) }()
+	q, err := Open(ctx, conn, Config{Queue: queue, Wait: 20 * time.Second, Window: 100}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	report, err := q.Redrive(ctx, RedriveOptions{All: true, Window: killWindow, Rate: 2000, Progress: func(p Progress) {
+		if p.Moved > 0 {
+			fmt.Println(beganWord)
+		}
+	}})
+	fmt.Println(report.Moved, err)
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
+func TestARedriverThatIsKilledLosesNothing(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const n, kills = 4000, 10
+		park(t, queue, n)
+		start := func() *amqptest.Process {
+			return amqptest.StartProcess(t, []string{redriverVar + "=" + queue + " " + amqptest.URL(t)})
+		}
+		killed := 0
+		for killed < kills && amqptest.Depth(t, queue) < n {
+			p := start()
+			p.Await(beganWord, 30*time.Second)
+			select {
+			case <-p.Ended():
+				t.Fatal("it has ended before it was killed")
+			case <-time.After(rand.N(120 * time.Millisecond)):
+			}
+			p.Kill()
+			killed++
+		}
+		if killed < kills {
+			t.Fatalf("all is moved after %d kills: too fast for this test", killed)
+		}
+		if code := start().Wait(50 * time.Second); code != 0 {
+			t.Fatalf("the last one ended with %d", code)
+		}
+		if depth := amqptest.Depth(t, queue+"-error"); depth != 0 {
+			t.Errorf("%d messages are parked still", depth)
+		}
+		seen := map[string]int{}
+		for _, d := range empty(t, queue) {
+			seen[d.MessageId]++
+		}
+		missing, twice := 0, 0
+		for i := range n {
+			switch times := seen[id(i)]; {
+			case times == 0:
+				missing++
+			default:
+				twice += times - 1
+			}
+		}
+		if missing > 0 || twice > kills*killWindow || len(seen) != n {
+			t.Errorf("%d of %d messages are missing, %d are there twice, want at most %d", missing, n, twice, kills*killWindow)
+		}
+		t.Logf("%d kills, %d duplicates", kills, twice)
+	})
+}
