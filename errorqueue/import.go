@@ -211,6 +211,9 @@ func readLines(ctx context.Context, r io.Reader, from int, report *ImportReport,
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if err := lines.Err(); err != nil { // what came before it is shown as a line
+			return fmt.Errorf("read: %w", err)
+		}
 		text := lines.Bytes()
 		switch {
 		case n == 1:
