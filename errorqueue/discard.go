@@ -123,7 +123,7 @@ func (r *rounds) discard(ctx context.Context, o DiscardOptions, report *DiscardR
 		if err != nil {
 			return err
 		}
-		defer func() { _ = sender.Stop(context.WithoutCancel(ctx)) }() // nothing is in flight
+		defer stop(sender)
 		r.mover.sender = sender
 		r.mover.envelope = func(d *held) publisher.Envelope { return asItIs(d, o.Archive, session.User()) }
 	}

@@ -125,7 +125,7 @@ func (q *Queue) importAll(ctx context.Context, r io.Reader, o ImportOptions, rep
 	if err != nil {
 		return err
 	}
-	defer in.stop()
+	defer stop(in.sender)
 	in.progress = &progress
 	if err := readLines(ctx, r, o.From, report, in.take); err != nil {
 		return errors.Join(in.flush(), err)
@@ -160,8 +160,6 @@ func (q *Queue) importer(ctx context.Context, o ImportOptions, report *ImportRep
 	}
 	return &importer{queue: q, ctx: ctx, sender: sender, user: publishing.User(), window: o.Window, report: report}, nil
 }
-
-func (in *importer) stop() { _ = in.sender.Stop(context.WithoutCancel(in.ctx)) } // nothing is in flight
 
 func (in *importer) take(line int, d *amqp.Delivery) error {
 	in.envs = append(in.envs, asItIs(&held{Delivery: *d, message: in.queue.read(d, 0)}, in.report.To, in.user))

@@ -65,12 +65,12 @@ func (m *mover) pause(ctx context.Context) error {
 }
 
 // move moves up to a burst of messages. The error is for what ends everything; of single messages there are failures.
-func (m *mover) move(ctx context.Context, p *pass, all []*held) (moved int, err error) {
+func (m *mover) move(ctx context.Context, p *pass, all []*held) error {
 	if len(all) == 0 {
-		return 0, nil
+		return nil
 	}
 	if err := m.pause(ctx); err != nil {
-		return 0, err
+		return err
 	}
 	m.sent += len(all)
 	finish, cancel := outlast(ctx)
@@ -95,16 +95,16 @@ func (m *mover) move(ctx context.Context, p *pass, all []*held) (moved int, err 
 	if err := p.settle(finish, placed); err != nil {
 		m.moved += len(placed)
 		m.twice += len(placed)
-		return len(placed), fmt.Errorf("%d messages are moved and may still be parked too: %w", len(placed), err)
+		return fmt.Errorf("%d messages are moved and may still be parked too: %w", len(placed), err)
 	}
 	m.moved += len(placed)
 	switch {
 	case ctx.Err() != nil:
-		return len(placed), context.Cause(ctx)
+		return context.Cause(ctx)
 	case len(placed) == 0 && !errors.Is(last, publisher.ErrUnroutable) && !errors.As(last, new(*publisher.RefusedError)) && !errors.Is(last, publisher.ErrTooLarge):
-		return 0, fmt.Errorf("%w: %w", ErrNotMoved, last)
+		return fmt.Errorf("%w: %w", ErrNotMoved, last)
 	}
-	return len(placed), nil
+	return nil
 }
 
 func (m *mover) fail(f Failure) {
@@ -118,6 +118,13 @@ func (m *mover) fail(f Failure) {
 	if f.ID != "" && len(m.failedIDs) < 100_000 {
 		m.failedIDs[f.ID] = true
 	}
+}
+
+// stop ends a sender. Of what was given up, because a broker takes nothing, some may be on its way still: it is not waited for.
+func stop(s *publisher.Sender) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.Stop(ctx)
 }
 
 // outlast is a context for what has been begun: it ends a moment after ctx, or after the time in which everything should be

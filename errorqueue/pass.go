@@ -199,7 +199,7 @@ func (p *pass) take(ctx context.Context, c *chunk, deliveries <-chan amqp.Delive
 			} else {
 				silent++
 			}
-			if empty == 2 || silent == patience && len(window) > 0 {
+			if empty == 2 {
 				return window, nil
 			}
 			if silent == patience {

@@ -123,7 +123,7 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 	if err != nil {
 		return RedriveReport{}, q.failed(err)
 	}
-	defer func() { _ = sender.Stop(context.WithoutCancel(ctx)) }() // nothing is in flight
+	defer stop(sender)
 	r := &redrive{
 		options: o,
 		rounds: rounds{
@@ -251,7 +251,7 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 	r.rounds.report.now.Round = 1
 	for rest := seen.kept; len(rest) > 0; {
 		n := min(len(rest), r.mover.burst())
-		_, err := r.mover.move(ctx, p, rest[:n])
+		err := r.mover.move(ctx, p, rest[:n])
 		r.tell()
 		if err != nil {
 			return false, err

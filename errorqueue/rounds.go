@@ -81,7 +81,7 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 	var burst []*held
 	chosen, bytes := 0, 0
 	flush := func() error {
-		_, err := r.mover.move(ctx, p, burst)
+		err := r.mover.move(ctx, p, burst)
 		r.tell()
 		burst, bytes = nil, 0
 		return err
