@@ -72,6 +72,9 @@ func (m *mover) move(ctx context.Context, p *pass, all []*held) error {
 	if err := m.pause(ctx); err != nil {
 		return err
 	}
+	if err := p.session.Err(); err != nil {
+		return err // they are parked again, and would be in both queues
+	}
 	m.sent += len(all)
 	finish, cancel := outlast(ctx)
 	defer cancel()

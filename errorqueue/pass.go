@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"net"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -56,12 +58,22 @@ const (
 	patience     = 30 // silences while the queue says that it has messages
 )
 
-// begin waits for its turn and starts a pass over what is in the queue now, or over most messages, if that is not negative.
+// begin waits for its turn and starts a pass over what is in the queue now, or over most messages, if that is not negative. A
+// connection that is just being lost is waited for.
 func (q *Queue) begin(ctx context.Context, most int) (*pass, error) {
-	session, err := q.link.Session(ctx)
-	if err != nil {
-		return nil, err
+	for tries := 0; ; tries++ {
+		session, err := q.link.Session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p, err := q.start(ctx, session, most)
+		if err == nil || tries == 3 || !isOver(session, err) {
+			return p, err
+		}
 	}
+}
+
+func (q *Queue) start(ctx context.Context, session *connection.Session, most int) (*pass, error) {
 	unlock, err := q.lock(ctx, session)
 	if err != nil {
 		return nil, err
@@ -267,20 +279,47 @@ func (p *pass) resize(window []amqp.Delivery) {
 	}
 }
 
-// because adds why the session ended, if it did: the channel only knows that it is closed.
+// because adds why the session ended, if it did: a channel only knows that it is closed.
 func (p *pass) because(err error) error {
-	if !errors.Is(err, amqp.ErrClosed) {
+	if !isOver(p.session, err) {
 		return err
-	}
-	select {
-	case <-p.session.Done():
-	case <-time.After(time.Second):
 	}
 	ended := p.session.Err()
 	if errors.Is(ended, connection.ErrUnreadable) {
 		return fmt.Errorf("a message behind position %d: %w", p.read, ended)
 	}
 	return errors.Join(err, ended)
+}
+
+// isOver says whether an error came from the end of the session, which may take a moment to be known.
+func isOver(session *connection.Session, err error) bool {
+	if session.Err() != nil {
+		return true
+	}
+	if !isLoss(err) {
+		return false
+	}
+	select {
+	case <-session.Done():
+		return true
+	case <-time.After(time.Second):
+		return false
+	}
+}
+
+// isLoss says whether an error looks like that of a connection that was lost.
+func isLoss(err error) bool {
+	var closed *amqp.Error
+	var socket net.Error
+	switch {
+	case errors.Is(err, connection.ErrUnreadable):
+		return false
+	case errors.As(err, &closed):
+		return !closed.Server // the broker's own words are about a channel
+	case errors.As(err, &socket):
+		return !errors.Is(err, context.DeadlineExceeded) // which is one
+	}
+	return errors.Is(err, connection.ErrNoReply) || errors.Is(err, io.EOF)
 }
 
 // settle acks messages, and returns when the broker has taken that. They are in the order in which they were read.

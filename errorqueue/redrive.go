@@ -244,7 +244,7 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 	if o.DryRun || seen.matched == 0 {
 		return true, nil
 	}
-	if !seen.all || len(o.Batches) > 0 || o.Rate > 0 && float64(seen.matched)/o.Rate > quickly.Seconds() {
+	if !seen.all || len(o.Batches) > 0 || o.Rate > 0 && float64(seen.matched)/o.Rate > min(quickly, r.queue.cfg.HoldFor/2).Seconds() {
 		return false, nil
 	}
 	r.count = 1
@@ -253,6 +253,10 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 		n := min(len(rest), r.mover.burst())
 		err := r.mover.move(ctx, p, rest[:n])
 		r.tell()
+		if err != nil && ctx.Err() == nil && isOver(p.session, err) {
+			r.queue.log.Warn("connection lost, going on in rounds", "moved", r.mover.moved, "err", err)
+			return false, nil
+		}
 		if err != nil {
 			return false, err
 		}
@@ -334,13 +338,19 @@ func (r *redrive) depth(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// parkedAgain counts the messages of this redrive in the error queue.
+// parkedAgain counts the messages of this redrive in the error queue. A lost connection begins it anew, a few times.
 func (r *redrive) parkedAgain(ctx context.Context) (n int, err error) {
-	err = r.queue.each(ctx, ListOptions{}, func(d *held) bool {
-		if r.skip(&d.message) {
-			n++
+	for range lossesInARow {
+		n = 0
+		err = r.queue.each(ctx, ListOptions{}, func(d *held) bool {
+			if r.skip(&d.message) {
+				n++
+			}
+			return true
+		})
+		if err == nil || ctx.Err() != nil || !isLoss(err) {
+			break
 		}
-		return true
-	})
+	}
 	return n, err
 }

@@ -68,7 +68,7 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 		r.left = p.of
 	}
 	defer func() {
-		lost = p.session.Err() != nil
+		lost = err != nil && isOver(p.session, err)
 		if r.left >= 0 {
 			r.left -= p.acked
 		}
