@@ -22,9 +22,13 @@ const (
 	beganWord  = "began"
 )
 
+// readOnly, in front of the queue's name, makes it list the queue, and stay there.
+const readOnly = "list:"
+
 // redriver is such a process.
 func redriver() int {
 	queue, url, _ := strings.Cut(os.Getenv(redriverVar), " ")
+	queue, listing := strings.CutPrefix(queue, readOnly)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := connection.New(connection.Config{URL: url, Name: "redriver"}, slog.New(slog.DiscardHandler))
@@ -37,6 +41,20 @@ func redriver() int {
 	if err != nil {
 		fmt.Println(err)
 		return 1
+	}
+	if listing {
+		n := 0
+		for _, err := range q.List(ctx, ListOptions{}) {
+			if err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			if n++; n == 700 {
+				fmt.Println(beganWord)
+				<-ctx.Done()
+			}
+		}
+		return 0
 	}
 	report, err := q.Redrive(ctx, RedriveOptions{All: true, Window: killWindow, Rate: 2000, Progress: func(p Progress) {
 		if p.Moved > 0 {
@@ -95,5 +113,28 @@ func TestARedriverThatIsKilledLosesNothing(t *testing.T) {
 			t.Errorf("%d of %d messages are missing, %d are there twice, want at most %d", missing, n, twice, kills*killWindow)
 		}
 		t.Logf("%d kills, %d duplicates", kills, twice)
+	})
+}
+
+func TestAReaderThatIsKilledLosesNothing(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const n = 1000
+		park(t, queue, n)
+		for range 2 {
+			p := amqptest.StartProcess(t, []string{redriverVar + "=" + readOnly + queue + " " + amqptest.URL(t)})
+			p.Await(beganWord, 30*time.Second)
+			if held := n - amqptest.Depth(t, queue+"-error"); held < 700 {
+				t.Errorf("it holds %d messages", held)
+			}
+			p.Kill()
+			amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, queue+"-error") == n }, "not all is back")
+		}
+		seen := map[string]bool{}
+		for _, d := range empty(t, queue+"-error") {
+			seen[d.MessageId] = true
+		}
+		if len(seen) != n {
+			t.Errorf("%d messages are there, want %d", len(seen), n)
+		}
 	})
 }
