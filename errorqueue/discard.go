@@ -11,7 +11,6 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/publisher"
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // DiscardOptions are those of [Queue.Discard]. Filter or All must be set.
@@ -143,21 +142,12 @@ func (q *Queue) declareArchive(ctx context.Context, name string) error {
 	if _, err := count(ctx, session, name); err == nil {
 		return nil
 	}
-	plan, err := topology.New(topology.Plan{Queue: "a", ErrorQueue: name})
-	if err != nil {
+	err = ask(ctx, session, "declare the archive", func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(name, true, false, false, false, standardArguments(name))
 		return err
-	}
-	for _, queue := range plan.Queues {
-		if queue.Role != topology.RoleError {
-			continue
-		}
-		err := ask(ctx, session, "declare the archive", func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table(queue.Arguments))
-			return err
-		})
-		if err != nil && !errors.Is(err, errNotAllowed) {
-			return fmt.Errorf("declare the archive %q: %w", name, err)
-		}
+	})
+	if err != nil && !errors.Is(err, errNotAllowed) {
+		return fmt.Errorf("declare the archive %q: %w", name, err)
 	}
 	return nil
 }

@@ -214,6 +214,18 @@ func TestTheStatusTellsOfQuarantine(t *testing.T) {
 	if want := (Status{Queue: queue + "-error", Main: queue, Messages: 3, Quarantine: 2, MaxDeliveries: familiarLimit}); err != nil || s != want {
 		t.Errorf("got %+v, %v", s, err)
 	}
+	replicated := amqptest.Queue(t, "errors")
+	if topo, err = topology.New(topology.Plan{Queue: replicated, GroupSize: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := topo.Declare(amqptest.Channel(t)); err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]Config{"by name": {Queue: replicated}, "by topology": Of(topo)} {
+		if limit := open(t, cfg).maxDeliveries(); limit != familiarLimit {
+			t.Errorf("with a group size, %s: the limit is taken for %d", name, limit)
+		}
+	}
 	classic := declare(t, topology.Classic)
 	if s, err := open(t, Config{ErrorQueue: classic + "-error"}).Status(t.Context()); err != nil || s.Main != classic || s.Quarantine != -1 || s.Messages != 0 {
 		t.Errorf("got %+v, %v", s, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -206,27 +207,44 @@ func (q *Queue) look(ctx context.Context) error {
 }
 
 // limitIsFarAway declares the queue once more as topology does. The broker says yes if it was declared so,
-// and no, without harm, if it was not or we may not ask.
+// and no, without harm, if it was not or we may not ask. How many replicas it began with does not matter.
 func (q *Queue) limitIsFarAway(ctx context.Context, session *connection.Session) bool {
-	arguments := amqp.Table(maps.Clone(q.cfg.Arguments))
+	arguments := maps.Clone(q.cfg.Arguments)
 	if len(arguments) == 0 {
-		plan, err := topology.New(topology.Plan{Queue: "a", ErrorQueue: q.name})
-		if err != nil {
-			return false
-		}
-		for _, queue := range plan.Queues {
-			if queue.Role == topology.RoleError {
-				arguments = amqp.Table(queue.Arguments)
-			}
-		}
+		arguments = standardArguments(q.name)
 	}
 	if limit, _ := arguments["x-delivery-limit"].(int64); limit < 2*familiarLimit {
 		return false
 	}
-	return ask(ctx, session, "declare a queue", func(ch *amqp.Channel) error {
-		_, err := ch.QueueDeclare(q.name, true, false, false, false, arguments)
-		return err
-	}) == nil
+	const replicas = "x-quorum-initial-group-size"
+	for range 2 {
+		again := topology.Topology{Queues: []topology.Queue{{Name: q.name, Role: topology.RoleError, Arguments: arguments}}}
+		err := ask(ctx, session, "declare a queue", func(ch *amqp.Channel) error { return again.Declare(ch) })
+		var other *topology.MismatchError
+		if !errors.As(err, &other) || other.Argument != replicas {
+			return err == nil
+		}
+		n, err := strconv.ParseInt(other.Existing, 10, 64)
+		if err != nil {
+			return false
+		}
+		arguments[replicas] = n
+	}
+	return false
+}
+
+// standardArguments are those that topology declares an error queue with; nil for a name that cannot be one.
+func standardArguments(queue string) map[string]any {
+	plan, err := topology.New(topology.Plan{Queue: "a", ErrorQueue: queue})
+	if err != nil {
+		return nil
+	}
+	for _, q := range plan.Queues {
+		if q.Role == topology.RoleError {
+			return q.Arguments
+		}
+	}
+	return nil
 }
 
 // maxDeliveries is the count at which a pass ends.

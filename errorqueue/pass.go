@@ -370,29 +370,29 @@ func (p *pass) readOn(ctx context.Context) {
 func (p *pass) end(ctx context.Context) {
 	defer p.unlock()
 	p.readOn(ctx)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
 	p.pending = nil
+	ctx = context.WithoutCancel(ctx) // each request has a time limit of its own, and no channel may stay open
 	watch := true
 	for _, c := range p.chunks {
 		before := 0
-		var err error
 		if watch {
-			before, err = count(ctx, p.session, p.queue.name)
+			n, err := count(ctx, p.session, p.queue.name)
+			before, watch = n, err == nil
 		}
 		if !c.ch.IsClosed() {
 			_ = p.session.Do(ctx, "close a channel", c.ch.Close)
 		}
-		if err == nil && watch {
-			watch = p.isBack(ctx, before+c.held)
-		}
+		watch = watch && p.isBack(ctx, before+c.held)
 	}
 }
 
-// isBack waits until the queue has so many messages. It gives up soon: another consumer may take them.
+// backWithin is how long a queue may take to get a channel's messages back. Another consumer may take them meanwhile.
+const backWithin = 10 * time.Second
+
+// isBack waits until the queue has so many messages.
 func (p *pass) isBack(ctx context.Context, want int) bool {
 	pause := time.Millisecond
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); pause = min(2*pause, 50*time.Millisecond) {
+	for end := time.Now().Add(backWithin); time.Now().Before(end); pause = min(2*pause, 50*time.Millisecond) {
 		n, err := count(ctx, p.session, p.queue.name)
 		if err != nil {
 			return false
