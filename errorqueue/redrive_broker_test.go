@@ -107,6 +107,10 @@ func TestALimitTakesTheOldest(t *testing.T) {
 		const n = 100
 		park(t, queue, n)
 		q := open(t, Config{Queue: queue, Window: 10})
+		list(t, q, ListOptions{}) // what was delivered before goes behind others that were, if one is not careful
+		if first := list(t, q, ListOptions{Limit: 3}); len(first) != 3 || first[2].ID != id(2) {
+			t.Errorf("the first three are %v", first)
+		}
 		for _, o := range []RedriveOptions{{All: true, Limit: 7}, {All: true, Limit: 8, To: queue}} {
 			if report := redriveOK(t, q, o); report.Moved != o.Limit || report.Matched != o.Limit {
 				t.Errorf("got %+v", report)
