@@ -70,7 +70,11 @@ func redriver() int {
 
 func TestARedriverThatIsKilledLosesNothing(t *testing.T) {
 	eachKind(t, func(t *testing.T, queue string) {
-		const n, kills = 4000, 10
+		const n = 4000
+		kills := 10
+		if testing.Short() {
+			kills = 3
+		}
 		park(t, queue, n)
 		start := func() *amqptest.Process {
 			return amqptest.StartProcess(t, []string{redriverVar + "=" + queue + " " + amqptest.URL(t)})
