@@ -72,9 +72,9 @@ func TestAListThatIsBrokenOffGivesEverythingBack(t *testing.T) {
 }
 
 func TestAThousandReadsLoseNothing(t *testing.T) {
-	reads := 1000
+	reads := *reads
 	if testing.Short() {
-		reads = 100
+		reads /= 10
 	}
 	queue := declare(t, topology.Quorum)
 	const n = 40

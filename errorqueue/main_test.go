@@ -17,8 +17,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// many is how many messages the tests of bulk work with.
-var many = flag.Int("many", 5000, "messages in the tests of bulk")
+// How large the largest tests are.
+var (
+	many  = flag.Int("many", 5000, "messages in the tests of bulk")
+	reads = flag.Int("reads", 1000, "how often a queue is read, a tenth of it with -short")
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(redriverVar) != "" {
