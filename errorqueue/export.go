@@ -28,8 +28,7 @@ type ExportOptions struct {
 //	{"bytes": "AAEC"}                base64; and so is {"text": ...} for text that is not UTF-8
 //	{"table": {...}}, {"array": [...]}
 //
-// A name that is not UTF-8 is written as "base64:...", and a float that JSON has no number for by its bits, as in
-// {"float64": "bits:7ff8000000000001"}.
+// A name that is not UTF-8 is written as "base64:...".
 //
 // The count of deliveries, which reading changes, is left out. It returns how many messages were written; the errors are those of
 // [Queue.List] and of w. It holds the queue's messages while it writes.

@@ -41,13 +41,13 @@ func (f field) MarshalJSON() ([]byte, error) {
 	case int8, int16, int32, uint8, uint16, uint32:
 		return tagged(fmt.Sprintf("%T", v), v)
 	case float32:
-		if f64 := float64(v); math.IsNaN(f64) || math.IsInf(f64, 0) {
-			return tagged("float32", fmt.Sprintf("bits:%08x", math.Float32bits(v)))
+		if f64 := float64(v); math.IsNaN(f64) || math.IsInf(f64, 0) { // no broker has one; this is only to be seen
+			return tagged("float32", fmt.Sprint(v))
 		}
 		return tagged("float32", v)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return tagged("float64", fmt.Sprintf("bits:%016x", math.Float64bits(v)))
+			return tagged("float64", fmt.Sprint(v))
 		}
 		return tagged("float64", v)
 	case amqp.Decimal:
@@ -143,14 +143,8 @@ func readTagged(name string, raw json.RawMessage, depth int) (any, error) {
 	case "uint32":
 		return readAs[uint32](raw)
 	case "float32":
-		if bits, ok, err := readBits(raw, 32); ok {
-			return math.Float32frombits(uint32(bits)), err
-		}
 		return readAs[float32](raw)
 	case "float64":
-		if bits, ok, err := readBits(raw, 64); ok {
-			return math.Float64frombits(bits), err
-		}
 		return readAs[float64](raw)
 	case "decimal":
 		d, err := readAs[decimal](raw)
@@ -201,20 +195,6 @@ func readAs[T any](raw json.RawMessage) (v T, err error) {
 	}
 	err = strictly(raw, &v)
 	return v, err
-}
-
-// readBits reads what JSON has no number for.
-func readBits(raw json.RawMessage, size int) (bits uint64, ok bool, err error) {
-	var text string
-	if json.Unmarshal(raw, &text) != nil {
-		return 0, false, nil
-	}
-	digits, is := bytes.CutPrefix([]byte(text), []byte("bits:"))
-	if !is {
-		return 0, true, fmt.Errorf("%.40q is not a number", text)
-	}
-	bits, err = strconv.ParseUint(string(digits), 16, size)
-	return bits, true, err
 }
 
 func readTimestamp(raw json.RawMessage) (any, error) {

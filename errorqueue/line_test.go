@@ -135,6 +135,7 @@ func TestAnErrorInAFileNamesItsLine(t *testing.T) {
 		"range":            {file(withHeader(`{"int8":300}`)), 2, "int8: "},
 		"type":             {file(withHeader(`{"int7":3}`)), 2, "int7: no such type"},
 		"two types":        {file(withHeader(`{"int8":3,"int16":3}`)), 2, "has 2 types"},
+		"infinite":         {file(withHeader(`{"float64":"+Inf"}`)), 2, "float64: "},
 		"time":             {file(withHeader(`{"timestamp":"soon"}`)), 2, "is not a time"},
 		"base64":           {file(withHeader(`{"bytes":"!"}`)), 2, "bytes: "},
 		"deep":             {file(withHeader(strings.Repeat(`{"array":[`, 100) + "1" + strings.Repeat("]}", 100))), 2, "nested deeper"},
@@ -176,7 +177,7 @@ func (errReader) Read([]byte) (int, error) { return 0, errRead }
 
 func FuzzReadLines(f *testing.F) {
 	f.Add([]byte(file(good, good)))
-	f.Add([]byte(file(`{"exchange":{"text":"/w=="},"routing_key":"k","properties":{"timestamp":1,"priority":9},"headers":{"base64:/w==":{"table":{"a":{"array":[null,true,{"float64":"bits:7ff8000000000001"},{"decimal":{"scale":2,"value":314}},{"timestamp":"2026-01-02T15:04:05Z"}]}}}},"bytes":"/w=="}`)))
+	f.Add([]byte(file(`{"exchange":{"text":"/w=="},"routing_key":"k","properties":{"timestamp":1,"priority":9},"headers":{"base64:/w==":{"table":{"a":{"array":[null,true,{"float64":1e-300},{"decimal":{"scale":2,"value":314}},{"timestamp":"2026-01-02T15:04:05Z"}]}}}},"bytes":"/w=="}`)))
 	f.Add([]byte("id,name\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		report := ImportReport{}

@@ -125,12 +125,12 @@ func shortTexts() *rapid.Generator[string] {
 	return rapid.OneOf(rapid.StringN(0, 5, 255), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 8), func(b []byte) string { return string(b) }), rapid.Just("base64:x"))
 }
 
-// fields are values of every AMQP type that the client delivers.
+// fields are values of every AMQP type that the client delivers. Floats are finite: the broker reads no others.
 func fields(depth int) *rapid.Generator[any] {
 	all := []*rapid.Generator[any]{
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int8().AsAny(), rapid.Int16().AsAny(), rapid.Int32().AsAny(), rapid.Int64().AsAny(),
 		rapid.Uint8().AsAny(), rapid.Uint16().AsAny(), rapid.Uint32().AsAny(),
-		rapid.Map(rapid.Uint32(), func(b uint32) any { return math.Float32frombits(b) }), rapid.Map(rapid.Uint64(), func(b uint64) any { return math.Float64frombits(b) }),
+		rapid.Float32().AsAny(), rapid.Float64().AsAny(),
 		rapid.Map(rapid.Int32(), func(v int32) any { return amqp.Decimal{Scale: 2, Value: v} }),
 		rapid.Map(rapid.Int64Range(-1<<50, 1<<50), func(s int64) any { return time.Unix(s, 0) }),
 		rapid.SliceOf(rapid.Byte()).AsAny(), shortTexts().AsAny(),
