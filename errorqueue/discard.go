@@ -51,7 +51,7 @@ type DiscardReport struct {
 }
 
 // ArchiveQueue is the name of the queue that messages of a main queue are archived in: "orders-archive".
-func ArchiveQueue(queue string) string { return queue + "-archive" }
+func ArchiveQueue(queue string) string { return queue + archiveSuffix }
 
 // Discard takes messages out of the error queue: into its archive, or for good. The archive can be opened like an error queue
 // (Config.ErrorQueue), to list it and to redrive from it: a message there has all that it had, and what only the broker said of why it
@@ -75,6 +75,7 @@ func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, e
 	m := r.mover
 	report.Discarded, report.MaybeTwice, report.Failed, report.Failures, report.Rounds = m.moved, m.twice, m.failed, m.failures, r.count
 	report.Matched = max(report.Matched, m.moved+m.failed)
+	report.Failures = orEmpty(report.Failures)
 	report.Took = time.Since(began)
 	r.report.end()
 	if err != nil {

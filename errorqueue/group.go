@@ -140,7 +140,7 @@ func (g *grouping) add(m Message) {
 }
 
 func (g *grouping) report() GroupReport {
-	r := GroupReport{Messages: g.messages, Other: g.other}
+	r := GroupReport{Groups: []Group{}, Messages: g.messages, Other: g.other}
 	for _, group := range slices.Collect(maps.Values(g.groups)) {
 		r.Groups = append(r.Groups, *group)
 	}

@@ -76,6 +76,7 @@ const (
 	strangerLimit   = 10      // of deliveries, where nothing is known of the queue
 	familiarLimit   = 500_000 // where the limit is the million of topology
 	suffix          = "-error"
+	archiveSuffix   = "-archive"
 	maxHeldInMemory = 16 << 20 // bytes of bodies
 )
 
@@ -91,6 +92,18 @@ func Of(t topology.Topology) Config {
 		}
 	}
 	return cfg
+}
+
+// Named is the Config for what a person calls an error queue: by its name, "orders-error"; by that of the main queue, "orders"; or by that of the
+// archive, "orders-archive", which is read like one. Other names take a Config of one's own.
+func Named(name string) Config {
+	if main, ok := strings.CutSuffix(name, archiveSuffix); ok && main != "" {
+		return Config{Queue: main, ErrorQueue: name}
+	}
+	if strings.HasSuffix(name, suffix) {
+		return Config{ErrorQueue: name}
+	}
+	return Config{Queue: name}
 }
 
 // Queue is an open error queue. It is safe for use by many goroutines at once, and they take turns: who reads

@@ -14,6 +14,8 @@ type Progress struct {
 	Moved   int `json:"moved"`   // published and confirmed, or deleted
 	Failed  int `json:"failed"`  // could not be published, and stay where they are
 	Round   int `json:"round"`   // of a redrive, from 1
+
+	Watch time.Duration `json:"watch"` // how much longer a redrive looks after a batch, in nanoseconds; 0 while it moves
 }
 
 const tellEvery = 100 * time.Millisecond
@@ -36,6 +38,14 @@ func (r *reporter) end() {
 	if r.to != nil {
 		r.to(r.now)
 	}
+}
+
+// orEmpty is a list that JSON writes as [] where there is nothing, for those who go over it.
+func orEmpty[T any](all []T) []T {
+	if all == nil {
+		return []T{}
+	}
+	return all
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

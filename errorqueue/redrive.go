@@ -137,6 +137,7 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 	m := r.mover
 	r.report.Moved, r.report.MaybeTwice, r.report.Failed, r.report.Failures, r.report.Rounds = m.moved, m.twice, m.failed, m.failures, r.count
 	r.report.Matched = max(r.report.Matched, m.moved+m.failed)
+	r.report.Failures, r.report.Targets, r.report.Batches = orEmpty(r.report.Failures), orEmpty(r.report.Targets), orEmpty(r.report.Batches)
 	r.report.Took = time.Since(began)
 	r.rounds.report.end()
 	if err != nil {
@@ -305,8 +306,11 @@ func (r *redrive) watch(ctx context.Context, before, tolerated int) (total int, 
 	if err != nil {
 		return before, err
 	}
+	defer func() { r.rounds.report.now.Watch = 0 }()
 	var seen time.Time
 	for end := time.Now().Add(r.options.Watch); time.Now().Before(end); {
+		r.rounds.report.now.Watch = time.Until(end).Round(look)
+		r.tell()
 		if !connection.Wait(ctx, min(look, time.Until(end))) {
 			return before, context.Cause(ctx)
 		}
