@@ -276,7 +276,11 @@ func (r *redrive) batches(ctx context.Context) error {
 			size = min(size, most)
 		}
 		before := r.mover.moved
-		err := r.run(ctx, size)
+		depth, err := r.depth(ctx)
+		if err != nil {
+			return err
+		}
+		err = r.run(ctx, size)
 		b := Batch{Moved: r.mover.moved - before}
 		if err != nil || r.exhausted || r.most() == 0 || b.Moved == 0 {
 			if b.Moved > 0 {
@@ -286,7 +290,7 @@ func (r *redrive) batches(ctx context.Context) error {
 			}
 			return err
 		}
-		total, err := r.watch(ctx, again, int(o.Tolerate*float64(b.Moved)))
+		total, err := r.watch(ctx, depth-b.Moved, again, int(o.Tolerate*float64(b.Moved)))
 		b.FailedAgain, b.Watched = total-again, err == nil
 		again = total
 		r.report.Batches = append(r.report.Batches, b)
@@ -299,13 +303,10 @@ func (r *redrive) batches(ctx context.Context) error {
 	}
 }
 
-// watch waits until the time is up or too many have come back, and returns how many messages of this redrive are parked again.
-func (r *redrive) watch(ctx context.Context, before, tolerated int) (total int, err error) {
+// watch waits until the time is up or too many have come back, and returns how many messages of this redrive are parked again. The
+// depth is that of the error queue without the batch, negative if it is not known.
+func (r *redrive) watch(ctx context.Context, depth, before, tolerated int) (total int, err error) {
 	const look = time.Second
-	depth, err := r.depth(ctx)
-	if err != nil {
-		return before, err
-	}
 	defer func() { r.rounds.report.now.Watch = 0 }()
 	var seen time.Time
 	for end := time.Now().Add(r.options.Watch); time.Now().Before(end); {
@@ -318,7 +319,7 @@ func (r *redrive) watch(ctx context.Context, before, tolerated int) (total int, 
 		if err != nil {
 			return before, err
 		}
-		if n-depth <= tolerated || time.Since(seen) < r.options.Watch/5 {
+		if n < 0 || depth < 0 || n-depth <= tolerated || time.Since(seen) < r.options.Watch/5 {
 			continue
 		}
 		if total, err = r.parkedAgain(ctx); err != nil || total-before > tolerated { // else others have come
