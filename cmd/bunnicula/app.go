@@ -17,6 +17,7 @@ import (
 var commands = []func(*app) *cobra.Command{
 	statusCommand,
 	topologyCommand,
+	errorsCommand,
 	publishCommand,
 	doctorCommand,
 }
@@ -28,6 +29,7 @@ type terminal struct {
 	getenv   func(string) string
 	asks     bool // somebody can answer
 	shows    bool // somebody looks at out
+	draws    bool // somebody looks at err, where bars can be drawn
 }
 
 // app is one run of the command.
@@ -65,12 +67,14 @@ Exit codes:
     0  done, nothing to complain about
     1  it did not work
     2  wrong usage
-    3  something was found: a difference, a queue that is missing, a serious finding
+    3  something was found: a difference, a queue that is missing, a serious finding,
+       messages that failed again
     4  not done, because of --read-only or because nobody said yes
   130  interrupted (^C)`,
 		Example: `  export AMQP_URL=amqp://guest:guest@localhost:5672/
   bunnicula status orders --delays 10s,1m
   bunnicula topology plan --file topology.yml
+  bunnicula errors groups orders
   bunnicula doctor --file topology.yml`,
 		Version:       version(),
 		SilenceErrors: true,
@@ -94,7 +98,7 @@ Exit codes:
 	flags.StringVar(&a.management, "management-url", "", "the management API, as http://user:password@host:15672\n(default $RABBITMQ_MANAGEMENT_URL); what only it knows is\notherwise left blank")
 	flags.BoolVar(&a.json, "json", false, "print JSON, whose fields docs/COMMAND.md lists")
 	flags.BoolVar(&a.readOnly, "read-only", false, "refuse to change anything")
-	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long")
+	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long; errors takes its time without it")
 	for _, c := range commands {
 		root.AddCommand(c(a))
 	}

@@ -15,15 +15,35 @@ func (a *app) mayChange(what string) error {
 	return nil
 }
 
+// canAsk is for what takes a while before it asks.
+func (a *app) canAsk(yes bool) error {
+	if !yes && !a.asks {
+		return &exitError{exitRefused, errors.New("not done: there is no terminal to ask at, say --yes")}
+	}
+	return nil
+}
+
 // confirm asks somebody. Where nobody is, --yes must have been said.
 func (a *app) confirm(question string, yes bool) error {
 	if yes {
 		return nil
 	}
-	if !a.asks {
-		return &exitError{exitRefused, errors.New("not done: there is no terminal to ask at, say --yes")}
+	return a.ask(question+" [y/N]", func(answer string) bool {
+		answer = strings.ToLower(answer)
+		return answer == "y" || answer == "yes"
+	})
+}
+
+// confirmTyped asks for a name to be typed, for what cannot be undone.
+func (a *app) confirmTyped(question, name string) error {
+	return a.ask(fmt.Sprintf("%s Type %s to do it:", question, name), func(answer string) bool { return answer == name })
+}
+
+func (a *app) ask(question string, isYes func(string) bool) error {
+	if err := a.canAsk(false); err != nil {
+		return err
 	}
-	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	fmt.Fprint(a.err, question+" ")
 	answer := make(chan string, 1)
 	go func() { // ends with the process if nobody answers
 		line, _ := bufio.NewReader(a.in).ReadString('\n')
@@ -31,8 +51,7 @@ func (a *app) confirm(question string, yes bool) error {
 	}()
 	select {
 	case line := <-answer:
-		switch strings.ToLower(strings.TrimSpace(line)) {
-		case "y", "yes":
+		if isYes(strings.TrimSpace(line)) {
 			return nil
 		}
 		return &exitError{exitRefused, errors.New("not done")}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/mattn/go-isatty"
+	"github.com/vbauerster/mpb/v8/cwriter"
 )
 
 func main() {
@@ -20,7 +21,14 @@ func main() {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
 		asks:  isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
 		shows: isatty.IsTerminal(os.Stdout.Fd()),
+		draws: isatty.IsTerminal(os.Stderr.Fd()) && hasWidth(os.Stderr),
 	}, os.Args[1:]...)
 	stop()
 	os.Exit(code)
+}
+
+// hasWidth says whether a terminal knows how wide it is; bars cannot be drawn on others.
+func hasWidth(f *os.File) bool {
+	width, _, err := cwriter.GetSize(int(f.Fd()))
+	return err == nil && width > 0
 }

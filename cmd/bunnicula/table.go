@@ -13,14 +13,27 @@ const (
 	narrow    = 12 // what a column of names has at least
 )
 
-// table prints rows in columns; those whose heading begins with ">" stand at the right. On a terminal the
-// names in the first two columns are shortened in the middle so that a line fits.
+// table prints rows in columns; those whose heading begins with ">" stand at the right. On a terminal
+// names are shortened in the middle so that a line fits.
 type table struct {
-	heads []string
-	rows  [][]string
+	heads   []string
+	elastic []int // columns that can be shortened, in this order; nil is the first two
+	rows    [][]string
+	notes   map[int]string // lines under rows
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// under adds a line under the last row. On a terminal it is cut where it does not fit.
+func (t *table) under(note string) {
+	if note == "" {
+		return
+	}
+	if t.notes == nil {
+		t.notes = map[int]string{}
+	}
+	t.notes[len(t.rows)] = note
+}
 
 func (t *table) print(out io.Writer, fit bool) {
 	heads := make([]string, len(t.heads))
@@ -40,14 +53,18 @@ func (t *table) print(out io.Writer, fit bool) {
 	for _, w := range widths {
 		total += w
 	}
-	for i := range 2 {
+	elastic := t.elastic
+	if elastic == nil {
+		elastic = []int{0, 1}
+	}
+	for _, i := range elastic {
 		if over := total - lineWidth; fit && over > 0 && widths[i] > narrow {
 			narrower := max(widths[i]-over, narrow)
 			total -= widths[i] - narrower
 			widths[i] = narrower
 		}
 	}
-	for _, row := range rows {
+	for n, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
 			if i > 0 {
@@ -61,7 +78,23 @@ func (t *table) print(out io.Writer, fit bool) {
 			}
 		}
 		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
+		if note, ok := t.notes[n]; ok && n > 0 {
+			const indent = "    "
+			if fit {
+				note = cut(note, lineWidth-len(indent))
+			}
+			fmt.Fprintln(out, indent+note)
+		}
 	}
+}
+
+// cut keeps the beginning.
+func cut(s string, width int) string {
+	runes := []rune(s)
+	if len(runes) <= width {
+		return s
+	}
+	return string(runes[:max(width-1, 0)]) + "…"
 }
 
 // shorten keeps both ends: names of queues begin alike, and end alike.

@@ -51,6 +51,21 @@ func TestWrongUsageIsSaidByNameAndValue(t *testing.T) {
 		{"queue \"orders\" is given twice", []string{"doctor", "orders", "--file", good}},
 		{"queue \"q\" is given twice", []string{"doctor", "q", "q"}},
 		{"--delays is for queues that are named", []string{"doctor", "--delays", "1s"}},
+		{"requires at least 1 arg(s)", []string{"errors", "groups"}},
+		{"QUEUE is empty", []string{"errors", "groups", ""}},
+		{`a term is "colour", want one of reason`, []string{"errors", "groups", "q", "colour=red"}},
+		{`older is "soon", want a duration`, []string{"errors", "ls", "q", "older=soon"}},
+		{`a term is "reason=timeout older=2h", want each term as an argument`, []string{"errors", "redrive", "q", "reason=timeout older=2h"}},
+		{"which messages?", []string{"errors", "redrive", "q"}},
+		{"which messages?", []string{"errors", "discard", "q", "--delete"}},
+		{"--id is empty", []string{"errors", "redrive", "q", "--id", ""}},
+		{"--group is empty", []string{"errors", "discard", "q", "--group", ""}},
+		{"--all and a choice (reason=panic) are given", []string{"errors", "redrive", "q", "--all", "reason=panic"}},
+		{"accepts 2 arg(s), received 1", []string{"errors", "import", "q"}},
+		{"no such file", []string{"errors", "import", "q", "none.jsonl"}},
+		{"--output is missing", []string{"errors", "export", "q"}},
+		{"no such file", []string{"errors", "groups", "q", "--file", "none.yml"}},
+		{`--max-deliveries is "-1", want above 0`, []string{"errors", "groups", "q", "--max-deliveries", "-1"}},
 		{"Queue: names that start with \"amq.\"", []string{"doctor", "amq.q"}},
 	} {
 		offline(t).run(test.args...).want(t, exitUsage, "bunnicula: ", test.want)
@@ -68,6 +83,9 @@ func TestReadOnlyRefusesEachChange(t *testing.T) {
 		{"topology", "apply", "--file", good, "--yes"},
 		{"topology", "prune", "--file", good, "--delays", "1h", "--yes"},
 		{"publish", "q", "--body", "x"},
+		{"errors", "redrive", "q", "--all", "--yes"},
+		{"errors", "discard", "q", "--all", "--yes"},
+		{"errors", "import", "q", good},
 	} {
 		offline(t).run(append(args, "--read-only")...).want(t, exitRefused, "refused, because of --read-only")
 	}
@@ -78,6 +96,7 @@ func TestABrokerThatIsNotThereIsFailureAndNotWaitedForLong(t *testing.T) {
 	for _, args := range [][]string{
 		{"status", "q"}, {"topology", "plan", "--file", good}, {"topology", "apply", "--file", good},
 		{"topology", "prune", "--file", good, "--delays", "1h"}, {"publish", "q", "--body", "x"}, {"doctor"},
+		{"errors", "groups", "q"}, {"errors", "redrive", "q", "--all", "--yes"},
 	} {
 		offline(t).run(append(args, "--timeout", "300ms")...).want(t, exitFailed, "not connected", "127.0.0.1:1", "no answer within 300ms")
 	}
