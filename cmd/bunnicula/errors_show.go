@@ -93,18 +93,18 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	row("error", plain(m.Error))
 	row("error type", plain(m.Type))
 	row("group", plain(m.Group))
-	row("consumer", joined(", ", plain(m.Consumer), labelled("app ", plain(m.App)), labelled("host ", plain(m.Host))))
+	row("consumer", commas(plain(m.Consumer), labelled("app ", plain(m.App)), labelled("host ", plain(m.Host))))
 	row("attempts", number(positive(m.Attempts)))
-	row("failed", joined(", ", moment(m.FailedAt), labelled("first ", moment(m.FirstFailedAt))))
-	row("redrive to", joined(", ", plain(m.Target), labelled("known from: ", string(m.TargetFrom))))
+	row("failed", commas(moment(m.FailedAt), labelled("first ", moment(m.FirstFailedAt))))
+	row("redrive to", commas(plain(m.Target), labelled("known from: ", string(m.TargetFrom))))
 	if m.RedriveCount > 0 {
 		row("redriven", fmt.Sprintf("%s, last %s, id %s", counted(m.RedriveCount, "time", "times"), moment(m.RedrivenAt), plain(m.RedriveID)))
 	}
-	row("published", joined(", ", labelled("exchange ", plain(m.OriginalExchange)), labelled("key ", plain(m.OriginalRoutingKey)),
+	row("published", commas(labelled("exchange ", plain(m.OriginalExchange)), labelled("key ", plain(m.OriginalRoutingKey)),
 		labelled("expiration ", plain(m.OriginalExpiration)), labelled("user ", plain(m.OriginalUserID))))
 	row("deliveries", number(positive(m.Deliveries)))
 	for _, p := range []struct{ name, value string }{
-		{"timestamp", moment(m.Timestamp)}, {"type", m.MessageType}, {"content", joined(", ", m.ContentType, m.ContentEncoding)},
+		{"timestamp", moment(m.Timestamp)}, {"type", m.MessageType}, {"content", commas(m.ContentType, m.ContentEncoding)},
 		{"correlation", m.CorrelationID}, {"reply to", m.ReplyTo}, {"app id", m.AppID}, {"user id", m.UserID}, {"priority", number(positive(int(m.Priority)))},
 	} {
 		row(p.name, plain(p.value))
@@ -127,13 +127,13 @@ func writeHistory(out *strings.Builder, m *errorqueue.Message) {
 		out.WriteString("\nattempts\n")
 	}
 	for _, h := range m.History {
-		fmt.Fprintf(out, "  %d  %s  %s  %s\n", h.Attempt, moment(h.At), plain(h.Reason), joined(", ", plain(h.Error), labelled("host ", plain(h.Host)), fmt.Sprintf("took %s", h.Took)))
+		fmt.Fprintf(out, "  %d  %s  %s  %s\n", h.Attempt, moment(h.At), plain(h.Reason), commas(plain(h.Error), labelled("host ", plain(h.Host)), fmt.Sprintf("took %s", h.Took)))
 	}
 	if len(m.Deaths) > 0 {
 		out.WriteString("\nsays the broker (x-death)\n")
 	}
 	for _, d := range m.Deaths {
-		fmt.Fprintf(out, "  %s  %s  %s\n", moment(d.At), plain(d.Reason), joined(", ", labelled("queue ", plain(d.Queue)), counted(d.Count, "time", "times"),
+		fmt.Fprintf(out, "  %s  %s  %s\n", moment(d.At), plain(d.Reason), commas(labelled("queue ", plain(d.Queue)), counted(d.Count, "time", "times"),
 			labelled("exchange ", plain(d.Exchange)), labelled("key ", plain(d.RoutingKey)), labelled("expiration ", plain(d.Expiration))))
 	}
 }
@@ -198,7 +198,7 @@ func labelled(label, value string) string {
 	return label + value
 }
 
-// joined leaves out what is empty.
-func joined(between string, parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), between)
+// commas leaves out what is empty.
+func commas(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
