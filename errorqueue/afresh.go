@@ -6,6 +6,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
@@ -54,7 +55,11 @@ func asItIs(d *held, to, user string) publisher.Envelope {
 			ours[wire.FailedAt] = m.FailedAt.UTC().Format(time.RFC3339)
 		}
 	}
-	return again(d, to, user, ours)
+	env := again(d, to, user, ours)
+	if bytes, ok := d.Headers[connection.HeaderIllegible]; ok { // of a file: they are all that there is of these headers
+		env.Headers[connection.HeaderIllegible] = bytes
+	}
+	return env
 }
 
 // known are our headers on a message that have the shape in which we write them, and what it was at first.

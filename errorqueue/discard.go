@@ -45,7 +45,8 @@ type DiscardReport struct {
 	Discarded  int           `json:"discarded"`
 	MaybeTwice int           `json:"maybe_twice"` // of those, may be parked still, because the connection was lost
 	Failed     int           `json:"failed"`
-	Failures   []Failure     `json:"failures"` // the first 100 of them
+	Failures   []Failure     `json:"failures"`  // the first 100 of them
+	Illegible  int           `json:"illegible"` // chosen, not among Matched, and left where they are, unless deleted: see Message.Illegible
 	Rounds     int           `json:"rounds"`
 	Took       time.Duration `json:"took"` // nanoseconds
 }
@@ -70,11 +71,12 @@ func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, e
 	if err != nil {
 		return report, q.failed(err)
 	}
-	r := &rounds{queue: q, filter: filter, left: -1, report: reporter{to: o.Progress}, mover: &mover{window: o.Window, rate: o.Rate}}
+	r := &rounds{queue: q, filter: filter, copies: !o.Delete, left: -1, report: reporter{to: o.Progress}, mover: &mover{window: o.Window, rate: o.Rate}}
 	err = r.discard(ctx, o, &report)
 	m := r.mover
 	report.Discarded, report.MaybeTwice, report.Failed, report.Failures, report.Rounds = m.moved, m.twice, m.failed, m.failures, r.count
 	report.Matched = max(report.Matched, m.moved+m.failed)
+	report.Illegible = r.illegible
 	report.Failures = orEmpty(report.Failures)
 	report.Took = time.Since(began)
 	r.report.end()

@@ -7,6 +7,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -45,17 +46,22 @@ type Message struct {
 	RedrivenAt   time.Time `json:"redriven_at,omitzero"`
 	RedriveID    string    `json:"redrive_id,omitempty"` // of the last redrive
 
-	Headers         map[string]any `json:"headers,omitempty"` // the user's, neither ours nor the broker's
-	Timestamp       time.Time      `json:"timestamp,omitzero"`
-	ContentType     string         `json:"content_type,omitempty"`
-	ContentEncoding string         `json:"content_encoding,omitempty"`
-	CorrelationID   string         `json:"correlation_id,omitempty"`
-	ReplyTo         string         `json:"reply_to,omitempty"`
-	MessageType     string         `json:"type,omitempty"` // the property
-	AppID           string         `json:"app_id,omitempty"`
-	UserID          string         `json:"user_id,omitempty"`
-	Priority        uint8          `json:"priority,omitempty"`
-	Deliveries      int            `json:"deliveries,omitempty"` // how often the queue has had it back, by reading it; quorum queues only
+	Headers map[string]any `json:"headers,omitempty"` // the user's, neither ours nor the broker's
+
+	// Illegible says that some headers are nested deeper than the client library reads. They are not in Headers, and what moves messages leaves this one where
+	// it is: a copy would not have them. No consumer of this framework can take it either.
+	Illegible bool `json:"illegible,omitempty"`
+
+	Timestamp       time.Time `json:"timestamp,omitzero"`
+	ContentType     string    `json:"content_type,omitempty"`
+	ContentEncoding string    `json:"content_encoding,omitempty"`
+	CorrelationID   string    `json:"correlation_id,omitempty"`
+	ReplyTo         string    `json:"reply_to,omitempty"`
+	MessageType     string    `json:"type,omitempty"` // the property
+	AppID           string    `json:"app_id,omitempty"`
+	UserID          string    `json:"user_id,omitempty"`
+	Priority        uint8     `json:"priority,omitempty"`
+	Deliveries      int       `json:"deliveries,omitempty"` // how often the queue has had it back, by reading it; quorum queues only
 
 	Body     []byte `json:"-"`
 	BodySize int    `json:"body_size"` // in bytes; more than len(Body) where that is cut, as in the sample of a Group
@@ -134,6 +140,7 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 		CorrelationID: d.CorrelationId, ReplyTo: d.ReplyTo, MessageType: d.Type, AppID: d.AppId, UserID: d.UserId,
 		Priority: d.Priority, Deliveries: wire.Int(h[wire.DeliveryCount]), Body: d.Body, BodySize: len(d.Body),
 	}
+	_, m.Illegible = h[connection.HeaderIllegible]
 	m.Origin = originOf(h, m)
 	attempts, counted := h[wire.RetryAttempts]
 	switch {

@@ -113,7 +113,7 @@ type Queue struct {
 	main string
 	cfg  Config
 	conn *connection.Connection
-	link *connection.Link // of its own: what the client cannot read ends the TCP connection
+	link *connection.Link // of its own: on it also comes what the client could not read
 	log  *slog.Logger
 	turn chan struct{} // holds a token while nobody reads
 	safe bool          // its delivery limit is known to be far away
@@ -134,7 +134,7 @@ func Open(ctx context.Context, conn *connection.Connection, cfg Config, log *slo
 	}
 	q := newQueue(cfg)
 	q.conn, q.log = conn, log.With("queue", cfg.ErrorQueue)
-	q.link = conn.Apart("errors " + cfg.ErrorQueue)
+	q.link = conn.Legible("errors " + cfg.ErrorQueue)
 	if err := q.look(ctx); err != nil {
 		q.Close(context.WithoutCancel(ctx))
 		return nil, q.failed(err)

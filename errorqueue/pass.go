@@ -286,7 +286,7 @@ func (p *pass) because(err error) error {
 	}
 	ended := p.session.Err()
 	if errors.Is(ended, connection.ErrUnreadable) {
-		return fmt.Errorf("a message behind position %d: %w", p.read, ended)
+		return fmt.Errorf("a message behind position %d, which only the broker's own tools can take away (those in front of it can be moved with a Limit): %w", p.read, ended)
 	}
 	return errors.Join(err, ended)
 }

@@ -89,6 +89,7 @@ type RedriveReport struct {
 	MaybeTwice int           `json:"maybe_twice"` // of those, may still be parked too, because the connection was lost
 	Failed     int           `json:"failed"`      // could not be published, and are parked still
 	Failures   []Failure     `json:"failures"`    // the first 100 of them
+	Illegible  int           `json:"illegible"`   // chosen, not among Matched, and left where they are: see Message.Illegible
 	Targets    []Target      `json:"targets"`     // where they go, as was seen before anything was moved; with To, and no DryRun, only the name is known
 	Batches    []Batch       `json:"batches"`
 	Rounds     int           `json:"rounds"` // passes over the queue that moved messages
@@ -128,15 +129,16 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 		options: o,
 		rounds: rounds{
 			queue: q, filter: filter, left: -1, report: reporter{to: o.Progress},
-			skip:  func(m *Message) bool { return m.RedriveID == o.ID },
-			mover: &mover{sender: sender, window: o.Window, rate: o.Rate},
+			skip:   func(m *Message) bool { return m.RedriveID == o.ID },
+			copies: true,
+			mover:  &mover{sender: sender, window: o.Window, rate: o.Rate},
 		},
 		report: RedriveReport{ID: o.ID, DryRun: o.DryRun},
 	}
 	err = r.do(ctx)
 	m := r.mover
 	r.report.Moved, r.report.MaybeTwice, r.report.Failed, r.report.Failures, r.report.Rounds = m.moved, m.twice, m.failed, m.failures, r.count
-	r.report.Matched = max(r.report.Matched, m.moved+m.failed)
+	r.report.Matched, r.report.Illegible = max(r.report.Matched, m.moved+m.failed), r.illegible
 	r.report.Failures, r.report.Targets, r.report.Batches = orEmpty(r.report.Failures), orEmpty(r.report.Targets), orEmpty(r.report.Batches)
 	r.report.Took = time.Since(began)
 	r.rounds.report.end()

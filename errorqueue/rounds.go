@@ -14,12 +14,14 @@ type rounds struct {
 	queue  *Queue
 	filter *compiled
 	skip   func(*Message) bool // of those that the filter chooses; nil is none
+	copies bool                // what is moved is published elsewhere
 	mover  *mover
 	report reporter
 
 	left      int  // messages in the queue that are to be looked at, -1 before it is known
 	exhausted bool // the last pass has seen them all
 	count     int  // of rounds
+	illegible int  // messages that must not be copied, in the pass that has seen most of them
 }
 
 // lossesInARow is how often the connection may be lost with nothing moved in between.
@@ -79,7 +81,7 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 		r.report.now.Of = p.of
 	}
 	var burst []*held
-	chosen, bytes := 0, 0
+	chosen, bytes, illegible := 0, 0, 0
 	flush := func() error {
 		err := r.mover.move(ctx, p, burst)
 		r.tell()
@@ -101,6 +103,11 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 		r.report.now.Read++
 		r.tell()
 		if !r.filter.match(&d.message) || r.skip != nil && r.skip(&d.message) || r.mover.failedIDs[d.message.ID] {
+			continue
+		}
+		if r.copies && d.message.Illegible {
+			illegible++
+			r.illegible = max(r.illegible, illegible)
 			continue
 		}
 		r.report.now.Matched++

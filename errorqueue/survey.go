@@ -50,6 +50,10 @@ func (r *rounds) look(ctx context.Context, p *pass, to string, most int) (*surve
 		if !r.filter.match(&d.message) || r.skip != nil && r.skip(&d.message) {
 			continue
 		}
+		if r.copies && d.message.Illegible {
+			r.illegible++ // a survey is the first pass
+			continue
+		}
 		s.matched++
 		r.report.now.Matched = s.matched
 		s.add(&d.message, to)

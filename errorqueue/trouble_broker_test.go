@@ -1,9 +1,10 @@
 package errorqueue
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/amqptest"
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
@@ -59,46 +59,74 @@ func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
 	})
 }
 
-func TestAMessageThatTheClientCannotReadEndsAListAndNothingElse(t *testing.T) {
-	queue := declare(t, topology.Quorum)
-	const n = 60
-	deep := amqp.Table{"end": "here"}
-	for range 40 {
-		deep = amqp.Table{"t": deep}
-	}
-	fill(t, queue+"-error", n, func(i int) amqp.Publishing {
-		if i == 40 {
-			return amqp.Publishing{Headers: deep, DeliveryMode: amqp.Persistent}
+func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const n, at = 60, 40
+		deep := amqp.Table{"end": "here"}
+		for range 40 {
+			deep = amqp.Table{"t": deep}
 		}
-		return parked(queue, i)
+		fill(t, queue+"-error", n, func(i int) amqp.Publishing {
+			p := parked(queue, i)
+			if i == at {
+				p.Headers["deep"] = deep
+			}
+			return p
+		})
+		conn := connect(t)
+		q, err := Open(t.Context(), conn, Config{Queue: queue}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close(context.Background())
+		all := list(t, q, ListOptions{})
+		if len(all) != n {
+			t.Fatalf("%d messages are listed, want %d", len(all), n)
+		}
+		for i, m := range all {
+			if m.Illegible != (i == at) || m.ID != id(i) || m.Reason != "timeout" || m.Headers["tenant"] != "acme" || m.Target != queue {
+				t.Errorf("message %d: %+v", i, m)
+			}
+		}
+		var file bytes.Buffer
+		if exported, err := q.Export(t.Context(), &file, ExportOptions{}); err != nil || exported != n || strings.Count(file.String(), connection.HeaderIllegible) != 1 {
+			t.Errorf("%d are exported, %v", exported, err)
+		}
+		if report := redriveOK(t, q, RedriveOptions{All: true, To: queue}); report.Moved != n-1 || report.Failed != 0 || report.Illegible != 1 {
+			t.Errorf("redrive: %+v", report)
+		}
+		inOrder(t, queue, n, func(i int) bool { return i == at })
+		for _, o := range []RedriveOptions{{All: true}, {All: true, DryRun: true}, {All: true, Batches: []int{1}, Watch: time.Millisecond}} {
+			if report := redriveOK(t, q, o); report.Moved+report.Matched != 0 || report.Illegible != 1 {
+				t.Errorf("redrive of the last one: %+v", report)
+			}
+		}
+		if report, err := q.Discard(t.Context(), DiscardOptions{All: true}); err != nil || report.Discarded != 0 || report.Illegible != 1 {
+			t.Errorf("into the archive: %+v, %v", report, err)
+		}
+		if depth := amqptest.Depth(t, q.Name()); depth != 1 {
+			t.Errorf("%d messages are parked, want 1", depth)
+		}
+		if report, err := q.Discard(t.Context(), DiscardOptions{All: true, Delete: true}); err != nil || report.Discarded != 1 || report.Illegible != 0 {
+			t.Errorf("deleted: %+v, %v", report, err)
+		}
+		if report, err := q.Import(t.Context(), bytes.NewReader(file.Bytes()), ImportOptions{}); err != nil || report.Imported != n {
+			t.Errorf("import: %+v, %v", report, err)
+		}
+		var again bytes.Buffer
+		if _, err := q.Export(t.Context(), &again, ExportOptions{Filter: filter(t, "id="+id(at))}); err != nil || illegibleIn(t, again.String()) != illegibleIn(t, file.String()) {
+			t.Errorf("its bytes are not the same again: %v", err)
+		}
 	})
-	conn := connect(t)
-	shared, err := conn.Consuming().Session(t.Context())
-	if err != nil {
-		t.Fatal(err)
+}
+
+// illegibleIn is the field of a file that holds what could not be read.
+func illegibleIn(t *testing.T, file string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(file, connection.HeaderIllegible+`":{"bytes":"`)
+	if !ok {
+		t.Fatal("the file has no such header")
 	}
-	q, err := Open(t.Context(), conn, Config{Queue: queue}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer q.Close(context.Background())
-	seen, last := 0, error(nil)
-	for _, err := range q.List(t.Context(), ListOptions{}) {
-		if last = err; err == nil {
-			seen++
-		}
-	}
-	if !errors.Is(last, connection.ErrUnreadable) || seen == 0 || seen > 40 {
-		t.Errorf("after %d messages: %v", seen, last)
-	}
-	if report, err := q.Redrive(t.Context(), RedriveOptions{All: true}); !errors.Is(err, connection.ErrUnreadable) || report.Moved != 0 {
-		t.Errorf("redrive: %v, %+v", err, report)
-	}
-	if report := redriveOK(t, q, RedriveOptions{All: true, Limit: 10}); report.Moved != 10 {
-		t.Errorf("of those before it: %+v", report)
-	}
-	if shared.Err() != nil {
-		t.Errorf("it ended the connection that consumers share: %v", shared.Err())
-	}
-	amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == n-10 }, "not all is back")
+	text, _, _ := strings.Cut(rest, `"`)
+	return text
 }

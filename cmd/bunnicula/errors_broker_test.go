@@ -165,6 +165,25 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 	depths(t, queue, 0, 11)
 }
 
+// What no client here can read is in nobody's way, and can be taken away.
+func TestAMessageWithHeadersTooDeepStaysParked(t *testing.T) {
+	queue := park(t, 3)
+	deep := amqp.Table{"end": "here"}
+	for range 40 {
+		deep = amqp.Table{"t": deep}
+	}
+	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "deep", Headers: amqp.Table{"deep": deep, errorqueue.HeaderReason: "error", errorqueue.HeaderQueue: queue}})
+	publishParked(t, amqptest.Channel(t), queue, 3)
+	amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, queue+"-error") == 5 }, "not all are parked")
+	s := online(t)
+	s.run("errors", "show", queue, "deep").want(t, exitOK, "nested too deep to be read")
+	s.run("errors", "redrive", queue, "--all", "--yes").want(t, exitFailed, "4 messages of ", "not moved: 1 message with headers", "stay parked: discard --delete")
+	depths(t, queue, 1, 4)
+	s.run("errors", "discard", queue, "--all", "--yes").want(t, exitFailed, "nothing to discard", "stay parked")
+	s.run("errors", "discard", queue, "--id", "deep", "--yes", "--delete").want(t, exitOK, "1 message of ")
+	depths(t, queue, 0, 4)
+}
+
 // A consumer that parks everything again stops a redrive in batches.
 func TestABatchThatFailsAgainStopsWithItsOwnExitCode(t *testing.T) {
 	queue := park(t, 12)

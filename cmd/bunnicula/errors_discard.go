@@ -100,8 +100,8 @@ func (a *app) reportedDiscard(r discardReport, err error) error {
 		writeDiscard(&text, r)
 		_, printed = fmt.Fprint(a.out, text.String())
 	}
-	if err == nil && r.Failed > 0 {
-		err = fmt.Errorf("%s could not be published, and stay parked", messages(r.Failed))
+	if err == nil {
+		err = left(r.Failed, r.Illegible)
 	}
 	if err == nil {
 		err = printed
@@ -123,4 +123,5 @@ func writeDiscard(out *strings.Builder, r discardReport) {
 		fmt.Fprintf(out, "%s of %s discarded, %s, in %s\n", messages(r.Discarded), r.Queue, to, took(r.Took))
 	}
 	writeTrouble(out, r.MaybeTwice, r.Failed, r.Failures)
+	writeIllegible(out, r.Illegible)
 }

@@ -120,8 +120,8 @@ func (a *app) reported(r redriveReport, err error) error {
 		writeRedrive(&text, r, a.shows)
 		_, printed = fmt.Fprint(a.out, text.String())
 	}
-	if err == nil && r.Failed > 0 {
-		err = fmt.Errorf("%s could not be published, and stay parked", messages(r.Failed))
+	if err == nil {
+		err = left(r.Failed, r.Illegible)
 	}
 	if err == nil {
 		err = printed
@@ -129,14 +129,27 @@ func (a *app) reported(r redriveReport, err error) error {
 	return err
 }
 
+// left is the error for messages that stay where they are.
+func left(failed, illegible int) error {
+	switch {
+	case failed > 0:
+		return fmt.Errorf("%s could not be published, and stay parked", messages(failed))
+	case illegible > 0:
+		return fmt.Errorf("%s with headers that cannot be read stay parked: discard --delete takes them away, export keeps their bytes", messages(illegible))
+	}
+	return nil
+}
+
 func writeRedrive(out *strings.Builder, r redriveReport, fit bool) {
 	switch {
 	case r.DryRun && r.Matched > 0:
 		writeTargets(out, r.Targets, fit)
 		fmt.Fprintf(out, "%s of %s would be redriven; nothing was moved\n", messages(r.Matched), r.Queue)
+		writeIllegible(out, r.Illegible)
 		return
 	case r.Matched == 0:
 		fmt.Fprintf(out, "nothing to redrive in %s\n", r.Queue)
+		writeIllegible(out, r.Illegible)
 		return
 	}
 	fmt.Fprintf(out, "%s of %s redriven in %s (redrive id %s)\n", messages(r.Moved), r.Queue, took(r.Took), r.ID)
@@ -155,6 +168,13 @@ func writeRedrive(out *strings.Builder, r redriveReport, fit bool) {
 		out.WriteString("\n")
 	}
 	writeTrouble(out, r.MaybeTwice, r.Failed, r.Failures)
+	writeIllegible(out, r.Illegible)
+}
+
+func writeIllegible(out *strings.Builder, n int) {
+	if n > 0 {
+		fmt.Fprintf(out, "  not moved: %s with headers that are nested too deep\n", messages(n))
+	}
 }
 
 // writeTargets prints where messages are to go.

@@ -116,6 +116,9 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 			fmt.Fprintf(out, "  %s  %s\n", plain(name), headerValue(m.Headers[name]))
 		}
 	}
+	if m.Illegible {
+		out.WriteString("\nmore headers are nested too deep to be read: export has their bytes\n")
+	}
 	if m.Stack != "" {
 		fmt.Fprintf(out, "\nstack\n%s\n", indented(plainLines(strings.TrimRight(m.Stack, "\n"))))
 	}
