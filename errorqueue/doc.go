@@ -19,7 +19,8 @@
 //
 // AMQP has no way to look at messages without taking them. A call holds all that it has read until it ends, and gives it back in
 // order. Meanwhile nobody else sees these messages, so readers of one queue take turns, across processes too: an exclusive queue
-// beside the error queue, "orders-error.reader", is the lock. Whoever may not declare it reads without one.
+// beside the error queue, "orders-error.reader", is the lock. Whoever may not declare it reads without one. What a reader that was
+// killed held comes back a moment after its lock is gone; a call looks at what is there when it begins.
 //
 // Each reading counts as a delivery. Error queues as topology declares them allow a million; for others see
 // [Config.MaxDeliveries].

@@ -111,6 +111,13 @@ func fill(t testing.TB, queue string, n int, message func(i int) amqp.Publishing
 	if err := ch.Confirm(false); err != nil {
 		t.Fatal(err)
 	}
+	publish(t, ch, queue, n, message)
+	amqptest.Eventually(t, 20*time.Second, func() bool { return amqptest.Depth(t, queue) >= n }, "%s has fewer than %d messages", queue, n)
+}
+
+// publish publishes messages from 0 to n-1 on a channel with confirms.
+func publish(t testing.TB, ch *amqp.Channel, queue string, n int, message func(i int) amqp.Publishing) {
+	t.Helper()
 	const window = 2000
 	var last *amqp.DeferredConfirmation
 	for i := range n {
@@ -125,7 +132,6 @@ func fill(t testing.TB, queue string, n int, message func(i int) amqp.Publishing
 			t.Fatalf("message %d is not confirmed: %v", i, err)
 		}
 	}
-	amqptest.Eventually(t, 20*time.Second, func() bool { return amqptest.Depth(t, queue) >= n }, "%s has fewer than %d messages", queue, n)
 }
 
 // park fills the error queue of a main queue.

@@ -113,7 +113,8 @@ type Batch struct {
 // on its way is finished, for 3 s at most, and the rest stays; the error is the context's then.
 //
 // The report is good with an error too. Beside those of [Queue.List] there are ErrNoFilter, ErrFailedAgain, ErrNotMoved. It may take hours:
-// it goes over the queue in rounds, and goes on when the connection is lost.
+// it goes over the queue in rounds, and goes on when the connection is lost. A broker that is killed may forget the last acks of a classic queue:
+// what was moved is parked again then, so that it is moved twice, and as much at the queue's end is left to another redrive.
 func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, error) {
 	began := time.Now()
 	o, filter, err := o.resolve(q, began)

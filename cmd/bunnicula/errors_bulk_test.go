@@ -193,6 +193,7 @@ func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
 		if err := <-ended; err == nil {
 			t.Fatal("it ended by itself")
 		}
+		amqptest.Eventually(t, 20*time.Second, func() bool { return amqptest.Depth(t, queue)+amqptest.Depth(t, queue+"-error") >= n }, "what it held is not back")
 	}
 	moved := amqptest.Depth(t, queue)
 	cmd, out, errs := process(t, file, args...)
