@@ -55,9 +55,15 @@ func (c *Connection) Consuming() *Link { return c.consuming }
 
 // Apart makes one more TCP connection, for who must not share one: see [ErrUnreadable]. It lasts until
 // its Close, or the Connection's Stop.
-func (c *Connection) Apart(purpose string) *Link {
+func (c *Connection) Apart(purpose string) *Link { return c.apartFrom(purpose, false) }
+
+// Legible is Apart, and no header of a message ends the connection: those that the client library cannot read, because they are nested more than 32
+// deep, come as [HeaderIllegible]. It is for who looks at messages and may not lose them: a copy of such a message is not what it was.
+func (c *Connection) Legible(purpose string) *Link { return c.apartFrom(purpose, true) }
+
+func (c *Connection) apartFrom(purpose string, legible bool) *Link {
 	l := c.newLink(purpose)
-	l.alone = true
+	l.alone, l.legible = true, legible
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

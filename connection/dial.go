@@ -5,14 +5,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"regexp"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// dial opens one connection to t, within ctx and the dial timeout.
-func dial(ctx context.Context, r *resolved, t target, purpose string) (*amqp.Connection, *socket, error) {
+// dial opens one connection to t for a link, within ctx and the dial timeout.
+func dial(ctx context.Context, r *resolved, t target, l *Link) (*amqp.Connection, *socket, error) {
 	timeout := r.DialTimeout
 	if t.dialTimeout > 0 {
 		timeout = t.dialTimeout
@@ -47,8 +48,12 @@ func dial(ctx context.Context, r *resolved, t target, purpose string) (*amqp.Con
 	}
 	properties := amqp.NewConnectionProperties()
 	properties["product"] = "Bunnicula for Go"
-	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", r.Name, purpose))
-	c, err := amqp.Open(sock, amqp.Config{
+	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", r.Name, l.purpose))
+	var beneath io.ReadWriteCloser = sock
+	if l.legible {
+		beneath = newLegible(sock)
+	}
+	c, err := amqp.Open(beneath, amqp.Config{
 		SASL: t.auth(properties), Vhost: t.vhost, Heartbeat: heartbeat,
 		FrameSize: frameSize, Locale: "en_US", Properties: properties,
 	})

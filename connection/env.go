@@ -22,22 +22,25 @@ import (
 //	AMQP_KEY_FILE         KeyFile
 //
 // What is not set keeps Config's default. The error names the variable.
-func ConfigFromEnv() (Config, error) {
+func ConfigFromEnv() (Config, error) { return ConfigFrom(os.Getenv) }
+
+// ConfigFrom is ConfigFromEnv of another environment, or of one in which some variables were replaced by flags.
+func ConfigFrom(getenv func(string) string) (Config, error) {
 	c := Config{
-		Username: os.Getenv("AMQP_USERNAME"),
-		Password: os.Getenv("AMQP_PASSWORD"),
-		VHost:    os.Getenv("AMQP_VHOST"),
-		Name:     os.Getenv("AMQP_CONNECTION_NAME"),
-		CAFile:   os.Getenv("AMQP_CA_FILE"),
-		CertFile: os.Getenv("AMQP_CERT_FILE"),
-		KeyFile:  os.Getenv("AMQP_KEY_FILE"),
+		Username: getenv("AMQP_USERNAME"),
+		Password: getenv("AMQP_PASSWORD"),
+		VHost:    getenv("AMQP_VHOST"),
+		Name:     getenv("AMQP_CONNECTION_NAME"),
+		CAFile:   getenv("AMQP_CA_FILE"),
+		CertFile: getenv("AMQP_CERT_FILE"),
+		KeyFile:  getenv("AMQP_KEY_FILE"),
 	}
-	if urls := splitURLs(os.Getenv("AMQP_URL")); len(urls) > 1 {
+	if urls := splitURLs(getenv("AMQP_URL")); len(urls) > 1 {
 		c.URLs = urls
 	} else {
 		c.URL = urls[0]
 	}
-	if s := os.Getenv("AMQP_HEARTBEAT"); s != "" {
+	if s := getenv("AMQP_HEARTBEAT"); s != "" {
 		h, err := time.ParseDuration(s)
 		if n, notANumber := strconv.Atoi(s); notANumber == nil {
 			h, err = time.Duration(n)*time.Second, nil

@@ -16,6 +16,7 @@ var ErrClosed = errors.New("connection: stopped")
 type Link struct {
 	purpose string
 	alone   bool             // made by Apart: nothing else goes through it
+	legible bool             // made by Legible
 	config  func() *resolved // fmt prints what a pointer leads to when a verb does not fit it, and that has the password
 	log     *slog.Logger
 	notice  func(Event)
@@ -133,7 +134,7 @@ func (l *Link) lose(session *Session, t target, up time.Time) {
 
 // open dials and makes the session known.
 func (l *Link) open(t target) (*Session, error) {
-	conn, sock, err := dial(l.ctx, l.config(), t, l.purpose)
+	conn, sock, err := dial(l.ctx, l.config(), t, l)
 	if err != nil {
 		return nil, err
 	}

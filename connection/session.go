@@ -19,6 +19,8 @@ type Session struct {
 	timeout time.Duration // for an answer of the broker
 	addr    string
 	user    string
+	vhost   string
+	secure  bool
 
 	done    chan struct{} // closed at its end
 	err     error         // why it ended; read it after done
@@ -27,7 +29,7 @@ type Session struct {
 }
 
 func newSession(conn *amqp.Connection, sock *socket, timeout time.Duration, t target) *Session {
-	s := &Session{conn: conn, socket: sock, timeout: timeout, addr: t.addr, user: t.username, done: make(chan struct{})}
+	s := &Session{conn: conn, socket: sock, timeout: timeout, addr: t.addr, user: t.username, vhost: t.vhost, secure: t.secure, done: make(chan struct{})}
 	change := make(chan struct{})
 	s.change.Store(&change)
 	return s
@@ -109,6 +111,30 @@ func (s *Session) Err() error {
 
 // User is the name that we logged in with; it is the only user id that a message may carry.
 func (s *Session) User() string { return s.user }
+
+// Peer is who is at the other end of a session, and what was agreed with it.
+type Peer struct {
+	Product   string // as the broker says, "RabbitMQ"
+	Version   string // as the broker says, "4.0.5"
+	Cluster   string // the cluster's name
+	Addr      string // host:port
+	User      string
+	VHost     string
+	TLS       bool
+	Heartbeat time.Duration
+}
+
+// Peer tells who is at the other end.
+func (s *Session) Peer() Peer {
+	said := func(key string) string {
+		text, _ := s.conn.Properties[key].(string)
+		return text
+	}
+	return Peer{
+		Product: said("product"), Version: said("version"), Cluster: said("cluster_name"),
+		Addr: s.addr, User: s.user, VHost: s.vhost, TLS: s.secure, Heartbeat: s.conn.Config.Heartbeat,
+	}
+}
 
 // Abort closes the socket at once. Whatever is stuck in it returns.
 func (s *Session) Abort(why error) { s.socket.abort(why) }

@@ -21,7 +21,7 @@ const (
 	maxStack     = 8 << 10
 	maxHistory   = 10 // entries
 	maxPast      = 200
-	maxOurs      = 16 << 10
+	maxOurs      = wire.MaxOurs
 	maxHeaders   = wire.MaxCopied
 )
 
@@ -32,7 +32,7 @@ func roomAt(to topology.Destination) int {
 	if to.Delay > 0 {
 		return 3 << 10
 	}
-	return 128
+	return wire.RoomToCome
 }
 
 var hostname = func() string {
@@ -49,36 +49,20 @@ var hostname = func() string {
 // broker's own headers, and a user id that is not the connection's.
 func (c *Consumer) copyOf(d *received, s Settlement, now time.Time) *publisher.Envelope {
 	env := c.bareCopy(d, s)
-	p := &env.Publishing
-	if p.MessageId == "" {
-		p.MessageId = publisher.NewID()
-	}
-	if p.Timestamp.IsZero() {
-		p.Timestamp = now.UTC()
-	}
-	if p.ContentType == "" {
-		p.ContentType = publisher.Raw.ContentType()
-	}
+	env.Complete(now)
 	ours := c.oursOf(d, s, now)
-	shrink(ours, min(maxOurs, publisher.MaxProperties-roomAt(s.to)-env.PropertiesSize()))
-	maps.Copy(p.Headers, ours)
+	wire.Shrink(ours, min(maxOurs, publisher.MaxProperties-roomAt(s.to)-env.PropertiesSize()))
+	maps.Copy(env.Headers, ours)
 	return env
 }
 
 // bareCopy is d with its user's headers only, and no larger than it was.
 func (c *Consumer) bareCopy(d *received, s Settlement) *publisher.Envelope {
-	raw := &d.raw
-	p := amqp.Publishing{
-		ContentType: raw.ContentType, ContentEncoding: raw.ContentEncoding,
-		DeliveryMode: amqp.Persistent, Priority: raw.Priority,
-		CorrelationId: raw.CorrelationId, ReplyTo: raw.ReplyTo, MessageId: raw.MessageId,
-		Timestamp: raw.Timestamp, Type: raw.Type, AppId: raw.AppId, Body: raw.Body,
-		Headers: make(amqp.Table, len(raw.Headers)+16),
+	user := ""
+	if d.session != nil {
+		user = d.session.user
 	}
-	maps.Copy(p.Headers, userHeaders(raw.Headers))
-	if d.session != nil && raw.UserId == d.session.user {
-		p.UserId = raw.UserId
-	}
+	p := wire.Again(&d.raw, user)
 	if s.to.Expiration > 0 {
 		p.Expiration = strconv.FormatInt(s.to.Expiration.Milliseconds(), 10)
 	}
@@ -90,7 +74,7 @@ func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
 	h := amqp.Table{}
 	if d.own {
 		for k, v := range d.raw.Headers {
-			if kept(k, v) {
+			if wire.Kept(k, v) {
 				h[k] = v
 			}
 		}
@@ -138,45 +122,4 @@ func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
 		Host: hostname, Milliseconds: s.Duration.Milliseconds(),
 	})
 	return h
-}
-
-// kept says whether one of our headers on a message goes on to its copy, if it has the
-// shape in which we write it. Anybody can publish a header with our prefix.
-func kept(name string, value any) bool {
-	switch name {
-	case wire.RedriveCount:
-		n, ok := value.(int64)
-		return ok && n > 0
-	case wire.History, wire.Stack, wire.Error:
-		s, ok := value.(string)
-		return ok && len(s) <= maxOurs
-	case wire.Reason, wire.ErrorType, wire.ErrorGroup, wire.FirstFailedAt, wire.FailedAt, wire.Consumer, wire.App, wire.Host,
-		wire.OriginalExchange, wire.OriginalRoutingKey, wire.OriginalExpiration, wire.OriginalUserID, wire.RedrivenAt, wire.RedriveID:
-		s, ok := value.(string)
-		return ok && len(s) <= wire.MaxName
-	}
-	return false
-}
-
-// shrink drops what is only good to know until ours fit: stack, history, error, and, beside
-// a user's headers that nearly fill a frame, the rest of what decides nothing.
-func shrink(ours amqp.Table, limit int) {
-	for _, name := range []string{
-		wire.Stack, wire.History, wire.Error, wire.ErrorType, wire.Host, wire.App, wire.Consumer, wire.OriginalRoutingKey,
-		wire.OriginalExchange, wire.OriginalUserID, wire.OriginalExpiration, wire.ErrorGroup, wire.FirstFailedAt, wire.FailedAt, wire.Reason,
-	} {
-		over := wire.Size(ours) - limit
-		if over <= 0 {
-			return
-		}
-		value, ok := ours[name].(string)
-		if !ok {
-			continue
-		}
-		if (name == wire.Stack || name == wire.Error) && over < len(value) {
-			ours[name] = wire.Cut(value, len(value)-over) // of the others half is worth nothing
-			continue
-		}
-		delete(ours, name)
-	}
 }

@@ -396,7 +396,7 @@ func TestNearTheLimitOursShrinkInOrder(t *testing.T) {
 	shrunk := map[string]bool{}
 	for room := 14_000; room >= 0; room -= 50 {
 		h := maps.Clone(full)
-		shrink(h, room)
+		wire.Shrink(h, room)
 		if n := wire.Size(h); n > room && room > 200 {
 			t.Fatalf("%d bytes do not fit %d", n, room)
 		}

@@ -49,7 +49,7 @@ func (c *Consumer) decodeAt(raw *amqp.Delivery) *received {
 	if len(h) == 0 {
 		return r
 	}
-	r.Headers = userHeaders(h)
+	r.Headers = wire.UserHeaders(h)
 	if !r.own {
 		return r
 	}
@@ -64,21 +64,6 @@ func (c *Consumer) decodeAt(raw *amqp.Delivery) *received {
 		r.notBefore, _ = time.Parse(time.RFC3339Nano, when)
 	}
 	return r
-}
-
-// userHeaders are those that neither we nor the broker wrote; nil if there are none.
-func userHeaders(h amqp.Table) map[string]any {
-	var user map[string]any
-	for k, v := range h {
-		if wire.IsOurs(k) || wire.IsBrokers(k) || wire.IsRouting(k) {
-			continue
-		}
-		if user == nil {
-			user = make(map[string]any, len(h))
-		}
-		user[k] = v
-	}
-	return user
 }
 
 func text(h amqp.Table, name string, to *string) {

@@ -115,7 +115,7 @@ func FuzzDecode(f *testing.F) {
 				return []Result{Retry(nil), RetryAfter(time.Duration(n), errBoom), {}, Retry(&silent{})}[result%4]
 			}
 		}))
-		user := fmt.Sprintf("%#v", userHeaders(raw.Headers)) // as text, where NaN equals NaN
+		user := fmt.Sprintf("%#v", wire.UserHeaders(raw.Headers)) // as text, where NaN equals NaN
 		for hop := 0; ; hop++ {
 			before := runs
 			s := c.Process(t.Context(), raw)
@@ -124,7 +124,7 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("hop %d: no copy of a message that was not acked: %+v", hop, s)
 			case hop > 2*(retries+2):
 				t.Fatalf("hop %d: it goes round for ever: %v", hop, s.Copy.Headers)
-			case !bytes.Equal(s.Copy.Body, body) || fmt.Sprintf("%#v", userHeaders(s.Copy.Headers)) != user:
+			case !bytes.Equal(s.Copy.Body, body) || fmt.Sprintf("%#v", wire.UserHeaders(s.Copy.Headers)) != user:
 				t.Fatalf("hop %d: the copy is another message: %v", hop, s.Copy.Headers)
 			case s.Copy.Headers.Validate() != nil:
 				t.Fatalf("hop %d: %v", hop, s.Copy.Headers.Validate())

@@ -104,10 +104,7 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	if s.QueueType != "" && s.QueueType != topology.Quorum && s.QueueType != topology.Classic {
 		return bad("QueueType is %q, want topology.Quorum or Classic", s.QueueType)
 	}
-	t, err := topology.New(topology.Plan{
-		Queue: s.Queue, Type: s.QueueType, Delays: s.delays(), ErrorQueue: s.ErrorQueue, Bindings: s.Bindings,
-		Arguments: s.Arguments, GroupSize: s.GroupSize, SingleActive: s.SingleActive, Mode: s.Declare, Scheme: s.Scheme,
-	})
+	t, err := topology.New(s.plan())
 	if err != nil {
 		return bad("%w", err)
 	}
@@ -115,6 +112,20 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 		return bad("MaxCrashes is %d, want less than the queue's x-delivery-limit, %d", s.MaxCrashes, limit)
 	}
 	return s, t, nil
+}
+
+// Plan is what the consumer needs to have declared, or what is wrong with the Spec. It takes no broker:
+// topology/topologyfile writes it to a file, for tools.
+func (s Spec) Plan() (topology.Plan, error) {
+	s, _, err := s.resolve()
+	return s.plan(), err
+}
+
+func (s Spec) plan() topology.Plan {
+	return topology.Plan{
+		Queue: s.Queue, Type: s.QueueType, Delays: s.delays(), ErrorQueue: s.ErrorQueue, Bindings: s.Bindings,
+		Arguments: s.Arguments, GroupSize: s.GroupSize, SingleActive: s.SingleActive, Mode: s.Declare, Scheme: s.Scheme,
+	}
 }
 
 // delays are all that a message can be made to wait, each once.

@@ -62,6 +62,18 @@ func (e *Envelope) fits(limit int) error {
 	return nil
 }
 
+// Complete gives the message what every message is published with, where it has none of its own: an id, a
+// timestamp and a content type.
+func (e *Envelope) Complete(now time.Time) {
+	if e.MessageId == "" {
+		e.MessageId = NewID()
+	}
+	if e.Timestamp.IsZero() {
+		e.Timestamp = now.UTC()
+	}
+	e.ContentType = cmp.Or(e.ContentType, Raw.ContentType())
+}
+
 type property struct{ name, value string }
 
 // shortStrings are the properties and arguments that AMQP limits to 255 bytes. The first two are not in the

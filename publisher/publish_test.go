@@ -193,3 +193,32 @@ func TestABodyAboveTheLimitIsRefused(t *testing.T) {
 		t.Errorf("%d bytes arrived", n)
 	}
 }
+
+func TestABatchOfEnvelopesIsSentInOrderAndEachHasItsError(t *testing.T) {
+	s, q := sender(t, connect(t, connection.Config{})), queue(t, quorum)
+	envs := make([]publisher.Envelope, 600) // more than the sender's window
+	for i := range envs {
+		envs[i] = publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{MessageId: id(i), Headers: amqp.Table{"bunnicula-reason": "kept"}}}
+	}
+	envs[3].RoutingKey = q + "-gone"
+	envs[4].Headers = amqp.Table{"h": struct{}{}}
+	for i, err := range s.SendBatch(soon(t), envs) {
+		switch {
+		case i == 3 && !errors.Is(err, publisher.ErrUnroutable), i == 4 && (err == nil || !strings.Contains(err.Error(), "headers")), i != 3 && i != 4 && err != nil:
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	got := amqptest.Drain(t, q)
+	if len(got) != len(envs)-2 {
+		t.Fatalf("%d messages are there, want %d", len(got), len(envs)-2)
+	}
+	for i, d := range got {
+		want := i
+		if i >= 3 {
+			want += 2
+		}
+		if d.MessageId != id(want) || d.Headers["bunnicula-reason"] != "kept" {
+			t.Fatalf("message %d is %s, %v", i, d.MessageId, d.Headers)
+		}
+	}
+}

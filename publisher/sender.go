@@ -70,13 +70,43 @@ func NewSenderOver(conn transport.Connection, window int, log *slog.Logger) (*Se
 
 // Send is [Publisher.Publish] for an Envelope.
 func (s *Sender) Send(ctx context.Context, env Envelope) error {
-	if err := env.Check(); err != nil {
+	if err := check(&env); err != nil {
 		return failed(&env, err)
 	}
-	if err := wire.Check(env.Headers); err != nil {
-		return failed(&env, fmt.Errorf("headers: %w", err))
-	}
 	return s.send(ctx, env)
+}
+
+// check refuses what would harm others on the same channel.
+func check(env *Envelope) error {
+	if err := env.Check(); err != nil {
+		return err
+	}
+	if err := wire.Check(env.Headers); err != nil {
+		return fmt.Errorf("headers: %w", err)
+	}
+	return nil
+}
+
+// SendBatch sends many in their order and waits for all of them, as Send does for one. The errors are
+// theirs, by index; all nil means that every message is confirmed and in a queue.
+func (s *Sender) SendBatch(ctx context.Context, envs []Envelope) []error {
+	errs := make([]error, len(envs))
+	sent := make([]*sending, len(envs))
+	for i, env := range envs {
+		err := check(&env)
+		if err == nil {
+			sent[i], err = s.begin(ctx, env, false)
+		}
+		if err != nil {
+			errs[i] = failed(&env, err)
+		}
+	}
+	for i, m := range sent {
+		if m != nil {
+			errs[i] = m.wait(ctx, s)
+		}
+	}
+	return errs
 }
 
 // send is Send for an Envelope that is known to be good, such as one that was built here.

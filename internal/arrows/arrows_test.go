@@ -35,22 +35,27 @@ var rows = map[string][]string{
 	"monitoring/otel":           {"monitoring", "publisher"},
 	"monitoring/prometheus":     {"monitoring", "connection", "consumer", "internal/watch"},
 
+	"topology/topologyfile": {"topology", "consumer"},
+
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
 	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},
 
 	"errorqueue": {"connection", "topology", "publisher", "internal/wire"},
 	"outbox":     {"connection", "topology", "publisher", "internal/wire"},
 
-	"internal/wire":      {},
-	"internal/startup":   {},
-	"internal/histories": {},
-	"internal/watch":     {"connection", "consumer"},
-	"internal/transport": {"connection", "topology"},
-	"internal/simulated": {"connection", "internal/transport"},
-	"internal/mutants":   {},
-	"internal/amqptest":  {},
-	"internal/arrows":    {},
-	"internal/faults":    {},
+	"internal/wire":       {},
+	"internal/startup":    {},
+	"internal/histories":  {},
+	"internal/watch":      {"connection", "consumer"},
+	"internal/transport":  {"connection", "topology"},
+	"internal/simulated":  {"connection", "internal/transport"},
+	"internal/inspect":    {"connection", "topology", "topology/topologyfile", "internal/management"},
+	"internal/doctor":     {"connection", "consumer", "topology", "topology/topologyfile", "internal/inspect", "internal/management"},
+	"internal/management": {},
+	"internal/mutants":    {},
+	"internal/amqptest":   {},
+	"internal/arrows":     {},
+	"internal/faults":     {},
 }
 
 // exempt trees show or use the whole: they may import what they like, but for internal/amqptest.

@@ -55,3 +55,6 @@ func IsBrokers(name string) bool {
 
 // IsRouting says whether the header makes the broker route copies, at each publish anew.
 func IsRouting(name string) bool { return name == "CC" || name == "BCC" }
+
+// IsUsers says whether a header is the user's: neither ours, nor the broker's, nor one that routes.
+func IsUsers(name string) bool { return !IsOurs(name) && !IsBrokers(name) && !IsRouting(name) }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
+)
+
+// commands are what follows "bunnicula". Each has a file of its name.
+var commands = []func(*app) *cobra.Command{
+	statusCommand,
+	topologyCommand,
+	errorsCommand,
+	publishCommand,
+	doctorCommand,
+}
+
+// terminal is all that the command knows of the world outside, but for the broker.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+	asks     bool // somebody can answer
+	shows    bool // somebody looks at out
+	draws    bool // somebody looks at err, where bars can be drawn
+}
+
+// app is one run of the command.
+type app struct {
+	terminal
+	interrupt context.Context // ends with ^C
+
+	url        string
+	management string
+	timeout    time.Duration
+	json       bool
+	readOnly   bool
+	started    bool // the arguments were right
+}
+
+// run is the command, and returns its exit code.
+func run(ctx context.Context, t terminal, args ...string) int {
+	a := &app{terminal: t, interrupt: ctx}
+	root := a.root()
+	root.SetArgs(args)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "bunnicula",
+		Short: "Looks after the queues of Bunnicula's consumers",
+		Long: `Looks after the queues of Bunnicula's consumers.
+
+The broker is the one in AMQP_URL, or in --url. AMQP_USERNAME, AMQP_PASSWORD,
+AMQP_VHOST, AMQP_CA_FILE, AMQP_CERT_FILE and AMQP_KEY_FILE are read too. A password
+in --url can be seen by whoever lists processes; in the environment it cannot.
+
+Exit codes:
+    0  done, nothing to complain about
+    1  it did not work
+    2  wrong usage
+    3  something was found: a difference, a queue that is missing, a serious finding,
+       messages that failed again
+    4  not done, because of --read-only or because nobody said yes
+  130  interrupted (^C)`,
+		Example: `  export AMQP_URL=amqp://guest:guest@localhost:5672/
+  bunnicula status orders --delays 10s,1m
+  bunnicula topology plan --file topology.yml
+  bunnicula errors groups orders
+  bunnicula doctor --file topology.yml`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			a.started = true
+			if a.timeout <= 0 {
+				return usage(fmt.Errorf("--timeout is %s, want a duration above 0 such as 30s", a.timeout))
+			}
+			return nil
+		},
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	flags := root.PersistentFlags()
+	flags.SortFlags = false
+	flags.StringVar(&a.url, "url", "", "the broker, or several with commas between (default $AMQP_URL)")
+	flags.StringVar(&a.management, "management-url", "", "the management API, as http://user:password@host:15672\n(default $RABBITMQ_MANAGEMENT_URL); what only it knows is\notherwise left blank")
+	flags.BoolVar(&a.json, "json", false, "print JSON, whose fields docs/COMMAND.md lists")
+	flags.BoolVar(&a.readOnly, "read-only", false, "refuse to change anything")
+	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long; errors takes its time without it")
+	for _, c := range commands {
+		root.AddCommand(c(a))
+	}
+	return root
+}
+
+// version is the module's, of which the command was built.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && v == "(devel)" {
+			v += " " + s.Value
+		}
+	}
+	return v + " " + info.GoVersion
+}
+
+// group is a command that has only subcommands.
+func group(cmd *cobra.Command, of ...*cobra.Command) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(of...)
+	return cmd
+}
+
+// fileFlag adds --file.
+func fileFlag(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVarP(name, "file", "f", "", "a topology file, - for standard input")
+	_ = cmd.MarkFlagFilename("file", "yml", "yaml")
+}
+
+// read reads a topology file; it is wrong usage if it is wrong.
+func (a *app) read(name string) (topologyfile.File, error) {
+	var f topologyfile.File
+	var err error
+	switch name {
+	case "":
+		return f, usage(errors.New("--file is missing, want a topology file (a Go program writes one with topologyfile.Write)"))
+	case "-":
+		f, err = topologyfile.Read("standard input", a.in)
+	default:
+		f, err = topologyfile.ReadFile(name)
+	}
+	if err != nil {
+		return f, usage(err)
+	}
+	return f, nil
+}
+
+// within gives f as long as --timeout says.
+func (a *app) within(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("not done within --timeout %s", a.timeout))
+	defer cancel()
+	return f(ctx)
+}

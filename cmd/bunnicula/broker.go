@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/management"
+)
+
+const (
+	patience = 10 * time.Second // for a broker that is not there; --timeout may be less
+	goodbye  = 2 * time.Second
+)
+
+func (a *app) config() (connection.Config, error) {
+	cfg, err := connection.ConfigFrom(func(name string) string {
+		if name == "AMQP_URL" && a.url != "" {
+			return a.url
+		}
+		return a.getenv(name)
+	})
+	if err != nil && a.url != "" {
+		err = errors.New(strings.ReplaceAll(err.Error(), "AMQP_URL", "--url"))
+	}
+	if err != nil {
+		return cfg, usage(err)
+	}
+	if cfg.Name == "" {
+		cfg.Name = "bunnicula"
+	}
+	return cfg, nil
+}
+
+// connected runs f with a connection, and closes it.
+func (a *app) connected(ctx context.Context, f func(*connection.Connection) error) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	conn, err := connection.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer cancel()
+		_ = conn.Stop(ctx) // it is closed, politely or not
+	}()
+	return f(conn)
+}
+
+// inspecting runs f with a broker that answers.
+func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) error {
+	return a.connected(ctx, func(conn *connection.Connection) error {
+		if err := a.answers(ctx, conn.Consuming()); err != nil {
+			return err
+		}
+		return f(inspect.New(conn.Consuming()))
+	})
+}
+
+// answers waits for a broker no longer than a person would.
+func (a *app) answers(ctx context.Context, link *connection.Link) error {
+	limit := min(patience, a.timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+	defer cancel()
+	_, err := link.Session(ctx)
+	return err
+}
+
+// where is the broker, as it is shown.
+func where(p connection.Peer) string {
+	scheme := "amqp"
+	if p.TLS {
+		scheme = "amqps"
+	}
+	return fmt.Sprintf("%s://%s/%s", scheme, p.Addr, strings.TrimPrefix(p.VHost, "/"))
+}
+
+// api is the management API, nil if nobody said where it is.
+func (a *app) api() (api *management.Client, done func(), err error) {
+	raw, from := a.management, "--management-url"
+	if raw == "" {
+		raw, from = a.getenv("RABBITMQ_MANAGEMENT_URL"), "RABBITMQ_MANAGEMENT_URL"
+	}
+	if raw == "" {
+		return nil, func() {}, nil
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if file := a.getenv("AMQP_CA_FILE"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, nil, usage(fmt.Errorf("AMQP_CA_FILE: %w", err))
+		}
+		authorities := x509.NewCertPool()
+		if !authorities.AppendCertsFromPEM(pem) {
+			return nil, nil, usage(fmt.Errorf("AMQP_CA_FILE: %q holds no PEM certificate", file))
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
+	}
+	api, err = management.New(raw, &http.Client{Transport: transport})
+	if err != nil {
+		return nil, nil, usage(fmt.Errorf("%s: %w", from, err))
+	}
+	return api, transport.CloseIdleConnections, nil
+}
+
+// known asks the management API for all that it knows of the virtual host; nil if there is no API.
+func (a *app) known(ctx context.Context, b *inspect.Broker) (*inspect.Known, error) {
+	api, done, err := a.api()
+	if api == nil || err != nil {
+		return nil, err
+	}
+	defer done()
+	peer, err := b.Peer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := &inspect.Known{}
+	if k.Queues, err = api.Queues(ctx, peer.VHost); err != nil {
+		return nil, err
+	}
+	k.Bindings, err = api.Bindings(ctx, peer.VHost)
+	return k, err
+}

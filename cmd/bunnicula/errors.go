@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/errorqueue"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
+)
+
+func errorsCommand(a *app) *cobra.Command {
+	return group(&cobra.Command{
+		Use:   "errors",
+		Short: "See what is parked in an error queue, and move it back",
+		Long: `Shows what failed and why, by kind, and moves back what can be handled now, puts it
+into an archive, or writes it to a file.
+
+QUEUE is a consumer's main queue (orders), its error queue (orders-error), or its
+archive (orders-archive). Each TERM narrows the choice:
+` + terms + `
+Reading holds all messages until it ends, and then gives them back in their order:
+nobody else sees them meanwhile, and consumers of the main queue are not concerned.
+All of it takes as long as it takes, unless --timeout is given.`,
+		Example: `  bunnicula errors groups orders
+  bunnicula errors show orders reason=panic
+  bunnicula errors redrive orders reason=timeout older=2h --batches 1,10,100
+  bunnicula errors export orders --output orders.jsonl`,
+	},
+		errorsGroups(a),
+		errorsLs(a),
+		errorsShow(a),
+		errorsRedrive(a),
+		errorsDiscard(a),
+		errorsExport(a),
+		errorsImport(a),
+	)
+}
+
+// terms is the grammar, for people.
+const terms = `
+  reason=timeout,panic     also type, group, id, consumer, host, app, queue: one
+                           of these; queue is where messages came from
+  error~"refused"          a part of the error's text
+  older=2h newer=3d        parked longer ago, less long ago: 90s, 15m, 2h30m, 3d
+  header.NAME=value        a user's header; header.NAME, that there is one
+  body.user.id=42          a value in a JSON body; body.items[0], that there is one
+`
+
+// errorsQueue is which error queue, and how to read it.
+type errorsQueue struct {
+	name          string // that was given
+	errorQueue    string
+	file          string
+	maxDeliveries int
+}
+
+// addTo adds the flags.
+func (o *errorsQueue) addTo(cmd *cobra.Command) {
+	cmd.Args = cobra.MinimumNArgs(1)
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.errorQueue, "error-queue", "", "the error queue, where its name does not follow from QUEUE")
+	fileFlag(cmd, &o.file)
+	flags.Lookup("file").Usage = "a topology file that has QUEUE, for what it is declared with"
+	flags.IntVar(&o.maxDeliveries, "max-deliveries", 0, "stop before a message was delivered more often (default\n500000, or 10 for a queue that was declared otherwise)")
+}
+
+// config is decided by the file, or else by the names.
+func (a *app) errorsConfig(o errorsQueue) (errorqueue.Config, error) {
+	if o.name == "" {
+		return errorqueue.Config{}, usage(errors.New("QUEUE is empty, want the name of a consumer's queue"))
+	}
+	cfg := errorqueue.Named(o.name)
+	if o.file != "" {
+		f, err := a.read(o.file)
+		if err != nil {
+			return cfg, err
+		}
+		found := false
+		for _, t := range f.Topologies() {
+			if inspect.FromTopology(t).Name == o.name {
+				cfg, found = errorqueue.Of(t), true
+			}
+		}
+		if !found {
+			return cfg, usage(fmt.Errorf("QUEUE is %q, want one that %s has", o.name, o.file))
+		}
+	}
+	if o.errorQueue != "" {
+		cfg = errorqueue.Config{Queue: o.name, ErrorQueue: o.errorQueue}
+	}
+	cfg.MaxDeliveries = o.maxDeliveries
+	return cfg, nil
+}
+
+// openErrors runs f with an open error queue, until it ends or --timeout, if it was given, says so.
+func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(context.Context, *errorqueue.Queue) error) error {
+	cfg, err := a.errorsConfig(o)
+	if err != nil {
+		return err
+	}
+	return a.connected(cmd.Context(), func(conn *connection.Connection) error {
+		ctx := cmd.Context()
+		limit := min(patience, a.timeout)
+		soon, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+		q, err := errorqueue.Open(soon, conn, cfg, slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plainLog})))
+		cancel()
+		if err != nil {
+			return explained(err)
+		}
+		if cmd.Flags().Changed("timeout") {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("not done within --timeout %s", a.timeout))
+			defer cancel()
+		}
+		defer func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+			defer cancel()
+			q.Close(ctx) // what it held has gone back by then
+		}()
+		err = f(ctx, q)
+		p.end()
+		return explained(err)
+	})
+}
+
+// plainLog leaves out what a person at a terminal knows.
+func plainLog(_ []string, attribute slog.Attr) slog.Attr {
+	if attribute.Key == slog.TimeKey || attribute.Key == slog.LevelKey {
+		return slog.Attr{}
+	}
+	return attribute
+}
+
+// explained says a package's errors in the command's terms, with their exit codes.
+func explained(err error) error {
+	var field *errorqueue.FieldError
+	var missing *errorqueue.MissingTargetError
+	switch {
+	case errors.Is(err, errorqueue.ErrNoFilter):
+		return usage(errors.New("which messages? Want terms such as reason=timeout, --id, --group, or --all"))
+	case errors.As(err, &field):
+		return usage(fmt.Errorf("%s is %q, want %s", flagOf(field.Field), field.Value, field.Want))
+	case errors.Is(err, errorqueue.ErrFormat):
+		return usage(err)
+	case errors.As(err, &missing):
+		return &exitError{exitFound, fmt.Errorf("queue %q does not exist, and %d messages were to go there (known from: %s): declare it, or name another with --to; nothing was moved",
+			missing.Queue, missing.Messages, missing.Source)}
+	case errors.Is(err, errorqueue.ErrFailedAgain):
+		return &exitError{exitFound, err}
+	case errors.Is(err, errorqueue.ErrNoQueue):
+		return fmt.Errorf("%w (--error-queue, if it has another name)", err)
+	case errors.Is(err, errorqueue.ErrDeliveryLimit):
+		return fmt.Errorf("%w (which is --max-deliveries)", err)
+	}
+	return err
+}
+
+// flagOf is the flag, or the argument, for a field of the package's options.
+func flagOf(field string) string {
+	switch field {
+	case "Queue":
+		return "QUEUE"
+	case "ErrorQueue":
+		return "--error-queue"
+	case "MaxDeliveries":
+		return "--max-deliveries"
+	case "ID":
+		return "--redrive-id"
+	case "By", "Limit", "Rate", "Batches", "Watch", "Tolerate", "To", "Archive", "From":
+		return "--" + strings.ToLower(field)
+	}
+	return field
+}
+
+// choice is which messages.
+type choice struct {
+	ids    []string
+	groups []string
+	all    bool
+}
+
+func (c *choice) addTo(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&c.ids, "id", nil, "a message id, as id=; may be given several times")
+	flags.StringArrayVar(&c.groups, "group", nil, "a kind of failure, as groups shows it; several times")
+}
+
+// addAllTo adds --all, for what would not choose everything by itself.
+func (c *choice) addAllTo(cmd *cobra.Command) {
+	c.addTo(cmd)
+	cmd.Flags().BoolVar(&c.all, "all", false, "all messages, where there is no term")
+}
+
+// filter is made of the terms and flags.
+func (c *choice) filter(terms []string) (errorqueue.Filter, error) {
+	f, err := errorqueue.ParseTerms(terms...)
+	if err != nil {
+		return f, usage(err)
+	}
+	for flag, values := range map[string][]string{"--id": c.ids, "--group": c.groups} {
+		for _, v := range values {
+			if v == "" { // perhaps a variable that is not set
+				return f, usage(fmt.Errorf("%s is empty, want a value", flag))
+			}
+		}
+	}
+	f.IDs, f.Groups = append(f.IDs, c.ids...), append(f.Groups, c.groups...)
+	if c.all && !f.IsZero() {
+		return f, usage(fmt.Errorf("--all and a choice (%s) are given, want one of them", f))
+	}
+	return f, nil
+}
+
+// chosen are the filter's messages, or all must have been said.
+func (c *choice) chosen(terms []string) (errorqueue.Filter, error) {
+	f, err := c.filter(terms)
+	if err == nil && f.IsZero() && !c.all {
+		err = explained(errorqueue.ErrNoFilter)
+	}
+	return f, err
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue"
+)
+
+func errorsDiscard(a *app) *cobra.Command {
+	var queue errorsQueue
+	var choice choice
+	var o errorqueue.DiscardOptions
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "discard QUEUE [TERM...]",
+		Short: "Take messages out of an error queue, into its archive",
+		Long: `Takes messages out of an error queue, into its archive: orders-archive, a queue that
+is declared if it is not there, and that errors reads too. With --delete they are
+gone for good. It says first how many they are, and asks.
+` + terms,
+		Example: `  bunnicula errors discard orders reason=undecodable older=30d
+  bunnicula errors ls orders-archive
+  bunnicula errors discard orders --group 4be1c09d2a7f3e85 --delete`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			filter, err := choice.chosen(args[1:])
+			if err != nil {
+				return err
+			}
+			if !o.DryRun {
+				if err := a.mayChange("errors discard"); err != nil {
+					return err
+				}
+				if err := a.canAsk(yes); err != nil {
+					return err
+				}
+			}
+			queue.name, o.Filter, o.All = args[0], filter, choice.all
+			p := a.progress("read")
+			o.Progress = p.tell
+			return a.openErrors(cmd, queue, p, func(ctx context.Context, q *errorqueue.Queue) error { return a.discard(ctx, q, o, p, yes) })
+		},
+	}
+	flags := cmd.Flags()
+	choice.addAllTo(cmd)
+	flags.BoolVar(&o.Delete, "delete", false, "delete them for good")
+	flags.StringVar(&o.Archive, "archive", "", "another archive")
+	flags.IntVar(&o.Limit, "limit", 0, "how many at most, those that were parked first; 0 for all")
+	flags.Float64Var(&o.Rate, "rate", 0, "how many in a second, at most; 0 for as fast as it goes")
+	changeFlags(cmd, &o.DryRun, &yes)
+	queue.addTo(cmd)
+	return cmd
+}
+
+// discardReport is what --json prints.
+type discardReport struct {
+	Queue string `json:"queue"`
+	errorqueue.DiscardReport
+}
+
+func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.DiscardOptions, p *progress, yes bool) error {
+	if !o.DryRun && !yes {
+		plan := o
+		plan.DryRun = true
+		seen, err := q.Discard(ctx, plan)
+		p.end()
+		if err != nil || seen.Matched == 0 {
+			return a.reportedDiscard(discardReport{q.Name(), seen}, err)
+		}
+		if o.Delete {
+			err = a.confirmTyped(fmt.Sprintf("Delete %s of %s for good?", messages(seen.Matched), q.Name()), q.Name())
+		} else {
+			err = a.confirm(fmt.Sprintf("Move %s of %s to %s?", messages(seen.Matched), q.Name(), seen.Archive), false)
+		}
+		if err != nil {
+			return err
+		}
+		o.Limit = seen.Matched // what was parked since is behind these, and nobody said yes to it
+	}
+	if !o.DryRun {
+		p.begin("discard")
+	}
+	r, err := q.Discard(ctx, o)
+	p.end()
+	return a.reportedDiscard(discardReport{q.Name(), r}, err)
+}
+
+func (a *app) reportedDiscard(r discardReport, err error) error {
+	if r.Took == 0 { // it did not begin
+		return err
+	}
+	var printed error
+	if a.json {
+		printed = a.printJSON(r, false)
+	} else {
+		var text strings.Builder
+		writeDiscard(&text, r)
+		_, printed = fmt.Fprint(a.out, text.String())
+	}
+	if err == nil {
+		err = left(r.Failed, r.Illegible)
+	}
+	if err == nil {
+		err = printed
+	}
+	return err
+}
+
+func writeDiscard(out *strings.Builder, r discardReport) {
+	to := "to " + r.Archive
+	if r.Archive == "" {
+		to = "for good"
+	}
+	switch {
+	case r.Matched == 0:
+		fmt.Fprintf(out, "nothing to discard in %s\n", r.Queue)
+	case r.DryRun:
+		fmt.Fprintf(out, "%s of %s would be discarded, %s; nothing was done\n", messages(r.Matched), r.Queue, to)
+	default:
+		fmt.Fprintf(out, "%s of %s discarded, %s, in %s\n", messages(r.Discarded), r.Queue, to, took(r.Took))
+	}
+	writeTrouble(out, r.MaybeTwice, r.Failed, r.Failures)
+	writeIllegible(out, r.Illegible)
+}

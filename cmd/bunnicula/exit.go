@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Exit codes. Scripts rely on them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitFound       = 3
+	exitRefused     = 4
+	exitInterrupted = 130
+)
+
+// exitError is an error with an exit code.
+type exitError struct {
+	code int
+	err  error // nil if all was said already
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usage is the error for wrong usage that cobra did not see.
+func usage(err error) error { return &exitError{exitUsage, err} }
+
+// found ends with 3: what was found has been printed.
+func found() error { return &exitError{exitFound, nil} }
+
+// exit says what went wrong, and which exit code that is.
+func (a *app) exit(err error) int {
+	var known *exitError
+	switch {
+	case a.interrupt.Err() != nil:
+		fmt.Fprintln(a.err, "bunnicula: interrupted")
+		return exitInterrupted
+	case err == nil:
+		return exitOK
+	case errors.As(err, &known):
+		if known.err != nil {
+			fmt.Fprintln(a.err, "bunnicula:", err)
+		}
+		return known.code
+	}
+	fmt.Fprintln(a.err, "bunnicula:", err)
+	if !a.started { // cobra did not even begin
+		fmt.Fprintln(a.err, "See bunnicula --help, or --help behind a command.")
+		return exitUsage
+	}
+	return exitFailed
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue"
+)
+
+// sayEvery is how often there is a line where no bar can be drawn.
+const sayEvery = 5 * time.Second
+
+// progress shows on stderr how far a call is: as a bar on a terminal, else as a line now and then. It begins with the first
+// tell, and after an end with the next. What is written to it, a log, stands above the bar.
+type progress struct {
+	out   io.Writer
+	draws bool
+	quiet bool // out and what the command prints would be on one terminal
+
+	what string
+	said time.Time // the last line
+
+	mu   sync.Mutex // of bars, which loggers write to
+	bars *mpb.Progress
+	bar  *mpb.Bar
+	text atomic.Pointer[string] // beside the bar, which is drawn by a goroutine of its own; end waits for it
+}
+
+func (a *app) progress(what string) *progress {
+	return &progress{out: a.err, draws: a.draws, what: what}
+}
+
+// begin names what is done next.
+func (p *progress) begin(what string) { p.what, p.said = what, time.Time{} }
+
+// tell is for an option Progress.
+func (p *progress) tell(now errorqueue.Progress) {
+	switch {
+	case p.quiet:
+	case p.draws:
+		p.draw(now)
+	case p.said.IsZero():
+		p.said = time.Now() // what is done at once needs no line
+	case time.Since(p.said) >= sayEvery:
+		p.said = time.Now()
+		fmt.Fprintf(p.out, "%s: %s\n", p.what, counts(now))
+	}
+}
+
+func (p *progress) draw(now errorqueue.Progress) {
+	text := counts(now)
+	p.text.Store(&text)
+	if p.bar == nil {
+		p.mu.Lock()
+		p.bars = mpb.New(mpb.WithOutput(p.out), mpb.WithWidth(lineWidth), mpb.WithAutoRefresh())
+		p.mu.Unlock()
+		beside := decor.Any(func(decor.Statistics) string { return *p.text.Load() })
+		p.bar = p.bars.AddBar(0, mpb.BarWidth(16), mpb.PrependDecorators(decor.Name(p.what)), mpb.AppendDecorators(beside))
+	}
+	done, of := now.Read, now.Of
+	if settled := now.Moved + now.Failed; settled > 0 && done >= of {
+		done, of = settled, now.Matched // it knows them all, and has only to move them
+	}
+	p.bar.SetTotal(int64(max(of, done, 1)), false)
+	p.bar.SetCurrent(int64(done))
+}
+
+// counts is what a Progress counts.
+func counts(n errorqueue.Progress) string {
+	text := fmt.Sprint(n.Read)
+	if n.Of >= 0 {
+		text += fmt.Sprintf("/%d", n.Of)
+	}
+	text += " read"
+	if n.Matched > 0 {
+		text += fmt.Sprintf(", %d chosen", n.Matched)
+	}
+	if n.Moved > 0 {
+		text += fmt.Sprintf(", %d done", n.Moved)
+	}
+	if n.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", n.Failed)
+	}
+	if n.Watch > 0 {
+		text += fmt.Sprintf(", watching %s", n.Watch)
+	}
+	return text
+}
+
+// end takes the bar away.
+func (p *progress) end() {
+	if p.bar == nil {
+		return
+	}
+	p.bar.Abort(true)
+	p.bars.Wait()
+	p.mu.Lock()
+	p.bars, p.bar = nil, nil
+	p.mu.Unlock()
+}
+
+// Write writes a line above the bar.
+func (p *progress) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	bars := p.bars
+	p.mu.Unlock()
+	if bars != nil {
+		if n, err := bars.Write(text); err == nil {
+			return n, nil
+		}
+	}
+	return p.out.Write(text)
+}

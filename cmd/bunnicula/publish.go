@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+type publishOptions struct {
+	exchange    string
+	key         string
+	headers     []string
+	body        string
+	contentType string
+	messageID   string
+	count       int
+}
+
+func publishCommand(a *app) *cobra.Command {
+	var o publishOptions
+	cmd := &cobra.Command{
+		Use:   "publish QUEUE | --exchange EXCHANGE --key KEY",
+		Short: "Publish a message, and wait until the broker has it in a queue",
+		Long: `Publishes a message to a queue, or to an exchange with a routing key, and prints its
+message id when the broker has confirmed it and put it into a queue. A message that no
+queue is bound for is exit code 1.`,
+		Example: `  bunnicula publish orders --body '{"number": 1}'
+  bunnicula publish --exchange events --key order.created --body @order.json
+  date | bunnicula publish orders --body - --header source=cron --count 10`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.target(cmd, args); err != nil {
+				return usage(err)
+			}
+			options, body, err := a.message(cmd, o)
+			if err != nil {
+				return err
+			}
+			if err := a.mayChange("publish"); err != nil {
+				return err
+			}
+			return a.connected(cmd.Context(), func(conn *connection.Connection) error {
+				return a.publish(cmd.Context(), conn, o, body, options)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.exchange, "exchange", "", "an exchange, in place of a queue")
+	flags.StringVar(&o.key, "key", "", "the routing key for it")
+	flags.StringVar(&o.body, "body", "", "the body: TEXT, @FILE, or - for standard input")
+	flags.StringArrayVar(&o.headers, "header", nil, "a header, NAME=TEXT; may be given several times")
+	flags.StringVar(&o.contentType, "content-type", "", "its content type (default application/json if it is JSON,\ntext/plain if it is text, else application/octet-stream)")
+	flags.StringVar(&o.messageID, "message-id", "", "its message id (default a new one)")
+	flags.IntVar(&o.count, "count", 1, "publish it this many times")
+	return cmd
+}
+
+// target says where it goes.
+func (o *publishOptions) target(cmd *cobra.Command, args []string) error {
+	exchange, key := cmd.Flags().Changed("exchange"), cmd.Flags().Changed("key")
+	switch {
+	case len(args) == 1 && (exchange || key):
+		return fmt.Errorf("both the queue %q and --exchange or --key are given, want one of them", args[0])
+	case len(args) == 1 && args[0] == "":
+		return errors.New("the queue is empty, want its name")
+	case len(args) == 1:
+		o.key = args[0]
+	case !exchange:
+		return errors.New("where to? Want the name of a queue, or --exchange and --key")
+	case !key:
+		return fmt.Errorf("--key is missing, want the routing key for exchange %q ('' for none)", o.exchange)
+	}
+	if o.count < 1 {
+		return fmt.Errorf("--count is %d, want 1 or more", o.count)
+	}
+	if o.count > 1 && o.messageID != "" {
+		return fmt.Errorf("--message-id %q is for one message, and --count is %d", o.messageID, o.count)
+	}
+	return nil
+}
+
+func (a *app) message(cmd *cobra.Command, o publishOptions) ([]publisher.Option, []byte, error) {
+	if !cmd.Flags().Changed("body") {
+		return nil, nil, usage(errors.New("--body is missing, want TEXT, @FILE, or - for standard input"))
+	}
+	var body []byte
+	var err error
+	switch file, isFile := strings.CutPrefix(o.body, "@"); {
+	case o.body == "-":
+		body, err = io.ReadAll(io.LimitReader(a.in, publisher.DefaultMaxBody+1)) // what is longer is refused
+	case isFile:
+		body, err = os.ReadFile(file)
+	default:
+		body = []byte(o.body)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("--body: %w", err)
+	}
+	options := []publisher.Option{publisher.Exchange(o.exchange), publisher.ContentType(contentType(o.contentType, body))}
+	if o.messageID != "" {
+		options = append(options, publisher.MessageID(o.messageID))
+	}
+	for _, h := range o.headers {
+		name, value, ok := strings.Cut(h, "=")
+		if !ok || name == "" {
+			return nil, nil, usage(fmt.Errorf("--header is %q, want NAME=TEXT", h))
+		}
+		options = append(options, publisher.Header(name, value))
+	}
+	return options, body, nil
+}
+
+func contentType(given string, body []byte) string {
+	switch {
+	case given != "":
+		return given
+	case json.Valid(body):
+		return "application/json"
+	case utf8.Valid(body):
+		return "text/plain; charset=utf-8"
+	}
+	return "application/octet-stream"
+}
+
+// published is what --json prints, a line for each message.
+type published struct {
+	MessageID  string `json:"message_id"`
+	Exchange   string `json:"exchange"`
+	RoutingKey string `json:"routing_key"`
+}
+
+func (a *app) publish(ctx context.Context, conn *connection.Connection, o publishOptions, body []byte, options []publisher.Option) error {
+	if err := a.answers(ctx, conn.Publishing()); err != nil {
+		return err
+	}
+	pub, err := publisher.New(conn, publisher.Config{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+		defer cancel()
+		_ = pub.Stop(stop) // all that was published is confirmed, or was said not to be
+	}()
+	return a.within(ctx, func(ctx context.Context) error {
+		waiting := make(chan publisher.Confirmation, publisher.DefaultWindow)
+		ended := make(chan error, 1) // how sending ended
+		go func() {
+			defer close(waiting)
+			for range o.count {
+				c, err := pub.PublishAsync(ctx, o.key, body, options...)
+				if err != nil {
+					ended <- err
+					return
+				}
+				waiting <- c
+			}
+			ended <- nil
+		}()
+		done := 0
+		var failed error
+		for c := range waiting { // to the end, for whoever sends
+			<-c.Done()
+			switch {
+			case c.Err() == nil:
+				done++
+				if err := a.printPublished(published{c.MessageID(), o.exchange, o.key}); err != nil && failed == nil {
+					failed = err
+				}
+			case failed == nil:
+				failed = fmt.Errorf("message %s: %w", c.MessageID(), c.Err())
+			}
+		}
+		if err := <-ended; failed == nil {
+			failed = err
+		}
+		if failed == nil {
+			return nil
+		}
+		if o.count > 1 {
+			failed = fmt.Errorf("%d of %d are in a queue: %w", done, o.count, failed)
+		}
+		return advised(failed, o)
+	})
+}
+
+func (a *app) printPublished(p published) error {
+	if a.json {
+		return a.printJSON(p, true)
+	}
+	_, err := fmt.Fprintln(a.out, p.MessageID)
+	return err
+}
+
+// advised says what to do about a message that did not arrive.
+func advised(err error, o publishOptions) error {
+	switch {
+	case errors.Is(err, publisher.ErrUnroutable) && o.exchange == "":
+		return fmt.Errorf("%w; there is no queue %q: start its consumer, or declare it with topology apply", err, o.key)
+	case errors.Is(err, publisher.ErrUnroutable):
+		return fmt.Errorf("%w; bind a queue to exchange %q with a key that matches %q", err, o.exchange, o.key)
+	case errors.Is(err, publisher.ErrUnconfirmed):
+		return fmt.Errorf("%w; publish it again with --message-id if it must not be missing", err)
+	}
+	return err
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+)
+
+// consumer is a queue's name of its own for a test, and a topology file for it. Golden files have "orders-xxxxxxxx".
+func consumer(t *testing.T) (queue, name string) {
+	t.Helper()
+	queue = amqptest.Queue(t, "orders")
+	return queue, file(t, "consumers:\n  - queue: "+queue+"\n    delays: [10s, 1m]\n")
+}
+
+const placeholder = "orders-xxxxxxxx"
+
+// fakeAPI answers as a RabbitMQ 3.10 did, with its queue "orders" by another name.
+func fakeAPI(t *testing.T, queue string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		what, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/api/"), "/")
+		text, err := os.ReadFile("../../internal/management/testdata/" + what + "-3.10.json")
+		if user, password, _ := r.BasicAuth(); user != "watcher" || password != "hunter2" || err != nil {
+			http.Error(w, "", http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, strings.ReplaceAll(string(text), `"orders`, `"`+queue))
+	}))
+	t.Cleanup(server.Close)
+	return strings.Replace(server.URL, "://", "://watcher:hunter2@", 1)
+}
+
+func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
+	queue, topology := consumer(t)
+	s := online(t)
+	s.run("status", "--file", topology).want(t, exitFound, queue, "missing")
+	if amqptest.Exists(t, queue) {
+		t.Fatal("status has declared it")
+	}
+	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK, "declared")
+	for range 3 {
+		amqptest.Publish(t, "", queue, amqp.Publishing{})
+	}
+	amqptest.Publish(t, "", queue+"-retry-1m", amqp.Publishing{})
+
+	r := s.run("status", "--file", topology).want(t, exitOK)
+	golden(t, "status.txt", r.out, queue, placeholder)
+	if same := s.run("status", "--file", topology, queue); same.out != r.out {
+		t.Errorf("chosen by its name it is shown as\n%s", same.out)
+	}
+	if same := s.run("status", queue, "--delays", "10s,1m"); same.out != r.out {
+		t.Errorf("named, with its delays, it is shown as\n%s", same.out)
+	}
+	s.env["RABBITMQ_MANAGEMENT_URL"] = fakeAPI(t, queue)
+	golden(t, "status-api.txt", s.run("status", "--file", topology).want(t, exitOK).out, queue, placeholder)
+	s.run("status").want(t, exitOK, queue, "retry 10s", "quarantine")
+	s.run("status", "--management-url", strings.Replace(s.env["RABBITMQ_MANAGEMENT_URL"], "hunter2", "other", 1)).
+		want(t, exitFailed, "it takes a user with the tag monitoring")
+
+	for suffix, want := range map[string]int{"": 3, "-retry-1m": 1, "-retry-10s": 0, "-error": 0, "-quarantine": 0} {
+		if depth := amqptest.Depth(t, queue+suffix); depth != want {
+			t.Errorf("%d messages in %s, want %d", depth, suffix, want)
+		}
+	}
+	if d := amqptest.Get(t, queue); d.Redelivered {
+		t.Error("status took a message")
+	}
+}
+
+func TestStatusAsJSONHasTheseFields(t *testing.T) {
+	queue, topology := consumer(t)
+	s := online(t)
+	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
+	r := s.run("status", "--json", "--file", topology).want(t, exitOK)
+	var got struct {
+		At     time.Time
+		Broker string
+	}
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil || time.Since(got.At) > time.Minute || got.Broker == "" {
+		t.Fatalf("%v: %+v of\n%s", err, got, r.out)
+	}
+	at, err := got.At.MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "status.json", r.out, queue, placeholder, string(at), "AT")
+}
+
+func TestTheBrokerIsFoundByTLSToo(t *testing.T) {
+	files := amqptest.TLSFiles(t)
+	s := offline(t)
+	s.env = map[string]string{"AMQP_URL": files.URL, "AMQP_CA_FILE": files.CA, "AMQP_CERT_FILE": files.Cert, "AMQP_KEY_FILE": files.Key}
+	s.run("status", amqptest.Queue(t, "none"), "--json").want(t, exitFound, `"broker": "amqps://`)
+	s.env["AMQP_CA_FILE"] = files.WrongCA
+	s.run("doctor").want(t, exitFailed, "certificate")
+	s.env["AMQP_URL"] = amqptest.URL(t)
+	s.run("doctor").want(t, exitUsage, "AMQP_URL begins with amqp://, but CAFile is set; want amqps://")
+}
+
+// The second URL of a cluster is tried when the first is down.
+func TestSeveralURLsAreTriedInTurn(t *testing.T) {
+	s := online(t)
+	s.run("doctor", "--url", "amqp://guest:hunter2@127.0.0.1:1/,"+s.env["AMQP_URL"]).want(t, exitOK, "0 serious")
+}
+
+func TestWatchingGoesOnOverALostConnection(t *testing.T) {
+	proxy := amqptest.NewProxy(t, amqptest.URL(t))
+	s := online(t)
+	s.env["AMQP_URL"] = proxy.URL()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	looks := make(chan string)
+	ended := make(chan int)
+	queue := amqptest.Queue(t, "none")
+	go func() {
+		ended <- run(ctx, terminal{in: strings.NewReader(""), out: writes(looks), err: io.Discard, getenv: func(name string) string { return s.env[name] }},
+			"status", "--watch", queue)
+	}()
+	<-looks
+	proxy.Cut()
+	select {
+	case <-looks:
+	case code := <-ended:
+		t.Errorf("it ended with code %d", code)
+	}
+	cancel()
+	interrupted(t, looks, ended)
+}
+
+func TestWatchingEndsWithAnInterrupt(t *testing.T) {
+	queue, topology := consumer(t)
+	s := online(t)
+	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.ctx, s.shows = ctx, true
+	looks := make(chan string)
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, terminal{in: strings.NewReader(""), out: writes(looks), err: io.Discard, shows: true, getenv: func(name string) string { return s.env[name] }},
+			"status", "--watch", queue)
+	}()
+	for range 2 {
+		if look := <-looks; !strings.HasPrefix(look, "\x1b[H\x1b[2J") || !strings.Contains(look, "quarantine") {
+			t.Errorf("a look is %q", look)
+		}
+	}
+	cancel()
+	interrupted(t, looks, ended)
+}
+
+// interrupted waits for the end of a command that may be writing once more.
+func interrupted(t *testing.T, looks <-chan string, ended <-chan int) {
+	t.Helper()
+	for {
+		select {
+		case <-looks:
+		case code := <-ended:
+			if code != exitInterrupted {
+				t.Errorf("exit code %d, want %d", code, exitInterrupted)
+			}
+			return
+		}
+	}
+}
+
+// writes is where each write is one text.
+type writes chan string
+
+func (w writes) Write(b []byte) (int, error) {
+	w <- string(b)
+	return len(b), nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"testing"
+)
+
+const twoConsumers = `consumers:
+  - queue: orders
+    delays: [10s, 1m]
+    bindings:
+      - exchange: events
+        kind: topic
+        keys: [order.*]
+  - queue: refunds
+    type: classic
+    error_queue: failed
+`
+
+func TestWrongUsageIsSaidByNameAndValue(t *testing.T) {
+	good := file(t, twoConsumers)
+	for _, test := range []struct {
+		want string
+		args []string
+	}{
+		{`unknown command "stats"`, []string{"stats"}},
+		{`unknown command "shwo" for "bunnicula topology"`, []string{"topology", "shwo"}},
+		{"unknown flag: --nope", []string{"status", "--nope"}},
+		{`invalid argument "soon" for "--timeout" flag`, []string{"status", "q", "--timeout", "soon"}},
+		{"--timeout is 0s", []string{"status", "q", "--timeout", "0s"}},
+		{"--url has the scheme \"http\"", []string{"status", "q", "--url", "http://u:hunter2@h"}},
+		{"--url is not a URL", []string{"status", "q", "--url", "hunter2"}},
+		{"--management-url: management API: the URL is not one", []string{"status", "--management-url", "u:hunter2@h:15672"}},
+		{"which consumers?", []string{"status"}},
+		{"an argument is empty", []string{"status", ""}},
+		{"--delays: 0s is not a delay", []string{"status", "q", "--delays", "0s"}},
+		{"--delays: 1.5µs is not a delay", []string{"status", "q", "--delays", "1500ns"}},
+		{"--file is missing", []string{"topology", "show"}},
+		{"--file is missing", []string{"topology", "plan"}},
+		{"no such file", []string{"topology", "show", "--file", "none.yml"}},
+		{"line 3: there is no field \"delay\"", []string{"topology", "graph", "--file", file(t, "consumers:\n  - queue: q\n    delay: 1s\n")}},
+		{"which queues?", []string{"topology", "prune", "--file", good}},
+		{"where to?", []string{"publish", "--body", "x"}},
+		{"--key is missing", []string{"publish", "--exchange", "e", "--body", "x"}},
+		{"both the queue \"q\"", []string{"publish", "q", "--key", "k", "--body", "x"}},
+		{"--body is missing", []string{"publish", "q"}},
+		{"--count is 0", []string{"publish", "q", "--body", "x", "--count", "0"}},
+		{"--message-id \"i\" is for one message", []string{"publish", "q", "--body", "x", "--count", "2", "--message-id", "i"}},
+		{"--header is \"x\", want NAME=TEXT", []string{"publish", "q", "--body", "x", "--header", "x"}},
+		{"accepts at most 1 arg(s), received 2", []string{"publish", "q", "r", "--body", "x"}},
+		{"queue \"orders\" is given twice", []string{"doctor", "orders", "--file", good}},
+		{"queue \"q\" is given twice", []string{"doctor", "q", "q"}},
+		{"--delays is for queues that are named", []string{"doctor", "--delays", "1s"}},
+		{"requires at least 1 arg(s)", []string{"errors", "groups"}},
+		{"QUEUE is empty", []string{"errors", "groups", ""}},
+		{`a term is "colour", want one of reason`, []string{"errors", "groups", "q", "colour=red"}},
+		{`older is "soon", want a duration`, []string{"errors", "ls", "q", "older=soon"}},
+		{`a term is "reason=timeout older=2h", want each term as an argument`, []string{"errors", "redrive", "q", "reason=timeout older=2h"}},
+		{"which messages?", []string{"errors", "redrive", "q"}},
+		{"which messages?", []string{"errors", "discard", "q", "--delete"}},
+		{"--id is empty", []string{"errors", "redrive", "q", "--id", ""}},
+		{"--group is empty", []string{"errors", "discard", "q", "--group", ""}},
+		{"--all and a choice (reason=panic) are given", []string{"errors", "redrive", "q", "--all", "reason=panic"}},
+		{"accepts 2 arg(s), received 1", []string{"errors", "import", "q"}},
+		{"no such file", []string{"errors", "import", "q", "none.jsonl"}},
+		{"--output is missing", []string{"errors", "export", "q"}},
+		{"no such file", []string{"errors", "groups", "q", "--file", "none.yml"}},
+		{`--max-deliveries is "-1", want above 0`, []string{"errors", "groups", "q", "--max-deliveries", "-1"}},
+		{"Queue: names that start with \"amq.\"", []string{"doctor", "amq.q"}},
+	} {
+		offline(t).run(test.args...).want(t, exitUsage, "bunnicula: ", test.want)
+	}
+	s := offline(t)
+	s.env["AMQP_URL"] = "http://u:hunter2@h"
+	s.run("status", "q").want(t, exitUsage, "AMQP_URL has the scheme")
+	s.env = map[string]string{"RABBITMQ_MANAGEMENT_URL": "hunter2"}
+	s.run("status").want(t, exitUsage, "RABBITMQ_MANAGEMENT_URL: management API: the URL is not one")
+}
+
+func TestReadOnlyRefusesEachChange(t *testing.T) {
+	good := file(t, twoConsumers)
+	for _, args := range [][]string{
+		{"topology", "apply", "--file", good, "--yes"},
+		{"topology", "prune", "--file", good, "--delays", "1h", "--yes"},
+		{"publish", "q", "--body", "x"},
+		{"errors", "redrive", "q", "--all", "--yes"},
+		{"errors", "discard", "q", "--all", "--yes"},
+		{"errors", "import", "q", good},
+	} {
+		offline(t).run(append(args, "--read-only")...).want(t, exitRefused, "refused, because of --read-only")
+	}
+}
+
+func TestABrokerThatIsNotThereIsFailureAndNotWaitedForLong(t *testing.T) {
+	good := file(t, twoConsumers)
+	for _, args := range [][]string{
+		{"status", "q"}, {"topology", "plan", "--file", good}, {"topology", "apply", "--file", good},
+		{"topology", "prune", "--file", good, "--delays", "1h"}, {"publish", "q", "--body", "x"}, {"doctor"},
+		{"errors", "groups", "q"}, {"errors", "redrive", "q", "--all", "--yes"},
+	} {
+		offline(t).run(append(args, "--timeout", "300ms")...).want(t, exitFailed, "not connected", "127.0.0.1:1", "no answer within 300ms")
+	}
+}
+
+func TestAnInterruptEndsItCleanly(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := offline(t)
+	s.ctx = ctx
+	s.run("status", "q").want(t, exitInterrupted, "bunnicula: interrupted")
+}
+
+func TestShowAndGraphTakeNoBroker(t *testing.T) {
+	good := file(t, twoConsumers)
+	golden(t, "show.txt", offline(t).run("topology", "show", "--file", good).want(t, exitOK).out)
+	golden(t, "show.json", offline(t).run("topology", "show", "--file", good, "--json").want(t, exitOK).out)
+	golden(t, "graph.txt", offline(t).run("topology", "graph", "--file", good).want(t, exitOK).out)
+	s := offline(t)
+	s.in = twoConsumers
+	golden(t, "show.txt", s.run("topology", "show", "--file", "-").want(t, exitOK).out)
+}

@@ -1,0 +1,125 @@
+package errorqueue
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// On a broker of our own, which is killed.
+func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a broker")
+	}
+	broker := amqptest.StartBroker(t)
+	const n, window = 3000, 50
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			queue := "errors-" + string(kind)
+			topo, err := topology.New(topology.Plan{Queue: queue, Type: kind})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ch := on(t, broker)
+			if err := topo.Declare(ch); err != nil {
+				t.Fatal(err)
+			}
+			publish(t, ch, queue+"-error", n, func(i int) amqp.Publishing { return parked(queue, i) })
+			broker.Settle()
+			time.Sleep(3 * time.Second) // a quorum queue that is new may not survive a kill, by the broker's fault
+
+			conn, err := connection.New(connection.Config{URL: broker.URL, Name: "errorqueue-test", MinBackoff: 50 * time.Millisecond, MaxBackoff: time.Second}, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+			defer cancel()
+			defer func() { _ = conn.Stop(ctx) }()
+			q, err := Open(ctx, conn, Config{Queue: queue, Wait: 30 * time.Second}, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer q.Close(ctx)
+			back := make(chan struct{}) // closed when it is up again
+			killed := false
+			report, err := q.Redrive(ctx, RedriveOptions{All: true, Window: window, Rate: 500, Progress: func(p Progress) {
+				if !killed && p.Moved > n/4 {
+					killed = true
+					broker.Kill()
+					go func() {
+						defer close(back)
+						broker.Start()
+					}()
+				}
+			}})
+			if !killed {
+				t.Fatalf("it ended before the kill: %+v, %v", report, err)
+			}
+			<-back
+			if err != nil || report.Failed > 0 || report.Rounds < 2 {
+				t.Errorf("redrive: %+v, %v", report, err)
+			}
+			ch = on(t, broker)
+			first, err := ch.QueueDeclarePassive(q.Name(), true, false, false, false, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first.Messages > 0 {
+				// A broker that is killed forgets what was acked last in a classic queue. What is there again is moved again, and as many behind it are
+				// not looked at.
+				if kind == topology.Quorum {
+					t.Errorf("%d messages are parked still", first.Messages)
+				}
+				if report, err := q.Redrive(ctx, RedriveOptions{All: true}); err != nil {
+					t.Errorf("once more: %+v, %v", report, err)
+				}
+			}
+			seen := map[string]bool{}
+			total := 0
+			for _, id := range drain(t, ch, queue) {
+				seen[id] = true
+				total++
+			}
+			twice := total - len(seen)
+			if left := drain(t, ch, q.Name()); len(seen) != n || len(left) != 0 || kind == topology.Quorum && twice > 2*window {
+				t.Errorf("%d of %d messages are in the main queue, %d are parked, %d are there twice", len(seen), n, len(left), twice)
+			}
+			t.Logf("the broker was killed at %d of %d: %d rounds, none lost, %d duplicates, %d parked still", n/4, n, report.Rounds, twice, first.Messages)
+		})
+	}
+}
+
+// on is a channel to a broker, with confirms.
+func on(t *testing.T, broker *amqptest.Broker) *amqp.Channel {
+	t.Helper()
+	ch, err := amqptest.DialURL(t, broker.URL).Channel()
+	if err == nil {
+		err = ch.Confirm(false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+// drain takes all messages of a queue, and returns their ids.
+func drain(t *testing.T, ch *amqp.Channel, queue string) (ids []string) {
+	t.Helper()
+	for {
+		d, ok, err := ch.Get(queue, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			return ids
+		}
+		ids = append(ids, d.MessageId)
+	}
+}

@@ -1,0 +1,42 @@
+package errorqueue
+
+import (
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+)
+
+// Death is one entry of x-death: the broker's account of why a message left a queue.
+type Death struct {
+	Queue      string    `json:"queue"`
+	Reason     string    `json:"reason"` // "delivery_limit", "expired", "rejected" or "maxlen"
+	Count      int       `json:"count"`
+	At         time.Time `json:"at,omitzero"`          // of the first, to the second
+	Exchange   string    `json:"exchange"`             // that it was published to
+	RoutingKey string    `json:"routing_key"`          // the first one
+	Expiration string    `json:"expiration,omitempty"` // that the message had, in milliseconds
+}
+
+// deathsOf reads x-death, of which anybody may have written anything.
+func deathsOf(h amqp.Table) []Death {
+	all, _ := h["x-death"].([]any)
+	var deaths []Death
+	for _, entry := range all {
+		e, ok := entry.(amqp.Table)
+		if !ok {
+			continue
+		}
+		d := Death{
+			Queue: text(e, "queue"), Reason: text(e, "reason"), Exchange: text(e, "exchange"),
+			Expiration: text(e, "original-expiration"), Count: wire.Int(e["count"]),
+		}
+		d.At, _ = e["time"].(time.Time)
+		if keys, _ := e["routing-keys"].([]any); len(keys) > 0 {
+			d.RoutingKey, _ = keys[0].(string)
+		}
+		deaths = append(deaths, d)
+	}
+	return deaths
+}

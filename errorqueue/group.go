@@ -1,0 +1,151 @@
+package errorqueue
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// GroupBy is what messages are grouped by.
+type GroupBy string
+
+// The ways to group.
+const (
+	ByGroup    GroupBy = "group"    // failures of the same kind: consumer, error type and message without its numbers and ids
+	ByType     GroupBy = "type"     // the error's Go type
+	ByReason   GroupBy = "reason"   // why it was parked
+	ByConsumer GroupBy = "consumer" // who parked it
+	ByTarget   GroupBy = "queue"    // where it came from
+	ByHost     GroupBy = "host"
+	ByApp      GroupBy = "app"
+)
+
+// GroupOptions are those of [Queue.Groups]. The zero value groups all messages by their kind of failure.
+type GroupOptions struct {
+	// By is what is grouped by.
+	//
+	// Defaults to ByGroup.
+	By GroupBy
+
+	// Filter chooses messages.
+	//
+	// Defaults to all.
+	Filter Filter
+
+	// MaxGroups bounds the memory. Messages of groups beyond it are only counted, in GroupReport.Other.
+	//
+	// Defaults to 1000.
+	MaxGroups int
+
+	// Progress is told how far it is: see [Progress].
+	Progress func(Progress)
+}
+
+// DefaultMaxGroups is the default of GroupOptions.MaxGroups.
+const DefaultMaxGroups = 1000
+
+// sampleBody is how much of a sample's body is kept, in bytes.
+const sampleBody = 4 << 10
+
+// Group is what its messages have in common, and how many they are.
+type Group struct {
+	Key    string    `json:"key"` // "" for messages that do not say
+	Count  int       `json:"count"`
+	First  time.Time `json:"first,omitzero"` // when the earliest of them was parked, as far as is known
+	Last   time.Time `json:"last,omitzero"`
+	Sample Message   `json:"sample"` // the one nearest to the queue's head, with the first 4 KiB of its body
+}
+
+// GroupReport is what Groups has found.
+type GroupReport struct {
+	By         GroupBy `json:"by"`
+	Groups     []Group `json:"groups"` // the largest first
+	Messages   int     `json:"messages"`
+	Other      int     `json:"other"`      // messages that belong to none of the Groups, because there were more than MaxGroups
+	Incomplete bool    `json:"incomplete"` // an error ended it: this is of what was read by then
+}
+
+// Groups says how many messages of which kind there are. Like List it changes nothing, holds all messages until it ends, and ends
+// with the same errors; then the report is of what was read.
+func (q *Queue) Groups(ctx context.Context, o GroupOptions) (GroupReport, error) {
+	o.By = cmp.Or(o.By, ByGroup)
+	o.MaxGroups = cmp.Or(o.MaxGroups, DefaultMaxGroups)
+	key, ok := keys[o.By]
+	switch {
+	case !ok:
+		return GroupReport{}, q.failed(&FieldError{"By", string(o.By), "one of group, type, reason, consumer, queue, host, app"})
+	case o.MaxGroups < 1:
+		return GroupReport{}, q.failed(&FieldError{"MaxGroups", fmt.Sprint(o.MaxGroups), "1 or above"})
+	}
+	g := grouping{most: o.MaxGroups, key: key, groups: map[string]*Group{}}
+	err := q.each(ctx, ListOptions{Filter: o.Filter, Progress: o.Progress}, func(d *held) bool {
+		g.add(d.message)
+		return true
+	})
+	report := g.report()
+	report.By = o.By
+	if err != nil {
+		report.Incomplete = true
+		return report, q.failed(err)
+	}
+	return report, nil
+}
+
+var keys = map[GroupBy]func(*Message) string{
+	ByGroup:    func(m *Message) string { return m.Group },
+	ByType:     func(m *Message) string { return m.Type },
+	ByReason:   func(m *Message) string { return m.Reason },
+	ByConsumer: func(m *Message) string { return m.Consumer },
+	ByTarget:   func(m *Message) string { return m.Target },
+	ByHost:     func(m *Message) string { return m.Host },
+	ByApp:      func(m *Message) string { return m.App },
+}
+
+// grouping counts, in bounded memory.
+type grouping struct {
+	most     int
+	key      func(*Message) string
+	groups   map[string]*Group
+	messages int
+	other    int
+}
+
+func (g *grouping) add(m Message) {
+	g.messages++
+	at := m.since()
+	key := g.key(&m)
+	group := g.groups[key]
+	if group == nil {
+		if len(g.groups) >= g.most {
+			g.other++
+			return
+		}
+		m.Body = slices.Clone(m.Body[:min(len(m.Body), sampleBody)]) // the rest is let go
+		group = &Group{Key: key, Sample: m, First: at, Last: at}
+		g.groups[key] = group
+	}
+	group.Count++
+	if at.IsZero() {
+		return
+	}
+	if group.First.IsZero() || at.Before(group.First) {
+		group.First = at
+	}
+	if at.After(group.Last) {
+		group.Last = at
+	}
+}
+
+func (g *grouping) report() GroupReport {
+	r := GroupReport{Groups: []Group{}, Messages: g.messages, Other: g.other}
+	for _, group := range slices.Collect(maps.Values(g.groups)) {
+		r.Groups = append(r.Groups, *group)
+	}
+	slices.SortFunc(r.Groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), a.First.Compare(b.First), cmp.Compare(a.Key, b.Key))
+	})
+	return r
+}

@@ -1,0 +1,201 @@
+package errorqueue
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+func TestAListChangesNothing(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const n = 1500 // more windows than a channel of a pass may have, of 25 messages each
+		park(t, queue, n)
+		q := open(t, Config{Queue: queue, Window: 25})
+		for range 2 {
+			all := list(t, q, ListOptions{})
+			if len(all) != n {
+				t.Fatalf("%d messages, want %d", len(all), n)
+			}
+			for i, m := range all {
+				if m.ID != id(i) || m.Position != i+1 {
+					t.Fatalf("message %d is %s, at %d", i, m.ID, m.Position)
+				}
+			}
+			if depth := amqptest.Depth(t, q.Name()); depth != n {
+				t.Errorf("when the list is over %d messages are there, want %d", depth, n)
+			}
+		}
+		inOrder(t, q.Name(), n, nil)
+	})
+}
+
+func TestAListThatIsBrokenOffGivesEverythingBack(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const n = 300
+		park(t, queue, n)
+		q := open(t, Config{Queue: queue, Window: 20})
+		seen := 0
+		for _, err := range q.List(t.Context(), ListOptions{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen++; seen == 150 {
+				break
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		seen = 0
+		for _, err := range q.List(ctx, ListOptions{}) {
+			if seen++; seen == 100 {
+				cancel()
+			}
+			if seen > 100 && !errors.Is(err, context.Canceled) {
+				t.Fatalf("message %d comes after the context's end, err %v", seen, err)
+			}
+		}
+		if seen != 101 {
+			t.Errorf("%d messages and errors, want 101", seen)
+		}
+		if depth := amqptest.Depth(t, q.Name()); depth != n {
+			t.Errorf("%d messages are there, want %d", depth, n)
+		}
+		inOrder(t, q.Name(), n, nil)
+	})
+}
+
+func TestAThousandReadsLoseNothing(t *testing.T) {
+	reads := *reads
+	if testing.Short() {
+		reads /= 10
+	}
+	queue := declare(t, topology.Quorum)
+	const n = 40
+	park(t, queue, n)
+	q := open(t, Config{Queue: queue})
+	for i := range reads {
+		if got := len(list(t, q, ListOptions{})); got != n {
+			t.Fatalf("read %d finds %d messages, want %d", i, got, n)
+		}
+	}
+	if m := list(t, q, ListOptions{Limit: 1}); m[0].Deliveries != reads {
+		t.Errorf("the queue has counted %d deliveries, want %d", m[0].Deliveries, reads)
+	}
+	inOrder(t, q.Name(), n, nil)
+}
+
+func TestAQueueThatMayDropWhatIsReadOftenIsNotReadOften(t *testing.T) {
+	queue := amqptest.Queue(t, "errors")
+	if _, err := amqptest.Channel(t).QueueDeclare(queue+"-error", true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": 20}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 30
+	park(t, queue, n)
+	q := open(t, Config{Queue: queue})
+	reads, last := 0, error(nil)
+	for ; reads < 15 && last == nil; reads++ {
+		for _, err := range q.List(t.Context(), ListOptions{}) {
+			last = err
+		}
+	}
+	if !errors.Is(last, ErrDeliveryLimit) || reads != strangerLimit+1 {
+		t.Errorf("after %d readings: %v", reads, last)
+	}
+	if got := len(empty(t, q.Name())); got != n {
+		t.Errorf("%d messages are left of %d", got, n)
+	}
+}
+
+func TestAQueueThatDoesNotExistIsAnErrorAtOnce(t *testing.T) {
+	queue := amqptest.Queue(t, "errors")
+	_, err := Open(t.Context(), connect(t), Config{Queue: queue}, nil)
+	if !errors.Is(err, ErrNoQueue) {
+		t.Errorf("got %v, want ErrNoQueue", err)
+	}
+	if amqptest.Exists(t, queue+"-error") {
+		t.Error("it was declared")
+	}
+}
+
+func TestTwoReadersTakeTurns(t *testing.T) {
+	queue := declare(t, topology.Quorum)
+	const n = 200
+	park(t, queue, n)
+	first := open(t, Config{Queue: queue})
+	impatient, patient := open(t, Config{Queue: queue, Wait: NoWait}), open(t, Config{Queue: queue, Wait: 30 * time.Second})
+	found := make(chan int)
+	for _, err := range first.List(t.Context(), ListOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := impatient.Groups(t.Context(), GroupOptions{}); !errors.Is(err, ErrBusy) {
+			t.Errorf("got %v, want ErrBusy", err)
+		}
+		go func() {
+			report, _ := patient.Groups(context.Background(), GroupOptions{})
+			found <- report.Messages
+		}()
+		break
+	}
+	if got := <-found; got != n {
+		t.Errorf("who waited for its turn finds %d messages, want %d", got, n)
+	}
+}
+
+func TestAPassHoldsABoundedNumberInMemory(t *testing.T) {
+	queue := declare(t, topology.Quorum)
+	n := *many
+	body := make([]byte, 1024)
+	for i := range body {
+		body[i] = 'x'
+	}
+	fill(t, queue+"-error", n, func(i int) amqp.Publishing {
+		p := parked(queue, i)
+		p.Body = body
+		return p
+	})
+	q := open(t, Config{Queue: queue})
+	heap := watchHeap()
+	seen, began := 0, time.Now()
+	for _, err := range q.List(t.Context(), ListOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen%max(1000, n/10) == 0 {
+			heap.look()
+		}
+	}
+	took := time.Since(began)
+	if seen != n {
+		t.Errorf("%d messages, want %d", seen, n)
+	}
+	t.Logf("%d messages of 1 KiB in %v, %.0f a second; the heap grew by %d KiB at most", n, took, float64(n)/took.Seconds(), heap.grown>>10)
+	if heap.grown > 8<<20 {
+		t.Errorf("the heap grew by %d KiB", heap.grown>>10)
+	}
+}
+
+// heap is how much the heap has grown at most when somebody looked.
+type heap struct{ before, grown uint64 }
+
+func watchHeap() *heap { return &heap{before: inUse()} }
+
+func (h *heap) look() {
+	now := inUse()
+	h.grown = max(h.grown, now-min(h.before, now))
+}
+
+// inUse is what is left after a garbage collection.
+func inUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

@@ -1,0 +1,219 @@
+package errorqueue
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/goleak"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// How large the largest tests are.
+var (
+	many  = flag.Int("many", 5000, "messages in the tests of bulk")
+	reads = flag.Int("reads", 1000, "how often a queue is read, a tenth of it with -short")
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(redriverVar) != "" {
+		os.Exit(redriver())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// connect makes a Connection that is stopped at the test's cleanup.
+func connect(t testing.TB) *connection.Connection {
+	t.Helper()
+	conn, err := connection.New(connection.Config{URL: amqptest.URL(t), Name: "errorqueue-test", MinBackoff: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := conn.Stop(ctx); err != nil {
+			t.Errorf("stop the connection: %v", err)
+		}
+	})
+	return conn
+}
+
+// open opens an error queue, with the Config's defaults but for what the test sets.
+func open(t testing.TB, cfg Config) *Queue {
+	t.Helper()
+	q, err := Open(t.Context(), connect(t), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		q.Close(ctx)
+	})
+	return q
+}
+
+// kinds are the types of queues that everything is tested with.
+var kinds = []topology.QueueType{topology.Quorum, topology.Classic}
+
+// eachKind runs a test for each type of queue, with the name of a main queue that is declared, its error queue too.
+func eachKind(t *testing.T, test func(t *testing.T, queue string)) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) { test(t, declare(t, kind)) })
+	}
+}
+
+// declare declares a consumer's queues and returns the main one's name.
+func declare(t testing.TB, kind topology.QueueType) string {
+	t.Helper()
+	queue := amqptest.Queue(t, "errors", "-archive")
+	topo, err := topology.New(topology.Plan{Queue: queue, Type: kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := topo.Declare(amqptest.Channel(t)); err != nil {
+		t.Fatal(err)
+	}
+	return queue
+}
+
+// parked is a message as a consumer parks it.
+func parked(queue string, n int) amqp.Publishing {
+	return amqp.Publishing{
+		DeliveryMode: amqp.Persistent, MessageId: id(n), ContentType: "application/json", Timestamp: time.Unix(1_800_000_000, 0),
+		Body: fmt.Appendf(nil, `{"n": %d}`, n),
+		Headers: amqp.Table{
+			"tenant": "acme", "n": int32(n),
+			HeaderRetryAttempts: int64(3), HeaderReason: "timeout", HeaderError: "dial tcp: connection refused", HeaderErrorType: "*net.OpError",
+			HeaderErrorGroup: "0123456789abcdef", HeaderQueue: queue, HeaderConsumer: "c", HeaderApp: "shop", HeaderHost: "h",
+			HeaderFailedAt: "2026-11-01T10:00:00Z", HeaderFirstFailedAt: "2026-11-01T09:00:00Z",
+			HeaderHistory:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"h","ms":1500}]`,
+			HeaderOriginalExchange: "shop", HeaderOriginalRoutingKey: "order.placed",
+		},
+	}
+}
+
+func id(n int) string { return fmt.Sprintf("m%06d", n) }
+
+// fill publishes messages from 0 to n-1 into a queue.
+func fill(t testing.TB, queue string, n int, message func(i int) amqp.Publishing) {
+	t.Helper()
+	ch := amqptest.Channel(t)
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, ch, queue, n, message)
+	amqptest.Eventually(t, 20*time.Second, func() bool { return amqptest.Depth(t, queue) >= n }, "%s has fewer than %d messages", queue, n)
+}
+
+// publish publishes messages from 0 to n-1 on a channel with confirms.
+func publish(t testing.TB, ch *amqp.Channel, queue string, n int, message func(i int) amqp.Publishing) {
+	t.Helper()
+	const window = 2000
+	var last *amqp.DeferredConfirmation
+	for i := range n {
+		confirm, err := ch.PublishWithDeferredConfirm("", queue, true, false, message(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last = confirm; i%window != window-1 && i < n-1 {
+			continue
+		}
+		if ok, err := last.WaitContext(t.Context()); err != nil || !ok {
+			t.Fatalf("message %d is not confirmed: %v", i, err)
+		}
+	}
+}
+
+// park fills the error queue of a main queue.
+func park(t testing.TB, queue string, n int) {
+	t.Helper()
+	fill(t, topology.ErrorQueue(queue), n, func(i int) amqp.Publishing { return parked(queue, i) })
+}
+
+// inOrder empties a queue and checks that it held the messages from 0 to n-1 but those that are left out, in that order and once.
+func inOrder(t testing.TB, queue string, n int, out func(i int) bool) {
+	t.Helper()
+	var want, got []string
+	for i := range n {
+		if out == nil || !out(i) {
+			want = append(want, id(i))
+		}
+	}
+	for _, d := range empty(t, queue) {
+		got = append(got, d.MessageId)
+	}
+	if len(got) != len(want) {
+		t.Errorf("%s has %d messages, want %d", queue, len(got), len(want))
+	}
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Fatalf("message %d of %s is %s, want %s", i, queue, got[i], want[i])
+		}
+	}
+}
+
+// empty takes all messages of a queue, faster than one by one.
+func empty(t testing.TB, queue string) []amqp.Delivery {
+	t.Helper()
+	n := amqptest.Depth(t, queue)
+	ch := amqptest.Channel(t)
+	if err := ch.Qos(1000, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	deliveries, err := ch.Consume(queue, "empty", false, false, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []amqp.Delivery
+	for {
+		wait := 10 * time.Second
+		if len(all) >= n {
+			wait = 100 * time.Millisecond // there may be one too many
+		}
+		select {
+		case d := <-deliveries:
+			all = append(all, d)
+			if err := d.Ack(false); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		case <-time.After(wait):
+		}
+		if err := ch.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+}
+
+// list collects a list.
+func list(t testing.TB, q *Queue, o ListOptions) []Message {
+	t.Helper()
+	var all []Message
+	for m, err := range q.List(t.Context(), o) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func filter(t testing.TB, text string) Filter {
+	t.Helper()
+	f, err := ParseFilter(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}

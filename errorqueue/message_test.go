@@ -1,0 +1,204 @@
+package errorqueue
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"pgregory.net/rapid"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+func ordersQueue() *Queue { return newQueue(Config{Queue: "orders", ErrorQueue: "orders-error"}) }
+
+// deliveryOf is a message as the broker delivers it.
+func deliveryOf(p amqp.Publishing) *amqp.Delivery {
+	return &amqp.Delivery{
+		Headers: p.Headers, ContentType: p.ContentType, ContentEncoding: p.ContentEncoding, DeliveryMode: p.DeliveryMode, Priority: p.Priority,
+		CorrelationId: p.CorrelationId, ReplyTo: p.ReplyTo, Expiration: p.Expiration, MessageId: p.MessageId, Timestamp: p.Timestamp, Type: p.Type,
+		UserId: p.UserId, AppId: p.AppId, RoutingKey: "orders-error", Body: p.Body,
+	}
+}
+
+func TestAParkedMessageTellsAll(t *testing.T) {
+	p := parked("orders", 7)
+	p.Headers[HeaderRedriveCount], p.Headers[HeaderRedriveID], p.Headers[HeaderRedrivenAt] = int64(2), "r", "2026-11-01T09:30:00Z"
+	p.Headers[wire.DeliveryCount] = int64(5)
+	got := ordersQueue().read(deliveryOf(p), 3)
+	at := func(s string) time.Time { v, _ := time.Parse(time.RFC3339, s); return v }
+	want := Message{
+		Position: 3, ID: id(7), Origin: OriginConsumer, Reason: "timeout", Error: "dial tcp: connection refused", Type: "*net.OpError", Group: "0123456789abcdef",
+		Consumer: "c", Host: "h", App: "shop", Target: "orders", TargetFrom: FromHeader, Attempts: 4,
+		FirstFailedAt: at("2026-11-01T09:00:00Z"), FailedAt: at("2026-11-01T10:00:00Z"),
+		History:          []Attempt{{At: at("2026-11-01T10:00:00Z"), Attempt: 4, Reason: "timeout", Error: "late", Host: "h", Took: 1500 * time.Millisecond}},
+		OriginalExchange: "shop", OriginalRoutingKey: "order.placed", RedriveCount: 2, RedrivenAt: at("2026-11-01T09:30:00Z"), RedriveID: "r",
+		Headers: map[string]any{"tenant": "acme", "n": int32(7)}, Timestamp: p.Timestamp, ContentType: "application/json", Deliveries: 5,
+		Body: p.Body, BodySize: len(p.Body),
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestWhoParkedItAndWhereItGoes(t *testing.T) {
+	death := func(queue, reason string) amqp.Table {
+		return amqp.Table{"queue": queue, "reason": reason, "count": int64(1), "exchange": "", "routing-keys": []any{queue}, "time": now}
+	}
+	for name, c := range map[string]struct {
+		headers  amqp.Table
+		origin   Origin
+		reason   string
+		target   string
+		from     TargetSource
+		attempts int
+	}{
+		"nothing":              {nil, OriginOther, "", "orders", FromOpened, 0},
+		"clojure":              {amqp.Table{"retry-attempts": int32(4)}, OriginClojure, "", "orders", FromOpened, 4},
+		"consumer":             {amqp.Table{HeaderReason: "error", HeaderQueue: "emails", HeaderRetryAttempts: int64(0)}, OriginConsumer, "error", "emails", FromHeader, 1},
+		"expired":              {amqp.Table{"x-death": []any{death("orders", "expired")}}, OriginBroker, "expired", "orders", FromDeath, 0},
+		"limit after retries":  {amqp.Table{HeaderReason: "retry", HeaderQueue: "orders", HeaderRetryAttempts: int64(2), "x-death": []any{death("orders", "delivery_limit"), death("orders-retry-1s", "expired")}}, OriginBroker, "delivery_limit", "orders", FromHeader, 3},
+		"quarantine":           {amqp.Table{"x-death": []any{death("orders-quarantine", "delivery_limit")}}, OriginBroker, "delivery_limit", "orders", FromDeath, 0},
+		"another queue":        {amqp.Table{"x-death": []any{death("emails", "rejected")}}, OriginBroker, "rejected", "emails", FromDeath, 0},
+		"points at itself":     {amqp.Table{HeaderQueue: "orders-error"}, OriginConsumer, "", "orders", FromOpened, 1},
+		"headers of odd types": {amqp.Table{HeaderReason: int32(1), HeaderQueue: []any{}, HeaderHistory: "{", HeaderFailedAt: "soon", "x-death": "x", HeaderRedriveCount: "x"}, OriginOther, "", "orders", FromOpened, 0},
+		"odd deaths":           {amqp.Table{"x-death": []any{nil, amqp.Table{"queue": int32(1), "routing-keys": []any{nil}}}}, OriginBroker, "", "orders", FromOpened, 0},
+	} {
+		m := ordersQueue().read(deliveryOf(amqp.Publishing{Headers: c.headers}), 1)
+		if m.Origin != c.origin || m.Reason != c.reason || m.Target != c.target || m.TargetFrom != c.from || m.Attempts != c.attempts {
+			t.Errorf("%s: got %s %q %s %s %d", name, m.Origin, m.Reason, m.Target, m.TargetFrom, m.Attempts)
+		}
+	}
+	unknown := newQueue(Config{ErrorQueue: "parked"}).read(deliveryOf(amqp.Publishing{}), 1)
+	if unknown.Target != "" || unknown.TargetFrom != FromNobody {
+		t.Errorf("got %q %s", unknown.Target, unknown.TargetFrom)
+	}
+}
+
+func TestAMessageIsJSONWhateverItHolds(t *testing.T) {
+	m := Message{ID: "m", Headers: map[string]any{"n": int32(1), "nan": math.NaN(), "\xff": amqp.Decimal{Value: 1}}, Body: []byte("text")}
+	text, err := json.Marshal(m)
+	if err != nil || !strings.Contains(string(text), `"n":{"int32":1}`) || !strings.Contains(string(text), `"body":"text"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	m.Body = []byte{0xff}
+	if text, err = json.Marshal(&m); err != nil || !strings.Contains(string(text), `"body_base64":"/w=="`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// anyMessage makes deliveries that anybody may have written.
+func anyMessage() *rapid.Generator[*amqp.Delivery] {
+	names := []string{
+		wire.RetryAttempts, wire.Reason, wire.Error, wire.Stack, wire.History, wire.Queue, wire.FailedAt, wire.FirstFailedAt, wire.OriginalExchange, wire.RedriveCount,
+		wire.RedriveID, wire.NotBefore, "x-death", wire.DeliveryCount, "x-first-death-queue", "CC", "BCC", "bunnicula-unknown",
+	}
+	return rapid.Custom(func(t *rapid.T) *amqp.Delivery {
+		headers := amqp.Table{}
+		for range rapid.IntRange(0, 8).Draw(t, "n") {
+			name := rapid.OneOf(rapid.SampledFrom(names), shortTexts()).Draw(t, "name")
+			headers[name] = fields(3).Draw(t, "value")
+		}
+		text := func(name string) string { return shortTexts().Draw(t, name) }
+		d := &amqp.Delivery{
+			Headers: headers, ContentType: text("content type"), ContentEncoding: text("encoding"), CorrelationId: text("correlation"), ReplyTo: text("reply"),
+			Expiration: text("expiration"), MessageId: text("id"), Type: text("type"), UserId: text("user"), AppId: text("app"), Exchange: text("exchange"), RoutingKey: text("key"),
+			Priority: rapid.Byte().Draw(t, "priority"), DeliveryMode: rapid.SampledFrom([]uint8{0, 1, 2}).Draw(t, "mode"), Body: rapid.SliceOf(rapid.Byte()).Draw(t, "body"),
+		}
+		if rapid.Bool().Draw(t, "dated") {
+			d.Timestamp = time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "timestamp"), 0)
+		}
+		if len(headers) == 0 {
+			d.Headers = nil
+		}
+		return d
+	})
+}
+
+// shortTexts are texts of up to 255 bytes, of which some are not UTF-8.
+func shortTexts() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.StringN(0, 5, 255), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 8), func(b []byte) string { return string(b) }), rapid.Just("base64:x"))
+}
+
+// fields are values of every AMQP type that the client delivers. Floats are finite: the broker reads no others.
+func fields(depth int) *rapid.Generator[any] {
+	all := []*rapid.Generator[any]{
+		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int8().AsAny(), rapid.Int16().AsAny(), rapid.Int32().AsAny(), rapid.Int64().AsAny(),
+		rapid.Uint8().AsAny(), rapid.Uint16().AsAny(), rapid.Uint32().AsAny(),
+		rapid.Float32().AsAny(), rapid.Float64().AsAny(),
+		rapid.Map(rapid.Int32(), func(v int32) any { return amqp.Decimal{Scale: 2, Value: v} }),
+		rapid.Map(rapid.Int64Range(-1<<50, 1<<50), func(s int64) any { return time.Unix(s, 0) }),
+		rapid.SliceOf(rapid.Byte()).AsAny(), shortTexts().AsAny(),
+	}
+	if depth > 0 {
+		all = append(all,
+			rapid.Map(rapid.SliceOfN(rapid.Deferred(func() *rapid.Generator[any] { return fields(depth - 1) }), 0, 3), func(a []any) any { return a }),
+			rapid.Map(rapid.MapOfN(shortTexts(), rapid.Deferred(func() *rapid.Generator[any] { return fields(depth - 1) }), 0, 3), func(m map[string]any) any { return amqp.Table(m) }),
+		)
+	}
+	return rapid.OneOf(all...)
+}
+
+func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := anyMessage().Draw(t, "message")
+		h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
+		for name, env := range map[string]publisher.Envelope{
+			"redriven": afresh(h, "orders", "me", stamp{id: "r", at: now}), "archived": asItIs(h, "orders-archive", "me"),
+		} {
+			switch {
+			case env.Exchange != "" || env.NotMandatory || env.DeliveryMode != amqp.Persistent:
+				t.Fatalf("%s: %+v", name, env)
+			case env.Expiration != "" || env.UserId != "" && env.UserId != "me":
+				t.Fatalf("%s: expiration %q, user id %q", name, env.Expiration, env.UserId)
+			case string(env.Body) != string(d.Body) || env.CorrelationId != d.CorrelationId || env.ReplyTo != d.ReplyTo || env.Type != d.Type || env.Priority != d.Priority || env.AppId != d.AppId:
+				t.Fatalf("%s is not the same message: %+v", name, env)
+			case d.MessageId != "" && env.MessageId != d.MessageId || name == "redriven" && env.MessageId == "":
+				t.Fatalf("%s: message id %q", name, env.MessageId)
+			}
+			for k, v := range env.Headers {
+				if wire.IsBrokers(k) || wire.IsRouting(k) || k == wire.NotBefore {
+					t.Fatalf("%s has the header %s", name, k)
+				}
+				if wire.IsUsers(k) && !sameField(v, d.Headers[k]) {
+					t.Fatalf("%s: header %s is %v, was %v", name, k, v, d.Headers[k])
+				}
+			}
+			for k := range d.Headers {
+				if _, there := env.Headers[k]; wire.IsUsers(k) && !there {
+					t.Fatalf("%s has no header %q", name, k)
+				}
+			}
+			if name == "redriven" {
+				if _, counted := env.Headers[wire.RetryAttempts]; counted || env.Headers[wire.Queue] != "orders" || env.Headers[wire.RedriveID] != "r" {
+					t.Fatalf("redriven with %v", env.Headers)
+				}
+			}
+		}
+	})
+}
+
+func TestARedrivenMessageWhoseHeadersFillAFrameStillFits(t *testing.T) {
+	for _, size := range []int{publisher.MaxProperties - 20_000, publisher.MaxProperties - 2000, publisher.MaxProperties - 600, publisher.MaxProperties - 300} {
+		p := parked("orders", 1)
+		p.Headers[HeaderStack], p.Headers[HeaderError] = strings.Repeat("s", 8000), strings.Repeat("e", 2000)
+		p.Headers["fat"] = ""
+		user := publisher.Envelope{Publishing: wire.Again(deliveryOf(p), "")}
+		p.Headers["fat"] = strings.Repeat("x", size-user.PropertiesSize())
+		d := deliveryOf(p)
+		h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
+		for name, env := range map[string]publisher.Envelope{"redriven": afresh(h, "orders", "", stamp{id: "r", at: now}), "archived": asItIs(h, "a", "")} {
+			if err := env.Check(); err != nil || env.PropertiesSize() > publisher.MaxProperties-wire.RoomToCome {
+				t.Errorf("%s, with %d bytes of the user's: %d bytes, %v", name, size, env.PropertiesSize(), err)
+			}
+			if env.Headers["fat"] != p.Headers["fat"] {
+				t.Errorf("%s: the user's header is cut", name)
+			}
+		}
+	}
+}

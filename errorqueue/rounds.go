@@ -1,0 +1,128 @@
+package errorqueue
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+)
+
+// rounds moves what a filter chooses, however long that takes: in passes, each of which holds messages no longer than it may and
+// then gives everything back. Nothing is moved twice, because what was moved is acked and gone; nothing is left out, because
+// what goes back keeps its place. What comes into the queue meanwhile is behind all that, and not looked at.
+type rounds struct {
+	queue  *Queue
+	filter *compiled
+	skip   func(*Message) bool // of those that the filter chooses; nil is none
+	copies bool                // what is moved is published elsewhere
+	mover  *mover
+	report reporter
+
+	left      int  // messages in the queue that are to be looked at, -1 before it is known
+	exhausted bool // the last pass has seen them all
+	count     int  // of rounds
+	illegible int  // messages that must not be copied, in the pass that has seen most of them
+}
+
+// lossesInARow is how often the connection may be lost with nothing moved in between.
+const lossesInARow = 5
+
+// run moves up to most messages, or all if most is negative.
+func (r *rounds) run(ctx context.Context, most int) error {
+	before := r.mover.moved + r.mover.failed
+	losses := 0
+	for {
+		todo := -1
+		if most >= 0 {
+			if todo = most - (r.mover.moved + r.mover.failed - before); todo <= 0 {
+				return nil
+			}
+		}
+		moved := r.mover.moved
+		done, lost, err := r.round(ctx, todo)
+		switch {
+		case err == nil && done:
+			return nil
+		case err == nil:
+			losses = 0
+		case !lost || ctx.Err() != nil || errors.Is(err, connection.ErrUnreadable):
+			return err
+		default:
+			if r.mover.moved > moved {
+				losses = 0
+			}
+			if losses++; losses > lossesInARow {
+				return err
+			}
+			r.queue.log.Warn("connection lost, beginning another round", "moved", r.mover.moved, "err", err)
+		}
+	}
+}
+
+// round is one pass. It is done when it has moved most messages, or has seen all.
+func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err error) {
+	p, err := r.queue.begin(ctx, r.left)
+	if err != nil {
+		return false, false, err
+	}
+	defer p.end(ctx)
+	if r.left < 0 && p.of >= 0 {
+		r.left = p.of
+	}
+	defer func() {
+		lost = err != nil && isOver(p.session, err)
+		if r.left >= 0 {
+			r.left -= p.acked
+		}
+	}()
+	r.count++
+	r.report.now.Round, r.report.now.Read, r.report.now.Matched = r.count, 0, r.mover.moved+r.mover.failed
+	if r.report.now.Of == 0 {
+		r.report.now.Of = p.of
+	}
+	var burst []*held
+	chosen, bytes, illegible := 0, 0, 0
+	flush := func() error {
+		err := r.mover.move(ctx, p, burst)
+		r.tell()
+		burst, bytes = nil, 0
+		return err
+	}
+	for most < 0 || chosen < most {
+		if p.overdue() {
+			return false, false, flush()
+		}
+		d, ok, err := p.next(ctx)
+		if err != nil {
+			return false, false, err // what is in burst goes back too
+		}
+		if !ok {
+			r.exhausted = true
+			return true, false, flush()
+		}
+		r.report.now.Read++
+		r.tell()
+		if !r.filter.match(&d.message) || r.skip != nil && r.skip(&d.message) || r.mover.failedIDs[d.message.ID] {
+			continue
+		}
+		if r.copies && d.message.Illegible {
+			illegible++
+			r.illegible = max(r.illegible, illegible)
+			continue
+		}
+		r.report.now.Matched++
+		chosen++
+		burst, bytes = append(burst, d), bytes+len(d.Body)
+		if len(burst) >= r.mover.burst() || bytes >= maxHeldInMemory {
+			if err := flush(); err != nil {
+				return false, false, err
+			}
+		}
+	}
+	return true, false, flush()
+}
+
+func (r *rounds) tell() {
+	r.report.now.Moved, r.report.now.Failed = r.mover.moved, r.mover.failed
+	r.report.tell()
+}

@@ -1,0 +1,70 @@
+package doctor
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Finding is something that is wrong, or may become so.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	Check    string   `json:"check"`   // which check found it; a name that stays
+	Subject  string   `json:"subject"` // what it is about, as "queue orders"
+	Problem  string   `json:"problem"`
+	Why      string   `json:"why"` // it matters
+	Do       string   `json:"do"`
+	See      string   `json:"see"` // a page
+}
+
+// Severity says how soon something is to be done.
+type Severity string
+
+// The severities.
+const (
+	Serious Severity = "serious" // it loses or holds up messages, or a consumer cannot start
+	Warning Severity = "warning" // it can, or it needs somebody
+	Note    Severity = "note"    // it is so, and is good to know
+)
+
+// Worst says whether there is something serious.
+func Worst(findings []Finding) Severity {
+	worst := Note
+	for _, f := range findings {
+		if rank[f.Severity] < rank[worst] {
+			worst = f.Severity
+		}
+	}
+	return worst
+}
+
+var rank = map[Severity]int{Serious: 0, Warning: 1, Note: 2}
+
+// Diagnose says what facts mean, the most serious first.
+func Diagnose(f Facts) []Finding {
+	findings := []Finding{}
+	for _, check := range []func(Facts) []Finding{
+		version, transport, nodes, rights, differences, presence, use, contents, traps, replicas, settings,
+	} {
+		findings = append(findings, check(f)...)
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
+	return findings
+}
+
+// Pages that findings lead to.
+const (
+	pageAccess     = "https://www.rabbitmq.com/docs/access-control#authorisation"
+	pageAlarms     = "https://www.rabbitmq.com/docs/alarms"
+	pageAtLeast    = "https://www.rabbitmq.com/docs/quorum-queues#dead-lettering"
+	pageHeartbeats = "https://www.rabbitmq.com/docs/heartbeats"
+	pageLength     = "https://www.rabbitmq.com/docs/maxlength#overflow-behaviour"
+	pageLimit      = "https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling"
+	pagePartitions = "https://www.rabbitmq.com/docs/partitions"
+	pageReleases   = "https://www.rabbitmq.com/release-information"
+	pageReplicas   = "https://www.rabbitmq.com/docs/quorum-queues#replication-factor"
+	pageTimeout    = "https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout"
+	pageTLS        = "https://www.rabbitmq.com/docs/ssl"
+	pageTTL        = "https://www.rabbitmq.com/docs/ttl"
+	pageOperations = "docs/OPERATIONS.md"
+	pageSecurity   = "docs/SECURITY.md"
+)

@@ -1,0 +1,68 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Broker asks one question at a time, and is not safe for use by several goroutines.
+type Broker struct {
+	link    *connection.Link
+	session *connection.Session
+	channel *amqp.Channel // of session; nil after a refusal, which closes it
+}
+
+// New makes a Broker, which connects when it is first asked something.
+func New(link *connection.Link) *Broker { return &Broker{link: link} }
+
+// Peer is who is asked.
+func (b *Broker) Peer(ctx context.Context) (connection.Peer, error) {
+	s, err := b.link.Session(ctx)
+	if err != nil {
+		return connection.Peer{}, err
+	}
+	return s.Peer(), nil
+}
+
+// Ask runs f with a channel. After an error the next one gets a new channel.
+func (b *Broker) Ask(ctx context.Context, what string, f func(*amqp.Channel) error) error {
+	s, err := b.link.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if b.session != s || b.channel == nil || b.channel.IsClosed() {
+		if b.channel, err = s.Channel(ctx); err != nil {
+			return err
+		}
+		b.session = s
+	}
+	ch := b.channel
+	var ended atomic.Bool
+	err = s.Do(ctx, what, func() error {
+		defer ended.Store(true)
+		return f(ch)
+	})
+	if !ended.Load() { // f may still be at it, with a channel that nobody else can use then
+		s.Abort(context.Canceled)
+	}
+	return err
+}
+
+// Declare declares a topology: the one thing here that changes something.
+func (b *Broker) Declare(ctx context.Context, t topology.Topology) error {
+	return b.Ask(ctx, "declare", func(ch *amqp.Channel) error { return t.Declare(ch) })
+}
+
+// code is the broker's answer to a question that it refused, 0 if it did not.
+func code(err error) int {
+	if refused := (*amqp.Error)(nil); errors.As(err, &refused) && refused.Server {
+		return refused.Code
+	}
+	return 0
+}

@@ -1,0 +1,92 @@
+package inspect
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Consumer is a consumer by its queues, the main queue first.
+type Consumer struct {
+	Name   string
+	Queues []Expected
+}
+
+// Expected is a queue that a consumer has, or may have.
+type Expected struct {
+	Name  string
+	Role  topology.Role
+	Delay time.Duration // of a retry queue
+	Maybe bool          // nobody said that it must be there
+}
+
+// FromTopology has all queues that a topology names.
+func FromTopology(t topology.Topology) Consumer {
+	c := Consumer{}
+	for _, q := range t.Queues {
+		if q.Role == topology.RoleMain {
+			c.Name = q.Name
+		}
+		c.Queues = append(c.Queues, Expected{Name: q.Name, Role: q.Role, Delay: q.Delay})
+	}
+	return c
+}
+
+// FromName has the queues that a consumer of this queue has by default, with retry queues for these delays.
+func FromName(queue string, delays []time.Duration) Consumer {
+	c := Consumer{Name: queue, Queues: []Expected{{Name: queue, Role: topology.RoleMain}}}
+	for _, d := range delays {
+		c.Queues = append(c.Queues, Expected{Name: topology.RetryQueue(queue, d), Role: topology.RoleRetry, Delay: d, Maybe: true})
+	}
+	return c.with(topology.RoleQuarantine, topology.QuarantineQueue(queue)).with(topology.RoleError, topology.ErrorQueue(queue))
+}
+
+func (c Consumer) with(role topology.Role, queue string) Consumer {
+	c.Queues = append(c.Queues, Expected{Name: queue, Role: role, Maybe: true})
+	return c
+}
+
+// FromQueues finds consumers among the names of all queues: a queue is one's main queue if there is an error or a
+// quarantine queue named after it, or a retry queue. What belongs to nobody is left out.
+func FromQueues(names []string) []Consumer {
+	there := map[string]bool{}
+	for _, name := range names {
+		there[name] = true
+	}
+	delays := map[string][]time.Duration{}
+	found := map[string]bool{}
+	for _, name := range names {
+		if main, delay, ok := CutRetry(name); ok && there[main] {
+			delays[main] = append(delays[main], delay)
+			found[main] = true
+		}
+		for _, derived := range []string{topology.ErrorQueue(name), topology.QuarantineQueue(name)} {
+			found[name] = found[name] || there[derived]
+		}
+	}
+	var consumers []Consumer
+	for _, main := range slices.Sorted(maps.Keys(found)) {
+		if !found[main] {
+			continue
+		}
+		slices.SortFunc(delays[main], cmp.Compare[time.Duration])
+		c := FromName(main, delays[main])
+		c.Queues = slices.DeleteFunc(c.Queues, func(q Expected) bool { return !there[q.Name] })
+		consumers = append(consumers, c)
+	}
+	return consumers
+}
+
+// CutRetry takes the name of a retry queue apart.
+func CutRetry(name string) (main string, delay time.Duration, ok bool) {
+	i := strings.LastIndex(name, "-retry-")
+	if i < 1 {
+		return "", 0, false
+	}
+	delay, err := topology.ParseDelay(name[i+len("-retry-"):])
+	return name[:i], delay, err == nil
+}

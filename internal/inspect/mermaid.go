@@ -1,0 +1,96 @@
+package inspect
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Mermaid draws topologies as one diagram: solid lines are what the broker moves, dotted ones what consumers copy.
+func Mermaid(topologies ...topology.Topology) string {
+	d := diagram{ids: map[string]string{}, lines: map[string]bool{}}
+	d.out.WriteString("flowchart LR\n")
+	for _, t := range topologies {
+		for _, e := range t.Exchanges {
+			d.exchange(e.Name, e.Kind)
+		}
+		for _, q := range t.Queues {
+			d.queue(q.Name)
+		}
+		for _, b := range t.Bindings {
+			d.line("%s -->|%s| %s", d.exchange(b.Exchange, ""), text(b.Key), d.queue(b.Queue))
+		}
+		d.paths(t)
+	}
+	return d.out.String()
+}
+
+// paths are the ways of a message that failed.
+func (d *diagram) paths(t topology.Topology) {
+	main := d.queue(t.Main().Queue)
+	for _, q := range t.Queues {
+		here := d.queue(q.Name)
+		to := here
+		if t.Scheme == topology.Bunnicula && q.Role != topology.RoleMain {
+			to = d.exchange(q.Name, "")
+		}
+		switch q.Role {
+		case topology.RoleRetry:
+			d.line("%s -.->|retry| %s", main, to)
+			back := main
+			if exchange, _ := q.Arguments["x-dead-letter-exchange"].(string); exchange != "" {
+				back = d.exchange(exchange, "")
+			}
+			d.line("%s -->|after %s| %s", here, topology.FormatDelay(q.Delay), back)
+		case topology.RoleQuarantine:
+			d.line("%s -.->|died twice| %s", main, to)
+			d.line("%s -.->|crashed| %s", here, d.queue(t.Error().Queue))
+		case topology.RoleError:
+			d.line("%s -.->|given up| %s", main, to)
+		}
+		if key, _ := q.Arguments["x-dead-letter-routing-key"].(string); key != "" && q.Role == topology.RoleMain {
+			d.line("%s -->|expired, or over the delivery limit| %s", here, d.queue(key))
+		}
+	}
+}
+
+type diagram struct {
+	out   strings.Builder
+	ids   map[string]string // by what is drawn
+	lines map[string]bool   // an error queue that is shared has some twice
+}
+
+func (d *diagram) line(format string, args ...any) {
+	line := "    " + fmt.Sprintf(format, args...) + "\n"
+	if !d.lines[line] {
+		d.lines[line] = true
+		d.out.WriteString(line)
+	}
+}
+
+// queue and exchange draw a node once, and return its id. Names can have any character, so ids are numbers.
+func (d *diagram) queue(name string) string { return d.node("q", name, "[[%s]]", name) }
+
+func (d *diagram) exchange(name, kind string) string {
+	label := name
+	if kind != "" {
+		label += " (" + kind + ")"
+	}
+	return d.node("x", name, "{{%s}}", label)
+}
+
+func (d *diagram) node(letter, name, shape, label string) string {
+	id, drawn := d.ids[letter+name]
+	if !drawn {
+		id = fmt.Sprintf("%s%d", letter, len(d.ids)+1)
+		d.ids[letter+name] = id
+		d.line("%s"+shape, id, text(label))
+	}
+	return id
+}
+
+// text is in quotes, where Mermaid knows entities but no backslash.
+func text(s string) string {
+	return `"` + strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;").Replace(s) + `"`
+}

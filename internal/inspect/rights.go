@@ -1,0 +1,87 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// BlockedError says that the broker takes no messages: it has an alarm.
+type BlockedError struct{ Reason string }
+
+func (e *BlockedError) Error() string { return "the broker takes no messages: " + e.Reason }
+
+// MayPublish says whether this user may write to the default exchange: it sends a message that no queue is bound for, which the
+// broker returns. If the broker takes none the error is a *BlockedError, and nothing more can be asked: it does not read
+// from this connection until its alarm is over.
+func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
+	err := b.Ask(ctx, "try to publish", func(ch *amqp.Channel) error {
+		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+		if err := ch.Confirm(false); err != nil {
+			return err
+		}
+		// Twice: a broker with an alarm still takes the first message of a connection.
+		for range 2 {
+			confirm, err := ch.PublishWithDeferredConfirm("", "bunnicula-doctor-"+uuid.NewString(), true, false, amqp.Publishing{})
+			if err != nil {
+				return err
+			}
+			if err := b.confirmed(confirm, closed); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return allowed(err)
+}
+
+// confirmed waits for a confirm, or for the reason why there is none.
+func (b *Broker) confirmed(confirm *amqp.DeferredConfirmation, closed <-chan *amqp.Error) error {
+	for {
+		reason, blocked, change := b.session.Blocked()
+		if blocked {
+			return &BlockedError{reason}
+		}
+		select {
+		case <-change:
+			continue
+		case <-confirm.Done():
+		}
+		if confirm.Acked() {
+			return nil
+		}
+		if err := <-closed; err != nil {
+			return err
+		}
+		return errors.New("the broker did not confirm a message that nobody gets")
+	}
+}
+
+// MayRead says whether this user may consume from a queue: it asks for a consumer with an argument that the broker refuses, but
+// only after it has looked at the permission.
+func (b *Broker) MayRead(ctx context.Context, queue string) (bool, error) {
+	err := b.Ask(ctx, "try to consume", func(ch *amqp.Channel) error {
+		if err := ch.Qos(1, 0, false); err != nil {
+			return err
+		}
+		_, err := ch.Consume(queue, "", false, false, false, false, amqp.Table{"x-priority": "compare-only"})
+		if err == nil {
+			return errors.New("the broker took a consumer that it should have refused")
+		}
+		return err
+	})
+	if code(err) == amqp.PreconditionFailed || code(err) == amqp.AccessRefused && strings.Contains(err.Error(), "exclusive use") {
+		return true, nil
+	}
+	return allowed(err)
+}
+
+func allowed(err error) (bool, error) {
+	if code(err) == amqp.AccessRefused {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,71 @@
+// Package management asks RabbitMQ's management API what AMQP cannot tell: which queues there are, with which
+// arguments and policies, what is unacknowledged, and how the nodes are.
+package management
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Client asks one management API.
+type Client struct {
+	base           url.URL // without the user
+	user, password string
+	http           *http.Client
+}
+
+// New checks the URL, as http://user:password@host:15672. Its errors show no password. The caller owns the http.Client,
+// whose transport may have the authorities of a private TLS.
+func New(raw string, client *http.Client) (*Client, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("management API: the URL is not one, want http://user:password@host:15672 with special characters percent-encoded")
+	}
+	c := &Client{base: *u, user: u.User.Username(), http: client}
+	c.password, _ = u.User.Password()
+	c.base.User, c.base.RawQuery, c.base.Fragment = nil, "", ""
+	return c, nil
+}
+
+// String is where it asks, and nobody's password.
+func (c *Client) String() string { return c.base.String() }
+
+// ErrRefused is wrapped by the error for a user or a password that the API does not take (401), or that lacks
+// the tag "monitoring" (403).
+var ErrRefused = errors.New("refused: it takes a user with the tag monitoring, and the password")
+
+// get asks for /api/path, whose parts are escaped, and decodes the answer into v.
+func (c *Client) get(ctx context.Context, v any, path ...string) error {
+	for i, p := range path {
+		path[i] = url.PathEscape(p)
+	}
+	ask := strings.TrimSuffix(c.base.String(), "/") + "/api/" + strings.Join(path, "/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ask, nil)
+	if err != nil {
+		return fmt.Errorf("management API: %w", err)
+	}
+	req.SetBasicAuth(c.user, c.password)
+	answer, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("management API: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	switch {
+	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("management API: %s: %w", ask, ErrRefused)
+	case answer.StatusCode != http.StatusOK:
+		return fmt.Errorf("management API: %s: %s", ask, answer.Status)
+	}
+	decoder := json.NewDecoder(io.LimitReader(answer.Body, 256<<20))
+	decoder.UseNumber()
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("management API: %s: the answer cannot be read: %w", ask, err)
+	}
+	return nil
+}

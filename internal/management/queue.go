@@ -1,0 +1,112 @@
+package management
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Queue is what the API says of a queue. A pointer is nil where it says nothing, as for a queue that was just declared,
+// or whose node is down.
+type Queue struct {
+	Name       string `json:"name"`
+	Type       string `json:"type"` // "quorum", "classic", "stream"
+	Durable    bool   `json:"durable"`
+	AutoDelete bool   `json:"auto_delete"`
+	State      string `json:"state"`
+	Arguments  Values `json:"arguments"`
+	Policy     string `json:"policy"`
+	// Effective is what policy and operator policy come to together.
+	Effective Values `json:"effective_policy_definition"`
+
+	Messages  *int     `json:"messages"`
+	Ready     *int     `json:"messages_ready"`
+	Unacked   *int     `json:"messages_unacknowledged"`
+	Kept      *int     `json:"messages_dlx"` // of a quorum queue: dead-lettered, and not yet in their target
+	Consumers *int     `json:"consumers"`
+	Head      *int64   `json:"head_message_timestamp"` // in seconds, of a message with a timestamp, of classic queues
+	Members   []string `json:"members"`                // of a quorum queue
+	Online    []string `json:"online"`
+}
+
+// Oldest is when the message at the head was made, if that is known.
+func (q Queue) Oldest() *time.Time {
+	if q.Head == nil || *q.Head <= 0 {
+		return nil
+	}
+	at := time.Unix(*q.Head, 0).UTC()
+	return &at
+}
+
+// Queues are all of a virtual host.
+func (c *Client) Queues(ctx context.Context, vhost string) (map[string]Queue, error) {
+	var list []Queue
+	if err := c.get(ctx, &list, "queues", vhost); err != nil {
+		return nil, err
+	}
+	queues := make(map[string]Queue, len(list))
+	for _, q := range list {
+		queues[q.Name] = q
+	}
+	return queues, nil
+}
+
+// Binding is one binding of a queue.
+type Binding struct {
+	Source      string `json:"source"`
+	Destination string `json:"destination"`
+	Kind        string `json:"destination_type"`
+	Key         string `json:"routing_key"`
+}
+
+// Bindings are all of a virtual host.
+func (c *Client) Bindings(ctx context.Context, vhost string) ([]Binding, error) {
+	var list []Binding
+	err := c.get(ctx, &list, "bindings", vhost)
+	return list, err
+}
+
+// Node is one of the cluster's.
+type Node struct {
+	Name       string   `json:"name"`
+	Running    bool     `json:"running"`
+	Memory     bool     `json:"mem_alarm"`
+	Disk       bool     `json:"disk_free_alarm"`
+	Partitions []string `json:"partitions"`
+}
+
+// Nodes are the cluster's.
+func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
+	var list []Node
+	err := c.get(ctx, &list, "nodes")
+	return list, err
+}
+
+// Values are arguments or a policy's definition. Whole numbers are int64.
+type Values map[string]any
+
+// UnmarshalJSON takes a list for an empty object: Erlang writes both alike.
+func (v *Values) UnmarshalJSON(text []byte) error {
+	*v = nil
+	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var m map[string]any
+	if err := decoder.Decode(&m); err != nil {
+		return err
+	}
+	for name, value := range m {
+		if number, ok := value.(json.Number); ok {
+			if n, err := number.Int64(); err == nil {
+				m[name] = n
+			} else if f, err := number.Float64(); err == nil {
+				m[name] = f
+			}
+		}
+	}
+	*v = m
+	return nil
+}
