@@ -69,7 +69,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	fs.StringVar(&sizes, "size", "", "bytes of a message, as in 256,4096 (default 256, and 4096 and 262144 for some cases)")
 	fs.BoolVar(&o.long, "long", false, "also what takes very long")
 	fs.BoolVar(&o.peer, "peer", false, "without a broker, beside a peer that only counts: the client's own work is left")
-	fs.StringVar(&o.url, "url", "", "broker (default AMQP_URL)")
+	fs.StringVar(&o.url, "url", "", "broker, or the nodes of a cluster with commas between: the first is used, the CPU of all is counted (default AMQP_URL)")
 	fs.StringVar(&o.out, "out", filepath.Join(".broker", "results"), "directory for "+resultsFile+" and "+plotFile)
 	fs.BoolVar(&o.profile, "profile", false, "also write profiles of each side's CPU and allocations to the directory's "+profilesDir)
 	fs.StringVar(&o.compare, "compare", "", "also print the change since this `file`")
