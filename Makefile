@@ -76,6 +76,11 @@ bench: ## Measure us beside the raw client (ARGS, e.g. "-quick", "-run consume",
 	go build -o bin/bench ./internal/bench
 	bin/bench $(ARGS)
 
+.PHONY: performance
+performance: ## Make the tables of docs/PERFORMANCE.md of docs/performance/*.json, which are what "make bench" left on each broker
+	@go run ./internal/bench -page docs/PERFORMANCE.md
+	for json in docs/performance/*.json; do go run ./internal/bench -show "$$json" -out "$(RESULTS)" >/dev/null && cp "$(RESULTS)/bench.svg" "$${json%.json}.svg"; done
+
 .PHONY: bench-gate
 bench-gate: ## What a message costs must not grow: allocations, and CPU beside the raw client's (ARGS=-update keeps the new)
 	@go test -count=1 -v ./internal/bench -run '^TestGate$$' $(ARGS)

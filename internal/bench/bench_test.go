@@ -51,7 +51,7 @@ func benchmarkSide(b *testing.B, w workload, s side, statsd string) {
 	}()
 	r := &run{
 		order: order{URL: server.URL(), Queue: "bench", QueueType: mainType, Size: mainSize, StatsD: statsd},
-		meter: newMeter(0, int64(b.N), 0), body: cfg.Body,
+		meter: newMeter(0, int64(b.N), nil), body: cfg.Body,
 	}
 	r.meter.start()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)

@@ -20,19 +20,35 @@ import (
 
 // broker is where the queues are.
 type broker struct {
-	url     string
+	url     string // of one node
 	version string
-	pid     int // 0 if it is not known
+	pids    []int // of all nodes, none if one is not known
 	conn    *amqp.Connection
 }
 
-func openBroker(url string) (*broker, error) {
-	b := &broker{url: url}
-	if err := b.dial(); err != nil {
-		return nil, err
+// openBroker takes the URL of a broker, or those of a cluster's nodes, with commas between: the first is the one that is
+// talked to, the others are only asked who they are.
+func openBroker(urls string) (*broker, error) {
+	var b *broker
+	var pids []int
+	for url := range strings.SplitSeq(urls, ",") {
+		node := &broker{url: url}
+		if err := node.dial(); err != nil {
+			return nil, err
+		}
+		if pid := findBroker(node.conn.RemoteAddr()); pid != 0 {
+			pids = append(pids, pid)
+		}
+		if b == nil {
+			b = node
+		} else {
+			node.close()
+		}
 	}
 	b.version, _ = b.conn.Properties["version"].(string)
-	b.pid = findBroker(b.conn.RemoteAddr())
+	if len(pids) == 1+strings.Count(urls, ",") {
+		b.pids = pids
+	}
 	return b, nil
 }
 
@@ -129,7 +145,7 @@ func (b *broker) preload(ctx context.Context, queue string, body []byte, message
 // tenth of a core, for at most three seconds.
 func (b *broker) rest(ctx context.Context) {
 	const look, patience = 100 * time.Millisecond, 3 * time.Second
-	before, known := processCPU(b.pid)
+	before, known := processCPU(b.pids)
 	if !known {
 		connection.Wait(ctx, 5*look)
 		return
@@ -138,7 +154,7 @@ func (b *broker) rest(ctx context.Context) {
 		if !connection.Wait(ctx, look) {
 			return
 		}
-		now, _ := processCPU(b.pid)
+		now, _ := processCPU(b.pids)
 		if now-before < look/10 {
 			return
 		}

@@ -52,7 +52,8 @@
 //	broker.go brokerpid.go      queues, backlog, the broker's CPU
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON
-//	table.go plot.go goals.go progress.go
+//	table.go plot.go page.go goals.go progress.go
+//	profile.go                  where the time went
 //	peer/                       the server that costs next to nothing
 //	codecs/                     decoding, measured: a module of its own
 package main

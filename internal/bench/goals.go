@@ -107,6 +107,13 @@ func (g goal) ofClient() bool {
 	return g.Metric == clientCPU || g.Metric == allocs || g.Metric == memory
 }
 
+func (g goal) sign() string {
+	if g.Kind == atLeast {
+		return "≥"
+	}
+	return "≤"
+}
+
 // printGoals prints all goals that the run tells something of, and returns how many are missed.
 func printGoals(w io.Writer, r *results) (failed int) {
 	var lines []string
@@ -118,11 +125,7 @@ func printGoals(w io.Writer, r *results) (failed int) {
 		if v == missed {
 			failed++
 		}
-		sign := ">="
-		if g.Kind != atLeast {
-			sign = "<="
-		}
-		lines = append(lines, fmt.Sprintf("  %-35s%-35s%3s%6.2f%9.2f%9.2f  %s\n", g.What, g.Beside, sign, g.Want, g.Dream, got, v))
+		lines = append(lines, fmt.Sprintf("  %-35s%-35s%3s%6.2f%9.2f%9.2f  %s\n", g.What, g.Beside, g.sign(), g.Want, g.Dream, got, v))
 	}
 	if len(lines) == 0 {
 		return 0

@@ -43,6 +43,13 @@ func bench(ctx context.Context, args []string, stdout io.Writer, stderr *os.File
 		}
 		return 0
 	}
+	if o.page != "" {
+		if err := writePage(o.page); err != nil {
+			fmt.Fprintln(stderr, "bench: -page:", err)
+			return exitFailed
+		}
+		return 0
+	}
 	var old *results
 	if o.compare != "" { // read first: a file that is not there must not cost an hour
 		r, err := readResults(o.compare)

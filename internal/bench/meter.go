@@ -9,7 +9,7 @@ import (
 // meter measures from the last message of the warm-up to the last of all.
 type meter struct {
 	warm, count int64
-	brokerPID   int
+	brokerPIDs  []int
 
 	n          atomic.Int64
 	begin, end *usage
@@ -17,13 +17,13 @@ type meter struct {
 	done       chan struct{} // closed at the last message
 }
 
-func newMeter(warm, count int64, brokerPID int) *meter {
-	return &meter{warm: warm, count: count, brokerPID: brokerPID, began: make(chan struct{}), done: make(chan struct{})}
+func newMeter(warm, count int64, brokerPIDs []int) *meter {
+	return &meter{warm: warm, count: count, brokerPIDs: brokerPIDs, began: make(chan struct{}), done: make(chan struct{})}
 }
 
 // start begins to measure, for who has no warm-up. It comes before the first tick.
 func (m *meter) start() {
-	m.begin = used(m.brokerPID)
+	m.begin = used(m.brokerPIDs)
 	close(m.began)
 }
 
@@ -34,7 +34,7 @@ func (m *meter) tick() {
 		m.start()
 	case m.warm + m.count:
 		<-m.began // others may be faster than who looks
-		m.end = used(m.brokerPID)
+		m.end = used(m.brokerPIDs)
 		close(m.done)
 	}
 }

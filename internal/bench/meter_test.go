@@ -10,7 +10,7 @@ import (
 )
 
 func TestTheMeterEndsWithTheLastMessageAndLeavesTheWarmUpOut(t *testing.T) {
-	m := newMeter(10, 90, 0)
+	m := newMeter(10, 90, nil)
 	for range 9 {
 		m.tick()
 	}
@@ -39,7 +39,7 @@ func TestTheMeterEndsWithTheLastMessageAndLeavesTheWarmUpOut(t *testing.T) {
 }
 
 func TestAMeterThatIsNotFullSaysHowFarItIs(t *testing.T) {
-	m := newMeter(0, 2, 0)
+	m := newMeter(0, 2, nil)
 	m.start()
 	m.tick()
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -27,6 +27,7 @@ type options struct {
 	out     string
 	compare string
 	show    string
+	page    string
 	profile bool
 }
 
@@ -44,6 +45,7 @@ usage: go run ./internal/bench [flags]     or: make bench ARGS="[flags]"
   bench -profile -run consume-16/quorum/256
                                         where does the time go? (go tool pprof reads the files)
   bench -compare old/bench.json         the change since
+  bench -page docs/PERFORMANCE.md       tables from docs/performance/*.json
   bench -show old/bench.json            print and plot again, measure nothing
 
 A case is named WORK/QUEUE/SIZE. AMQP_URL is the broker, unless -url or -peer is given. The package's doc tells how to read
@@ -67,11 +69,12 @@ func parse(args []string, help io.Writer) (options, error) {
 	fs.StringVar(&sizes, "size", "", "bytes of a message, as in 256,4096 (default 256, and 4096 and 262144 for some cases)")
 	fs.BoolVar(&o.long, "long", false, "also what takes very long")
 	fs.BoolVar(&o.peer, "peer", false, "without a broker, beside a peer that only counts: the client's own work is left")
-	fs.StringVar(&o.url, "url", "", "broker (default AMQP_URL)")
+	fs.StringVar(&o.url, "url", "", "broker, or the nodes of a cluster with commas between: the first is used, the CPU of all is counted (default AMQP_URL)")
 	fs.StringVar(&o.out, "out", filepath.Join(".broker", "results"), "directory for "+resultsFile+" and "+plotFile)
 	fs.BoolVar(&o.profile, "profile", false, "also write profiles of each side's CPU and allocations to the directory's "+profilesDir)
 	fs.StringVar(&o.compare, "compare", "", "also print the change since this `file`")
 	fs.StringVar(&o.show, "show", "", "print and plot what this `file` holds, and measure nothing")
+	fs.StringVar(&o.page, "page", "", "bring this `file` up to date from the results beside it, and measure nothing")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(help, helpText)
 		fs.SetOutput(help)
@@ -113,7 +116,7 @@ func (o *options) resolve(pattern, types, sizes string) (err error) {
 	if o.sizes, err = parseSizes(sizes, o.chosen); err != nil {
 		return err
 	}
-	if o.show == "" && len(o.variants()) == 0 {
+	if o.show == "" && o.page == "" && len(o.variants()) == 0 {
 		return o.unknown()
 	}
 	return nil

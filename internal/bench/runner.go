@@ -63,7 +63,7 @@ func (r *runner) playSide(ctx context.Context, v variant, s side) (sample, error
 
 // playOnBroker has queues for the side, and deletes them, whatever happens.
 func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample, err error) {
-	o.URL, o.BrokerPID = r.broker.url, r.broker.pid
+	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
 	t, err := topologyOf(v, o.Queue)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ type order struct {
 	Count      int // messages that are measured
 	Warm       int // messages before those
 	StatsD     string
-	BrokerPID  int
+	BrokerPIDs []int // none if they are not known
 	Within     time.Duration
 	Profile    string // what the files of its profiles begin with; "" for none
 }
@@ -72,7 +72,7 @@ func runSide(text string) (sample, error) {
 		if s.Name == o.Side {
 			ctx, cancel := context.WithTimeoutCause(context.Background(), o.Within, errTooSlow)
 			defer cancel()
-			r := &run{order: o, meter: newMeter(int64(o.Warm), int64(o.Count), o.BrokerPID), body: makeBody(o.Size)}
+			r := &run{order: o, meter: newMeter(int64(o.Warm), int64(o.Count), o.BrokerPIDs), body: makeBody(o.Size)}
 			if err := profiled(o.Profile, func() error { return s.do(ctx, r) }); err != nil {
 				return nil, err
 			}

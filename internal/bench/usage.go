@@ -22,11 +22,11 @@ type usage struct {
 }
 
 // used looks at the clock first. To look takes a moment, so what begins then is not made faster by it.
-func used(brokerPID int) *usage {
+func used(brokerPIDs []int) *usage {
 	u := &usage{at: time.Now()}
 	u.client = ownCPU()
 	u.reads, u.writes, u.callsKnown = systemCalls()
-	u.broker, u.brokerKnown = processCPU(brokerPID)
+	u.broker, u.brokerKnown = processCPU(brokerPIDs)
 	runtime.ReadMemStats(&u.memory)
 	return u
 }
@@ -65,16 +65,20 @@ func systemCalls() (reads, writes float64, known bool) {
 // ticks is how many there are in a second in /proc, on every Linux that Go runs on (USER_HZ).
 const ticks = 100
 
-// processCPU is another process's, if it is one of this machine and Linux tells.
-func processCPU(pid int) (time.Duration, bool) {
-	if pid == 0 {
-		return 0, false
+// processCPU is that of other processes together, if they are of this machine and Linux tells.
+func processCPU(pids []int) (all time.Duration, known bool) {
+	for _, pid := range pids {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+		if err != nil {
+			return 0, false
+		}
+		one, ok := parseStat(stat)
+		if !ok {
+			return 0, false
+		}
+		all += one
 	}
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0, false
-	}
-	return parseStat(stat)
+	return all, len(pids) > 0
 }
 
 // parseStat reads utime and stime of proc_pid_stat(5). The name in it, in parentheses, can hold anything.

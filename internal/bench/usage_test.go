@@ -25,12 +25,12 @@ func TestWhatIsUsedBetweenTwoMomentsIsMeasured(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("there is no /proc here")
 	}
-	from := used(os.Getpid())
+	from := used([]int{os.Getpid()})
 	var keep [][]byte
 	for end := ownCPU() + 100*time.Millisecond; ownCPU() < end; {
 		keep = append(keep, make([]byte, 1024))
 	}
-	to := used(os.Getpid())
+	to := used([]int{os.Getpid()})
 	s := sampleOf(from, to, int64(len(keep)))
 	if s[allocs] < 1 || s[bytesUsed] < 1024 {
 		t.Errorf("%.2f allocations and %.0f bytes each, want at least 1 and 1024", s[allocs], s[bytesUsed])
@@ -50,11 +50,11 @@ func TestWhatIsUsedBetweenTwoMomentsIsMeasured(t *testing.T) {
 }
 
 func TestWhatCannotBeKnownIsLeftOut(t *testing.T) {
-	s := sampleOf(used(0), used(0), 1)
+	s := sampleOf(used(nil), used(nil), 1)
 	if _, known := s[brokerCPU]; known {
 		t.Error("the CPU of no broker is known")
 	}
-	if _, known := processCPU(1 << 30); known {
+	if _, known := processCPU([]int{1 << 30}); known {
 		t.Error("the CPU of no process is known")
 	}
 }
