@@ -9,6 +9,7 @@ ARGS ?=
 TIMEOUT ?= 10m
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.8.0
+BENCHSTAT := v0.0.0-20260908200009-22c9c6c9d4da
 VULNDB ?= https://vuln.go.dev
 
 LINT := bin/golangci-lint-$(GOLANGCI_LINT)
@@ -84,6 +85,17 @@ performance: ## Make the tables of docs/PERFORMANCE.md of docs/performance/*.jso
 .PHONY: bench-gate
 bench-gate: ## What a message costs must not grow: allocations, and CPU beside the raw client's (ARGS=-update keeps the new)
 	@go test -count=1 -v ./internal/bench -run '^TestGate$$' $(ARGS)
+
+PARTS := ./consumer ./publisher ./topology ./monitoring ./monitoring/statsd ./monitoring/prometheus ./internal/wire
+
+.PHONY: bench-parts
+bench-parts: ## Measure the parts that need no broker, and compare with the time before (ARGS, e.g. "-bench Acker")
+	@mkdir -p $(RESULTS)
+	cd $(RESULTS)
+	go test -C "$(CURDIR)" -run '^$$' -bench . -benchmem -count=6 $(ARGS) $(PARTS) | tee parts.new.txt
+	[ ! -e parts.txt ] || mv parts.txt parts.previous.txt
+	mv parts.new.txt parts.txt
+	[ ! -e parts.previous.txt ] || go run golang.org/x/perf/cmd/benchstat@$(BENCHSTAT) parts.previous.txt parts.txt
 
 .PHONY: bench-codecs
 bench-codecs: ## Measure JSON libraries, with and without encoding/json/v2 (ARGS, e.g. "-benchtime 3s")

@@ -57,6 +57,19 @@ func TestARunIsWrittenShownAndComparedWith(t *testing.T) {
 	}
 }
 
+func TestAProfileIsDrawnForEachSide(t *testing.T) {
+	dir := t.TempDir()
+	code, out, complaints := call(t, t.Context(), "-peer", "-profile", "-run", "consume-1/", "-count", "200", "-rounds", "2", "-out", dir)
+	if code != 0 || complaints != "" {
+		t.Fatalf("code %d\n%s\n%s", code, out, complaints)
+	}
+	for _, pattern := range []string{"*.cpu.pprof", "*.allocs.pprof", "*.cpu.svg"} {
+		if files, err := filepath.Glob(filepath.Join(dir, profilesDir, pattern)); err != nil || len(files) != 2 {
+			t.Errorf("%s: %v, %v; want one of each side", pattern, files, err)
+		}
+	}
+}
+
 func TestExitCodesTellWhatHappened(t *testing.T) {
 	t.Setenv("AMQP_URL", "")
 	interrupted, cancel := context.WithCancel(t.Context())

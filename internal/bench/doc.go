@@ -53,7 +53,7 @@
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON
 //	table.go plot.go page.go goals.go progress.go
-//	profile.go                  where the time went
+//	profile.go flame.go         -profile, and its pictures
 //	peer/                       the server that costs next to nothing
 //	codecs/                     decoding, measured: a module of its own
 package main

@@ -130,6 +130,7 @@ func measure(ctx context.Context, o options, old *results, stdout io.Writer, std
 	show, clearLine := newProgress(stderr)
 	all := o.variants()
 	r := &results{When: time.Now().Round(time.Second), Machine: thisMachine(run.broker), Rounds: o.rounds, Quick: o.quick, Peer: o.peer}
+	run.setting = r.setting()
 	printHead(stdout, r)
 	code := 0
 	for i, v := range all {

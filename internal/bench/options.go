@@ -43,7 +43,7 @@ usage: go run ./internal/bench [flags]     or: make bench ARGS="[flags]"
   bench -run backlog-1000000 -long      what is only measured on request
   bench -peer -run consume              without a broker
   bench -profile -run consume-16/quorum/256
-                                        where does the time go? (go tool pprof reads the files)
+                                        where does the time go? (flame graphs, and files for go tool pprof)
   bench -compare old/bench.json         the change since
   bench -page docs/PERFORMANCE.md       tables from docs/performance/*.json
   bench -show old/bench.json            print and plot again, measure nothing
@@ -71,7 +71,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	fs.BoolVar(&o.peer, "peer", false, "without a broker, beside a peer that only counts: the client's own work is left")
 	fs.StringVar(&o.url, "url", "", "broker, or the nodes of a cluster with commas between: the first is used, the CPU of all is counted (default AMQP_URL)")
 	fs.StringVar(&o.out, "out", filepath.Join(".broker", "results"), "directory for "+resultsFile+" and "+plotFile)
-	fs.BoolVar(&o.profile, "profile", false, "also write profiles of each side's CPU and allocations to the directory's "+profilesDir)
+	fs.BoolVar(&o.profile, "profile", false, "also write profiles of each side's CPU and allocations, and a flame graph of the CPU (.cpu.svg), to the directory's "+profilesDir)
 	fs.StringVar(&o.compare, "compare", "", "also print the change since this `file`")
 	fs.StringVar(&o.show, "show", "", "print and plot what this `file` holds, and measure nothing")
 	fs.StringVar(&o.page, "page", "", "bring this `file` up to date from the results beside it, and measure nothing")

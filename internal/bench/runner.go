@@ -15,7 +15,8 @@ import (
 type runner struct {
 	broker   *broker // nil with -peer
 	statsd   string
-	profiles string // directory for CPU profiles, "" for none
+	profiles string // directory for profiles, "" for none
+	setting  string // of the measurement, for their pictures
 	progress func(format string, args ...any)
 }
 
@@ -37,6 +38,12 @@ func (r *runner) playCase(ctx context.Context, v variant, rounds int) (caseResul
 				return result, fmt.Errorf("%s, %s: %w", v.Name(), v.Sides[i].Name, err)
 			}
 			result.Sides[i].Rounds = append(result.Sides[i].Rounds, one)
+			if round < rounds-1 || r.profiles == "" {
+				continue
+			}
+			if err := r.draw(v, v.Sides[i]); err != nil {
+				return result, fmt.Errorf("%s, %s: %w", v.Name(), v.Sides[i].Name, err)
+			}
 		}
 	}
 	return result, nil
@@ -52,6 +59,11 @@ func (r *runner) orderOf(v variant, s side) order {
 	}
 	o.Within = time.Minute + time.Duration(v.Count)*5*time.Millisecond
 	return o
+}
+
+// draw makes a picture of where a side's CPU went in its last round.
+func (r *runner) draw(v variant, s side) error {
+	return drawFlame(filepath.Join(r.profiles, profileName(v, s)), v.Name()+": "+s.Name, r.setting)
 }
 
 func (r *runner) playSide(ctx context.Context, v variant, s side) (sample, error) {

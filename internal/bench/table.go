@@ -9,16 +9,21 @@ import (
 
 // printHead says what was measured, and where.
 func printHead(w io.Writer, r *results) {
+	fmt.Fprintf(w, "%s: rounds %d, %s", r.When.Format("2006-01-02 15:04"), r.Rounds, r.setting())
+	if r.Machine.Load != "" {
+		fmt.Fprintf(w, ", load %s", r.Machine.Load)
+	}
+	fmt.Fprintln(w)
+}
+
+// setting is beside what it was measured, and on what.
+func (r *results) setting() string {
 	m := r.Machine
 	at := "RabbitMQ " + m.Broker
 	if r.Peer {
 		at = "a peer that only counts"
 	}
-	fmt.Fprintf(w, "%s: rounds %d, beside %s, %d cores, %s, %s, amqp091-go %s", r.When.Format("2006-01-02 15:04"), r.Rounds, at, m.Cores, m.System, m.Go, m.Client)
-	if m.Load != "" {
-		fmt.Fprintf(w, ", load %s", m.Load)
-	}
-	fmt.Fprintln(w)
+	return fmt.Sprintf("beside %s, %d cores, %s, %s, amqp091-go %s", at, m.Cores, m.System, m.Go, m.Client)
 }
 
 // printCase prints a case as a table of its sides.

@@ -20,7 +20,7 @@ func Again(d *amqp.Delivery, user string) amqp.Publishing {
 		DeliveryMode: amqp.Persistent, Priority: d.Priority,
 		CorrelationId: d.CorrelationId, ReplyTo: d.ReplyTo, MessageId: d.MessageId,
 		Timestamp: d.Timestamp, Type: d.Type, AppId: d.AppId, Body: d.Body,
-		Headers: make(amqp.Table, len(d.Headers)+16),
+		Headers: make(amqp.Table, max(len(d.Headers), 16)),
 	}
 	for k, v := range d.Headers {
 		if IsUsers(k) {
@@ -41,7 +41,7 @@ func UserHeaders(h amqp.Table) map[string]any {
 			continue
 		}
 		if user == nil {
-			user = make(map[string]any, len(h))
+			user = map[string]any{} // most of h is ours, if any is
 		}
 		user[k] = v
 	}
