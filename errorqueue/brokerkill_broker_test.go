@@ -67,20 +67,6 @@ func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
 				t.Errorf("redrive: %+v, %v", report, err)
 			}
 			ch = on(t, broker)
-			first, err := ch.QueueDeclarePassive(q.Name(), true, false, false, false, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if first.Messages > 0 {
-				// A broker that is killed forgets what was acked last in a classic queue. What is there again is moved again, and as many behind it are
-				// not looked at.
-				if kind == topology.Quorum {
-					t.Errorf("%d messages are parked still", first.Messages)
-				}
-				if report, err := q.Redrive(ctx, RedriveOptions{All: true}); err != nil {
-					t.Errorf("once more: %+v, %v", report, err)
-				}
-			}
 			seen := map[string]bool{}
 			total := 0
 			for _, id := range drain(t, ch, queue) {
@@ -88,10 +74,11 @@ func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
 				total++
 			}
 			twice := total - len(seen)
+			// A broker that is killed forgets what was acked last, which of a classic queue may be all.
 			if left := drain(t, ch, q.Name()); len(seen) != n || len(left) != 0 || kind == topology.Quorum && twice > 2*window {
 				t.Errorf("%d of %d messages are in the main queue, %d are parked, %d are there twice", len(seen), n, len(left), twice)
 			}
-			t.Logf("the broker was killed at %d of %d: %d rounds, none lost, %d duplicates, %d parked still", n/4, n, report.Rounds, twice, first.Messages)
+			t.Logf("the broker was killed at %d of %d: %d rounds, none lost, %d duplicates", n/4, n, report.Rounds, twice)
 		})
 	}
 }

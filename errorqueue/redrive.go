@@ -108,13 +108,13 @@ type Batch struct {
 // published, mandatory, and confirmed before it is taken out of the error queue. So none is lost, whenever the process,
 // the connection or the broker dies, and at most a Window of them is in both queues then.
 //
-// Messages that are parked while it runs are left alone. One that cannot be published stays where it is, and is a
+// Messages that are parked while it runs are left alone, but for some where the connection was lost twice. One that cannot be published stays where it is, and is a
 // Failure. Before anything is moved it is checked that every target exists; *MissingTargetError if one does not. When ctx ends, what is
 // on its way is finished, for 3 s at most, and the rest stays; the error is the context's then.
 //
 // The report is good with an error too. Beside those of [Queue.List] there are ErrNoFilter, ErrFailedAgain, ErrNotMoved. It may take hours:
-// it goes over the queue in rounds, and goes on when the connection is lost. A broker that is killed may forget the last acks of a classic queue:
-// what was moved is parked again then, so that it is moved twice, and as much at the queue's end is left to another redrive.
+// it goes over the queue in rounds, and goes on when the connection is lost. A broker that is killed may forget the last acks, many of them in a
+// classic queue: what was moved is parked again then, and moved twice.
 func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, error) {
 	began := time.Now()
 	o, filter, err := o.resolve(q, began)

@@ -9,7 +9,9 @@ import (
 
 // rounds moves what a filter chooses, however long that takes: in passes, each of which holds messages no longer than it may and
 // then gives everything back. Nothing is moved twice, because what was moved is acked and gone; nothing is left out, because
-// what goes back keeps its place. What comes into the queue meanwhile is behind all that, and not looked at.
+// what goes back keeps its place. What comes into the queue meanwhile is behind all that, and not looked at. A broker that is killed may forget the
+// last acks; then what was moved is there again, and the queue is longer than it should be: so after a lost connection the end is not where
+// the count says, but where nothing was ever read.
 type rounds struct {
 	queue  *Queue
 	filter *compiled
@@ -19,6 +21,7 @@ type rounds struct {
 	report reporter
 
 	left      int  // messages in the queue that are to be looked at, -1 before it is known
+	doubtful  bool // the connection was lost: the broker may have died, and forgotten acks
 	exhausted bool // the last pass has seen them all
 	count     int  // of rounds
 	illegible int  // messages that must not be copied, in the pass that has seen most of them
@@ -61,7 +64,11 @@ func (r *rounds) run(ctx context.Context, most int) error {
 
 // round is one pass. It is done when it has moved most messages, or has seen all.
 func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err error) {
-	p, err := r.queue.begin(ctx, r.left)
+	bound := r.left
+	if r.doubtful {
+		bound = -1 // see below
+	}
+	p, err := r.queue.begin(ctx, bound)
 	if err != nil {
 		return false, false, err
 	}
@@ -69,10 +76,12 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 	if r.left < 0 && p.of >= 0 {
 		r.left = p.of
 	}
+	expected := r.left
 	defer func() {
 		lost = err != nil && isOver(p.session, err)
+		r.doubtful = r.doubtful || lost
 		if r.left >= 0 {
-			r.left -= p.acked
+			r.left = max(0, r.left-p.acked)
 		}
 	}()
 	r.count++
@@ -98,6 +107,10 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 		}
 		if !ok {
 			r.exhausted = true
+			return true, false, flush()
+		}
+		if r.doubtful && expected >= 0 && p.read > expected && !d.Redelivered {
+			r.exhausted = true // it has come meanwhile; what was read before it, and is there again, has been seen
 			return true, false, flush()
 		}
 		r.report.now.Read++

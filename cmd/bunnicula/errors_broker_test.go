@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -231,6 +234,12 @@ func TestAQueueThatIsNotThereIsNamedAndNothingMoves(t *testing.T) {
 	s.run("errors", "groups", queue, "--by", "colour").want(t, exitUsage, `--by is "colour", want one of group`)
 	s.run("errors", "redrive", queue, "--all", "--to", queue+"-error").want(t, exitUsage, "--to is", "another queue than the error queue")
 	s.run("errors", "redrive", queue, "--all", "--rate", "-1").want(t, exitUsage, `--rate is "-1"`)
+	if r := s.run("errors", "ls", queue, "--limit", "0", "id=none").want(t, exitOK); r.out+r.err != "" {
+		t.Errorf("of nothing it lists %q, %q", r.out, r.err)
+	}
+	if r := s.run("errors", "redrive", queue, "--all", "--dry-run").want(t, exitFound, "does not exist"); strings.Count(r.out, "TO QUEUE") != 1 || !strings.Contains(r.out, none) {
+		t.Errorf("the plan is\n%s", r.out)
+	}
 	s.run("errors", "show", queue, "order-999").want(t, exitFailed, "has no such message: id=order-999")
 	depths(t, queue, 7, 0)
 }
@@ -277,8 +286,29 @@ func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 	if again := s.run("errors", "export", queue, "--output", "-").want(t, exitOK); !slices.Equal(linesOf(string(text))[1:], linesOf(again.out)[1:]) {
 		t.Errorf("it was\n%s\nand is\n%s", text, again.out)
 	}
-	if left, err := filepath.Glob(filepath.Join(filepath.Dir(name), ".export*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+}
+
+func TestAFileThatCannotBeWrittenIsTakenAway(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	full := errors.New("no room")
+	half := func(w io.Writer) error {
+		_, _ = io.WriteString(w, "half")
+		return full
+	}
+	if err := writeFile(name, half); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
+	}
+	if err := writeFile(name, func(w io.Writer) error { _, err := io.WriteString(w, "whole"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(name, half); err == nil || errors.Is(err, full) {
+		t.Errorf("over another file: %v", err)
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != "whole" {
+		t.Errorf("it is %q, %v", text, err)
 	}
 }
 
@@ -309,6 +339,20 @@ func TestWhatIsDiscardedGoesToTheArchiveFirst(t *testing.T) {
 	depths(t, queue, 4, 2)
 	r = s.run("errors", "discard", queue, "--all", "--yes", "--json").want(t, exitOK)
 	golden(t, "errors-discard.json", r.out, unvarying(queue, r.out)...)
+}
+
+// Who reads holds the messages, so another must not believe that there are none.
+func TestAQueueThatSomebodyElseReadsIsSaidToBeBusy(t *testing.T) {
+	queue := park(t, 3)
+	ch := amqptest.Channel(t)
+	if _, err := ch.QueueDeclare(queue+"-error.reader", false, true, true, false, amqp.Table{"x-queue-type": "classic"}); err != nil {
+		t.Fatal(err)
+	}
+	r := online(t).run("errors", "redrive", queue, "--all", "--yes").want(t, exitFailed, "somebody else reads this queue at the moment")
+	if strings.Contains(r.out, "nothing") {
+		t.Errorf("it says %q", r.out)
+	}
+	depths(t, queue, 3, 0)
 }
 
 func TestATopologyFileTellsTheErrorQueue(t *testing.T) {

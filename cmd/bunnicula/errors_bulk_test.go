@@ -173,7 +173,7 @@ func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
 	queue := parkMany(t, n)
 	file := build(t)
 	args := []string{"errors", "redrive", queue, "--all", "--yes", "--rate", strconv.Itoa(max(n/5, 1000))}
-	for range kills {
+	for i := range kills {
 		before := amqptest.Depth(t, queue)
 		cmd, _, errs := process(t, file, args...)
 		if err := cmd.Start(); err != nil {
@@ -181,7 +181,9 @@ func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
-		amqptest.Eventually(t, time.Minute, func() bool { return amqptest.Depth(t, queue) > before }, "nothing is moved")
+		if i%2 == 0 { // else it may be at its beginning, too
+			amqptest.Eventually(t, time.Minute, func() bool { return amqptest.Depth(t, queue) > before }, "nothing is moved")
+		}
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended before it was killed: %v\n%s", err, errs)

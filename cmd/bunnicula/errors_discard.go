@@ -95,7 +95,7 @@ func (a *app) reportedDiscard(r discardReport, err error) error {
 	var printed error
 	if a.json {
 		printed = a.printJSON(r, false)
-	} else {
+	} else if err == nil || r.Matched > 0 { // else nothing is known
 		var text strings.Builder
 		writeDiscard(&text, r)
 		_, printed = fmt.Fprint(a.out, text.String())

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +22,8 @@ func errorsExport(a *app) *cobra.Command {
 		Use:   "export QUEUE [TERM...] --output FILE",
 		Short: "Write what is parked to a file, which import reads",
 		Long: `Writes messages as JSON Lines, with their bodies, properties and headers of every
-type, and changes nothing. The file is there when all of it is written, and a file
-that is there already is not replaced. - is standard output.
+type, and changes nothing. A file that is there already is not replaced, and one that
+was cut off is not imported. - is standard output.
 ` + terms,
 		Example: `  bunnicula errors export orders --output orders.jsonl
   bunnicula errors export orders reason=undecodable --output - | gzip > orders.jsonl.gz`,
@@ -36,7 +35,7 @@ that is there already is not replaced. - is standard output.
 			case output == "":
 				return usage(errors.New("--output is missing, want a file, or - for standard output"))
 			case output != "-":
-				if _, err := os.Lstat(output); !errors.Is(err, fs.ErrNotExist) {
+				if _, err := os.Lstat(output); err == nil { // said before the queue is read
 					return usage(fmt.Errorf("--output is %q, want a file that is not there yet", output))
 				}
 			}
@@ -84,16 +83,19 @@ func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.Expo
 	return err
 }
 
-// writeFile makes a file that is whole or not there. What is in it is for nobody else to read.
+// writeFile makes a file, for nobody else to read, and takes it away again if it could not be written.
 func writeFile(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return usage(fmt.Errorf("--output is %q, want a file that is not there yet", name))
+	}
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = f.Close()           // it may be closed
-			_ = os.Remove(f.Name()) // nobody knows it
+			_ = f.Close() // it may be closed
+			_ = os.Remove(name)
 		}
 	}()
 	if err := write(f); err != nil {
@@ -102,12 +104,5 @@ func writeFile(name string, write func(io.Writer) error) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), name); err != nil { // which, unlike a rename, replaces nothing
-		return err
-	}
-	_ = os.Remove(f.Name())
-	return nil
+	return f.Close()
 }

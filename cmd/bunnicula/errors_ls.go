@@ -37,7 +37,7 @@ was. With --json each line is a message with all that show shows.
 			p := a.progress("read")
 			p.quiet = a.shows
 			return a.openErrors(cmd, queue, p, func(ctx context.Context, q *errorqueue.Queue) error {
-				return a.list(ctx, q, errorqueue.ListOptions{Filter: filter, Limit: limit, Progress: p.tell})
+				return a.list(ctx, q, errorqueue.ListOptions{Filter: filter, Limit: limit, Progress: p.tell}, p)
 			})
 		},
 	}
@@ -48,7 +48,7 @@ was. With --json each line is a message with all that show shows.
 }
 
 // list prints when all has gone back, as long as that is not much: a pager that nobody leaves must not hold the queue.
-func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions) error {
+func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions, p *progress) error {
 	const much = 8 << 20
 	var text bytes.Buffer
 	lines := lister{out: &text, now: time.Now(), fit: a.shows, json: a.json}
@@ -71,11 +71,12 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 			break
 		}
 	}
+	p.end()
 	lines.flush()
 	if err := write(); failed == nil {
 		failed = err
 	}
-	if failed == nil && n == o.Limit {
+	if failed == nil && n == o.Limit && n > 0 {
 		fmt.Fprintf(a.err, "the first %d; --limit 0 for all\n", n)
 	}
 	return failed

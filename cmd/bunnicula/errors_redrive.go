@@ -86,14 +86,13 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 		plan.DryRun = true
 		seen, err := q.Redrive(ctx, plan)
 		p.end()
-		if seen.Matched > 0 {
-			var text strings.Builder
-			writeTargets(&text, seen.Targets, a.shows)
-			fmt.Fprint(a.err, text.String()) // it belongs to the question
-		}
 		if err != nil || seen.Matched == 0 {
 			return a.reported(redriveReport{q.Name(), seen}, err)
 		}
+		var text strings.Builder
+		writeTargets(&text, seen.Targets, a.shows)
+		writeIllegible(&text, seen.Illegible)
+		fmt.Fprint(a.err, text.String()) // it belongs to the question
 		if err := a.confirm(fmt.Sprintf("Redrive %s from %s?", messages(seen.Matched), q.Name()), false); err != nil {
 			return err
 		}
@@ -115,7 +114,7 @@ func (a *app) reported(r redriveReport, err error) error {
 	var printed error
 	if a.json {
 		printed = a.printJSON(r, false)
-	} else {
+	} else if err == nil || r.Matched > 0 { // else nothing is known
 		var text strings.Builder
 		writeRedrive(&text, r, a.shows)
 		_, printed = fmt.Fprint(a.out, text.String())
