@@ -43,6 +43,12 @@ type Config struct {
 	// Defaults to the program's file name.
 	Name string
 
+	// Version is the app's, in the headers of retried and parked messages: it tells which deploy they failed in. At most 255 bytes.
+	//
+	// Defaults to the version of the program's main module, which the go command takes from the commit that it builds
+	// (https://pkg.go.dev/runtime/debug#Module); none where that is not known.
+	Version string
+
 	// TLS is used for amqps URLs, and for Host when it is not nil; beside an amqp URL it is
 	// refused. It is cloned. The broker's certificate is verified unless you say otherwise here.
 	//

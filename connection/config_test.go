@@ -45,6 +45,7 @@ func TestAWrongConfigIsAnErrorThatNamesTheField(t *testing.T) {
 		"Host is not":                                {Host: "[::1]"},
 		"VHost is 256 bytes long":                    {VHost: strings.Repeat("v", 256)},
 		"Name is":                                    {Name: strings.Repeat("n", 201)},
+		"Version is":                                 {Version: strings.Repeat("v", 256)},
 		`Name is "a\nb"`:                             {Name: "a\nb"},
 		"KeyFile is empty, but CertFile is not":      {Host: "a", CertFile: "c.pem"},
 		"CertFile is empty, but KeyFile is not":      {Host: "a", KeyFile: "c.key"},

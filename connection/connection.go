@@ -14,11 +14,11 @@ import (
 // publish and one to consume, each opened when it is first needed and kept alive.
 // It is safe for use by many goroutines at once.
 type Connection struct {
-	name       string
-	publishing *Link
-	consuming  *Link
-	notices    notices
-	newLink    func(purpose string) *Link
+	name, version string
+	publishing    *Link
+	consuming     *Link
+	notices       notices
+	newLink       func(purpose string) *Link
 
 	mu     sync.Mutex
 	apart  map[*Link]struct{} // of Apart, not closed yet
@@ -35,7 +35,7 @@ func New(cfg Config, log *slog.Logger) (*Connection, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	c := &Connection{name: r.Name}
+	c := &Connection{name: r.Name, version: r.Version}
 	c.notices.log = log
 	c.newLink = func(purpose string) *Link { return newLink(purpose, r, log, c.notices.post) }
 	c.publishing = c.newLink("publish")
@@ -46,6 +46,9 @@ func New(cfg Config, log *slog.Logger) (*Connection, error) {
 
 // Name is the Config's, or the program's.
 func (c *Connection) Name() string { return c.name }
+
+// Version is the app's: the Config's, or the program's; "" if it is not known.
+func (c *Connection) Version() string { return c.version }
 
 // Publishing is the TCP connection that messages are sent on.
 func (c *Connection) Publishing() *Link { return c.publishing }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -150,6 +151,9 @@ func (r *resolved) naming() error {
 	if strings.ContainsFunc(r.Name, func(r rune) bool { return r < ' ' }) || len(r.Name) > 200 {
 		return wrong("Name", "is %q, want at most 200 bytes of text", cut(r.Name, 40))
 	}
+	if strings.ContainsFunc(r.Version, func(r rune) bool { return r < ' ' }) || len(r.Version) > 255 {
+		return wrong("Version", "is %q, want at most 255 bytes of text", cut(r.Version, 40))
+	}
 	for _, t := range r.targets {
 		if len(t.vhost) > 255 {
 			return wrong("VHost", "is %d bytes long, AMQP allows 255", len(t.vhost))
@@ -157,6 +161,9 @@ func (r *resolved) naming() error {
 	}
 	if r.Name == "" {
 		r.Name = programName()
+	}
+	if r.Version == "" {
+		r.Version = programVersion()
 	}
 	return nil
 }
@@ -193,6 +200,15 @@ func cut(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + "..."
+}
+
+// programVersion is "" for what was not built from a commit or a released module, as tests are not.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "(devel)" {
+		return ""
+	}
+	return cut(info.Main.Version, 250)
 }
 
 func programName() string {

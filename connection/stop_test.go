@@ -161,6 +161,9 @@ func TestTheBrokerShowsTheConnectionsName(t *testing.T) {
 	if conn.Name() != name {
 		t.Errorf("Name is %q", conn.Name())
 	}
+	if v := conn.Version(); v != "" {
+		t.Errorf("a test has the version %q", v)
+	}
 	shown := amqptest.Ctl(t, "list_connections", "client_properties")
 	for _, want := range []string{name + " (publish)", name + " (consume)", "Bunnicula for Go"} {
 		if !strings.Contains(shown, want) {

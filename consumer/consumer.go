@@ -29,6 +29,7 @@ type Consumer struct {
 	monitor    monitoring.Monitor
 	log        *slog.Logger
 	app, id    string
+	version    string // the app's
 
 	jobs    chan *received // from receive to idle workers
 	workers atomic.Int64
@@ -119,7 +120,7 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 		}
 	}
 	if conn != nil {
-		c.app = conn.Name()
+		c.app, c.version = conn.Name(), conn.Version()
 		c.link = conn.Consuming()
 		if c.sender, err = publisher.NewSenderOver(conn, min(c.pace.many+spec.Concurrency, 1<<16), log); err != nil {
 			return nil, fmt.Errorf("consumer %q: %w", spec.Name, err)

@@ -108,6 +108,10 @@ func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
 	h[wire.ErrorGroup] = s.Group
 	h[wire.Consumer] = wire.Cut(c.spec.Name, wire.MaxName)
 	h[wire.App] = wire.Cut(c.app, wire.MaxName)
+	delete(h, wire.AppVersion)
+	if c.version != "" {
+		h[wire.AppVersion] = wire.Cut(c.version, wire.MaxName)
+	}
 	h[wire.Host] = hostname
 	for name, value := range map[string]string{
 		wire.Error: wire.Cut(errorText(s.Err), maxError), wire.ErrorType: wire.Cut(errorType(s.Err), maxErrorType), wire.Stack: wire.Cut(s.Stack, maxStack),

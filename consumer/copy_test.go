@@ -131,13 +131,14 @@ func TestACopyOfAMessageThatSaysNothingGetsAnIDATimestampAndAContentType(t *test
 
 func TestACopySaysWhatHappenedWhereAndWhen(t *testing.T) {
 	c := quiet(t, spec(func(s *Spec) { s.Name = "billing" }))
-	d := c.decode(delivery(amqp.Table{"retry-attempts": int64(1)}))
+	c.app, c.version = "shop", "v1.2.3"
+	d := c.decode(delivery(amqp.Table{"retry-attempts": int64(1), "bunnicula-app-version": "v1.2.2"}))
 	now := time.Date(2026, 5, 4, 5, 2, 1, 999, time.FixedZone("", 7200))
 	e := ending{panicked: fmt.Errorf("panic: %w", &fs.PathError{Op: "open", Path: "a", Err: errBoom}), stack: "at line 1", duration: 1500 * time.Millisecond}
 	got := c.settlement(d, e, now)
 	h := got.Copy.Headers
 	want := amqp.Table{
-		"retry-attempts": int64(2), "bunnicula-queue": "orders", "bunnicula-consumer": "billing", "bunnicula-app": "", "bunnicula-host": hostname,
+		"retry-attempts": int64(2), "bunnicula-queue": "orders", "bunnicula-consumer": "billing", "bunnicula-app": "shop", "bunnicula-app-version": "v1.2.3", "bunnicula-host": hostname,
 		"bunnicula-reason": "panic", "bunnicula-error": "panic: open a: boom", "bunnicula-error-type": "*fs.PathError",
 		"bunnicula-stack": "at line 1", "bunnicula-error-group": got.Group,
 		"bunnicula-first-failed-at": "2026-05-04T03:02:01Z", "bunnicula-failed-at": "2026-05-04T03:02:01Z",
@@ -146,6 +147,10 @@ func TestACopySaysWhatHappenedWhereAndWhen(t *testing.T) {
 	}
 	if !reflect.DeepEqual(h, want) {
 		t.Errorf("%v\nwant\n%v", h, want)
+	}
+	c.version = ""
+	if v, ok := c.settlement(d, e, now).Copy.Headers["bunnicula-app-version"]; ok {
+		t.Errorf("the version is %v, and nobody knows it", v)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 // headerNames are all that mean something to somebody.
 var headerNames = []string{
 	wire.RetryAttempts, wire.Queue, wire.NotBefore, wire.History, wire.Reason, wire.Error, wire.ErrorType, wire.Stack, wire.ErrorGroup,
-	wire.FirstFailedAt, wire.FailedAt, wire.Consumer, wire.App, wire.Host, wire.OriginalExchange, wire.OriginalRoutingKey,
+	wire.FirstFailedAt, wire.FailedAt, wire.Consumer, wire.App, wire.AppVersion, wire.Host, wire.OriginalExchange, wire.OriginalRoutingKey,
 	wire.OriginalExpiration, wire.OriginalUserID, wire.RedriveCount, wire.RedrivenAt, wire.RedriveID, "bunnicula-unknown",
 	wire.DeliveryCount, "x-death", "x-first-death-queue", "CC", "tenant", "traceparent",
 }

@@ -22,7 +22,7 @@ type stamp struct {
 func afresh(d *held, to, user string, s stamp) publisher.Envelope {
 	ours := known(d)
 	for _, name := range []string{
-		wire.Reason, wire.Error, wire.ErrorType, wire.ErrorGroup, wire.Stack, wire.FailedAt, wire.Consumer, wire.App, wire.Host,
+		wire.Reason, wire.Error, wire.ErrorType, wire.ErrorGroup, wire.Stack, wire.FailedAt, wire.Consumer, wire.App, wire.AppVersion, wire.Host,
 	} {
 		delete(ours, name)
 	}

@@ -197,6 +197,11 @@ func TestGroupsOfAQueue(t *testing.T) {
 	if report, err = q.Groups(t.Context(), GroupOptions{By: ByReason, Filter: filter(t, "reason=panic")}); err != nil || len(report.Groups) != 1 || report.Groups[0].Key != "panic" || report.Messages != 10 {
 		t.Errorf("%v, %+v", err, report)
 	}
+	for by, want := range map[GroupBy]string{ByConsumer: "c", ByHost: "h", ByApp: "shop", ByVersion: "v1.2.0"} {
+		if report, err = q.Groups(t.Context(), GroupOptions{By: by, Filter: filter(t, "version=v1.2.0")}); err != nil || len(report.Groups) != 1 || report.Groups[0].Key != want {
+			t.Errorf("by %s: %+v, %v", by, report.Groups, err)
+		}
+	}
 	if _, err = q.Groups(t.Context(), GroupOptions{By: "color"}); !errors.As(err, new(*FieldError)) {
 		t.Errorf("got %v", err)
 	}

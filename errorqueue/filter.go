@@ -20,6 +20,7 @@ type Filter struct {
 	Consumers []string
 	Hosts     []string
 	Apps      []string
+	Versions  []string // of apps
 	Targets   []string // the queues that messages came from
 
 	// OlderThan and NewerThan compare how long ago a message was parked; of one that does not say that, how long ago it was
@@ -47,7 +48,7 @@ type BodyMatch struct {
 
 // IsZero says whether the Filter chooses all.
 func (f Filter) IsZero() bool {
-	return len(f.Reasons)+len(f.ErrorTypes)+len(f.Groups)+len(f.IDs)+len(f.Consumers)+len(f.Hosts)+len(f.Apps)+len(f.Targets)+len(f.Headers)+len(f.Body) == 0 &&
+	return len(f.Reasons)+len(f.ErrorTypes)+len(f.Groups)+len(f.IDs)+len(f.Consumers)+len(f.Hosts)+len(f.Apps)+len(f.Versions)+len(f.Targets)+len(f.Headers)+len(f.Body) == 0 &&
 		f.ErrorContains == "" && f.OlderThan == 0 && f.NewerThan == 0
 }
 
@@ -96,7 +97,7 @@ func (c *compiled) match(m *Message) bool {
 		value string
 	}{
 		{c.Reasons, m.Reason}, {c.ErrorTypes, m.Type}, {c.Groups, m.Group}, {c.IDs, m.ID},
-		{c.Consumers, m.Consumer}, {c.Hosts, m.Host}, {c.Apps, m.App}, {c.Targets, m.Target},
+		{c.Consumers, m.Consumer}, {c.Hosts, m.Host}, {c.Apps, m.App}, {c.Versions, m.AppVersion}, {c.Targets, m.Target},
 	} {
 		if len(one.of) > 0 && !slices.Contains(one.of, one.value) {
 			return false
@@ -152,7 +153,7 @@ func (f Filter) String() string {
 		of  []string
 	}{
 		{"reason", f.Reasons}, {"type", f.ErrorTypes}, {"group", f.Groups}, {"id", f.IDs},
-		{"consumer", f.Consumers}, {"host", f.Hosts}, {"app", f.Apps}, {"queue", f.Targets},
+		{"consumer", f.Consumers}, {"host", f.Hosts}, {"app", f.Apps}, {"version", f.Versions}, {"queue", f.Targets},
 	} {
 		if len(l.of) == 0 {
 			continue

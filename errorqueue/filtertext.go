@@ -15,7 +15,7 @@ import (
 // Terms are separated by spaces, and all of them must fit. A value with spaces, commas or quotes is written in double quotes,
 // as in Go. These are the terms:
 //
-//	reason=a,b   type=a,b   group=a,b   id=a,b   consumer=a,b   host=a,b   app=a,b   queue=a,b
+//	reason=a,b   type=a,b   group=a,b   id=a,b   consumer=a,b   host=a,b   app=a,b   version=a,b   queue=a,b
 //	error~text           a part of the error's text
 //	older=2h  newer=3d   parked longer ago, less long ago: 90s, 15m, 2h30m, 3d
 //	header.NAME=value    header.NAME       a user's header, and that it exists
@@ -53,7 +53,7 @@ func (f *Filter) term(s *scanner) error {
 	list := f.list(key)
 	switch {
 	case list == nil && key != "error" && key != "older" && key != "newer":
-		return &FieldError{"a term", key, "one of reason, error, type, group, older, newer, id, consumer, host, app, queue, header.NAME, body.PATH"}
+		return &FieldError{"a term", key, "one of reason, error, type, group, older, newer, id, consumer, host, app, version, queue, header.NAME, body.PATH"}
 	case op == "":
 		return &FieldError{key, "", "a value, as in " + example(key)}
 	case key == "error" && op != "~":
@@ -86,7 +86,7 @@ func (f *Filter) term(s *scanner) error {
 func (f *Filter) list(key string) *[]string {
 	return map[string]*[]string{
 		"reason": &f.Reasons, "type": &f.ErrorTypes, "group": &f.Groups, "id": &f.IDs,
-		"consumer": &f.Consumers, "host": &f.Hosts, "app": &f.Apps, "queue": &f.Targets,
+		"consumer": &f.Consumers, "host": &f.Hosts, "app": &f.Apps, "version": &f.Versions, "queue": &f.Targets,
 	}[key]
 }
 

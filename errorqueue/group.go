@@ -21,6 +21,7 @@ const (
 	ByTarget   GroupBy = "queue"    // where it came from
 	ByHost     GroupBy = "host"
 	ByApp      GroupBy = "app"
+	ByVersion  GroupBy = "version" // of the app
 )
 
 // GroupOptions are those of [Queue.Groups]. The zero value groups all messages by their kind of failure.
@@ -76,7 +77,7 @@ func (q *Queue) Groups(ctx context.Context, o GroupOptions) (GroupReport, error)
 	key, ok := keys[o.By]
 	switch {
 	case !ok:
-		return GroupReport{}, q.failed(&FieldError{"By", string(o.By), "one of group, type, reason, consumer, queue, host, app"})
+		return GroupReport{}, q.failed(&FieldError{"By", string(o.By), "one of group, type, reason, consumer, queue, host, app, version"})
 	case o.MaxGroups < 1:
 		return GroupReport{}, q.failed(&FieldError{"MaxGroups", fmt.Sprint(o.MaxGroups), "1 or above"})
 	}
@@ -102,6 +103,7 @@ var keys = map[GroupBy]func(*Message) string{
 	ByTarget:   func(m *Message) string { return m.Target },
 	ByHost:     func(m *Message) string { return m.Host },
 	ByApp:      func(m *Message) string { return m.App },
+	ByVersion:  func(m *Message) string { return m.AppVersion },
 }
 
 // grouping counts, in bounded memory.

@@ -17,6 +17,7 @@ const (
 	HeaderQueue         = wire.Queue         // the queue that it came from, and is redriven to
 	HeaderConsumer      = wire.Consumer
 	HeaderApp           = wire.App
+	HeaderAppVersion    = wire.AppVersion
 	HeaderHost          = wire.Host
 
 	HeaderOriginalExchange   = wire.OriginalExchange // as it was first published

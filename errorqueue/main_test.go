@@ -94,7 +94,7 @@ func parked(queue string, n int) amqp.Publishing {
 		Headers: amqp.Table{
 			"tenant": "acme", "n": int32(n),
 			HeaderRetryAttempts: int64(3), HeaderReason: "timeout", HeaderError: "dial tcp: connection refused", HeaderErrorType: "*net.OpError",
-			HeaderErrorGroup: "0123456789abcdef", HeaderQueue: queue, HeaderConsumer: "c", HeaderApp: "shop", HeaderHost: "h",
+			HeaderErrorGroup: "0123456789abcdef", HeaderQueue: queue, HeaderConsumer: "c", HeaderApp: "shop", HeaderAppVersion: "v1.2.0", HeaderHost: "h",
 			HeaderFailedAt: "2026-11-01T10:00:00Z", HeaderFirstFailedAt: "2026-11-01T09:00:00Z",
 			HeaderHistory:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"h","ms":1500}]`,
 			HeaderOriginalExchange: "shop", HeaderOriginalRoutingKey: "order.placed",

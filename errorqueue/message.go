@@ -24,9 +24,10 @@ type Message struct {
 	Stack  string `json:"stack,omitempty"`
 	Group  string `json:"group,omitempty"` // the same for failures of the same kind
 
-	Consumer string `json:"consumer,omitempty"`
-	Host     string `json:"host,omitempty"`
-	App      string `json:"app,omitempty"`
+	Consumer   string `json:"consumer,omitempty"`
+	Host       string `json:"host,omitempty"`
+	App        string `json:"app,omitempty"`
+	AppVersion string `json:"app_version,omitempty"`
 
 	Target     string       `json:"target,omitempty"` // the queue that it came from, and is redriven to
 	TargetFrom TargetSource `json:"target_from"`      // how that is known
@@ -130,7 +131,7 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 	m := Message{
 		Position: position, ID: d.MessageId,
 		Reason: text(h, wire.Reason), Error: text(h, wire.Error), Type: text(h, wire.ErrorType), Stack: text(h, wire.Stack),
-		Group: text(h, wire.ErrorGroup), Consumer: text(h, wire.Consumer), Host: text(h, wire.Host), App: text(h, wire.App),
+		Group: text(h, wire.ErrorGroup), Consumer: text(h, wire.Consumer), Host: text(h, wire.Host), App: text(h, wire.App), AppVersion: text(h, wire.AppVersion),
 		FirstFailedAt: moment(h, wire.FirstFailedAt), FailedAt: moment(h, wire.FailedAt),
 		History: pastOf(text(h, wire.History)), Deaths: deathsOf(h),
 		OriginalExchange: text(h, wire.OriginalExchange), OriginalRoutingKey: text(h, wire.OriginalRoutingKey),

@@ -44,8 +44,9 @@ All of it takes as long as it takes, unless --timeout is given.`,
 
 // terms is the grammar, for people.
 const terms = `
-  reason=timeout,panic     also type, group, id, consumer, host, app, queue: one
-                           of these; queue is where messages came from
+  reason=timeout,panic     also type, group, id, consumer, host, app, version,
+                           queue: one of these; queue is where messages came
+                           from, version the app's
   error~"refused"          a part of the error's text
   older=2h newer=3d        parked longer ago, less long ago: 90s, 15m, 2h30m, 3d
   header.NAME=value        a user's header; header.NAME, that there is one

@@ -61,7 +61,7 @@ func publishParked(t *testing.T, ch *amqp.Channel, queue string, i int) {
 	headers := amqp.Table{
 		"tenant": "acme", "try\x1b[31m": int32(i),
 		errorqueue.HeaderRetryAttempts: int64(3), errorqueue.HeaderReason: f.reason, errorqueue.HeaderError: f.text, errorqueue.HeaderErrorType: f.kind,
-		errorqueue.HeaderErrorGroup: f.group, errorqueue.HeaderQueue: queue, errorqueue.HeaderConsumer: queue, errorqueue.HeaderApp: "shop", errorqueue.HeaderHost: "worker-1",
+		errorqueue.HeaderErrorGroup: f.group, errorqueue.HeaderQueue: queue, errorqueue.HeaderConsumer: queue, errorqueue.HeaderApp: "shop", errorqueue.HeaderAppVersion: "v1.2.0", errorqueue.HeaderHost: "worker-1",
 		errorqueue.HeaderFailedAt: at, errorqueue.HeaderFirstFailedAt: "2026-11-01T09:00:00Z",
 		errorqueue.HeaderHistory:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"worker-1","ms":1500}]`,
 		errorqueue.HeaderOriginalExchange: "shop", errorqueue.HeaderOriginalRoutingKey: "order.placed",

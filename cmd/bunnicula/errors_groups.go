@@ -46,7 +46,7 @@ what stands in the column GROUP.
 			})
 		},
 	}
-	cmd.Flags().StringVar(&by, "by", string(errorqueue.ByGroup), "group, type, reason, consumer, queue, host or app")
+	cmd.Flags().StringVar(&by, "by", string(errorqueue.ByGroup), "group, type, reason, consumer, queue, host, app or version")
 	choice.addTo(cmd)
 	queue.addTo(cmd)
 	return cmd

@@ -93,7 +93,7 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	row("error", plain(m.Error))
 	row("error type", plain(m.Type))
 	row("group", plain(m.Group))
-	row("consumer", commas(plain(m.Consumer), labelled("app ", plain(m.App)), labelled("host ", plain(m.Host))))
+	row("consumer", commas(plain(m.Consumer), labelled("app ", plain(m.App)), labelled("version ", plain(m.AppVersion)), labelled("host ", plain(m.Host))))
 	row("attempts", number(positive(m.Attempts)))
 	row("failed", commas(moment(m.FailedAt), labelled("first ", moment(m.FirstFailedAt))))
 	row("redrive to", commas(plain(m.Target), labelled("known from: ", string(m.TargetFrom))))

@@ -31,6 +31,9 @@ func (b *Broker) Process(name string) *Process {
 // Name is the one that it was made with.
 func (p *Process) Name() string { return p.name }
 
+// Version is no program's.
+func (p *Process) Version() string { return "" }
+
 // Publishing is the link that messages are sent on.
 func (p *Process) Publishing() transport.Link { return p.publishing }
 

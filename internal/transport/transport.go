@@ -15,6 +15,7 @@ import (
 // Connection is a *connection.Connection.
 type Connection interface {
 	Name() string
+	Version() string
 	Publishing() Link
 	Consuming() Link
 	Apart(purpose string) Link

@@ -58,7 +58,7 @@ func Kept(name string, value any) bool {
 	case History, Stack, Error:
 		s, ok := value.(string)
 		return ok && len(s) <= MaxOurs
-	case Reason, ErrorType, ErrorGroup, FirstFailedAt, FailedAt, Consumer, App, Host,
+	case Reason, ErrorType, ErrorGroup, FirstFailedAt, FailedAt, Consumer, App, AppVersion, Host,
 		OriginalExchange, OriginalRoutingKey, OriginalExpiration, OriginalUserID, RedrivenAt, RedriveID:
 		s, ok := value.(string)
 		return ok && len(s) <= MaxName
@@ -70,7 +70,7 @@ func Kept(name string, value any) bool {
 // a user's headers that nearly fill a frame, the rest of what decides nothing.
 func Shrink(ours amqp.Table, limit int) {
 	for _, name := range []string{
-		Stack, History, Error, ErrorType, Host, App, Consumer, OriginalRoutingKey,
+		Stack, History, Error, ErrorType, Host, App, AppVersion, Consumer, OriginalRoutingKey,
 		OriginalExchange, OriginalUserID, OriginalExpiration, ErrorGroup, FirstFailedAt, FailedAt, Reason,
 	} {
 		over := Size(ours) - limit

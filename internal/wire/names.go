@@ -21,6 +21,7 @@ const (
 	Queue              = Prefix + "queue"
 	Consumer           = Prefix + "consumer"
 	App                = Prefix + "app"
+	AppVersion         = Prefix + "app-version"
 	Host               = Prefix + "host"
 	OriginalExchange   = Prefix + "original-exchange"
 	OriginalRoutingKey = Prefix + "original-routing-key"
