@@ -80,4 +80,30 @@ var mutants = []mutant{
 			"\ts.backlog, s.backlogUntil = nil, time.Time{}\n"}},
 		caught: []by{engine, {"consumer", "^TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow$", nil}},
 	},
+	{
+		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",
+		edits: []edit{{"errorqueue/move.go",
+			"\t\t\tif err == nil {\n\t\t\t\tplaced = append(placed, all[i])\n\t\t\t\tcontinue\n",
+			"\t\t\tplaced = append(placed, all[i])\n\t\t\tif err == nil {\n\t\t\t\tcontinue\n"}},
+		caught: []by{{"errorqueue", "^TestWhatCannotBePublishedStaysParked$", nil}},
+	},
+	{
+		name: "redrive-acks-first", breaks: "a parked message is acked before its copy is confirmed",
+		edits: []edit{
+			{"errorqueue/move.go",
+				"\tplaced := all\n\tvar last error\n",
+				"\tplaced := all\n\tif err := p.settle(finish, all); err != nil {\n\t\treturn err\n\t}\n\tvar last error\n"},
+			{"errorqueue/move.go",
+				"\tif err := p.settle(finish, placed); err != nil {\n",
+				"\tif err := p.session.Err(); err != nil {\n"},
+		},
+		caught: []by{{"errorqueue", "^TestWhatCannotBePublishedStaysParked$", nil}},
+	},
+	{
+		name: "redrive-keeps-attempts", breaks: "a redriven message does not begin anew",
+		edits: []edit{{"errorqueue/afresh.go",
+			"\tours[wire.Queue] = to //",
+			"\tours[wire.RetryAttempts] = d.Headers[wire.RetryAttempts]\n\tours[wire.Queue] = to //"}},
+		caught: []by{{"errorqueue", "^TestARedrivenMessageIsAsItWasAtFirst$", nil}},
+	},
 }
