@@ -53,7 +53,12 @@ func idleOurs(consumers int) func(context.Context, *run) error {
 					return err
 				}
 			}
-			err := each(all, func(c *consumer.Consumer) error { return c.Start(ctx) })
+			turns := make(chan struct{}, 16) // as a Group has them
+			err := each(all, func(c *consumer.Consumer) error {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				return c.Start(ctx)
+			})
 			if err == nil {
 				r.own = before.idling(time.Now())
 			}
