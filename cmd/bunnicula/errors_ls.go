@@ -76,7 +76,7 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 		failed = err
 	}
 	if failed == nil && n == o.Limit {
-		fmt.Fprintf(a.err, "the first %d; --limit 0 for all\n", n)
+		fmt.Fprintf(a.err, "the first %d are listed; --limit 0 lists all\n", n)
 	}
 	return failed
 }
