@@ -88,7 +88,7 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 		p.end()
 		if seen.Matched > 0 {
 			var text strings.Builder
-			writeTargets(&text, seen.Targets, a.shows)
+			writeTargets(&text, seen.Targets, a.width())
 			fmt.Fprint(a.err, text.String()) // it belongs to the question
 		}
 		if err != nil || seen.Matched == 0 {
@@ -119,7 +119,7 @@ func (a *app) reported(r redriveReport, err error) error {
 	case err != nil && r.Matched == 0 && r.Illegible == 0: // that there is nothing is not known
 	default:
 		var text strings.Builder
-		writeRedrive(&text, r, a.shows)
+		writeRedrive(&text, r, a.width())
 		_, printed = fmt.Fprint(a.out, text.String())
 	}
 	if err == nil {
@@ -142,10 +142,10 @@ func left(failed, illegible int) error {
 	return nil
 }
 
-func writeRedrive(out *strings.Builder, r redriveReport, fit bool) {
+func writeRedrive(out *strings.Builder, r redriveReport, width int) {
 	switch {
 	case r.DryRun && r.Matched > 0:
-		writeTargets(out, r.Targets, fit)
+		writeTargets(out, r.Targets, width)
 		fmt.Fprintf(out, "%s of %s would be redriven; nothing was moved\n", messages(r.Matched), r.Queue)
 		writeIllegible(out, r.Illegible)
 		return
@@ -180,7 +180,7 @@ func writeIllegible(out *strings.Builder, n int) {
 }
 
 // writeTargets prints where messages are to go.
-func writeTargets(out *strings.Builder, targets []errorqueue.Target, fit bool) {
+func writeTargets(out *strings.Builder, targets []errorqueue.Target, width int) {
 	t := table{heads: []string{"TO QUEUE", ">MESSAGES", "NOTE"}}
 	for _, target := range targets {
 		note := ""
@@ -194,7 +194,7 @@ func writeTargets(out *strings.Builder, targets []errorqueue.Target, fit bool) {
 		}
 		t.add(plain(target.Queue), fmt.Sprint(target.Messages), note)
 	}
-	t.print(out, fit)
+	t.print(out, width)
 }
 
 // writeTrouble says what did not go as it should.

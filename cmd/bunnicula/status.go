@@ -175,7 +175,7 @@ func (a *app) printStatus(r statusReport, again, unseen bool) error {
 	if len(r.Consumers) == 0 {
 		fmt.Fprintf(&text, "no queue of %s looks like a consumer's\n", r.Broker)
 	} else {
-		writeStatus(&text, r, a.shows)
+		writeStatus(&text, r, a.width())
 	}
 	if unseen {
 		text.WriteString("without retry queues: --delays, --file or --management-url tell which there are\n")
@@ -184,7 +184,7 @@ func (a *app) printStatus(r statusReport, again, unseen bool) error {
 	return err
 }
 
-func writeStatus(out io.Writer, r statusReport, fit bool) {
+func writeStatus(out io.Writer, r statusReport, width int) {
 	t := table{heads: []string{"CONSUMER", "QUEUE", ">READY", ">UNACKED", ">CONSUMERS", ">OLDEST", "NOTE"}}
 	for _, s := range r.Consumers {
 		name := s.Consumer
@@ -193,7 +193,7 @@ func writeStatus(out io.Writer, r statusReport, fit bool) {
 			name = ""
 		}
 	}
-	t.print(out, fit)
+	t.print(out, width)
 }
 
 // label is a queue's role, and its name if that does not follow from it.
