@@ -29,7 +29,7 @@ nobody else sees them meanwhile, and consumers of the main queue are not concern
 All of it takes as long as it takes, unless --timeout is given.`,
 		Example: `  bunnicula errors groups orders
   bunnicula errors show orders reason=panic
-  bunnicula errors redrive orders reason=timeout older=2h --batches 1,10,100
+  bunnicula errors redrive orders reason=timeout older=2h --batches 1,10,100 --watch 15m
   bunnicula errors export orders --output orders.jsonl`,
 	},
 		errorsGroups(a),
@@ -161,6 +161,8 @@ func explained(err error) error {
 		return &exitError{exitFound, fmt.Errorf("%w; the rest stays parked (errors groups with newer=10m shows what failed, --tolerate lets some fail)", err)}
 	case errors.Is(err, errorqueue.ErrNoQueue):
 		return fmt.Errorf("%w (--error-queue, if it has another name)", err)
+	case errors.Is(err, errorqueue.ErrBusy):
+		return fmt.Errorf("%w: try again when it has ended, a redrive with --rate may take long", err)
 	case errors.Is(err, errorqueue.ErrDeliveryLimit):
 		return fmt.Errorf("%w (which is --max-deliveries; a user who may configure the queue is told its limit, and needs neither)", err)
 	}

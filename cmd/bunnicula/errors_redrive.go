@@ -25,9 +25,10 @@ message is confirmed there before it is taken out of the error queue, so none is
 lost however it ends; if it is killed, up to 100 may be in both.
 
 --batches moves so many, waits, and stops with exit code 3 when one of them is parked
-again; the last size is repeated. --watch is how long it waits: longer than all
-delays of the consumer's retries together. What was moved stays moved, ^C included,
-and the report says what that is.
+again; the last size is repeated. --watch is how long it waits, and must be longer
+than all delays of the consumer's retries together: what still waits for a retry has
+not failed again yet, and is not seen. What was moved stays moved, ^C included, and
+the report says what that is.
 
 A queue that does not exist is exit code 3, and nothing is moved. A message that
 cannot be published stays parked, and is exit code 1.
@@ -47,6 +48,9 @@ cannot be published stays parked, and is exit code 1.
 				if err := a.canAsk(yes); err != nil {
 					return err
 				}
+			}
+			if len(o.Batches) > 0 && !cmd.Flags().Changed("watch") {
+				fmt.Fprintf(a.err, "--watch is %s unless you say more: what takes longer to fail again, with all its retries, is not seen\n", o.Watch)
 			}
 			queue.name, o.Filter, o.All = args[0], filter, choice.all
 			p := a.progress("read")
