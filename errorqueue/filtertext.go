@@ -57,9 +57,9 @@ func (f *Filter) term(s *scanner) error {
 	case op == "":
 		return &FieldError{key, "", "a value, as in " + example(key)}
 	case key == "error" && op != "~":
-		return &FieldError{key, op, "~ and a part of the text, as in " + example(key)}
+		return &FieldError{"a term", key + op, key + "~ and a part of the text, as in " + example(key)}
 	case key != "error" && op != "=":
-		return &FieldError{key, op, "=, as in " + example(key)}
+		return &FieldError{"a term", key + op, key + "= and a value, as in " + example(key)}
 	}
 	values, err := s.values(key)
 	if err != nil {
@@ -92,7 +92,7 @@ func (f *Filter) list(key string) *[]string {
 
 func (f *Filter) pathTerm(key, op string, s *scanner) error {
 	if op == "~" {
-		return &FieldError{key, op, "= and a value, or nothing"}
+		return &FieldError{"a term", key + op, key + "= and a value, or the name alone"}
 	}
 	value := ""
 	if op == "=" {

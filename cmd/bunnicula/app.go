@@ -29,6 +29,7 @@ type terminal struct {
 	getenv   func(string) string
 	asks     bool // somebody can answer
 	shows    bool // somebody looks at out
+	columns  int  // that out has room for, 0 if that is not known
 	draws    bool // somebody looks at err, where bars can be drawn
 }
 

@@ -75,7 +75,15 @@ func (a *app) answers(ctx context.Context, link *connection.Link) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	_, err := link.Session(ctx)
-	return err
+	return a.whichBroker(err)
+}
+
+// whichBroker adds to the error of one that does not answer, or lets nobody in, that nobody has said which.
+func (a *app) whichBroker(err error) error {
+	if err == nil || a.url != "" || a.getenv("AMQP_URL") != "" {
+		return err
+	}
+	return fmt.Errorf("%w (neither AMQP_URL nor --url is set, so this was the broker of this machine)", err)
 }
 
 // where is the broker, as it is shown.

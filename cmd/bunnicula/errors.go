@@ -29,7 +29,7 @@ nobody else sees them meanwhile, and consumers of the main queue are not concern
 All of it takes as long as it takes, unless --timeout is given.`,
 		Example: `  bunnicula errors groups orders
   bunnicula errors show orders reason=panic
-  bunnicula errors redrive orders reason=timeout older=2h --batches 1,10,100
+  bunnicula errors redrive orders reason=timeout older=2h --batches 1,10,100 --watch 15m
   bunnicula errors export orders --output orders.jsonl`,
 	},
 		errorsGroups(a),
@@ -112,6 +112,9 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 		soon, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 		q, err := errorqueue.Open(soon, conn, cfg, slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plainLog})))
 		cancel()
+		if soon.Err() != nil || connection.Permanent(err) {
+			err = a.whichBroker(err)
+		}
 		if err != nil {
 			return explained(err)
 		}
@@ -150,15 +153,19 @@ func explained(err error) error {
 		return usage(fmt.Errorf("%s is %q, want %s", flagOf(field.Field), field.Value, field.Want))
 	case errors.Is(err, errorqueue.ErrFormat):
 		return usage(err)
+	case errors.As(err, &missing) && missing.Source == string(errorqueue.FromCaller):
+		return &exitError{exitFound, fmt.Errorf("--to is %q, and there is no such queue: declare it, or name another; nothing was moved", missing.Queue)}
 	case errors.As(err, &missing):
-		return &exitError{exitFound, fmt.Errorf("queue %q does not exist, and %d messages were to go there (known from: %s): declare it, or name another with --to; nothing was moved",
-			missing.Queue, missing.Messages, missing.Source)}
+		return &exitError{exitFound, fmt.Errorf("queue %q does not exist, to which %s would go (known from: %s): declare it, or name another with --to; nothing was moved",
+			missing.Queue, messages(missing.Messages), missing.Source)}
 	case errors.Is(err, errorqueue.ErrFailedAgain):
-		return &exitError{exitFound, err}
+		return &exitError{exitFound, fmt.Errorf("%w; the rest stays parked (errors groups with newer=10m shows what failed, --tolerate lets some fail)", err)}
 	case errors.Is(err, errorqueue.ErrNoQueue):
 		return fmt.Errorf("%w (--error-queue, if it has another name)", err)
+	case errors.Is(err, errorqueue.ErrBusy):
+		return fmt.Errorf("%w: try again when it has ended, a redrive with --rate may take long", err)
 	case errors.Is(err, errorqueue.ErrDeliveryLimit):
-		return fmt.Errorf("%w (which is --max-deliveries)", err)
+		return fmt.Errorf("%w (which is --max-deliveries; a user who may configure the queue is told its limit, and needs neither)", err)
 	}
 	return err
 }

@@ -164,6 +164,10 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 	s.run("errors", "redrive", queue, "--all", "--limit", "3", "--yes").want(t, exitOK, "3 messages of ")
 	depths(t, queue, 5, 6) // one was taken above
 	s.run("errors", "redrive", queue, "id=none", "--yes").want(t, exitOK, "nothing to redrive")
+	s.run("errors", "redrive", queue, "id=none", "--yes", "--batches", "1,10").want(t, exitOK, "--watch is 1m0s unless you say more")
+	if r := s.run("errors", "redrive", queue, "--all", "--to", "nowhere", "--yes").want(t, exitFound, `--to is "nowhere"`, "nothing was moved"); r.out != "" {
+		t.Errorf("nothing is known of what there is to redrive, and it says\n%s", r.out)
+	}
 	s.run("errors", "redrive", queue, "--all", "--yes", "--batches", "2", "--watch", "1ms").want(t, exitOK, "batch 1: 2 moved, 0 failed again", "batch 3: 1 moved")
 	depths(t, queue, 0, 11)
 }
@@ -226,11 +230,11 @@ func TestAQueueThatIsNotThereIsNamedAndNothingMoves(t *testing.T) {
 	s := online(t)
 	none := amqptest.Queue(t, "none")
 	s.run("errors", "groups", none).want(t, exitFailed, `queue "`+none+`-error": there is no such queue`, "--error-queue")
-	s.run("errors", "redrive", queue, "--all", "--yes", "--to", none).want(t, exitFound, `queue "`+none+`" does not exist`, "nothing was moved")
-	s.run("errors", "import", queue, s.exportOf(queue), "--to", none).want(t, exitFound, `queue "`+none+`" does not exist`)
+	s.run("errors", "redrive", queue, "--all", "--yes", "--to", none).want(t, exitFound, `--to is "`+none+`", and there is no such queue`, "nothing was moved")
+	s.run("errors", "import", queue, s.exportOf(queue), "--to", none).want(t, exitFound, `--to is "`+none+`", and there is no such queue`)
 	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "stray", Headers: amqp.Table{errorqueue.HeaderQueue: none, errorqueue.HeaderReason: "error"}})
 	s.asks, s.in = true, "yes\n"
-	s.run("errors", "redrive", queue, "--all").want(t, exitFound, none, "does not exist", "1 messages were to go there")
+	s.run("errors", "redrive", queue, "--all").want(t, exitFound, none, "does not exist", "to which 1 message would go")
 	s.run("errors", "groups", queue, "--by", "colour").want(t, exitUsage, `--by is "colour", want one of group`)
 	s.run("errors", "redrive", queue, "--all", "--to", queue+"-error").want(t, exitUsage, "--to is", "another queue than the error queue")
 	s.run("errors", "redrive", queue, "--all", "--rate", "-1").want(t, exitUsage, `--rate is "-1"`)

@@ -93,9 +93,11 @@ func (a *app) reportedDiscard(r discardReport, err error) error {
 		return err
 	}
 	var printed error
-	if a.json {
+	switch {
+	case a.json:
 		printed = a.printJSON(r, false)
-	} else if err == nil || r.Matched > 0 { // else nothing is known
+	case err != nil && r.Matched == 0 && r.Illegible == 0: // that there is nothing is not known
+	default:
 		var text strings.Builder
 		writeDiscard(&text, r)
 		_, printed = fmt.Fprint(a.out, text.String())

@@ -63,12 +63,12 @@ func (a *app) printGroups(queue string, r errorqueue.GroupReport) error {
 		return a.printJSON(groupsReport{queue, r}, false)
 	}
 	var text strings.Builder
-	writeGroups(&text, queue, r, time.Now(), a.shows)
+	writeGroups(&text, queue, r, time.Now(), a.width())
 	_, err := fmt.Fprint(a.out, text.String())
 	return err
 }
 
-func writeGroups(out *strings.Builder, queue string, r errorqueue.GroupReport, now time.Time, fit bool) {
+func writeGroups(out *strings.Builder, queue string, r errorqueue.GroupReport, now time.Time, width int) {
 	t := table{heads: []string{">COUNT", "REASON", "ERROR TYPE", ">FIRST", ">LAST", "GROUP"}, elastic: []int{2, 1, 5}}
 	if r.By != errorqueue.ByGroup {
 		t = table{heads: []string{">COUNT", strings.ToUpper(string(r.By)), ">FIRST", ">LAST"}, elastic: []int{1}}
@@ -80,10 +80,14 @@ func writeGroups(out *strings.Builder, queue string, r errorqueue.GroupReport, n
 		} else {
 			t.add(fmt.Sprint(g.Count), plain(g.Key), first, last)
 		}
-		t.under(plain(g.Sample.Error))
+		why := plain(g.Sample.Error)
+		if why == "" && g.Sample.Reason == "" {
+			why = "nothing says why: no consumer of this framework parked it"
+		}
+		t.under(why)
 	}
 	if len(r.Groups) > 0 {
-		t.print(out, fit)
+		t.print(out, width)
 	}
 	fmt.Fprintf(out, "%s: %s in %s", queue, messages(r.Messages), counted(len(r.Groups), "group", "groups"))
 	if r.Other > 0 {

@@ -51,7 +51,7 @@ was. With --json each line is a message with all that show shows.
 func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions, p *progress) error {
 	const much = 8 << 20
 	var text bytes.Buffer
-	lines := lister{out: &text, now: time.Now(), fit: a.shows, json: a.json}
+	lines := lister{out: &text, now: time.Now(), width: a.width(), json: a.json}
 	write := func() error {
 		_, err := text.WriteTo(a.out)
 		return err
@@ -77,7 +77,7 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 		failed = err
 	}
 	if failed == nil && n == o.Limit && n > 0 {
-		fmt.Fprintf(a.err, "the first %d; --limit 0 for all\n", n)
+		fmt.Fprintf(a.err, "the first %d are listed; --limit 0 lists all\n", n)
 	}
 	return failed
 }
@@ -86,7 +86,7 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 type lister struct {
 	out   *bytes.Buffer
 	now   time.Time
-	fit   bool
+	width int // of a line, 0 for any
 	json  bool
 	first [][3]string // age, reason, id, and errors, of those that are not printed yet
 	texts []string
@@ -139,8 +139,8 @@ func (l *lister) flush() {
 
 func (l *lister) line(row [3]string, text string) {
 	line := fmt.Sprintf("%*s  %-*s  %-*s  %s", l.sizes[0], row[0], l.sizes[1], row[1], l.sizes[2], row[2], text)
-	if l.fit {
-		line = cut(line, lineWidth)
+	if l.width > 0 {
+		line = cut(line, l.width)
 	}
 	l.out.Write(bytes.TrimRight([]byte(line), " "))
 	l.out.WriteByte('\n')

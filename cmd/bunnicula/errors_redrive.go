@@ -25,9 +25,10 @@ message is confirmed there before it is taken out of the error queue, so none is
 lost however it ends; if it is killed, up to 100 may be in both.
 
 --batches moves so many, waits, and stops with exit code 3 when one of them is parked
-again; the last size is repeated. --watch is how long it waits: longer than all
-delays of the consumer's retries together. What was moved stays moved, ^C included,
-and the report says what that is.
+again; the last size is repeated. --watch is how long it waits, and must be longer
+than all delays of the consumer's retries together: what still waits for a retry has
+not failed again yet, and is not seen. What was moved stays moved, ^C included, and
+the report says what that is.
 
 A queue that does not exist is exit code 3, and nothing is moved. A message that
 cannot be published stays parked, and is exit code 1.
@@ -47,6 +48,9 @@ cannot be published stays parked, and is exit code 1.
 				if err := a.canAsk(yes); err != nil {
 					return err
 				}
+			}
+			if len(o.Batches) > 0 && !cmd.Flags().Changed("watch") {
+				fmt.Fprintf(a.err, "--watch is %s unless you say more: what takes longer to fail again, with all its retries, is not seen\n", o.Watch)
 			}
 			queue.name, o.Filter, o.All = args[0], filter, choice.all
 			p := a.progress("read")
@@ -90,7 +94,7 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 			return a.reported(redriveReport{q.Name(), seen}, err)
 		}
 		var text strings.Builder
-		writeTargets(&text, seen.Targets, a.shows)
+		writeTargets(&text, seen.Targets, a.width())
 		writeIllegible(&text, seen.Illegible)
 		fmt.Fprint(a.err, text.String()) // it belongs to the question
 		if err := a.confirm(fmt.Sprintf("Redrive %s from %s?", messages(seen.Matched), q.Name()), false); err != nil {
@@ -112,11 +116,13 @@ func (a *app) reported(r redriveReport, err error) error {
 		return err
 	}
 	var printed error
-	if a.json {
+	switch {
+	case a.json:
 		printed = a.printJSON(r, false)
-	} else if err == nil || r.Matched > 0 { // else nothing is known
+	case err != nil && r.Matched == 0 && r.Illegible == 0: // that there is nothing is not known
+	default:
 		var text strings.Builder
-		writeRedrive(&text, r, a.shows)
+		writeRedrive(&text, r, a.width())
 		_, printed = fmt.Fprint(a.out, text.String())
 	}
 	if err == nil {
@@ -139,10 +145,10 @@ func left(failed, illegible int) error {
 	return nil
 }
 
-func writeRedrive(out *strings.Builder, r redriveReport, fit bool) {
+func writeRedrive(out *strings.Builder, r redriveReport, width int) {
 	switch {
 	case r.DryRun && r.Matched > 0:
-		writeTargets(out, r.Targets, fit)
+		writeTargets(out, r.Targets, width)
 		fmt.Fprintf(out, "%s of %s would be redriven; nothing was moved\n", messages(r.Matched), r.Queue)
 		writeIllegible(out, r.Illegible)
 		return
@@ -177,7 +183,7 @@ func writeIllegible(out *strings.Builder, n int) {
 }
 
 // writeTargets prints where messages are to go.
-func writeTargets(out *strings.Builder, targets []errorqueue.Target, fit bool) {
+func writeTargets(out *strings.Builder, targets []errorqueue.Target, width int) {
 	t := table{heads: []string{"TO QUEUE", ">MESSAGES", "NOTE"}}
 	for _, target := range targets {
 		note := ""
@@ -191,7 +197,7 @@ func writeTargets(out *strings.Builder, targets []errorqueue.Target, fit bool) {
 		}
 		t.add(plain(target.Queue), fmt.Sprint(target.Messages), note)
 	}
-	t.print(out, fit)
+	t.print(out, width)
 }
 
 // writeTrouble says what did not go as it should.

@@ -19,16 +19,20 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second ^C ends it at once
 	code := run(ctx, terminal{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
-		asks:  isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
-		shows: isatty.IsTerminal(os.Stdout.Fd()),
-		draws: isatty.IsTerminal(os.Stderr.Fd()) && hasWidth(os.Stderr),
+		asks:    isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
+		shows:   isatty.IsTerminal(os.Stdout.Fd()),
+		draws:   isatty.IsTerminal(os.Stderr.Fd()) && width(os.Stderr) > 0, // or no bar can be drawn
+		columns: width(os.Stdout),
 	}, os.Args[1:]...)
 	stop()
 	os.Exit(code)
 }
 
-// hasWidth says whether a terminal knows how wide it is; bars cannot be drawn on others.
-func hasWidth(f *os.File) bool {
-	width, _, err := cwriter.GetSize(int(f.Fd()))
-	return err == nil && width > 0
+// width is how many columns a terminal has, 0 if it does not know.
+func width(f *os.File) int {
+	columns, _, err := cwriter.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }

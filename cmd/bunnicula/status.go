@@ -67,11 +67,13 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 	if err != nil {
 		return err
 	}
-	if api, _, err := a.api(); err != nil {
+	api, _, err := a.api()
+	if err != nil {
 		return err
 	} else if len(consumers) == 0 && api == nil {
 		return usage(errors.New("which consumers? Want their queues' names, or --file, or --management-url to see all"))
 	}
+	unseen := len(o.delays) == 0 && o.file == "" && api == nil // nobody says which retry queues there are
 	return a.inspecting(ctx, func(b *inspect.Broker) error {
 		for seen := false; ; seen = true {
 			missing := false
@@ -81,7 +83,7 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 					return err
 				}
 				missing = slices.ContainsFunc(report.Consumers, inspect.Status.Missing)
-				return a.printStatus(report, o.watch)
+				return a.printStatus(report, o.watch, unseen)
 			})
 			switch {
 			case err != nil && o.watch && seen && ctx.Err() == nil:
@@ -159,7 +161,7 @@ func (a *app) look(ctx context.Context, b *inspect.Broker, consumers []inspect.C
 	return statusReport{At: time.Now().UTC().Truncate(time.Second), Broker: where(peer), Consumers: all}, err
 }
 
-func (a *app) printStatus(r statusReport, again bool) error {
+func (a *app) printStatus(r statusReport, again, unseen bool) error {
 	if a.json {
 		return a.printJSON(r, again)
 	}
@@ -173,13 +175,16 @@ func (a *app) printStatus(r statusReport, again bool) error {
 	if len(r.Consumers) == 0 {
 		fmt.Fprintf(&text, "no queue of %s looks like a consumer's\n", r.Broker)
 	} else {
-		writeStatus(&text, r, a.shows)
+		writeStatus(&text, r, a.width())
+	}
+	if unseen {
+		text.WriteString("without retry queues: --delays, --file or --management-url tell which there are\n")
 	}
 	_, err := io.WriteString(a.out, text.String())
 	return err
 }
 
-func writeStatus(out io.Writer, r statusReport, fit bool) {
+func writeStatus(out io.Writer, r statusReport, width int) {
 	t := table{heads: []string{"CONSUMER", "QUEUE", ">READY", ">UNACKED", ">CONSUMERS", ">OLDEST", "NOTE"}}
 	for _, s := range r.Consumers {
 		name := s.Consumer
@@ -188,7 +193,7 @@ func writeStatus(out io.Writer, r statusReport, fit bool) {
 			name = ""
 		}
 	}
-	t.print(out, fit)
+	t.print(out, width)
 }
 
 // label is a queue's role, and its name if that does not follow from it.

@@ -59,6 +59,7 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 	if same := s.run("status", "--file", topology, queue); same.out != r.out {
 		t.Errorf("chosen by its name it is shown as\n%s", same.out)
 	}
+	s.run("status", queue).want(t, exitOK, "without retry queues: --delays")
 	if same := s.run("status", queue, "--delays", "10s,1m"); same.out != r.out {
 		t.Errorf("named, with its delays, it is shown as\n%s", same.out)
 	}

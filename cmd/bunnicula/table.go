@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	lineWidth = 80 // what a line on a terminal may have
+	lineWidth = 80 // what a line on a terminal may have, if that is not known to be wider
 	narrow    = 12 // what a column of names has at least
 )
 
@@ -35,7 +35,8 @@ func (t *table) under(note string) {
 	t.notes[len(t.rows)] = note
 }
 
-func (t *table) print(out io.Writer, fit bool) {
+// print prints it, in lines of at most width, 0 for any.
+func (t *table) print(out io.Writer, width int) {
 	heads := make([]string, len(t.heads))
 	right := make([]bool, len(t.heads))
 	for i, h := range t.heads {
@@ -58,7 +59,7 @@ func (t *table) print(out io.Writer, fit bool) {
 		elastic = []int{0, 1}
 	}
 	for _, i := range elastic {
-		if over := total - lineWidth; fit && over > 0 && widths[i] > narrow {
+		if over := total - width; width > 0 && over > 0 && widths[i] > narrow {
 			narrower := max(widths[i]-over, narrow)
 			total -= widths[i] - narrower
 			widths[i] = narrower
@@ -80,8 +81,8 @@ func (t *table) print(out io.Writer, fit bool) {
 		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
 		if note, ok := t.notes[n]; ok && n > 0 {
 			const indent = "    "
-			if fit {
-				note = cut(note, lineWidth-len(indent))
+			if width > 0 {
+				note = cut(note, width-len(indent))
 			}
 			fmt.Fprintln(out, indent+note)
 		}
@@ -131,6 +132,14 @@ func number(n *int) string {
 		return ""
 	}
 	return fmt.Sprint(*n)
+}
+
+// width is what a line of a table may have: what the terminal has room for, and 0, which is any, where nobody looks.
+func (a *app) width() int {
+	if !a.shows {
+		return 0
+	}
+	return max(lineWidth, a.columns)
 }
 
 // paint colours text, for a terminal whose owner wants it.

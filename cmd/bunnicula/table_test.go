@@ -12,8 +12,8 @@ func TestATableOnATerminalFits(t *testing.T) {
 		tab := table{heads: []string{"CONSUMER", "QUEUE", ">READY", ">UNACKED", ">CONSUMERS", ">OLDEST", "NOTE"}}
 		tab.add(name, "error "+strings.Repeat("e", 99), "12345678", "2", "3", "23h59m", "no consumer")
 		var fit, whole strings.Builder
-		tab.print(&fit, true)
-		tab.print(&whole, false)
+		tab.print(&fit, lineWidth)
+		tab.print(&whole, 0)
 		for line := range strings.Lines(fit.String()) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > lineWidth {
 				t.Errorf("%d characters: %s", n, line)
@@ -21,6 +21,22 @@ func TestATableOnATerminalFits(t *testing.T) {
 		}
 		if !strings.Contains(whole.String(), name) {
 			t.Errorf("shortened where nobody looks:\n%s", whole.String())
+		}
+	}
+}
+
+func TestALineIsAsLongAsAWideTerminalIs(t *testing.T) {
+	for _, test := range []struct {
+		terminal
+		want int
+	}{
+		{terminal{shows: true, columns: 132}, 132},
+		{terminal{shows: true, columns: 60}, lineWidth},
+		{terminal{shows: true}, lineWidth},
+		{terminal{columns: 132}, 0},
+	} {
+		if got := (&app{terminal: test.terminal}).width(); got != test.want {
+			t.Errorf("%+v: %d, want %d", test.terminal, got, test.want)
 		}
 	}
 }

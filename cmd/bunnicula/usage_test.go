@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 )
 
@@ -99,6 +100,19 @@ func TestABrokerThatIsNotThereIsFailureAndNotWaitedForLong(t *testing.T) {
 		{"errors", "groups", "q"}, {"errors", "redrive", "q", "--all", "--yes"},
 	} {
 		offline(t).run(append(args, "--timeout", "300ms")...).want(t, exitFailed, "not connected", "127.0.0.1:1", "no answer within 300ms")
+	}
+}
+
+func TestItIsSaidThatNobodyHasSaidWhichBroker(t *testing.T) {
+	s := offline(t)
+	s.env = map[string]string{"AMQP_USERNAME": "somebody"}
+	for _, args := range [][]string{{"status", "q"}, {"publish", "q", "--body", "x"}, {"errors", "groups", "q"}} {
+		if r := s.run(append(args, "--timeout", "300ms")...); r.code != exitFailed || !strings.Contains(r.err, "neither AMQP_URL nor --url is set") {
+			t.Errorf("%v: exit code %d, %s", args, r.code, r.err)
+		}
+	}
+	if r := offline(t).run("status", "q", "--timeout", "300ms"); strings.Contains(r.err, "AMQP_URL") {
+		t.Errorf("it was set, and %s", r.err)
 	}
 }
 

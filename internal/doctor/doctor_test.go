@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -170,6 +171,18 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		}
 		if len(found) != 1 || found[0].Severity != test.want.Severity || found[0].Check != test.want.Check || found[0].Subject != test.want.Subject {
 			t.Errorf("%s: %+v\nwant %+v", name, found, test.want)
+		}
+	}
+}
+
+func TestWhatIsParkedComesWithTheCommandThatShowsIt(t *testing.T) {
+	for errorQueue, want := range map[string]string{"": "bunnicula errors groups orders-error.", "failed": "bunnicula errors groups orders --error-queue failed."} {
+		f := healthy(t)
+		f.Consumers[0].Plan.ErrorQueue = errorQueue
+		parked := cmp.Or(errorQueue, "orders-error")
+		f.Counts[parked] = inspect.QueueStatus{Queue: parked, Role: topology.RoleError, State: inspect.Present, Ready: n(3), Consumers: n(0)}
+		if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return strings.Contains(one.Do, want) }) {
+			t.Errorf("error queue %q: nothing says %q", parked, want)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func contents(f Facts) []Finding {
 		subject := "queue " + name
 		if q.Ready != nil && *q.Ready > 0 && q.Role == topology.RoleError {
 			found = append(found, Finding{Warning, "parked", subject, messages(*q.Ready) + " given up",
-				"Nothing takes them out by itself.", "See their header bunnicula-reason; mend the cause, then publish them to their queue again.", pageOperations})
+				"Nothing takes them out by itself.", fmt.Sprintf("See why: bunnicula errors groups %s. Mend the cause, then move them back with bunnicula errors redrive.", f.errorsOf(name)), pageOperations})
 		}
 		if q.Ready != nil && *q.Ready > 0 && q.Role == topology.RoleQuarantine {
 			found = append(found, Finding{Warning, "quarantined", subject, messages(*q.Ready) + " whose process or connection died twice",
@@ -142,6 +142,16 @@ func contents(f Facts) []Finding {
 		}
 	}
 	return found
+}
+
+// errorsOf are the arguments by which bunnicula errors finds an error queue.
+func (f Facts) errorsOf(queue string) string {
+	for _, c := range f.Consumers {
+		if c.Plan.ErrorQueue == queue {
+			return fmt.Sprintf("%s --error-queue %s", c.Plan.Queue, queue)
+		}
+	}
+	return queue
 }
 
 func messages(n int) string {
