@@ -50,12 +50,13 @@ func dial(ctx context.Context, r *resolved, t target, l *Link) (*amqp.Connection
 	properties["product"] = "Bunnicula for Go"
 	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", r.Name, l.purpose))
 	var beneath io.ReadWriteCloser = sock
+	size := frameSize
 	if l.legible {
-		beneath = newLegible(sock)
+		beneath, size = newLegible(sock), legibleFrame
 	}
 	c, err := amqp.Open(beneath, amqp.Config{
 		SASL: t.auth(properties), Vhost: t.vhost, Heartbeat: heartbeat,
-		FrameSize: frameSize, Locale: "en_US", Properties: properties,
+		FrameSize: size, Locale: "en_US", Properties: properties,
 	})
 	if !stop() && err == nil {
 		err = context.Cause(ctx)

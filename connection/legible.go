@@ -2,9 +2,11 @@ package connection
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"slices"
+	"sync/atomic"
 )
 
 // HeaderIllegible is in place of headers that the client library cannot read, on a link made by [Connection.Legible]. Its value are their bytes, names
@@ -26,6 +28,8 @@ type legible struct {
 	next []byte // checked, and not read yet
 	pass int    // bytes behind next that need no check
 	err  error  // behind next
+
+	frameMax atomic.Uint32 // the broker's, which the library is not told: see tune
 }
 
 func newLegible(s *socket) *legible { return &legible{socket: s, in: bufio.NewReader(s)} }
@@ -64,16 +68,48 @@ func (l *legible) frame() (next []byte, pass int, err error) {
 		return head[:n], 0, err
 	}
 	size := int(binary.BigEndian.Uint32(head[3:]))
-	if head[0] != contentHeader || size > frameSize {
+	if head[0] != contentHeader && !bytes.Equal(head, tuneHead) || size > largestHeader {
 		return head, size + frameEnd, nil
 	}
 	payload := make([]byte, size)
 	if n, err := io.ReadFull(l.in, payload); err != nil {
 		return slices.Concat(head, payload[:n]), 0, err
 	}
-	payload = withoutIllegible(payload)
+	if head[0] == contentHeader {
+		payload = withoutIllegible(payload)
+	} else if bytes.HasPrefix(payload, tune) {
+		l.frameMax.Store(binary.BigEndian.Uint32(payload[len(tune)+2:]))
+		binary.BigEndian.PutUint32(payload[len(tune)+2:], legibleFrame)
+	}
 	binary.BigEndian.PutUint32(head[3:], uint32(len(payload)))
 	return slices.Concat(head, payload), frameEnd, nil
+}
+
+// The library refuses a frame that is larger than what it has agreed on. The broker does not keep to that: headers that just fitted a frame
+// are sent in a larger one when it has added its own, as it does to what it dead-letters; and we add some too. So the library is told of a
+// larger frame than the broker is, on this link, on which nothing is published.
+const (
+	legibleFrame  = 4 << 20
+	largestHeader = legibleFrame - frameHead - frameEnd - 64
+)
+
+var (
+	tuneHead = []byte{1, 0, 0, 0, 0, 0, 12} // of connection.tune, and of tune-ok: a method, on channel 0, of this size
+	tune     = []byte{0, 10, 0, 30}
+	tuneOK   = append(slices.Clone(tuneHead), 0, 10, 0, 31)
+)
+
+// Write is the library's. It tells the broker the frame size that it knows.
+func (l *legible) Write(p []byte) (int, error) {
+	if at := len(tuneOK) + 2; bytes.HasPrefix(p, tuneOK) && len(p) >= at+4 {
+		p = slices.Clone(p)
+		size := uint32(frameSize)
+		if theirs := l.frameMax.Load(); theirs > 0 {
+			size = min(size, theirs)
+		}
+		binary.BigEndian.PutUint32(p[at:], size)
+	}
+	return l.socket.Write(p)
 }
 
 // withoutIllegible is a content header's payload, in which what the library cannot read is in HeaderIllegible.

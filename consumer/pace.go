@@ -27,7 +27,7 @@ const (
 	aheadFor, tooLong   = 200 * time.Millisecond, time.Second
 	aheadSize, tooLarge = 8 << 20, 16 << 20
 
-	aLongTime = time.Second // of a handler: the decision does not wait for others
+	aLongTime = time.Second // of a handler, or of each worker: the decision does not wait for others
 
 	// backlogMayLast is how long what was taken when handlers were fast may wait for those that are slow now.
 	backlogMayLast = 5 * time.Second
@@ -60,7 +60,7 @@ func (p *pace) note(took time.Duration, bytes int) (changed bool) {
 		return false
 	}
 	busy, size, n := p.busy.Add(int64(took)), p.size.Add(int64(bytes)), p.n.Add(1)
-	if n < p.window && took < aLongTime {
+	if n < p.window && busy < int64(aLongTime)*int64(p.concurrency) && size < tooLarge && took < aLongTime {
 		return false
 	}
 	p.n.Store(0)

@@ -26,6 +26,10 @@ func TestThePrefetchFollowsTheHandlersWhereTheSpecLeavesItOpen(t *testing.T) {
 		{"smaller ones", time.Microsecond, 40 << 10, paceEvery, 10}, // 11.7 MiB
 		{"small ones", time.Microsecond, 10 << 10, paceEvery, 300},  // 2.9 MiB
 		{"somewhat larger ones", time.Microsecond, 40 << 10, paceEvery, 300},
+		{"five that take most of a second", 900 * time.Millisecond, 256, 5, 10},
+		{"fast ones once more", time.Microsecond, 256, paceEvery, 300},
+		{"a few giants", time.Microsecond, 4 << 20, 5, 10},
+		{"small ones once more", time.Microsecond, 256, paceEvery, 300},
 		{"one that takes a minute", time.Minute, 256, 1, 10},
 	}
 	for _, phase := range phases {

@@ -42,6 +42,9 @@ func oneTerm(term string) (string, error) {
 		values = strings.Split(value, ",")
 	}
 	for i, v := range values {
+		if v == "" {
+			return "", err
+		}
 		values[i] = strconv.Quote(v)
 	}
 	text := key + strings.Join(values, ",")

@@ -44,6 +44,8 @@ func TestATermThatDoesNotReadIsNamed(t *testing.T) {
 		{" ", "a term", "name=value"},
 		{`error~"x`, "a value", "closing quote"},
 		{"body.a[=1", "body", "a["},
+		{"group=a,", "group", "want a value"}, // of a variable that is not set
+		{"id=,a", "id", "want a value"},
 	} {
 		_, err := ParseTerms("reason=panic", test.term)
 		var field *FieldError

@@ -217,9 +217,13 @@ func (s *scanner) word(until string) (string, error) {
 func (s *scanner) values(key string) ([]string, error) {
 	var all []string
 	for {
+		inQuotes := strings.HasPrefix(s.rest, `"`)
 		v, err := s.word(" ,")
 		if err != nil {
 			return nil, err
+		}
+		if v == "" && !inQuotes { // perhaps a variable that is not set; it would choose what has no such value
+			return nil, &FieldError{key, "", "a value, as in " + example(key)}
 		}
 		all = append(all, v)
 		if !strings.HasPrefix(s.rest, ",") {

@@ -199,3 +199,29 @@ func inUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+func TestAQueueWithALowLimitIsNotReadUntilItDrops(t *testing.T) {
+	for limit, readings := range map[int]int{2: 1, 5: 2, 12: 6} {
+		queue := amqptest.Queue(t, "errors")
+		arguments := amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": limit, "x-max-length": 1000}
+		if _, err := amqptest.Channel(t).QueueDeclare(queue+"-error", true, false, false, false, arguments); err != nil {
+			t.Fatal(err)
+		}
+		const n = 30
+		park(t, queue, n)
+		q := open(t, Config{Queue: queue})
+		read := 0
+		var last error
+		for ; last == nil && read <= limit; read++ {
+			for _, err := range q.List(t.Context(), ListOptions{}) {
+				last = err
+			}
+		}
+		if !errors.Is(last, ErrDeliveryLimit) || read != readings+1 {
+			t.Errorf("limit %d: after %d readings: %v", limit, read, last)
+		}
+		if got := len(empty(t, q.Name())); got != n {
+			t.Errorf("limit %d: %d messages are left of %d", limit, got, n)
+		}
+	}
+}

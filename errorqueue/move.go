@@ -2,6 +2,7 @@ package errorqueue
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -19,7 +20,8 @@ type Failure struct {
 }
 
 const (
-	maxFailures = 100 // that are listed
+	maxFailures = 100  // that are listed
+	maxRecent   = 2000 // see lose
 	sendTimeout = 30 * time.Second
 	grace       = 3 * time.Second // for the window in flight when the context ends
 )
@@ -35,11 +37,17 @@ type mover struct {
 	sent     int // since began
 
 	moved     int
-	twice     int // of those, may be in both queues
+	twice     int           // of those, may be in both queues
+	again     int           // were moved once more, because they were parked still
+	recent    []moved       // the last that were moved
+	unsure    map[moved]int // those of them that may be parked still
 	failed    int
 	failures  []Failure
 	failedIDs map[string]bool // not tried again; bounded
 }
+
+// ended is how many messages are moved, or cannot be, each counted once.
+func (m *mover) ended() int { return m.moved + m.failed - m.again }
 
 // burst is how many messages are published together: few, where they are to be spread over time.
 func (m *mover) burst() int {
@@ -95,7 +103,10 @@ func (m *mover) move(ctx context.Context, p *pass, all []*held) error {
 			m.fail(Failure{ID: all[i].message.ID, Target: envs[i].RoutingKey, Err: err, Text: err.Error()})
 		}
 	}
-	if err := p.settle(finish, placed); err != nil {
+	before := p.acked
+	err := p.settle(finish, placed)
+	m.remember(placed, p.acked-before)
+	if err != nil {
 		m.moved += len(placed)
 		m.twice += len(placed)
 		return fmt.Errorf("%d messages are moved and may still be parked too: %w", len(placed), err)
@@ -108,6 +119,54 @@ func (m *mover) move(ctx context.Context, p *pass, all []*held) error {
 		return fmt.Errorf("%w: %w", ErrNotMoved, last)
 	}
 	return nil
+}
+
+// moved is a message that was moved: what tells it from others, and whether its ack was answered.
+type moved struct {
+	mark  string
+	acked bool
+}
+
+// remember keeps what was moved last, of which the first were acked.
+func (m *mover) remember(all []*held, acked int) {
+	for i, d := range all {
+		m.recent = append(m.recent, moved{mark(d), i < acked})
+	}
+	m.recent = m.recent[max(0, len(m.recent)-maxRecent):]
+}
+
+// lose is for a connection that was lost: what was moved last may be parked still. That is so even of what the broker has said to have acked: it passes
+// acks on to a quorum queue's leader when that has time for them.
+func (m *mover) lose() {
+	if m.unsure == nil {
+		m.unsure = map[moved]int{}
+	}
+	for _, one := range m.recent {
+		m.unsure[one]++
+	}
+	m.recent = nil
+}
+
+// cameBack says whether a message was moved before and is parked still: it is to be moved again, and no limit counts it twice. And whether
+// it was taken for acked, so that it was not counted among those that are to be looked at.
+func (m *mover) cameBack(d *held) (back, acked bool) {
+	if len(m.unsure) == 0 {
+		return false, false
+	}
+	for _, acked := range []bool{false, true} {
+		if one := (moved{mark(d), acked}); m.unsure[one] > 0 {
+			m.unsure[one]--
+			m.again++
+			return true, acked
+		}
+	}
+	return false, false
+}
+
+// mark tells a message from others, as far as the limit goes: who has the same has the same id and body.
+func mark(d *held) string {
+	sum := sha256.Sum256(d.Body)
+	return d.MessageId + " " + string(sum[:])
 }
 
 func (m *mover) fail(f Failure) {

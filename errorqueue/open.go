@@ -46,8 +46,9 @@ type Config struct {
 	// passes, and a queue drops what is above its limit. A pass that meets a message with this count ends with
 	// ErrDeliveryLimit, and before it could count as one more.
 	//
-	// Defaults to 500,000 for a queue that has the limit of 1,000,000 which topology declares, and to 10 for others: RabbitMQ 4's own
-	// limit is 20. A policy with a lower limit is not seen.
+	// Defaults to 500,000 for a queue that has the limit of 1,000,000 which topology declares, to half the limit of one that has less, and to 10 at most: RabbitMQ 4's own
+	// limit is 20. A policy with a lower limit is not seen. A pass that ends with ErrDeliveryLimit has counted for the first message too, so who tries
+	// on and on will lose it.
 	MaxDeliveries int
 
 	// Wait is how long a call waits while somebody else reads the queue, who holds its messages.
@@ -59,6 +60,8 @@ type Config struct {
 	//
 	// Default to those that topology declares.
 	Arguments map[string]any
+
+	guessed bool // by Named, of a name that may also be a consumer's main queue
 }
 
 // NoWait is for Config.Wait.
@@ -98,10 +101,10 @@ func Of(t topology.Topology) Config {
 // archive, "orders-archive", which is read like one. Other names take a Config of one's own.
 func Named(name string) Config {
 	if main, ok := strings.CutSuffix(name, archiveSuffix); ok && main != "" {
-		return Config{Queue: main, ErrorQueue: name}
+		return Config{Queue: main, ErrorQueue: name, guessed: true}
 	}
 	if strings.HasSuffix(name, suffix) {
-		return Config{ErrorQueue: name}
+		return Config{ErrorQueue: name, guessed: true}
 	}
 	return Config{Queue: name}
 }
@@ -116,7 +119,8 @@ type Queue struct {
 	link *connection.Link // of its own: on it also comes what the client could not read
 	log  *slog.Logger
 	turn chan struct{} // holds a token while nobody reads
-	safe bool          // its delivery limit is known to be far away
+
+	limit int64 // of deliveries, as the queue was declared; 0 is not known
 }
 
 // Open connects and looks at the queue. It returns ErrNoQueue if there is none, and the connection's errors. The queue has a TCP
@@ -215,35 +219,58 @@ func (q *Queue) look(ctx context.Context) error {
 			return err
 		}
 	}
-	q.safe = q.limitIsFarAway(ctx, session)
+	if own := topology.ErrorQueue(q.name); q.cfg.guessed { // a live queue must not be taken for one of what is parked
+		if _, err := count(ctx, session, own); err == nil {
+			return &FieldError{"ErrorQueue", q.name, fmt.Sprintf("the name of an error queue: that may be one, or the main queue of %q", own)}
+		}
+	}
+	q.limit = q.limitOf(ctx, session)
 	return nil
 }
 
-// limitIsFarAway declares the queue once more as topology does. The broker says yes if it was declared so,
-// and no, without harm, if it was not or we may not ask. How many replicas it began with does not matter.
-func (q *Queue) limitIsFarAway(ctx context.Context, session *connection.Session) bool {
+// compareOnly is an argument with a value that is wrong. A broker compares what exists with what is asked for, and this last, or, of a
+// classic queue, not at all; only of what does not exist does it look whether it makes sense, and refuses. So nothing is ever declared
+// with it.
+const compareOnly = "x-queue-leader-locator"
+
+// limitOf finds out how often the queue may deliver a message: it declares the queue as topology does, but so that it cannot be declared, and
+// as the broker tells what differs, with that. It is 0 if that is not to be known: the queue has no limit of its own, or we may not ask.
+func (q *Queue) limitOf(ctx context.Context, session *connection.Session) int64 {
 	arguments := maps.Clone(q.cfg.Arguments)
 	if len(arguments) == 0 {
 		arguments = standardArguments(q.name)
 	}
-	if limit, _ := arguments["x-delivery-limit"].(int64); limit < 2*familiarLimit {
-		return false
+	if arguments == nil {
+		return 0
 	}
-	const replicas = "x-quorum-initial-group-size"
-	for range 2 {
+	arguments[compareOnly] = "compare-only"
+	const limit = "x-delivery-limit"
+	for range 16 {
 		again := topology.Topology{Queues: []topology.Queue{{Name: q.name, Role: topology.RoleError, Arguments: arguments}}}
-		err := ask(ctx, session, "declare a queue", func(ch *amqp.Channel) error { return again.Declare(ch) })
+		err := ask(ctx, session, "compare a queue", func(ch *amqp.Channel) error { return again.Declare(ch) })
 		var other *topology.MismatchError
-		if !errors.As(err, &other) || other.Argument != replicas {
-			return err == nil
+		if err != nil && !errors.As(err, &other) {
+			return 0
 		}
-		n, err := strconv.ParseInt(other.Existing, 10, 64)
-		if err != nil {
-			return false
+		if err == nil || other.Argument == compareOnly {
+			n, _ := arguments[limit].(int64)
+			return n
 		}
-		arguments[replicas] = n
+		number, wrong := strconv.ParseInt(other.Existing, 10, 64)
+		switch {
+		case other.Existing == "none":
+			delete(arguments, other.Argument)
+		case other.Existing == "":
+			return 0
+		case wrong == nil:
+			arguments[other.Argument] = number
+		case other.Existing == "true", other.Existing == "false":
+			arguments[other.Argument] = other.Existing == "true"
+		default:
+			arguments[other.Argument] = other.Existing
+		}
 	}
-	return false
+	return 0
 }
 
 // standardArguments are those that topology declares an error queue with; nil for a name that cannot be one.
@@ -265,8 +292,10 @@ func (q *Queue) maxDeliveries() int {
 	switch {
 	case q.cfg.MaxDeliveries > 0:
 		return q.cfg.MaxDeliveries
-	case q.safe:
+	case q.limit >= 2*familiarLimit:
 		return familiarLimit
+	case q.limit > 0: // half of it is left to those who try again, for each try counts
+		return int(min(strangerLimit, q.limit/2))
 	}
 	return strangerLimit
 }

@@ -74,6 +74,9 @@ func (q *Queue) begin(ctx context.Context, most int) (*pass, error) {
 }
 
 func (q *Queue) start(ctx context.Context, session *connection.Session, most int) (*pass, error) {
+	if q.maxDeliveries() == 0 {
+		return nil, fmt.Errorf("the queue has a limit of %d: %w: set MaxDeliveries to read it all the same", q.limit, ErrDeliveryLimit)
+	}
 	unlock, err := q.lock(ctx, session)
 	if err != nil {
 		return nil, err
@@ -94,7 +97,7 @@ func (q *Queue) start(ctx context.Context, session *connection.Session, most int
 		left = min(left, most)
 	}
 	size := min(firstWindow, q.cfg.Window)
-	if q.maxDeliveries() == strangerLimit {
+	if q.maxDeliveries() <= strangerLimit {
 		size = 1 // the first shows how often they have been delivered; the others are not to be, if it was too often
 	}
 	return &pass{queue: q, session: session, of: n, left: left, size: size, began: time.Now(), unlock: unlock}, nil
@@ -403,4 +406,19 @@ func (p *pass) isBack(ctx context.Context, want int) bool {
 		connection.Wait(ctx, pause)
 	}
 	return false
+}
+
+// comeBack waits until the queue has so many messages, or has got no more for a while, and returns how many it has.
+func (p *pass) comeBack(ctx context.Context, want int) int {
+	n := p.of
+	for still := time.Now(); n < want && time.Since(still) < silence && connection.Wait(ctx, 20*time.Millisecond); {
+		now, err := count(ctx, p.session, p.queue.name)
+		if err != nil {
+			break
+		}
+		if now != n {
+			n, still = now, time.Now()
+		}
+	}
+	return n
 }

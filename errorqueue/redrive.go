@@ -10,6 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // RedriveOptions are those of [Queue.Redrive]. Filter or All must be set.
@@ -191,6 +192,7 @@ type redrive struct {
 	rounds
 	options RedriveOptions
 	report  RedriveReport
+	homes   []*Queue // where what fails again is parked
 }
 
 func (r *redrive) do(ctx context.Context) error {
@@ -218,7 +220,7 @@ func (r *redrive) most() int {
 	if r.options.Limit == 0 {
 		return -1
 	}
-	return max(0, r.options.Limit-r.mover.moved-r.mover.failed)
+	return max(0, r.options.Limit-r.mover.ended())
 }
 
 // quickly is how long what a survey holds may take to be moved.
@@ -259,6 +261,10 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 		r.tell()
 		if err != nil && ctx.Err() == nil && isOver(p.session, err) {
 			r.queue.log.Warn("connection lost, going on in rounds", "moved", r.mover.moved, "err", err)
+			r.mover.lose()
+			if r.lost = time.Now(); p.of >= 0 {
+				r.left = p.of - p.acked
+			}
 			return false, nil
 		}
 		if err != nil {
@@ -272,6 +278,9 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 // batches moves a batch, waits, and looks how many of it have failed again.
 func (r *redrive) batches(ctx context.Context) error {
 	o := r.options
+	if err := r.findHomes(ctx); err != nil {
+		return err
+	}
 	again := 0 // of all batches
 	for i := 0; ; i++ {
 		size := o.Batches[min(i, len(o.Batches)-1)]
@@ -339,26 +348,68 @@ func (r *redrive) depth(ctx context.Context) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	n, err := count(ctx, session, r.queue.name)
-	if err != nil && !errors.Is(err, errNotAllowed) && session.Err() == nil {
-		return -1, err
+	total := 0
+	for _, home := range r.homes {
+		n, err := count(ctx, session, home.name)
+		if err != nil && !errors.Is(err, errNotAllowed) && session.Err() == nil {
+			return -1, err
+		}
+		if n < 0 {
+			return -1, nil
+		}
+		total += n
 	}
-	return n, nil
+	return total, nil
 }
 
 // parkedAgain counts the messages of this redrive in the error queue. A lost connection begins it anew, a few times.
 func (r *redrive) parkedAgain(ctx context.Context) (n int, err error) {
 	for range lossesInARow {
-		n = 0
-		err = r.queue.each(ctx, ListOptions{}, func(d *held) bool {
-			if r.skip(&d.message) {
-				n++
+		n, err = 0, nil
+		for _, home := range r.homes {
+			if err == nil {
+				err = home.each(ctx, ListOptions{}, func(d *held) bool {
+					if r.skip(&d.message) {
+						n++
+					}
+					return true
+				})
 			}
-			return true
-		})
-		if err == nil || ctx.Err() != nil || !isLoss(err) {
+		}
+		if err == nil || ctx.Err() != nil || !isLoss(err) && !errors.Is(err, ErrBusy) {
 			break
 		}
 	}
 	return n, err
+}
+
+// findHomes finds the queues where the targets' consumers park what fails again: this one, unless it is an archive or To names another
+// queue.
+func (r *redrive) findHomes(ctx context.Context) error {
+	q := r.queue
+	r.homes = []*Queue{q}
+	session, err := q.link.Session(ctx)
+	if err != nil {
+		return err
+	}
+	archive := q.name == ArchiveQueue(q.main)
+	for _, t := range r.report.Targets {
+		name := topology.ErrorQueue(t.Queue)
+		if name == q.name || t.Queue == q.main && !archive {
+			continue
+		}
+		switch _, err := count(ctx, session, name); {
+		case errors.Is(err, errNotFound) && archive: // it has another name, which nobody has told
+			return &FieldError{"Batches", fmt.Sprint(r.options.Batches), fmt.Sprintf("none: what fails again is not seen, as there is no queue %q", name)}
+		case errors.Is(err, errNotFound): // it is parked here too
+		case err != nil && !errors.Is(err, errNotAllowed):
+			return err
+		default:
+			home := newQueue(Config{Queue: t.Queue, ErrorQueue: name, Window: q.cfg.Window, HoldFor: q.cfg.HoldFor, MaxDeliveries: q.cfg.MaxDeliveries, Wait: q.cfg.Wait})
+			home.conn, home.link, home.log = q.conn, q.link, q.log
+			home.limit = home.limitOf(ctx, session)
+			r.homes = append(r.homes, home)
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package errorqueue
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"reflect"
 	"strconv"
 	"testing"
@@ -377,4 +378,38 @@ func TestWhatClojureParkedGoesBackToWhereItCameFrom(t *testing.T) {
 	if _, counted := d.Headers["retry-attempts"]; counted || d.MessageId == "" || string(d.Body) != "{}" {
 		t.Errorf("got %+v", d)
 	}
+}
+
+func TestBatchesFromTheArchiveAreWatchedWhereTheyFail(t *testing.T) {
+	queue := declare(t, topology.Quorum)
+	const n = 40
+	park(t, queue, n)
+	q := open(t, Config{Queue: queue})
+	if _, err := q.Discard(t.Context(), DiscardOptions{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	failing(t, queue, func(int) bool { return true })
+	report, err := open(t, Named(queue+"-archive")).Redrive(t.Context(), RedriveOptions{All: true, Batches: []int{1, 5}, Watch: 1200 * time.Millisecond})
+	if !errors.Is(err, ErrFailedAgain) || report.Moved != 1 {
+		t.Errorf("%v, %+v", err, report)
+	}
+}
+
+func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
+	queue := amqptest.Queue(t, "errors", "-archive", "-archive-error", "-archive-quarantine")
+	for _, main := range []string{queue, queue + "-archive"} {
+		topo, err := topology.New(topology.Plan{Queue: main})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := topo.Declare(amqptest.Channel(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var field *FieldError
+	if _, err := Open(t.Context(), connect(t), Named(queue+"-archive"), slog.New(slog.DiscardHandler)); !errors.As(err, &field) || field.Value != queue+"-archive" {
+		t.Errorf("got %v", err)
+	}
+	open(t, Config{Queue: queue + "-archive"}) // said in full
+	open(t, Config{Queue: queue, ErrorQueue: queue + "-archive"})
 }

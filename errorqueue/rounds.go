@@ -3,6 +3,7 @@ package errorqueue
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 )
@@ -25,19 +26,23 @@ type rounds struct {
 	exhausted bool // the last pass has seen them all
 	count     int  // of rounds
 	illegible int  // messages that must not be copied, in the pass that has seen most of them
+	lost      time.Time
 }
+
+// ghost is how long a broker may take a lost connection for alive: some heartbeats.
+const ghost = time.Minute
 
 // lossesInARow is how often the connection may be lost with nothing moved in between.
 const lossesInARow = 5
 
 // run moves up to most messages, or all if most is negative.
 func (r *rounds) run(ctx context.Context, most int) error {
-	before := r.mover.moved + r.mover.failed
+	before := r.mover.ended()
 	losses := 0
 	for {
 		todo := -1
 		if most >= 0 {
-			if todo = most - (r.mover.moved + r.mover.failed - before); todo <= 0 {
+			if todo = most - (r.mover.ended() - before); todo <= 0 {
 				return nil
 			}
 		}
@@ -48,6 +53,8 @@ func (r *rounds) run(ctx context.Context, most int) error {
 			return nil
 		case err == nil:
 			losses = 0
+		case errors.Is(err, ErrBusy) && ctx.Err() == nil && time.Since(r.lost) < ghost: // our own connection may have the lock, which the broker takes for alive
+			connection.Wait(ctx, time.Second)
 		case !lost || ctx.Err() != nil || errors.Is(err, connection.ErrUnreadable):
 			return err
 		default:
@@ -57,6 +64,8 @@ func (r *rounds) run(ctx context.Context, most int) error {
 			if losses++; losses > lossesInARow {
 				return err
 			}
+			r.lost = time.Now()
+			r.mover.lose()
 			r.queue.log.Warn("connection lost, beginning another round", "moved", r.mover.moved, "err", err)
 		}
 	}
@@ -77,6 +86,13 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 		r.left = p.of
 	}
 	expected := r.left
+	if p.of >= 0 && p.of < r.left { // what a lost connection held may be on its way back
+		if p.of = p.comeBack(ctx, r.left); bound < 0 {
+			p.left = p.of
+		} else {
+			p.left = min(p.of, bound)
+		}
+	}
 	defer func() {
 		lost = err != nil && isOver(p.session, err)
 		r.doubtful = r.doubtful || lost
@@ -123,8 +139,13 @@ func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err erro
 			r.illegible = max(r.illegible, illegible)
 			continue
 		}
-		r.report.now.Matched++
-		chosen++
+		if back, acked := r.mover.cameBack(d); !back {
+			r.report.now.Matched++
+			chosen++
+		} else if acked && r.left >= 0 {
+			r.left++
+			p.left++
+		}
 		burst, bytes = append(burst, d), bytes+len(d.Body)
 		if len(burst) >= r.mover.burst() || bytes >= maxHeldInMemory {
 			if err := flush(); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
@@ -131,4 +132,139 @@ func illegibleIn(t *testing.T, file string) string {
 	}
 	text, _, _ := strings.Cut(rest, `"`)
 	return text
+}
+
+// What is published and not acked when the connection is lost is parked still, and moved again. It must not use up the limit for others, which
+// would stay, while the report says that they may be parked too.
+func TestALimitCountsAMessageOnceThatIsMovedTwice(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const n, window, cuts = 6000, 100, 4
+		park(t, queue, n)
+		proxy := amqptest.NewProxy(t, amqptest.URL(t))
+		q := openThrough(t, proxy, Config{Queue: queue, Wait: 20 * time.Second})
+		cut := 0
+		report, err := q.Redrive(t.Context(), RedriveOptions{All: true, Limit: n, Window: window, Progress: func(p Progress) {
+			if cut < cuts && p.Moved > 1000*(cut+1) {
+				cut++
+				time.AfterFunc(time.Duration(cut)*time.Millisecond, func() { proxy.Cut() }) // while a window is on its way
+			}
+		}})
+		if err != nil || cut != cuts {
+			t.Fatalf("%d cuts: %v, %+v", cut, err, report)
+		}
+		seen := map[string]bool{}
+		for _, d := range empty(t, queue) {
+			seen[d.MessageId] = true
+		}
+		left := empty(t, q.Name()) // duplicates may be: a broker can forget acks that it has answered
+		for _, d := range left {
+			if !seen[d.MessageId] {
+				t.Fatalf("%d of %d are moved, and %s is parked still: %+v", len(seen), n, d.MessageId, report)
+			}
+		}
+		if len(seen) != n || len(left) > cuts*window {
+			t.Errorf("%d of %d are moved, %d are parked too: %+v", len(seen), n, len(left), report)
+		}
+	})
+}
+
+// openThrough opens an error queue on a connection that can be cut.
+func openThrough(t *testing.T, proxy *amqptest.Proxy, cfg Config) *Queue {
+	t.Helper()
+	conn, err := connection.New(connection.Config{URL: proxy.URL(), Name: "errorqueue-test", MinBackoff: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		_ = conn.Stop(ctx) // its broker may be out of reach
+	})
+	q, err := Open(t.Context(), conn, cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// A broker that dead-letters adds its own headers, and does not ask whether they fit a frame with the user's.
+func TestHeadersLargerThanAFrameBlockNothing(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const spare = 50 // bytes that a frame has room for, beside the user's headers
+		ch := amqptest.Channel(t)
+		if err := ch.Confirm(false); err != nil {
+			t.Fatal(err)
+		}
+		const properties = 4 + 1 + 3 + 1 + 4 + 1 + 4 + 2 // of a table with one text named pad, a delivery mode, an id and an expiration
+		pad := strings.Repeat("x", 128*1024-8-14-properties-spare)
+		big := amqp.Publishing{DeliveryMode: amqp.Persistent, Expiration: "1", MessageId: "big", Headers: amqp.Table{"pad": pad}}
+		publish(t, ch, queue, 1, func(int) amqp.Publishing { return big })
+		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, queue+"-error") == 1 }, "it is not dead-lettered")
+		publish(t, ch, queue+"-error", 5, func(i int) amqp.Publishing { return parked(queue, i) })
+		q := open(t, Config{Queue: queue})
+		for range 2 {
+			all := list(t, q, ListOptions{})
+			if len(all) != 6 || all[0].ID != "big" || all[0].Reason != "expired" || all[0].Headers["pad"] != pad {
+				t.Fatalf("%d are listed", len(all))
+			}
+		}
+		if report := redriveOK(t, q, RedriveOptions{All: true}); report.Moved != 6 {
+			t.Errorf("got %+v", report)
+		}
+	})
+}
+
+// What it held is on its way back to the queue when the next round begins.
+func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes many messages")
+	}
+	eachKind(t, func(t *testing.T, queue string) {
+		const n, tail, cuts = 20000, 400, 3
+		fill(t, queue+"-error", n, func(i int) amqp.Publishing {
+			p := parked(queue, i)
+			if i >= n-tail {
+				p.Headers["pick"] = "yes"
+			}
+			return p
+		})
+		proxy := amqptest.NewProxy(t, amqptest.URL(t))
+		q := openThrough(t, proxy, Config{Queue: queue, Wait: 20 * time.Second})
+		cut := 0
+		report, err := q.Redrive(t.Context(), RedriveOptions{Filter: filter(t, "header.pick=yes"), Window: 10, Rate: 400, Progress: func(p Progress) {
+			if cut < cuts && p.Moved > 80*(cut+1) {
+				cut++
+				proxy.Cut()
+			}
+		}})
+		if err != nil || cut != cuts {
+			t.Errorf("%d cuts: %v, %+v", cut, err, report)
+		}
+		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == n-tail }, "%d are parked, want %d", amqptest.Depth(t, q.Name()), n-tail)
+	})
+}
+
+// A broker takes a connection that is gone without a word for alive, and with it the lock, for longer than we do.
+func TestARedriveOutlivesItsOwnGhost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some heartbeats")
+	}
+	queue := declare(t, topology.Quorum)
+	const n = 600
+	park(t, queue, n)
+	proxy := amqptest.NewProxy(t, amqptest.URL(t))
+	q := openThrough(t, proxy, Config{Queue: queue})
+	gone := false
+	report, err := q.Redrive(t.Context(), RedriveOptions{All: true, Window: 10, Rate: 200, Progress: func(p Progress) {
+		if !gone && p.Moved > 100 {
+			gone = true
+			proxy.Blackhole(amqptest.Both)
+		}
+	}})
+	if err != nil || !gone {
+		t.Errorf("%v, %+v", err, report)
+	}
+	if depth := amqptest.Depth(t, q.Name()); depth != 0 {
+		t.Errorf("%d are parked still", depth)
+	}
 }

@@ -102,6 +102,9 @@ func (a *app) errorsConfig(o errorsQueue) (errorqueue.Config, error) {
 
 // openErrors runs f with an open error queue, until it ends or --timeout, if it was given, says so.
 func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(context.Context, *errorqueue.Queue) error) error {
+	if err := notEmpty(cmd); err != nil {
+		return err
+	}
 	cfg, err := a.errorsConfig(o)
 	if err != nil {
 		return err
@@ -132,6 +135,17 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 		p.end()
 		return explained(err)
 	})
+}
+
+// notEmpty refuses a flag that was given without a value, perhaps by a variable that is not set: --to "" would move to where the
+// messages came from, --url "" to another broker.
+func notEmpty(cmd *cobra.Command) error {
+	for _, name := range []string{"url", "file", "error-queue", "to", "archive", "redrive-id"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return usage(fmt.Errorf("--%s is empty, want a value", name))
+		}
+	}
+	return nil
 }
 
 // plainLog leaves out what a person at a terminal knows.

@@ -160,9 +160,9 @@ func writeRedrive(out *strings.Builder, r redriveReport, width int) {
 	fmt.Fprintf(out, "%s of %s redriven in %s (redrive id %s)\n", messages(r.Moved), r.Queue, took(r.Took), r.ID)
 	for _, t := range r.Targets {
 		if t.Messages > 0 {
-			fmt.Fprintf(out, "  to %s: %d chosen\n", t.Queue, t.Messages)
+			fmt.Fprintf(out, "  to %s: %d chosen\n", plain(t.Queue), t.Messages)
 		} else {
-			fmt.Fprintf(out, "  to %s\n", t.Queue)
+			fmt.Fprintf(out, "  to %s\n", plain(t.Queue))
 		}
 	}
 	for i, b := range r.Batches {

@@ -47,14 +47,17 @@ func (a *app) exit(err error) int {
 		return exitOK
 	case errors.As(err, &known):
 		if known.err != nil {
-			fmt.Fprintln(a.err, "bunnicula:", err)
+			a.complain(err)
 		}
 		return known.code
 	}
-	fmt.Fprintln(a.err, "bunnicula:", err)
+	a.complain(err)
 	if !a.started { // cobra did not even begin
 		fmt.Fprintln(a.err, "See bunnicula --help, or --help behind a command.")
 		return exitUsage
 	}
 	return exitFailed
 }
+
+// complain prints an error, in which there may be words of a file or of a broker.
+func (a *app) complain(err error) { fmt.Fprintln(a.err, "bunnicula:", plainLines(err.Error())) }
