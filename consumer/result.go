@@ -42,7 +42,8 @@ func RetryAfter(d time.Duration, err error) Result {
 }
 
 // Snooze says that it is not the message's fault: it waits at least d and uses no
-// attempt. This is what a rate-limited API calls for. A message can snooze for ever.
+// attempt. This is what a rate-limited API calls for. A message can snooze for ever. It waits in the queues of Spec.Backoff and
+// Spec.Delays: with the default, a single one of a minute, Snooze(2 * time.Second) takes a minute.
 func Snooze(d time.Duration) Result { return Result{verdict: verdictSnooze, delay: max(d, 0)} }
 
 // Error says that it cannot work. The message is parked in the error queue with

@@ -239,3 +239,15 @@ func pastOf(text string) []Attempt {
 	}
 	return past
 }
+
+// tookToFail is the time from its first failure, since it was redriven if it was, until it was parked; 0 if that is not known.
+func (m *Message) tookToFail() time.Duration {
+	since := m.FirstFailedAt
+	if m.RedrivenAt.After(since) {
+		since = m.RedrivenAt
+	}
+	if since.IsZero() || m.FailedAt.Before(since) {
+		return 0
+	}
+	return m.FailedAt.Sub(since)
+}

@@ -34,12 +34,15 @@ func TestAParkedMessageTellsAll(t *testing.T) {
 	at := func(s string) time.Time { v, _ := time.Parse(time.RFC3339, s); return v }
 	want := Message{
 		Position: 3, ID: id(7), Origin: OriginConsumer, Reason: "timeout", Error: "dial tcp: connection refused", Type: "*net.OpError", Group: "0123456789abcdef",
-		Consumer: "c", Host: "h", App: "shop", Target: "orders", TargetFrom: FromHeader, Attempts: 4,
+		Consumer: "c", Host: "h", App: "shop", AppVersion: "v1.2.0", Target: "orders", TargetFrom: FromHeader, Attempts: 4,
 		FirstFailedAt: at("2026-11-01T09:00:00Z"), FailedAt: at("2026-11-01T10:00:00Z"),
 		History:          []Attempt{{At: at("2026-11-01T10:00:00Z"), Attempt: 4, Reason: "timeout", Error: "late", Host: "h", Took: 1500 * time.Millisecond}},
 		OriginalExchange: "shop", OriginalRoutingKey: "order.placed", RedriveCount: 2, RedrivenAt: at("2026-11-01T09:30:00Z"), RedriveID: "r",
 		Headers: map[string]any{"tenant": "acme", "n": int32(7)}, Timestamp: p.Timestamp, ContentType: "application/json", Deliveries: 5,
 		Body: p.Body, BodySize: len(p.Body),
+	}
+	if took := got.tookToFail(); took != 30*time.Minute {
+		t.Errorf("it took %s to fail, want the time since it was redriven", took)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -199,6 +202,30 @@ func TestARedrivenMessageWhoseHeadersFillAFrameStillFits(t *testing.T) {
 			if env.Headers["fat"] != p.Headers["fat"] {
 				t.Errorf("%s: the user's header is cut", name)
 			}
+		}
+	}
+}
+
+func TestABatchIsWatchedForAsLongAsItsSlowestMessageTookToFail(t *testing.T) {
+	first := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
+	s := survey{targets: map[string]*Target{}}
+	for _, m := range []Message{
+		{},
+		{FailedAt: first},
+		{FirstFailedAt: first, FailedAt: first.Add(3 * time.Minute)},
+		{FirstFailedAt: first, FailedAt: first.Add(2 * time.Hour), RedrivenAt: first.Add(119 * time.Minute)},
+		{FirstFailedAt: first.Add(time.Hour), FailedAt: first}, // clocks differ
+	} {
+		s.add(&m, "")
+	}
+	if s.slowest != 3*time.Minute {
+		t.Errorf("the slowest took %s", s.slowest)
+	}
+	for slowest, want := range map[time.Duration]time.Duration{
+		0: time.Minute, 40 * time.Second: time.Minute, 3 * time.Minute: 3*time.Minute + 28*time.Second, 5 * time.Hour: time.Hour,
+	} {
+		if got := watchFor(slowest); got != want {
+			t.Errorf("%s: %s, want %s", slowest, got, want)
 		}
 	}
 }

@@ -46,7 +46,8 @@ type RedriveOptions struct {
 	// Watch is how long to wait after a batch. A message that fails is parked when its retries are used up, so this is to be longer than all
 	// delays of the consumer's Backoff together. It stops earlier when it is seen that too many have failed.
 	//
-	// Defaults to 1 minute.
+	// Defaults to a tenth more than the slowest of the chosen messages took from its first failure until it was parked, and 10 s; at least
+	// DefaultWatch, at most MaxWatch. With To it is DefaultWatch.
 	Watch time.Duration
 
 	// Tolerate is which part of a batch may fail again, from 0 to 1.
@@ -77,6 +78,7 @@ type RedriveOptions struct {
 const (
 	DefaultRedriveWindow = 100
 	DefaultWatch         = time.Minute
+	MaxWatch             = time.Hour // unless another is asked for
 )
 
 const minRate = 0.01 // a second; or a pass would hold messages for too long
@@ -93,6 +95,7 @@ type RedriveReport struct {
 	Illegible  int           `json:"illegible"`   // chosen, not among Matched, and left where they are: see Message.Illegible
 	Targets    []Target      `json:"targets"`     // where they go, as was seen before anything was moved; with To, and no DryRun, only the name is known
 	Batches    []Batch       `json:"batches"`
+	Watch      time.Duration `json:"watch"`  // how long there was to fail again after each, nanoseconds; 0 without Batches
 	Rounds     int           `json:"rounds"` // passes over the queue that moved messages
 	Took       time.Duration `json:"took"`   // nanoseconds
 }
@@ -152,7 +155,6 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 
 func (o RedriveOptions) resolve(q *Queue, now time.Time) (RedriveOptions, *compiled, error) {
 	o.Window = cmp.Or(o.Window, DefaultRedriveWindow)
-	o.Watch = cmp.Or(o.Watch, DefaultWatch)
 	if o.ID == "" {
 		o.ID = publisher.NewID()
 	}
@@ -241,6 +243,9 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 	defer p.end(ctx)
 	seen, err := r.look(ctx, p, o.To, r.most())
 	r.report.Matched, r.report.Targets = seen.matched, seen.sorted()
+	if o.Watch == 0 {
+		r.options.Watch = watchFor(seen.slowest)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -277,10 +282,14 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 
 // batches moves a batch, waits, and looks how many of it have failed again.
 func (r *redrive) batches(ctx context.Context) error {
+	if r.options.Watch == 0 {
+		r.options.Watch = DefaultWatch
+	}
 	o := r.options
 	if err := r.findHomes(ctx); err != nil {
 		return err
 	}
+	r.report.Watch = o.Watch
 	again := 0 // of all batches
 	for i := 0; ; i++ {
 		size := o.Batches[min(i, len(o.Batches)-1)]
@@ -340,6 +349,11 @@ func (r *redrive) watch(ctx context.Context, depth, before, tolerated int) (tota
 		seen = time.Now()
 	}
 	return r.parkedAgain(ctx)
+}
+
+// watchFor is how long to wait after a batch of messages, of which the slowest took so long to be parked.
+func watchFor(slowest time.Duration) time.Duration {
+	return min(max(slowest+slowest/10+10*time.Second, DefaultWatch), MaxWatch)
 }
 
 // depth is how many messages are in the error queue, -1 if we may not ask or the connection has just been lost.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Target is a queue that messages are redriven to.
@@ -22,6 +23,7 @@ type Target struct {
 type survey struct {
 	targets map[string]*Target
 	matched int
+	slowest time.Duration // from the first failure of one until it was parked
 	kept    []*held
 	all     bool // kept has all of them
 }
@@ -67,6 +69,7 @@ func (r *rounds) look(ctx context.Context, p *pass, to string, most int) (*surve
 }
 
 func (s *survey) add(m *Message, to string) {
+	s.slowest = max(s.slowest, m.tookToFail())
 	name, from := m.Target, m.TargetFrom
 	if to != "" {
 		name, from = to, FromCaller

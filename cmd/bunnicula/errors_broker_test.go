@@ -164,7 +164,6 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 	s.run("errors", "redrive", queue, "--all", "--limit", "3", "--yes").want(t, exitOK, "3 messages of ")
 	depths(t, queue, 5, 6) // one was taken above
 	s.run("errors", "redrive", queue, "id=none", "--yes").want(t, exitOK, "nothing to redrive")
-	s.run("errors", "redrive", queue, "id=none", "--yes", "--batches", "1,10").want(t, exitOK, "--watch is 1m0s unless you say more")
 	if r := s.run("errors", "redrive", queue, "--all", "--to", "nowhere", "--yes").want(t, exitFound, `--to is "nowhere"`, "nothing was moved"); r.out != "" {
 		t.Errorf("nothing is known of what there is to redrive, and it says\n%s", r.out)
 	}

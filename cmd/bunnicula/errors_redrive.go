@@ -27,8 +27,9 @@ lost however it ends; if it is killed, up to 100 may be in both.
 --batches moves so many, waits, and stops with exit code 3 when one of them is parked
 again; the last size is repeated. --watch is how long it waits, and must be longer
 than all delays of the consumer's retries together: what still waits for a retry has
-not failed again yet, and is not seen. What was moved stays moved, ^C included, and
-the report says what that is.
+not failed again yet, and is not seen. Without it they get as long as they took when
+they failed. What was moved stays moved, ^C included, and the report says what that
+is.
 
 A queue that does not exist is exit code 3, and nothing is moved. A message that
 cannot be published stays parked, and is exit code 1.
@@ -49,9 +50,6 @@ cannot be published stays parked, and is exit code 1.
 					return err
 				}
 			}
-			if len(o.Batches) > 0 && !cmd.Flags().Changed("watch") {
-				fmt.Fprintf(a.err, "--watch is %s unless you say more: what takes longer to fail again, with all its retries, is not seen\n", o.Watch)
-			}
 			queue.name, o.Filter, o.All = args[0], filter, choice.all
 			p := a.progress("read")
 			o.Progress = p.tell
@@ -64,7 +62,7 @@ cannot be published stays parked, and is exit code 1.
 	flags.IntVar(&o.Limit, "limit", 0, "how many at most, those that were parked first; 0 for all")
 	flags.Float64Var(&o.Rate, "rate", 0, "how many in a second, at most; 0 for as fast as it goes")
 	flags.IntSliceVar(&o.Batches, "batches", nil, "sizes, such as 1,10,100,1000")
-	flags.DurationVar(&o.Watch, "watch", errorqueue.DefaultWatch, "how long to wait after a batch")
+	flags.DurationVar(&o.Watch, "watch", 0, "how long to wait after a batch (default somewhat longer\nthan the slowest of them took to fail, 1m to 1h)")
 	flags.Float64Var(&o.Tolerate, "tolerate", 0, "which part of a batch may fail again, 0 to 1")
 	flags.StringVar(&o.ID, "redrive-id", "", "go on with the redrive of this id, and leave alone what it has\nmoved already and failed again")
 	changeFlags(cmd, &o.DryRun, &yes)
@@ -164,6 +162,9 @@ func writeRedrive(out *strings.Builder, r redriveReport, width int) {
 		} else {
 			fmt.Fprintf(out, "  to %s\n", plain(t.Queue))
 		}
+	}
+	if r.Watch > 0 {
+		fmt.Fprintf(out, "  up to %s to fail again after each batch\n", took(r.Watch))
 	}
 	for i, b := range r.Batches {
 		fmt.Fprintf(out, "  batch %d: %d moved", i+1, b.Moved)
