@@ -32,6 +32,9 @@ var (
 	// ErrNotMoved: nothing of a window could be published, so the rest was not tried. All of that is still where it was.
 	ErrNotMoved = errors.New("no message could be published")
 
+	// ErrGone: messages that a redrive had chosen were not there any more when it came to move them. Somebody else has taken them, or holds them.
+	ErrGone = errors.New("messages that were chosen are not there any more")
+
 	// ErrFormat: a file is not what Export writes.
 	ErrFormat = errors.New("not an export of an error queue")
 )

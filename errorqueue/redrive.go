@@ -116,7 +116,7 @@ type Batch struct {
 // Failure. Before anything is moved it is checked that every target exists; *MissingTargetError if one does not. When ctx ends, what is
 // on its way is finished, for 3 s at most, and the rest stays; the error is the context's then.
 //
-// The report is good with an error too. Beside those of [Queue.List] there are ErrNoFilter, ErrFailedAgain, ErrNotMoved. It may take hours:
+// The report is good with an error too. Beside those of [Queue.List] there are ErrNoFilter, ErrFailedAgain, ErrNotMoved, ErrGone. It may take hours:
 // it goes over the queue in rounds, and goes on when the connection is lost. A broker that is killed may forget the last acks, many of them in a
 // classic queue: what was moved is parked again then, and moved twice.
 func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, error) {
@@ -142,6 +142,9 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 	}
 	err = r.do(ctx)
 	m := r.mover
+	if gone := r.report.Matched - m.ended(); err == nil && !o.DryRun && o.Limit == 0 && gone > 0 {
+		err = fmt.Errorf("%d of %d: %w", gone, r.report.Matched, ErrGone)
+	}
 	r.report.Moved, r.report.MaybeTwice, r.report.Failed, r.report.Failures, r.report.Rounds = m.moved, m.twice, m.failed, m.failures, r.count
 	r.report.Matched, r.report.Illegible = max(r.report.Matched, m.moved+m.failed), r.illegible
 	r.report.Failures, r.report.Targets, r.report.Batches = orEmpty(r.report.Failures), orEmpty(r.report.Targets), orEmpty(r.report.Batches)

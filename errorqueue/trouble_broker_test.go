@@ -3,6 +3,7 @@ package errorqueue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -267,4 +268,21 @@ func TestARedriveOutlivesItsOwnGhost(t *testing.T) {
 	if depth := amqptest.Depth(t, q.Name()); depth != 0 {
 		t.Errorf("%d are parked still", depth)
 	}
+}
+
+func TestARedriveSaysWhenSomebodyElseTookWhatItChose(t *testing.T) {
+	eachKind(t, func(t *testing.T, queue string) {
+		const n = 1500
+		park(t, queue, n)
+		q := open(t, Config{Queue: queue})
+		taken := 0
+		report, err := q.Redrive(t.Context(), RedriveOptions{All: true, Rate: 1000, Progress: func(p Progress) {
+			if p.Round > 0 && p.Moved > 0 && taken == 0 {
+				taken, _ = amqptest.Channel(t).QueuePurge(q.Name(), false)
+			}
+		}})
+		if !errors.Is(err, ErrGone) || taken == 0 || report.Moved != n-taken || report.Matched != n {
+			t.Errorf("%d were taken: %v, %+v", taken, err, report)
+		}
+	})
 }
