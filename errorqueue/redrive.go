@@ -197,7 +197,8 @@ type redrive struct {
 	rounds
 	options RedriveOptions
 	report  RedriveReport
-	homes   []*Queue // where what fails again is parked
+	homes   []*Queue      // where what fails again is parked
+	slowest time.Duration // of what the survey chose, to be parked; 0 without one
 }
 
 func (r *redrive) do(ctx context.Context) error {
@@ -246,9 +247,7 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 	defer p.end(ctx)
 	seen, err := r.look(ctx, p, o.To, r.most())
 	r.report.Matched, r.report.Targets = seen.matched, seen.sorted()
-	if o.Watch == 0 {
-		r.options.Watch = watchFor(seen.slowest)
-	}
+	r.slowest = seen.slowest
 	if err != nil {
 		return false, err
 	}
@@ -285,9 +284,7 @@ func (r *redrive) survey(ctx context.Context) (done bool, err error) {
 
 // batches moves a batch, waits, and looks how many of it have failed again.
 func (r *redrive) batches(ctx context.Context) error {
-	if r.options.Watch == 0 {
-		r.options.Watch = DefaultWatch
-	}
+	r.options.Watch = cmp.Or(r.options.Watch, watchFor(r.slowest))
 	o := r.options
 	if err := r.findHomes(ctx); err != nil {
 		return err

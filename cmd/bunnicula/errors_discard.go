@@ -26,17 +26,9 @@ gone for good. It says first how many they are, and asks.
   bunnicula errors ls orders-archive
   bunnicula errors discard orders --group 4be1c09d2a7f3e85 --delete`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := choice.chosen(args[1:])
+			filter, err := a.toChange("errors discard", &choice, args[1:], o.DryRun, yes)
 			if err != nil {
 				return err
-			}
-			if !o.DryRun {
-				if err := a.mayChange("errors discard"); err != nil {
-					return err
-				}
-				if err := a.canAsk(yes); err != nil {
-					return err
-				}
 			}
 			queue.name, o.Filter, o.All = args[0], filter, choice.all
 			p := a.progress("read")
@@ -92,23 +84,11 @@ func (a *app) reportedDiscard(r discardReport, err error) error {
 	if r.Took == 0 { // it did not begin
 		return err
 	}
-	var printed error
-	switch {
-	case a.json:
-		printed = a.printJSON(r, false)
-	case err != nil && r.Matched == 0 && r.Illegible == 0: // that there is nothing is not known
-	default:
-		var text strings.Builder
+	var text strings.Builder
+	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else that there is nothing is not known
 		writeDiscard(&text, r)
-		_, printed = fmt.Fprint(a.out, text.String())
 	}
-	if err == nil {
-		err = left(r.Failed, r.Illegible)
-	}
-	if err == nil {
-		err = printed
-	}
-	return err
+	return a.printMoved(r, text.String(), err, left(r.Failed, r.Illegible))
 }
 
 func writeDiscard(out *strings.Builder, r discardReport) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -38,17 +39,9 @@ cannot be published stays parked, and is exit code 1.
   bunnicula errors redrive orders --group 4be1c09d2a7f3e85 --batches 1,10,100,1000 --watch 15m
   bunnicula errors redrive orders --all --rate 50 --yes --json | jq .moved`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := choice.chosen(args[1:])
+			filter, err := a.toChange("errors redrive", &choice, args[1:], o.DryRun, yes)
 			if err != nil {
 				return err
-			}
-			if !o.DryRun {
-				if err := a.mayChange("errors redrive"); err != nil {
-					return err
-				}
-				if err := a.canAsk(yes); err != nil {
-					return err
-				}
 			}
 			queue.name, o.Filter, o.All = args[0], filter, choice.all
 			p := a.progress("read")
@@ -68,6 +61,18 @@ cannot be published stays parked, and is exit code 1.
 	changeFlags(cmd, &o.DryRun, &yes)
 	queue.addTo(cmd)
 	return cmd
+}
+
+// toChange is what is chosen, if it may be changed.
+func (a *app) toChange(what string, c *choice, terms []string, dryRun, yes bool) (errorqueue.Filter, error) {
+	filter, err := c.chosen(terms)
+	if err != nil || dryRun {
+		return filter, err
+	}
+	if err := a.mayChange(what); err != nil {
+		return filter, err
+	}
+	return filter, a.canAsk(yes)
 }
 
 // changeFlags adds what all have that change something.
@@ -113,23 +118,22 @@ func (a *app) reported(r redriveReport, err error) error {
 	if r.ID == "" { // it did not begin
 		return err
 	}
-	var printed error
-	switch {
-	case a.json:
-		printed = a.printJSON(r, false)
-	case err != nil && r.Matched == 0 && r.Illegible == 0: // that there is nothing is not known
-	default:
-		var text strings.Builder
+	var text strings.Builder
+	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else that there is nothing is not known
 		writeRedrive(&text, r, a.width())
-		_, printed = fmt.Fprint(a.out, text.String())
 	}
-	if err == nil {
-		err = left(r.Failed, r.Illegible)
+	return a.printMoved(r, text.String(), err, left(r.Failed, r.Illegible))
+}
+
+// printMoved prints a report, as JSON or as text, and returns the first of what went wrong: err, what is left, or the printing.
+func (a *app) printMoved(report any, text string, err, left error) error {
+	var printed error
+	if a.json {
+		printed = a.printJSON(report, false)
+	} else {
+		_, printed = fmt.Fprint(a.out, text)
 	}
-	if err == nil {
-		err = printed
-	}
-	return err
+	return cmp.Or(err, left, printed)
 }
 
 // left is the error for messages that stay where they are.
