@@ -94,12 +94,17 @@ type outbox struct {
 	change  sync.Cond     // something was sent, or the socket has ended
 	more    chan struct{} // there is something to send
 	bytes   []byte
-	sending bool
-	err     error // nothing more is sent
+	sending bool      // somebody writes to the net.Conn
+	last    time.Time // when that ended
+	err     error     // nothing more is sent
 }
 
-// Write keeps p for the sender, who is at it at once. Its error is that of an earlier one, and leaves the net.Conn open: the
-// broker may have said why it closed it.
+// rest is how long the socket must have written nothing for the next to be written at once, by who writes it: it comes
+// alone, and to wake the sender would cost it more time than it saves the others.
+const rest = 200 * time.Microsecond
+
+// Write writes p, or keeps it for the sender, who is at it at once. Its error is that of an earlier one, and leaves the net.Conn
+// open: the broker may have said why it closed it.
 func (s *socket) Write(p []byte) (int, error) {
 	o := &s.out
 	o.mu.Lock()
@@ -110,8 +115,12 @@ func (s *socket) Write(p []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
 	}
-	o.bytes = append(o.bytes, p...)
-	if !o.sending {
+	if !o.sending && len(o.bytes) == 0 && time.Since(o.last) > rest {
+		s.write(p)
+	} else {
+		o.bytes = append(o.bytes, p...)
+	}
+	if len(o.bytes) > 0 && !o.sending {
 		select {
 		case o.more <- struct{}{}:
 		default:
@@ -130,27 +139,33 @@ func (s *socket) send() {
 		case <-s.gone:
 			return
 		}
-		for {
-			o.mu.Lock()
-			if len(o.bytes) == 0 || o.err != nil {
-				o.sending = false
-				o.change.Broadcast()
-				o.mu.Unlock()
-				break
-			}
+		o.mu.Lock()
+		for len(o.bytes) > 0 && !o.sending && o.err == nil {
 			bytes, o.bytes = o.bytes, bytes[:0]
-			o.sending = true
-			o.change.Broadcast()
-			o.mu.Unlock()
-			if _, err := s.conn.Write(bytes); err != nil {
-				s.blame(err)
-				o.fail(err)
-			}
+			s.write(bytes)
 			if cap(bytes) > 4*gathered { // a giant's
 				bytes = nil
 			}
 		}
+		o.mu.Unlock()
 	}
+}
+
+// write is called, and returns, with the outbox locked; it is unlocked while p is on its way.
+func (s *socket) write(p []byte) {
+	o := &s.out
+	o.sending = true
+	o.change.Broadcast()
+	o.mu.Unlock()
+	_, err := s.conn.Write(p)
+	now := time.Now()
+	if err != nil {
+		s.blame(err)
+		o.fail(err)
+	}
+	o.mu.Lock()
+	o.sending, o.last = false, now
+	o.change.Broadcast()
 }
 
 // fail lets nobody wait any more.

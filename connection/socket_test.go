@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,11 +56,18 @@ func write(t *testing.T, s *socket, text string) {
 	}
 }
 
+// writing is a write that takes as long as the peer does.
+func writing(t *testing.T, s *socket, text string) *sync.WaitGroup {
+	t.Helper()
+	var w sync.WaitGroup
+	w.Go(func() { write(t, s, text) })
+	return &w
+}
+
 func TestWhatIsWrittenDuringAWriteGoesOutTogetherAndInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := newSlowPeer(t)
-		write(t, s, "a")
-		synctest.Wait()
+		first := writing(t, s, "a")
 		if got := <-p.writes; string(got) != "a" {
 			t.Errorf("sent %q, want the first at once", got)
 		}
@@ -70,19 +78,54 @@ func TestWhatIsWrittenDuringAWriteGoesOutTogetherAndInOrder(t *testing.T) {
 		if got := <-p.writes; string(got) != "bcd" {
 			t.Errorf("sent %q, want the rest in one write", got)
 		}
+		first.Wait()
 		p.goOn <- nil
-		synctest.Wait()
-		write(t, s, "e")
+		write(t, s, "e") // too soon to be alone
 		if got := <-p.writes; string(got) != "e" {
+			t.Errorf("sent %q", got)
+		}
+		write(t, s, "f")
+		p.goOn <- nil
+		if got := <-p.writes; string(got) != "f" {
 			t.Errorf("sent %q", got)
 		}
 		p.goOn <- nil
 	})
 }
 
+func TestAWriteAfterARestWakesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := newSlowPeer(t)
+		for range 3 {
+			var done atomic.Bool
+			go func() {
+				write(t, s, "a")
+				done.Store(true)
+			}()
+			<-p.writes
+			synctest.Wait()
+			if done.Load() {
+				t.Error("Write returned while another goroutine wrote for it")
+			}
+			p.goOn <- nil
+			synctest.Wait()
+			if !done.Load() {
+				t.Error("Write did not return")
+			}
+			time.Sleep(2 * rest)
+		}
+	})
+}
+
 func TestWhoWritesToAPeerThatTakesNothingWaitsUntilTheSocketEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newSlowPeer(t)
+		first := make(chan error, 1)
+		go func() {
+			_, err := s.Write([]byte("a"))
+			first <- err
+		}()
+		synctest.Wait()
 		written := 0
 		var err error
 		var waiting sync.WaitGroup
@@ -99,6 +142,9 @@ func TestWhoWritesToAPeerThatTakesNothingWaitsUntilTheSocketEnds(t *testing.T) {
 		}
 		s.abort(errors.New("frozen"))
 		waiting.Wait()
+		if err := <-first; err != nil { // it is the next that is told
+			t.Errorf("the first write gives %v", err)
+		}
 		if !errors.Is(err, net.ErrClosed) {
 			t.Errorf("the error is %v", err)
 		}
@@ -109,9 +155,9 @@ func TestAWriteThatFailedIsSaidToTheNextAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := newSlowPeer(t)
 		broken := errors.New("broken pipe")
-		write(t, s, "a")
+		first := writing(t, s, "a")
 		p.goOn <- broken
-		synctest.Wait()
+		first.Wait()
 		if _, err := s.Write([]byte("b")); !errors.Is(err, broken) {
 			t.Errorf("the next write gives %v", err)
 		}
@@ -124,7 +170,7 @@ func TestAWriteThatFailedIsSaidToTheNextAndKept(t *testing.T) {
 func TestCloseSendsWhatIsLeftButDoesNotWaitForAPeerThatTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := newSlowPeer(t)
-		write(t, s, "a")
+		first := writing(t, s, "a")
 		<-p.writes
 		write(t, s, "goodbye")
 		var closing sync.WaitGroup
@@ -134,6 +180,7 @@ func TestCloseSendsWhatIsLeftButDoesNotWaitForAPeerThatTakesNothing(t *testing.T
 		if got := <-p.writes; string(got) != "goodbye" {
 			t.Errorf("sent %q", got)
 		}
+		first.Wait()
 		closing.Wait() // and this one never goes through
 		if took := time.Since(began); took > lastWords {
 			t.Errorf("Close took %s", took)

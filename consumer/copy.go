@@ -3,6 +3,7 @@ package consumer
 import (
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -52,7 +53,8 @@ func (c *Consumer) copyOf(d *received, s Settlement, now time.Time) *publisher.E
 	env.Complete(now)
 	ours := c.oursOf(d, s, now)
 	wire.Shrink(ours, min(maxOurs, publisher.MaxProperties-roomAt(s.to)-env.PropertiesSize()))
-	maps.Copy(env.Headers, ours)
+	maps.Copy(ours, env.Headers) // of the two the larger one, mostly
+	env.Headers = ours
 	return env
 }
 
@@ -74,7 +76,7 @@ func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
 	h := amqp.Table{}
 	if d.own {
 		for k, v := range d.raw.Headers {
-			if wire.Kept(k, v) {
+			if wire.Kept(k, v) && !slices.Contains(onlyParked, k) {
 				h[k] = v
 			}
 		}
@@ -103,27 +105,34 @@ func (c *Consumer) oursOf(d *received, s Settlement, now time.Time) amqp.Table {
 	}
 	at := now.UTC().Format(time.RFC3339)
 	once(wire.FirstFailedAt, at)
-	h[wire.FailedAt] = at
 	h[wire.Reason] = string(s.Reason)
-	h[wire.ErrorGroup] = s.Group
-	h[wire.Consumer] = wire.Cut(c.spec.Name, wire.MaxName)
-	h[wire.App] = wire.Cut(c.app, wire.MaxName)
-	delete(h, wire.AppVersion)
-	if c.version != "" {
-		h[wire.AppVersion] = wire.Cut(c.version, wire.MaxName)
-	}
-	h[wire.Host] = hostname
-	for name, value := range map[string]string{
-		wire.Error: wire.Cut(errorText(s.Err), maxError), wire.ErrorType: wire.Cut(errorType(s.Err), maxErrorType), wire.Stack: wire.Cut(s.Stack, maxStack),
-	} {
-		delete(h, name)
-		if value != "" {
-			h[name] = value
-		}
-	}
+	text := errorText(s.Err)
+	put(h, wire.Error, wire.Cut(text, maxError))
+	put(h, wire.Stack, wire.Cut(s.Stack, maxStack))
 	h[wire.History] = history(h[wire.History], past{
-		At: at, Attempt: d.Attempt, Reason: string(s.Reason), Error: wire.Cut(errorText(s.Err), maxPast),
+		At: at, Attempt: d.Attempt, Reason: string(s.Reason), Error: wire.Cut(text, maxPast),
 		Host: hostname, Milliseconds: s.Duration.Milliseconds(),
 	})
+	if s.Action == monitoring.Parked {
+		h[wire.FailedAt] = at
+		h[wire.ErrorGroup] = s.Group
+		h[wire.Consumer] = wire.Cut(c.spec.Name, wire.MaxName)
+		h[wire.App] = wire.Cut(c.app, wire.MaxName)
+		h[wire.Host] = hostname
+		put(h, wire.ErrorType, wire.Cut(errorType(s.Err), maxErrorType))
+		put(h, wire.AppVersion, wire.Cut(c.version, wire.MaxName))
+	}
 	return h
+}
+
+// onlyParked are the headers that tell an operator where and how a message failed for the last time. A copy that waits says that in
+// its history: what it carries is written, stored and read once for each attempt.
+var onlyParked = []string{wire.FailedAt, wire.ErrorGroup, wire.Consumer, wire.App, wire.AppVersion, wire.Host, wire.ErrorType}
+
+// put writes a header that is there only if it says something.
+func put(h amqp.Table, name, value string) {
+	delete(h, name)
+	if value != "" {
+		h[name] = value
+	}
 }

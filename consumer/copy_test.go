@@ -129,28 +129,40 @@ func TestACopyOfAMessageThatSaysNothingGetsAnIDATimestampAndAContentType(t *test
 	}
 }
 
-func TestACopySaysWhatHappenedWhereAndWhen(t *testing.T) {
-	c := quiet(t, spec(func(s *Spec) { s.Name = "billing" }))
-	c.app, c.version = "shop", "v1.2.3"
-	d := c.decode(delivery(amqp.Table{"retry-attempts": int64(1), "bunnicula-app-version": "v1.2.2"}))
-	now := time.Date(2026, 5, 4, 5, 2, 1, 999, time.FixedZone("", 7200))
-	e := ending{panicked: fmt.Errorf("panic: %w", &fs.PathError{Op: "open", Path: "a", Err: errBoom}), stack: "at line 1", duration: 1500 * time.Millisecond}
-	got := c.settlement(d, e, now)
-	h := got.Copy.Headers
-	want := amqp.Table{
-		"retry-attempts": int64(2), "bunnicula-queue": "orders", "bunnicula-consumer": "billing", "bunnicula-app": "shop", "bunnicula-app-version": "v1.2.3", "bunnicula-host": hostname,
-		"bunnicula-reason": "panic", "bunnicula-error": "panic: open a: boom", "bunnicula-error-type": "*fs.PathError",
-		"bunnicula-stack": "at line 1", "bunnicula-error-group": got.Group,
-		"bunnicula-first-failed-at": "2026-05-04T03:02:01Z", "bunnicula-failed-at": "2026-05-04T03:02:01Z",
-		"bunnicula-original-exchange": "", "bunnicula-original-routing-key": "orders",
-		"bunnicula-history": `[{"at":"2026-05-04T03:02:01Z","attempt":2,"reason":"panic","error":"panic: open a: boom","host":"` + hostname + `","ms":1500}]`,
-	}
-	if !reflect.DeepEqual(h, want) {
-		t.Errorf("%v\nwant\n%v", h, want)
-	}
-	c.version = ""
-	if v, ok := c.settlement(d, e, now).Copy.Headers["bunnicula-app-version"]; ok {
-		t.Errorf("the version is %v, and nobody knows it", v)
+func TestACopySaysWhatHappened(t *testing.T) {
+	for action, want := range map[monitoring.Action]amqp.Table{
+		monitoring.Retried: {"retry-attempts": int64(2)},
+		monitoring.Parked: {
+			"retry-attempts": int64(1), "bunnicula-failed-at": "2026-05-04T03:02:01Z", "bunnicula-error-type": "*fs.PathError",
+			"bunnicula-consumer": "billing", "bunnicula-app": "shop", "bunnicula-app-version": "v1.2.3", "bunnicula-host": hostname,
+		},
+	} {
+		t.Run(action.String(), func(t *testing.T) {
+			c := quiet(t, spec(func(s *Spec) { s.Name, s.MaxRetries = "billing", 2 }))
+			if action == monitoring.Parked {
+				c.spec.MaxRetries = 1
+			}
+			c.app, c.version = "shop", "v1.2.3"
+			d := c.decode(delivery(amqp.Table{"retry-attempts": int64(1), "bunnicula-app-version": "v1.2.2"}))
+			now := time.Date(2026, 5, 4, 5, 2, 1, 999, time.FixedZone("", 7200))
+			e := ending{panicked: fmt.Errorf("panic: %w", &fs.PathError{Op: "open", Path: "a", Err: errBoom}), stack: "at line 1", duration: 1500 * time.Millisecond}
+			got := c.settlement(d, e, now)
+			if action == monitoring.Parked {
+				want["bunnicula-error-group"] = got.Group
+			}
+			maps.Copy(want, amqp.Table{
+				"bunnicula-queue": "orders", "bunnicula-reason": "panic", "bunnicula-error": "panic: open a: boom", "bunnicula-stack": "at line 1",
+				"bunnicula-first-failed-at": "2026-05-04T03:02:01Z", "bunnicula-original-exchange": "", "bunnicula-original-routing-key": "orders",
+				"bunnicula-history": `[{"at":"2026-05-04T03:02:01Z","attempt":2,"reason":"panic","error":"panic: open a: boom","host":"` + hostname + `","ms":1500}]`,
+			})
+			if h := got.Copy.Headers; got.Action != action || !reflect.DeepEqual(h, want) {
+				t.Errorf("%v: %v\nwant\n%v", got.Action, h, want)
+			}
+			c.version = ""
+			if v, ok := c.settlement(d, e, now).Copy.Headers["bunnicula-app-version"]; ok {
+				t.Errorf("the version is %v, and nobody knows it", v)
+			}
+		})
 	}
 }
 
@@ -279,7 +291,7 @@ func TestErrorTypesAreCut(t *testing.T) {
 
 func errorTypeHeader(t *testing.T, err error) string {
 	t.Helper()
-	return copied(t, delivery(nil), failing(err)).Headers["bunnicula-error-type"].(string)
+	return copied(t, delivery(nil), ending{result: Error(err)}).Headers["bunnicula-error-type"].(string)
 }
 
 func TestTheErrorTypeIsTheInnermostThatSaysSomething(t *testing.T) {
@@ -558,7 +570,7 @@ func TestACopyDoesNotShareItsHeaders(t *testing.T) {
 func TestACopyIsNeverOneThatTheBrokerRefuses(t *testing.T) {
 	long := strings.Repeat("c", 300)
 	c := quiet(t, Spec{Queue: strings.Repeat("q", 240), Name: long, Handler: acks, Backoff: []time.Duration{time.Second}, QueueType: topology.Classic})
-	s := c.settlement(c.decode(delivery(nil)), failing(errBoom), time.Now())
+	s := c.settlement(c.decode(delivery(nil)), ending{result: Error(errBoom)}, time.Now())
 	if got := s.Copy.Headers["bunnicula-consumer"].(string); len(got) > 255 {
 		t.Errorf("the consumer's name has %d bytes", len(got))
 	}

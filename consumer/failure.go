@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/internal/wire"
@@ -89,9 +88,6 @@ func errorType(err error) (name string) {
 	return name
 }
 
-// What differs between two failures of the same kind: ids, numbers, quoted names.
-var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\b[0-9a-fA-F]*[0-9][0-9a-fA-F]{7,}\b|"[^"]*"|'[^']*'|[0-9]+`)
-
 // fingerprint groups failures: those of the same consumer, type of error and message, up to
 // what varies in it.
 func fingerprint(consumer string, err error, why monitoring.Reason) string {
@@ -99,7 +95,7 @@ func fingerprint(consumer string, err error, why monitoring.Reason) string {
 	if message == "" {
 		message = string(why)
 	}
-	message = varying.ReplaceAllString(wire.Cut(message, maxError), "#")
+	message = normalise(wire.Cut(message, maxError))
 	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, errorType(err), message}, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }

@@ -129,7 +129,7 @@ func retryOurs(ctx context.Context, r *run) error {
 		}
 		return r.noop(ctx, d)
 	}
-	return r.consume(ctx, spec, nil)
+	return r.consume(ctx, spec, monitoring.Nop{}) // the raw side says nothing of its failures either
 }
 
 // decodeDocument is what a raw side does where ours has consumer.JSON.

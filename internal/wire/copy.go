@@ -20,7 +20,7 @@ func Again(d *amqp.Delivery, user string) amqp.Publishing {
 		DeliveryMode: amqp.Persistent, Priority: d.Priority,
 		CorrelationId: d.CorrelationId, ReplyTo: d.ReplyTo, MessageId: d.MessageId,
 		Timestamp: d.Timestamp, Type: d.Type, AppId: d.AppId, Body: d.Body,
-		Headers: make(amqp.Table, max(len(d.Headers), 16)),
+		Headers: amqp.Table{},
 	}
 	for k, v := range d.Headers {
 		if IsUsers(k) {

@@ -1,0 +1,76 @@
+package consumer
+
+import "strings"
+
+// normalise puts # for what differs between two failures of the same kind: ids, numbers, quoted names. It is a regular
+// expression written out (a test compares them), as each failure is looked at, and this takes a twentieth of the time.
+func normalise(message string) string {
+	var b strings.Builder
+	kept := 0
+	for i := 0; i < len(message); {
+		n := varying(message, i)
+		if n == 0 {
+			i++
+			continue
+		}
+		b.WriteString(message[kept:i])
+		b.WriteByte('#')
+		i += n
+		kept = i
+	}
+	if kept == 0 {
+		return message
+	}
+	b.WriteString(message[kept:])
+	return b.String()
+}
+
+// varying is the length of what varies at i, 0 if nothing does.
+func varying(s string, i int) int {
+	switch c := s[i]; {
+	case c == '"' || c == '\'':
+		if end := strings.IndexByte(s[i+1:], c); end >= 0 {
+			return end + 2
+		}
+		return 0
+	case !isHex(c):
+		return 0
+	}
+	run := span(s[i:], isHex)
+	if run >= 8 && isUUID(s[i:]) {
+		return uuidLength
+	}
+	if s[i] == '0' && i+1 < len(s) && s[i+1] == 'x' {
+		if digits := span(s[i+2:], isHex); digits > 0 {
+			return 2 + digits
+		}
+	}
+	begins := i == 0 || !isWord(s[i-1])
+	ends := i+run == len(s) || !isWord(s[i+run])
+	if begins && ends && run >= 8 && strings.ContainsAny(s[i:i+run-7], "0123456789") {
+		return run // a hash, or an id without hyphens; a word of as many letters has no digit
+	}
+	return span(s[i:], isDigit)
+}
+
+const uuidLength = 36
+
+// isUUID says whether s begins with 8 digits, a hyphen and 27 of either.
+func isUUID(s string) bool {
+	return len(s) >= uuidLength && s[8] == '-' && span(s[:8], isHex) == 8 &&
+		span(s[9:uuidLength], func(c byte) bool { return c == '-' || isHex(c) }) == uuidLength-9
+}
+
+// span is how many bytes at the beginning of s are such.
+func span(s string, such func(byte) bool) int {
+	for i := range len(s) {
+		if !such(s[i]) {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+func isHex(c byte) bool   { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
+func isWord(c byte) bool  { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' }
