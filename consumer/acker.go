@@ -9,7 +9,8 @@ import (
 )
 
 // ackDelay is how long a finished delivery may wait for others to be acknowledged with it. It delays acks, not
-// messages; without it there is hardly ever a second one to gather.
+// messages; without it there is hardly ever a second one to gather. After a rest of as long the first ack is sent at once: where
+// messages come one by one, it would only meet the next on the broker's way to the disk.
 const ackDelay = time.Millisecond
 
 // acker gathers the acks of one channel. What is finished without a gap goes as one basic.ack with
@@ -28,6 +29,7 @@ type acker struct {
 	done    []finished  // from next on, in the order in which they were finished; some may have been acked since
 	next    int         // of done
 	waiting int         // tags that are finished
+	sent    time.Time   // when the last ack was
 	timer   *time.Timer // runs while there are any
 	closed  bool        // the session is over: no more acks
 }
@@ -71,10 +73,12 @@ func (a *acker) ack(tag uint64, now time.Time) error {
 	a.set(tag, ready)
 	a.done = append(a.done, finished{tag, now})
 	a.waiting++
-	if a.waiting >= a.most {
+	switch {
+	case a.waiting >= a.most:
 		return a.send(false)
-	}
-	if a.waiting == 1 {
+	case a.waiting == 1 && now.Sub(a.sent) >= ackDelay:
+		return a.send(true)
+	case a.waiting == 1:
 		a.sendIn(ackDelay)
 	}
 	return nil
@@ -163,7 +167,7 @@ func (a *acker) send(all bool) error {
 		}
 		a.set(oldest.tag, settled)
 		a.waiting--
-		if err := a.ch.Ack(oldest.tag, false); err != nil {
+		if err := a.write(oldest.tag, false); err != nil {
 			return err
 		}
 	}
@@ -185,7 +189,12 @@ func (a *acker) sendUnbroken() error {
 	if n == 0 {
 		return nil
 	}
-	return a.ch.Ack(last, n > 1)
+	return a.write(last, n > 1)
+}
+
+func (a *acker) write(tag uint64, multiple bool) error {
+	a.sent = time.Now()
+	return a.ch.Ack(tag, multiple)
 }
 
 // is says whether a tag from first on has a state.

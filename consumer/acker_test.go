@@ -26,10 +26,11 @@ type ackChannel struct {
 	frames  int
 }
 
-// gathering is an acker for a subscription.
+// gathering is an acker for a subscription, which has just sent an ack.
 func gathering(ch transport.Channel, prefetch, concurrency int) *acker {
 	a := newAcker(ch)
 	a.gather(prefetch, concurrency)
+	a.sent = time.Now()
 	return a
 }
 
@@ -207,6 +208,32 @@ func TestAFewAreAckedAfterAMillisecond(t *testing.T) {
 		synctest.Wait()
 		if frames, unacked := ch.seen(); frames != 1 || unacked != 27 {
 			t.Errorf("%d frames, %d unacked, want one frame and 27", frames, unacked)
+		}
+	})
+}
+
+func TestTheFirstAckAfterARestIsSentAtOnceAndThoseBehindItTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := newAckChannel(t)
+		a := gathering(ch, 300, 4)
+		ch.deliver(1, 30)
+		for i, first := range []uint64{2, 11, 21} { // 1 is in hand: what follows it is behind a gap
+			time.Sleep(ackDelay)
+			ch.finish(t, a, first)
+			frames, _ := ch.seen()
+			ch.finish(t, a, first+1, first+2)
+			if now, _ := ch.seen(); frames != 3*i+1 || now != frames {
+				t.Errorf("%d frames after %d, %d after the next two, want %d", frames, first, now, 3*i+1)
+			}
+			time.Sleep(ackDelay)
+			synctest.Wait()
+		}
+		ch.finish(t, a, 1)
+		ch.finish(t, a, 5, 6, 7)
+		time.Sleep(ackDelay)
+		synctest.Wait()
+		if _, unacked := ch.seen(); unacked != 30-9-4 {
+			t.Errorf("%d unacked", unacked)
 		}
 	})
 }
