@@ -38,12 +38,12 @@ type Config struct {
 
 	// Name is shown by the broker's tools beside each connection, with its purpose
 	// behind it, as in "shop (consume)". It is also the app's name in the headers of
-	// retried and parked messages.
+	// parked messages.
 	//
 	// Defaults to the program's file name.
 	Name string
 
-	// Version is the app's, in the headers of retried and parked messages: it tells which deploy they failed in. At most 255 bytes.
+	// Version is the app's, in the headers of parked messages: it tells which deploy they failed in. At most 255 bytes.
 	//
 	// Defaults to the version of the program's main module, which the go command takes from the commit that it builds
 	// (https://pkg.go.dev/runtime/debug#Module); none where that is not known.
