@@ -109,13 +109,14 @@ func (s *socket) Write(p []byte) (int, error) {
 	o := &s.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.bytes) >= gathered && o.err == nil {
+	large := len(p) >= gathered // to copy it would cost more than it saves
+	for (len(o.bytes) >= gathered || large && (o.sending || len(o.bytes) > 0)) && o.err == nil {
 		o.change.Wait()
 	}
 	if o.err != nil {
 		return 0, o.err
 	}
-	if !o.sending && len(o.bytes) == 0 && time.Since(o.last) > rest {
+	if !o.sending && len(o.bytes) == 0 && (large || time.Since(o.last) > rest) {
 		s.write(p)
 	} else {
 		o.bytes = append(o.bytes, p...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -114,6 +115,30 @@ func TestAWriteAfterARestWakesNobody(t *testing.T) {
 			}
 			time.Sleep(2 * rest)
 		}
+	})
+}
+
+func TestALargeWriteIsNotCopiedAndKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := newSlowPeer(t)
+		first := writing(t, s, "a")
+		<-p.writes
+		write(t, s, "b")
+		large := writing(t, s, strings.Repeat("c", gathered))
+		synctest.Wait()
+		for _, want := range []int{1, gathered} { // b, and then what came after it
+			p.goOn <- nil
+			if got := <-p.writes; len(got) != want {
+				t.Errorf("%d bytes were sent, want %d", len(got), want)
+			}
+		}
+		synctest.Wait()
+		if n := cap(s.out.bytes); n >= gathered {
+			t.Errorf("%d bytes were kept", n)
+		}
+		p.goOn <- nil
+		first.Wait()
+		large.Wait()
 	})
 }
 
