@@ -110,13 +110,13 @@ func (s *socket) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	large := len(p) >= gathered // to copy it would cost more than it saves
-	for (len(o.bytes) >= gathered || large && (o.sending || len(o.bytes) > 0)) && o.err == nil {
+	for (len(o.bytes) >= gathered || large && o.busy()) && o.err == nil {
 		o.change.Wait()
 	}
 	if o.err != nil {
 		return 0, o.err
 	}
-	if !o.sending && len(o.bytes) == 0 && (large || time.Since(o.last) > rest) {
+	if !o.busy() && (large || time.Since(o.last) > rest) {
 		s.write(p)
 	} else {
 		o.bytes = append(o.bytes, p...)
@@ -169,6 +169,9 @@ func (s *socket) write(p []byte) {
 	o.change.Broadcast()
 }
 
+// busy says whether something is on its way, or waits for that.
+func (o *outbox) busy() bool { return o.sending || len(o.bytes) > 0 }
+
 // fail lets nobody wait any more.
 func (o *outbox) fail(err error) {
 	o.mu.Lock()
@@ -188,7 +191,7 @@ func (s *socket) Close() error {
 	o := &s.out
 	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWords)) // so that the waiting ends
 	o.mu.Lock()
-	for (o.sending || len(o.bytes) > 0) && o.err == nil {
+	for o.busy() && o.err == nil {
 		o.change.Wait()
 	}
 	o.mu.Unlock()

@@ -145,11 +145,7 @@ func TestALargeWriteIsNotCopiedAndKeepsItsPlace(t *testing.T) {
 func TestWhoWritesToAPeerThatTakesNothingWaitsUntilTheSocketEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newSlowPeer(t)
-		first := make(chan error, 1)
-		go func() {
-			_, err := s.Write([]byte("a"))
-			first <- err
-		}()
+		first := writing(t, s, "a") // without an error: it is the next that is told
 		synctest.Wait()
 		written := 0
 		var err error
@@ -167,9 +163,7 @@ func TestWhoWritesToAPeerThatTakesNothingWaitsUntilTheSocketEnds(t *testing.T) {
 		}
 		s.abort(errors.New("frozen"))
 		waiting.Wait()
-		if err := <-first; err != nil { // it is the next that is told
-			t.Errorf("the first write gives %v", err)
-		}
+		first.Wait()
 		if !errors.Is(err, net.ErrClosed) {
 			t.Errorf("the error is %v", err)
 		}

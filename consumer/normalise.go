@@ -36,21 +36,23 @@ func varying(s string, i int) int {
 	case !isHex(c):
 		return 0
 	}
-	run := span(s[i:], isHex)
-	if run >= 8 && isUUID(s[i:]) {
+	rest := s[i:]
+	if isUUID(rest) {
 		return uuidLength
 	}
-	if s[i] == '0' && i+1 < len(s) && s[i+1] == 'x' {
-		if digits := span(s[i+2:], isHex); digits > 0 {
+	if strings.HasPrefix(rest, "0x") {
+		if digits := span(rest[2:], isHex); digits > 0 {
 			return 2 + digits
 		}
 	}
-	begins := i == 0 || !isWord(s[i-1])
-	ends := i+run == len(s) || !isWord(s[i+run])
-	if begins && ends && run >= 8 && strings.ContainsAny(s[i:i+run-7], "0123456789") {
-		return run // a hash, or an id without hyphens; a word of as many letters has no digit
+	if i == 0 || !isWord(s[i-1]) { // once for each word, or a long one would be read from each of its letters
+		run := span(rest, isHex)
+		ends := run == len(rest) || !isWord(rest[run])
+		if ends && run >= 8 && strings.ContainsAny(rest[:run-7], "0123456789") {
+			return run // a hash, or an id without hyphens; a word of as many letters has no digit
+		}
 	}
-	return span(s[i:], isDigit)
+	return span(rest, isDigit)
 }
 
 const uuidLength = 36
