@@ -37,15 +37,11 @@ test: ## All tests, with the race detector and a broker (PKG, ARGS, TIMEOUT)
 	eval "$$vars"
 	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(ARGS) $(PKG)
 
-.PHONY: test-4
-test-4: ## The same with RabbitMQ 4 (Linux, as root)
-	@BROKER=4 $(MAKE) --no-print-directory test
-
 # One set of results for each broker's version; the page is made of all that there are.
 RESULTS := .broker/results
 
 .PHONY: faults
-faults: ## Break everything, once, and count the messages (ARGS, e.g. "-run TestFaults/broker"); BROKER=4 too
+faults: ## Break everything, once, and count the messages (ARGS, e.g. "-run TestFaults/broker"); BROKER=4.3 too
 	@scripts/need cc=gcc,libc6-dev
 	scripts/broker up
 	vars=$$(scripts/broker env)
@@ -54,37 +50,38 @@ faults: ## Break everything, once, and count the messages (ARGS, e.g. "-run Test
 	scripts/faults "$(RESULTS)/faults-$(BROKER).jsonl" $(ARGS)
 
 .PHONY: reliability
-reliability: ## Make docs/RELIABILITY.md of what "make faults" and "BROKER=4 make faults" have measured
+reliability: ## Make docs/RELIABILITY.md of what "make faults" with each BROKER have measured
 	@cat $(RESULTS)/faults-*.jsonl >$(RESULTS)/all.jsonl
-	go test -count=1 ./internal/faults -run '^TestPage' -update -results "$(CURDIR)/$(RESULTS)/all.jsonl"
+	go test -count=1 ./internal/test/faults -run '^TestPage' -update -results "$(CURDIR)/$(RESULTS)/all.jsonl"
 
 FOR ?= 10m
 SEED ?= 0
 
 .PHONY: soak
-soak: ## Random faults for a while (FOR=30m, SEED=42 to play them again); BROKER=4 too
+soak: ## Random faults for a while (FOR=30m, SEED=42 to play them again); BROKER=4.3 too
 	@scripts/need cc=gcc,libc6-dev
 	scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	CGO_ENABLED=1 go test -race -count=1 -timeout 12h -v ./internal/faults -run '^TestSoak$$' -soak $(FOR) -seed $(SEED)
+	CGO_ENABLED=1 go test -race -count=1 -timeout 12h -v ./internal/test/faults -run '^TestSoak$$' -soak $(FOR) -seed $(SEED)
 
 .PHONY: bench
-bench: ## Measure us beside the raw client (ARGS, e.g. "-quick", "-run consume", "-h"); BROKER=4 too
+bench: ## Measure us beside the raw client (ARGS, e.g. "-quick", "-run consume", "-h"); BROKER=4.3 too
 	@scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	go build -o bin/bench ./internal/bench
+	go build -C bench -o ../bin/bench .
 	bin/bench $(ARGS)
 
 .PHONY: performance
 performance: ## Make the tables of docs/PERFORMANCE.md of docs/performance/*.json, which are what "make bench" left on each broker
-	@go run ./internal/bench -page docs/PERFORMANCE.md
-	for json in docs/performance/*.json; do go run ./internal/bench -show "$$json" -out "$(RESULTS)" >/dev/null && cp "$(RESULTS)/bench.svg" "$${json%.json}.svg"; done
+	@go build -C bench -o ../bin/bench .
+	bin/bench -page docs/PERFORMANCE.md
+	for json in docs/performance/*.json; do bin/bench -show "$$json" -out "$(RESULTS)" >/dev/null && cp "$(RESULTS)/bench.svg" "$${json%.json}.svg"; done
 
 .PHONY: bench-gate
 bench-gate: ## What a message costs must not grow: allocations, and CPU beside the raw client's (ARGS=-update keeps the new)
-	@go test -count=1 -v ./internal/bench -run '^TestGate$$' $(ARGS)
+	@go test -C bench -count=1 -v . -run '^TestGate$$' $(ARGS)
 
 PARTS := ./consumer ./publisher ./topology ./monitoring ./monitoring/statsd ./monitoring/prometheus ./internal/wire
 
@@ -99,7 +96,7 @@ bench-parts: ## Measure the parts that need no broker, and compare with the time
 
 .PHONY: bench-codecs
 bench-codecs: ## Measure JSON libraries, with and without encoding/json/v2 (ARGS, e.g. "-benchtime 3s")
-	@cd internal/bench/codecs
+	@cd bench/codecs
 	go test -count=1 -bench . $(ARGS)
 	echo 'GOEXPERIMENT=jsonv2, where encoding/json is made of v2:'
 	GOEXPERIMENT=jsonv2 go test -count=1 -bench . $(ARGS)
@@ -109,7 +106,7 @@ mutants: ## Break each promise in the sources on purpose, and see that the tests
 	@scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	go test -count=1 -timeout 25m -tags mutants -v ./internal/mutants $(ARGS)
+	go test -count=1 -timeout 25m -tags mutants -v ./internal/test/mutants $(ARGS)
 
 .PHONY: check
 check: check-format check-vet check-lint check-scripts check-tidy check-vulnerabilities ## Format, vet, lint, scripts, go.mod, known vulnerabilities
@@ -124,11 +121,15 @@ check-format:
 check-vet:
 	@echo go vet
 	go vet ./...
+	go vet -tags mutants ./internal/test/mutants
+	go -C bench vet ./...
+	for os in darwin windows; do GOOS=$$os go vet ./... ; done
 
 .PHONY: check-lint
 check-lint: $(LINT)
 	@echo golangci-lint
 	$(LINT) run ./...
+	cd bench && ../$(LINT) run ./...
 
 .PHONY: check-scripts
 check-scripts:
@@ -140,6 +141,7 @@ check-scripts:
 check-tidy:
 	@echo go mod tidy
 	go mod tidy -diff
+	go -C bench mod tidy -diff
 
 # What is found fails. A database out of reach (it is not a Go module, and no proxy has it) is said aloud
 # and does not: nothing was checked then, and nothing is claimed.
@@ -161,7 +163,7 @@ format: ## Format the Go files
 	@gofmt -w $(GO_FILES)
 
 .PHONY: broker-up
-broker-up: ## Start a broker (BROKER=4 for RabbitMQ 4) and print its URL
+broker-up: ## Start a broker (BROKER=4.3 for RabbitMQ 4.3) and print its URL
 	@scripts/broker up
 	scripts/broker url
 
@@ -174,7 +176,7 @@ clean: ## Stop the private brokers, delete their data and what was built
 	@unset AMQP_URL
 	export BUNNICULA_BROKER=private
 	scripts/broker wipe
-	BROKER=4 scripts/broker wipe
+	for version in 3.10 4.0 4.3; do BROKER=$$version scripts/broker wipe; done
 	rm -rf --one-file-system .broker bin
 
 # Built here, and not a tool in go.mod: its hundreds of dependencies are not ours.

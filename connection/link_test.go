@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 // nobody is an address where nothing listens.

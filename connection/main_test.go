@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

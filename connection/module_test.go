@@ -10,7 +10,7 @@ import (
 	"go.uber.org/fx/fxtest"
 
 	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func TestModuleStopsItsConnectionsWithTheApp(t *testing.T) {

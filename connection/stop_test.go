@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func TestStopEndsEverySessionAndMayBeCalledTwice(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func TestTheBrokerWantsACertificateAndGetsIt(t *testing.T) {

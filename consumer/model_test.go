@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/bunnicula-go/bunnicula/internal/histories"
-	"github.com/bunnicula-go/bunnicula/internal/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/test/histories"
+	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
 // A history is drawn, acted out by the engine on a broker in simulated time, and looked at afterwards: what was promised

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 // redriverVar makes the test binary redrive the queue that it names, instead of testing.

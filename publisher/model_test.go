@@ -10,8 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/bunnicula-go/bunnicula/internal/histories"
-	"github.com/bunnicula-go/bunnicula/internal/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/test/histories"
+	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
 // A history is drawn, acted out on a broker in simulated time, and looked at afterwards: whatever a publish returned must

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func TestAnAlarmOfTheBrokerIsFoundAndEndsNothingInSilence(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bunnicula-go/bunnicula/internal/doctor"
-	"github.com/bunnicula-go/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )

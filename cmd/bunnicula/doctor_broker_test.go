@@ -7,8 +7,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
-	"github.com/bunnicula-go/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func findings(t *testing.T, r result) []string {

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func TestProbesAndMetricsAreServed(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
 func TestTheOrderIsHandledAndAllIsStopped(t *testing.T) {

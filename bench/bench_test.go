@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/bench/peer"
+)
+
+// BenchmarkConsume has every way to consume beside a peer in this process, which allocates nothing for a message: what
+// is reported is the client's.
+func BenchmarkConsume(b *testing.B) {
+	benchmark(b, func(w workload) bool { return w.Preload })
+}
+
+// BenchmarkPublish is the same for every way to publish.
+func BenchmarkPublish(b *testing.B) {
+	benchmark(b, func(w workload) bool { return !w.Preload && !w.Idle })
+}
+
+func benchmark(b *testing.B, selected func(workload) bool) {
+	addr, closeMetrics, err := dropMetrics()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer closeMetrics()
+	for _, w := range workloads() {
+		if !w.OnPeer || !selected(w) {
+			continue
+		}
+		for _, s := range w.Sides {
+			b.Run(w.Name+"/"+s.Name, func(b *testing.B) { benchmarkSide(b, w, s, addr) })
+		}
+	}
+}
+
+func benchmarkSide(b *testing.B, w workload, s side, statsd string) {
+	cfg := peer.Config{Body: makeBody(mainSize), Messages: int64(b.N)}
+	if !w.Preload {
+		cfg.Messages = peer.Idle
+	}
+	server, err := peer.Listen(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	r := &run{
+		order: order{URL: server.URL(), Queue: "bench", QueueType: mainType, Size: mainSize, StatsD: statsd},
+		meter: newMeter(0, int64(b.N), nil), body: cfg.Body,
+	}
+	r.meter.start()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	b.ReportAllocs()
+	b.SetBytes(mainSize)
+	b.ResetTimer()
+	if err := s.do(ctx, r); err != nil {
+		b.Fatal(err)
+	}
+}

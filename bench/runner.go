@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/bench/peer"
+)
+
+// runner plays cases.
+type runner struct {
+	broker   *broker // nil with -peer
+	statsd   string
+	profiles string // directory for profiles, "" for none
+	setting  string // of the measurement, for their pictures
+	progress func(format string, args ...any)
+}
+
+// playCase lets the sides take turns, round after round, each in another order.
+func (r *runner) playCase(ctx context.Context, v variant, rounds int) (caseResult, error) {
+	result := caseResult{
+		Name: v.Name(), Work: v.Work, QueueType: v.QueueType, Size: v.Size, Messages: v.Count, Figure: v.Figure, Columns: v.Columns,
+		Sides: make([]sideResult, len(v.Sides)),
+	}
+	for i, s := range v.Sides {
+		result.Sides[i].Name = s.Name
+	}
+	for round := range rounds {
+		for turn := range v.Sides {
+			i := (turn + round) % len(v.Sides)
+			r.progress("%s, round %d of %d: %s", v.Name(), round+1, rounds, v.Sides[i].Name)
+			one, err := r.playSide(ctx, v, v.Sides[i])
+			if err != nil {
+				return result, fmt.Errorf("%s, %s: %w", v.Name(), v.Sides[i].Name, err)
+			}
+			result.Sides[i].Rounds = append(result.Sides[i].Rounds, one)
+			if round < rounds-1 || r.profiles == "" {
+				continue
+			}
+			if err := r.draw(v, v.Sides[i]); err != nil {
+				return result, fmt.Errorf("%s, %s: %w", v.Name(), v.Sides[i].Name, err)
+			}
+		}
+	}
+	return result, nil
+}
+
+func (r *runner) orderOf(v variant, s side) order {
+	o := order{
+		Case: v.workload.Name, Side: s.Name, Queue: newQueue(), QueueType: v.QueueType, Size: v.Size, Count: v.Count, Warm: v.Warm(),
+		StatsD: r.statsd,
+	}
+	if r.profiles != "" {
+		o.Profile = filepath.Join(r.profiles, profileName(v, s))
+	}
+	o.Within = time.Minute + time.Duration(v.Count)*5*time.Millisecond
+	return o
+}
+
+// draw makes a picture of where a side's CPU went in its last round.
+func (r *runner) draw(v variant, s side) error {
+	return drawFlame(filepath.Join(r.profiles, profileName(v, s)), v.Name()+": "+s.Name, r.setting)
+}
+
+func (r *runner) playSide(ctx context.Context, v variant, s side) (sample, error) {
+	if r.broker == nil {
+		return r.playOnPeer(ctx, v, r.orderOf(v, s))
+	}
+	return r.playOnBroker(ctx, v, r.orderOf(v, s))
+}
+
+// playOnBroker has queues for the side, and deletes them, whatever happens.
+func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample, err error) {
+	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
+	t, err := topologyOf(v, o.Queue)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.broker.remove(t)) }() // also when ctx has ended
+	if err := r.broker.declare(t); err != nil {
+		return nil, err
+	}
+	if v.Preload {
+		if err := r.broker.preload(ctx, o.Queue, makeBody(v.Size), o.Count+o.Warm); err != nil {
+			return nil, err
+		}
+	}
+	r.broker.rest(ctx)
+	one, err := play(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if isPublish(v) {
+		return one, r.broker.depth(ctx, o.Queue, o.Count+o.Warm, 0)
+	}
+	return one, r.broker.depth(ctx, o.Queue, 0, unsettled)
+}
+
+// unsettled is how many messages may be in the queue again behind a side that has acked all of them: a channel of a busy
+// RabbitMQ 3.10 has closed with acks that it had taken and not yet passed on to a quorum queue, which then has
+// those messages back. It is the prefetch, and a side that does not ack does not come further than that.
+const unsettled = 300
+
+// isPublish says whether the messages stay in the queue.
+func isPublish(v variant) bool { return !v.Preload && !v.Idle && v.Figure == rate }
+
+func (r *runner) playOnPeer(ctx context.Context, v variant, o order) (_ sample, err error) {
+	messages := int64(o.Count + o.Warm)
+	cfg := peer.Config{Body: makeBody(v.Size), Messages: messages}
+	if !v.Preload {
+		cfg.Messages = peer.Idle
+	}
+	server, err := peer.Listen(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	o.URL = server.URL()
+	one, err := play(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	got := server.Counts()
+	switch {
+	case isPublish(v) && got.Published != messages:
+		return nil, fmt.Errorf("%d messages were published, want %d", got.Published, messages)
+	case v.Preload && o.Side != rawAutoAck && got.Acked < messages:
+		return nil, fmt.Errorf("%d messages were acked, want %d", got.Acked, messages)
+	}
+	return one, nil
+}
+
+// dropMetrics is where StatsD's packets go: they are read, so that none piles up, and dropped.
+func dropMetrics() (addr string, closeIt func(), err error) {
+	socket, err := (&net.ListenConfig{}).ListenPacket(context.Background(), "udp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 64<<10)
+		for {
+			if _, _, err := socket.ReadFrom(buf); err != nil {
+				return
+			}
+		}
+	}()
+	return socket.LocalAddr().String(), func() { socket.Close(); <-done }, nil
+}

@@ -1,0 +1,91 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
+)
+
+// Consumer is one whose queues are looked at.
+type Consumer struct {
+	topologyfile.Consumer
+	// Guessed says that nobody said what it declares: it is taken to be the standard, and what may be missing is not missed.
+	Guessed bool
+}
+
+// Facts are what is known at one moment.
+type Facts struct {
+	Peer      connection.Peer
+	Consumers []Consumer
+	Changes   []inspect.Change               // what to declare them comes to
+	Counts    map[string]inspect.QueueStatus // by queue
+	Known     *inspect.Known                 // nil without the management API
+	Nodes     []management.Node              // none without the management API, or without its tag monitoring
+	Blocked   string                         // why the broker takes no messages, "" if it does
+	Publish   bool                           // this user may publish to queues
+	Read      map[string]bool                // this user may consume from them: main and quarantine queues that exist
+}
+
+// Examine asks a broker, and the management API if there is one.
+func Examine(ctx context.Context, b *inspect.Broker, api *management.Client, consumers []Consumer) (Facts, error) {
+	f := Facts{Consumers: consumers, Counts: map[string]inspect.QueueStatus{}, Read: map[string]bool{}}
+	var err error
+	if f.Peer, err = b.Peer(ctx); err != nil {
+		return f, err
+	}
+	if api != nil {
+		f.Known = &inspect.Known{}
+		if f.Known.Queues, err = api.Queues(ctx, f.Peer.VHost); err != nil {
+			return f, err
+		}
+		if f.Known.Bindings, err = api.Bindings(ctx, f.Peer.VHost); err != nil {
+			return f, err
+		}
+		f.Nodes, _ = api.Nodes(ctx) // it takes more than the queues do, and is not worth an error
+	}
+	var topologies []topology.Topology
+	var queues []inspect.Consumer
+	for _, c := range consumers {
+		topologies = append(topologies, c.Topology)
+		queues = append(queues, inspect.FromTopology(c.Topology))
+	}
+	var known map[string]management.Queue
+	if f.Known != nil {
+		known = f.Known.Queues
+	}
+	all, err := b.Look(ctx, queues, known)
+	if err != nil {
+		return f, err
+	}
+	for _, s := range all {
+		for _, q := range s.Queues {
+			f.Counts[q.Queue] = q
+		}
+	}
+	if f.Changes, err = b.Plan(ctx, f.Known, topologies...); err != nil {
+		return f, err
+	}
+	return f, f.tryRights(ctx, b)
+}
+
+func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {
+	for name, q := range f.Counts {
+		if q.State == inspect.Present && (q.Role == topology.RoleMain || q.Role == topology.RoleQuarantine) {
+			if f.Read[name], err = b.MayRead(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	// Last: a broker that takes no messages answers nothing after this.
+	f.Publish, err = b.MayPublish(ctx)
+	if blocked := (*inspect.BlockedError)(nil); errors.As(err, &blocked) {
+		f.Blocked = blocked.Reason
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,247 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// meanings say why an argument matters that differs from what is declared.
+var meanings = map[string]struct{ why, see string }{
+	"x-queue-type":              {"Only quorum queues are replicated, dead-letter at least once, and count deliveries. A classic one can lose what moves between queues.", pageAtLeast},
+	"type":                      {"Messages are routed in another way than the file says.", pageOperations},
+	"x-overflow":                {"With drop-head, the default, a full queue deletes confirmed messages; and without reject-publish a quorum queue dead-letters at most once, and nobody says so.", pageAtLeast},
+	"x-delivery-limit":          {"A queue without a limit has none before RabbitMQ 4.0, and 20 from then on; -1 means zero before, and no limit then.", pageLimit},
+	"x-dead-letter-exchange":    {"What expires, or comes back too often, goes nowhere: it is dropped.", pageAtLeast},
+	"x-dead-letter-routing-key": {"What expires, or comes back too often, goes to another queue, or nowhere.", pageAtLeast},
+	"x-dead-letter-strategy":    {"What is dead-lettered at most once is lost if its target cannot take it at that moment.", pageAtLeast},
+	"x-message-ttl":             {"Messages wait for another time than is wanted, or leave a queue that they should stay in.", pageTTL},
+	"x-expires":                 {"The queue is deleted with all its messages when nobody uses it.", pageTTL},
+	"x-max-length":              {"A full queue refuses or deletes messages.", pageLength},
+	"x-max-length-bytes":        {"A full queue refuses or deletes messages.", pageLength},
+}
+
+// differences are what a consumer's start would be refused for.
+func differences(f Facts) []Finding {
+	var found []Finding
+	for _, c := range f.Changes {
+		switch c.Action {
+		case inspect.Refused:
+			finding := Finding{Serious, "differs", c.What + " " + c.Name, "", "A consumer that declares it does not start (406).", sentence(c.Remedy), pageOperations}
+			var problems []string
+			for i, d := range c.Differences {
+				problems = append(problems, fmt.Sprintf("%s is %s, want %s", d.Argument, known(d.Existing), known(d.Wanted)))
+				if m, ok := meanings[d.Argument]; ok && i == 0 {
+					finding.Why, finding.See = m.why+" "+finding.Why, m.see
+				}
+			}
+			finding.Problem = strings.Join(problems, "; ")
+			found = append(found, finding)
+		case inspect.Lacking:
+			found = append(found, Finding{Serious, "missing", c.What + " " + c.Name, "it is not there, and " + c.Problem,
+				"The consumer does not start, or holds what it cannot place.", sentence(c.Remedy), pageOperations})
+		case inspect.Unasked:
+			if c.What != "binding" {
+				found = append(found, Finding{Note, "not-compared", c.What + " " + c.Name, "this user may not compare it",
+					c.Problem, "Run this as a user who may configure it, or give --management-url.", pageAccess})
+			}
+		}
+	}
+	return found
+}
+
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+
+func known(value string) string {
+	if value == "" {
+		return "something else"
+	}
+	return value
+}
+
+// presence is about queues that are to be declared by a consumer's start, and are not there.
+func presence(f Facts) []Finding {
+	var found []Finding
+	for _, c := range f.Consumers {
+		for _, q := range c.Topology.Queues {
+			if q.Existing || f.Counts[q.Name].State != inspect.Absent {
+				continue
+			}
+			subject, mainIsThere := "queue "+q.Name, f.Counts[c.Plan.Queue].State == inspect.Present
+			switch {
+			case q.Role == topology.RoleMain:
+				severity := Warning
+				if c.Guessed {
+					severity = Serious
+				}
+				found = append(found, Finding{severity, "missing", subject, "it is not there",
+					"What is published to it is refused as unroutable. A consumer declares it when it starts.", "Start the consumer, or declare it with topology apply.", pageOperations})
+			case !mainIsThere: // said already
+			case q.Role == topology.RoleQuarantine:
+				found = append(found, Finding{Warning, "no-quarantine", subject, "it is not there",
+					"A message whose process died twice is handled alone from there. Until a consumer declares it, it is held.", "Start a consumer of this version, or declare it with topology apply.", pageOperations})
+			case !c.Guessed:
+				found = append(found, Finding{Warning, "missing", subject, "it is not there",
+					"What is to be retried or parked there is held until a consumer declares it.", "Start the consumer, or declare it with topology apply.", pageOperations})
+			}
+		}
+	}
+	return found
+}
+
+// use is about who consumes what.
+func use(f Facts) []Finding {
+	var found []Finding
+	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
+		q := f.Counts[name]
+		if q.State != inspect.Present || q.Ready == nil || q.Consumers == nil {
+			continue
+		}
+		subject := "queue " + name
+		switch {
+		case q.Role == topology.RoleMain && *q.Consumers == 0 && *q.Ready > 0:
+			found = append(found, Finding{Serious, "not-consumed", subject, fmt.Sprintf("%s in it, and nobody consumes", messages(*q.Ready)),
+				"Nothing is done until somebody does.", "Start its consumer, or see in its log and at /readyz why it does not consume.", pageOperations})
+		case q.Role == topology.RoleMain && *q.Consumers == 0:
+			found = append(found, Finding{Warning, "not-consumed", subject, "nobody consumes",
+				"Nothing will be done of what is published to it.", "Start its consumer.", pageOperations})
+		case q.Role == topology.RoleRetry && *q.Consumers > 0:
+			found = append(found, Finding{Serious, "consumed", subject, fmt.Sprintf("it has consumers: %d", *q.Consumers),
+				"Messages wait there to go back to the main queue; who consumes them takes them away.", "Stop those consumers.", pageOperations})
+		case q.Role == topology.RoleQuarantine && *q.Consumers > 0:
+			found = append(found, Finding{Warning, "consumed", subject, fmt.Sprintf("it has consumers: %d", *q.Consumers),
+				"Bunnicula takes from it one message at a time and never subscribes; who does takes many that may kill it.", "Stop those consumers.", pageOperations})
+		}
+	}
+	return found
+}
+
+// contents is about messages where there should be none for long.
+func contents(f Facts) []Finding {
+	var found []Finding
+	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
+		q := f.Counts[name]
+		subject := "queue " + name
+		if q.Ready != nil && *q.Ready > 0 && q.Role == topology.RoleError {
+			found = append(found, Finding{Warning, "parked", subject, messages(*q.Ready) + " given up",
+				"Nothing takes them out by itself.", fmt.Sprintf("See why: bunnicula errors groups %s. Mend the cause, then move them back with bunnicula errors redrive.", f.errorsOf(name)), pageOperations})
+		}
+		if q.Ready != nil && *q.Ready > 0 && q.Role == topology.RoleQuarantine {
+			found = append(found, Finding{Warning, "quarantined", subject, messages(*q.Ready) + " whose process or connection died twice",
+				"They are handled alone, one after the other. If they stay, nobody consumes, or one keeps killing.", "Look at what the consumer's processes die of.", pageOperations})
+		}
+		if k, ok := f.details(name); ok && k.Kept != nil && *k.Kept > 0 {
+			found = append(found, Finding{Serious, "kept", subject, messages(*k.Kept) + " that the broker cannot place where they are dead-lettered to",
+				"Their time is over, and the target is missing or full. They are kept, show in no depth, and are lost if this queue is deleted.",
+				"Declare the target, or make room in it; the broker tries again, at the latest after 180 s.", pageAtLeast})
+		}
+	}
+	return found
+}
+
+// errorsOf are the arguments by which bunnicula errors finds an error queue.
+func (f Facts) errorsOf(queue string) string {
+	for _, c := range f.Consumers {
+		if c.Plan.ErrorQueue == queue {
+			return fmt.Sprintf("%s --error-queue %s", c.Plan.Queue, queue)
+		}
+	}
+	return queue
+}
+
+func messages(n int) string {
+	if n == 1 {
+		return "1 message"
+	}
+	return fmt.Sprintf("%d messages", n)
+}
+
+func (f Facts) details(queue string) (management.Queue, bool) {
+	if f.Known == nil {
+		return management.Queue{}, false
+	}
+	q, ok := f.Known.Queues[queue]
+	return q, ok
+}
+
+// traps are what arguments and policies do to a queue that messages must not be lost from. A policy is not seen when a queue is declared.
+func traps(f Facts) []Finding {
+	var found []Finding
+	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
+		k, ok := f.details(name)
+		if !ok {
+			continue
+		}
+		role, subject := f.Counts[name].Role, "queue "+name
+		if value, from := effective(k, "expires"); value != nil {
+			found = append(found, Finding{Serious, "expires", subject, fmt.Sprintf("it is deleted when nobody has used it for %v ms (%s)", value, from),
+				"Its messages are deleted with it; that nobody consumes from a retry or an error queue is how it should be.", "Take that away.", pageTTL})
+		}
+		overflow, _ := effective(k, "overflow")
+		for _, limit := range []string{"max-length", "max-length-bytes"} {
+			if value, from := effective(k, limit); value != nil && overflow != "reject-publish" {
+				found = append(found, Finding{Serious, "drops", subject, fmt.Sprintf("it has %s %v (%s), and drops messages above that", limit, value, from),
+					"With drop-head, the default, it deletes the oldest messages, which were confirmed, and which in an error queue are failed work.",
+					"Take the limit away, or set overflow to reject-publish.", pageLength})
+			}
+		}
+		if value, from := effective(k, "message-ttl"); value != nil && role == topology.RoleError {
+			found = append(found, Finding{Serious, "error-ttl", subject, fmt.Sprintf("its messages expire after %v ms (%s)", value, from),
+				"Failed work is deleted before somebody has looked at it.", "Take that away.", pageTTL})
+		}
+		if target, _ := effective(k, "dead-letter-exchange"); target == nil && role == topology.RoleMain && k.Arguments["x-queue-type"] == "quorum" {
+			found = append(found, Finding{Warning, "no-dead-letter", subject, "it does not dead-letter",
+				"What expires in it, or is returned too often, is dropped, and not parked.", "Give it a dead-letter exchange by a policy, or declare it anew.", pageLimit})
+		}
+		if k.Type == "classic" && role == topology.RoleMain {
+			found = append(found, Finding{Warning, "classic", subject, "it is a classic queue",
+				"It lives on one node, can lose what is dead-lettered, and counts no deliveries: a message that kills its process is delivered for ever.",
+				"Use a quorum queue, under another name, when it has drained.", pageAtLeast})
+		}
+	}
+	return found
+}
+
+// effective is what an argument, or the policy, says, and which of them.
+func effective(q management.Queue, name string) (value any, from string) {
+	if v, ok := q.Arguments["x-"+name]; ok {
+		return v, "its argument x-" + name
+	}
+	if v, ok := q.Effective[name]; ok {
+		return v, fmt.Sprintf("policy %q", q.Policy)
+	}
+	return nil, ""
+}
+
+// replicas is about quorum queues in clusters.
+func replicas(f Facts) []Finding {
+	var found []Finding
+	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
+		k, ok := f.details(name)
+		if !ok || k.Type != "quorum" || len(k.Members) == 0 {
+			continue
+		}
+		if len(k.Online) < len(k.Members) {
+			severity := Warning
+			if 2*len(k.Online) <= len(k.Members) {
+				severity = Serious
+			}
+			found = append(found, Finding{severity, "replicas-offline", "queue " + name, fmt.Sprintf("%d of %d members are online", len(k.Online), len(k.Members)),
+				"It works while most of them are.", "Start the others: " + strings.Join(missing(k.Members, k.Online), ", ") + ".", pageReplicas})
+		}
+		if len(f.Nodes) >= 3 && len(k.Members) < 3 {
+			found = append(found, Finding{Warning, "few-replicas", "queue " + name, fmt.Sprintf("it has %d of the cluster's %d nodes", len(k.Members), len(f.Nodes)),
+				"With less than three it stands still when one of them is down.", "rabbitmq-queues grow adds members.", pageReplicas})
+		}
+	}
+	return found
+}
+
+func missing(all, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(some, s) })
+}

@@ -1,0 +1,255 @@
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Change is what to declare something comes to.
+type Change struct {
+	Action Action `json:"action"`
+	What   string `json:"what"` // exchange, queue, binding
+	Name   string `json:"name"` // a binding's queue
+
+	Role topology.Role `json:"role,omitempty"` // of a queue
+	Kind string        `json:"kind,omitempty"` // a queue's or an exchange's type
+
+	Exchange string `json:"exchange,omitempty"` // a binding's
+	Key      string `json:"key,omitempty"`      // a binding's
+
+	Differences []Difference `json:"differences,omitempty"`
+	Problem     string       `json:"problem,omitempty"` // why it is unknown, or cannot be
+	Remedy      string       `json:"remedy,omitempty"`
+}
+
+// Difference is one argument or attribute that is not as wanted.
+type Difference struct {
+	Argument string `json:"argument"`
+	Existing string `json:"existing"` // "none" if there is none
+	Wanted   string `json:"wanted"`
+}
+
+// Action says what apply does about it.
+type Action string
+
+// The actions.
+const (
+	Keep    Action = "same"    // nothing: it is there
+	Create  Action = "create"  // declares it
+	Refused Action = "differs" // nothing: the broker would refuse with 406
+	Lacking Action = "missing" // nothing: it must be there and is not
+	Unasked Action = "unknown" // tries: this user or this way of asking cannot tell
+)
+
+// Known is what the management API says, for those who have it: all arguments that differ and not only the first, and bindings.
+type Known struct {
+	Queues   map[string]management.Queue
+	Bindings []management.Binding
+}
+
+// Plan compares what topologies declare with what is there. It changes nothing. known may be nil.
+func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.Topology) ([]Change, error) {
+	var changes []Change
+	seen := map[string]bool{}
+	first := func(what, name string) bool {
+		there := seen[what+name]
+		seen[what+name] = true
+		return !there
+	}
+	for _, t := range topologies {
+		for _, e := range t.Exchanges {
+			if !first("exchange", e.Name) {
+				continue
+			}
+			c, err := b.Exchange(ctx, e)
+			if err != nil {
+				return nil, err
+			}
+			changes = append(changes, exchangeChange(e, c))
+		}
+	}
+	for _, t := range topologies {
+		for _, e := range boundOnly(t) {
+			if !first("exchange", e) { // another one declares it
+				continue
+			}
+			c, err := b.HasExchange(ctx, e)
+			if err != nil {
+				return nil, err
+			}
+			changes = append(changes, boundChange(e, c))
+		}
+	}
+	for _, t := range topologies {
+		for _, q := range t.Queues {
+			if !first("queue", q.Name) { // an error queue that is shared
+				continue
+			}
+			c, err := b.Queue(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			changes = append(changes, queueChange(q, c, known))
+		}
+	}
+	for _, t := range topologies {
+		for _, bind := range t.Bindings {
+			changes = append(changes, bindingChange(bind, changes, known))
+		}
+	}
+	return changes, nil
+}
+
+// boundOnly are exchanges that are bound to and not declared.
+func boundOnly(t topology.Topology) []string {
+	var names []string
+	for _, b := range t.Bindings {
+		if !slices.Contains(names, b.Exchange) && !slices.ContainsFunc(t.Exchanges, func(e topology.Exchange) bool { return e.Name == b.Exchange }) {
+			names = append(names, b.Exchange)
+		}
+	}
+	return names
+}
+
+// Blocked says that to apply the changes would end with an error.
+func Blocked(changes []Change) bool {
+	return slices.ContainsFunc(changes, func(c Change) bool { return c.Action == Refused || c.Action == Lacking })
+}
+
+// CountOf counts the changes with this action.
+func CountOf(changes []Change, a Action) int {
+	n := 0
+	for _, c := range changes {
+		if c.Action == a {
+			n++
+		}
+	}
+	return n
+}
+
+func queueChange(q topology.Queue, c Comparison, known *Known) Change {
+	change := Change{What: "queue", Name: q.Name, Role: q.Role, Kind: string(q.Type())}
+	change.judge(c)
+	switch {
+	case c.Verdict == Missing && q.Existing:
+		change.Action = Lacking
+		change.Problem = "the mode of this consumer does not declare it"
+		change.Remedy = "declare it with a user who may, or use mode: all"
+	case c.Verdict == Differs:
+		if k, ok := known.queue(q.Name); ok {
+			change.Differences = differences(q.Arguments, k.Arguments, change.Differences)
+		}
+		change.Remedy = remedy(q.Role)
+	}
+	return change
+}
+
+// judge fills in what a comparison says of anything.
+func (c *Change) judge(found Comparison) {
+	switch found.Verdict {
+	case Same:
+		c.Action = Keep
+	case Missing:
+		c.Action = Create
+	case Differs:
+		c.Action = Refused
+		m := found.Mismatch
+		c.Differences = []Difference{{Argument: m.Argument, Existing: m.Existing, Wanted: m.Wanted}}
+	default:
+		c.Action, c.Problem = Unasked, found.Err.Error()
+	}
+}
+
+func remedy(r topology.Role) string {
+	const drain = "let it drain and delete it"
+	switch r {
+	case topology.RoleMain:
+		return "keep it as it is with mode: satellites, or say in the file what is there, or " + drain
+	case topology.RoleError:
+		return "name another with error_queue, or " + drain
+	default:
+		return drain + "; the app declares it again"
+	}
+}
+
+func exchangeChange(e topology.Exchange, c Comparison) Change {
+	change := Change{What: "exchange", Name: e.Name, Kind: e.Kind}
+	change.judge(c)
+	if c.Verdict == Differs {
+		change.Remedy = "say in the file what is there, or leave out kind to bind to it as it is"
+	}
+	return change
+}
+
+// boundChange is for an exchange that is only bound to.
+func boundChange(name string, c Comparison) Change {
+	change := Change{What: "exchange", Name: name}
+	change.judge(c)
+	if c.Verdict == Missing {
+		change.Action, change.Problem = Lacking, "it is bound to, and nobody declares it"
+		change.Remedy = "declare it first, or give its kind in the file"
+	}
+	return change
+}
+
+// bindingChange knows of a binding what the API says, and that there is none where there is no queue.
+func bindingChange(b topology.Binding, before []Change, known *Known) Change {
+	change := Change{What: "binding", Name: b.Queue, Exchange: b.Exchange, Key: b.Key, Action: Unasked}
+	switch {
+	case slices.ContainsFunc(before, func(c Change) bool {
+		return c.Action == Create && (c.What == "queue" && c.Name == b.Queue || c.What == "exchange" && c.Name == b.Exchange)
+	}):
+		change.Action = Create
+	case known == nil:
+		change.Problem = "AMQP cannot tell; the management API can"
+	case slices.ContainsFunc(known.Bindings, func(k management.Binding) bool {
+		return k.Kind == "queue" && k.Source == b.Exchange && k.Destination == b.Queue && k.Key == b.Key
+	}):
+		change.Action = Keep
+	default:
+		change.Action = Create
+	}
+	return change
+}
+
+func (k *Known) queue(name string) (management.Queue, bool) {
+	if k == nil {
+		return management.Queue{}, false
+	}
+	q, ok := k.Queues[name]
+	return q, ok
+}
+
+// differences are all arguments that differ. What the broker named comes first: it may be none of them.
+func differences(wanted, existing map[string]any, first []Difference) []Difference {
+	all := slices.Clone(first)
+	names := map[string]any{}
+	maps.Copy(names, wanted)
+	maps.Copy(names, existing)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		w, wants := wanted[name]
+		e, exists := existing[name]
+		if wants == exists && reflect.DeepEqual(w, e) || slices.ContainsFunc(all, func(d Difference) bool { return d.Argument == name }) {
+			continue
+		}
+		all = append(all, Difference{Argument: name, Existing: printed(e, exists), Wanted: printed(w, wants)})
+	}
+	return all
+}
+
+// printed is a value in the broker's way of speaking.
+func printed(value any, there bool) string {
+	switch {
+	case !there:
+		return "none"
+	case value == "":
+		return `""`
+	}
+	return fmt.Sprint(value)
+}

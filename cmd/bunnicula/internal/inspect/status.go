@@ -1,0 +1,90 @@
+package inspect
+
+import (
+	"context"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Status is one consumer's queues at one moment.
+type Status struct {
+	Consumer string        `json:"consumer"`
+	Queues   []QueueStatus `json:"queues"`
+}
+
+// QueueStatus is one queue at one moment. nil is not known.
+type QueueStatus struct {
+	Queue     string        `json:"queue"`
+	Role      topology.Role `json:"role"`            // main, retry, quarantine, error
+	Delay     string        `json:"delay,omitempty"` // of a retry queue, as 10s
+	State     State         `json:"state"`
+	Ready     *int          `json:"ready"`
+	Unacked   *int          `json:"unacked"`
+	Consumers *int          `json:"consumers"`
+	Oldest    *time.Time    `json:"oldest"` // when the message at the head was made
+}
+
+// State says whether the numbers mean something.
+type State string
+
+// The states.
+const (
+	Present State = "present"
+	Absent  State = "missing"
+	Hidden  State = "hidden" // this user may not look
+)
+
+// Missing says that the consumer's main queue is not there.
+func (s Status) Missing() bool {
+	return len(s.Queues) > 0 && s.Queues[0].State == Absent
+}
+
+// Look counts each consumer's queues. known is what the management API says of them, or nil. Queues that only may be there are
+// left out if they are not.
+func (b *Broker) Look(ctx context.Context, consumers []Consumer, known map[string]management.Queue) ([]Status, error) {
+	all := make([]Status, 0, len(consumers))
+	for _, c := range consumers {
+		s := Status{Consumer: c.Name, Queues: []QueueStatus{}}
+		for _, q := range c.Queues {
+			found, err := b.look(ctx, q, known)
+			if err != nil {
+				return nil, err
+			}
+			if found.State != Absent || !q.Maybe {
+				s.Queues = append(s.Queues, found)
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func (b *Broker) look(ctx context.Context, q Expected, known map[string]management.Queue) (QueueStatus, error) {
+	s := QueueStatus{Queue: q.Name, Role: q.Role, State: Present}
+	if q.Delay > 0 {
+		s.Delay = topology.FormatDelay(q.Delay)
+	}
+	// What AMQP counts is of now; the API's numbers are some seconds old.
+	switch n, err := b.Count(ctx, q.Name); {
+	case err == nil:
+		s.Ready, s.Consumers = &n.Ready, &n.Consumers
+	case code(err) == amqp.NotFound:
+		s.State = Absent
+		return s, nil
+	case code(err) == amqp.AccessRefused, code(err) == amqp.ResourceLocked:
+		s.State = Hidden
+	default:
+		return s, err
+	}
+	if m, ok := known[q.Name]; ok {
+		if s.State == Hidden {
+			s.State, s.Ready, s.Consumers = Present, m.Ready, m.Consumers
+		}
+		s.Unacked, s.Oldest = m.Unacked, m.Oldest()
+	}
+	return s, nil
+}

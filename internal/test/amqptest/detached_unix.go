@@ -1,0 +1,8 @@
+//go:build unix
+
+package amqptest
+
+import "syscall"
+
+// detached starts a process in a group of its own: a ^C in the terminal does not reach it.
+func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

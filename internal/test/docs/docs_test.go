@@ -1,0 +1,106 @@
+// Package docs checks that what the documents say of the code is still so.
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = "../../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	more, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+	for _, path := range more {
+		all = append(all, filepath.Join("docs", filepath.Base(path)))
+	}
+	return all
+}
+
+// A snippet with "from FILE" above it stands in that file to the letter, so it compiles and runs.
+func TestSnippetsAreTakenFromTheExamples(t *testing.T) {
+	snippet := regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```go\n(.*?)```")
+	found := 0
+	for _, page := range pages(t) {
+		for _, m := range snippet.FindAllStringSubmatch(read(t, page), -1) {
+			found++
+			if !strings.Contains(read(t, m[1]), m[2]) {
+				t.Errorf("%s: this is not in %s:\n%s", page, m[1], m[2])
+			}
+		}
+	}
+	if found < 2 {
+		t.Errorf("found %d snippets, want the two of the quick start at least", found)
+	}
+}
+
+func TestLinksLeadToFilesThatExist(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)\)`)
+	for _, page := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, page), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, m[1])
+			}
+		}
+	}
+}
+
+// The file map of docs/DESIGN.md names each source file of the framework's packages, and no other.
+func TestTheFileMapIsComplete(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "docs/DESIGN.md"), "## Files")
+	block := strings.Split(rest, "```")[1]
+	line := regexp.MustCompile(`(?m)^(connection|topology|publisher|consumer|errorqueue|monitoring)/ +(.*)$`)
+	rows := line.FindAllStringSubmatch(block, -1)
+	if len(rows) != 6 {
+		t.Fatalf("the map has %d packages, want 6", len(rows))
+	}
+	for _, row := range rows {
+		listed := map[string]bool{}
+		words, _, _ := strings.Cut(row[2], "   ")           // what follows are folders
+		if row[1] == "consumer" || row[1] == "errorqueue" { // whose row goes on in a second line
+			_, after, _ := strings.Cut(block, row[0]+"\n")
+			more, _, _ := strings.Cut(after, "\n")
+			more, _, _ = strings.Cut(strings.TrimSpace(more), "   ")
+			words += " " + more
+		}
+		for _, word := range strings.Fields(strings.ReplaceAll(words, "|", " ")) {
+			listed[word] = true
+		}
+		files, err := filepath.Glob(filepath.Join(root, row[1], "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			name := strings.TrimSuffix(filepath.Base(file), ".go")
+			if strings.HasSuffix(name, "_test") {
+				continue
+			}
+			if !listed[name] {
+				t.Errorf("docs/DESIGN.md does not list %s/%s.go", row[1], name)
+			}
+			delete(listed, name)
+		}
+		for name := range listed {
+			t.Errorf("docs/DESIGN.md lists %s/%s.go, which is not there", row[1], name)
+		}
+	}
+}

@@ -1,0 +1,204 @@
+//go:build unix
+
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// mix says how many messages of each behaviour there are.
+type mix map[string]int
+
+// shuffled lists the behaviours, each as often as it is wanted, in an order that is the same each time.
+func (m mix) shuffled() []string {
+	var all []string
+	for _, do := range slices.Sorted(maps.Keys(m)) {
+		behaviourOf(do) // panics early
+		all = append(all, slices.Repeat([]string{do}, m[do])...)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	random.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	return all
+}
+
+// posting is what the publisher knows of one message. It is confirmed if it has ended and there is no error.
+type posting struct {
+	do    string
+	queue string
+	began time.Time
+	ended time.Time // zero while it is on its way
+	err   error
+	gone  bool // somebody deleted the queue that it may have been in
+}
+
+func (p posting) confirmed() bool { return !p.ended.IsZero() && p.err == nil && !p.gone }
+
+// posters is how many goroutines publish, each with one message in flight.
+const posters = 8
+
+// account publishes a lane's messages, and knows which of them were confirmed.
+type account struct {
+	lane    string
+	queues  []string
+	patient time.Duration // of one Publish
+	conn    *connection.Connection
+	pub     *publisher.Client
+
+	mu       sync.Mutex
+	postings []posting // by number
+
+	jobs     chan string
+	posting  sync.WaitGroup // the posters; close waits for them
+	feeding  sync.WaitGroup // publish and stream; closing waits for them
+	streams  context.Context
+	cancel   context.CancelFunc
+	awaiting atomic.Int64 // messages that are to be published, or on their way
+	flows    atomic.Int64 // streams that go on
+}
+
+func newAccount(t testing.TB, lane string, cfg connection.Config, queues ...string) *account {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	conn, err := connection.New(cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, err := publisher.New(conn, publisher.Config{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &account{lane: lane, queues: queues, patient: 20 * time.Second, conn: conn, pub: pub, jobs: make(chan string)}
+	a.streams, a.cancel = context.WithCancel(context.Background())
+	for range posters {
+		a.posting.Go(func() {
+			for do := range a.jobs {
+				a.post(do)
+				a.awaiting.Add(-1)
+			}
+		})
+	}
+	return a
+}
+
+// publish publishes that many of each, in the background.
+func (a *account) publish(m mix) {
+	all := m.shuffled()
+	a.awaiting.Add(int64(len(all)))
+	a.feeding.Go(func() {
+		for _, do := range all {
+			a.jobs <- do
+		}
+	})
+}
+
+// stream publishes so many a second, in the background, until endStreams. A publisher that
+// falls behind does not hurry afterwards.
+func (a *account) stream(perSecond int, m mix) {
+	all := m.shuffled()
+	a.flows.Add(1)
+	a.feeding.Go(func() {
+		defer a.flows.Add(-1)
+		tick := time.NewTicker(time.Second / time.Duration(perSecond))
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-tick.C:
+			case <-a.streams.Done():
+				return
+			}
+			a.awaiting.Add(1)
+			select {
+			case a.jobs <- all[i%len(all)]:
+			case <-a.streams.Done():
+				a.awaiting.Add(-1)
+				return
+			}
+		}
+	})
+}
+
+// flowing says whether more is to be published.
+func (a *account) flowing() bool { return a.flows.Load() > 0 || a.awaiting.Load() > 0 }
+
+// post publishes one message as an app does, and writes down what came of it.
+func (a *account) post(do string) { a.postTo("", do) }
+
+// postTo is post to one queue, or, if it is "", to the next in turn. It returns the message's number, -1 if it was not
+// confirmed.
+func (a *account) postTo(queue, do string) int {
+	n, queue := a.begin(do, queue)
+	m := compose(a.lane, n, do)
+	ctx, cancel := context.WithTimeout(context.Background(), a.patient)
+	defer cancel()
+	err := a.pub.Publish(ctx, queue, m.body, publisher.MessageID(m.id), publisher.Headers(m.headers))
+	a.end(n, err)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// begin writes down that a message is about to be published, to this queue or, if it is "", to the next in turn.
+func (a *account) begin(do, queue string) (int, string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := len(a.postings)
+	if queue == "" {
+		queue = a.queues[n%len(a.queues)]
+	}
+	a.postings = append(a.postings, posting{do: do, queue: queue, began: time.Now()})
+	return n, queue
+}
+
+// end writes down what came of it.
+func (a *account) end(n int, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := &a.postings[n]
+	p.ended, p.err = time.Now(), err
+}
+
+// endStreams lets no stream go on, and returns when all has been published.
+func (a *account) endStreams() {
+	a.cancel()
+	a.feeding.Wait()
+}
+
+// close ends publishing for good.
+func (a *account) close() error {
+	a.endStreams()
+	close(a.jobs)
+	a.posting.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return errors.Join(a.pub.Stop(ctx), a.conn.Stop(ctx))
+}
+
+// get is what is known of one message now; false if it is not one that was published here.
+func (a *account) get(n int) (posting, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n < 0 || n >= len(a.postings) {
+		return posting{}, false
+	}
+	return a.postings[n], true
+}
+
+// all is what is known of each message now.
+func (a *account) all() []posting {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.postings)
+}

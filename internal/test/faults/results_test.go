@@ -1,0 +1,59 @@
+//go:build unix
+
+package faults_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// row is what one lane measured.
+type row struct {
+	Scenario string             `json:"scenario"`
+	Queue    topology.QueueType `json:"queue"`
+	Broker   string             `json:"broker"` // its version
+	verdict
+	Faults    int           `json:"faults"`
+	Recovered time.Duration `json:"recovered"` // the longest, from a fault's end to a handler at work again
+	Took      time.Duration `json:"took"`
+	Failed    bool          `json:"failed"`
+}
+
+func (r row) String() string {
+	return fmt.Sprintf("%-7s on %s: %d published, %d confirmed, %d acked, %d parked, %d of %d duplicates, %d LOST; %d faults, recovered after %s, longest stall %s, took %s",
+		r.Queue, r.Broker, r.Published, r.Confirmed, r.Acked, r.Parked, r.Duplicates, r.Bound, r.Lost,
+		r.Faults, r.Recovered.Round(time.Millisecond), r.Stall.Round(time.Millisecond), r.Took.Round(100*time.Millisecond))
+}
+
+var recording sync.Mutex // scenarios run side by side
+
+// record appends the row to the file of the flag -results, if there is one.
+func (r row) record(t testing.TB) {
+	t.Helper()
+	if *resultsFile == "" {
+		return
+	}
+	line, err := json.Marshal(r)
+	if err != nil {
+		t.Errorf("results: %v", err)
+		return
+	}
+	recording.Lock()
+	defer recording.Unlock()
+	f, err := os.OpenFile(*resultsFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = f.Write(append(line, '\n'))
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		t.Errorf("results: %v", err)
+	}
+}
