@@ -27,6 +27,7 @@ type channel struct {
 	cancels     []chan string
 	returns     []chan amqp.Return
 	confirming  bool
+	asking      string // the request that waits for its answer
 }
 
 var _ transport.Channel = (*channel)(nil)
@@ -51,9 +52,10 @@ func (c *channel) note(e Event) {
 // call asks something of the broker and waits for its answer. There ask says yes, or why the channel is
 // closed over it; at the client answered comes with the answer, in its place among all that the broker sends.
 func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func()) error {
-	if c.IsClosed() {
+	if !c.begin(kind) {
 		return amqp.ErrClosed
 	}
+	defer c.answered()
 	done := make(chan struct{})
 	err := c.session.write(frame{kind: kind, queue: queue, on: c.served, act: func(Fault) {
 		if c.served.closed {
@@ -94,6 +96,25 @@ func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func
 		return amqp.ErrClosed
 	}
 	return c.cause
+}
+
+// begin is false when the channel has ended. Two requests at once could get each other's answers. A close may come
+// beside one that was given up: nobody believes either's answer then.
+func (c *channel) begin(kind string) bool {
+	defer c.lock()()
+	if c.closed {
+		return false
+	}
+	if c.asking != "" && kind != "close" {
+		c.note(Event{Kind: Violation, Text: kind + " is asked while " + c.asking + " has no answer"})
+	}
+	c.asking = kind
+	return true
+}
+
+func (c *channel) answered() {
+	defer c.lock()()
+	c.asking = ""
 }
 
 // end is the channel's, for whatever reason.

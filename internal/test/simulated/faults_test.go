@@ -377,6 +377,13 @@ func TestWhatMustNeverBeDoneIsAViolation(t *testing.T) {
 			l.must(ch.Cancel("qt", false))
 			l.consume(ch, q, "t", 1)
 		},
+		"two requests at once": func(l *lab, ch transport.Channel, q string) {
+			done := make(chan error)
+			go func() { _, err := ch.QueueDeclarePassive(q, true, false, false, false, nil); done <- err }()
+			_, err := ch.QueueDeclarePassive(q, true, false, false, false, nil)
+			l.must(err)
+			l.must(<-done)
+		},
 		"a listener without room": func(l *lab, ch transport.Channel, q string) {
 			ch.NotifyReturn(make(chan amqp.Return))
 			_, err := ch.Publish("", "q-none", true, amqp.Publishing{})
@@ -400,6 +407,26 @@ func TestWhatMustNeverBeDoneIsAViolation(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAChannelThatIsHeldHoldsUpNoOther(t *testing.T) {
+	hold := simulated.Fault{Kind: simulated.HoldChannel, For: time.Minute}
+	bubble(t, at("publish", 1, hold), func(l *lab) {
+		q := l.queue("", nil)
+		began := time.Now()
+		ch, first := l.publish(q, "a")
+		second, err := ch.Publish("", q, true, amqp.Publishing{MessageId: "b"})
+		l.must(err)
+		_, other := l.publish(q, "c")
+		l.wait(other)
+		if took := time.Since(began); took > time.Second {
+			l.Errorf("another channel's confirm took %s", took)
+		}
+		l.must(ch.Close()) // behind what is held
+		if took := time.Since(began); took < time.Minute || !first.Acked() || !second.Acked() {
+			l.Errorf("after %s: %t, %t", took, first.Acked(), second.Acked())
+		}
+	})
 }
 
 func TestWhatTheClientCannotReadEndsItsConnection(t *testing.T) {
