@@ -22,7 +22,9 @@ func TestARawChannelHarmsNobodyElse(t *testing.T) {
 	if _, err := ch.QueueDeclare("", false, true, true, false, amqp.Table{"x-queue-type": 7}); err == nil {
 		t.Fatal("a queue of type 7")
 	}
-	<-ended
+	if why := <-ended; why == nil {
+		t.Error("it ends without a reason")
+	}
 	again, err := conn.Channel(soon(t))
 	if err != nil || again == ch {
 		t.Fatalf("after its end: %v", err)

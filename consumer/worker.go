@@ -52,6 +52,9 @@ func (c *Consumer) work(d *received) {
 func (c *Consumer) handle(w *worker, d *received) {
 	defer c.done(d)
 	now := time.Now()
+	if c.refused(d) {
+		return
+	}
 	if s := c.notNow(d, now); s != nil {
 		c.settle(context.Background(), d, *s, now)
 		return

@@ -39,6 +39,7 @@ func New(s Settings, log *slog.Logger) *Connection {
 	c.newLink = func(purpose string) *link { return newLink(purpose, &s, log, c.notices.Post) }
 	c.publishing = c.newLink("publish")
 	c.consuming = c.newLink("consume")
+	c.consuming.reads = true
 	return c
 }
 

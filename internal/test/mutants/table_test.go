@@ -52,12 +52,29 @@ var mutants = []mutant{
 	},
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
-		edits: []edit{{"internal/sending/confirm.go",
-			`if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
-			wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts]) {`,
-			`if r != nil || bytes.Equal(r.Body, m.env.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0 {`,
+		edits: []edit{{"internal/sending/returns.go",
+			"\treturn r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&\n" +
+				"\t\twire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])",
+			"\treturn r != nil || bytes.Equal(r.Body, e.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0",
 		}},
 		caught: []by{publisher, {"publisher", "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$", nil}},
+	},
+	{
+		name: "nack-is-a-confirm", breaks: "a message that the broker did not take is a success",
+		edits:  []edit{{"internal/sending/flight.go", "\t\terr = ErrNacked\n", "\t\terr = nil\n"}},
+		caught: []by{publisher, {"internal/sending", "^TestTheOldestIsSettledAtOnce$", nil}},
+	},
+	{
+		name: "unknown-is-a-confirm", breaks: "a message whose channel ended before its confirm is a success",
+		edits: []edit{{"internal/sending/flight.go",
+			"\tif !acked && f.ch.IsClosed() {\n\t\treturn false //",
+			"\tif !acked && f.ch.IsClosed() {\n\t\tacked = true\n\t}\n\tif !acked && f.ch.IsClosed() {\n\t\treturn false //"}},
+		caught: []by{publisher},
+	},
+	{
+		name: "first-suspect-is-guilty", breaks: "an innocent message is refused",
+		edits:  []edit{{"internal/sending/inquiry.go", "\t\tcase len(sent) == 1:\n", "\t\tcase len(sent) > 0:\n"}},
+		caught: []by{publisher, {"internal/sending", "^TestSeveralGuiltyOnesAreAllFound$", nil}},
 	},
 	{
 		name: "tag-reused", breaks: "a subscription has the tag of an earlier one",
