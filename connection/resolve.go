@@ -93,20 +93,30 @@ func (r *resolved) where() error {
 	case r.Port != 0 && r.Host == "":
 		return wrong("Port", "is %d, but Host is empty; a URL carries its own port", r.Port)
 	case r.Host != "":
-		if notAHost(r.Host) {
-			return wrong("Host", "is not a host name or address; a port goes into Port, a URL into URL")
-		}
-		secure := r.wantsTLS() != ""
-		port := r.Port
-		if port == 0 {
-			port = map[bool]int{false: 5672, true: 5671}[secure]
-		}
-		r.targets = []target{r.override(target{
-			secure: secure, host: r.Host, addr: net.JoinHostPort(r.Host, strconv.Itoa(port)),
-			username: "guest", password: "guest", vhost: "/",
-		})}
-		return nil
+		return r.fromHost()
 	}
+	return r.fromURLs()
+}
+
+// fromHost makes the one target that Host and Port name.
+func (r *resolved) fromHost() error {
+	if notAHost(r.Host) {
+		return wrong("Host", "is not a host name or address; a port goes into Port, a URL into URL")
+	}
+	secure := r.wantsTLS() != ""
+	port := r.Port
+	if port == 0 {
+		port = map[bool]int{false: 5672, true: 5671}[secure]
+	}
+	r.targets = []target{r.override(target{
+		secure: secure, host: r.Host, addr: net.JoinHostPort(r.Host, strconv.Itoa(port)),
+		username: "guest", password: "guest", vhost: "/",
+	})}
+	return nil
+}
+
+// fromURLs makes a target of each URL.
+func (r *resolved) fromURLs() error {
 	urls, field := r.URLs, "URLs[%d]"
 	if len(urls) == 0 {
 		urls, field = []string{cmp.Or(r.URL, "amqp://guest:guest@localhost:5672/")}, "URL"

@@ -56,33 +56,15 @@ func fromURL(field, raw string) (target, error) {
 	if betweenURLs.MatchString(rest) {
 		return target{}, wrong(field, "holds several URLs, which go into URLs")
 	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return target{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
-	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
 		// amqp://user:12/34@host parses, as the port 12 of the host "user".
-		return target{}, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
+		if _, err := url.Parse(raw); err == nil {
+			return target{}, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
+		}
 	}
-	uri, err := amqp.ParseURI(raw)
+	u, uri, err := parse(field, raw)
 	if err != nil {
-		for _, p := range []string{"heartbeat", "connection_timeout", "channel_max"} {
-			if strings.HasPrefix(err.Error(), p) {
-				return target{}, wrong(field, "has a bad query parameter %s=%q", p, cut(u.Query().Get(p), 20))
-			}
-		}
-		return target{}, wrong(field, "is not a valid AMQP URL (https://www.rabbitmq.com/docs/uri-spec)")
-	}
-	if notAHost(uri.Host) {
-		return target{}, wrong(field, "has a host that is neither a name nor an address")
-	}
-	if uri.Port < 1 || uri.Port > 65535 {
-		return target{}, wrong(field, "has the port %d, want 1 to 65535", uri.Port)
-	}
-	for _, p := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
-		if scheme == "amqp" && u.Query().Has(p) {
-			return target{}, wrong(field, "begins with amqp://, but has the parameter %s; want amqps://", p)
-		}
+		return target{}, err
 	}
 	t := target{
 		secure: uri.Scheme == "amqps", host: uri.Host, addr: net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)),
@@ -96,6 +78,36 @@ func fromURL(field, raw string) (target, error) {
 		t.heartbeat = time.Duration(min(max(n, 1), 3600)) * time.Second
 	}
 	return t, nil
+}
+
+// parse reads what has the right scheme, and checks each part.
+func parse(field, raw string) (*url.URL, amqp.URI, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		scheme, _, _ := strings.Cut(raw, "://")
+		return nil, amqp.URI{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
+	}
+	uri, err := amqp.ParseURI(raw)
+	if err != nil {
+		for _, p := range []string{"heartbeat", "connection_timeout", "channel_max"} {
+			if strings.HasPrefix(err.Error(), p) {
+				return nil, amqp.URI{}, wrong(field, "has a bad query parameter %s=%q", p, cut(u.Query().Get(p), 20))
+			}
+		}
+		return nil, amqp.URI{}, wrong(field, "is not a valid AMQP URL (https://www.rabbitmq.com/docs/uri-spec)")
+	}
+	if notAHost(uri.Host) {
+		return nil, amqp.URI{}, wrong(field, "has a host that is neither a name nor an address")
+	}
+	if uri.Port < 1 || uri.Port > 65535 {
+		return nil, amqp.URI{}, wrong(field, "has the port %d, want 1 to 65535", uri.Port)
+	}
+	for _, p := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
+		if uri.Scheme == "amqp" && u.Query().Has(p) {
+			return nil, amqp.URI{}, wrong(field, "begins with amqp://, but has the parameter %s; want amqps://", p)
+		}
+	}
+	return u, uri, nil
 }
 
 // tlsConfig is nil for a target without TLS.

@@ -145,13 +145,13 @@ func (l *lane) send(session transport.Session) (isBlamed bool) {
 	suspects, innocent := f.suspects()
 	unknown := len(suspects) + len(innocent)
 	p.putBack(innocent...)
-	if f.cause != nil && p.ctx.Err() == nil || unknown > 1 { // else it was worn out
-		p.log.Warn("publishing channel ended", "unknown", unknown, "err", errors.Join(asError(f.cause)))
+	if f.outcome.cause != nil && p.ctx.Err() == nil || unknown > 1 { // else it was worn out
+		p.log.Warn("publishing channel ended", "unknown", unknown, "err", errors.Join(asError(f.outcome.cause)))
 	}
 	if len(suspects) > 0 {
-		p.inquire(suspects, f.cause, !f.elsewhere)
+		p.inquire(suspects, f.outcome.cause, !f.outcome.elsewhere)
 	}
-	return blamed(f.cause)
+	return blamed(f.outcome.cause)
 }
 
 // write writes what there is until the channel or the pipeline ends.

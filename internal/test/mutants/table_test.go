@@ -61,12 +61,12 @@ var mutants = []mutant{
 	},
 	{
 		name: "nack-is-a-confirm", breaks: "a message that the broker did not take is a success",
-		edits:  []edit{{"internal/sending/flight.go", "\t\terr = ErrNacked\n", "\t\terr = nil\n"}},
+		edits:  []edit{{"internal/sending/collector.go", "\t\terr = ErrNacked\n", "\t\terr = nil\n"}},
 		caught: []by{publisher, {"internal/sending", "^TestTheOldestIsSettledAtOnce$", nil}},
 	},
 	{
 		name: "unknown-is-a-confirm", breaks: "a message whose channel ended before its confirm is a success",
-		edits: []edit{{"internal/sending/flight.go",
+		edits: []edit{{"internal/sending/collector.go",
 			"\tif !acked && f.ch.IsClosed() {\n\t\treturn false //",
 			"\tif !acked && f.ch.IsClosed() {\n\t\tacked = true\n\t}\n\tif !acked && f.ch.IsClosed() {\n\t\treturn false //"}},
 		caught: []by{publisher},
