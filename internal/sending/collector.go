@@ -1,7 +1,6 @@
 package sending
 
 import (
-	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -14,7 +13,7 @@ type collector struct {
 	returns returns
 	stall   *stall // of a lane; nil in an inquiry
 
-	all     []entry       // in flight, in the order of their tags
+	all     fifo[entry]   // in flight, in the order of their tags
 	looked  uint64        // the broker has looked at all up to this tag
 	answers int           // confirms so far
 	quiet   chan struct{} // the carrier waits for it, and writes nothing meanwhile
@@ -35,8 +34,8 @@ func (c *collector) run() {
 	for {
 		c.calm(len(sent))
 		var first <-chan struct{}
-		if len(c.all) > 0 {
-			first = c.all[0].confirm.Done()
+		if c.all.len() > 0 {
+			first = c.all.left()[0].confirm.Done()
 			if !looking {
 				look.Reset(lookEvery)
 				looking = true
@@ -45,7 +44,7 @@ func (c *collector) run() {
 		select {
 		case e, ok := <-sent:
 			if ok {
-				c.all = append(c.all, e)
+				c.all.push(e)
 			} else {
 				sent = nil // the carrier has ended, and the channel is about to
 			}
@@ -67,7 +66,7 @@ func (c *collector) run() {
 
 // calm tells the carrier that nothing is in flight, if it waits for that.
 func (c *collector) calm(sent int) {
-	if c.quiet != nil && len(c.all) == 0 && sent == 0 {
+	if c.quiet != nil && c.all.len() == 0 && sent == 0 {
 		close(c.quiet)
 		c.quiet = nil
 	}
@@ -76,16 +75,15 @@ func (c *collector) calm(sent int) {
 // settleFirst ends the oldest messages, as many as are confirmed. It is false if none is.
 func (c *collector) settleFirst() bool {
 	n := 0
-	for n < len(c.all) && c.settle(c.all[n]) {
-		c.all[n] = entry{}
+	for c.all.len() > 0 && c.settle(c.all.left()[0]) {
+		c.all.pop()
 		n++
 	}
-	c.all = c.all[n:]
 	return n > 0
 }
 
 func (c *collector) look() {
-	c.all = slices.DeleteFunc(c.all, c.settle)
+	c.all.drop(c.settle)
 	c.returns.receive()
 	c.stall.look(c)
 }
@@ -95,10 +93,10 @@ func (c *collector) end(cause *amqp.Error) {
 	f := c.flight
 	close(f.dead)
 	for e := range f.sent {
-		c.all = append(c.all, e)
+		c.all.push(e)
 	}
 	o := outcome{cause: cause}
-	for _, e := range c.all {
+	for _, e := range c.all.left() {
 		<-e.confirm.Done() // the transport resolves them all at the end of a channel
 		switch {
 		case c.settle(e):

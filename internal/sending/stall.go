@@ -23,7 +23,7 @@ type stall struct {
 // look is called every lookEvery while messages are in flight. If the lane is slow it makes the oldest message's
 // key stuck there, and frees the others.
 func (s *stall) look(c *collector) {
-	if s == nil || len(c.all) == 0 {
+	if s == nil || c.all.len() == 0 {
 		return
 	}
 	now := time.Now()
@@ -35,7 +35,7 @@ func (s *stall) look(c *collector) {
 	if now.Sub(s.since) < stuckAfter {
 		return
 	}
-	p, all := c.flight.pipeline, c.all
+	p, all := c.flight.pipeline, c.all.left()
 	if front := frontOf(all); front != nil {
 		p.router.slow(s.lane, front.m.key())
 	}
