@@ -4,15 +4,17 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
-// handlerContext is the context of one attempt: its parent's, with a timeout. Most handlers that take
-// microseconds never look at theirs, so the real one, with its timer, is made when somebody does.
+// handlerContext is the context of one attempt: its parent's, with a timeout. The real context, with its
+// timer, is made when somebody looks: most handlers that take microseconds never do (BenchmarkAttempt).
 type handlerContext struct {
-	parent   context.Context
-	deadline time.Time // zero is none
+	parent   context.Context // immutable
+	deadline time.Time       // immutable; zero is none
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what is below; the handler, what it has started, and the attempt use it
 	real   context.Context
 	cancel context.CancelFunc
 	over   bool
@@ -31,7 +33,8 @@ func (h *handlerContext) Deadline() (time.Time, bool) {
 func (h *handlerContext) Done() <-chan struct{} { return h.made().Done() }
 func (h *handlerContext) Err() error            { return h.made().Err() }
 
-// Value asks the real one too: so package context finds it and cancels what is made of this with it.
+// Value asks the real context: so package context finds it, and cancels what is derived from this one
+// without a goroutine.
 func (h *handlerContext) Value(key any) any { return h.made().Value(key) }
 
 func (h *handlerContext) made() context.Context {
@@ -43,7 +46,7 @@ func (h *handlerContext) made() context.Context {
 	if h.deadline.IsZero() {
 		h.real, h.cancel = context.WithCancel(h.parent)
 	} else {
-		h.real, h.cancel = context.WithDeadlineCause(h.parent, h.deadline, errTimeout)
+		h.real, h.cancel = context.WithDeadlineCause(h.parent, h.deadline, decide.ErrTimeout)
 	}
 	if h.over {
 		h.cancel()
@@ -51,7 +54,8 @@ func (h *handlerContext) made() context.Context {
 	return h.real
 }
 
-// end cancels it when the handler has returned, and says what had done so before, if anything had.
+// end cancels the context when the handler has returned. It returns why it was cancelled before, nil
+// if it was not.
 func (h *handlerContext) end() (cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -62,7 +66,7 @@ func (h *handlerContext) end() (cause error) {
 		return cause
 	}
 	if cause = context.Cause(h.parent); cause == nil && !h.deadline.IsZero() && !time.Now().Before(h.deadline) {
-		cause = errTimeout
+		cause = decide.ErrTimeout
 	}
 	return cause
 }

@@ -29,7 +29,7 @@ func NewGroup(consumers ...*Consumer) (*Group, error) {
 			return nil, fmt.Errorf("consumer %q: there are two of this name, give one another Spec.Name", c.spec.Name)
 		}
 		names[[2]string{c.spec.Connection, c.spec.Name}] = true
-		byConnection[c.spec.Connection] = append(byConnection[c.spec.Connection], c.topology)
+		byConnection[c.spec.Connection] = append(byConnection[c.spec.Connection], c.rules.Topology)
 	}
 	for _, all := range byConnection {
 		if err := topology.Conflicts(all...); err != nil {

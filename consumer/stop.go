@@ -2,22 +2,61 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
-// Pause stops taking messages. Handlers that run go on; what no handler has started goes back
-// to the queue for other consumers. It may be called before Start, and twice.
-func (c *Consumer) Pause() {
-	c.paused.Store(true)
-	c.poke()
+// stages are what a Stop ends, in this order: waiting for a session, the handlers, and what is left.
+type stages struct {
+	connecting     context.Context // ends with the first call of Stop
+	stopConnecting context.CancelFunc
+	handlers       context.Context // the parent of the handlers'; ends near the end of Stop's context
+	cancelHandlers context.CancelCauseFunc
+	hard           context.Context // ends with Stop's context
+	cancelHard     context.CancelFunc
+
+	mu                sync.Mutex // guards started and stopping
+	started, stopping bool
+	stopped           chan struct{} // closed when all has ended
 }
 
-// Resume takes messages again.
-func (c *Consumer) Resume() {
-	c.paused.Store(false)
-	c.poke()
+func newStages() *stages {
+	s := &stages{stopped: make(chan struct{})}
+	s.connecting, s.stopConnecting = context.WithCancel(context.Background())
+	s.handlers, s.cancelHandlers = context.WithCancelCause(context.Background())
+	s.hard, s.cancelHard = context.WithCancel(context.Background())
+	return s
 }
+
+func (s *stages) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return errors.New("it was stopped, make a new one")
+	case s.started:
+		return errors.New("it was started before")
+	}
+	s.started = true
+	return nil
+}
+
+// stop says whether it is the first, and whether the consumer was started before it.
+func (s *stages) stop() (first, started bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first, s.stopping = !s.stopping, true
+	return first, s.started
+}
+
+// Pause stops taking messages. Handlers that run go on; what no handler has started goes back
+// to the queue for other consumers. It may be called before Start, and twice.
+func (c *Consumer) Pause() { c.control.update(func(w *wanted) { w.paused = true }) }
+
+// Resume takes messages again.
+func (c *Consumer) Resume() { c.control.update(func(w *wanted) { w.paused = false }) }
 
 // Stop takes no new messages, gives back what no handler has started, and lets running
 // handlers finish. In the last quarter of ctx, at most 2 s, it cancels their contexts, and puts a
@@ -25,49 +64,44 @@ func (c *Consumer) Resume() {
 // goroutine has ended, at the latest when ctx ends: then the broker delivers again what was not
 // settled. It may be called twice, and before Start.
 func (c *Consumer) Stop(ctx context.Context) error {
-	c.mu.Lock()
-	first := c.stopping.CompareAndSwap(false, true)
-	started := c.started
-	c.mu.Unlock()
-	if first {
-		c.stopConnecting()
-		c.poke()
+	if first, started := c.stages.stop(); first {
+		c.stages.stopConnecting()
+		c.control.update(func(w *wanted) { w.stopping = true })
 		go c.end(started)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		timer := time.AfterFunc(left-min(2*time.Second, left/4), func() { c.cancelHandlers(ErrStopping) })
+		timer := time.AfterFunc(left-min(2*time.Second, left/4), func() { c.stages.cancelHandlers(ErrStopping) })
 		defer timer.Stop()
 	}
 	select {
-	case <-c.stopped:
+	case <-c.stages.stopped:
 		return nil
 	case <-ctx.Done():
-		c.cancelHandlers(ErrStopping)
-		c.cancelHard()
+		c.stages.cancelHandlers(ErrStopping)
+		c.stages.cancelHard()
 		select { // what is not stuck ends now
-		case <-c.stopped:
+		case <-c.stages.stopped:
 		case <-time.After(50 * time.Millisecond):
 		}
 		return fmt.Errorf("consumer %q: stop: %d handlers still run, the broker delivers their messages again: %w",
-			c.spec.Name, c.workers.Load(), context.Cause(ctx))
+			c.spec.Name, c.gauges.workers.Load(), context.Cause(ctx))
 	}
 }
 
 // end waits for each part in turn.
 func (c *Consumer) end(started bool) {
-	defer close(c.stopped)
+	defer close(c.stages.stopped)
 	if started {
-		<-c.ran
+		<-c.supervisor.ran
 	}
-	close(c.quit)
-	c.working.Wait()
-	c.copying.Wait()
-	c.handlerPatience.end()
-	c.monitorPatience.end()
-	c.cancelHandlers(ErrStopping)
-	c.cancelHard()
-	if c.sender != nil {
-		_ = c.sender.Stop(c.hard) // at once: every copy is confirmed, or its session is over
+	c.pool.end()
+	c.settler.copying.Wait()
+	c.handlers.Stop()
+	c.reporter.calls.Stop()
+	c.stages.cancelHandlers(ErrStopping)
+	c.stages.cancelHard()
+	if c.settler.sending != nil {
+		_ = c.settler.sending.Stop(c.stages.hard) // at once: every copy is confirmed, or its channel is over
 	}
 }

@@ -28,6 +28,9 @@ const (
 	OriginalExpiration = Prefix + "original-expiration"
 	OriginalUserID     = Prefix + "original-user-id"
 	NotBefore          = Prefix + "not-before"
+	Crashes            = Prefix + "crashes"    // returns that a copy from quarantine has taken along
+	CrashedAt          = Prefix + "crashed-at" // when a message in quarantine reached the limit of crashes
+	Illegible          = Prefix + "illegible"  // in place of headers that the client library cannot read: their bytes
 	RedriveCount       = Prefix + "redrive-count"
 	RedrivenAt         = Prefix + "redriven-at"
 	RedriveID          = Prefix + "redrive-id"

@@ -1,4 +1,4 @@
-package consumer
+package decide
 
 import (
 	"cmp"
@@ -24,17 +24,23 @@ type past struct {
 	Milliseconds int64  `json:"ms"`
 }
 
+// Limits of the header bunnicula-history.
+const (
+	maxHistory = 10  // entries
+	maxPast    = 200 // bytes of a text in one
+)
+
 // history adds an entry and keeps the last ten. What cannot be read is begun anew.
 func history(before any, now past) string {
 	var all []past
-	if s, ok := before.(string); ok && len(s) <= maxOurs {
+	if s, ok := before.(string); ok && len(s) <= wire.MaxOurs {
 		if json.Unmarshal([]byte(s), &all) != nil {
 			all = nil
 		}
 	}
 	all = append(all, now)
 	all = all[max(0, len(all)-maxHistory):]
-	for i := range all { // an older one may come from anywhere
+	for i := range all { // anybody may have written an older one
 		all[i].Error = wire.Cut(all[i].Error, maxPast)
 		all[i].Host = wire.Cut(all[i].Host, maxPast)
 		all[i].Reason = wire.Cut(all[i].Reason, maxPast)
@@ -47,8 +53,8 @@ func history(before any, now past) string {
 	return string(text)
 }
 
-// errorText shields us from an error whose Error panics, as a typed nil may.
-func errorText(err error) (text string) {
+// ErrorText is an error's text. The Error of a typed nil may panic; then the text says so.
+func ErrorText(err error) (text string) {
 	if err == nil {
 		return ""
 	}
@@ -60,7 +66,7 @@ func errorText(err error) (text string) {
 	return err.Error()
 }
 
-// errorType names the innermost error of a chain that says more than errors.New and
+// errorType names the innermost error of a chain whose type says more than those of errors.New and
 // fmt.Errorf do. A chain ends at an error whose Unwrap panics, as a typed nil's may.
 func errorType(err error) (name string) {
 	if err == nil {
@@ -88,10 +94,10 @@ func errorType(err error) (name string) {
 	return name
 }
 
-// fingerprint groups failures: those of the same consumer, type of error and message, up to
-// what varies in it.
+// fingerprint is equal for failures of the same consumer, type of error and message. What varies in
+// messages of one kind, such as numbers and ids, does not count.
 func fingerprint(consumer string, err error, why monitoring.Reason) string {
-	message := errorText(err)
+	message := ErrorText(err)
 	if message == "" {
 		message = string(why)
 	}

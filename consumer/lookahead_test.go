@@ -6,8 +6,7 @@ import (
 )
 
 func TestThePrefetchFollowsTheHandlersWhereTheSpecLeavesItOpen(t *testing.T) {
-	p := pace{}
-	p.set(&Spec{Prefetch: 10, Concurrency: 4}, true)
+	p := newLookahead(&Spec{Prefetch: 10, Concurrency: 4}, true)
 	phases := []struct {
 		name  string
 		takes time.Duration
@@ -16,45 +15,43 @@ func TestThePrefetchFollowsTheHandlersWhereTheSpecLeavesItOpen(t *testing.T) {
 		want  int
 	}{
 		{"no handler has ended", 0, 256, 0, 10},
-		{"too few to tell", time.Microsecond, 256, paceEvery - 1, 10},
+		{"too few to tell", time.Microsecond, 256, lookaheadWindow - 1, 10},
 		{"fast ones", time.Microsecond, 256, 1, 300},
-		{"somewhat slower ones", 5 * time.Millisecond, 256, 2 * paceEvery, 300}, // 375 ms of work
-		{"slow ones", 20 * time.Millisecond, 256, paceEvery, 10},                // 1.5 s
-		{"somewhat faster ones", 5 * time.Millisecond, 256, 2 * paceEvery, 10},
-		{"fast ones again", time.Millisecond, 256, paceEvery, 300},
-		{"large ones", time.Microsecond, 256 << 10, paceEvery, 10},  // 75 MiB
-		{"smaller ones", time.Microsecond, 40 << 10, paceEvery, 10}, // 11.7 MiB
-		{"small ones", time.Microsecond, 10 << 10, paceEvery, 300},  // 2.9 MiB
-		{"somewhat larger ones", time.Microsecond, 40 << 10, paceEvery, 300},
+		{"somewhat slower ones", 5 * time.Millisecond, 256, 2 * lookaheadWindow, 300}, // 375 ms of work
+		{"slow ones", 20 * time.Millisecond, 256, lookaheadWindow, 10},                // 1.5 s
+		{"somewhat faster ones", 5 * time.Millisecond, 256, 2 * lookaheadWindow, 10},
+		{"fast ones again", time.Millisecond, 256, lookaheadWindow, 300},
+		{"large ones", time.Microsecond, 256 << 10, lookaheadWindow, 10},  // 75 MiB
+		{"smaller ones", time.Microsecond, 40 << 10, lookaheadWindow, 10}, // 11.7 MiB
+		{"small ones", time.Microsecond, 10 << 10, lookaheadWindow, 300},  // 2.9 MiB
+		{"somewhat larger ones", time.Microsecond, 40 << 10, lookaheadWindow, 300},
 		{"five that take most of a second", 900 * time.Millisecond, 256, 5, 10},
-		{"fast ones once more", time.Microsecond, 256, paceEvery, 300},
+		{"fast ones once more", time.Microsecond, 256, lookaheadWindow, 300},
 		{"a few giants", time.Microsecond, 4 << 20, 5, 10},
-		{"small ones once more", time.Microsecond, 256, paceEvery, 300},
+		{"small ones once more", time.Microsecond, 256, lookaheadWindow, 300},
 		{"one that takes a minute", time.Minute, 256, 1, 10},
 	}
+	ahead := p.few
 	for _, phase := range phases {
-		before := p.eager.Load()
+		before := ahead
 		changed := false
 		for range phase.n {
-			changed = p.note(phase.takes, phase.bytes) || changed
+			if now, differs := p.note(phase.takes, phase.bytes); differs {
+				ahead, changed = now, true
+			}
 		}
-		m := full
-		if p.eager.Load() {
-			m = eager
+		if ahead != phase.want {
+			t.Errorf("after %s the prefetch is %d, want %d", phase.name, ahead, phase.want)
 		}
-		if got := p.prefetch(m); got != phase.want {
-			t.Errorf("after %s the prefetch is %d, want %d", phase.name, got, phase.want)
-		}
-		if changed != (p.eager.Load() != before) {
+		if changed != (ahead != before) {
 			t.Errorf("after %s note says that the decision changed: %t", phase.name, changed)
 		}
 	}
 }
 
 func TestOneSlowMessageInAThousandDoesNotMakeTheOthersWait(t *testing.T) {
-	p := pace{}
-	p.set(&Spec{Prefetch: 128, Concurrency: 64}, true)
-	for range paceEvery {
+	p := newLookahead(&Spec{Prefetch: 128, Concurrency: 64}, true)
+	for range lookaheadWindow {
 		p.note(time.Microsecond, 256)
 	}
 	for i := range 100_000 {
@@ -79,7 +76,7 @@ func TestThePrefetchStaysAsTheSpecSays(t *testing.T) {
 	} {
 		p := pace{}
 		p.set(&c.spec, c.open)
-		for range 2 * paceEvery {
+		for range 2 * lookaheadWindow {
 			if p.note(time.Microsecond, 256) {
 				t.Errorf("%s: changed", name)
 			}

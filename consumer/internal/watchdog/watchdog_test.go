@@ -1,4 +1,4 @@
-package consumer
+package watchdog
 
 import (
 	"slices"
@@ -9,26 +9,26 @@ import (
 
 // ringing is told when its time is over.
 type ringing struct {
-	underway
+	Operation
 	rang chan time.Time
 }
 
 func newRinging() *ringing { return &ringing{rang: make(chan time.Time, 2)} }
 
-func (r *ringing) ring() { r.rang <- time.Now() }
+func (r *ringing) Expired() { r.rang <- time.Now() }
 
-func TestPatienceRingsThoseWhoseTimeIsOverAndNobodyElse(t *testing.T) {
+func TestWatchdogRingsThoseWhoseTimeIsOverAndNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &patience{limit: 10 * time.Second}
+		p := &Watchdog{Limit: 10 * time.Second}
 		start := time.Now()
 		all := make([]*ringing, 6)
 		for i := range all { // a second apart
 			all[i] = newRinging()
-			p.begin(&all[i].underway, all[i], time.Now())
+			p.Begin(&all[i].Operation, all[i], time.Now())
 			time.Sleep(time.Second)
 		}
 		for _, i := range []int{0, 3, 5} { // the first, one between and the last
-			if !p.over(&all[i].underway) {
+			if !p.End(&all[i].Operation) {
 				t.Errorf("%d rang too early", i)
 			}
 		}
@@ -43,34 +43,34 @@ func TestPatienceRingsThoseWhoseTimeIsOverAndNobodyElse(t *testing.T) {
 			if len(r.rang) != 1 {
 				t.Fatalf("%d rang %d times", i, len(r.rang))
 			}
-			if got, want := (<-r.rang).Sub(start), time.Duration(i)*time.Second+p.limit; got != want {
+			if got, want := (<-r.rang).Sub(start), time.Duration(i)*time.Second+p.Limit; got != want {
 				t.Errorf("%d rang after %s, want %s", i, got, want)
 			}
-			if p.over(&r.underway) {
+			if p.End(&r.Operation) {
 				t.Errorf("%d was over in time, after it rang", i)
 			}
 		}
 		// And once more, after all have gone.
 		again := newRinging()
-		p.begin(&again.underway, again, time.Now())
+		p.Begin(&again.Operation, again, time.Now())
 		began := time.Now()
-		if got := (<-again.rang).Sub(began); got != p.limit {
-			t.Errorf("it rang after %s, want %s", got, p.limit)
+		if got := (<-again.rang).Sub(began); got != p.Limit {
+			t.Errorf("it rang after %s, want %s", got, p.Limit)
 		}
 	})
 }
 
-func TestPatienceHasOneTimerThatWhoIsInTimeDoesNotTouch(t *testing.T) {
-	p := &patience{limit: time.Hour}
-	defer p.end()
+func TestWatchdogHasOneTimerThatWhoIsInTimeDoesNotTouch(t *testing.T) {
+	p := &Watchdog{Limit: time.Hour}
+	defer p.Stop()
 	var one, two ringing
-	p.begin(&one.underway, &one, time.Now())
-	p.over(&one.underway)
+	p.Begin(&one.Operation, &one, time.Now())
+	p.End(&one.Operation)
 	if allocations := testing.AllocsPerRun(100, func() {
-		p.begin(&one.underway, &one, time.Now())
-		p.begin(&two.underway, &two, time.Now())
-		p.over(&one.underway)
-		p.over(&two.underway)
+		p.Begin(&one.Operation, &one, time.Now())
+		p.Begin(&two.Operation, &two, time.Now())
+		p.End(&one.Operation)
+		p.End(&two.Operation)
 	}); allocations != 0 {
 		t.Errorf("%v allocations", allocations)
 	}
@@ -79,14 +79,14 @@ func TestPatienceHasOneTimerThatWhoIsInTimeDoesNotTouch(t *testing.T) {
 	}
 }
 
-func BenchmarkPatience(b *testing.B) {
-	p := &patience{limit: time.Hour}
-	defer p.end()
+func BenchmarkWatchdog(b *testing.B) {
+	p := &Watchdog{Limit: time.Hour}
+	defer p.Stop()
 	b.RunParallel(func(pb *testing.PB) {
 		var r ringing
 		for pb.Next() {
-			p.begin(&r.underway, &r, time.Now())
-			p.over(&r.underway)
+			p.Begin(&r.Operation, &r, time.Now())
+			p.End(&r.Operation)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package consumer
+package acks
 
 import (
 	"errors"
@@ -11,14 +11,12 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // ackChannel is a channel that knows what its consumer has in hand, and fails the test over an ack that a broker
 // would close it for, or that is for a message whose handler has not returned.
 type ackChannel struct {
-	transport.Channel
+	Channel
 	fatalf  func(string, ...any)
 	err     error
 	mu      sync.Mutex
@@ -27,10 +25,10 @@ type ackChannel struct {
 }
 
 // gathering is an acker for a subscription, which has just sent an ack.
-func gathering(ch transport.Channel, prefetch, concurrency int) *acker {
-	a := newAcker(ch)
-	a.gather(prefetch, concurrency)
-	a.sent = time.Now()
+func gathering(ch Channel, prefetch, concurrency int) *Acks {
+	a := New(ch, func() {})
+	a.Gather(prefetch, concurrency)
+	a.ring.sent = time.Now()
 	return a
 }
 
@@ -105,7 +103,7 @@ func TestEveryFinishedDeliveryIsAckedInTimeAndNoOther(t *testing.T) {
 }
 
 // live takes the steps, and sees that nothing is left in the end.
-func (c *ackChannel) live(a *acker, prefetch int, steps []step) {
+func (c *ackChannel) live(a *Acks, prefetch int, steps []step) {
 	next := uint64(1)
 	for _, s := range steps {
 		hand := c.hand()
@@ -119,22 +117,22 @@ func (c *ackChannel) live(a *acker, prefetch int, steps []step) {
 			c.mu.Unlock()
 			switch s.how {
 			case 0:
-				_ = a.giveBack(tag)
+				_ = a.Nack(tag)
 			case 1:
-				_ = a.ackNow(tag)
+				_ = a.AckNow(tag)
 			default:
-				_ = a.ack(tag, time.Now())
+				_ = a.Ack(tag, time.Now())
 			}
 		}
 		time.Sleep(s.pause)
 		synctest.Wait()
 	}
-	time.Sleep(2 * ackDelay)
+	time.Sleep(2 * Delay)
 	synctest.Wait()
 	if _, unacked := c.seen(); unacked > len(c.hand()) {
 		c.fatalf("%d are unacked, and %d of them in hand", unacked, len(c.hand()))
 	}
-	if n := a.end(); n != 0 {
+	if n := a.End(); n != 0 {
 		c.fatalf("%d acks wait, and there is nothing to ack", n)
 	}
 }
@@ -163,13 +161,13 @@ func newAckChannel(t *testing.T) *ackChannel {
 	return &ackChannel{fatalf: t.Errorf, unacked: map[uint64]bool{}}
 }
 
-func (c *ackChannel) finish(t *testing.T, a *acker, tags ...uint64) {
+func (c *ackChannel) finish(t *testing.T, a *Acks, tags ...uint64) {
 	t.Helper()
 	for _, tag := range tags {
 		c.mu.Lock()
 		c.unacked[tag] = true
 		c.mu.Unlock()
-		if err := a.ack(tag, time.Now()); err != nil && c.err == nil {
+		if err := a.Ack(tag, time.Now()); err != nil && c.err == nil {
 			t.Fatal(err)
 		}
 	}
@@ -199,7 +197,7 @@ func TestAFewAreAckedAfterAMillisecond(t *testing.T) {
 		a := gathering(ch, 300, 4)
 		ch.deliver(1, 30)
 		ch.finish(t, a, 2, 1, 3)
-		time.Sleep(ackDelay - 1)
+		time.Sleep(Delay - 1)
 		synctest.Wait()
 		if frames, _ := ch.seen(); frames != 0 {
 			t.Error("acked too soon")
@@ -218,19 +216,19 @@ func TestTheFirstAckAfterARestIsSentAtOnceAndThoseBehindItTogether(t *testing.T)
 		a := gathering(ch, 300, 4)
 		ch.deliver(1, 30)
 		for i, first := range []uint64{2, 11, 21} { // 1 is in hand: what follows it is behind a gap
-			time.Sleep(ackDelay)
+			time.Sleep(Delay)
 			ch.finish(t, a, first)
 			frames, _ := ch.seen()
 			ch.finish(t, a, first+1, first+2)
 			if now, _ := ch.seen(); frames != 3*i+1 || now != frames {
 				t.Errorf("%d frames after %d, %d after the next two, want %d", frames, first, now, 3*i+1)
 			}
-			time.Sleep(ackDelay)
+			time.Sleep(Delay)
 			synctest.Wait()
 		}
 		ch.finish(t, a, 1)
 		ch.finish(t, a, 5, 6, 7)
-		time.Sleep(ackDelay)
+		time.Sleep(Delay)
 		synctest.Wait()
 		if _, unacked := ch.seen(); unacked != 30-9-4 {
 			t.Errorf("%d unacked", unacked)
@@ -253,21 +251,21 @@ func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
 				t.Fatalf("%d are unacked at tag %d", unacked, tag)
 			}
 		}
-		time.Sleep(ackDelay)
+		time.Sleep(Delay)
 		synctest.Wait()
 		ch.finish(t, a, 1)
-		time.Sleep(ackDelay)
+		time.Sleep(Delay)
 		synctest.Wait()
-		if _, unacked := ch.seen(); unacked != 0 || a.first != 5000 {
-			t.Errorf("%d unacked, the first open tag is %d, want 0 and 5000", unacked, a.first)
+		if _, unacked := ch.seen(); unacked != 0 || a.ring.first != 5000 {
+			t.Errorf("%d unacked, the first open tag is %d, want 0 and 5000", unacked, a.ring.first)
 		}
-		size := len(a.states)
+		size := len(a.ring.states)
 		for tag := uint64(5000); tag < 50_000; tag++ {
 			ch.deliver(tag, tag)
 			ch.finish(t, a, tag)
 		}
-		if len(a.states) != size {
-			t.Errorf("the ring grew from %d to %d with nobody slow", size, len(a.states))
+		if len(a.ring.states) != size {
+			t.Errorf("the ring grew from %d to %d with nobody slow", size, len(a.ring.states))
 		}
 	})
 }
@@ -289,11 +287,11 @@ func TestAfterItsEndAnAckerSendsNothing(t *testing.T) {
 		a := gathering(ch, 300, 4)
 		ch.deliver(1, 30)
 		ch.finish(t, a, 1, 2, 7)
-		if n := a.end(); n != 3 {
+		if n := a.End(); n != 3 {
 			t.Errorf("%d were dropped, want 3", n)
 		}
-		for name, err := range map[string]error{"ack": a.ack(8, time.Now()), "ackNow": a.ackNow(9), "giveBack": a.giveBack(10), "flush": a.flush()} {
-			if !errors.Is(err, errSessionOver) {
+		for name, err := range map[string]error{"ack": a.Ack(8, time.Now()), "ackNow": a.AckNow(9), "giveBack": a.Nack(10), "flush": a.Flush()} {
+			if !errors.Is(err, ErrOver) {
 				t.Errorf("%s after the end: %v", name, err)
 			}
 		}
@@ -310,7 +308,42 @@ func TestAnAckThatTheChannelRefusesIsSaid(t *testing.T) {
 	ch.deliver(1, 4)
 	ch.err = errors.New("closed")
 	a := gathering(ch, 1, 1)
-	if err := a.ack(1, time.Now()); !errors.Is(err, ch.err) {
+	if err := a.Ack(1, time.Now()); !errors.Is(err, ch.err) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// acked takes acks, and does nothing about them.
+type acked struct{ Channel }
+
+func (acked) Ack(uint64, bool) error { return nil }
+
+func BenchmarkAcks(b *testing.B) {
+	for _, bb := range []struct {
+		name     string
+		prefetch int
+		gap      uint64        // of as many deliveries, the first is finished last
+		age      time.Duration // of what is finished
+	}{
+		{"unbroken", 300, 1, 0},
+		{"behind a gap", 300, 250, 0},
+		{"behind a long gap", 300, 100_000, Delay}, // singly, as they are old enough
+		{"prefetch 1", 1, 1, 0},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			a, tag := gathering(acked{}, bb.prefetch, 16), uint64(0)
+			b.Cleanup(func() { a.End() })
+			b.ReportAllocs()
+			for b.Loop() {
+				tag++
+				finished := tag + 1
+				if tag%bb.gap == 0 {
+					finished = tag + 1 - bb.gap
+				}
+				if err := a.Ack(finished, time.Now().Add(-bb.age)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

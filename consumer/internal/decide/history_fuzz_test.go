@@ -1,4 +1,4 @@
-package consumer
+package decide
 
 import (
 	"encoding/json"

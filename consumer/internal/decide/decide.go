@@ -1,0 +1,145 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Errors that the framework finds. ErrStopping is also the cause of a handler's cancelled context.
+var (
+	ErrStopping = errors.New("consumer: stopping")
+	ErrTimeout  = fmt.Errorf("the handler ran past its timeout: %w", context.DeadlineExceeded)
+	ErrZero     = errors.New("the handler returned the zero Result")
+	ErrCrashed  = errors.New("its process or its connection died each time that it was handled")
+	ErrUnread   = errors.New("its headers cannot be read: they are nested too deeply, or there are too many")
+)
+
+// plan is a settlement by copy before the copy is made.
+type plan struct {
+	outcome   monitoring.Outcome
+	to        topology.Destination
+	attempts  int       // the copy's retry-attempts
+	notBefore time.Time // the copy's; zero is none
+	crashes   int       // the copy's bunnicula-crashes; 0 is none
+	crashedAt time.Time // the copy's; zero is none
+}
+
+// After decides about a delivery whose handler has ended.
+func After(r *Rules, f *Facts, e Ending, g Given) Settlement {
+	outcome, verdict := judge(e)
+	outcome.Duration = e.Duration
+	var p plan
+	switch verdict {
+	case Ack:
+		return Settlement{Deed: DeedAck, Outcome: outcome}
+	case interrupted:
+		if r.KeepsPlace {
+			return Settlement{Deed: DeedLeave, Outcome: outcome}
+		}
+		p = plan{to: r.Topology.Main(), attempts: f.tried(), notBefore: f.NotBefore}
+	case Snooze:
+		p = r.wait(e.Result.Delay, g.Now)
+		p.attempts = f.tried()
+		outcome.Delay = p.outcome.Delay
+	case Error, Undecodable:
+		p = r.park(f)
+	default:
+		p, outcome = r.retry(f, e.Result.Delay, verdict, outcome, g.Now)
+	}
+	p.outcome = outcome
+	return r.copy(f, p, g)
+}
+
+// interrupted is a verdict that no handler gives: a stop cancelled it.
+const interrupted = Undecodable + 1
+
+// judge reads an ending: what is to be done in principle, and what the monitor is told.
+func judge(e Ending) (monitoring.Outcome, Verdict) {
+	r := e.Result
+	switch {
+	case r.Verdict == Ack && e.Panicked == nil:
+		return monitoring.Outcome{Action: monitoring.Acked}, Ack
+	case e.Interrupted:
+		return monitoring.Outcome{Action: monitoring.Interrupted, Err: ErrStopping}, interrupted
+	case e.Panicked != nil:
+		return retried(monitoring.ReasonPanic, e.Panicked, e.Stack), Retry
+	case r.Verdict == Undecodable:
+		return parked(monitoring.ReasonUndecodable, r.Err, ""), Undecodable
+	case e.TimedOut && (r.Verdict != Error || gaveUpOnContext(r.Err)):
+		err := ErrTimeout
+		if r.Err != nil {
+			err = errors.Join(ErrTimeout, r.Err)
+		}
+		return retried(monitoring.ReasonTimeout, err, e.Stack), Retry
+	}
+	switch r.Verdict {
+	case Error:
+		return parked(monitoring.ReasonError, r.Err, ""), Error
+	case Snooze:
+		return monitoring.Outcome{Action: monitoring.Snoozed}, Snooze
+	case Retry, RetryAfter:
+		return retried(monitoring.ReasonRetry, r.Err, ""), r.Verdict
+	}
+	return retried(monitoring.ReasonRetry, ErrZero, ""), Retry
+}
+
+func retried(why monitoring.Reason, err error, stack string) monitoring.Outcome {
+	return monitoring.Outcome{Action: monitoring.Retried, Reason: why, Err: err, Stack: stack}
+}
+
+func parked(why monitoring.Reason, err error, stack string) monitoring.Outcome {
+	return monitoring.Outcome{Action: monitoring.Parked, Reason: why, Err: err, Stack: stack}
+}
+
+// tried is how many attempts were used before this one.
+func (f *Facts) tried() int { return f.Delivery.Attempt - 1 }
+
+// retry plans another attempt, or parks the message when none is left.
+func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Outcome, now time.Time) (plan, monitoring.Outcome) {
+	if f.Delivery.LastAttempt() {
+		if o.Reason == monitoring.ReasonRetry {
+			o.Reason = monitoring.ReasonRetriesExhausted
+		}
+		o.Action = monitoring.Parked
+		return r.park(f), o
+	}
+	var p plan
+	if v == RetryAfter {
+		p = r.wait(delay, now)
+	} else {
+		p.to = r.Topology.Retry(r.Backoff[min(f.Delivery.Attempt, len(r.Backoff))-1])
+		p.outcome.Delay = p.to.Delay
+	}
+	p.attempts = f.Delivery.Attempt
+	o.Delay = p.outcome.Delay
+	return p, o
+}
+
+func (r *Rules) park(f *Facts) plan { return plan{to: r.Topology.Error(), attempts: f.tried()} }
+
+// wait finds the queue for a wait of at least delay. A queue that waits less is passed again and again
+// until the time has come, which the header bunnicula-not-before says.
+func (r *Rules) wait(delay time.Duration, now time.Time) plan {
+	p := plan{to: r.Topology.Retry(delay)}
+	p.outcome.Delay = max(delay, p.to.Delay)
+	if p.to.Delay < delay {
+		p.notBefore = now.Add(delay)
+	}
+	return p
+}
+
+func gaveUpOnContext(err error) bool {
+	return IsError(err, context.Canceled) || IsError(err, context.DeadlineExceeded)
+}
+
+// IsError is errors.Is for an error that anybody may have made. Its methods may panic, as those of a
+// typed nil do, and == may panic on it: then the answer is no.
+func IsError(err, target error) (is bool) {
+	defer func() { _ = recover() }()
+	return errors.Is(err, target)
+}
