@@ -2,12 +2,9 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -51,14 +48,14 @@ func (a *attachment) enter(ctx context.Context) (time.Time, error) {
 // after chooses the connection of the next session, by how the last one has ended. It is true if a message of this queue
 // has ended that one.
 func (a *attachment) after(session transport.Session, entered time.Time, err error) (blamed bool) {
-	if closesConnection(err) {
+	if transport.EndedByMessage(err) {
 		select { // the channel's end may be known before the connection's
 		case <-session.Done():
 		case <-time.After(time.Second):
 		}
 	}
 	_, dedicated := a.link()
-	switch bad := closesConnection(session.Err()); {
+	switch bad := transport.EndedByMessage(session.Err()); {
 	case bad && !dedicated && a.shared.Roll.Lost(session, entered):
 		a.log.Warn("a message ends the connection at each delivery; this consumer goes on with a dedicated one", "err", session.Err())
 		a.set(a.conn.Dedicated("consume " + a.queue))
@@ -92,14 +89,4 @@ func (a *attachment) close() {
 func (a *attachment) leave() {
 	a.close()
 	a.shared.Roll.Leave()
-}
-
-// closesConnection says whether an error is one with which a message ends a whole TCP connection: the client
-// cannot read it, or the broker cannot convert it for AMQP 0-9-1.
-func closesConnection(err error) bool {
-	if errors.Is(err, transport.ErrUnreadable) {
-		return true
-	}
-	var refused *amqp.Error
-	return errors.As(err, &refused) && refused.Server && refused.Code == amqp.InternalError
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -141,9 +140,9 @@ func TestACopySaysWhatHappened(t *testing.T) {
 		t.Run(action.String(), func(t *testing.T) {
 			c := quiet(t, spec(func(s *Spec) { s.Name, s.MaxRetries = "billing", 2 }))
 			if action == monitoring.Parked {
-				c.spec.MaxRetries = 1
+				c.rules.MaxRetries = 1
 			}
-			c.app, c.version = "shop", "v1.2.3"
+			c.rules.App, c.rules.Version = "shop", "v1.2.3"
 			d := decoded(c, delivery(amqp.Table{"retry-attempts": int64(1), "bunnicula-app-version": "v1.2.2"}))
 			now := time.Date(2026, 5, 4, 5, 2, 1, 999, time.FixedZone("", 7200))
 			e := ending{panicked: fmt.Errorf("panic: %w", &fs.PathError{Op: "open", Path: "a", Err: errBoom}), stack: "at line 1", duration: 1500 * time.Millisecond}
@@ -159,7 +158,7 @@ func TestACopySaysWhatHappened(t *testing.T) {
 			if h := got.Copy.Headers; got.Action != action || !reflect.DeepEqual(h, want) {
 				t.Errorf("%v: %v\nwant\n%v", got.Action, h, want)
 			}
-			c.version = ""
+			c.rules.Version = ""
 			if v, ok := c.settlement(d, e, now).Copy.Headers["bunnicula-app-version"]; ok {
 				t.Errorf("the version is %v, and nobody knows it", v)
 			}
@@ -348,7 +347,7 @@ func TestAUsersHeadersAreNeverCut(t *testing.T) {
 			t.Errorf("%d headers: the user's were changed", size)
 		}
 		if wire.PropertiesSize(&p) > wire.MaxProperties-3<<10 {
-			t.Errorf("%d headers: they have %d bytes and leave the broker no room", size, env.PropertiesSize())
+			t.Errorf("%d headers: they have %d bytes and leave the broker no room", size, wire.PropertiesSize(&p))
 		}
 		if p.Headers["retry-attempts"] != int64(1) || p.Headers["bunnicula-queue"] != "orders" {
 			t.Errorf("%d headers: what decides is gone: %v", size, ours(p.Headers))
@@ -535,7 +534,7 @@ func TestACopyDoesNotShareItsHeaders(t *testing.T) {
 
 func TestACopyIsNeverOneThatTheBrokerRefuses(t *testing.T) {
 	long := strings.Repeat("c", 300)
-	c := quiet(t, Spec{Queue: strings.Repeat("q", 240), Name: long, Handler: acks, Backoff: []time.Duration{time.Second}, QueueType: topology.Classic})
+	c := quiet(t, Spec{Queue: strings.Repeat("q", 240), Name: long, Handler: everyAck, Backoff: []time.Duration{time.Second}, QueueType: topology.Classic})
 	s := c.settlement(decoded(c, delivery(nil)), ending{result: Error(errBoom)}, time.Now())
 	if got := s.Copy.Headers["bunnicula-consumer"].(string); len(got) > 255 {
 		t.Errorf("the consumer's name has %d bytes", len(got))

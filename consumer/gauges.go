@@ -15,7 +15,7 @@ type gauges struct {
 	running    atomic.Int64 // the pool: messages in their hands, those of stuck handlers among them
 	copies     atomic.Int64 // the settler: blocked copies
 	stale      atomic.Int64 // the settler and the session: acks that were dropped with their session
-	lost       atomic.Int64 // the supervisor: sessions that ended while this process lived on
+	lost       atomic.Int64 // the supervisor and the guard: sessions and channels that this process lost and survived
 
 	mu  sync.Mutex
 	err error // the supervisor and the session: why there is no subscription

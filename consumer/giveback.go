@@ -24,7 +24,7 @@ func acksOver(d *received) error {
 // count, and no other process can know who gave back. So a message that has a count already is given back by a
 // copy, whose count is fresh: pauses and restarts do not make innocent messages look like killers.
 func (s *settler) giveBack(d *received) {
-	if d.facts.Returned == 0 || s.rules.Quarantine.Queue == "" || !nackCounts(d.from.session.Broker()) {
+	if d.facts.Returned == 0 || s.rules.Quarantine.Queue == "" || !nackCounts(d.from.session.Peer().Version) {
 		s.nack(d)
 		return
 	}

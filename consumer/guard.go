@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -37,6 +38,9 @@ type guard struct {
 
 // lookEvery is how often a guard looks for what other processes have set aside and left.
 const lookEvery = 10 * time.Second
+
+// hearEvery is how often a guard that waits for the token looks whether it has something to say.
+const hearEvery = 3 * time.Second
 
 // gatePatience is the longest that others are kept from starting until what runs has ended.
 const gatePatience = 90 * time.Second
@@ -102,9 +106,9 @@ func (g *guard) waiting() bool {
 	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() {
 		return false
 	}
-	messages := make(chan int, 1)
+	from, messages := g.from, make(chan int, 1)
 	err := g.link.Do(g.taking, "look into quarantine", func() error {
-		found, err := g.from.QueueDeclarePassive(g.c.rules.Quarantine.Queue, true, false, false, false, nil)
+		found, err := from.QueueDeclarePassive(g.c.rules.Quarantine.Queue, true, false, false, false, nil)
 		messages <- found.Messages
 		return err
 	})
@@ -129,7 +133,7 @@ func (g *guard) waiting() bool {
 // when the session ends, the consumer is to rest, or no slot is free.
 func (g *guard) alone() bool {
 	c := g.c
-	if !g.token().Acquire(g.taking) {
+	if !g.acquire() {
 		return false
 	}
 	c.gauges.alone.Store(true)
@@ -148,15 +152,48 @@ func (g *guard) alone() bool {
 	return false
 }
 
+// acquire waits for the connection's token. Its holder may be a handler of ours whose session was lost: while we wait for
+// it the message it has in hand may be taken for a killer, and we know better.
+func (g *guard) acquire() bool {
+	for {
+		ctx, cancel := context.WithTimeout(g.taking, hearEvery)
+		ok := g.token().Acquire(ctx)
+		cancel()
+		switch {
+		case ok:
+			return true
+		case g.taking.Err() != nil || g.from.IsClosed():
+			return false
+		case g.c.gauges.lost.Load() > 0:
+			g.hear()
+		}
+	}
+}
+
+// hear takes a message from quarantine, and says what this process knows of it.
+func (g *guard) hear() {
+	d := g.get()
+	if d == nil {
+		return
+	}
+	d.solo = newSolo(func() {})
+	now := time.Now()
+	g.c.settler.settle(g.over, d, decide.Hear(&g.c.rules, &d.facts, g.c.given(d, now)), now)
+	select {
+	case <-d.solo.gate:
+	case <-g.over.Done():
+	}
+}
+
 // get is basic.get on the quarantine queue; nil if there is no message.
 func (g *guard) get() *received {
 	type answer struct {
 		raw amqp.Delivery
 		ok  bool
 	}
-	got := make(chan answer, 1)
+	from, got := g.from, make(chan answer, 1)
 	err := g.link.Do(g.taking, "take a message from quarantine", func() error {
-		raw, ok, err := g.from.Get(g.c.rules.Quarantine.Queue, false)
+		raw, ok, err := from.Get(g.c.rules.Quarantine.Queue, false)
 		got <- answer{raw, ok}
 		return err
 	})
@@ -182,8 +219,8 @@ func (g *guard) handle(d *received) bool {
 	}
 	d.solo = newSolo(g.token().Release)
 	g.rest = 0 // there may be another
-	if !d.facts.CrashedAt.IsZero() {
-		g.rest = lookEvery // its hearing: others are to meet it, too
+	if at := d.facts.CrashedAt; !at.IsZero() { // it has its hearing: others are to meet it, too
+		g.rest = min(lookEvery, max(time.Second, time.Until(at.Add(g.c.rules.Hearing))))
 	}
 	if !g.c.pool.handNow(g.over, d) {
 		return false
@@ -229,6 +266,9 @@ func (g *guard) close() {
 	}
 	if !g.from.IsClosed() && g.from.acks.Unsettled() > 0 && g.over.Err() == nil {
 		return
+	}
+	if g.from.IsClosed() && g.link.Err() == nil {
+		g.c.gauges.lost.Add(1) // the broker closed it, and counts a delivery; the session goes on
 	}
 	if _, err := g.from.close("close the guard's channel"); err != nil {
 		g.c.log.Info("close the guard's channel", "err", err)

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"context"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"

@@ -102,6 +102,16 @@ func delayOf(c *Consumer, s Settlement) time.Duration {
 	return 0
 }
 
+// past is one entry of the header bunnicula-history.
+type past struct {
+	At           string `json:"at"`
+	Attempt      int    `json:"attempt"`
+	Reason       string `json:"reason"`
+	Error        string `json:"error,omitempty"`
+	Host         string `json:"host"`
+	Milliseconds int64  `json:"ms"`
+}
+
 // userSession is a session of the user guest.
 type userSession struct{ transport.Session }
 

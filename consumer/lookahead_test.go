@@ -59,7 +59,7 @@ func TestOneSlowMessageInAThousandDoesNotMakeTheOthersWait(t *testing.T) {
 		if i%1000 == 500 {
 			took = 200 * time.Millisecond
 		}
-		if p.note(took, 256); !p.eager.Load() {
+		if p.note(took, 256); !p.isMany.Load() {
 			t.Fatalf("few are taken after %d", i)
 		}
 	}
@@ -74,15 +74,14 @@ func TestThePrefetchStaysAsTheSpecSays(t *testing.T) {
 		"a single active one": {Spec{Prefetch: 10, Concurrency: 1, SingleActive: true}, true},
 		"as many as can be":   {Spec{Prefetch: 65535, Concurrency: 65535}, true},
 	} {
-		p := pace{}
-		p.set(&c.spec, c.open)
+		p := newLookahead(&c.spec, c.open)
 		for range 2 * lookaheadWindow {
-			if p.note(time.Microsecond, 256) {
+			if _, changed := p.note(time.Microsecond, 256); changed {
 				t.Errorf("%s: changed", name)
 			}
 		}
-		if p.eager.Load() || p.prefetch(full) != c.spec.Prefetch || p.prefetch(slow) != 1 {
-			t.Errorf("%s: %d", name, p.prefetch(full))
+		if p.isMany.Load() || p.few != c.spec.Prefetch {
+			t.Errorf("%s: %d", name, p.few)
 		}
 	}
 }

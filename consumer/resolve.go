@@ -134,7 +134,7 @@ func (s *Spec) checkChoices() error {
 }
 
 // hearing is how long a message that has crashed too often waits for a process that has survived it.
-const hearing = 30 * time.Second
+const hearing = 20 * time.Second
 
 var hostname = func() string {
 	name, err := os.Hostname()

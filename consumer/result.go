@@ -152,7 +152,7 @@ func resultOf(err error) Result {
 	case errors.As(err, &permanent):
 		return Error(err)
 	case errors.As(err, &after):
-		return RetryAfter(after.said.Delay, err)
+		return RetryAfter(after.delay, err)
 	}
 	return Retry(err)
 }

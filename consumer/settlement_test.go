@@ -426,11 +426,11 @@ func TestAMessageInQuarantineIsParkedAsCrashedBeforeItsHandlerRuns(t *testing.T)
 			if !aside(s) || s.Copy.Headers["bunnicula-crashes"] != int64(row.count) || s.Action != 0 {
 				t.Fatalf("it has no hearing: %+v", s)
 			}
-			s = heard(c, s, 29*time.Second)
+			s = heard(c, s, hearing-time.Second)
 			if !aside(s) || s.Copy.Headers["bunnicula-crashes"] != int64(row.count) || s.Action != 0 {
 				t.Fatalf("its hearing is over too soon: %+v", s)
 			}
-			s = heard(c, s, 30*time.Second)
+			s = heard(c, s, hearing)
 			if ran {
 				t.Error("the handler ran")
 			}

@@ -7,7 +7,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -55,7 +54,7 @@ func (v *supervisor) session() error {
 	if err != nil {
 		return err
 	}
-	if err := c.declarer.first(c.stages.connecting, link); err != nil {
+	if err := c.settler.declarer.first(c.stages.connecting, link); err != nil {
 		return err
 	}
 	entered, err := v.attachment.enter(c.stages.connecting)
@@ -91,7 +90,7 @@ func (v *supervisor) goOn(err error) bool {
 		return false
 	case errors.Is(err, errYield), errors.Is(err, errReturn):
 		return true
-	case errors.Is(err, connection.ErrClosed): // for good: there is nothing to wait for
+	case errors.Is(err, transport.ErrClosed): // for good: there is nothing to wait for
 		v.c.gauges.setErr(err)
 		v.answer(err)
 		return false
@@ -110,7 +109,7 @@ func (v *supervisor) waitAfter(err error) {
 		v.backoff.Reset()
 		v.told = false
 	}
-	if _, dedicated := v.attachment.link(); dedicated && closesConnection(err) { // the connection paces itself
+	if _, dedicated := v.attachment.link(); dedicated && transport.EndedByMessage(err) { // the connection paces itself
 		v.backoff.Reset()
 	}
 	pause := v.backoff.Next()
@@ -124,7 +123,7 @@ func (v *supervisor) waitAfter(err error) {
 	if !v.told {
 		v.tell(err)
 	}
-	if !connection.Permanent(err) { // for that the connection paces itself
+	if !transport.Permanent(err) { // for that the connection paces itself
 		pause = slowRetry
 	}
 	backoff.Wait(v.c.stages.connecting, pause)
@@ -157,14 +156,14 @@ func (v *supervisor) answer(err error) {
 
 // subscribed is the session's: a subscription stands.
 func (v *supervisor) subscribed() {
-	v.c.declarer.declared()
+	v.c.settler.declarer.declared()
 	v.answer(nil)
 }
 
 // permanent says whether somebody has to change something first.
 func permanent(err error) bool {
 	var mismatch *topology.MismatchError
-	if connection.Permanent(err) || errors.As(err, &mismatch) ||
+	if transport.Permanent(err) || errors.As(err, &mismatch) ||
 		errors.Is(err, topology.ErrMissing) || errors.Is(err, topology.ErrRefused) {
 		return true
 	}

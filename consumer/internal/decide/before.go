@@ -80,6 +80,20 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 	return r.copy(f, p, g)
 }
 
+// Hear is about a message from quarantine that this process may not handle now, as it handles another one alone. One that
+// has its hearing, and that this process has survived, is cleared: the copy's count is without those times. All others
+// go round.
+func Hear(r *Rules, f *Facts, g Given) Settlement {
+	if Suspicious+f.Returns >= r.MaxCrashes {
+		return r.crashed(f, g)
+	}
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned}
+	if !f.CrashedAt.IsZero() {
+		p.crashes = f.Returns
+	}
+	return r.copy(f, p, g)
+}
+
 // unread is about a message whose headers the client cannot read. No copy of it can be made, but the
 // broker can dead-letter it whole.
 func (r *Rules) unread() Settlement {

@@ -35,6 +35,8 @@ func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
 	}
 	if p.crashes > 0 {
 		h[wire.Crashes] = int64(p.crashes)
+	}
+	if !p.crashedAt.IsZero() {
 		h[wire.CrashedAt] = stamp(p.crashedAt)
 	}
 	if p.outcome.Reason != monitoring.ReasonNone {
