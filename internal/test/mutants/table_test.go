@@ -52,7 +52,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
-		edits: []edit{{"publisher/confirm.go",
+		edits: []edit{{"internal/sending/confirm.go",
 			`if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
 			wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts]) {`,
 			`if r != nil || bytes.Equal(r.Body, m.env.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0 {`,
