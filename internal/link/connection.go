@@ -40,6 +40,7 @@ func New(s Settings, log *slog.Logger) *Connection {
 	c.newLink = func(purpose string) *link { return newLink(purpose, &s, log, c.notices.Post) }
 	c.publishing = c.newLink("publish")
 	c.consuming = c.newLink("consume")
+	c.consuming.reads = true
 	return c
 }
 
@@ -56,7 +57,7 @@ func (c *Connection) Publishing() transport.Link { return c.publishing }
 func (c *Connection) Consuming() transport.Link { return c.consuming }
 
 // Dedicated makes a link that nobody else uses.
-func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, false) }
+func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, true) }
 
 // Reading is Dedicated for who reads messages and may not lose one.
 func (c *Connection) Reading(purpose string) transport.Link { return c.another(purpose, true) }
