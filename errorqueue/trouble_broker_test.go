@@ -93,7 +93,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 			}
 		}
 		var file bytes.Buffer
-		if exported, err := q.Export(t.Context(), &file, ExportOptions{}); err != nil || exported != n || strings.Count(file.String(), connection.HeaderIllegible) != 1 {
+		if exported, err := q.Export(t.Context(), &file, ExportOptions{}); err != nil || exported != n || strings.Count(file.String(), illegible) != 1 {
 			t.Errorf("%d are exported, %v", exported, err)
 		}
 		if report := redriveOK(t, q, RedriveOptions{All: true, To: queue}); report.Moved != n-1 || report.Failed != 0 || report.Illegible != 1 {
@@ -118,7 +118,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 			t.Errorf("import: %+v, %v", report, err)
 		}
 		var again bytes.Buffer
-		if _, err := q.Export(t.Context(), &again, ExportOptions{Filter: filter(t, "id="+id(at))}); err != nil || illegibleIn(t, again.String()) != illegibleIn(t, file.String()) {
+		if _, err := q.Export(t.Context(), &again, ExportOptions{Filter: terms(t, "id="+id(at))}); err != nil || illegibleIn(t, again.String()) != illegibleIn(t, file.String()) {
 			t.Errorf("its bytes are not the same again: %v", err)
 		}
 	})
@@ -127,7 +127,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 // illegibleIn is the field of a file that holds what could not be read.
 func illegibleIn(t *testing.T, file string) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(file, connection.HeaderIllegible+`":{"bytes":"`)
+	_, rest, ok := strings.Cut(file, illegible+`":{"bytes":"`)
 	if !ok {
 		t.Fatal("the file has no such header")
 	}
@@ -232,7 +232,7 @@ func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
 		proxy := amqptest.NewProxy(t, amqptest.URL(t))
 		q := openThrough(t, proxy, Config{Queue: queue, Wait: 20 * time.Second})
 		cut := 0
-		report, err := q.Redrive(t.Context(), RedriveOptions{Filter: filter(t, "header.pick=yes"), Window: 10, Rate: 400, Progress: func(p Progress) {
+		report, err := q.Redrive(t.Context(), RedriveOptions{Filter: terms(t, "header.pick=yes"), Window: 10, Rate: 400, Progress: func(p Progress) {
 			if cut < cuts && p.Moved > 80*(cut+1) {
 				cut++
 				proxy.Cut()

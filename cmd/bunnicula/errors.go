@@ -167,7 +167,7 @@ func explained(err error) error {
 		return usage(fmt.Errorf("%s is %q, want %s", flagOf(field.Field), field.Value, field.Want))
 	case errors.Is(err, errorqueue.ErrFormat):
 		return usage(err)
-	case errors.As(err, &missing) && missing.Source == string(errorqueue.FromCaller):
+	case errors.As(err, &missing) && missing.Source == "caller":
 		return &exitError{exitFound, fmt.Errorf("--to is %q, and there is no such queue: declare it, or name another; nothing was moved", missing.Queue)}
 	case errors.As(err, &missing):
 		return &exitError{exitFound, fmt.Errorf("queue %q does not exist, to which %s would go (known from: %s): declare it, or name another with --to; nothing was moved",

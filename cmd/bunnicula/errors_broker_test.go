@@ -20,8 +20,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -60,14 +60,14 @@ func publishParked(t *testing.T, ch *amqp.Channel, queue string, i int) {
 	at := time.Now().Add(-f.ago).UTC().Format(time.RFC3339)
 	headers := amqp.Table{
 		"tenant": "acme", "try\x1b[31m": int32(i),
-		errorqueue.HeaderRetryAttempts: int64(3), errorqueue.HeaderReason: f.reason, errorqueue.HeaderError: f.text, errorqueue.HeaderErrorType: f.kind,
-		errorqueue.HeaderErrorGroup: f.group, errorqueue.HeaderQueue: queue, errorqueue.HeaderConsumer: queue, errorqueue.HeaderApp: "shop", errorqueue.HeaderAppVersion: "v1.2.0", errorqueue.HeaderHost: "worker-1",
-		errorqueue.HeaderFailedAt: at, errorqueue.HeaderFirstFailedAt: "2026-11-01T09:00:00Z",
-		errorqueue.HeaderHistory:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"worker-1","ms":1500}]`,
-		errorqueue.HeaderOriginalExchange: "shop", errorqueue.HeaderOriginalRoutingKey: "order.placed",
+		wire.RetryAttempts: int64(3), wire.Reason: f.reason, wire.Error: f.text, wire.ErrorType: f.kind,
+		wire.ErrorGroup: f.group, wire.Queue: queue, wire.Consumer: queue, wire.App: "shop", wire.AppVersion: "v1.2.0", wire.Host: "worker-1",
+		wire.FailedAt: at, wire.FirstFailedAt: "2026-11-01T09:00:00Z",
+		wire.History:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"worker-1","ms":1500}]`,
+		wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "order.placed",
 	}
 	if f.reason == "panic" {
-		headers[errorqueue.HeaderStack] = "main.handle(0x1)\n\t/app/main.go:42\n"
+		headers[wire.Stack] = "main.handle(0x1)\n\t/app/main.go:42\n"
 	}
 	err := ch.PublishWithContext(t.Context(), "", queue+"-error", true, false, amqp.Publishing{
 		DeliveryMode: amqp.Persistent, MessageId: fmt.Sprintf("order-%03d", i), ContentType: "application/json", Timestamp: time.Unix(1_800_000_000, 0),
@@ -154,7 +154,7 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 	r := s.run("errors", "redrive", queue, "reason=panic").want(t, exitOK, "2 messages of "+queue+"-error redriven in ")
 	golden(t, "errors-redrive.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
 	depths(t, queue, 10, 2)
-	if d := amqptest.Get(t, queue); d.MessageId != "order-005" || d.Headers[errorqueue.HeaderReason] != nil || d.Headers[errorqueue.HeaderRedriveCount] != int64(1) {
+	if d := amqptest.Get(t, queue); d.MessageId != "order-005" || d.Headers[wire.Reason] != nil || d.Headers[wire.RedriveCount] != int64(1) {
 		t.Errorf("got %s, %v", d.MessageId, d.Headers)
 	}
 
@@ -178,7 +178,7 @@ func TestAMessageWithHeadersTooDeepStaysParked(t *testing.T) {
 	for range 40 {
 		deep = amqp.Table{"t": deep}
 	}
-	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "deep", Headers: amqp.Table{"deep": deep, errorqueue.HeaderReason: "error", errorqueue.HeaderQueue: queue}})
+	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "deep", Headers: amqp.Table{"deep": deep, wire.Reason: "error", wire.Queue: queue}})
 	publishParked(t, amqptest.Channel(t), queue, 3)
 	amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, queue+"-error") == 5 }, "not all are parked")
 	s := online(t)
@@ -203,7 +203,7 @@ func TestABatchThatFailsAgainStopsWithItsOwnExitCode(t *testing.T) {
 		defer close(ended)
 		for d := range deliveries {
 			p := amqp.Publishing{MessageId: d.MessageId, Headers: d.Headers, Body: d.Body, DeliveryMode: d.DeliveryMode}
-			p.Headers[errorqueue.HeaderReason] = "error"
+			p.Headers[wire.Reason] = "error"
 			if ch.PublishWithContext(context.Background(), "", queue+"-error", true, false, p) != nil || d.Ack(false) != nil {
 				return
 			}
@@ -231,7 +231,7 @@ func TestAQueueThatIsNotThereIsNamedAndNothingMoves(t *testing.T) {
 	s.run("errors", "groups", none).want(t, exitFailed, `queue "`+none+`-error": there is no such queue`, "--error-queue")
 	s.run("errors", "redrive", queue, "--all", "--yes", "--to", none).want(t, exitFound, `--to is "`+none+`", and there is no such queue`, "nothing was moved")
 	s.run("errors", "import", queue, s.exportOf(queue), "--to", none).want(t, exitFound, `--to is "`+none+`", and there is no such queue`)
-	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "stray", Headers: amqp.Table{errorqueue.HeaderQueue: none, errorqueue.HeaderReason: "error"}})
+	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "stray", Headers: amqp.Table{wire.Queue: none, wire.Reason: "error"}})
 	s.asks, s.in = true, "yes\n"
 	s.run("errors", "redrive", queue, "--all").want(t, exitFound, none, "does not exist", "to which 1 message would go")
 	s.run("errors", "groups", queue, "--by", "colour").want(t, exitUsage, `--by is "colour", want one of group`)

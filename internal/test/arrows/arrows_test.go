@@ -40,12 +40,16 @@ var rows = map[string][]string{
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
 	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},
 
-	"errorqueue": {"connection", "topology", "publisher", "internal/wire"},
-	"outbox":     {"connection", "topology", "publisher", "internal/wire"},
+	"errorqueue":                  {"connection", "topology", "publisher", "internal/wire", "errorqueue/internal/archive", "errorqueue/internal/filter"},
+	"errorqueue/internal/archive": {"internal/wire"},
+	"errorqueue/internal/filter":  {},
+
+	"outbox": {"connection", "topology", "publisher", "internal/wire"},
 
 	"internal/wire":                     {},
 	"internal/startup":                  {},
 	"internal/test/histories":           {},
+	"internal/test/deliverytest":        {"internal/wire"},
 	"internal/watch":                    {"connection", "consumer"},
 	"internal/transport":                {"connection", "topology"},
 	"internal/test/simulated":           {"connection", "internal/transport"},
