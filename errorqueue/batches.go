@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -86,7 +86,7 @@ func (r *redrive) watch(ctx context.Context, depth, tolerated int) (total int, e
 	var seen time.Time
 	for end := time.Now().Add(r.watched.each); time.Now().Before(end); {
 		r.progress.watch(time.Until(end).Round(look))
-		if !connection.Wait(ctx, min(look, time.Until(end))) {
+		if !backoff.Wait(ctx, min(look, time.Until(end))) {
 			return r.watched.again, context.Cause(ctx)
 		}
 		n, err := r.depth(ctx)

@@ -11,21 +11,24 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // What the package uses of a connection.
 type (
-	link    = connection.Link
-	session = connection.Session
-	channel = amqp.Channel
+	link    = transport.Link
+	session = transport.Session
+	channel = transport.Channel
 )
 
 // illegible is the header in which a connection hands over headers that the client library cannot read.
-const illegible = connection.HeaderIllegible
+const illegible = transport.HeaderIllegible
 
 // ownLink makes a TCP connection for one error queue. A message with headers that the client library
 // cannot read does not end it.
-func ownLink(conn *connection.Connection, queue string) *link { return conn.Legible("errors " + queue) }
+func ownLink(conn *connection.Connection, queue string) link {
+	return conn.Transport().Reading("errors " + queue)
+}
 
 var (
 	errNotFound   = errors.New("not found")
@@ -35,7 +38,7 @@ var (
 
 // ask does something on a channel of its own, because the broker closes a channel on which it refuses
 // something.
-func ask(ctx context.Context, s *session, what string, f func(*channel) error) error {
+func ask(ctx context.Context, s session, what string, f func(channel) error) error {
 	ch, err := s.Channel(ctx)
 	if err != nil {
 		return err
@@ -59,9 +62,9 @@ func ask(ctx context.Context, s *session, what string, f func(*channel) error) e
 }
 
 // count is how many messages of a queue no consumer holds. It is -1 with an error.
-func count(ctx context.Context, s *session, queue string) (int, error) {
+func count(ctx context.Context, s session, queue string) (int, error) {
 	n := make(chan int, 1)
-	err := ask(ctx, s, "look at a queue", func(ch *channel) error {
+	err := ask(ctx, s, "look at a queue", func(ch channel) error {
 		found, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 		n <- found.Messages
 		return err
@@ -73,7 +76,7 @@ func count(ctx context.Context, s *session, queue string) (int, error) {
 }
 
 // isOver says whether an error came from the end of the session, which may take a moment to be known.
-func isOver(s *session, err error) bool {
+func isOver(s session, err error) bool {
 	if s.Err() != nil {
 		return true
 	}
@@ -93,14 +96,14 @@ func isLoss(err error) bool {
 	var closed *amqp.Error
 	var socket net.Error
 	switch {
-	case errors.Is(err, connection.ErrUnreadable):
+	case errors.Is(err, transport.ErrUnreadable):
 		return false
 	case errors.As(err, &closed):
 		return !closed.Server // what the broker itself says is about a channel
 	case errors.As(err, &socket):
 		return !errors.Is(err, context.DeadlineExceeded) // that is a net.Error too
 	}
-	return errors.Is(err, connection.ErrNoReply) || errors.Is(err, io.EOF)
+	return errors.Is(err, transport.ErrNoReply) || errors.Is(err, io.EOF)
 }
 
 // isUnreadable says whether a session ended because of a message: the broker could not convert it for
@@ -110,5 +113,5 @@ func isUnreadable(ended error) bool {
 	if errors.As(ended, &closed) && closed.Server && closed.Code == amqp.InternalError {
 		return true
 	}
-	return errors.Is(ended, connection.ErrUnreadable)
+	return errors.Is(ended, transport.ErrUnreadable)
 }

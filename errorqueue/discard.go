@@ -161,7 +161,7 @@ func (q *Queue) declareArchive(ctx context.Context, name string) error {
 	if _, err := count(ctx, s, name); err == nil {
 		return nil
 	}
-	err = ask(ctx, s, "declare the archive", func(ch *channel) error {
+	err = ask(ctx, s, "declare the archive", func(ch channel) error {
 		_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table(standardArguments(name)))
 		return err
 	})

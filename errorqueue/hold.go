@@ -8,7 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // hold is what a reader has taken from the queue and not given back: on one channel after the other,
@@ -21,14 +21,14 @@ import (
 // lose the order too. So tags sort as text, each channel has few of them, and the channels are closed
 // one after the other, each when the queue has what the one before it held.
 type hold struct {
-	session *session // immutable
+	session session  // immutable
 	queue   string   // immutable
 	chunks  []*chunk // the channels, in the order of their use
 }
 
 // chunk is one channel, with what it holds.
 type chunk struct {
-	ch     *channel         // immutable
+	ch     channel          // immutable
 	closed chan *amqp.Error // immutable
 	tags   int              // subscriptions that it has had
 	held   int              // messages that are neither acked nor given back
@@ -115,15 +115,15 @@ func (h *hold) isBack(ctx context.Context, want int) bool {
 		if n >= want {
 			return true
 		}
-		connection.Wait(ctx, pause)
+		backoff.Wait(ctx, pause)
 	}
 	return false
 }
 
 // comeBack waits until a queue that has n messages has so many as wanted, or has got no more for a
 // second, and returns how many it has. What a lost connection held may be on its way back.
-func comeBack(ctx context.Context, s *session, queue string, n, want int) int {
-	for still := time.Now(); n < want && time.Since(still) < silence && connection.Wait(ctx, 20*time.Millisecond); {
+func comeBack(ctx context.Context, s session, queue string, n, want int) int {
+	for still := time.Now(); n < want && time.Since(still) < silence && backoff.Wait(ctx, 20*time.Millisecond); {
 		now, err := count(ctx, s, queue)
 		if err != nil {
 			break

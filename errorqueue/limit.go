@@ -38,7 +38,7 @@ const compareOnly = "x-queue-leader-locator"
 // limitOf finds out the queue's delivery limit. It declares the queue as topology does, with
 // compareOnly, and corrects one argument after the other as the broker says how it differs. It is 0 if the queue
 // has no limit of its own, or if the user may not ask.
-func (q *Queue) limitOf(ctx context.Context, s *session) int64 {
+func (q *Queue) limitOf(ctx context.Context, s session) int64 {
 	arguments := maps.Clone(q.cfg.Arguments)
 	if len(arguments) == 0 {
 		arguments = standardArguments(q.name)
@@ -50,7 +50,7 @@ func (q *Queue) limitOf(ctx context.Context, s *session) int64 {
 	const differences = 16 // a bound; a queue has fewer arguments
 	for range differences {
 		again := topology.Topology{Queues: []topology.Queue{{Name: q.name, Role: topology.RoleError, Arguments: arguments}}}
-		err := ask(ctx, s, "compare a queue", func(ch *channel) error { return again.Declare(ch) })
+		err := ask(ctx, s, "compare a queue", func(ch channel) error { return again.Declare(ch) })
 		var other *topology.MismatchError
 		if err != nil && !errors.As(err, &other) {
 			return 0

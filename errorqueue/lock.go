@@ -7,7 +7,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // A reader holds the queue's messages, so a second one would find the queue empty, or half of it, and
@@ -22,20 +22,20 @@ func lockName(queue string) string {
 }
 
 // lock waits for the token and the exclusive queue, each for Config.Wait at most.
-func (q *Queue) lock(ctx context.Context, s *session) (unlock func(), err error) {
+func (q *Queue) lock(ctx context.Context, s session) (unlock func(), err error) {
 	if err := q.takeTurn(ctx); err != nil {
 		return nil, err
 	}
 	name := lockName(q.name)
 	for end := time.Now().Add(q.cfg.Wait); ; {
-		err := ask(ctx, s, "lock the queue", func(ch *channel) error {
+		err := ask(ctx, s, "lock the queue", func(ch channel) error {
 			_, err := ch.QueueDeclare(name, false, true, true, false, amqp.Table{"x-queue-type": "classic"})
 			return err
 		})
 		switch {
 		case err == nil:
 			return func() {
-				_ = ask(context.Background(), s, "unlock the queue", func(ch *channel) error {
+				_ = ask(context.Background(), s, "unlock the queue", func(ch channel) error {
 					_, err := ch.QueueDelete(name, false, false, false)
 					return err
 				})
@@ -43,7 +43,7 @@ func (q *Queue) lock(ctx context.Context, s *session) (unlock func(), err error)
 			}, nil
 		case errors.Is(err, errNotAllowed):
 			return func() { q.turn <- struct{}{} }, nil
-		case errors.Is(err, errLocked) && !time.Now().After(end) && connection.Wait(ctx, 100*time.Millisecond):
+		case errors.Is(err, errLocked) && !time.Now().After(end) && backoff.Wait(ctx, 100*time.Millisecond):
 			continue
 		case errors.Is(err, errLocked) && ctx.Err() == nil:
 			err = ErrBusy

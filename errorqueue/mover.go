@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // Failure is a message that could not be published. It is where it was.
@@ -125,7 +125,7 @@ func (m *mover) pause(ctx context.Context) error {
 		m.began = time.Now()
 	}
 	due := m.began.Add(time.Duration(float64(m.sent) / m.rate * float64(time.Second)))
-	if wait := time.Until(due); wait > 0 && !connection.Wait(ctx, wait) {
+	if wait := time.Until(due); wait > 0 && !backoff.Wait(ctx, wait) {
 		return context.Cause(ctx)
 	}
 	return nil

@@ -18,7 +18,7 @@ type Queue struct {
 	main string // "" if it is not known
 	cfg  Config // resolved
 	conn *connection.Connection
-	link *link // of its own; what the client library cannot read does not end it
+	link link // of its own; what the client library cannot read does not end it
 	log  *slog.Logger
 
 	turn  chan struct{} // holds a token while no call reads

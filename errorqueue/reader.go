@@ -62,7 +62,7 @@ func (q *Queue) begin(ctx context.Context, what extent) (*reader, error) {
 	}
 }
 
-func (q *Queue) start(ctx context.Context, s *session, what extent) (*reader, error) {
+func (q *Queue) start(ctx context.Context, s session, what extent) (*reader, error) {
 	if q.maxDeliveries() == 0 {
 		return nil, fmt.Errorf("the queue has a limit of %d: %w: set MaxDeliveries to read it all the same", q.limit, ErrDeliveryLimit)
 	}
@@ -174,7 +174,7 @@ func (r *reader) atEdge() bool { return len(r.pending) == 0 && r.edge.near(r.rea
 func (r *reader) overdue() bool { return time.Since(r.began) >= r.queue.cfg.HoldFor }
 
 // session is the one that the reader holds its messages on.
-func (r *reader) session() *session { return r.hold.session }
+func (r *reader) session() session { return r.hold.session }
 
 // moreToRead adds a message to those that are to be read.
 func (r *reader) moreToRead() { r.left++ }

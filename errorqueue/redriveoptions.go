@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
-	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
 // RedriveOptions are the options of [Queue.Redrive]. Filter or All must be set.
@@ -78,7 +78,7 @@ const minRate = 0.01 // messages a second; a slower round would hold messages fo
 func (o RedriveOptions) resolve(q *Queue, now time.Time) (RedriveOptions, *filter.Matcher, error) {
 	o.Window = cmp.Or(o.Window, defaultMoveWindow)
 	if o.ID == "" {
-		o.ID = publisher.NewID()
+		o.ID = sending.NewID()
 	}
 	if o.To == q.name {
 		return o, nil, &FieldError{"To", o.To, "another queue than the error queue"}

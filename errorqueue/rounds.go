@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // rounds moves what a choice takes, however long that lasts: in rounds, each of which holds messages no
@@ -58,7 +58,7 @@ func (r *rounds) run(ctx context.Context, most int) error {
 		case err == nil:
 			r.losses = 0
 		case errors.Is(err, ErrBusy) && ctx.Err() == nil && time.Since(r.lost) < ghost:
-			connection.Wait(ctx, time.Second) // the lock may be held by our own lost connection
+			backoff.Wait(ctx, time.Second) // the lock may be held by our own lost connection
 		case errors.As(err, new(*stuckError)) && r.edge.settled:
 			return r.edge.unreadable()
 		case !lost || ctx.Err() != nil:

@@ -5,17 +5,17 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
 // What the package uses of a publisher.
 type (
-	sender   = publisher.Sender
-	envelope = publisher.Envelope
+	sender   = sending.Pipeline
+	envelope = sending.Envelope
 )
 
 const (
-	maxProperties = publisher.MaxProperties
+	maxProperties = sending.MaxProperties
 
 	sendTimeout = 30 * time.Second // for a window
 	grace       = 3 * time.Second  // for the window in flight when the context ends
@@ -24,11 +24,11 @@ const (
 // sender makes a sender with room for a window, and returns the name that the connection is logged in
 // with.
 func (q *Queue) sender(ctx context.Context, window int) (s *sender, user string, err error) {
-	publishing, err := q.conn.Publishing().Session(ctx)
+	publishing, err := q.conn.Transport().Publishing().Session(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	s, err = publisher.NewSender(q.conn, window, q.log)
+	s, err = sending.New(q.conn.Transport(), window, q.log)
 	return s, publishing.User(), err
 }
 
@@ -41,7 +41,7 @@ func stop(s *sender) {
 
 // isItsOwnFault says whether a message could not be published for a reason that may not concern others.
 func isItsOwnFault(err error) bool {
-	return errors.Is(err, publisher.ErrUnroutable) || errors.Is(err, publisher.ErrTooLarge) || errors.As(err, new(*publisher.RefusedError))
+	return errors.Is(err, sending.ErrUnroutable) || errors.Is(err, sending.ErrTooLarge) || errors.As(err, new(*sending.RefusedError))
 }
 
 // outlast is a context for what has begun: it ends a moment after ctx, or when everything should long
