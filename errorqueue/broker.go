@@ -80,7 +80,7 @@ func isOver(s session, err error) bool {
 	if s.Err() != nil {
 		return true
 	}
-	if !isLoss(err) {
+	if !isLoss(err) && !isUnreadable(err) {
 		return false
 	}
 	select {

@@ -11,9 +11,8 @@ type edge struct {
 	known bool
 	err   error // what ended the last connection
 
-	// As the last reading found it: safe messages could be read, and it was one of the next span.
-	safe int
-	span int
+	safe int // messages that the last reading could read before it
+	span int // among so many behind those it may be: as many as a reading has asked for that it ended
 	of   int // messages in the queue, -1 if unknown
 
 	exact   bool // the last reading had asked for one message
@@ -37,7 +36,7 @@ func (e *stuckError) Unwrap() error { return e.err }
 // met is the edge after another reading that the message has ended. One end may be the broker's own
 // fault, so only a second one makes the place exact.
 func (e edge) met(s *stuckError) edge {
-	next := edge{known: true, err: s.err, safe: s.read, span: s.window, of: s.of}
+	next := edge{known: true, err: s.err, safe: s.read, span: max(s.window, e.span), of: s.of}
 	next.exact = e.known && s.window == 1
 	next.settled = next.exact && e.exact && e.safe == s.read
 	if e.known { // the first reading may have begun when more was there

@@ -54,7 +54,7 @@ type UnreadableError struct {
 	// lost connections put the message behind others that were delivered before.
 	Position int
 
-	// Behind is how many messages may stand behind it, -1 if that is unknown.
+	// Behind is how many messages may stand behind it that were not read, -1 if that is unknown.
 	Behind int
 
 	Err error // what ended the connection

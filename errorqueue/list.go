@@ -2,6 +2,7 @@ package errorqueue
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -56,10 +57,14 @@ func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) err
 	}
 	l := &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: reporter{to: o.Progress}}
 	defer l.report.end()
-	_, err = untilExact(ctx, func(e edge) error {
+	e, err := untilExact(ctx, func(e edge) error {
 		l.seen.again()
 		return l.read(ctx, e)
 	})
+	var u *UnreadableError
+	if errors.As(err, &u) && e.of >= 0 { // an earlier reading may have read what now stands behind the message
+		u.Behind = max(0, e.of-1-l.seen.total())
+	}
 	return err
 }
 
@@ -75,7 +80,7 @@ type listing struct {
 	matched int
 }
 
-// read is one reading of the queue. What an earlier one has shown is not shown again.
+// read is one reading of the queue. What an earlier one has read is not yielded again.
 func (l *listing) read(ctx context.Context, e edge) error {
 	r, err := l.queue.begin(ctx, whole(e))
 	if err != nil {
@@ -92,7 +97,7 @@ func (l *listing) read(ctx context.Context, e edge) error {
 			return ErrHeldTooLong
 		}
 		now.Read++
-		if m := d.message.subject(); l.chosen.Matches(&m) && !l.seen.before(d) {
+		if m := d.message.subject(); !l.seen.before(d) && l.chosen.Matches(&m) {
 			l.matched++
 			now.Matched = l.matched
 			if !l.yield(d) {

@@ -185,6 +185,23 @@ func explained(err error) error {
 	return err
 }
 
+// unreadable is the error if it says that a message cannot be read, and nil else. What stands before that
+// message has been read then.
+func unreadable(err error) error {
+	var u *errorqueue.UnreadableError
+	if errors.As(err, &u) {
+		return err
+	}
+	return nil
+}
+
+// warn says an error that does not end the command.
+func (a *app) warn(err error) {
+	if err != nil {
+		a.complain(err)
+	}
+}
+
 // flagOf is the flag, or the argument, for a field of the package's options.
 func flagOf(field string) string {
 	switch field {
