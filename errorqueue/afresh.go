@@ -15,8 +15,8 @@ type stamp struct {
 	at time.Time
 }
 
-// afresh is a parked message as it goes back to a queue: as it was published at first, with its history. Its
-// attempts begin anew.
+// afresh is a parked message as it goes back to a queue: as it was published at first, with its
+// history. Its attempts begin anew.
 func afresh(d *held, to, user string, s stamp) envelope {
 	ours := known(d)
 	for _, name := range []string{
@@ -36,8 +36,8 @@ func afresh(d *held, to, user string, s stamp) envelope {
 	return env
 }
 
-// asItIs is a parked message as it goes to another queue to be kept: with all that is known of why it
-// failed. The broker's own headers must not be published again, so what they say goes into ours.
+// asItIs is a parked message as it goes to another queue to be kept: with all that is known of why
+// it failed. The broker's own headers must not be published again, so what they say goes into ours.
 func asItIs(d *held, to, user string) envelope {
 	ours := known(d)
 	m := &d.message
@@ -60,8 +60,8 @@ func asItIs(d *held, to, user string) envelope {
 	return env
 }
 
-// known are our headers on a message, if they have the form in which we write them, and those that say how it
-// was published at first.
+// known are our headers on a message, if they have the form in which we write them, and those that
+// say how it was published at first.
 func known(d *held) amqp.Table {
 	ours := amqp.Table{}
 	for k, v := range d.Headers {

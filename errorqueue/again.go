@@ -10,9 +10,9 @@ import (
 // cannot be read. Two make it exact in most cases, and four settle it.
 const readings = 8
 
-// untilExact calls read until it ends by something else than a message that cannot be read, or until
-// the place of that one is exact. All that stands before it was read then, and the error is an
-// *UnreadableError.
+// untilExact calls read until it ends by something else than a message that cannot be read, or
+// until the place of that one is exact. All that stands before it was read then, and the error is
+// an *UnreadableError.
 func untilExact(ctx context.Context, read func(edge) error) (edge, error) {
 	return reread(ctx, read, func(e edge) bool { return e.exact })
 }
@@ -36,8 +36,8 @@ func reread(ctx context.Context, read func(edge) error, enough func(edge) bool) 
 	}
 }
 
-// seen recognises the messages that an earlier reading of the same call has read. It takes 8 bytes for
-// each message, and more only when there is a second reading.
+// seen recognises the messages that an earlier reading of the same call has read. It takes 8 bytes
+// for each message, and more only when there is a second reading.
 type seen struct {
 	seed maphash.Seed
 	read []uint64       // what tells the messages apart, in their order
@@ -56,8 +56,8 @@ func (s *seen) again() {
 	}
 }
 
-// before says whether a message was read before, and otherwise remembers it. Of messages with the same
-// id and body, each is as good as the other.
+// before says whether a message was read before, and otherwise remembers it. Of messages with the
+// same id and body, each is as good as the other.
 func (s *seen) before(d *held) bool {
 	var h maphash.Hash
 	h.SetSeed(s.seed)

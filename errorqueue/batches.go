@@ -24,7 +24,8 @@ const (
 	maxWatch = time.Hour // unless the caller wants more
 )
 
-// watchFor is how long to watch a batch of messages, of which the slowest took so long to be parked.
+// watchFor is how long to watch a batch of messages, of which the slowest took so long to be
+// parked.
 func watchFor(slowest time.Duration) time.Duration {
 	return min(max(slowest+slowest/10+10*time.Second, minWatch), maxWatch)
 }
@@ -78,8 +79,9 @@ func (r *redrive) batch(ctx context.Context, number int) (b Batch, more bool, er
 	return b, true, err
 }
 
-// watch waits until the time is up or too many messages have come back, and returns how many of this
-// redrive are parked again. The depth is that of the error queues without the batch, negative if it is not known.
+// watch waits until the time is up or too many messages have come back, and returns how many of
+// this redrive are parked again. The depth is that of the error queues without the batch, negative
+// if it is not known.
 func (r *redrive) watch(ctx context.Context, depth, tolerated int) (total int, err error) {
 	const look = time.Second
 	defer r.progress.watch(0)
@@ -104,8 +106,8 @@ func (r *redrive) watch(ctx context.Context, depth, tolerated int) (total int, e
 	return r.parkedAgain(ctx)
 }
 
-// depth is how many messages are in the homes. It is -1 if the user may not ask, or the connection has
-// just been lost.
+// depth is how many messages are in the homes. It is -1 if the user may not ask, or the connection
+// has just been lost.
 func (r *redrive) depth(ctx context.Context) (int, error) {
 	s, err := r.queue.link.Session(ctx)
 	if err != nil {
@@ -125,8 +127,8 @@ func (r *redrive) depth(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// parkedAgain counts the messages of this redrive that are in the homes. After a lost connection it begins
-// anew, a few times.
+// parkedAgain counts the messages of this redrive that are in the homes. After a lost connection it
+// begins anew, a few times.
 func (r *redrive) parkedAgain(ctx context.Context) (n int, err error) {
 	for range lossesInARow {
 		n, err = 0, nil
@@ -147,8 +149,8 @@ func (r *redrive) parkedAgain(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// findHomes finds the queues where the targets' consumers park what fails again. That is the queue that is
-// read, unless it is an archive or To names another queue.
+// findHomes finds the queues where the targets' consumers park what fails again. That is the queue
+// that is read, unless it is an archive or To names another queue.
 func (r *redrive) findHomes(ctx context.Context) ([]*Queue, error) {
 	q := r.queue
 	homes := []*Queue{q}
@@ -163,9 +165,9 @@ func (r *redrive) findHomes(ctx context.Context) ([]*Queue, error) {
 			continue
 		}
 		switch _, err := count(ctx, s, name); {
-		case errors.Is(err, errNotFound) && archive: // the error queue has a name that nobody has told
+		case errors.Is(err, errNotFound) && archive: // the error queue has another name
 			return nil, &FieldError{"Batches", fmt.Sprint(r.options.Batches), fmt.Sprintf("none: what fails again is not seen, as there is no queue %q", name)}
-		case errors.Is(err, errNotFound): // messages of that target are parked in the queue that is read
+		case errors.Is(err, errNotFound): // that target parks in the queue that is read
 		case err != nil && !errors.Is(err, errNotAllowed):
 			return nil, err
 		default:

@@ -21,11 +21,12 @@ type (
 	channel = transport.Channel
 )
 
-// illegible is the header in which a connection hands over headers that the client library cannot read.
+// illegible is the header in which a connection hands over headers that the client library cannot
+// read.
 const illegible = transport.HeaderIllegible
 
-// ownLink makes a TCP connection for one error queue. A message with headers that the client library
-// cannot read does not end it.
+// ownLink makes a TCP connection for one error queue. A message with headers that the client
+// library cannot read does not end it.
 func ownLink(conn *connection.Connection, queue string) link {
 	return conn.Transport().Reading("errors " + queue)
 }
@@ -36,8 +37,8 @@ var (
 	errLocked     = errors.New("locked")
 )
 
-// ask does something on a channel of its own, because the broker closes a channel on which it refuses
-// something.
+// ask does something on a channel of its own, because the broker closes a channel on which it
+// refuses something.
 func ask(ctx context.Context, s session, what string, f func(channel) error) error {
 	ch, err := s.Channel(ctx)
 	if err != nil {
@@ -75,7 +76,8 @@ func count(ctx context.Context, s session, queue string) (int, error) {
 	return <-n, nil
 }
 
-// isOver says whether an error came from the end of the session, which may take a moment to be known.
+// isOver says whether an error came from the end of the session, which may take a moment to be
+// known.
 func isOver(s session, err error) bool {
 	if s.Err() != nil {
 		return true
@@ -106,8 +108,8 @@ func isLoss(err error) bool {
 	return errors.Is(err, transport.ErrNoReply) || errors.Is(err, io.EOF)
 }
 
-// isUnreadable says whether a session ended because of a message: the broker could not convert it for
-// AMQP 0-9-1, which it says with 541, or the client library could not read it.
+// isUnreadable says whether a session ended because of a message: the broker could not convert it
+// for AMQP 0-9-1, which it says with 541, or the client library could not read it.
 func isUnreadable(ended error) bool {
 	var closed *amqp.Error
 	if errors.As(ended, &closed) && closed.Server && closed.Code == amqp.InternalError {

@@ -16,7 +16,8 @@ type Config struct {
 	// Queue is the consumer's main queue. Messages that do not say where they came from are
 	// redriven there.
 	//
-	// Defaults to ErrorQueue without its "-error". If ErrorQueue does not end so, there is no main queue.
+	// Defaults to ErrorQueue without its "-error". If ErrorQueue does not end so, there is no main
+	// queue.
 	Queue string
 
 	// ErrorQueue is the queue in which messages are parked.
@@ -24,27 +25,29 @@ type Config struct {
 	// Defaults to Queue + "-error".
 	ErrorQueue string
 
-	// Window is how many messages are held in memory at once. Large messages lower it, down to one, so
-	// that a window takes about 16 MiB at most.
+	// Window is how many messages are held in memory at once. Large messages lower it, down to one,
+	// so that a window takes about 16 MiB at most.
 	//
 	// Defaults to 250. From 1 to 2000.
 	Window int
 
-	// HoldFor is how long a call may hold the messages that it has read. The broker takes all messages
-	// back from a channel that holds one for longer than its consumer_timeout, which is 30 minutes unless
-	// configured otherwise. A List that takes longer ends; a redrive gives all back and starts another round.
+	// HoldFor is how long a call may hold the messages that it has read. The broker takes all
+	// messages back from a channel that holds one for longer than its consumer_timeout, which is 30
+	// minutes unless configured otherwise. A List that takes longer ends; a redrive gives all back
+	// and starts another round.
 	//
 	// Defaults to 20 minutes.
 	HoldFor time.Duration
 
-	// MaxDeliveries is how often a message may have been delivered. In a quorum queue each reading counts
-	// as a delivery of every message that it passes, and the queue drops a message that is above its limit.
-	// A call that meets a message with this count ends with ErrDeliveryLimit.
+	// MaxDeliveries is how often a message may have been delivered. In a quorum queue each reading
+	// counts as a delivery of every message that it passes, and the queue drops a message that is
+	// above its limit. A call that meets a message with this count ends with ErrDeliveryLimit.
 	//
-	// Defaults to 500,000 if the queue has the limit of 1,000,000 that topology declares, to half of
-	// the limit of a queue with a lower one, and at most to 10 then, because RabbitMQ 4's default limit
-	// is 20. A limit that a policy sets is not seen. A call that ends with ErrDeliveryLimit has counted
-	// for the first message too, so repeating it again and again loses that message.
+	// Defaults to 500,000 if the queue has the limit of 1,000,000 that topology declares, to half
+	// of the limit of a queue with a lower one, and at most to 10 then, because RabbitMQ 4's
+	// default limit is 20. A limit that a policy sets is not seen. A call that ends with
+	// ErrDeliveryLimit has counted for the first message too, so repeating it again and again loses
+	// that message.
 	MaxDeliveries int
 
 	// Wait is how long a call waits while another reader holds the queue's messages.
@@ -52,7 +55,8 @@ type Config struct {
 	// Defaults to 5 s. NoWait means not at all.
 	Wait time.Duration
 
-	// Arguments are those that the error queue was declared with. Its delivery limit is found with them.
+	// Arguments are those that the error queue was declared with. Its delivery limit is found with
+	// them.
 	//
 	// Defaults to those that topology declares.
 	Arguments map[string]any
@@ -87,9 +91,9 @@ func Of(t topology.Topology) Config {
 	return cfg
 }
 
-// Named returns the Config for a name as a person gives it: that of the error queue, "orders-error"; of
-// the main queue, "orders"; or of the archive, "orders-archive", which is read like an error queue. A
-// queue with another name needs a Config of its own.
+// Named returns the Config for a name as a person gives it: that of the error queue,
+// "orders-error"; of the main queue, "orders"; or of the archive, "orders-archive", which is read
+// like an error queue. A queue with another name needs a Config of its own.
 func Named(name string) Config {
 	if main, ok := strings.CutSuffix(name, archiveSuffix); ok && main != "" {
 		return Config{Queue: main, ErrorQueue: name, guessed: true}

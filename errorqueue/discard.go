@@ -23,8 +23,8 @@ type DiscardOptions struct {
 	// Delete deletes the messages for good. Otherwise they go to the archive.
 	Delete bool
 
-	// Archive is the queue that messages go to. It is declared if it does not exist: a durable quorum queue
-	// without limits.
+	// Archive is the queue that messages go to. It is declared if it does not exist: a durable
+	// quorum queue without limits.
 	//
 	// Defaults to the main queue's name + "-archive".
 	Archive string
@@ -43,12 +43,12 @@ type DiscardReport struct {
 	Archive    string    `json:"archive"` // "" if messages are deleted
 	Matched    int       `json:"matched"`
 	Discarded  int       `json:"discarded"`
-	MaybeTwice int       `json:"maybe_twice"` // of those, may still be parked, because the connection was lost
+	MaybeTwice int       `json:"maybe_twice"` // of those, may still be parked: a connection was lost
 	Failed     int       `json:"failed"`
 	Failures   []Failure `json:"failures"` // the first 100 of them
 
-	// Illegible are messages that were chosen and stay parked, unless they are to be deleted. They are not
-	// among Matched. See Message.Illegible.
+	// Illegible are messages that were chosen and stay parked, unless they are to be deleted. They
+	// are not among Matched. See Message.Illegible.
 	Illegible int `json:"illegible"`
 
 	Rounds int           `json:"rounds"`
@@ -58,12 +58,13 @@ type DiscardReport struct {
 // archiveQueue is the name of the queue that messages of a main queue are archived in.
 func archiveQueue(queue string) string { return queue + archiveSuffix }
 
-// Discard takes messages out of the error queue: into its archive, or for good. The archive can be opened like
-// an error queue (Config.ErrorQueue), to list it and to redrive from it. A message there has all that it had;
-// what only the broker said of why it failed is in the framework's headers.
+// Discard takes messages out of the error queue: into its archive, or for good. The archive can be
+// opened like an error queue (Config.ErrorQueue), to list it and to redrive from it. A message
+// there has all that it had; what only the broker said of why it failed is in the framework's
+// headers.
 //
-// What is archived is confirmed before it is taken out of the error queue, as in [Queue.Redrive], and the
-// errors are the same.
+// What is archived is confirmed before it is taken out of the error queue, as in [Queue.Redrive],
+// and the errors are the same.
 func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, error) {
 	began := time.Now()
 	report := DiscardReport{DryRun: o.DryRun}
@@ -148,8 +149,8 @@ func (d *discard) run(ctx context.Context) error {
 	return d.rounds.run(ctx, most)
 }
 
-// declareArchive declares the archive as topology declares error queues. A queue that exists is taken as it
-// is. A user who may not declare finds out by publishing whether it exists.
+// declareArchive declares the archive as topology declares error queues. A queue that exists is
+// taken as it is. A user who may not declare finds out by publishing whether it exists.
 func (q *Queue) declareArchive(ctx context.Context, name string) error {
 	if err := checkName("Archive", name); err != nil {
 		return err

@@ -2,8 +2,9 @@ package errorqueue
 
 import "fmt"
 
-// edge is what is known of the place of a message that cannot be read: the broker ends the connection
-// that should get it, and never delivers it. It is a value. Readers ask it how far they may read at once.
+// edge is what is known of the place of a message that cannot be read: the broker ends the
+// connection that should get it, and never delivers it. It is a value. Readers ask it how far they
+// may read at once.
 //
 // A quorum queue puts what a lost connection held behind what it had got back before. So each lost
 // connection changes the message's place: it becomes the last of all that was delivered before.
@@ -12,7 +13,7 @@ type edge struct {
 	err   error // what ended the last connection
 
 	safe int // messages that the last reading could read before it
-	span int // among so many behind those it may be: as many as a reading has asked for that it ended
+	span int // it is one of so many behind those: as many as were asked for when it ended a reading
 	of   int // messages in the queue, -1 if unknown
 
 	exact   bool // the last reading had asked for one message
@@ -51,8 +52,8 @@ func (e edge) without(n int) edge {
 	return e
 }
 
-// window is how many messages a reading that has read so many may ask for, of as many as size. It is one
-// where the message may be.
+// window is how many messages a reading that has read so many may ask for, of as many as size. It
+// is one where the message may be.
 func (e edge) window(read, size int) int {
 	switch {
 	case !e.known || read >= e.safe+e.span:

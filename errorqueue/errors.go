@@ -13,7 +13,8 @@ var (
 	// ErrNoQueue: the error queue does not exist.
 	ErrNoQueue = errors.New("there is no such queue")
 
-	// ErrNoFilter: a call that moves or deletes messages got neither a Filter nor All. Nothing was done.
+	// ErrNoFilter: a call that moves or deletes messages got neither a Filter nor All. Nothing was
+	// done.
 	ErrNoFilter = errors.New("no filter: set Filter, or All for every message")
 
 	// ErrBusy: another reader holds the messages of this error queue. See [Config.Wait].
@@ -22,36 +23,37 @@ var (
 	// ErrHeldTooLong: a List took longer than Config.HoldFor. What it has yielded is good.
 	ErrHeldTooLong = errors.New("messages were held for too long")
 
-	// ErrDeliveryLimit: one more reading could make the broker drop a message. Nothing more was read. See
-	// [Config.MaxDeliveries].
+	// ErrDeliveryLimit: one more reading could make the broker drop a message. Nothing more was
+	// read. See [Config.MaxDeliveries].
 	ErrDeliveryLimit = errors.New("the broker may drop what is delivered more often")
 
 	// ErrFailedAgain: a redrive in batches was stopped, because too many of a batch failed again.
 	ErrFailedAgain = errors.New("too many failed again")
 
-	// ErrNotMoved: no message of a window could be published, so the rest was not tried. They are all where
-	// they were.
+	// ErrNotMoved: no message of a window could be published, so the rest was not tried. They are
+	// all where they were.
 	ErrNotMoved = errors.New("no message could be published")
 
-	// ErrGone: messages that a redrive had chosen were gone when it came to move them. Another consumer
-	// has taken them, or holds them.
+	// ErrGone: messages that a redrive had chosen were gone when it came to move them. Another
+	// consumer has taken them, or holds them.
 	ErrGone = errors.New("messages that were chosen are not there any more")
 
 	// ErrFormat: a file is not what Export writes.
 	ErrFormat = archive.ErrFormat
 )
 
-// UnreadableError says that a message of the queue cannot be read with AMQP 0-9-1, and stands in front of
-// messages that therefore could not be read either. An AMQP 1.0 client can publish such a message to
-// RabbitMQ 4, with a UUID or a char among its application properties: the broker cannot convert it, and
-// ends the connection with 541 whenever it should deliver it.
+// UnreadableError says that a message of the queue cannot be read with AMQP 0-9-1, and stands in
+// front of messages that therefore could not be read either. An AMQP 1.0 client can publish such a
+// message to RabbitMQ 4, with a UUID or a char among its application properties: the broker cannot
+// convert it, and ends the connection with 541 whenever it should deliver it.
 //
-// All messages before it were read, and what was to be done with them was done. It stays where it is,
-// and is never counted as a message that was seen. An AMQP 1.0 client, or a shovel with an AMQP 1.0 source,
-// can take it out. Each call that ends at it loses its TCP connection two or three times.
+// All messages before it were read, and what was to be done with them was done. It stays where it
+// is, and is never counted as a message that was seen. An AMQP 1.0 client, or a shovel with an AMQP
+// 1.0 source, can take it out. Each call that ends at it loses its TCP connection two or three
+// times.
 type UnreadableError struct {
-	// Position is its place in the queue, from 1, in the order of this call. A quorum queue changes it: the
-	// lost connections put the message behind others that were delivered before.
+	// Position is its place in the queue, from 1, in the order of this call. A quorum queue changes
+	// it: the lost connections put the message behind others that were delivered before.
 	Position int
 
 	// Behind is how many messages may stand behind it that were not read, -1 if that is unknown.
@@ -72,7 +74,8 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns what ended the connection.
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
-// MissingTargetError says that messages were to go to a queue that does not exist. Nothing was moved.
+// MissingTargetError says that messages were to go to a queue that does not exist. Nothing was
+// moved.
 type MissingTargetError struct {
 	Queue    string
 	Messages int    // that were to go there

@@ -8,8 +8,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 )
 
-// Filter chooses messages: those that fit every field that is set. Of a list, one value must fit. The
-// zero Filter chooses all. [ParseFilter] makes one of text.
+// Filter chooses messages: those that fit every field that is set. Of a list, one value must fit.
+// The zero Filter chooses all. [ParseFilter] makes one of text.
 type Filter struct {
 	Reasons       []string // "timeout", "panic", "delivery_limit", ...
 	ErrorTypes    []string // "*net.OpError", ...
@@ -23,8 +23,8 @@ type Filter struct {
 	Versions  []string // of apps
 	Targets   []string // the queues that messages came from
 
-	// OlderThan and NewerThan compare how long ago a message was parked, or, if it does not say that, how
-	// long ago it was published. A message that says neither fits no age.
+	// OlderThan and NewerThan compare how long ago a message was parked, or, if it does not say
+	// that, how long ago it was published. A message that says neither fits no age.
 	OlderThan time.Duration
 	NewerThan time.Duration
 
@@ -43,7 +43,7 @@ type HeaderMatch struct {
 type BodyMatch struct {
 	Path   string // such as "user.id", "$.items[0].sku" or "$['odd name']"
 	Exists bool   // there must be a value at the path; Value is ignored then
-	Value  string // what it must be, as text: "42" fits 42, 42.0 and the string "42"; "null", "true"
+	Value  string // what it must be, as text: "42" fits 42, 42.0 and "42"; "null", "true"
 }
 
 // ParseFilter makes a Filter of text, for a command or a web page:
@@ -59,16 +59,18 @@ type BodyMatch struct {
 //	header.NAME=value    header.NAME       a user's header, and that it exists
 //	body.PATH=value      body.PATH         a value in a JSON body, and that it exists: body.items[0].sku=A-1
 //
-// A term that takes a list may stand there twice: a message needs to fit one of the values of both. Text
-// without terms is the zero Filter. The error is a *FieldError that names the term and its value.
+// A term that takes a list may stand there twice: a message needs to fit one of the values of both.
+// Text without terms is the zero Filter. The error is a *FieldError that names the term and its
+// value.
 func ParseFilter(text string) (Filter, error) {
 	f, err := filter.Parse(text)
 	return filterOf(f), fieldError(err)
 }
 
-// ParseTerms is [ParseFilter] for terms that stand alone, such as the arguments of a command. A shell has
-// removed the quotes, so all that stands behind the = or ~ is the value: error~connection refused. An
-// argument that reads as several terms is an error: it may not be the choice that was meant.
+// ParseTerms is [ParseFilter] for terms that stand alone, such as the arguments of a command. A
+// shell has removed the quotes, so all that stands behind the = or ~ is the value: error~connection
+// refused. An argument that reads as several terms is an error: it may not be the choice that was
+// meant.
 func ParseTerms(terms ...string) (Filter, error) {
 	f, err := filter.ParseTerms(terms...)
 	return filterOf(f), fieldError(err)

@@ -14,7 +14,7 @@ type GroupBy string
 
 // The ways to group.
 const (
-	ByGroup    GroupBy = "group"    // consumer, error type and error text without its numbers and ids
+	ByGroup    GroupBy = "group"    // consumer, error type, error text without numbers and ids
 	ByType     GroupBy = "type"     // the error's Go type
 	ByReason   GroupBy = "reason"   // why it was parked
 	ByConsumer GroupBy = "consumer" // who parked it
@@ -24,7 +24,8 @@ const (
 	ByVersion  GroupBy = "version" // of the app
 )
 
-// GroupOptions are the options of [Queue.Groups]. The zero value groups all messages by their kind of failure.
+// GroupOptions are the options of [Queue.Groups]. The zero value groups all messages by their kind
+// of failure.
 type GroupOptions struct {
 	// By is what is grouped by.
 	//
@@ -36,7 +37,8 @@ type GroupOptions struct {
 	// Defaults to all.
 	Filter Filter
 
-	// MaxGroups bounds the memory. Messages of further groups are only counted, in GroupReport.Other.
+	// MaxGroups bounds the memory. Messages of further groups are only counted, in
+	// GroupReport.Other.
 	//
 	// Defaults to 1000.
 	MaxGroups int
@@ -53,7 +55,7 @@ const sampleBody = 4 << 10 // bytes of a sample's body that are kept
 type Group struct {
 	Key    string    `json:"key"` // "" for messages that do not say
 	Count  int       `json:"count"`
-	First  time.Time `json:"first,omitzero"` // when the earliest of them was parked, as far as is known
+	First  time.Time `json:"first,omitzero"` // when the earliest was parked, as far as is known
 	Last   time.Time `json:"last,omitzero"`
 	Sample Message   `json:"sample"` // the first of them, with the first 4 KiB of its body
 }
@@ -64,7 +66,7 @@ type GroupReport struct {
 	Groups     []Group `json:"groups"` // the largest first
 	Messages   int     `json:"messages"`
 	Other      int     `json:"other"`      // messages of further groups, beyond MaxGroups
-	Incomplete bool    `json:"incomplete"` // an error ended the call: this is of what was read by then
+	Incomplete bool    `json:"incomplete"` // an error ended the call before all was read
 }
 
 // Groups counts the messages by what they have in common. Like List it changes nothing, holds all
@@ -124,7 +126,8 @@ func (g *grouping) add(m Message) {
 			g.other++
 			return
 		}
-		m.Body = slices.Clone(m.Body[:min(len(m.Body), sampleBody)]) // the whole body would stay in memory
+		// A part of the slice would keep the whole body in memory.
+		m.Body = slices.Clone(m.Body[:min(len(m.Body), sampleBody)])
 		group = &Group{Key: key, Sample: m, First: at, Last: at}
 		g.groups[key] = group
 	}

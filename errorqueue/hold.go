@@ -11,15 +11,15 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
-// hold is what a reader has taken from the queue and not given back: on one channel after the other,
-// with a subscription for each window. One goroutine uses it, that of the call. If the process dies
-// the broker takes everything back.
+// hold is what a reader has taken from the queue and not given back: on one channel after the
+// other, with a subscription for each window. One goroutine uses it, that of the call. If the
+// process dies the broker takes everything back.
 //
 // It gives messages back in their order. A queue that gets back what a channel held sorts it by the
-// tags of the subscriptions, if there were at most 32 of them; with more the order is lost. (RabbitMQ
-// 3.10, 4.0 and 4.3 do so for quorum queues. A classic queue keeps each message's place.) A nack would
-// lose the order too. So tags sort as text, each channel has few of them, and the channels are closed
-// one after the other, each when the queue has what the one before it held.
+// tags of the subscriptions, if there were at most 32 of them; with more the order is lost.
+// (RabbitMQ 3.10, 4.0 and 4.3 do so for quorum queues. A classic queue keeps each message's place.)
+// A nack would lose the order too. So tags sort as text, each channel has few of them, and the
+// channels are closed one after the other, each when the queue has what the one before it held.
 type hold struct {
 	session session  // immutable
 	queue   string   // immutable
@@ -62,8 +62,8 @@ func (h *hold) any() bool {
 	return slices.ContainsFunc(h.chunks, func(c *chunk) bool { return c.held > 0 })
 }
 
-// ack acks messages, and returns how many of them the broker has taken out of the queue. They are in
-// the order in which they were read.
+// ack acks messages, and returns how many of them the broker has taken out of the queue. They are
+// in the order in which they were read.
 func (h *hold) ack(ctx context.Context, all []*held) (acked int, err error) {
 	for len(all) > 0 {
 		c, n := all[0].chunk, 0
@@ -85,7 +85,7 @@ func (h *hold) ack(ctx context.Context, all []*held) (acked int, err error) {
 
 // giveBack closes the channels in their order, and waits until the queue has what they held.
 func (h *hold) giveBack() {
-	ctx := context.Background() // each request has a time limit of its own, and no channel may stay open
+	ctx := context.Background() // no channel may stay open; each request has its own time limit
 	watch := true
 	for _, c := range h.chunks {
 		before := 0
@@ -100,8 +100,8 @@ func (h *hold) giveBack() {
 	}
 }
 
-// backWithin is how long a queue may take to get back what a channel held. Another consumer may take it
-// meanwhile, so the queue may never have as many messages as are waited for.
+// backWithin is how long a queue may take to get back what a channel held. Another consumer may
+// take it meanwhile, so the queue may never have as many messages as are waited for.
 const backWithin = 10 * time.Second
 
 // isBack waits until the queue has so many messages.

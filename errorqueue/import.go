@@ -20,7 +20,8 @@ type ImportOptions struct {
 	// Defaults to the queue that was opened, whatever queue the file was made from.
 	To string
 
-	// From is the line of the file to begin with. To go on where an import ended, use ImportReport.Next.
+	// From is the line of the file to begin with. To go on where an import ended, use
+	// ImportReport.Next.
 	//
 	// Defaults to the first message.
 	From int
@@ -48,16 +49,17 @@ type ImportReport struct {
 	Took     time.Duration `json:"took"`     // nanoseconds
 }
 
-// Import publishes the messages of a file that [Queue.Export] has written, in its order, mandatory and
-// confirmed. Bodies, properties, the user's headers of every AMQP type, and the framework's headers are as they
-// were. Left out is what would do harm when it is published again: expiration, CC and BCC, a user
-// id that is not the connection's, and the broker's own headers. What those said of why a message failed goes into
-// the framework's headers.
+// Import publishes the messages of a file that [Queue.Export] has written, in its order, mandatory
+// and confirmed. Bodies, properties, the user's headers of every AMQP type, and the framework's
+// headers are as they were. Left out is what would do harm when it is published again: expiration,
+// CC and BCC, a user id that is not the connection's, and the broker's own headers. What those said
+// of why a message failed goes into the framework's headers.
 //
-// An *os.File, or another reader that can seek, is read to its end before anything is published: a wrong
-// line, or a file that was cut off, then moves nothing. From a reader that cannot seek, the messages before a wrong
-// line are published. A *LineError tells the line; ErrFormat says that the file is no export at all. The
-// first message that cannot be published ends the import. ImportReport.Next says where to go on.
+// An *os.File, or another reader that can seek, is read to its end before anything is published: a
+// wrong line, or a file that was cut off, then moves nothing. From a reader that cannot seek, the
+// messages before a wrong line are published. A *LineError tells the line; ErrFormat says that the
+// file is no export at all. The first message that cannot be published ends the import.
+// ImportReport.Next says where to go on.
 func (q *Queue) Import(ctx context.Context, r io.Reader, o ImportOptions) (ImportReport, error) {
 	began := time.Now()
 	o.Window, o.To = cmp.Or(o.Window, defaultMoveWindow), cmp.Or(o.To, q.name)
@@ -140,8 +142,8 @@ func (in *importer) run(ctx context.Context, r io.Reader) (err error) {
 	return errors.Join(in.flush(ctx), err)
 }
 
-// check reads a file that can be read again to its end, and returns how many messages it has. They are -1
-// for a reader that cannot seek after all, as a pipe.
+// check reads a file that can be read again to its end, and returns how many messages it has. They
+// are -1 for a reader that cannot seek after all, as a pipe.
 func check(ctx context.Context, r io.Reader, s io.Seeker) (int, error) {
 	start, err := s.Seek(0, io.SeekCurrent)
 	if err != nil {

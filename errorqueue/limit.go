@@ -29,15 +29,15 @@ func (q *Queue) maxDeliveries() int {
 	return strangerLimit
 }
 
-// compareOnly is an argument that gets an invalid value. A broker that is asked to declare a queue that
-// exists compares the arguments, this one last, or, for a classic queue, not at all. It checks whether
-// the value is valid only for a queue that does not exist, and refuses it then. So a declaration with
-// this argument never declares a queue.
+// compareOnly is an argument that gets an invalid value. A broker that is asked to declare a queue
+// that exists compares the arguments, this one last, or, for a classic queue, not at all. It checks
+// whether the value is valid only for a queue that does not exist, and refuses it then. So a
+// declaration with this argument never declares a queue.
 const compareOnly = "x-queue-leader-locator"
 
 // limitOf finds out the queue's delivery limit. It declares the queue as topology does, with
-// compareOnly, and corrects one argument after the other as the broker says how it differs. It is 0 if the queue
-// has no limit of its own, or if the user may not ask.
+// compareOnly, and corrects one argument after the other as the broker says how it differs. It is 0
+// if the queue has no limit of its own, or if the user may not ask.
 func (q *Queue) limitOf(ctx context.Context, s session) int64 {
 	arguments := maps.Clone(q.cfg.Arguments)
 	if len(arguments) == 0 {
@@ -82,8 +82,8 @@ func adopt(arguments map[string]any, name, existing string) {
 	}
 }
 
-// standardArguments are those that topology declares an error queue with. They are nil for a name that
-// an error queue cannot have.
+// standardArguments are those that topology declares an error queue with. They are nil for a name
+// that an error queue cannot have.
 func standardArguments(queue string) map[string]any {
 	plan, err := topology.New(topology.Plan{Queue: "a", ErrorQueue: queue})
 	if err != nil {

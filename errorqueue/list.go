@@ -25,19 +25,19 @@ type ListOptions struct {
 	Progress func(Progress)
 }
 
-// List yields the messages that are in the queue now, beginning with the one that was parked first. It
-// changes nothing: when the loop has ended, by a break too, all that was read is in the queue again, in
-// its order. Until then nobody else sees these messages. A bounded number of messages is in memory at
-// once. Each reading counts as a delivery: see Config.MaxDeliveries.
+// List yields the messages that are in the queue now, beginning with the one that was parked first.
+// It changes nothing: when the loop has ended, by a break too, all that was read is in the queue
+// again, in its order. Until then nobody else sees these messages. A bounded number of messages is
+// in memory at once. Each reading counts as a delivery: see Config.MaxDeliveries.
 //
-// A list that ends early, by its Limit or a break, reads on without showing it until it meets a message
-// that was never read before: a quorum queue would change the order otherwise. When ctx ends it
-// does so for 2 s at most. Then, and when the process is killed or the connection is lost, no message is lost but some may
-// have changed places.
+// A list that ends early, by its Limit or a break, reads on without showing it until it meets a
+// message that was never read before: a quorum queue would change the order otherwise. When ctx
+// ends it does so for 2 s at most. Then, and when the process is killed or the connection is lost,
+// no message is lost but some may have changed places.
 //
 // An error ends the list: the context's, those of connection, ErrNoQueue, ErrBusy, ErrHeldTooLong,
-// ErrDeliveryLimit, *FieldError, or *UnreadableError. What came before it is good. The loop must not
-// call other methods of the Queue that read.
+// ErrDeliveryLimit, *FieldError, or *UnreadableError. What came before it is good. The loop must
+// not call other methods of the Queue that read.
 func (q *Queue) List(ctx context.Context, o ListOptions) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		if err := q.each(ctx, o, func(d *held) bool { return yield(d.message, nil) }); err != nil {
@@ -62,7 +62,7 @@ func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) err
 		return l.read(ctx, e)
 	})
 	var u *UnreadableError
-	if errors.As(err, &u) && e.of >= 0 { // an earlier reading may have read what now stands behind the message
+	if errors.As(err, &u) && e.of >= 0 { // an earlier reading may have passed what now stands behind
 		u.Behind = max(0, e.of-1-l.seen.total())
 	}
 	return err

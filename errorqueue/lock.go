@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
-// A reader holds the queue's messages, so a second one would find the queue empty, or half of it, and
-// could not know. So readers take turns: those of a Queue by a token, those of a vhost by an
+// A reader holds the queue's messages, so a second one would find the queue empty, or half of it,
+// and could not know. So readers take turns: those of a Queue by a token, those of a vhost by an
 // exclusive queue, which only one connection can have and which goes with it. A user who may not
 // declare that queue reads without this lock.
 

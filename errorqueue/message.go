@@ -9,16 +9,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 )
 
-// Message is a parked message, with all that is known of why it failed. What is not known is the zero
-// value. No header makes reading a message fail, whoever wrote it.
+// Message is a parked message, with all that is known of why it failed. What is not known is the
+// zero value. No header makes reading a message fail, whoever wrote it.
 type Message struct {
 	Position int    `json:"position"` // in the queue, from 1, at the time of reading
 	ID       string `json:"id,omitempty"`
 
 	Origin Origin `json:"origin"` // who parked it
 
-	// Reason is a consumer's reason, such as "timeout", or the broker's, such as "delivery_limit" or
-	// "expired".
+	// Reason is a consumer's reason, such as "timeout", or the broker's, such as "delivery_limit"
+	// or "expired".
 	Reason string `json:"reason,omitempty"`
 
 	Error string `json:"error,omitempty"`
@@ -33,16 +33,17 @@ type Message struct {
 
 	Target string `json:"target,omitempty"` // the queue that it came from, and is redriven to
 
-	// TargetFrom says how Target is known: by the header bunnicula-queue ("header"), by the broker's account
-	// of where the message died ("x-death"), or, if the message says nothing, as the main queue of the
-	// error queue that was opened ("opened"). If nothing is known it is "unknown".
+	// TargetFrom says how Target is known: by the header bunnicula-queue ("header"), by the
+	// broker's account of where the message died ("x-death"), or, if the message says nothing, as
+	// the main queue of the error queue that was opened ("opened"). If nothing is known it is
+	// "unknown".
 	TargetFrom string `json:"target_from"`
 
-	Attempts      int       `json:"attempts,omitempty"` // how often it was handled since it was published or redriven
+	Attempts      int       `json:"attempts,omitempty"` // since it was published or redriven
 	FirstFailedAt time.Time `json:"first_failed_at,omitzero"`
 	FailedAt      time.Time `json:"failed_at,omitzero"` // when it was parked, as far as is known
 	History       []Attempt `json:"history,omitempty"`  // the last ten at most, oldest first
-	Deaths        []Death   `json:"deaths,omitempty"`   // the broker's own account (x-death), newest first
+	Deaths        []Death   `json:"deaths,omitempty"`   // the broker's account (x-death), newest first
 
 	OriginalExchange   string `json:"original_exchange,omitempty"` // as it was first published
 	OriginalRoutingKey string `json:"original_routing_key,omitempty"`
@@ -55,9 +56,9 @@ type Message struct {
 
 	Headers map[string]any `json:"headers,omitempty"` // the user's, neither ours nor the broker's
 
-	// Illegible says that some headers are nested deeper than the client library reads. They are not in
-	// Headers. Calls that copy messages leave this one where it is, because the copy would lose them. A
-	// consumer cannot handle it either.
+	// Illegible says that some headers are nested deeper than the client library reads. They are
+	// not in Headers. Calls that copy messages leave this one where it is, because the copy would
+	// lose them. A consumer cannot handle it either.
 	Illegible bool `json:"illegible,omitempty"`
 
 	Timestamp       time.Time `json:"timestamp,omitzero"`
@@ -69,14 +70,16 @@ type Message struct {
 	AppID           string    `json:"app_id,omitempty"`
 	UserID          string    `json:"user_id,omitempty"`
 	Priority        uint8     `json:"priority,omitempty"`
-	Deliveries      int       `json:"deliveries,omitempty"` // how often a quorum queue has had it back, by readings too
+
+	// Deliveries is how often a quorum queue has had the message back, from readers too.
+	Deliveries int `json:"deliveries,omitempty"`
 
 	Body     []byte `json:"-"`
-	BodySize int    `json:"body_size"` // in bytes; more than len(Body) in the sample of a Group, which is cut
+	BodySize int    `json:"body_size"` // in bytes; more than len(Body) if that is cut: see Group
 }
 
-// MarshalJSON writes the body as "body" if it is UTF-8, else in base64 as "body_base64", and headers with
-// their types as [Queue.Export] does.
+// MarshalJSON writes the body as "body" if it is UTF-8, else in base64 as "body_base64", and
+// headers with their types as [Queue.Export] does.
 func (m Message) MarshalJSON() ([]byte, error) {
 	type plain Message
 	shown := struct {
@@ -123,8 +126,8 @@ const (
 	fromNobody = "unknown"
 )
 
-// since is when the message is taken to have failed: when it was parked, or, if that is not known, when
-// it was published.
+// since is when the message is taken to have failed: when it was parked, or, if that is not known,
+// when it was published.
 func (m *Message) since() time.Time {
 	if !m.FailedAt.IsZero() {
 		return m.FailedAt
@@ -132,8 +135,8 @@ func (m *Message) since() time.Time {
 	return m.Timestamp
 }
 
-// tookToFail is the time from the message's first failure until it was parked, or, if it was redriven
-// since, from then on. It is 0 if that is not known.
+// tookToFail is the time from the message's first failure until it was parked, or, if it was
+// redriven since, from then on. It is 0 if that is not known.
 func (m *Message) tookToFail() time.Duration {
 	since := m.FirstFailedAt
 	if m.RedrivenAt.After(since) {

@@ -16,8 +16,9 @@ type Failure struct {
 	Text   string `json:"error"`
 }
 
-// mover publishes messages to other queues, and acks them when that is confirmed. So at any time a message
-// is in one of the two queues, or in both: at most a window of messages is. One goroutine uses it.
+// mover publishes messages to other queues, and acks them when that is confirmed. So at any time a
+// message is in one of the two queues, or in both: at most a window of messages is. One goroutine
+// uses it.
 type mover struct {
 	// Immutable once it moves.
 	sender   *sender
@@ -63,8 +64,8 @@ func (m *mover) burst() int {
 	return max(1, min(m.window, int(m.rate/10)))
 }
 
-// move moves up to a burst of messages that the reader holds. The error is for what ends everything; a
-// message that could not be published is a Failure.
+// move moves up to a burst of messages that the reader holds. The error is for what ends
+// everything; a message that could not be published is a Failure.
 func (m *mover) move(ctx context.Context, r *reader, all []*held) error {
 	if len(all) == 0 {
 		return nil
@@ -95,8 +96,8 @@ func (m *mover) move(ctx context.Context, r *reader, all []*held) error {
 	return nil
 }
 
-// publish publishes messages, and returns those that are confirmed and in a queue, and the last error of
-// the others.
+// publish publishes messages, and returns those that are confirmed and in a queue, and the last
+// error of the others.
 func (m *mover) publish(ctx context.Context, all []*held) (placed []*held, last error) {
 	if m.envelope == nil {
 		return all, nil
@@ -147,8 +148,8 @@ func (m *mover) fail(f Failure) {
 // gaveUp says whether a message could not be published before.
 func (m *mover) gaveUp(d *held) bool { return m.failedIDs[d.message.ID] }
 
-// cameBack says whether a message was moved before and is parked still. It is moved again then, and no
-// limit counts it twice. Its ack may have been answered.
+// cameBack says whether a message was moved before and is parked still. It is moved again then, and
+// no limit counts it twice. Its ack may have been answered.
 func (m *mover) cameBack(d *held) (back, acked bool) {
 	if back, acked = m.recent.cameBack(d); back {
 		m.tally.again++

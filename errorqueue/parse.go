@@ -42,8 +42,9 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 	return m
 }
 
-// originOf decides by the headers that are there. The broker may dead-letter a message that a consumer
-// had retried: that one has some of a consumer's headers, but they do not say why it is parked.
+// originOf decides by the headers that are there. The broker may dead-letter a message that a
+// consumer had retried: that one has some of a consumer's headers, but they do not say why it is
+// parked.
 func originOf(h amqp.Table, m Message) Origin {
 	_, counted := h[wire.RetryAttempts]
 	switch {
@@ -57,8 +58,8 @@ func originOf(h amqp.Table, m Message) Origin {
 	return OriginOther
 }
 
-// blameBroker fills in what only the broker knows. The message is here for the broker's reason. If a
-// consumer had retried it, the consumer's reason is in the history.
+// blameBroker fills in what only the broker knows. The message is here for the broker's reason. If
+// a consumer had retried it, the consumer's reason is in the history.
 func (m *Message) blameBroker() {
 	last := m.Deaths[0]
 	m.Reason = last.Reason

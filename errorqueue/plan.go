@@ -13,8 +13,8 @@ type Target struct {
 	Messages int    `json:"messages"`
 	Derived  int    `json:"derived"` // of those, how many do not name the queue in a header
 
-	// Source says how the queue is known, as Message.TargetFrom does, or "caller" for the option To. If
-	// the messages differ it is that of the first one that does not name the queue.
+	// Source says how the queue is known, as Message.TargetFrom does, or "caller" for the option
+	// To. If the messages differ it is that of the first one that does not name the queue.
 	Source string `json:"source"`
 
 	Missing bool `json:"missing"` // there is no such queue
@@ -28,7 +28,8 @@ type plan struct {
 	slowest   time.Duration // from the first failure of a message until it was parked
 }
 
-// add adds a message with this verdict. It goes to the queue to, or, if that is "", to its own target.
+// add adds a message with this verdict. It goes to the queue to, or, if that is "", to its own
+// target.
 func (p *plan) add(m *Message, v verdict, to string) {
 	switch v {
 	case leave:

@@ -5,17 +5,19 @@ import (
 	"time"
 )
 
-// Progress is how far a call has come. The call's own goroutine reports it, at most ten times a second
-// and at the end, and waits for the callback: that may draw a line, and should not ask a server.
+// Progress is how far a call has come. The call's own goroutine reports it, at most ten times a
+// second and at the end, and waits for the callback: that may draw a line, and should not ask a
+// server.
 type Progress struct {
-	Of      int `json:"of"`      // messages in the queue, or lines in the file, at the start; -1 if unknown
+	Of      int `json:"of"`      // messages in the queue, or the file, at the start; -1 if unknown
 	Read    int `json:"read"`    // so far; each round of a redrive begins anew
 	Matched int `json:"matched"` // of those, chosen by the filter
 	Moved   int `json:"moved"`   // published and confirmed, or deleted
 	Failed  int `json:"failed"`  // could not be published, and stay where they are
 	Round   int `json:"round"`   // of a redrive, from 1
 
-	// Watch is how much longer a redrive looks after a batch, in nanoseconds; 0 while it moves messages.
+	// Watch is how much longer a redrive looks after a batch, in nanoseconds; 0 while it moves
+	// messages.
 	Watch time.Duration `json:"watch"`
 }
 

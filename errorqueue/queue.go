@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Queue is an open error queue. It is safe for use by many goroutines at once. Their calls take turns,
-// because a call that reads holds the queue's messages until it ends.
+// Queue is an open error queue. It is safe for use by many goroutines at once. Their calls take
+// turns, because a call that reads holds the queue's messages until it ends.
 type Queue struct {
 	// Immutable.
 	name string
@@ -22,12 +22,12 @@ type Queue struct {
 	log  *slog.Logger
 
 	turn  chan struct{} // holds a token while no call reads
-	limit int64         // how often the queue may deliver a message, 0 if that is not known; set by Open
+	limit int64         // of deliveries of a message, 0 if that is not known; set by Open
 }
 
-// Open connects and looks at the queue. It returns ErrNoQueue if there is none, and the connection's
-// errors. The Queue has a TCP connection of its own, which Close ends. A nil logger means
-// slog.Default().
+// Open connects and looks at the queue. It returns ErrNoQueue if there is none, and the
+// connection's errors. The Queue has a TCP connection of its own, which Close ends. A nil logger
+// means slog.Default().
 func Open(ctx context.Context, conn *connection.Connection, cfg Config, log *slog.Logger) (*Queue, error) {
 	cfg, err := cfg.resolve()
 	if err != nil {
@@ -85,7 +85,7 @@ func (q *Queue) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if own := topology.ErrorQueue(q.name); q.cfg.guessed { // a main queue must not be taken for an error queue
+	if own := topology.ErrorQueue(q.name); q.cfg.guessed { // it must not be a main queue
 		if _, err := count(ctx, s, own); err == nil {
 			return &FieldError{"ErrorQueue", q.name, fmt.Sprintf("the name of an error queue: that may be one, or the main queue of %q", own)}
 		}
@@ -98,10 +98,11 @@ func (q *Queue) look(ctx context.Context) error {
 type Status struct {
 	Queue    string `json:"queue"`          // the error queue
 	Main     string `json:"main,omitempty"` // the main queue, "" if it is not known
-	Messages int    `json:"messages"`       // those that no reader holds; -1 if the user may not ask
+	Messages int    `json:"messages"`       // that no reader holds; -1 if the user may not ask
 
-	// Quarantine is how many messages wait in the main queue's quarantine queue. That is the consumer's
-	// working place and is never touched here. It is -1 if there is none, or if the user may not ask.
+	// Quarantine is how many messages wait in the main queue's quarantine queue. That is the
+	// consumer's working place and is never touched here. It is -1 if there is none, or if the user
+	// may not ask.
 	Quarantine int `json:"quarantine"`
 
 	// MaxDeliveries is the bound that readings keep to: see Config.MaxDeliveries.

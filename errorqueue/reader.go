@@ -12,12 +12,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// reader is one pass over the queue from its head. It holds all that it has read until its end, when
-// what was not acked goes back in its order. One goroutine uses it, that of the call.
+// reader is one pass over the queue from its head. It holds all that it has read until its end,
+// when what was not acked goes back in its order. One goroutine uses it, that of the call.
 //
-// A quorum queue puts what it gets back behind what it got back earlier, and all of that before what was
-// never delivered. So a reader that ends early first reads on until it meets a message that was never
-// delivered: else the queue's head would end up behind other messages.
+// A quorum queue puts what it gets back behind what it got back earlier, and all of that before
+// what was never delivered. So a reader that ends early first reads on until it meets a message
+// that was never delivered: else the queue's head would end up behind other messages.
 type reader struct {
 	// Immutable.
 	queue  *Queue
@@ -39,8 +39,8 @@ type reader struct {
 // extent is how much of the queue a reader reads.
 type extent struct {
 	most   int  // messages; negative is all that are there at the beginning
-	expect int  // messages that should be there; they are waited for, as a lost connection may have held them
-	edge   edge // what is known of a message that cannot be read
+	expect int  // messages that are waited for: a lost connection may have held them
+	edge   edge // of a message that cannot be read
 }
 
 // whole is the extent of the whole queue.
@@ -98,7 +98,8 @@ func (q *Queue) start(ctx context.Context, s session, what extent) (*reader, err
 	}, nil
 }
 
-// next is the next message, false at the end. The message stays held until the reader ends or acks it.
+// next is the next message, false at the end. The message stays held until the reader ends or acks
+// it.
 func (r *reader) next(ctx context.Context) (*held, bool, error) {
 	if ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
@@ -166,8 +167,8 @@ func (r *reader) resize(window []amqp.Delivery) {
 	}
 }
 
-// atEdge says whether the next message may be one that cannot be read. Asking for that one loses what
-// the reader holds.
+// atEdge says whether the next message may be one that cannot be read. Asking for that one loses
+// what the reader holds.
 func (r *reader) atEdge() bool { return len(r.pending) == 0 && r.edge.near(r.read) }
 
 // overdue says whether the reader has held messages for as long as it may.
@@ -179,8 +180,8 @@ func (r *reader) session() session { return r.hold.session }
 // moreToRead adds a message to those that are to be read.
 func (r *reader) moreToRead() { r.left++ }
 
-// ack takes messages out of the queue, and returns when the broker has done that, and of how many. They
-// are in the order in which they were read.
+// ack takes messages out of the queue, and returns when the broker has done that, and of how many.
+// They are in the order in which they were read.
 func (r *reader) ack(ctx context.Context, messages []*held) (acked int, err error) {
 	acked, err = r.hold.ack(ctx, messages)
 	r.acked += acked
@@ -190,8 +191,8 @@ func (r *reader) ack(ctx context.Context, messages []*held) (acked int, err erro
 	return acked, nil
 }
 
-// because adds why the session ended, if it did: a channel only knows that it is closed. The window is
-// how many messages had been asked for.
+// because adds why the session ended, if it did: a channel only knows that it is closed. The window
+// is how many messages had been asked for.
 func (r *reader) because(err error, window int) error {
 	s := r.session()
 	if !isOver(s, err) {
@@ -213,7 +214,7 @@ func (r *reader) end(ctx context.Context) {
 
 // readOn reads what must not stay ahead of what goes back: see reader.
 func (r *reader) readOn(ctx context.Context) {
-	limit := 5 * time.Minute // enough for a million messages, and HoldFor and this are below consumer_timeout
+	limit := 5 * time.Minute // for a million messages; with HoldFor it is below consumer_timeout
 	if ctx.Err() != nil {
 		limit = 2 * time.Second // the caller waits; a changed order loses nothing
 	}

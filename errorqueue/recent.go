@@ -2,9 +2,9 @@ package errorqueue
 
 import "crypto/sha256"
 
-// recent remembers what was moved last, and recognises it if a lost connection has brought it back into
-// the queue. That may happen even to messages whose acks the broker has answered: it passes acks on
-// to a quorum queue's leader when that has time for them. One goroutine uses it.
+// recent remembers what was moved last, and recognises it if a lost connection has brought it back
+// into the queue. That may happen even to messages whose acks the broker has answered: it passes
+// acks on to a quorum queue's leader when that has time for them. One goroutine uses it.
 type recent struct {
 	last   []moved       // since the last lost connection
 	unsure map[moved]int // messages that may be parked still, and how many of each
@@ -37,8 +37,8 @@ func (r *recent) lose() {
 	r.last = nil
 }
 
-// cameBack says whether a message was moved before and is parked still, and whether its ack had been
-// answered.
+// cameBack says whether a message was moved before and is parked still, and whether its ack had
+// been answered.
 func (r *recent) cameBack(d *held) (back, acked bool) {
 	if len(r.unsure) == 0 {
 		return false, false
@@ -52,8 +52,8 @@ func (r *recent) cameBack(d *held) (back, acked bool) {
 	return false, false
 }
 
-// mark tells a message from others. Messages with the same mark have the same id and body, so that each
-// is as good as the other.
+// mark tells a message from others. Messages with the same mark have the same id and body, so that
+// each is as good as the other.
 func mark(d *held) string {
 	sum := sha256.Sum256(d.Body)
 	return d.MessageId + " " + string(sum[:])

@@ -8,24 +8,25 @@ import (
 	"time"
 )
 
-// Redrive moves messages from the error queue back to where they came from, to be handled as if they were
-// new: attempts begin anew, and the headers of the failure go. The history, and how the message was published at
-// first, stay. A message is published, mandatory, and confirmed before it is taken out of the error queue.
-// So none is lost, whenever the process, the connection or the broker dies, and at most a Window of them
-// is in both queues then.
+// Redrive moves messages from the error queue back to where they came from, to be handled as if
+// they were new: attempts begin anew, and the headers of the failure go. The history, and how the
+// message was published at first, stay. A message is published, mandatory, and confirmed before it
+// is taken out of the error queue. So none is lost, whenever the process, the connection or the
+// broker dies, and at most a Window of them is in both queues then.
 //
-// Messages that are parked while Redrive runs are left alone, except for some after the connection was lost twice. A
-// message that cannot be published stays where it is, and is a Failure. Before anything is moved Redrive
-// checks that every target exists, and returns *MissingTargetError if one does not. When ctx ends, what is on its
-// way is finished, for 3 s at most, and the rest stays; the error is the context's then.
+// Messages that are parked while Redrive runs are left alone, except for some after the connection
+// was lost twice. A message that cannot be published stays where it is, and is a Failure. Before
+// anything is moved Redrive checks that every target exists, and returns *MissingTargetError if one
+// does not. When ctx ends, what is on its way is finished, for 3 s at most, and the rest stays; the
+// error is the context's then.
 //
 // The report is good with an error too. Beside the errors of [Queue.List] there are ErrNoFilter,
-// ErrFailedAgain, ErrNotMoved and ErrGone. With an *UnreadableError all that stood before that message was
-// looked at, and moved if it was chosen.
+// ErrFailedAgain, ErrNotMoved and ErrGone. With an *UnreadableError all that stood before that
+// message was looked at, and moved if it was chosen.
 //
-// A redrive may take hours: it goes over the queue in rounds, and goes on when the connection is lost. A
-// broker that is killed may forget the last acks, many of them in a classic queue: what was moved is
-// parked again then, and moved twice.
+// A redrive may take hours: it goes over the queue in rounds, and goes on when the connection is
+// lost. A broker that is killed may forget the last acks, many of them in a classic queue: what was
+// moved is parked again then, and moved twice.
 func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, error) {
 	began := time.Now()
 	o, matcher, err := o.resolve(q, began)
@@ -110,7 +111,8 @@ func (r *redrive) run(ctx context.Context) error {
 }
 
 // survey finds out where messages are to go, and checks that. With the option To that is known, and
-// nothing is read unless it is a dry run. What stands behind a message that cannot be read is not planned; blocked says so.
+// nothing is read unless it is a dry run. What stands behind a message that cannot be read is not
+// planned; blocked says so.
 func (r *redrive) survey(ctx context.Context, s *survey) (blocked, err error) {
 	if to := r.options.To; to != "" && !r.options.DryRun {
 		r.targets = []Target{{Queue: to, Source: fromCaller}}

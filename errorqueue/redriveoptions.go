@@ -32,19 +32,21 @@ type RedriveOptions struct {
 	// Defaults to 0, as fast as possible.
 	Rate float64
 
-	// Batches are sizes, such as 1, 10, 100, 1000. So many messages are moved, then the redrive waits for
-	// Watch and counts how many of them are parked again. If they are too many it stops with
-	// ErrFailedAgain. The last size is repeated until all are moved. The last batch of all is not watched.
+	// Batches are sizes, such as 1, 10, 100, 1000. So many messages are moved, then the redrive
+	// waits for Watch and counts how many of them are parked again. If they are too many it stops
+	// with ErrFailedAgain. The last size is repeated until all are moved. The last batch of all is
+	// not watched.
 	//
 	// Defaults to none: all messages are moved, and nothing is watched.
 	Batches []int
 
-	// Watch is how long to wait after a batch. A message that fails is parked when its retries are used up,
-	// so Watch must be longer than all delays of the consumer's Backoff together. The wait ends earlier when
-	// too many are seen to have failed.
+	// Watch is how long to wait after a batch. A message that fails is parked when its retries are
+	// used up, so Watch must be longer than all delays of the consumer's Backoff together. The wait
+	// ends earlier when too many are seen to have failed.
 	//
-	// Defaults to the time that the slowest of the chosen messages took from its first failure until it was
-	// parked, a tenth more, and 10 s; at least a minute and at most an hour. With To it is a minute.
+	// Defaults to the time that the slowest of the chosen messages took from its first failure
+	// until it was parked, a tenth more, and 10 s; at least a minute and at most an hour. With To
+	// it is a minute.
 	Watch time.Duration
 
 	// Tolerate is which part of a batch may fail again, from 0 to 1.
@@ -55,15 +57,15 @@ type RedriveOptions struct {
 	// DryRun only says what would be done: RedriveReport.Matched and Targets.
 	DryRun bool
 
-	// Window is how many messages may be published and not acked yet. So many may be in both queues if the
-	// process dies. From 1 to 1000.
+	// Window is how many messages may be published and not acked yet. So many may be in both queues
+	// if the process dies. From 1 to 1000.
 	//
 	// Defaults to 100.
 	Window int
 
-	// ID marks the messages (header bunnicula-redrive-id). A message that has it already is left alone, so
-	// that one that failed again is not redriven twice. A redrive that was interrupted can be continued under
-	// its ID. At most 255 bytes.
+	// ID marks the messages (header bunnicula-redrive-id). A message that has it already is left
+	// alone, so that one that failed again is not redriven twice. A redrive that was interrupted
+	// can be continued under its ID. At most 255 bytes.
 	//
 	// Defaults to a new UUIDv7.
 	ID string
@@ -133,15 +135,15 @@ func checkMove(limit int, rate float64, window int) error {
 type RedriveReport struct {
 	ID         string        `json:"id"` // on each message that was moved
 	DryRun     bool          `json:"dry_run"`
-	Matched    int           `json:"matched"`     // chosen by the filter, up to the limit, as far as the redrive came
+	Matched    int           `json:"matched"`     // chosen, up to the limit, as far as the redrive came
 	Moved      int           `json:"moved"`       // published, confirmed, and no longer parked
-	MaybeTwice int           `json:"maybe_twice"` // of those, may still be parked too, because the connection was lost
+	MaybeTwice int           `json:"maybe_twice"` // of those, may still be parked: a connection was lost
 	Failed     int           `json:"failed"`      // could not be published, and are parked still
 	Failures   []Failure     `json:"failures"`    // the first 100 of them
-	Illegible  int           `json:"illegible"`   // chosen, not among Matched, and still parked: see Message.Illegible
-	Targets    []Target      `json:"targets"`     // where messages go; with To, and no DryRun, without numbers
+	Illegible  int           `json:"illegible"`   // chosen, not Matched, still parked: see Message.Illegible
+	Targets    []Target      `json:"targets"`     // with To, and no DryRun, without numbers
 	Batches    []Batch       `json:"batches"`
-	Watch      time.Duration `json:"watch"`  // how long each batch was watched at most, in nanoseconds; 0 without Batches
+	Watch      time.Duration `json:"watch"`  // of each batch, at most, in nanoseconds; 0 without Batches
 	Rounds     int           `json:"rounds"` // passes over the queue that moved messages
 	Took       time.Duration `json:"took"`   // nanoseconds
 }

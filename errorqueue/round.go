@@ -2,8 +2,8 @@ package errorqueue
 
 import "context"
 
-// round is one pass of a reader, in which a mover moves what is chosen. Rounds makes it, and takes from
-// it what it has found when it has ended. One goroutine uses it.
+// round is one pass of a reader, in which a mover moves what is chosen. Rounds makes it, and takes
+// from it what it has found when it has ended. One goroutine uses it.
 type round struct {
 	// Immutable.
 	reader   *reader
@@ -25,8 +25,9 @@ type round struct {
 	exhausted bool // no message is left that is to be looked at
 }
 
-// run reads and moves. It is done when most messages are chosen, or none is left to look at; else it
-// has held messages for as long as it may. After an error the messages in burst go back with the others.
+// run reads and moves. It is done when most messages are chosen, or none is left to look at; else
+// it has held messages for as long as it may. After an error the messages in burst go back with the
+// others.
 func (r *round) run(ctx context.Context) (done bool, err error) {
 	for r.most < 0 || r.chosen < r.most {
 		if r.reader.overdue() {
@@ -54,9 +55,9 @@ func (r *round) run(ctx context.Context) (done bool, err error) {
 	return true, r.flush(ctx)
 }
 
-// isNew says whether a message has come since the first round. After a lost connection the count cannot
-// tell: a broker that was killed may have forgotten acks, and what was moved is there again. What was
-// never delivered has come meanwhile, if as many as expected were read before it.
+// isNew says whether a message has come since the first round. After a lost connection the count
+// cannot tell: a broker that was killed may have forgotten acks, and what was moved is there again.
+// What was never delivered has come meanwhile, if as many as expected were read before it.
 func (r *round) isNew(d *held) bool {
 	return r.doubtful && r.expected >= 0 && r.reader.read > r.expected && !d.Redelivered
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
-// rounds moves what a choice takes, however long that lasts: in rounds, each of which holds messages no
-// longer than it may and then gives them back. Nothing is moved twice, because what was moved is acked
-// and gone. Nothing is left out, because what goes back keeps its place. What comes into the queue
-// meanwhile stands behind all that, and is not looked at. One goroutine uses it.
+// rounds moves what a choice takes, however long that lasts: in rounds, each of which holds
+// messages no longer than it may and then gives them back. Nothing is moved twice, because what was
+// moved is acked and gone. Nothing is left out, because what goes back keeps its place. What comes
+// into the queue meanwhile stands behind all that, and is not looked at. One goroutine uses it.
 type rounds struct {
 	// Immutable.
 	queue  *Queue
@@ -31,15 +31,15 @@ type rounds struct {
 }
 
 const (
-	ghost        = time.Minute // how long a broker may take a lost connection for alive: some heartbeats
+	ghost        = time.Minute // so long a broker may take a lost connection for alive
 	lossesInARow = 5           // with nothing moved in between
 )
 
 // startAt is for what a survey has found out.
 func (r *rounds) startAt(e edge) { r.edge = e }
 
-// run moves up to most messages, or all if most is negative. With an *UnreadableError it has looked at all
-// that stands before that message.
+// run moves up to most messages, or all if most is negative. With an *UnreadableError it has looked
+// at all that stands before that message.
 func (r *rounds) run(ctx context.Context, most int) error {
 	before := r.mover.tally.ended()
 	r.losses = 0
@@ -109,8 +109,8 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 	return done, lost, err
 }
 
-// first is the first round, of messages that a survey has chosen and whose reader still holds them. It is
-// not done if the connection was lost.
+// first is the first round, of messages that a survey has chosen and whose reader still holds them.
+// It is not done if the connection was lost.
 func (r *rounds) first(ctx context.Context, p *reader, chosen []*held) (done bool, err error) {
 	r.begin(p)
 	for rest := chosen; len(rest) > 0; {
@@ -140,8 +140,8 @@ func (r *rounds) begin(p *reader) {
 	}
 }
 
-// lose is for a connection that was lost in a round that has moved something, or nothing. It returns an error
-// if another round would be of no use.
+// lose is for a connection that was lost in a round that has moved something, or nothing. It
+// returns an error if another round would be of no use.
 func (r *rounds) lose(err error, moved bool) error {
 	r.lost = time.Now()
 	if errors.As(err, new(*stuckError)) && r.edge.exact {

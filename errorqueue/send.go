@@ -21,8 +21,8 @@ const (
 	grace       = 3 * time.Second  // for the window in flight when the context ends
 )
 
-// sender makes a sender with room for a window, and returns the name that the connection is logged in
-// with.
+// sender makes a sender with room for a window, and returns the name that the connection is logged
+// in with.
 func (q *Queue) sender(ctx context.Context, window int) (s *sender, user string, err error) {
 	publishing, err := q.conn.Transport().Publishing().Session(ctx)
 	if err != nil {
@@ -39,13 +39,14 @@ func stop(s *sender) {
 	_ = s.Stop(ctx)
 }
 
-// isItsOwnFault says whether a message could not be published for a reason that may not concern others.
+// isItsOwnFault says whether a message could not be published for a reason that may not concern
+// others.
 func isItsOwnFault(err error) bool {
 	return errors.Is(err, sending.ErrUnroutable) || errors.Is(err, sending.ErrTooLarge) || errors.As(err, new(*sending.RefusedError))
 }
 
-// outlast is a context for what has begun: it ends a moment after ctx, or when everything should long
-// be done.
+// outlast is a context for what has begun: it ends a moment after ctx, or when everything should
+// long be done.
 func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	stop := context.AfterFunc(ctx, func() {

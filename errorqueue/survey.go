@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// survey reads the queue for a plan. If what is chosen is little it also keeps the messages, so that
-// the same reader can move them. One goroutine uses it.
+// survey reads the queue for a plan. If what is chosen is little it also keeps the messages, so
+// that the same reader can move them. One goroutine uses it.
 type survey struct {
 	// Immutable.
 	queue  *Queue
@@ -28,8 +28,8 @@ type survey struct {
 // keepAtMost is how many messages, and maxHeldInMemory how many bytes of them, a survey keeps.
 const keepAtMost = 1000
 
-// run reads until the plan is made. With an *UnreadableError the plan is made of all that stands before
-// that message.
+// run reads until the plan is made. With an *UnreadableError the plan is made of all that stands
+// before that message.
 func (s *survey) run(ctx context.Context) (err error) {
 	s.edge, err = untilSettled(ctx, func(e edge) error {
 		s.end(ctx)
@@ -91,7 +91,8 @@ func (s *survey) add(d *held) {
 	s.kept = append(s.kept, d)
 }
 
-// check looks whether the targets exist, and marks those that do not. The error is about all of those.
+// check looks whether the targets exist, and marks those that do not. The error is about all of
+// those.
 func (q *Queue) check(ctx context.Context, targets []Target) error {
 	var missing error
 	for i := range targets {
@@ -109,7 +110,7 @@ func (q *Queue) check(ctx context.Context, targets []Target) error {
 		case errors.Is(err, errNotFound):
 			t.Missing = true
 			missing = errors.Join(missing, &MissingTargetError{Queue: t.Queue, Messages: t.Messages, Source: t.Source})
-		case err != nil && !errors.Is(err, errNotAllowed): // a user who may not look finds out by publishing
+		case err != nil && !errors.Is(err, errNotAllowed): // publishing will tell
 			return err
 		}
 	}

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	silence      = time.Second // without a delivery, after which the queue is asked whether it has messages
-	patientTimes = 30          // how often it may answer that it has some
+	silence      = time.Second // without a delivery; then the queue is asked whether it has messages
+	patientTimes = 30          // how often it may answer that it has
 )
 
 var errSilent = errors.New("the queue has messages and the broker delivers none: a consumer with a higher priority, or a single active one, may get them")
 
-// window takes up to n messages from the head of the queue, and holds them. Fewer come if the queue has
-// no more. The client library buffers without bound what a subscription brings, so each window
-// is a subscription with a prefetch of its size, which is then cancelled: the messages stay with the
-// channel.
+// window takes up to n messages from the head of the queue, and holds them. Fewer come if the queue
+// has no more. The client library buffers without bound what a subscription brings, so each window
+// is a subscription with a prefetch of its size, which is then cancelled: the messages stay with
+// the channel.
 func (h *hold) window(ctx context.Context, n int) ([]amqp.Delivery, error) {
 	c, err := h.last(ctx)
 	if err != nil {
@@ -47,8 +47,8 @@ func (h *hold) window(ctx context.Context, n int) ([]amqp.Delivery, error) {
 	return append(window, late...), err
 }
 
-// collect takes n deliveries of a subscription, or all if the queue has no more: then it is silent, and
-// has no message when asked twice.
+// collect takes n deliveries of a subscription, or all if the queue has no more: then it is silent,
+// and has no message when asked twice.
 func (h *hold) collect(ctx context.Context, c *chunk, deliveries <-chan amqp.Delivery, n int) ([]amqp.Delivery, error) {
 	window := make([]amqp.Delivery, 0, n)
 	quiet := time.NewTimer(silence)
@@ -113,7 +113,7 @@ func (h *hold) ended(ctx context.Context) error {
 // cancel ends a subscription, and returns what it has brought meanwhile.
 func (h *hold) cancel(ctx context.Context, c *chunk, tag string, deliveries <-chan amqp.Delivery) ([]amqp.Delivery, error) {
 	late := make(chan []amqp.Delivery, 1)
-	go func() { // Cancel returns only when somebody has taken all that the client library has buffered
+	go func() { // Cancel waits until the buffer of the client library is empty
 		var all []amqp.Delivery
 		for d := range deliveries {
 			all = append(all, d)

@@ -12,8 +12,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Field is a header's value. In JSON it keeps its AMQP type: null, true, "text" and 42 (an int64) stand
-// for themselves, and other values are objects such as {"int8": 1}.
+// Field is a header's value. In JSON it keeps its AMQP type: null, true, "text" and 42 (an int64)
+// stand for themselves, and other values are objects such as {"int8": 1}.
 type Field struct{ Value any }
 
 type decimal struct {
@@ -40,7 +40,8 @@ func (f Field) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{tag: value})
 }
 
-// tagged is a value that needs its type: the type's name, "" if there is none, and what JSON writes.
+// tagged is a value that needs its type: the type's name, "" if there is none, and what JSON
+// writes.
 func tagged(v any) (tag string, value any) {
 	switch v := v.(type) {
 	case string:
@@ -75,8 +76,8 @@ func tagged(v any) (tag string, value any) {
 	return "", nil
 }
 
-// orText is a float, or its text if JSON has no number for it. No broker delivers such a float: it is
-// written for who reads the file, and cannot be read back.
+// orText is a float, or its text if JSON has no number for it. No broker delivers such a float: it
+// is written for who reads the file, and cannot be read back.
 func orText(v any, f float64) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return fmt.Sprint(v)

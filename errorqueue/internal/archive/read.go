@@ -26,8 +26,8 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e
 // Unwrap returns what is wrong with the line.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// maxLine is the longest line: a body of 128 MiB, the broker's largest, in base64 or as text full of
-// escapes.
+// maxLine is the longest line: a body of 128 MiB, the broker's largest, in base64 or as text full
+// of escapes.
 const maxLine = 800 << 20
 
 // Contents is what a file holds, as far as it was read.
@@ -45,7 +45,7 @@ func Read(ctx context.Context, r io.Reader, from int, f func(line int, d *amqp.D
 		if ctx.Err() != nil {
 			return s.found, context.Cause(ctx)
 		}
-		if err := lines.Err(); err != nil { // the scanner shows what came before the error as a line
+		if err := lines.Err(); err != nil { // what came before it looks like a line
 			return s.found, fmt.Errorf("read: %w", err)
 		}
 		if err := s.line(lines.Bytes()); err != nil {

@@ -44,7 +44,7 @@ type Body struct {
 type Message struct {
 	ID, Reason, Type, Error, Group          string
 	Consumer, Host, App, AppVersion, Target string
-	Since                                   time.Time // its age counts from here; the zero time is no age
+	Since                                   time.Time // when its age began; zero is no age
 	Headers                                 map[string]any
 	Body                                    []byte
 }

@@ -11,8 +11,8 @@ import (
 //
 //	reason=timeout older=2h body.user.id=42 error~"connection refused"
 //
-// A term of a list that stands there twice widens the choice. A text without terms is the zero Filter.
-// A wrong term is an [*Error].
+// A term of a list that stands there twice widens the choice. A text without terms is the zero
+// Filter. A wrong term is an [*Error].
 func Parse(text string) (Filter, error) {
 	var f Filter
 	s := scanner{rest: text}

@@ -58,7 +58,7 @@ func (s *scanner) values(key string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == "" && !inQuotes { // perhaps an unset variable of a shell; it would choose messages without this value
+		if v == "" && !inQuotes { // an unset variable of a shell, perhaps
 			return nil, &Error{key, "", "a value, as in " + example(key)}
 		}
 		all = append(all, v)

@@ -7,8 +7,8 @@ import (
 )
 
 // ParseTerms is [Parse] for terms that stand alone, such as the arguments of a command. A shell has
-// removed the quotes, so all that stands behind the = or ~ is the value: error~connection refused. An
-// argument that reads as several terms is an error: it may not be the choice that was meant.
+// removed the quotes, so all that stands behind the = or ~ is the value: error~connection refused.
+// An argument that reads as several terms is an error: it may not be the choice that was meant.
 func ParseTerms(terms ...string) (Filter, error) {
 	var texts []string
 	for _, term := range terms {

@@ -47,7 +47,8 @@ func shortTexts() *rapid.Generator[string] {
 	return rapid.OneOf(rapid.StringN(0, 5, 255), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 8), func(b []byte) string { return string(b) }), rapid.Just("base64:x"))
 }
 
-// fields are values of every AMQP type that the client delivers. Floats are finite: the broker reads no others.
+// fields are values of every AMQP type that the client delivers. Floats are finite: the broker
+// reads no others.
 func fields(depth int) *rapid.Generator[any] {
 	all := []*rapid.Generator[any]{
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int8().AsAny(), rapid.Int16().AsAny(), rapid.Int32().AsAny(), rapid.Int64().AsAny(),
