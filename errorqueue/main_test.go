@@ -14,6 +14,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -31,27 +32,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// connect makes a Connection that is stopped at the test's cleanup.
-func connect(t testing.TB) *connection.Connection {
-	t.Helper()
-	conn, err := connection.New(connection.Config{URL: amqptest.URL(t), Name: "errorqueue-test", MinBackoff: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := conn.Stop(ctx); err != nil {
-			t.Errorf("stop the connection: %v", err)
-		}
-	})
-	return conn
-}
-
 // open opens an error queue, with the Config's defaults but for what the test sets.
 func open(t testing.TB, cfg Config) *Queue {
 	t.Helper()
-	q, err := Open(t.Context(), connect(t), cfg, slog.New(slog.DiscardHandler))
+	q, err := Open(t.Context(), connecttest.New(t, connection.Config{}), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,9 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -408,7 +410,7 @@ func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
 		}
 	}
 	var field *FieldError
-	if _, err := Open(t.Context(), connect(t), Named(queue+"-archive"), slog.New(slog.DiscardHandler)); !errors.As(err, &field) || field.Value != queue+"-archive" {
+	if _, err := Open(t.Context(), connecttest.New(t, connection.Config{}), Named(queue+"-archive"), slog.New(slog.DiscardHandler)); !errors.As(err, &field) || field.Value != queue+"-archive" {
 		t.Errorf("got %v", err)
 	}
 	open(t, Config{Queue: queue + "-archive"}) // said in full

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -77,7 +78,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 			}
 			return p
 		})
-		conn := connect(t)
+		conn := connecttest.New(t, connection.Config{})
 		q, err := Open(t.Context(), conn, Config{Queue: queue}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)

@@ -78,7 +78,7 @@ func publishParked(t *testing.T, ch *amqp.Channel, queue string, i int) {
 	}
 }
 
-// unvarying are replacements for golden: what differs from run to run.
+// unvarying are replacements for compare: what differs from run to run.
 func unvarying(queue, text string) []string {
 	replace := []string{queue, placeholder}
 	for _, pattern := range []string{`in [0-9.]+m?s`, `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}`, `"took": [0-9]+`, `deliveries[": ]+[0-9]+`, `20\d\d-[0-9-]+[T ][0-9:]+Z`} {
@@ -121,7 +121,7 @@ func TestWhatIsParkedIsShownAndStaysAsItIs(t *testing.T) {
 	} {
 		s.shows = strings.HasSuffix(test.golden, "terminal.txt")
 		r := s.run(append([]string{"errors"}, test.args...)...).want(t, exitOK)
-		golden(t, test.golden, r.out, unvarying(queue, r.out)...)
+		compare(t, test.golden, r.out, unvarying(queue, r.out)...)
 		if strings.Contains(r.out, "\x1b") {
 			t.Errorf("%q prints what a terminal obeys: %q", test.args, r.out)
 		}
@@ -152,7 +152,7 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 
 	s.in = "yes\n"
 	r := s.run("errors", "redrive", queue, "reason=panic").want(t, exitOK, "2 messages of "+queue+"-error redriven in ")
-	golden(t, "errors-redrive.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
+	compare(t, "errors-redrive.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
 	depths(t, queue, 10, 2)
 	if d := amqptest.Get(t, queue); d.MessageId != "order-005" || d.Headers[wire.Reason] != nil || d.Headers[wire.RedriveCount] != int64(1) {
 		t.Errorf("got %s, %v", d.MessageId, d.Headers)
@@ -160,7 +160,7 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 
 	s.asks = false
 	r = s.run("errors", "redrive", queue, "--id", "order-000", "--id", "order-001", "--yes", "--json").want(t, exitOK)
-	golden(t, "errors-redrive.json", r.out, unvarying(queue, r.out)...)
+	compare(t, "errors-redrive.json", r.out, unvarying(queue, r.out)...)
 	s.run("errors", "redrive", queue, "--all", "--limit", "3", "--yes").want(t, exitOK, "3 messages of ")
 	depths(t, queue, 5, 6) // one was taken above
 	s.run("errors", "redrive", queue, "id=none", "--yes").want(t, exitOK, "nothing to redrive")
@@ -335,13 +335,13 @@ func TestWhatIsDiscardedGoesToTheArchiveFirst(t *testing.T) {
 	depths(t, queue, 10, 0)
 	s.in = queue + "-error\n"
 	r := s.run("errors", "discard", queue, "reason=timeout", "--delete").want(t, exitOK, "6 messages of", "for good")
-	golden(t, "errors-discard.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
+	compare(t, "errors-discard.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
 	depths(t, queue, 4, 0)
 	s.asks = false
 	s.run("errors", "redrive", queue+"-archive", "--all", "--yes").want(t, exitOK, "to "+queue)
 	depths(t, queue, 4, 2)
 	r = s.run("errors", "discard", queue, "--all", "--yes", "--json").want(t, exitOK)
-	golden(t, "errors-discard.json", r.out, unvarying(queue, r.out)...)
+	compare(t, "errors-discard.json", r.out, unvarying(queue, r.out)...)
 }
 
 // Who reads holds the messages, so another must not believe that there are none.

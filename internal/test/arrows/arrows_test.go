@@ -50,6 +50,8 @@ var rows = map[string][]string{
 	"internal/startup":                  {},
 	"internal/test/histories":           {},
 	"internal/test/deliverytest":        {"internal/wire"},
+	"internal/test/connecttest":         {"connection"},
+	"internal/test/golden":              {},
 	"internal/watch":                    {"connection", "consumer"},
 	"internal/transport":                {},
 	"internal/backoff":                  {},
