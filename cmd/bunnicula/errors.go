@@ -168,7 +168,7 @@ func explained(err error) error {
 		return usage(fmt.Errorf("%s is %q, want %s", flagOf(field.Field), field.Value, field.Want))
 	case errors.Is(err, errorqueue.ErrFormat):
 		return usage(err)
-	case errors.As(err, &missing) && missing.Source == string(errorqueue.FromCaller):
+	case errors.As(err, &missing) && missing.Source == "caller":
 		return &exitError{exitFound, fmt.Errorf("--to is %q, and there is no such queue: declare it, or name another; nothing was moved", missing.Queue)}
 	case errors.As(err, &missing):
 		return &exitError{exitFound, fmt.Errorf("queue %q does not exist, to which %s would go (known from: %s): declare it, or name another with --to; nothing was moved",
@@ -183,6 +183,23 @@ func explained(err error) error {
 		return fmt.Errorf("%w (which is --max-deliveries; a user who may configure the queue is told its limit, and needs neither)", err)
 	}
 	return err
+}
+
+// unreadable is the error if it says that a message cannot be read, and nil else. What stands before that
+// message has been read then.
+func unreadable(err error) error {
+	var u *errorqueue.UnreadableError
+	if errors.As(err, &u) {
+		return err
+	}
+	return nil
+}
+
+// warn says an error that does not end the command.
+func (a *app) warn(err error) {
+	if err != nil {
+		a.complain(err)
+	}
 }
 
 // flagOf is the flag, or the argument, for a field of the package's options.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -54,14 +55,16 @@ type discardReport struct {
 }
 
 func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.DiscardOptions, p *progress, yes bool) error {
+	var blocked error // what stands behind a message that cannot be read was not asked about
 	if !o.DryRun && !yes {
 		plan := o
 		plan.DryRun = true
 		seen, err := q.Discard(ctx, plan)
 		p.end()
-		if err != nil || seen.Matched == 0 {
+		if blocked = unreadable(err); err != nil && blocked == nil || seen.Matched == 0 {
 			return a.reportedDiscard(discardReport{q.Name(), seen}, err)
 		}
+		a.warn(blocked)
 		if o.Delete {
 			err = a.confirmTyped(fmt.Sprintf("Delete %s of %s for good?", messages(seen.Matched), q.Name()), q.Name())
 		} else {
@@ -77,7 +80,7 @@ func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.Dis
 	}
 	r, err := q.Discard(ctx, o)
 	p.end()
-	return a.reportedDiscard(discardReport{q.Name(), r}, err)
+	return a.reportedDiscard(discardReport{q.Name(), r}, cmp.Or(err, blocked))
 }
 
 func (a *app) reportedDiscard(r discardReport, err error) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,9 +63,13 @@ type exported struct {
 
 func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.ExportOptions, p *progress, output string) error {
 	var n int
+	var blocked error // the file is whole all the same, with what stands before the message
 	write := func(w io.Writer) (err error) {
 		n, err = q.Export(ctx, w, o)
 		p.end()
+		if blocked = unreadable(err); blocked != nil {
+			return nil
+		}
 		return err
 	}
 	report := a.out
@@ -77,10 +82,10 @@ func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.Expo
 		return err
 	}
 	if a.json && output != "-" {
-		return a.printJSON(exported{q.Name(), output, n}, false)
+		return cmp.Or(blocked, a.printJSON(exported{q.Name(), output, n}, false))
 	}
 	_, err := fmt.Fprintf(report, "%s of %s written to %s\n", messages(n), q.Name(), output)
-	return err
+	return cmp.Or(blocked, err)
 }
 
 // writeFile makes a file, for nobody else to read, and takes it away again if it could not be written.

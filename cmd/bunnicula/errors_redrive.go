@@ -88,18 +88,20 @@ type redriveReport struct {
 }
 
 func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.RedriveOptions, p *progress, yes bool) error {
+	var blocked error // what stands behind a message that cannot be read was not asked about
 	if !o.DryRun && !yes {
 		plan := o
 		plan.DryRun = true
 		seen, err := q.Redrive(ctx, plan)
 		p.end()
-		if err != nil || seen.Matched == 0 {
+		if blocked = unreadable(err); err != nil && blocked == nil || seen.Matched == 0 {
 			return a.reported(redriveReport{q.Name(), seen}, err)
 		}
 		var text strings.Builder
 		writeTargets(&text, seen.Targets, a.width())
 		writeIllegible(&text, seen.Illegible)
 		fmt.Fprint(a.err, text.String()) // it belongs to the question
+		a.warn(blocked)
 		if err := a.confirm(fmt.Sprintf("Redrive %s from %s?", messages(seen.Matched), q.Name()), false); err != nil {
 			return err
 		}
@@ -110,7 +112,7 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 	}
 	r, err := q.Redrive(ctx, o)
 	p.end()
-	return a.reported(redriveReport{q.Name(), r}, err)
+	return a.reported(redriveReport{q.Name(), r}, cmp.Or(err, blocked))
 }
 
 // reported prints a report, where there is one, and returns what the command ends with.

@@ -36,8 +36,15 @@ const (
 	RedriveID          = Prefix + "redrive-id"
 )
 
-// DeliveryCount is how often a quorum queue has had a message back.
-const DeliveryCount = "x-delivery-count"
+// What a quorum queue counts on a message. DeliveryCount is how often it has had the message back;
+// from RabbitMQ 4.3 on it leaves out what was given back without fault, which AcquiredCount includes.
+const (
+	DeliveryCount = "x-delivery-count"
+	AcquiredCount = "x-acquired-count"
+)
+
+// IsCount says whether a header is one of these counts. Each reading of a message changes them.
+func IsCount(name string) bool { return name == DeliveryCount || name == AcquiredCount }
 
 // IsOurs says whether the framework writes this header.
 func IsOurs(name string) bool { return name == RetryAttempts || strings.HasPrefix(name, Prefix) }
@@ -46,7 +53,7 @@ func IsOurs(name string) bool { return name == RetryAttempts || strings.HasPrefi
 // to a copy: a republished x-death can make the broker see a cycle and drop the message.
 func IsBrokers(name string) bool {
 	switch name {
-	case "x-death", DeliveryCount, "x-acquired-count":
+	case "x-death", DeliveryCount, AcquiredCount:
 		return true
 	}
 	for _, prefix := range []string{"x-first-death-", "x-last-death-", "x-stream-", "x-opt-"} {

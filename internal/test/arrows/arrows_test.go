@@ -40,12 +40,18 @@ var rows = map[string][]string{
 	"publisher/publishertest": {"publisher", "internal/sending"},
 	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/sending", "internal/wire"},
 
-	"errorqueue": {"connection", "topology", "publisher", "internal/backoff", "internal/sending", "internal/transport", "internal/wire"},
-	"outbox":     {"connection", "topology", "publisher", "internal/wire"},
+	"errorqueue":                  {"connection", "topology", "errorqueue/internal/archive", "errorqueue/internal/filter", "internal/backoff", "internal/sending", "internal/transport", "internal/wire"},
+	"errorqueue/internal/archive": {"internal/wire"},
+	"errorqueue/internal/filter":  {},
+
+	"outbox": {"connection", "topology", "publisher", "internal/wire"},
 
 	"internal/wire":                     {},
 	"internal/startup":                  {},
 	"internal/test/histories":           {},
+	"internal/test/deliverytest":        {"internal/wire"},
+	"internal/test/connecttest":         {"connection"},
+	"internal/test/golden":              {},
 	"internal/watch":                    {"connection", "consumer"},
 	"internal/transport":                {},
 	"internal/backoff":                  {},

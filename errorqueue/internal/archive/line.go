@@ -1,12 +1,8 @@
-package errorqueue
+package archive
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -15,31 +11,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// What the first line of an export says of it.
-const (
-	format  = "bunnicula-errorqueue"
-	version = 1
-)
-
-type firstLine struct {
-	Format  string    `json:"format"`
-	Version int       `json:"version"`
-	Queue   string    `json:"queue"`
-	Main    string    `json:"main,omitempty"`
-	At      time.Time `json:"at,omitzero"`
-}
-
-type lastLine struct {
-	End      bool `json:"end"`
-	Messages int  `json:"messages"`
-}
-
-// line is a message in an export.
+// line is a message in a file, or the file's last line.
 type line struct {
 	Exchange   shortText        `json:"exchange"`
 	RoutingKey shortText        `json:"routing_key"`
 	Properties properties       `json:"properties"`
-	Headers    map[string]field `json:"headers,omitempty"`
+	Headers    map[string]Field `json:"headers,omitempty"`
 	Text       *string          `json:"text,omitempty"` // the body; one of the two
 	Bytes      []byte           `json:"bytes,omitempty"`
 
@@ -62,11 +39,11 @@ type properties struct {
 	AppID           shortText `json:"app_id,omitempty"`
 }
 
-// shortText is text that may not be UTF-8, which JSON cannot say: see Export.
+// shortText is an AMQP short string. It may not be UTF-8, so it is written as a [Field].
 type shortText string
 
-// MarshalJSON writes it as a field.
-func (t shortText) MarshalJSON() ([]byte, error) { return field{string(t)}.MarshalJSON() }
+// MarshalJSON writes it as a Field.
+func (t shortText) MarshalJSON() ([]byte, error) { return Field{string(t)}.MarshalJSON() }
 
 // UnmarshalJSON reads it.
 func (t *shortText) UnmarshalJSON(text []byte) error {
@@ -79,31 +56,16 @@ func (t *shortText) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// A header's name that is not UTF-8, or could be taken for one, is written in base64 behind this.
-const base64Name = "base64:"
-
-func nameText(name string) string {
-	if utf8.ValidString(name) && !strings.HasPrefix(name, base64Name) {
-		return name
-	}
-	return base64Name + base64.StdEncoding.EncodeToString([]byte(name))
-}
-
-func readName(text string) (string, error) {
-	digits, ok := strings.CutPrefix(text, base64Name)
-	if !ok {
-		return text, nil
-	}
-	name, err := base64.StdEncoding.DecodeString(digits)
-	return string(name), err
-}
-
+// lineOf is the line for a message. The broker's counts of deliveries are left out: reading changes
+// them.
 func lineOf(d *amqp.Delivery) line {
 	l := line{
 		Exchange: shortText(d.Exchange), RoutingKey: shortText(d.RoutingKey),
 		Properties: properties{
-			ContentType: shortText(d.ContentType), ContentEncoding: shortText(d.ContentEncoding), DeliveryMode: d.DeliveryMode, Priority: d.Priority,
-			CorrelationID: shortText(d.CorrelationId), ReplyTo: shortText(d.ReplyTo), Expiration: shortText(d.Expiration), MessageID: shortText(d.MessageId),
+			ContentType: shortText(d.ContentType), ContentEncoding: shortText(d.ContentEncoding),
+			DeliveryMode: d.DeliveryMode, Priority: d.Priority,
+			CorrelationID: shortText(d.CorrelationId), ReplyTo: shortText(d.ReplyTo),
+			Expiration: shortText(d.Expiration), MessageID: shortText(d.MessageId),
 			Type: shortText(d.Type), UserID: shortText(d.UserId), AppID: shortText(d.AppId),
 		},
 	}
@@ -111,14 +73,14 @@ func lineOf(d *amqp.Delivery) line {
 		seconds := d.Timestamp.Unix()
 		l.Properties.Timestamp = &seconds
 	}
+	headers := make(amqp.Table, len(d.Headers))
 	for name, value := range d.Headers {
-		if name == wire.DeliveryCount {
-			continue
+		if !wire.IsCount(name) {
+			headers[name] = value
 		}
-		if l.Headers == nil {
-			l.Headers = map[string]field{}
-		}
-		l.Headers[nameText(name)] = field{value}
+	}
+	if len(headers) > 0 {
+		l.Headers = Fields(headers)
 	}
 	if utf8.Valid(d.Body) {
 		text := string(d.Body)
@@ -134,8 +96,10 @@ func (l *line) delivery() (*amqp.Delivery, error) {
 	p := l.Properties
 	d := &amqp.Delivery{
 		Exchange: string(l.Exchange), RoutingKey: string(l.RoutingKey),
-		ContentType: string(p.ContentType), ContentEncoding: string(p.ContentEncoding), DeliveryMode: p.DeliveryMode, Priority: p.Priority,
-		CorrelationId: string(p.CorrelationID), ReplyTo: string(p.ReplyTo), Expiration: string(p.Expiration), MessageId: string(p.MessageID),
+		ContentType: string(p.ContentType), ContentEncoding: string(p.ContentEncoding),
+		DeliveryMode: p.DeliveryMode, Priority: p.Priority,
+		CorrelationId: string(p.CorrelationID), ReplyTo: string(p.ReplyTo),
+		Expiration: string(p.Expiration), MessageId: string(p.MessageID),
 		Type: string(p.Type), UserId: string(p.UserID), AppId: string(p.AppID),
 	}
 	if p.Timestamp != nil {
@@ -148,7 +112,7 @@ func (l *line) delivery() (*amqp.Delivery, error) {
 			if err != nil {
 				return nil, fmt.Errorf("headers: name %.40q: %w", text, err)
 			}
-			d.Headers[name] = f.value
+			d.Headers[name] = f.Value
 		}
 	}
 	switch {
@@ -161,14 +125,8 @@ func (l *line) delivery() (*amqp.Delivery, error) {
 	default:
 		return nil, errors.New("it has no body: neither text nor bytes")
 	}
-	for name, value := range map[string]shortText{
-		"content_type": p.ContentType, "content_encoding": p.ContentEncoding, "correlation_id": p.CorrelationID, "reply_to": p.ReplyTo,
-		"expiration": p.Expiration, "message_id": p.MessageID, "type": p.Type, "user_id": p.UserID, "app_id": p.AppID,
-		"exchange": l.Exchange, "routing_key": l.RoutingKey,
-	} {
-		if len(value) > wire.MaxName {
-			return nil, fmt.Errorf("%s is %d bytes long, AMQP allows %d", name, len(value), wire.MaxName)
-		}
+	if err := l.checkLengths(); err != nil {
+		return nil, err
 	}
 	if err := wire.Check(d.Headers); err != nil {
 		return nil, fmt.Errorf("headers: %w", err)
@@ -176,15 +134,17 @@ func (l *line) delivery() (*amqp.Delivery, error) {
 	return d, nil
 }
 
-// strictly reads JSON that has no fields but those of v, and nothing behind it.
-func strictly(text []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if d.More() {
-		return errors.New("there is something behind the JSON")
+// checkLengths refuses what is too long for an AMQP short string.
+func (l *line) checkLengths() error {
+	p := l.Properties
+	for name, value := range map[string]shortText{
+		"content_type": p.ContentType, "content_encoding": p.ContentEncoding, "correlation_id": p.CorrelationID,
+		"reply_to": p.ReplyTo, "expiration": p.Expiration, "message_id": p.MessageID, "type": p.Type,
+		"user_id": p.UserID, "app_id": p.AppID, "exchange": l.Exchange, "routing_key": l.RoutingKey,
+	} {
+		if len(value) > wire.MaxName {
+			return fmt.Errorf("%s is %d bytes long, AMQP allows %d", name, len(value), wire.MaxName)
+		}
 	}
 	return nil
 }

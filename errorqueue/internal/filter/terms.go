@@ -1,4 +1,4 @@
-package errorqueue
+package filter
 
 import (
 	"strconv"
@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// ParseTerms makes a Filter of terms as [ParseFilter] has them, one in each text, such as the arguments of a command. A shell has taken
-// the quotes then, so what stands behind the = or ~ of a term is its value, spaces included: error~connection refused. A text that reads as several
-// terms is an error, and so never taken for another choice than was meant.
+// ParseTerms is [Parse] for terms that stand alone, such as the arguments of a command. A shell has
+// removed the quotes, so all that stands behind the = or ~ is the value: error~connection refused.
+// An argument that reads as several terms is an error: it may not be the choice that was meant.
 func ParseTerms(terms ...string) (Filter, error) {
 	var texts []string
 	for _, term := range terms {
@@ -18,19 +18,19 @@ func ParseTerms(terms ...string) (Filter, error) {
 		}
 		texts = append(texts, text)
 	}
-	return ParseFilter(strings.Join(texts, " "))
+	return Parse(strings.Join(texts, " "))
 }
 
-// oneTerm is the text of a term, in quotes where the spaces in it want them.
+// oneTerm is a term with quotes around its values where the spaces in them require that.
 func oneTerm(term string) (string, error) {
 	n, err := countTerms(term)
 	switch {
 	case err == nil && n == 1:
 		return term, nil
 	case err == nil && n == 0:
-		return "", &FieldError{"a term", term, "name=value, such as reason=timeout"}
+		return "", &Error{"a term", term, "name=value, such as reason=timeout"}
 	case err == nil:
-		return "", &FieldError{"a term", term, "each term as an argument of its own, or its value in double quotes"}
+		return "", &Error{"a term", term, "each term as an argument of its own, or its value in double quotes"}
 	}
 	end := strings.IndexAny(term, "=~")
 	if end < 0 || strings.Contains(term, `"`) || strings.ContainsFunc(term[:end], unicode.IsSpace) {
@@ -49,7 +49,7 @@ func oneTerm(term string) (string, error) {
 	}
 	text := key + strings.Join(values, ",")
 	if n, e := countTerms(text); e != nil || n != 1 {
-		return "", err // which shows what was written
+		return "", err // the first one, which quotes what was written
 	}
 	return text, nil
 }

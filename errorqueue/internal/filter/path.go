@@ -1,7 +1,6 @@
-package errorqueue
+package filter
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"math/big"
@@ -59,22 +58,7 @@ func parsePath(path string) ([]step, error) {
 	return steps, nil
 }
 
-func (c *compiled) matchBody(m *Message) bool {
-	var body any
-	d := json.NewDecoder(bytes.NewReader(m.Body))
-	d.UseNumber() // ids are larger than a float64 can tell apart
-	if d.Decode(&body) != nil {
-		return false
-	}
-	for i, b := range c.Body {
-		v, ok := find(body, c.paths[i])
-		if !ok || !b.Exists && !equalText(v, b.Value) {
-			return false
-		}
-	}
-	return true
-}
-
+// find follows a path into a JSON value.
 func find(v any, path []step) (any, bool) {
 	for _, s := range path {
 		if s.key == nil {
@@ -110,7 +94,8 @@ func equalText(v any, want string) bool {
 	return err == nil && string(text) == want
 }
 
-// sameNumber compares exactly: 1 is 1.0 and 10e-1. Numbers with thousands of digits, as 1e999999 has, are not written out.
+// sameNumber compares exactly: 1 is 1.0 and 10e-1. A number such as 1e999999, which would have a
+// million digits, is equal to none.
 func sameNumber(a, b string) bool {
 	const most = 64
 	if len(a) > most || len(b) > most || largeExponent(a) || largeExponent(b) {

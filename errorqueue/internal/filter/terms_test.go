@@ -1,4 +1,4 @@
-package errorqueue
+package filter
 
 import (
 	"errors"
@@ -21,8 +21,8 @@ func TestTermsAreReadAsAShellLeavesThem(t *testing.T) {
 		{[]string{"error~connection refused"}, Filter{ErrorContains: "connection refused"}},
 		{[]string{`error~"connection refused"`}, Filter{ErrorContains: "connection refused"}},
 		{[]string{"error~no route, and no host"}, Filter{ErrorContains: "no route, and no host"}},
-		{[]string{"body.name=Jane Doe"}, Filter{Body: []BodyMatch{{Path: "name", Value: "Jane Doe"}}}},
-		{[]string{"header.tenant"}, Filter{Headers: []HeaderMatch{{Name: "tenant", Exists: true}}}},
+		{[]string{"body.name=Jane Doe"}, Filter{Body: []Body{{Path: "name", Value: "Jane Doe"}}}},
+		{[]string{"header.tenant"}, Filter{Headers: []Header{{Name: "tenant", Exists: true}}}},
 		{[]string{"host=my host,other"}, Filter{Hosts: []string{"my host", "other"}}},
 	} {
 		if got, err := ParseTerms(test.terms...); err != nil || !reflect.DeepEqual(got, test.want) {
@@ -48,7 +48,7 @@ func TestATermThatDoesNotReadIsNamed(t *testing.T) {
 		{"id=,a", "id", "want a value"},
 	} {
 		_, err := ParseTerms("reason=panic", test.term)
-		var field *FieldError
+		var field *Error
 		if !errors.As(err, &field) || field.Field != test.field || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v", test.term, err)
 		}

@@ -1,4 +1,4 @@
-package errorqueue
+package archive
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,53 +14,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"pgregory.net/rapid"
 
+	"github.com/bunnicula-go/bunnicula/internal/test/deliverytest"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// sameField compares values of headers by type and value, and NaNs by their bits.
-func sameField(a, b any) bool {
-	switch a := a.(type) {
-	case float32:
-		b, ok := b.(float32)
-		return ok && math.Float32bits(a) == math.Float32bits(b)
-	case float64:
-		b, ok := b.(float64)
-		return ok && math.Float64bits(a) == math.Float64bits(b)
-	case time.Time:
-		b, ok := b.(time.Time)
-		return ok && a.Unix() == b.Unix()
-	case []byte:
-		b, ok := b.([]byte)
-		return ok && bytes.Equal(a, b)
-	case []any:
-		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !sameField(a[i], b[i]) {
-				return false
-			}
-		}
-		return true
-	case amqp.Table:
-		b, ok := b.(amqp.Table)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for k, v := range a {
-			if w, there := b[k]; !there || !sameField(v, w) {
-				return false
-			}
-		}
-		return true
-	}
-	return reflect.DeepEqual(a, b)
-}
-
 func TestALineIsReadBackAsTheMessageThatItWasMadeOf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d := anyMessage().Draw(t, "message")
+		d := deliverytest.Any().Draw(t, "message")
 		text, err := json.Marshal(lineOf(d))
 		if err != nil {
 			t.Fatal(err)
@@ -80,14 +39,14 @@ func TestALineIsReadBackAsTheMessageThatItWasMadeOf(t *testing.T) {
 		want := *d
 		want.Headers = amqp.Table{}
 		for k, v := range d.Headers {
-			if k != wire.DeliveryCount {
+			if !wire.IsCount(k) {
 				want.Headers[k] = v
 			}
 		}
 		if got.Headers == nil {
 			got.Headers = amqp.Table{}
 		}
-		if !sameField(got.Headers, want.Headers) {
+		if !deliverytest.SameHeader(got.Headers, want.Headers) {
 			t.Fatalf("headers\n%#v, want\n%#v\n%s", got.Headers, want.Headers, text)
 		}
 		if !bytes.Equal(got.Body, want.Body) || !got.Timestamp.Equal(want.Timestamp) {
@@ -144,26 +103,25 @@ func TestAnErrorInAFileNamesItsLine(t *testing.T) {
 		"property":         {file(strings.Replace(good, `"m"`, `7`, 1)), 2, "7 is not text"},
 		"behind the JSON":  {file(good + "{}"), 2, "something behind"},
 	} {
-		err := readLines(context.Background(), strings.NewReader(c.file), 0, &ImportReport{}, func(int, *amqp.Delivery) error { return nil })
+		_, err := Read(context.Background(), strings.NewReader(c.file), 0, func(int, *amqp.Delivery) error { return nil })
 		var at *LineError
 		if !errors.As(err, &at) || at.Line != c.line || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want line %d: ...%s", name, err, c.line, c.want)
 		}
 	}
-	if err := readLines(context.Background(), strings.NewReader(""), 0, &ImportReport{}, nil); !errors.Is(err, ErrFormat) {
+	if _, err := Read(context.Background(), strings.NewReader(""), 0, nil); !errors.Is(err, ErrFormat) {
 		t.Errorf("an empty file: %v", err)
 	}
 	var n []int
-	report := ImportReport{}
-	err := readLines(context.Background(), strings.NewReader(file(good, good, good)), 3, &report, func(line int, _ *amqp.Delivery) error { n = append(n, line); return nil })
-	if err != nil || !reflect.DeepEqual(n, []int{3, 4}) || report.Messages != 3 || report.Source != "orders-error" {
+	report, err := Read(context.Background(), strings.NewReader(file(good, good, good)), 3, func(line int, _ *amqp.Delivery) error { n = append(n, line); return nil })
+	if err != nil || !reflect.DeepEqual(n, []int{3, 4}) || report.Messages != 3 || report.Queue != "orders-error" {
 		t.Errorf("from line 3: %v, %v, %+v", n, err, report)
 	}
 }
 
 func TestAFailureOfTheReaderIsNotTheFilesFault(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader(file(good)[:80]), errReader{})
-	err := readLines(context.Background(), broken, 0, &ImportReport{}, nil)
+	_, err := Read(context.Background(), broken, 0, nil)
 	if !errors.Is(err, errRead) {
 		t.Errorf("got %v", err)
 	}
@@ -175,14 +133,13 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errRead }
 
-func FuzzReadLines(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add([]byte(file(good, good)))
 	f.Add([]byte(file(`{"exchange":{"text":"/w=="},"routing_key":"k","properties":{"timestamp":1,"priority":9},"headers":{"base64:/w==":{"table":{"a":{"array":[null,true,{"float64":1e-300},{"decimal":{"scale":2,"value":314}},{"timestamp":"2026-01-02T15:04:05Z"}]}}}},"bytes":"/w=="}`)))
 	f.Add([]byte("id,name\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		report := ImportReport{}
 		n := 0
-		err := readLines(context.Background(), bytes.NewReader(text), 0, &report, func(at int, d *amqp.Delivery) error {
+		report, err := Read(context.Background(), bytes.NewReader(text), 0, func(at int, d *amqp.Delivery) error {
 			n++
 			if err := wire.Check(d.Headers); err != nil {
 				t.Errorf("line %d: headers that cannot be sent: %v", at, err)
@@ -195,7 +152,7 @@ func FuzzReadLines(f *testing.F) {
 			if err := strictly(back, &l); err != nil {
 				t.Errorf("line %d cannot be read again: %s: %v", at, back, err)
 			}
-			if again, err := l.delivery(); err != nil || d.Headers[wire.DeliveryCount] == nil && len(d.Headers) > 0 && !sameField(again.Headers, d.Headers) {
+			if again, err := l.delivery(); err != nil || d.Headers[wire.DeliveryCount] == nil && d.Headers[wire.AcquiredCount] == nil && len(d.Headers) > 0 && !deliverytest.SameHeader(again.Headers, d.Headers) {
 				t.Errorf("line %d is another message when it is read again: %v", at, err)
 			}
 			return nil
