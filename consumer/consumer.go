@@ -12,6 +12,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -102,7 +104,7 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 		monitor = monitoring.Log{Logger: log}
 	}
 	c := &Consumer{
-		spec: spec, topology: top, handler: spec.Handler, conn: conn, monitor: monitoring.Shield(log, monitor),
+		spec: spec, topology: top, handler: spec.Handler, conn: conn, monitor: monitors.Shield(log, monitor),
 		log: log.With("consumer", spec.Name), id: publisher.NewID(),
 		jobs: make(chan *received), quit: make(chan struct{}), wake: make(chan struct{}, 1),
 		handlerPatience: patience{limit: spec.Timeout + spec.Grace}, monitorPatience: patience{limit: monitorPatience},
@@ -112,7 +114,7 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 	c.pace.set(&c.spec, open)
 	c.copies = make(chan struct{}, c.pace.many+spec.Concurrency)
 	if spec.guarded() {
-		c.quarantine = top.Quarantine().RoutingKey
+		c.quarantine = route.Quarantine(top).RoutingKey
 	}
 	for i := len(spec.Use) - 1; i >= 0; i-- {
 		if c.handler = spec.Use[i](c.handler); c.handler == nil {

@@ -9,10 +9,10 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Limits of what a copy carries of ours, in bytes.
@@ -29,7 +29,7 @@ const (
 // roomAt is what to leave free for headers that the broker adds, in bytes: on each way out of a queue it
 // counts deliveries, and on the way out of a retry queue it tells of the dead-lettering, with names of up to 255
 // bytes. A message that grows beyond a frame by that can never be read again.
-func roomAt(to topology.Destination) int {
+func roomAt(to route.Destination) int {
 	if to.Delay > 0 {
 		return 3 << 10
 	}

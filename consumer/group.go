@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -32,7 +33,7 @@ func NewGroup(consumers ...*Consumer) (*Group, error) {
 		byConnection[c.spec.Connection] = append(byConnection[c.spec.Connection], c.topology)
 	}
 	for _, all := range byConnection {
-		if err := topology.Conflicts(all...); err != nil {
+		if err := conflicts.Find(all...); err != nil {
 			return nil, fmt.Errorf("consumer: %w", err)
 		}
 	}

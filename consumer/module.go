@@ -13,8 +13,8 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/internal/startup"
-	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
@@ -73,7 +73,7 @@ type params struct {
 	Specs       []Spec                       `group:"bunnicula.specs"`
 	Connection  *connection.Connection       `optional:"true"`
 	Connections []connection.NamedConnection `group:"bunnicula.connections"`
-	Monitors    monitoring.Group
+	Monitors    monitors.Group
 	Logger      *slog.Logger `optional:"true"`
 }
 
@@ -84,7 +84,7 @@ func provide(p params) (*Group, error) {
 		connections[n.Name] = n.Connection
 		names = append(names, n.Name)
 	}
-	monitor := monitoring.FromGroup(p.Monitors)
+	monitor := p.Monitors.Monitor()
 	sort.Slice(p.Specs, func(i, j int) bool { return p.Specs[i].Queue < p.Specs[j].Queue }) // fx gives no order
 	consumers := make([]*Consumer, 0, len(p.Specs))
 	for _, spec := range p.Specs {

@@ -7,6 +7,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
@@ -21,7 +22,7 @@ func (c *Consumer) aside(d *received, now time.Time) *Settlement {
 	if d.alone || !c.spec.guarded() || d.crashes < suspicious {
 		return nil
 	}
-	s := Settlement{Action: monitoring.Snoozed, Aside: true, to: c.topology.Quarantine(), attempts: d.Attempt - 1, notBefore: d.notBefore}
+	s := Settlement{Action: monitoring.Snoozed, Aside: true, to: route.Quarantine(c.topology), attempts: d.Attempt - 1, notBefore: d.notBefore}
 	s.Copy = c.copyOf(d, s, now)
 	if !fits(s) {
 		s.Copy = c.bareCopy(d, s)
@@ -127,7 +128,7 @@ func (s *session) takeAlone() (*received, bool, error) {
 	}
 	got := make(chan answer, 1)
 	err := s.link.Do(s.consumer.hard, "take a message from quarantine", func() error {
-		d, ok, err := s.ch.Get(s.consumer.topology.Quarantine().Queue, false)
+		d, ok, err := s.ch.Get(route.Quarantine(s.consumer.topology).Queue, false)
 		got <- answer{d, ok}
 		return err
 	})
@@ -177,7 +178,7 @@ func (s *session) lookForOthers() {
 	}
 	answered := make(chan int, 1)
 	err = s.link.Do(c.connecting, "look into quarantine", func() error {
-		found, err := ch.QueueDeclarePassive(c.topology.Quarantine().Queue, true, false, false, false, nil)
+		found, err := ch.QueueDeclarePassive(route.Quarantine(c.topology).Queue, true, false, false, false, nil)
 		answered <- found.Messages
 		return err
 	})

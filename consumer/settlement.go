@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Settlement is what is to be done about a delivery: decided here, done in settle.
@@ -43,7 +43,7 @@ type Settlement struct {
 	// to publish.
 	Copy *publisher.Envelope
 
-	to        topology.Destination
+	to        route.Destination
 	attempts  int       // the copy's retry-attempts
 	notBefore time.Time // the copy's; zero is none
 }
@@ -70,7 +70,7 @@ func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement
 		s.GivenBack, s.Copy = true, nil
 		return s
 	}
-	s.Action, s.to, s.Delay = monitoring.Parked, c.topology.Error(), 0
+	s.Action, s.to, s.Delay = monitoring.Parked, route.Error(c.topology), 0
 	s.Err = errors.Join(s.Err, errors.New("its headers leave no room for a retry"))
 	s.Early = false // or it would not be reported
 	if s.Reason == monitoring.ReasonNone {
@@ -103,7 +103,7 @@ func (c *Consumer) decide(d *received, e ending, now time.Time) Settlement {
 		if c.spec.SingleActive {
 			return Settlement{Action: monitoring.Interrupted, Err: ErrStopping, GivenBack: true}
 		}
-		return Settlement{Action: monitoring.Interrupted, Err: ErrStopping, to: c.topology.Main(), attempts: tried, notBefore: d.notBefore}
+		return Settlement{Action: monitoring.Interrupted, Err: ErrStopping, to: route.Main(c.topology), attempts: tried, notBefore: d.notBefore}
 	case r.Acked():
 		return Settlement{Action: monitoring.Acked}
 	case r.verdict == 0 && !e.timedOut:
@@ -145,7 +145,7 @@ func (c *Consumer) retry(d *received, r Result, why monitoring.Reason, stack str
 	if r.verdict == verdictRetryAfter {
 		s = c.wait(r.delay, now)
 	} else {
-		to := c.topology.Retry(c.spec.Backoff[min(d.Attempt, len(c.spec.Backoff))-1])
+		to := route.Retry(c.topology, c.spec.Backoff[min(d.Attempt, len(c.spec.Backoff))-1])
 		s = Settlement{to: to, Delay: to.Delay}
 	}
 	s.Action, s.Reason, s.Err, s.Stack, s.attempts = monitoring.Retried, why, r.err, stack, d.Attempt
@@ -155,14 +155,14 @@ func (c *Consumer) retry(d *received, r Result, why monitoring.Reason, stack str
 func (c *Consumer) park(d *received, why monitoring.Reason, err error, stack string) Settlement {
 	return Settlement{
 		Action: monitoring.Parked, Reason: why, Err: err, Stack: stack,
-		to: c.topology.Error(), attempts: d.Attempt - 1,
+		to: route.Error(c.topology), attempts: d.Attempt - 1,
 	}
 }
 
 // wait finds the queue for a wait of at least delay. A queue that waits less is passed
 // again and again until the time has come, which the header bunnicula-not-before says.
 func (c *Consumer) wait(delay time.Duration, now time.Time) Settlement {
-	to := c.topology.Retry(delay)
+	to := route.Retry(c.topology, delay)
 	s := Settlement{to: to, Delay: max(delay, to.Delay)}
 	if to.Delay < delay {
 		s.notBefore = now.Add(delay)
@@ -180,7 +180,7 @@ func (c *Consumer) early(d *received, now time.Time) *Settlement {
 	if d.notBefore.IsZero() || left < moment {
 		return nil
 	}
-	to := c.topology.Retry(left)
+	to := route.Retry(c.topology, left)
 	s := Settlement{Action: monitoring.Snoozed, Early: true, to: to, Delay: max(left, to.Delay), attempts: d.Attempt - 1}
 	if to.Delay < left {
 		s.notBefore = d.notBefore

@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -41,7 +42,7 @@ func raw(t *testing.T, name string, arguments amqp.Table) {
 }
 
 // publish publishes a message the way d says, and waits until a queue has it.
-func publish(t *testing.T, d topology.Destination, body string) {
+func publish(t *testing.T, d route.Destination, body string) {
 	t.Helper()
 	msg := amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte(body)}
 	if d.Expiration > 0 {
@@ -137,16 +138,16 @@ func TestWhatIsRetriedComesBackAndWhatIsParkedStays(t *testing.T) {
 				t.Fatal(err)
 			}
 			topo, began := mustNew(t, plan), time.Now()
-			publish(t, topo.Retry(delay), "retried")
-			publish(t, topo.Error(), "parked")
-			if got := receive(t, topo.Main().Queue); got != "retried" || time.Since(began) < delay {
+			publish(t, route.Retry(topo, delay), "retried")
+			publish(t, route.Error(topo), "parked")
+			if got := receive(t, route.Main(topo).Queue); got != "retried" || time.Since(began) < delay {
 				t.Errorf("%q came back after %v", got, time.Since(began))
 			}
-			if got := receive(t, topo.Error().Queue); got != "parked" {
+			if got := receive(t, route.Error(topo).Queue); got != "parked" {
 				t.Errorf("%q is parked", got)
 			}
-			publish(t, topo.Main(), "given back")
-			if got := receive(t, topo.Main().Queue); got != "given back" {
+			publish(t, route.Main(topo), "given back")
+			if got := receive(t, route.Main(topo).Queue); got != "given back" {
 				t.Errorf("%q is in the main queue", got)
 			}
 		})
@@ -162,9 +163,9 @@ func TestWhatDiesInTheMainQueueIsParked(t *testing.T) {
 				t.Fatal(err)
 			}
 			topo := mustNew(t, plan)
-			publish(t, topo.Main(), "rejected")
+			publish(t, route.Main(topo), "rejected")
 			reject(t, queue)
-			if got := receive(t, topo.Error().Queue); got != "rejected" {
+			if got := receive(t, route.Error(topo).Queue); got != "rejected" {
 				t.Errorf("%q is parked", got)
 			}
 		})
@@ -255,9 +256,9 @@ func TestSatellitesAdoptsAQueueWithArgumentsOfItsOwn(t *testing.T) {
 	if err := declare(t, plan); err != nil {
 		t.Fatal(err)
 	}
-	publish(t, mustNew(t, plan).Retry(0), "retried")
+	publish(t, route.Retry(mustNew(t, plan), 0), "retried")
 	receive(t, queue)
-	publish(t, topology.Destination{Exchange: queue + "-e", RoutingKey: "k"}, "bound")
+	publish(t, route.Destination{Exchange: queue + "-e", RoutingKey: "k"}, "bound")
 	receive(t, queue)
 }
 

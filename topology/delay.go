@@ -37,36 +37,6 @@ func FormatDelay(delay time.Duration) string {
 	return strconv.FormatInt(delay.Milliseconds(), 10) + "ms"
 }
 
-// ParseDelay is the inverse of [FormatDelay]. It takes no other spelling ("60s",
-// "1m30s", "010s") and no delay that [New] would refuse.
-func ParseDelay(s string) (time.Duration, error) {
-	for _, u := range delayUnits {
-		digits, ok := cutUnit(s, u.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n > int64(MaxDelay/u.unit) {
-			break
-		}
-		delay := time.Duration(n) * u.unit
-		if checkDelay(delay) != nil || FormatDelay(delay) != s {
-			break
-		}
-		return delay, nil
-	}
-	return 0, fmt.Errorf("topology: %q is not a delay as it is spelled in names, such as 500ms, 10s, 90s or 1h", s)
-}
-
-// cutUnit returns the digits before suffix. "5ms" has the suffix "ms", not "s".
-func cutUnit(s, suffix string) (digits string, ok bool) {
-	n := len(s) - len(suffix)
-	if n < 1 || s[n:] != suffix || s[n-1] < '0' || s[n-1] > '9' {
-		return "", false
-	}
-	return s[:n], true
-}
-
 // checkDelay returns what is wrong with a delay.
 func checkDelay(delay time.Duration) error {
 	switch {

@@ -9,6 +9,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -48,13 +50,13 @@ func FuzzNames(f *testing.F) {
 				t.Fatalf("binding %+v", b)
 			}
 		}
-		if d := top.Main(); d.Queue != queue {
+		if d := route.Main(top); d.Queue != queue {
 			t.Fatalf("the main queue is %q", d.Queue)
 		}
-		if d := top.Error(); !seen[d.Queue] || d.Queue == queue {
+		if d := route.Error(top); !seen[d.Queue] || d.Queue == queue {
 			t.Fatalf("parked in %q", d.Queue)
 		}
-		if err := topology.Conflicts(top); err != nil {
+		if err := conflicts.Find(top); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -57,11 +57,12 @@ func (e Exchange) row() row {
 }
 
 func (t Topology) row(q Queue) row {
-	r := row{cells: [3]string{"queue", q.Name, string(q.Type())}}
+	kind, _ := q.Arguments["x-queue-type"].(string)
+	r := row{cells: [3]string{"queue", q.Name, kind}}
 	switch {
 	case q.Existing:
 		r.cells[2] = "exists"
-	case q.Type() == "":
+	case kind == "":
 		r.cells[2] = "no type"
 	}
 	for _, name := range slices.Sorted(maps.Keys(q.Arguments)) {

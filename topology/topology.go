@@ -43,13 +43,6 @@ type Queue struct {
 	Arguments map[string]any
 }
 
-// Type is the queue's type as it is declared: "quorum", "classic", or "" if the
-// broker decides or the queue exists.
-func (q Queue) Type() QueueType {
-	t, _ := q.Arguments["x-queue-type"].(string)
-	return QueueType(t)
-}
-
 // Role is what a queue is for.
 type Role string
 
@@ -71,7 +64,8 @@ type Binding struct {
 
 // New returns the topology of a plan. It refuses a plan that a broker would
 // refuse, that would lose messages, or whose queues would collide; the error
-// names the field and its value. Collisions with other plans are found by [Conflicts].
+// names the field and its value. It does not see other plans: two of them can still want one
+// queue. A consumer.Group and package topologyfile look for that.
 func New(p Plan) (Topology, error) {
 	p, err := p.checked()
 	if err != nil {

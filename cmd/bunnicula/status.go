@@ -134,7 +134,7 @@ func (a *app) consumers(file string, delays []time.Duration, args []string) ([]i
 
 func checkDelays(delays []time.Duration) error {
 	for _, d := range delays {
-		if parsed, err := topology.ParseDelay(topology.FormatDelay(d)); err != nil || parsed != d {
+		if inspect.CheckDelay(d) != nil {
 			return usage(fmt.Errorf("--delays: %s is not a delay, want whole milliseconds above 0", d))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -145,7 +146,7 @@ func (q *Queue) arrival(env *publisher.Envelope) amqp.Delivery {
 		Timestamp: p.Timestamp, Type: p.Type, UserId: p.UserId, AppId: p.AppId,
 	}
 	delete(raw.Headers, wire.NotBefore) // its time has come
-	if quarantine := q.topology.Quarantine(); quarantine.Queue != "" && target(env) == quarantine.Queue {
+	if quarantine := route.Quarantine(q.topology); quarantine.Queue != "" && target(env) == quarantine.Queue {
 		raw.RoutingKey = quarantine.RoutingKey
 	}
 	for _, waited := range q.topology.Queues {

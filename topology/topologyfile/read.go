@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -31,8 +32,8 @@ func Read(name string, r io.Reader) (File, error) {
 	return Parse(name, text)
 }
 
-// Parse reads the text of a file. Everything in it is checked, as topology.New and topology.Conflicts
-// do; an error says name, line, field and what is wrong.
+// Parse reads the text of a file. It refuses what topology.New refuses, and consumers that want one
+// queue. An error says name, line, field and what is wrong.
 func Parse(name string, text []byte) (File, error) {
 	var s shape
 	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
@@ -60,7 +61,7 @@ func Parse(name string, text []byte) (File, error) {
 		c.Topology = t
 		f.Consumers = append(f.Consumers, c)
 	}
-	if err := topology.Conflicts(f.Topologies()...); err != nil {
+	if err := conflicts.Find(f.Topologies()...); err != nil {
 		return File{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -35,7 +36,7 @@ func Write(w io.Writer, specs ...consumer.Spec) error {
 		e.Timeout, e.Grace = duration(spec.Timeout), duration(spec.Grace)
 		s.Consumers = append(s.Consumers, e)
 	}
-	if err := topology.Conflicts(topologies...); err != nil {
+	if err := conflicts.Find(topologies...); err != nil {
 		return err
 	}
 	encoder := yaml.NewEncoder(w)

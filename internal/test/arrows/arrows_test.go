@@ -26,7 +26,7 @@ var rows = map[string][]string{
 	"topology":   {},
 	"monitoring": {},
 	"publisher":  {"connection", "topology", "internal/startup", "internal/transport", "internal/wire"},
-	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/startup", "internal/transport", "internal/wire"},
+	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/conflicts", "internal/monitors", "internal/route", "internal/startup", "internal/transport", "internal/wire"},
 
 	"monitoring/monitoringtest": {"monitoring"},
 	"monitoring/statsd":         {"monitoring"},
@@ -35,16 +35,19 @@ var rows = map[string][]string{
 	"monitoring/otel":           {"monitoring", "publisher"},
 	"monitoring/prometheus":     {"monitoring", "connection", "consumer", "internal/watch"},
 
-	"topology/topologyfile": {"topology", "consumer"},
+	"topology/topologyfile": {"topology", "consumer", "internal/conflicts"},
 
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
-	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},
+	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/route", "internal/wire"},
 
 	"errorqueue": {"connection", "topology", "publisher", "internal/wire"},
 	"outbox":     {"connection", "topology", "publisher", "internal/wire"},
 
 	"internal/wire":                     {},
 	"internal/startup":                  {},
+	"internal/route":                    {"topology"},
+	"internal/conflicts":                {"topology"},
+	"internal/monitors":                 {"monitoring"},
 	"internal/test/histories":           {},
 	"internal/watch":                    {"connection", "consumer"},
 	"internal/transport":                {"connection", "topology"},
