@@ -43,6 +43,16 @@ func NewGroup(consumers ...*Consumer) (*Group, error) {
 // Consumers are the group's, in the order in which they were given.
 func (g *Group) Consumers() []*Consumer { return g.consumers }
 
+// Plans are what the consumers declare, in their order, for topologyfile.Write. Where they use
+// several connections, the plans can be of several virtual hosts.
+func (g *Group) Plans() []topology.Plan {
+	plans := make([]topology.Plan, len(g.consumers))
+	for i, c := range g.consumers {
+		plans[i] = c.spec.plan()
+	}
+	return plans
+}
+
 // Consumer finds one by its name, nil if there is none.
 func (g *Group) Consumer(name string) *Consumer {
 	for _, c := range g.consumers {

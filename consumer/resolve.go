@@ -114,8 +114,8 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	return s, t, nil
 }
 
-// Plan is what the consumer needs to have declared, or what is wrong with the Spec. It takes no broker:
-// topology/topologyfile writes it to a file, for tools.
+// Plan is what the consumer needs to have declared, or what is wrong with the Spec. It takes no
+// broker. topologyfile.Write writes plans to a file, for tools.
 func (s Spec) Plan() (topology.Plan, error) {
 	s, _, err := s.resolve()
 	return s.plan(), err

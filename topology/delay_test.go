@@ -29,4 +29,3 @@ func TestADelayIsSpelledWithTheLargestUnitThatDividesIt(t *testing.T) {
 		}
 	}
 }
-

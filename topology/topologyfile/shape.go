@@ -10,7 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// shape is a file as YAML has it.
+// shape is a file in the form that the YAML library reads and writes.
 type shape struct {
 	Consumers []entry `yaml:"consumers"`
 }
@@ -68,8 +68,10 @@ func entryOf(p topology.Plan) entry {
 	return e
 }
 
-// duration is spelled as Go does; below zero it is "none".
+// duration is spelled as Go spells it. A duration below zero is "none".
 type duration time.Duration
+
+func (d duration) value() time.Duration { return time.Duration(d) }
 
 // UnmarshalYAML is for the decoder.
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {

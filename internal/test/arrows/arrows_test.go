@@ -35,7 +35,7 @@ var rows = map[string][]string{
 	"monitoring/otel":           {"monitoring", "publisher"},
 	"monitoring/prometheus":     {"monitoring", "connection", "consumer", "internal/watch"},
 
-	"topology/topologyfile": {"topology", "consumer", "internal/conflicts"},
+	"topology/topologyfile": {"topology", "internal/conflicts"},
 
 	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
 	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/route", "internal/wire"},
