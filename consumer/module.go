@@ -21,9 +21,15 @@ import (
 // They start after all that they use and stop before it. The app's own fx.Invokes run after this
 // module's, so their start hooks find the queues declared. An *slog.Logger in the app is used.
 var Module = fx.Module("bunnicula.consumer",
-	fx.Provide(provide),
+	fx.Provide(provide, fx.Annotate(metricsOf, fx.ResultTags(`group:"bunnicula.metrics"`))),
 	fx.Invoke(func(*Group) {}),
 )
+
+// metricsOf is how monitoring/prometheus finds the Metrics of the consumers, without either package
+// importing the other.
+func metricsOf(g *Group) func(tell func(name string, value float64, labels ...string)) {
+	return g.Metrics
+}
 
 // Provide adds consumers. Each constructor asks fx for what it needs and returns a Spec, or
 // (Spec, error); anything else is refused by name.

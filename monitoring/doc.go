@@ -5,7 +5,7 @@
 // chooses nothing else; [Callbacks] makes a Monitor of a few functions, in the words
 // of Clojure's Bunnicula; [Multi] feeds several.
 //
-// The packages below this one report to Prometheus, OpenTelemetry, StatsD and Sentry, and
-// health answers probes. To write a Monitor of your own, implement the two methods, run it
-// through monitoringtest.Conformance, and give its constructor to [Provide].
+// The packages below this one report to Prometheus, OpenTelemetry, StatsD and Sentry. To write a
+// Monitor of your own, implement the two methods, run it through monitoringtest.Conformance, and
+// give its constructor to [Provide].
 package monitoring

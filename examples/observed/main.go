@@ -22,8 +22,8 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/health"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/monitoring/health"
 	"github.com/bunnicula-go/bunnicula/monitoring/otel"
 	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
 	"github.com/bunnicula-go/bunnicula/publisher"

@@ -3,9 +3,6 @@ package prometheus
 import (
 	"go.uber.org/fx"
 
-	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/watch"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -18,13 +15,20 @@ import (
 var Module = fx.Module("bunnicula.monitoring.prometheus",
 	fx.Provide(provide),
 	monitoring.Provide(func(m *Monitor) *Monitor { return m }),
-	fx.Invoke(func(m *Monitor, parts watch.Parts) {
-		parts.Each(
-			func(name string, c *connection.Connection) { m.WatchConnection(name, c) },
-			func(g *consumer.Group) { m.WatchConsumers(g) },
-		)
-	}),
+	fx.Invoke(watch),
 )
+
+// watch finds what the app's connections and consumers have put into the group. fx compares types,
+// so the group's members have the type without a name that Source is an alias of.
+func watch(m *Monitor, p struct {
+	fx.In
+
+	Sources []Source `group:"bunnicula.metrics"`
+}) {
+	for _, s := range p.Sources {
+		m.Watch(s)
+	}
+}
 
 type params struct {
 	fx.In

@@ -31,9 +31,9 @@ var rows = map[string][]string{
 	"monitoring/monitoringtest": {"monitoring"},
 	"monitoring/statsd":         {"monitoring"},
 	"monitoring/sentry":         {"monitoring"},
-	"monitoring/health":         {"connection", "consumer", "internal/watch"},
 	"monitoring/otel":           {"monitoring", "publisher"},
-	"monitoring/prometheus":     {"monitoring", "connection", "consumer", "internal/watch"},
+	"monitoring/prometheus":     {"monitoring"},
+	"health":                    {"connection", "consumer"},
 
 	"topology/topologyfile": {"topology", "internal/conflicts"},
 
@@ -49,7 +49,6 @@ var rows = map[string][]string{
 	"internal/conflicts":                {"topology"},
 	"internal/monitors":                 {"monitoring"},
 	"internal/test/histories":           {},
-	"internal/watch":                    {"connection", "consumer"},
 	"internal/transport":                {"connection", "topology"},
 	"internal/test/simulated":           {"connection", "internal/transport"},
 	"cmd/bunnicula/internal/inspect":    {"connection", "topology", "topology/topologyfile", "cmd/bunnicula/internal/management"},
