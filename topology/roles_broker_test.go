@@ -89,8 +89,9 @@ func (j *journal) line(with string) string {
 	return ""
 }
 
-// work consumes one message that is acked, one that is retried, one that is parked and one that is quarantined. It returns the refusal that it
-// meets, if it meets one: as the error of Start, or as what the log says of a copy that the broker does not take.
+// work consumes one message that is acked, one that is retried, one that is parked and one that is
+// quarantined. It returns the refusal that it meets, if it meets one: as the error of Start, or as
+// what the log says of a copy that the broker does not take.
 func (a actor) work(change func(*consumer.Spec)) error {
 	a.t.Helper()
 	spec := consumer.Spec{
@@ -148,7 +149,8 @@ func (a actor) work(change func(*consumer.Spec)) error {
 	return nil
 }
 
-// suspect is a message that came back twice, as if its process had died over it: it will be quarantined.
+// suspect is a message that came back twice, as if its process had died over it: it will be
+// quarantined.
 func (a actor) suspect() {
 	a.t.Helper()
 	amqptest.Publish(a.t, "", a.queue, amqp.Publishing{Body: []byte("suspect")})
@@ -182,7 +184,8 @@ func (a actor) publish(cfg publisher.Config, key string, opts ...publisher.Optio
 	return pub.Publish(a.ctx, key, []byte("ack"), opts...)
 }
 
-// redrive moves what is parked back: published again, without our headers, and acked after its confirm.
+// redrive moves what is parked back: published again, without our headers, and acked after its
+// confirm.
 func (a actor) redrive() error {
 	a.t.Helper()
 	amqptest.Publish(a.t, "", a.queue+"-error", amqp.Publishing{Body: []byte("x"), Headers: amqp.Table{"retry-attempts": int64(1), "tenant": "acme"}})
@@ -249,7 +252,8 @@ func (a actor) channel() *amqp.Channel {
 	return ch
 }
 
-// refused checks that an error says 403, and for what. Brokers before 4 do not say which permission it takes.
+// refused checks that an error says 403, and for what. Brokers before 4 do not say which permission
+// it takes.
 func (a actor) refused(what string, err error, kind, resource string) {
 	a.t.Helper()
 	text := fmt.Sprint(err)
@@ -309,7 +313,8 @@ var roles = map[string]struct {
 	"watcher":  {act: actor.look, finds: "all"},
 }
 
-// toDeclare is what declaring the queues takes: configure on each, and read on those that dead-letter.
+// toDeclare is what declaring the queues takes: configure on each, and read on those that
+// dead-letter.
 func toDeclare(mode topology.Mode) (needs []string) {
 	top, err := topology.New(topology.Plan{Queue: "orders", Delays: []time.Duration{100 * time.Millisecond}, Mode: mode})
 	if err != nil {
@@ -386,8 +391,8 @@ func TestAUserWhoMayDoNothingInTheVHostIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// addUsers makes users for the length of the test, with their names as passwords and these permissions; the zero
-// permissions are none at all. It is one call, since each takes a second.
+// addUsers makes users for the length of the test, with their names as passwords and these
+// permissions; the zero permissions are none at all. It is one call, since each takes a second.
 func addUsers(t *testing.T, users map[string]permissions) {
 	t.Helper()
 	text := func(s string) string { return `<<"` + strings.ReplaceAll(s, `\`, `\\`) + `">>` }

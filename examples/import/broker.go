@@ -13,7 +13,7 @@ import (
 // Broker looks into the queues from outside the app, on a connection of its own.
 type Broker struct{ conn *connection.Connection }
 
-// NewBroker makes a Broker. It connects when it is first asked.
+// NewBroker makes a Broker. It connects at its first use.
 func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
 	cfg.Name += " (review)"
 	conn, err := connection.New(cfg, log)
@@ -21,7 +21,7 @@ func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
 }
 
 // Close closes the connection.
-func (b Broker) Close(ctx context.Context) { _ = b.conn.Stop(ctx) } // nothing is lost with it
+func (b Broker) Close(ctx context.Context) { _ = b.conn.Stop(ctx) } // nothing is published on it, so nothing can be lost
 
 func (b Broker) channel(ctx context.Context) (*connection.Session, *amqp.Channel, error) {
 	session, err := b.conn.Consuming().Session(ctx)
@@ -32,7 +32,7 @@ func (b Broker) channel(ctx context.Context) (*connection.Session, *amqp.Channel
 	return session, ch, err
 }
 
-// with lends f a channel. What f sets may be read only if the error is nil.
+// with lends f a channel. Read what f sets only if the error is nil: f may still be running.
 func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) error) error {
 	session, ch, err := b.channel(ctx)
 	if err != nil {
@@ -40,15 +40,15 @@ func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) err
 	}
 	return session.Do(ctx, what, func() error {
 		err := f(ch)
-		if closing := ch.Close(); err == nil { // after an error the broker has closed it
+		if closing := ch.Close(); err == nil { // after an error the broker has closed the channel
 			err = closing
 		}
 		return err
 	})
 }
 
-// Lock refuses a second import with the same queues: an exclusive queue belongs to one
-// connection, and goes with it.
+// Lock refuses a second import with the same queues. It declares an exclusive queue, which belongs to
+// one connection and ends with it.
 func (b Broker) Lock(ctx context.Context, name string) error {
 	session, ch, err := b.channel(ctx)
 	if err != nil {

@@ -15,10 +15,10 @@ type Protobuf struct{}
 
 var _ publisher.Codec = Protobuf{}
 
-// ContentType is a Codec's.
+// ContentType implements publisher.Codec.
 func (Protobuf) ContentType() string { return "application/protobuf" }
 
-// Encode is a Codec's.
+// Encode implements publisher.Codec.
 func (Protobuf) Encode(payload any) ([]byte, error) {
 	m, ok := payload.(proto.Message)
 	if !ok {
@@ -27,7 +27,7 @@ func (Protobuf) Encode(payload any) ([]byte, error) {
 	return proto.Marshal(m)
 }
 
-// Decode is a Codec's. payload points to a nil *T, whose T it makes.
+// Decode implements publisher.Codec. payload points to a nil *T; Decode makes the T.
 func (Protobuf) Decode(body []byte, payload any) error {
 	v := reflect.ValueOf(payload)
 	if v.Kind() != reflect.Pointer || v.Type().Elem().Kind() != reflect.Pointer {

@@ -10,7 +10,8 @@ import (
 
 // Find returns everything that is wrong with these topologies in one virtual host as one error, or
 // nil. A conflict is a main queue that is also another topology's main, retry, quarantine or error
-// queue, and whatever two topologies would declare differently. Topologies may share an error queue.
+// queue, and whatever two topologies would declare differently. Topologies may share an error
+// queue.
 func Find(topologies ...topology.Topology) error {
 	var found []error
 	queues := map[string]topology.Queue{}
