@@ -1,14 +1,17 @@
-// Package health tells whether an app's connections and consumers work, to probes over HTTP and to callbacks.
+// Package health tells whether an app's connections and consumers work: over HTTP, for probes, and
+// through callbacks.
 //
-//	/livez   503 when a consumer has been wedged for Config.WedgedAge: all its slots are taken by handlers or monitors that do
-//	         not return. Nothing but a restart helps then. A broker that is away is no reason to restart.
-//	/readyz  503 when something does not work: a connection is down, a consumer is not subscribed or is wedged.
+//	/livez   503 when a consumer has been wedged for Config.WedgedAge: all its slots are taken by
+//	         handlers or monitors that do not return, and nothing but a restart helps. A restart
+//	         does not help when the broker is away, so /livez does not fail then.
+//	/readyz  503 when a connection is down, or a consumer is not subscribed or is wedged, for
+//	         longer than Config.ErrorAge.
 //
-// Both answer with JSON that says what and since when. A broker that takes no messages because of an alarm is shown, as a warning,
-// and is no reason to be down: consuming goes on.
+// Both answer with JSON that says what is bad and since when. A broker that takes no messages
+// because of an alarm is a warning only: consuming goes on.
 //
-// What is bad is allowed to be so for Config.ErrorAge before the app is down, and has to be good for Config.Recovery
-// before it is up again, so that a reconnect does not make it flap.
+// A part may be bad for Config.ErrorAge before the app is down. It must be good for Config.Recovery
+// before the app is up again, so that a reconnect does not change the status twice.
 //
 //	          ready for the first time          bad                    bad for ErrorAge
 //	starting ---------------------------> ok <------------> degraded -------------------> down

@@ -7,18 +7,18 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// Module provides a *Health that looks after the app's connections and consumers. It takes the
+// Module provides a *Health that watches the app's connections and consumers. It takes the
 // app's [Config], if there is one.
 //
 // Put it before consumer.Module: then it answers from the beginning, also while the consumers still
 // wait for a broker.
 var Module = fx.Module("bunnicula.health",
 	fx.Provide(provide),
-	fx.Invoke(func(*Health) {}), // its start hook comes before those of what it watches
+	fx.Invoke(func(*Health) {}), // so that its start hook runs before those of what it watches
 	fx.Invoke(watch),
 )
 
-// watch looks after the app's connections and consumers, as far as it has any.
+// watch adds the app's connections and consumers, as far as it has any.
 func watch(h *Health, p struct {
 	fx.In
 

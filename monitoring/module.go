@@ -7,12 +7,12 @@ import (
 	"go.uber.org/fx"
 )
 
-// Provide adds a Monitor to an fx app. It takes a constructor: a function that asks fx
-// for what it needs and returns a Monitor, or one and an error. The result's type may
-// be Monitor itself or any type that implements it.
+// Provide adds a Monitor to an fx app. It takes a constructor: a function whose parameters fx
+// provides, and which returns a Monitor, or a Monitor and an error. The result's type is Monitor or
+// any type that implements it.
 //
-// Anything else is refused when the app is built. Provide may be used many times; fx
-// gives the monitors in no particular order.
+// Anything else is refused when the app is built. Provide may be used many times; fx gives the
+// monitors in no particular order.
 //
 // An app that provides no monitor gets a [Log]. To have none at all, provide [Nop].
 func Provide(constructor any) fx.Option {
@@ -48,7 +48,8 @@ func checkConstructor(t reflect.Type) error {
 	return nil
 }
 
-// pointerHint helps with the commonest slip: methods on the pointer, a value returned.
+// pointerHint helps with the commonest mistake: the methods are on the pointer and the constructor
+// returns a value.
 func pointerHint(t reflect.Type) string {
 	if reflect.PointerTo(t).Implements(typeMonitor) {
 		return fmt.Sprintf(" (*%v does)", t)

@@ -61,7 +61,7 @@ func (p Plan) mainQueue() Queue {
 // arguments returns the arguments that every queue has, and more.
 func (p Plan) arguments(more ...map[string]any) map[string]any {
 	all := map[string]any{
-		"x-queue-type": string(p.Type), // explicit, because the virtual host's default can be another
+		"x-queue-type": string(p.Type), // explicit: a virtual host can have another default
 		// A full queue refuses what is published. The default, drop-head, would delete
 		// confirmed messages. Without reject-publish the broker also dead-letters at most
 		// once, whatever the strategy says, and does not report it:

@@ -49,7 +49,7 @@ type Role string
 const (
 	RoleMain       Role = "main"       // consumed
 	RoleRetry      Role = "retry"      // holds messages until their delay has passed
-	RoleQuarantine Role = "quarantine" // holds messages that may kill their process, to be handled alone
+	RoleQuarantine Role = "quarantine" // holds suspected messages, to be handled alone
 	RoleError      Role = "error"      // holds parked messages
 )
 

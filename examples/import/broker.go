@@ -21,7 +21,9 @@ func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
 }
 
 // Close closes the connection.
-func (b Broker) Close(ctx context.Context) { _ = b.conn.Stop(ctx) } // nothing is published on it, so nothing can be lost
+func (b Broker) Close(ctx context.Context) {
+	_ = b.conn.Stop(ctx) // nothing was published on it, so nothing can be lost
+}
 
 func (b Broker) channel(ctx context.Context) (*connection.Session, *amqp.Channel, error) {
 	session, err := b.conn.Consuming().Session(ctx)
@@ -47,8 +49,8 @@ func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) err
 	})
 }
 
-// Lock refuses a second import with the same queues. It declares an exclusive queue, which belongs to
-// one connection and ends with it.
+// Lock refuses a second import with the same queues. It declares an exclusive queue, which belongs
+// to one connection and ends with it.
 func (b Broker) Lock(ctx context.Context, name string) error {
 	session, ch, err := b.channel(ctx)
 	if err != nil {

@@ -74,7 +74,7 @@ func (e *StatusError) Error() string {
 func (e *StatusError) Result() consumer.Result {
 	switch e.Status {
 	case http.StatusTooManyRequests:
-		return consumer.Snooze(max(e.RetryAfter, time.Second)) // the job is not at fault, so it uses no attempt
+		return consumer.Snooze(max(e.RetryAfter, time.Second)) // it uses no attempt
 	case http.StatusNotFound, http.StatusUnauthorized:
 		return consumer.Error(e) // a retry would get the same answer
 	}

@@ -92,7 +92,8 @@ func (l Lister) jobs(page api.Page) []publisher.Message {
 	return jobs
 }
 
-// Begin publishes the first page's job when the consumers have started, unless an earlier start did.
+// Begin publishes the first page's job when the consumers have started, unless an earlier start
+// did.
 func Begin(lc fx.Lifecycle, o Options, pub publisher.Publisher, ledger *Ledger) {
 	first := PageJob{1}
 	lc.Append(fx.StartHook(func(ctx context.Context) error {

@@ -53,7 +53,8 @@ func (s Source) String() string {
 	return fmt.Sprintf("-n %d -seed %d -backoff %s", s.Conversations, s.Seed, s.Backoff)
 }
 
-// OpenLedger opens or makes the file, and reads what it holds. It refuses a ledger of another Source.
+// OpenLedger opens or makes the file, and reads what it holds. It refuses a ledger of another
+// Source.
 func OpenLedger(path string, source Source) (*Ledger, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

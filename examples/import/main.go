@@ -2,10 +2,10 @@
 // its past conversations from an API that limits the rate of requests and fails at times.
 //
 // One consumer lists the conversations, page by page, and publishes a job for each. Another imports
-// them, a few at a time. A job that the API turns away (429) snoozes. A job whose request fails (5xx,
-// no answer) is retried. A job whose conversation cannot be had (404, 401) is parked. In the end every
-// conversation is accounted for, by its id: it is imported, or it stands in the error queue with the
-// reason.
+// them, a few at a time. A job that the API turns away (429) snoozes. A job whose request fails
+// (5xx, no answer) is retried. A job whose conversation cannot be had (404, 401) is parked. In the
+// end every conversation is accounted for, by its id: it is imported, or it stands in the error
+// queue with the reason.
 //
 //	go run ./examples/import -h
 //

@@ -25,7 +25,7 @@ func parkedOf(d amqp.Delivery) Parked {
 		return s
 	}
 	var history []json.RawMessage
-	_ = json.Unmarshal([]byte(header("bunnicula-history")), &history) // empty if the header was dropped for its size
+	_ = json.Unmarshal([]byte(header("bunnicula-history")), &history) // empty if it was dropped for its size
 	return Parked{
 		ID: d.MessageId, Reason: header("bunnicula-reason"), Error: header("bunnicula-error"),
 		Group: header("bunnicula-error-group"), Attempts: len(history),

@@ -1,5 +1,5 @@
-// Observed is an app with probes, metrics and traces beside its log. Until ^C it places five orders a
-// second, of which some fail once and some fail for good.
+// Observed is an app with probes, metrics and traces beside its log. Until ^C it places five orders
+// a second, of which some fail once and some fail for good.
 //
 //	docker compose --profile metrics up --wait
 //	AMQP_URL=amqp://bunnicula:bunnicula@127.0.0.1:5672/bunnicula go run ./examples/observed
@@ -33,7 +33,7 @@ func main() { fx.New(app()).Run() }
 
 func app() fx.Option {
 	return fx.Options(
-		fx.Invoke(Serve), // first, so that probes are answered while the consumers wait for a broker
+		fx.Invoke(Serve), // first, so that probes are answered from the beginning
 		health.Module,
 		connection.Module, publisher.Module, consumer.Module,
 		prometheus.Module,

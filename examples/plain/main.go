@@ -69,7 +69,8 @@ func run(ctx context.Context, cfg connection.Config, spec consumer.Spec) (err er
 	return nil
 }
 
-// stop gives each part fifteen seconds of its own, because ctx has ended and a handler may still run.
+// stop gives each part fifteen seconds of its own, because ctx has ended and a handler may still
+// run.
 func stop(err *error, f func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Protobuf uses another codec than JSON. Its message type is one of protobuf's own; a generated type
-// is used in the same way.
+// Protobuf uses another codec than JSON. Its message type is one of protobuf's own; a generated
+// type is used in the same way.
 //
 //	AMQP_URL=amqp://guest:guest@localhost:5672/ go run ./examples/protobuf
 package main

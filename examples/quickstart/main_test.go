@@ -29,8 +29,8 @@ func TestTheOrderIsHandled(t *testing.T) {
 	}
 }
 
-// inQueue lets the app use this queue wherever it says "orders": the test's broker may be somebody's,
-// who has orders in it.
+// inQueue lets the app use this queue wherever it says "orders": the test's broker may be
+// somebody's, who has orders in it.
 func inQueue(queue string) fx.Option {
 	const specs = `group:"bunnicula.specs"`
 	return fx.Options(

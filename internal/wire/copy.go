@@ -69,8 +69,8 @@ func Kept(name string, value any) bool {
 	return false
 }
 
-// Shrink drops our headers until the rest takes at most limit bytes. It drops only what people read,
-// the largest first: stack, history, error, and then whatever decides nothing.
+// Shrink drops our headers until the rest takes at most limit bytes. It drops only what people
+// read, the largest first: stack, history, error, and then whatever decides nothing.
 func Shrink(ours amqp.Table, limit int) {
 	for _, name := range []string{
 		Stack, History, Error, ErrorType, Host, App, AppVersion, Consumer, OriginalRoutingKey,

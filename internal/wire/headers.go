@@ -11,7 +11,7 @@ import (
 
 // Sizes that AMQP 0-9-1, the broker or the client library gives.
 const (
-	MaxName  = 255 // bytes of a short string: names, routing keys, ids (AMQP 0-9-1, section 4.2.5.3)
+	MaxName  = 255 // bytes of a short string, such as a name (AMQP 0-9-1, section 4.2.5.3)
 	maxDepth = 16  // of nested tables; the client library cannot read tables nested deeper than 32
 )
 

@@ -4,8 +4,8 @@ package wire
 
 import "strings"
 
-// The headers that the framework writes. RetryAttempts is also Clojure's. No other count decides how
-// often a message is retried.
+// The headers that the framework writes. RetryAttempts is also Clojure's. No other count decides
+// how often a message is retried.
 const (
 	Prefix = "bunnicula-"
 

@@ -52,7 +52,7 @@ func Int(v any) int {
 			n = int64(min(v, math.MaxInt32))
 		}
 	case string:
-		n, _ = strconv.ParseInt(v, 10, 64) // 0 if it is no number, the largest int64 if it is larger
+		n, _ = strconv.ParseInt(v, 10, 64) // 0 if it is no number, the maximum if it is too large
 	case []byte:
 		return Int(string(v))
 	}

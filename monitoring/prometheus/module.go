@@ -6,10 +6,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Module provides a *Monitor, adds it to the app's monitoring, and watches the app's connections and consumers. It
-// takes the app's [Config], if there is one. When the app has stopped, its metrics leave the registry.
+// Module provides a *Monitor, adds it to the app's monitoring, and adds the metrics of the app's
+// connections and consumers. It takes the app's [Config], if there is one. The metrics leave the
+// registry when the app stops.
 //
-// It takes the place of the log that an app without monitors has; to keep that as well, add
+// An app with a Monitor has no log of its deliveries. To have both, add
 //
 //	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
 var Module = fx.Module("bunnicula.monitoring.prometheus",

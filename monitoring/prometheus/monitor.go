@@ -23,8 +23,8 @@ type Monitor struct {
 
 var _ monitoring.Monitor = (*Monitor)(nil)
 
-// New makes a Monitor and registers its metrics. The error names the field that is wrong, or the metric that is
-// registered already.
+// New makes a Monitor and registers its metrics. The error names the field that is wrong, or the
+// metric that is registered already.
 func New(cfg Config) (*Monitor, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -55,7 +55,7 @@ func (m *Monitor) collectors() []prom.Collector {
 	return []prom.Collector{m.deliveries, m.duration, m.age, m.attempts, m.watched}
 }
 
-// Close takes the metrics out of their registry, so that another Monitor can be made.
+// Close removes the metrics from their registry, so that another Monitor can be made.
 func (m *Monitor) Close() {
 	for _, c := range m.collectors() {
 		m.registerer.Unregister(c)
@@ -65,7 +65,7 @@ func (m *Monitor) Close() {
 // Begin does nothing.
 func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
 
-// End counts and observes.
+// End counts the delivery and observes its times.
 func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	action := o.Action.String()
 	m.deliveries.WithLabelValues(d.Consumer, action, string(o.Reason)).Inc()

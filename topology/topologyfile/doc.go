@@ -2,7 +2,7 @@
 // app: the command bunnicula, a deployment's job, a review.
 //
 //	consumers:
-//	  - queue: orders            # the fields of topology.Plan in snake case; only queue must be there
+//	  - queue: orders            # topology.Plan in snake case; only queue is needed
 //	    delays: [10s, 1m]        # as Go spells durations
 //	    bindings:
 //	      - exchange: events
@@ -21,6 +21,6 @@
 // the last four fields: add those that differ from the defaults by hand.
 //
 //	if len(os.Args) > 1 && os.Args[1] == "topology" {
-//		return topologyfile.Write(os.Stdout, group.Plans()...) // group is the app's *consumer.Group
+//		return topologyfile.Write(os.Stdout, group.Plans()...) // of the app's *consumer.Group
 //	}
 package topologyfile

@@ -23,7 +23,7 @@ func ReadFile(name string) (File, error) {
 	return Parse(name, text)
 }
 
-// Read reads a file that is open. Its errors begin with name.
+// Read reads a file from r. Its errors begin with name.
 func Read(name string, r io.Reader) (File, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c Consumer) checked() (topology.Topology, error) {
 	return topology.New(c.Plan)
 }
 
-// linesOf says where each consumer begins.
+// linesOf returns the first line of each of the n consumers.
 func linesOf(text []byte, n int) []int {
 	lines := make([]int, n)
 	var root yaml.Node
@@ -105,13 +105,13 @@ func linesOf(text []byte, n int) []int {
 	return lines
 }
 
-// What YAML says of what it does not know, in words that name no Go type.
+// These match what the YAML library says of unknown fields and wrong types.
 var (
 	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 	wrongType    = regexp.MustCompile(`cannot unmarshal !!(\w+) (?:(.*) )?into \S+`)
 )
 
-// plain makes the decoder's errors readable for whoever writes the file.
+// plain rewrites the YAML library's errors: who writes the file does not know our Go types.
 func plain(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.TrimPrefix(text, "unmarshal errors:\n  ")

@@ -15,7 +15,7 @@ type shape struct {
 	Consumers []entry `yaml:"consumers"`
 }
 
-// entry is one consumer. What is empty is left out when it is written.
+// entry is one consumer. Empty fields are not written.
 type entry struct {
 	Queue        string             `yaml:"queue"`
 	Type         topology.QueueType `yaml:"type,omitempty"`
@@ -73,7 +73,7 @@ type duration time.Duration
 
 func (d duration) value() time.Duration { return time.Duration(d) }
 
-// UnmarshalYAML is for the decoder.
+// UnmarshalYAML implements yaml.Unmarshaler.
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 	if n.Value == "none" {
 		*d = -1
@@ -87,7 +87,7 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// MarshalYAML is for the encoder.
+// MarshalYAML implements yaml.Marshaler.
 func (d duration) MarshalYAML() (any, error) {
 	if d < 0 {
 		return "none", nil
@@ -99,20 +99,20 @@ type mode topology.Mode
 
 var modes = []string{"all", "satellites", "never"}
 
-// UnmarshalYAML is for the decoder.
+// UnmarshalYAML implements yaml.Unmarshaler.
 func (m *mode) UnmarshalYAML(n *yaml.Node) error { return choose(m, n, modes) }
 
-// MarshalYAML is for the encoder.
+// MarshalYAML implements yaml.Marshaler.
 func (m mode) MarshalYAML() (any, error) { return modes[m], nil }
 
 type scheme topology.Scheme
 
 var schemes = []string{"standard", "bunnicula"}
 
-// UnmarshalYAML is for the decoder.
+// UnmarshalYAML implements yaml.Unmarshaler.
 func (s *scheme) UnmarshalYAML(n *yaml.Node) error { return choose(s, n, schemes) }
 
-// MarshalYAML is for the encoder.
+// MarshalYAML implements yaml.Marshaler.
 func (s scheme) MarshalYAML() (any, error) { return schemes[s], nil }
 
 func choose[T ~int](v *T, n *yaml.Node, names []string) error {

@@ -7,8 +7,8 @@ import (
 
 // limit is a token bucket that holds the tokens of one second.
 //
-// A client that is turned away is told when to return. Each is told a later time than the one before,
-// so that they do not all return at once.
+// A client that is turned away is told when to return. Each is told a later time than the one
+// before, so that they do not all return at once.
 type limit struct {
 	rate float64 // tokens a second
 

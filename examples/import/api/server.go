@@ -1,6 +1,6 @@
 // Package api plays the API of a help desk: a list of conversations, page by page, and each
-// conversation by its id. It limits the rate of requests and fails at times. For one seed it fails in
-// the same way each time.
+// conversation by its id. It limits the rate of requests and fails at times. For one seed it fails
+// in the same way each time.
 package api
 
 import (
@@ -38,7 +38,8 @@ type Config struct {
 	// Rate is how many requests a second are answered; the others get 429.
 	Rate int
 
-	// FailureRate is the share of requests that fail, from 0 to 1: most with 500, some never answered.
+	// FailureRate is the share of requests that fail, from 0 to 1: most with 500, some never
+	// answered.
 	FailureRate float64
 
 	// Seed decides which conversations are gone or forbidden, and which requests fail.
