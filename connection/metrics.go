@@ -5,11 +5,11 @@ package connection
 // nobody has used yet has none.
 func (c *Connection) Metrics(tell func(name string, value float64, labels ...string)) {
 	h := c.Health()
-	h.Publishing.metrics(tell, c.Name(), "publish")
-	h.Consuming.metrics(tell, c.Name(), "consume")
+	linkMetrics(h.Publishing, tell, c.Name(), "publish")
+	linkMetrics(h.Consuming, tell, c.Name(), "consume")
 }
 
-func (h LinkHealth) metrics(tell func(name string, value float64, labels ...string), labels ...string) {
+func linkMetrics(h LinkHealth, tell func(name string, value float64, labels ...string), labels ...string) {
 	if !h.Used {
 		return
 	}

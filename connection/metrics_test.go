@@ -31,7 +31,7 @@ func TestMetricsTellTheStateOfWhatIsUsed(t *testing.T) {
 		"lost":    {LinkHealth{Used: true, Lost: 3}, []string{"connection_up 0", "connection_blocked 0", "connection_lost_total 3"}},
 	} {
 		var got []string
-		row.health.metrics(func(name string, value float64, labels ...string) {
+		linkMetrics(row.health, func(name string, value float64, labels ...string) {
 			got = append(got, fmt.Sprint(name, " ", value))
 			if !reflect.DeepEqual(labels, []string{"shop", "publish"}) {
 				t.Errorf("%s: labels %q", name, labels)

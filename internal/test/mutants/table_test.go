@@ -45,14 +45,14 @@ var mutants = []mutant{
 				"if !c.place(d.session, s.Copy) || !d.session.ack(d, time.Now()) {",
 				"if !c.place(d.session, s.Copy) {\n\t\t\td.session.giveBack(d)\n\t\t\treturn\n\t\t}\n\t\tif !d.session.ack(d, time.Now()) {"},
 			{"consumer/settle.go",
-				"if !connection.Wait(s.ctx, backoff.Next()) {",
-				"if connection.Wait(s.ctx, backoff.Next()); true {"},
+				"if !backoff.Wait(s.ctx, pause.Next()) {",
+				"if backoff.Wait(s.ctx, pause.Next()); true {"},
 		},
 		caught: []by{engine, scenario("error-queue-full")},
 	},
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
-		edits: []edit{{"publisher/confirm.go",
+		edits: []edit{{"internal/sending/confirm.go",
 			`if r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
 			wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts]) {`,
 			`if r != nil || bytes.Equal(r.Body, m.env.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0 {`,
