@@ -19,8 +19,8 @@ var (
 	ErrRefused = errors.New("topology: access refused")
 
 	// ErrUnchecked is wrapped by the error for a queue that must exist and that this user may
-	// not look for (403). Brokers before 4.3 let every user look; since 4.3 it takes the
-	// permission to configure the queue. Everything else has been declared by then, so a
+	// not look for (403). Brokers before 4.3 let every user look; since 4.3 it takes a
+	// permission on the queue. Everything else has been declared by then, so a
 	// caller can open another channel and go on. It notices a missing main queue when it
 	// consumes, and any other missing queue when it publishes with the mandatory flag.
 	ErrUnchecked = errors.New("topology: not allowed to look")
@@ -103,7 +103,7 @@ func refusal(err error, s step) error {
 			return m
 		}
 	case refused.Code == amqp.AccessRefused && s.passive:
-		return fmt.Errorf("%w for %v, which takes the permission to configure it on this broker: %w", ErrUnchecked, s, err)
+		return fmt.Errorf("%w for %v, which this broker allows only with a permission on it: %w", ErrUnchecked, s, err)
 	case refused.Code == amqp.AccessRefused:
 		return fmt.Errorf("%w: %v: %s: %w", ErrRefused, s, s.permission(), err)
 	case refused.Code == amqp.NotFound && strings.Contains(refused.Reason, "no exchange"):
