@@ -12,6 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -59,7 +60,7 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 	if c.handler, err = spec.wrapped(); err != nil {
 		return nil, err
 	}
-	if err := c.assemble(conn, open, monitoring.Shield(log, monitor)); err != nil {
+	if err := c.assemble(conn, open, monitors.Shield(log, monitor)); err != nil {
 		return nil, err
 	}
 	if slowest := spec.slowest(); slowest > brokerTimeout*4/5 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -32,7 +33,7 @@ func NewGroup(consumers ...*Consumer) (*Group, error) {
 		byConnection[c.spec.Connection] = append(byConnection[c.spec.Connection], c.rules.Topology)
 	}
 	for _, all := range byConnection {
-		if err := topology.Conflicts(all...); err != nil {
+		if err := conflicts.Find(all...); err != nil {
 			return nil, fmt.Errorf("consumer: %w", err)
 		}
 	}
@@ -41,6 +42,16 @@ func NewGroup(consumers ...*Consumer) (*Group, error) {
 
 // Consumers are the group's, in the order in which they were given.
 func (g *Group) Consumers() []*Consumer { return g.consumers }
+
+// Plans are what the consumers declare, in their order, for topologyfile.Write. Where they use
+// several connections, the plans can be of several virtual hosts.
+func (g *Group) Plans() []topology.Plan {
+	plans := make([]topology.Plan, len(g.consumers))
+	for i, c := range g.consumers {
+		plans[i] = c.spec.plan()
+	}
+	return plans
+}
 
 // Consumer finds one by its name, nil if there is none.
 func (g *Group) Consumer(name string) *Consumer {

@@ -218,7 +218,7 @@ func (g *guard) handle(d *received) bool {
 		return false
 	}
 	d.solo = newSolo(g.token().Release)
-	g.rest = 0 // there may be another
+	g.rest = 0                                 // there may be another
 	if at := d.facts.CrashedAt; !at.IsZero() { // it has its hearing: others are to meet it, too
 		g.rest = min(lookEvery, max(time.Second, time.Until(at.Add(g.c.rules.Hearing))))
 	}

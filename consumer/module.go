@@ -13,17 +13,23 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/internal/startup"
-	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
 // They start after all that they use and stop before it. The app's own fx.Invokes run after this
 // module's, so their start hooks find the queues declared. An *slog.Logger in the app is used.
 var Module = fx.Module("bunnicula.consumer",
-	fx.Provide(provide),
+	fx.Provide(provide, fx.Annotate(metricsOf, fx.ResultTags(`group:"bunnicula.metrics"`))),
 	fx.Invoke(func(*Group) {}),
 )
+
+// metricsOf is how monitoring/prometheus finds the Metrics of the consumers, without either package
+// importing the other.
+func metricsOf(g *Group) func(tell func(name string, value float64, labels ...string)) {
+	return g.Metrics
+}
 
 // Provide adds consumers. Each constructor asks fx for what it needs and returns a Spec, or
 // (Spec, error); anything else is refused by name.
@@ -73,7 +79,7 @@ type params struct {
 	Specs       []Spec                       `group:"bunnicula.specs"`
 	Connection  *connection.Connection       `optional:"true"`
 	Connections []connection.NamedConnection `group:"bunnicula.connections"`
-	Monitors    monitoring.Group
+	Monitors    monitors.Group
 	Logger      *slog.Logger `optional:"true"`
 }
 
@@ -84,7 +90,7 @@ func provide(p params) (*Group, error) {
 		connections[n.Name] = n.Connection
 		names = append(names, n.Name)
 	}
-	monitor := monitoring.FromGroup(p.Monitors)
+	monitor := p.Monitors.Monitor()
 	sort.Slice(p.Specs, func(i, j int) bool { return p.Specs[i].Queue < p.Specs[j].Queue }) // fx gives no order
 	consumers := make([]*Consumer, 0, len(p.Specs))
 	for _, spec := range p.Specs {

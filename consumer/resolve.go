@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -151,7 +152,7 @@ func (s *Spec) rules(t topology.Topology) decide.Rules {
 		Topology: t, KeepsPlace: s.SingleActive, Rejects: deadLettersSafely(t), Hearing: hearing, Host: hostname,
 	}
 	if s.guarded() {
-		r.Quarantine = t.Quarantine()
+		r.Quarantine = route.Quarantine(t)
 	}
 	return r
 }
@@ -178,8 +179,8 @@ func (s *Spec) wrapped() (Handler, error) {
 	return h, nil
 }
 
-// Plan is what the consumer needs to have declared, or what is wrong with the Spec. It takes no broker:
-// topology/topologyfile writes it to a file, for tools.
+// Plan is what the consumer needs to have declared, or what is wrong with the Spec. It takes no
+// broker. topologyfile.Write writes plans to a file, for tools.
 func (s Spec) Plan() (topology.Plan, error) {
 	s, _, err := s.resolve()
 	return s.plan(), err

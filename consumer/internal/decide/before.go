@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -36,7 +37,7 @@ func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
 // does not look like one that killed its process twice. It is false for a message whose headers leave
 // no room for it.
 func GiveBack(r *Rules, f *Facts, g Given) (Settlement, bool) {
-	p := plan{to: r.Topology.Main(), attempts: f.tried(), notBefore: f.NotBefore}
+	p := plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore}
 	s := r.copy(f, p, g)
 	return s, s.Deed == DeedCopy
 }
@@ -44,7 +45,7 @@ func GiveBack(r *Rules, f *Facts, g Given) (Settlement, bool) {
 // early sends a message round again that came more than a Moment before its time.
 func (r *Rules) early(f *Facts, g Given) Settlement {
 	left := f.NotBefore.Sub(g.Now)
-	p := plan{to: r.Topology.Retry(left), attempts: f.tried()}
+	p := plan{to: route.Retry(r.Topology, left), attempts: f.tried()}
 	p.outcome.Delay = max(left, p.to.Delay)
 	if p.to.Delay < left {
 		p.notBefore = f.NotBefore

@@ -11,12 +11,12 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 )
 
 // Copy is a message that is published in place of a delivery.
 type Copy struct {
-	To topology.Destination
+	To route.Destination
 	amqp.Publishing
 }
 
@@ -31,7 +31,7 @@ func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	if c := r.whole(f, p, g); c.fits() {
 		return Settlement{Deed: DeedCopy, Outcome: p.outcome, Copy: c}
 	}
-	if p.to == r.Topology.Main() { // nothing failed
+	if p.to == route.Main(r.Topology) { // nothing failed
 		return Settlement{Deed: DeedLeave, Outcome: p.outcome}
 	}
 	o := &p.outcome
@@ -39,7 +39,7 @@ func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	o.Err = errors.Join(o.Err, errNoRoom)
 	o.Reason = cmp.Or(o.Reason, monitoring.ReasonError)
 	o.Group = r.group(*o)
-	c := r.bare(f, r.Topology.Error(), g)
+	c := r.bare(f, route.Error(r.Topology), g)
 	if wire.PropertiesSize(&c.Publishing) > wire.MaxProperties {
 		c.DeliveryMode = f.Raw.DeliveryMode // a byte that was not there
 	}
@@ -72,7 +72,7 @@ func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 }
 
 // bare is f with its user headers only, and no larger than it was.
-func (r *Rules) bare(f *Facts, to topology.Destination, g Given) *Copy {
+func (r *Rules) bare(f *Facts, to route.Destination, g Given) *Copy {
 	c := &Copy{To: to, Publishing: wire.Again(&f.Raw, g.User)}
 	if to.Expiration > 0 {
 		c.Expiration = strconv.FormatInt(to.Expiration.Milliseconds(), 10)
@@ -88,7 +88,7 @@ func (c *Copy) fits() bool {
 // room is how many bytes stay free for headers that the broker adds. On each way out of a queue it
 // counts deliveries. On the way out of a retry queue it tells of the dead-lettering, with names of up
 // to 255 bytes. A message that grows beyond a frame by that can never be read again.
-func room(to topology.Destination) int {
+func room(to route.Destination) int {
 	if to.Delay > 0 {
 		return 3 << 10
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 )
 
 // Errors that the framework finds. ErrStopping is also the cause of a handler's cancelled context.
@@ -22,7 +22,7 @@ var (
 // plan is a settlement by copy before the copy is made.
 type plan struct {
 	outcome   monitoring.Outcome
-	to        topology.Destination
+	to        route.Destination
 	attempts  int       // the copy's retry-attempts
 	notBefore time.Time // the copy's; zero is none
 	crashes   int       // the copy's bunnicula-crashes; 0 is none
@@ -41,7 +41,7 @@ func After(r *Rules, f *Facts, e Ending, g Given) Settlement {
 		if r.KeepsPlace {
 			return Settlement{Deed: DeedLeave, Outcome: outcome}
 		}
-		p = plan{to: r.Topology.Main(), attempts: f.tried(), notBefore: f.NotBefore}
+		p = plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore}
 	case Snooze:
 		p = r.wait(e.Result.Delay, g.Now)
 		p.attempts = f.tried()
@@ -112,7 +112,7 @@ func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Out
 	if v == RetryAfter {
 		p = r.wait(delay, now)
 	} else {
-		p.to = r.Topology.Retry(r.Backoff[min(f.Delivery.Attempt, len(r.Backoff))-1])
+		p.to = route.Retry(r.Topology, r.Backoff[min(f.Delivery.Attempt, len(r.Backoff))-1])
 		p.outcome.Delay = p.to.Delay
 	}
 	p.attempts = f.Delivery.Attempt
@@ -120,12 +120,12 @@ func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Out
 	return p, o
 }
 
-func (r *Rules) park(f *Facts) plan { return plan{to: r.Topology.Error(), attempts: f.tried()} }
+func (r *Rules) park(f *Facts) plan { return plan{to: route.Error(r.Topology), attempts: f.tried()} }
 
 // wait finds the queue for a wait of at least delay. A queue that waits less is passed again and again
 // until the time has come, which the header bunnicula-not-before says.
 func (r *Rules) wait(delay time.Duration, now time.Time) plan {
-	p := plan{to: r.Topology.Retry(delay)}
+	p := plan{to: route.Retry(r.Topology, delay)}
 	p.outcome.Delay = max(delay, p.to.Delay)
 	if p.to.Delay < delay {
 		p.notBefore = now.Add(delay)

@@ -3,6 +3,7 @@ package decide
 import (
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -18,7 +19,7 @@ type Rules struct {
 
 	// Quarantine is the way to the quarantine queue. It is zero where the crash guard is off: the queue
 	// counts no deliveries, or keeps an order that the guard would break.
-	Quarantine topology.Destination
+	Quarantine route.Destination
 	// KeepsPlace says that an interrupted message must keep its place in the queue: its consumer is a
 	// single active one.
 	KeepsPlace bool

@@ -32,7 +32,7 @@ func version(f Facts) []Finding {
 	switch {
 	case !ok || f.Peer.Product != "RabbitMQ":
 		return []Finding{{Warning, "broker-version", subject, "it is not a release of RabbitMQ that is known here",
-			"Bunnicula is tested with RabbitMQ 3.10 and 4.0.", "Try everything with it before you rely on it.", pageReleases}}
+			"Bunnicula is tested with RabbitMQ 3.10, 4.0 and 4.3.", "Try everything with it before you rely on it.", pageReleases}}
 	case !since(3, 10):
 		return []Finding{{Serious, "broker-version", subject, "it is older than RabbitMQ 3.10",
 			"Quorum queues dead-letter at least once, and have a message TTL, from 3.10 on. Before that retries can be lost.",
@@ -59,9 +59,12 @@ func version(f Facts) []Finding {
 			"Keep publisher.Config.MaxBody at or below max_message_size.", pageSecurity))
 	}
 	if since(4, 3) {
+		found = append(found, note("a user needs a permission on a queue to look at it", "Counts of other queues are hidden from this user. Up to 4.3.0 it takes the permission to configure.",
+			"Use the management API for a user who only watches.", pageSecurity))
+	}
+	if since(4, 4) {
 		found = append(found, Finding{Warning, "broker-version", subject, "it is newer than what Bunnicula is tested with",
-			"From 4.3 on to look at a queue takes the permission to configure it, transient queues are refused that are not exclusive, and only reject counts as a failed delivery, says RabbitMQ's documentation.",
-			"Try everything with it before you rely on it.", pageReleases})
+			"Bunnicula is tested with RabbitMQ 3.10, 4.0 and 4.3.", "Try everything with it before you rely on it.", pageReleases})
 	}
 	return found
 }

@@ -75,7 +75,8 @@ func Examine(ctx context.Context, b *inspect.Broker, api *management.Client, con
 
 func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {
 	for name, q := range f.Counts {
-		if q.State == inspect.Present && (q.Role == topology.RoleMain || q.Role == topology.RoleQuarantine) {
+		// A queue is hidden from a user who has no permission on it (RabbitMQ 4.3).
+		if q.State != inspect.Absent && (q.Role == topology.RoleMain || q.Role == topology.RoleQuarantine) {
 			if f.Read[name], err = b.MayRead(ctx, name); err != nil {
 				return err
 			}

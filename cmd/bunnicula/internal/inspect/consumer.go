@@ -87,6 +87,6 @@ func CutRetry(name string) (main string, delay time.Duration, ok bool) {
 	if i < 1 {
 		return "", 0, false
 	}
-	delay, err := topology.ParseDelay(name[i+len("-retry-"):])
+	delay, err := ParseDelay(name[i+len("-retry-"):])
 	return name[:i], delay, err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -28,7 +29,7 @@ func Mermaid(topologies ...topology.Topology) string {
 
 // paths are the ways of a message that failed.
 func (d *diagram) paths(t topology.Topology) {
-	main := d.queue(t.Main().Queue)
+	main := d.queue(route.Main(t).Queue)
 	for _, q := range t.Queues {
 		here := d.queue(q.Name)
 		to := here
@@ -45,7 +46,7 @@ func (d *diagram) paths(t topology.Topology) {
 			d.line("%s -->|after %s| %s", here, topology.FormatDelay(q.Delay), back)
 		case topology.RoleQuarantine:
 			d.line("%s -.->|died twice| %s", main, to)
-			d.line("%s -.->|crashed| %s", here, d.queue(t.Error().Queue))
+			d.line("%s -.->|crashed| %s", here, d.queue(route.Error(t).Queue))
 		case topology.RoleError:
 			d.line("%s -.->|given up| %s", main, to)
 		}

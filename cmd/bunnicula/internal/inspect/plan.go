@@ -133,8 +133,14 @@ func CountOf(changes []Change, a Action) int {
 	return n
 }
 
+// queueType is the type that a queue is declared with, "" if the broker decides or the queue exists.
+func queueType(q topology.Queue) string {
+	t, _ := q.Arguments["x-queue-type"].(string)
+	return t
+}
+
 func queueChange(q topology.Queue, c Comparison, known *Known) Change {
-	change := Change{What: "queue", Name: q.Name, Role: q.Role, Kind: string(q.Type())}
+	change := Change{What: "queue", Name: q.Name, Role: q.Role, Kind: queueType(q)}
 	change.judge(c)
 	switch {
 	case c.Verdict == Missing && q.Existing:

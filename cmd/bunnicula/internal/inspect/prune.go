@@ -112,7 +112,7 @@ func (b *Broker) judge(ctx context.Context, l *Leftover, known *Known) (there bo
 
 // keep is why a queue is not to be deleted.
 func keep(q topology.Queue, c Comparison, n Count, k management.Queue, listed bool) string {
-	quorum := q.Type() == topology.Quorum
+	quorum := queueType(q) == string(topology.Quorum)
 	switch {
 	case c.Verdict == Unknown:
 		return "this user may not compare it"
@@ -149,7 +149,7 @@ func (b *Broker) Prune(ctx context.Context, l *Leftover) error {
 	if l.Keep != "" {
 		return nil
 	}
-	safe := l.expected.Type() == topology.Classic
+	safe := queueType(l.expected) == string(topology.Classic)
 	var gone int
 	err := b.Ask(ctx, "delete queue "+l.Queue, func(ch transport.Channel) error {
 		if q, err := ch.QueueDeclarePassive(l.Queue, true, false, false, false, nil); err != nil {

@@ -1,18 +1,19 @@
-package topology_test
+package route_test
 
 import (
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 func TestCopiesGoThroughTheDefaultExchange(t *testing.T) {
-	topo := mustNew(t, topology.Plan{Queue: "q", Delays: []time.Duration{time.Second}, Bindings: []topology.Bind{events}})
-	for _, c := range []struct{ got, want topology.Destination }{
-		{topo.Main(), topology.Destination{RoutingKey: "q", Queue: "q"}},
-		{topo.Retry(time.Second), topology.Destination{RoutingKey: "q-retry-1s", Queue: "q-retry-1s", Delay: time.Second}},
-		{topo.Error(), topology.Destination{RoutingKey: "q-error", Queue: "q-error"}},
+	topo := mustNew(t, topology.Plan{Queue: "q", Delays: []time.Duration{time.Second}, Bindings: []topology.Bind{{Exchange: "events", Kind: "topic", Keys: []string{"order.*", "refund.#"}}}})
+	for _, c := range []struct{ got, want route.Destination }{
+		{route.Main(topo), route.Destination{RoutingKey: "q", Queue: "q"}},
+		{route.Retry(topo, time.Second), route.Destination{RoutingKey: "q-retry-1s", Queue: "q-retry-1s", Delay: time.Second}},
+		{route.Error(topo), route.Destination{RoutingKey: "q-error", Queue: "q-error"}},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %+v, want %+v", c.got, c.want)
@@ -22,12 +23,12 @@ func TestCopiesGoThroughTheDefaultExchange(t *testing.T) {
 
 func TestCopiesOfBunniculaTakeItsExchanges(t *testing.T) {
 	topo := mustNew(t, topology.Plan{Queue: "q", Delays: []time.Duration{time.Second}, Scheme: topology.Bunnicula})
-	for _, c := range []struct{ got, want topology.Destination }{
-		{topo.Main(), topology.Destination{RoutingKey: "q", Queue: "q"}},
-		{topo.Retry(time.Hour), topology.Destination{
+	for _, c := range []struct{ got, want route.Destination }{
+		{route.Main(topo), route.Destination{RoutingKey: "q", Queue: "q"}},
+		{route.Retry(topo, time.Hour), route.Destination{
 			Exchange: "q-retry", RoutingKey: "#", Queue: "q-retry", Delay: time.Second, Expiration: time.Second,
 		}},
-		{topo.Error(), topology.Destination{Exchange: "q-error", RoutingKey: "#", Queue: "q-error"}},
+		{route.Error(topo), route.Destination{Exchange: "q-error", RoutingKey: "#", Queue: "q-error"}},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %+v, want %+v", c.got, c.want)
@@ -48,7 +49,7 @@ func TestRetryTakesTheLongestDelayThatFitsOrElseTheShortest(t *testing.T) {
 		time.Hour:                        time.Hour,
 		topology.MaxDelay + 24*time.Hour: time.Hour,
 	} {
-		if got := topo.Retry(delay); got.Delay != want || got.Queue != topology.RetryQueue("q", want) {
+		if got := route.Retry(topo, delay); got.Delay != want || got.Queue != topology.RetryQueue("q", want) {
 			t.Errorf("Retry(%v) = %+v, want %v", delay, got, want)
 		}
 	}
@@ -57,7 +58,7 @@ func TestRetryTakesTheLongestDelayThatFitsOrElseTheShortest(t *testing.T) {
 func TestWithoutDelaysRetryIsNowhere(t *testing.T) {
 	for _, scheme := range []topology.Scheme{topology.Standard, topology.Bunnicula} {
 		topo := mustNew(t, topology.Plan{Queue: "q", Scheme: scheme})
-		if got := topo.Retry(time.Second); got != (topology.Destination{}) {
+		if got := route.Retry(topo, time.Second); got != (route.Destination{}) {
 			t.Errorf("%v: got %+v", scheme, got)
 		}
 	}
@@ -69,17 +70,26 @@ func TestModesDoNotChangeWhereCopiesGo(t *testing.T) {
 	for _, mode := range []topology.Mode{topology.Satellites, topology.Never} {
 		plan.Mode = mode
 		got := mustNew(t, plan)
-		if got.Main() != all.Main() || got.Retry(time.Second) != all.Retry(time.Second) || got.Error() != all.Error() {
-			t.Errorf("%v: %+v %+v %+v", mode, got.Main(), got.Retry(time.Second), got.Error())
+		if route.Main(got) != route.Main(all) || route.Retry(got, time.Second) != route.Retry(all, time.Second) || route.Error(got) != route.Error(all) {
+			t.Errorf("%v: %+v %+v %+v", mode, route.Main(got), route.Retry(got, time.Second), route.Error(got))
 		}
 	}
 }
 
 func TestTheZeroTopologyGoesNowhere(t *testing.T) {
 	var topo topology.Topology
-	for _, got := range []topology.Destination{topo.Main(), topo.Retry(time.Second), topo.Error()} {
-		if got != (topology.Destination{}) {
+	for _, got := range []route.Destination{route.Main(topo), route.Retry(topo, time.Second), route.Error(topo)} {
+		if got != (route.Destination{}) {
 			t.Errorf("got %+v", got)
 		}
 	}
+}
+
+func mustNew(t *testing.T, p topology.Plan) topology.Topology {
+	t.Helper()
+	topo, err := topology.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topo
 }

@@ -26,21 +26,24 @@ type Connection interface {
 // Consumers is a *consumer.Group.
 type Consumers interface{ Health() []consumer.Health }
 
-// Health looks after connections and consumers. It is an http.Handler for /livez and /readyz. Make it with New.
+// Health watches connections and consumers. It is an http.Handler for /livez and /readyz. Make it
+// with [New].
 type Health struct {
-	config Config
-	looked chan struct{} // closed when the goroutine of Start has ended
+	config Config // immutable
+
+	// Written by Start, and read by Stop after it.
+	looked chan struct{} // closed when the goroutine that looks has ended
 	stop   context.CancelFunc
 	server *http.Server
 
-	mu          sync.Mutex
+	mu          sync.Mutex // guards what follows
 	addr        net.Addr
 	connections map[string]Connection
 	consumers   []Consumers
 	judge       judge
-	since       time.Time            // the status is that
-	bad         map[string]time.Time // since when, by kind and name
-	wedged      map[string]time.Time
+	since       time.Time            // when the status became what it is
+	bad         map[string]time.Time // when each part became bad, by kind and name
+	wedged      map[string]time.Time // when each consumer became wedged
 }
 
 // New checks the Config. The error names the field that is wrong.
@@ -56,21 +59,21 @@ func New(cfg Config) (*Health, error) {
 	}, nil
 }
 
-// WatchConnection looks after a connection too, under this name.
+// WatchConnection adds a connection to those that are watched, under this name.
 func (h *Health) WatchConnection(name string, c Connection) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.connections[name] = c
 }
 
-// WatchConsumers looks after these too.
+// WatchConsumers adds consumers to those that are watched.
 func (h *Health) WatchConsumers(c Consumers) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.consumers = append(h.consumers, c)
 }
 
-// Report looks, and says how all is.
+// Report asks all parts for their health now, and judges it.
 func (h *Health) Report() Report {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -100,7 +103,7 @@ func (h *Health) Report() Report {
 	return r
 }
 
-// keep carries over since when something is so, from one look to the next.
+// keep carries the time since when something is so from one look to the next.
 func keep(from, to map[string]time.Time, key string, now time.Time) time.Time {
 	since, there := from[key]
 	if !there {
@@ -123,7 +126,8 @@ func (h *Health) parts() []Part {
 	return parts
 }
 
-// Start looks every Interval, and listens at Addr if there is one. Stop ends both.
+// Start begins to look at each Interval, and to listen at Config.Addr if there is one. Stop ends
+// both.
 func (h *Health) Start(ctx context.Context) error {
 	if h.config.Addr != "" {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", h.config.Addr)
@@ -142,14 +146,15 @@ func (h *Health) Start(ctx context.Context) error {
 	return nil
 }
 
-// Addr is where Start listens, nil if it does not: the port that the system chose for ":0".
+// Addr is where Start listens, with the port that the system chose for ":0". It is nil if Start
+// does not listen.
 func (h *Health) Addr() net.Addr {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.addr
 }
 
-// Stop ends what Start began. It may be called without it, and twice.
+// Stop ends what Start began. It may be called twice, and without a Start.
 func (h *Health) Stop(ctx context.Context) error {
 	if h.stop == nil {
 		return nil
@@ -182,7 +187,7 @@ func (h *Health) look(ctx context.Context) {
 	}
 }
 
-// tell calls back when the app has gone down, or is up again. A callback that panics harms nobody.
+// tell calls OnDown or OnUp if the status has changed so. It catches and logs a panic of theirs.
 func (h *Health) tell(before Status, r Report) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/health"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
-	"github.com/bunnicula-go/bunnicula/monitoring/health"
 )
 
 func TestAnAppTellsWhenItsBrokerIsAwayAndBack(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 
 var _ http.Handler = (*Health)(nil)
 
-// ServeHTTP answers GET and HEAD of any path that ends in /livez or /readyz, with 200 or 503 and a [Report] as JSON.
+// ServeHTTP answers GET and HEAD of any path that ends in /livez or /readyz. The answer is 200 or
+// 503, and a [Report] as JSON.
 func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
@@ -32,12 +33,12 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fine = report.ready()
 	}
 	body, err := json.MarshalIndent(report, "", "  ")
-	if err != nil { // there is nothing in it that JSON has not
+	if err != nil { // cannot happen: a Report holds texts, times and booleans
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	if !fine {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_, _ = w.Write(append(body, '\n')) // the probe has gone
+	_, _ = w.Write(append(body, '\n')) // an error means that the probe has gone
 }

@@ -2,18 +2,18 @@ package health
 
 import "time"
 
-// Status is how an app is.
+// Status is the state of an app.
 type Status string
 
-// The statuses. See the package's picture.
+// The statuses. The package documentation draws how they follow each other.
 const (
-	Starting Status = "starting" // it was not ready yet
-	OK       Status = "ok"
-	Degraded Status = "degraded" // something is bad, but not for long
-	Down     Status = "down"
+	Starting Status = "starting" // it has not been ready yet
+	OK       Status = "ok"       // everything is good
+	Degraded Status = "degraded" // something has been bad for less than Config.ErrorAge
+	Down     Status = "down"     // something has been bad for longer
 )
 
-// judge makes a Status of what is seen, one moment after the other.
+// judge derives the Status from one look after the other.
 type judge struct {
 	config    Config
 	began     time.Time

@@ -1,10 +1,11 @@
-package topology_test
+package conflicts_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -41,7 +42,7 @@ func TestPlansThatStandInEachOthersWayAreFound(t *testing.T) {
 			`exchange "a-retry": one declares it as fanout, transient, auto-delete and another as fanout, durable`,
 		},
 	} {
-		err := topology.Conflicts(mustNew(t, c.a), mustNew(t, c.b))
+		err := conflicts.Find(mustNew(t, c.a), mustNew(t, c.b))
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("got %v, want none", err)
@@ -53,7 +54,7 @@ func TestPlansThatStandInEachOthersWayAreFound(t *testing.T) {
 
 func TestAllConflictsAreReported(t *testing.T) {
 	a := mustNew(t, topology.Plan{Queue: "a"})
-	err := topology.Conflicts(a, mustNew(t, topology.Plan{Queue: "a-error"}), mustNew(t, topology.Plan{Queue: "b"}), a)
+	err := conflicts.Find(a, mustNew(t, topology.Plan{Queue: "a-error"}), mustNew(t, topology.Plan{Queue: "b"}), a)
 	for _, want := range []string{`"a-error"`, `"a": it is the main queue of two`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not in %v", want, err)
@@ -62,7 +63,16 @@ func TestAllConflictsAreReported(t *testing.T) {
 }
 
 func TestNothingConflictsWithNothing(t *testing.T) {
-	if err := topology.Conflicts(); err != nil {
+	if err := conflicts.Find(); err != nil {
 		t.Error(err)
 	}
+}
+
+func mustNew(t *testing.T, p topology.Plan) topology.Topology {
+	t.Helper()
+	topo, err := topology.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topo
 }

@@ -6,42 +6,43 @@ import (
 	"time"
 )
 
-// Config says how patient to be, and where to answer.
+// Config says how long something may be bad, and where probes are answered.
 type Config struct {
-	// Addr is where [Module] listens, as host:port or :port.
+	// Addr is where Start listens, as host:port or :port.
 	//
-	// Defaults to "": it does not; mount the Health, which is an http.Handler, where you like.
+	// Defaults to "": Start does not listen. Mount the Health, an http.Handler, on a server of
+	// yours.
 	Addr string
 
-	// Grace is how long after the start the app may take to be ready for the first time. Until then it is starting, which
-	// /readyz answers with 503, and nobody is called back.
+	// Grace is how long the app may take to be ready for the first time. Until then its status is
+	// Starting, /readyz answers 503, and neither OnDown nor OnUp is called.
 	//
 	// Defaults to 1 minute.
 	Grace time.Duration
 
-	// ErrorAge is how long something may be bad before the app is down. Until then it is degraded, which /readyz answers
-	// with 200.
+	// ErrorAge is how long something may be bad before the app is down. Until then its status is
+	// Degraded, and /readyz answers 200.
 	//
-	// Defaults to 30 s. NoErrorAge means not at all.
+	// Defaults to 30 s. NoErrorAge means that the app is down at once.
 	ErrorAge time.Duration
 
-	// Recovery is how long all must be good before an app that was down is up again.
+	// Recovery is how long everything must be good before an app that was down is up again.
 	//
-	// Defaults to 5 s. NoRecovery means not at all.
+	// Defaults to 5 s. NoRecovery means that the app is up at once.
 	Recovery time.Duration
 
 	// WedgedAge is how long a consumer may be wedged before /livez fails.
 	//
-	// Defaults to 5 minutes. NeverRestart means for ever.
+	// Defaults to 5 minutes. NeverRestart means that /livez never fails.
 	WedgedAge time.Duration
 
-	// Interval is how often is looked, in between two probes. OnDown and OnUp are at most that late.
+	// Interval is how often Health looks by itself. OnDown and OnUp are called at most this late.
 	//
 	// Defaults to 1 s.
 	Interval time.Duration
 
-	// OnDown is called when the app goes down: with what is bad. It is called from one goroutine, which looks no further
-	// meanwhile.
+	// OnDown is called when the app goes down, with what is bad. Health does not look again before
+	// it returns.
 	//
 	// Defaults to nothing.
 	OnDown func(Report)
@@ -54,9 +55,9 @@ type Config struct {
 
 // Special values of Config.
 const (
-	NoErrorAge   = time.Duration(-1) // of ErrorAge: down at once
-	NoRecovery   = time.Duration(-1) // of Recovery: up at once
-	NeverRestart = time.Duration(-1) // of WedgedAge: /livez never fails
+	NoErrorAge   = time.Duration(-1) // for ErrorAge: down at once
+	NoRecovery   = time.Duration(-1) // for Recovery: up at once
+	NeverRestart = time.Duration(-1) // for WedgedAge: /livez never fails
 )
 
 // Defaults of Config.
@@ -73,7 +74,7 @@ func (c Config) withDefaults() (Config, error) {
 		name    string
 		value   *time.Duration
 		usual   time.Duration
-		special time.Duration // 0 is none
+		special time.Duration // the one negative value that is allowed; 0 is none
 	}{
 		{"Grace", &c.Grace, DefaultGrace, 0},
 		{"ErrorAge", &c.ErrorAge, DefaultErrorAge, NoErrorAge},
