@@ -143,11 +143,11 @@ check-tidy:
 	go mod tidy -diff
 	go -C bench mod tidy -diff
 
-# What a user gets: how many modules come along, and the exported identifiers.
+# What users get: how many modules come along, and the exported API, which "make api" writes down anew.
 .PHONY: check-surface
 check-surface:
 	@echo modules and API
-	go test -count=1 ./internal/test/dependencies
+	go test -count=1 ./internal/test/dependencies ./internal/test/api
 
 # What is found fails. A database out of reach (it is not a Go module, and no proxy has it) is said aloud
 # and does not: nothing was checked then, and nothing is claimed.
@@ -163,6 +163,10 @@ check-vulnerabilities: $(VULN)
 	  echo "$$said"
 	  exit 1
 	fi
+
+.PHONY: api
+api: ## Keep a change of the exported API (internal/test/api/testdata)
+	@go test -count=1 ./internal/test/api -update
 
 .PHONY: format
 format: ## Format the Go files
