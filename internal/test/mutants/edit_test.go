@@ -58,7 +58,7 @@ type pattern struct {
 }
 
 func parsePattern(text string) (pattern, error) {
-	if expr, err := parser.ParseExpr(text); err == nil {
+	if expr, err := parser.ParseExprFrom(token.NewFileSet(), "old", text, parser.SkipObjectResolution); err == nil {
 		return pattern{expr: expr}, nil
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), "old", "package p; func _() {\n"+text+"\n}", parser.SkipObjectResolution)

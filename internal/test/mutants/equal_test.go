@@ -43,8 +43,7 @@ func equalValues(a, b reflect.Value) bool {
 }
 
 func equalNodes(a, b reflect.Value) bool {
-	switch a.Interface().(type) {
-	case *ast.CommentGroup, *ast.Object:
+	if _, ok := a.Interface().(*ast.CommentGroup); ok {
 		return true
 	}
 	if a.IsNil() || b.IsNil() {
