@@ -109,7 +109,7 @@ mutants: ## Break each promise in the sources on purpose, and see that the tests
 	go test -count=1 -timeout 25m -tags mutants -v ./internal/test/mutants $(ARGS)
 
 .PHONY: check
-check: check-format check-vet check-lint check-scripts check-tidy check-vulnerabilities ## Format, vet, lint, scripts, go.mod, known vulnerabilities
+check: check-format check-vet check-lint check-scripts check-tidy check-surface check-vulnerabilities ## Format, vet, lint, scripts, go.mod, exported API, known vulnerabilities
 
 .PHONY: check-format
 check-format:
@@ -143,6 +143,12 @@ check-tidy:
 	go mod tidy -diff
 	go -C bench mod tidy -diff
 
+# What users get: how many modules come along, and the exported API, which "make api" writes down anew.
+.PHONY: check-surface
+check-surface:
+	@echo modules and API
+	go test -count=1 ./internal/test/dependencies ./internal/test/api
+
 # What is found fails. A database out of reach (it is not a Go module, and no proxy has it) is said aloud
 # and does not: nothing was checked then, and nothing is claimed.
 .PHONY: check-vulnerabilities
@@ -157,6 +163,10 @@ check-vulnerabilities: $(VULN)
 	  echo "$$said"
 	  exit 1
 	fi
+
+.PHONY: api
+api: ## Keep a change of the exported API (internal/test/api/testdata)
+	@go test -count=1 ./internal/test/api -update
 
 .PHONY: format
 format: ## Format the Go files

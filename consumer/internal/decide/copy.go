@@ -9,9 +9,9 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/internal/route"
 )
 
 // Copy is a message that is published in place of a delivery.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/internal/route"
+	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
 // Errors that the framework finds. ErrStopping is also the cause of a handler's cancelled context.

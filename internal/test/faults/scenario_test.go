@@ -26,6 +26,9 @@ type scenario struct {
 	// types are the queue types for which it is promised. Defaults to both.
 	types []topology.QueueType
 
+	// types43 are those from RabbitMQ 4.3 on, where they differ.
+	types43 []topology.QueueType
+
 	// queues is how many queues, and consumers, each worker has. Defaults to 1.
 	queues int
 
