@@ -44,7 +44,10 @@ type held struct {
 	message Message
 }
 
-const tagsPerChunk = 24 // below the 32 up to which a queue sorts
+const (
+	tagsPerChunk = 24          // below the 32 up to which a queue sorts
+	silence      = time.Second // without a change; then the queue is asked whether it has messages
+)
 
 // last is the channel for the next window.
 func (h *hold) last(ctx context.Context) (*chunk, error) {
@@ -110,8 +113,8 @@ func (c *chunk) ack(messages []*held) error {
 }
 
 // ackedWithin is how long a channel stays open behind single acks. A broker's channel passes 32 of
-// them on to a quorum queue, and the others when the queue has applied those. Closing it before loses
-// them: RabbitMQ 3.10 did so in one of ten runs, and what was moved was parked again.
+// them on to a quorum queue, and the others when the queue has applied those. Closing it before
+// loses them: RabbitMQ 3.10 did so in one of ten runs, and what was moved was parked again.
 const ackedWithin = 50 * time.Millisecond
 
 // giveBack closes the channels in their order, and waits until the queue has what they held.

@@ -46,9 +46,6 @@ type tally struct {
 func (t tally) ended() int { return t.moved + t.failed - t.again }
 
 const (
-	defaultMoveWindow = 100
-	maxMoveWindow     = 1000
-
 	maxFailures  = 100     // that are listed
 	maxFailedIDs = 100_000 // that are remembered
 )

@@ -38,6 +38,14 @@ const (
 // startAt is for what a survey has found out.
 func (r *rounds) startAt(e edge) { r.edge = e }
 
+// most is how many messages are still to be moved up to a limit, negative for all if that is 0.
+func (r *rounds) most(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return max(0, limit-r.mover.tally.ended())
+}
+
 // run moves up to most messages, or all if most is negative. With an *UnreadableError it has looked
 // at all that stands before that message.
 func (r *rounds) run(ctx context.Context, most int) error {
