@@ -21,6 +21,7 @@ type batches struct {
 	each     time.Duration // how long each batch is watched
 	homes    []*Queue      // where the targets' consumers park what fails again
 
+	// Written by run and batch.
 	done  []Batch
 	again int // messages of all batches that are parked again
 }

@@ -114,7 +114,7 @@ type discard struct {
 	progress *reporter
 	rounds   *rounds // moves, and counts what it has moved
 
-	plan plan // of a dry run
+	plan plan // of a dry run; written by run
 }
 
 func (d *discard) run(ctx context.Context) error {

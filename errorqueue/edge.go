@@ -36,8 +36,9 @@ func (e *stuckError) Error() string {
 func (e *stuckError) Unwrap() error { return e.err }
 
 // met is the edge after another reading that the message has ended. One end may be the broker's own
-// fault, so only a second one makes the place exact. A reading that found fewer messages than the one
-// before proves nothing: what that one had held was still on its way back, and the message was not.
+// fault, so only a second one makes the place exact. A reading that found fewer messages than the
+// one before proves nothing: what that one had held was still on its way back, and the message was
+// not.
 func (e edge) met(s *stuckError) edge {
 	next := edge{known: true, err: s.err, safe: s.read, span: max(s.window, e.span), of: s.of, last: s.of}
 	next.exact = e.known && s.window == 1 && s.of >= e.last

@@ -26,6 +26,7 @@ type mover struct {
 	window   int
 	rate     float64 // messages a second; 0 is no limit
 
+	// Written by move, fail, cameBack and lose.
 	began     time.Time // of the first move, if there is a rate
 	sent      int       // since began
 	tally     tally

@@ -63,7 +63,7 @@ type redrive struct {
 	plan    plan
 	targets []Target // of the plan, checked
 
-	batches *batches // of run, nil without the option
+	batches *batches // written by runBatches, nil without the option
 }
 
 // redrive makes one. The caller stops its mover's sender.

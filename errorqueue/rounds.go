@@ -19,6 +19,7 @@ type rounds struct {
 	mover  *mover // counts what it has moved
 	report *reporter
 
+	// Written by startAt, run, one, first and lose.
 	of        int       // messages in the queue before the first round, -1 if unknown
 	left      int       // messages that are still to be looked at, -1 if unknown
 	count     int       // rounds
