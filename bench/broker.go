@@ -13,8 +13,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -147,11 +147,11 @@ func (b *broker) rest(ctx context.Context) {
 	const look, patience = 100 * time.Millisecond, 3 * time.Second
 	before, known := processCPU(b.pids)
 	if !known {
-		connection.Wait(ctx, 5*look)
+		backoff.Wait(ctx, 5*look)
 		return
 	}
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if !connection.Wait(ctx, look) {
+		if !backoff.Wait(ctx, look) {
 			return
 		}
 		now, _ := processCPU(b.pids)
@@ -174,7 +174,7 @@ func (b *broker) depth(ctx context.Context, queue string, want, more int) error 
 		if err != nil || got >= want && got <= want+more {
 			return err
 		}
-		if time.Now().After(end) || !connection.Wait(ctx, 50*time.Millisecond) {
+		if time.Now().After(end) || !backoff.Wait(ctx, 50*time.Millisecond) {
 			return fmt.Errorf("%d messages are in the queue afterwards, want %d", got, want)
 		}
 	}

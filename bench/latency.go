@@ -12,6 +12,8 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -56,7 +58,7 @@ func (s *stopwatch) pace(ctx context.Context, send func([]byte) error) error {
 	began := time.Now()
 	for i := range s.run.meter.all() {
 		due := began.Add(time.Duration(i) * time.Second / latencyRate)
-		if !connection.Wait(ctx, time.Until(due)) {
+		if !backoff.Wait(ctx, time.Until(due)) {
 			return context.Cause(ctx)
 		}
 		if err := send(s.stamp()); err != nil {
@@ -111,7 +113,7 @@ func latencyOurs(ctx context.Context, r *run) error {
 func latencyRaw(ctx context.Context, r *run) error {
 	watch := newStopwatch(r)
 	err := r.confirming(func(pub confirming) error {
-		sent := make(chan *amqp.DeferredConfirmation, publisher.DefaultWindow)
+		sent := make(chan *amqp.DeferredConfirmation, sending.DefaultWindow)
 		defer close(sent)
 		go func() {
 			for c := range sent {

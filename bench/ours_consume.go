@@ -111,14 +111,14 @@ func consumeOursSlow(ctx context.Context, r *run) error {
 	return r.consume(ctx, spec, nil)
 }
 
-// backoff is how long a retried message waits.
-const backoff = 100 * time.Millisecond
+// pause is how long a retried message waits.
+const pause = 100 * time.Millisecond
 
 var errOnce = errors.New("the first time it fails")
 
 func retryOurs(ctx context.Context, r *run) error {
 	spec := r.spec(16, 300)
-	spec.Backoff = []time.Duration{backoff}
+	spec.Backoff = []time.Duration{pause}
 	var first atomic.Bool
 	spec.Handler = func(ctx context.Context, d consumer.Delivery) consumer.Result {
 		if first.CompareAndSwap(false, true) {

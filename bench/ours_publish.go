@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -83,7 +84,7 @@ func (r *run) share(callers int, f func() error) error {
 // publishAsyncOurs has one goroutine that publishes and one that waits for the confirmations.
 func publishAsyncOurs(ctx context.Context, r *run) error {
 	return r.publishing(ctx, func(pub *publisher.Client) error {
-		sent := make(chan publisher.Confirmation, publisher.DefaultWindow)
+		sent := make(chan publisher.Confirmation, sending.DefaultWindow)
 		waited := make(chan error, 1)
 		go func() { waited <- r.confirmations(sent) }()
 		var err error

@@ -110,7 +110,7 @@ func retryRaw(ctx context.Context, r *run) error {
 			headers := amqp.Table{}
 			maps.Copy(headers, d.Headers)
 			headers[retryCount] = int32(1)
-			c, err := pub.PublishWithDeferredConfirm("", topology.RetryQueue(r.Queue, backoff), true, false, amqp.Publishing{
+			c, err := pub.PublishWithDeferredConfirm("", topology.RetryQueue(r.Queue, pause), true, false, amqp.Publishing{
 				Headers: headers, ContentType: d.ContentType, DeliveryMode: amqp.Persistent, MessageId: d.MessageId,
 				Timestamp: d.Timestamp, AppId: d.AppId, Body: d.Body,
 			})

@@ -90,13 +90,13 @@ type Config struct {
 	MaxBackoff time.Duration
 }
 
-// Defaults of Config.
+// The defaults.
 const (
-	DefaultHeartbeat    = 10 * time.Second
-	DefaultDialTimeout  = 15 * time.Second
-	DefaultReplyTimeout = 30 * time.Second
-	DefaultMinBackoff   = 100 * time.Millisecond
-	DefaultMaxBackoff   = 30 * time.Second
+	defaultHeartbeat    = 10 * time.Second
+	defaultDialTimeout  = 15 * time.Second
+	defaultReplyTimeout = 30 * time.Second
+	defaultMinBackoff   = 100 * time.Millisecond
+	defaultMaxBackoff   = 30 * time.Second
 )
 
 // String shows the Config with every password and query parameter hidden.
@@ -109,7 +109,7 @@ func (c Config) String() string {
 		}
 		where = strings.Join(shown, ",")
 	}
-	return fmt.Sprintf("connection.Config{%s name=%q heartbeat=%s}", where, c.Name, cmp.Or(c.Heartbeat, DefaultHeartbeat))
+	return fmt.Sprintf("connection.Config{%s name=%q heartbeat=%s}", where, c.Name, cmp.Or(c.Heartbeat, defaultHeartbeat))
 }
 
 // Format writes String, whatever the verb, so that %#v and %d hide passwords as well.

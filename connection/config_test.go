@@ -145,13 +145,13 @@ func TestNoPasswordIsEverShown(t *testing.T) {
 				if err != nil {
 					fmt.Fprintf(&shown, "%v %+v\n", err, err)
 				} else {
-					_, err := conn.Publishing().Session(within(t, 150*time.Millisecond))
+					_, err := conn.Transport().Publishing().Session(within(t, 150*time.Millisecond))
 					fmt.Fprintf(&shown, "%v %+v\n", err, err)
 					fmt.Fprintf(&shown, "%+v\n", conn.Health())
 					if err := conn.Stop(soon(t)); err != nil {
 						t.Error(err)
 					}
-					fmt.Fprintf(&shown, "%v %+v %#v %+v %#v\n", conn, conn, conn, conn.Publishing(), conn.Publishing())
+					fmt.Fprintf(&shown, "%v %+v %#v %+v %#v\n", conn, conn, conn, conn.Transport().Publishing(), conn.Transport().Publishing())
 				}
 				for _, secret := range secrets {
 					for line := range strings.Lines(shown.String() + log.String()) {

@@ -74,3 +74,13 @@ func TestConfigFromEnvNamesTheVariable(t *testing.T) {
 		t.Errorf("%v hides its cause", err)
 	}
 }
+
+func TestVariablesCanComeFromElsewhere(t *testing.T) {
+	setenv(t, map[string]string{"AMQP_URL": "amqp://env", "AMQP_USERNAME": "env"})
+	c, err := connection.ConfigFrom(func(name string) string {
+		return map[string]string{"AMQP_URL": "amqp://flag", "AMQP_VHOST": "v"}[name]
+	})
+	if err != nil || c.URL != "amqp://flag" || c.VHost != "v" || c.Username != "" {
+		t.Errorf("%v, %v", c, err)
+	}
+}

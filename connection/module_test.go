@@ -31,11 +31,11 @@ func TestModuleStopsItsConnectionsWithTheApp(t *testing.T) {
 		t.Errorf("named: %s, all: %v", in.Other.Name(), in.All)
 	}
 	for _, conn := range []*connection.Connection{in.Own, in.Other} {
-		works(t, session(t, conn.Publishing()))
+		works(t, session(t, conn.Transport().Publishing()))
 	}
 	app.RequireStop()
 	for _, conn := range []*connection.Connection{in.Own, in.Other} {
-		if _, err := conn.Publishing().Session(soon(t)); !errors.Is(err, connection.ErrClosed) {
+		if _, err := conn.Transport().Publishing().Session(soon(t)); !errors.Is(err, connection.ErrClosed) {
 			t.Errorf("after the app has stopped: %v", err)
 		}
 	}

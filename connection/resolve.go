@@ -2,6 +2,7 @@ package connection
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/link"
 )
 
 // fieldError says which field of a Config is wrong. It shows no password.
@@ -52,6 +55,26 @@ func (c Config) resolve() (*resolved, error) {
 		}
 	}
 	return r, nil
+}
+
+// settings are what a link needs. Certificates are read again at each connect.
+func (r *resolved) settings() link.Settings {
+	s := link.Settings{
+		Name: r.Name, Version: r.Version,
+		Heartbeat: r.Heartbeat, DialTimeout: r.DialTimeout, ReplyTimeout: r.ReplyTimeout,
+		MinBackoff: r.MinBackoff, MaxBackoff: r.MaxBackoff,
+	}
+	for _, t := range r.targets {
+		to := link.Target{
+			Addr: t.addr, Username: t.username, Password: t.password, VHost: t.vhost, SASL: t.sasl,
+			Heartbeat: t.heartbeat, DialTimeout: t.dialTimeout,
+		}
+		if t.secure {
+			to.TLS = func() (*tls.Config, error) { return r.tlsConfig(t) }
+		}
+		s.Targets = append(s.Targets, to)
+	}
+	return s
 }
 
 // where turns URL, URLs or Host into targets.
@@ -175,11 +198,11 @@ func (r *resolved) durations() error {
 		min, max time.Duration
 		def      time.Duration
 	}{
-		{"Heartbeat", &r.Heartbeat, time.Second, time.Hour, DefaultHeartbeat},
-		{"DialTimeout", &r.DialTimeout, time.Millisecond, time.Hour, DefaultDialTimeout},
-		{"ReplyTimeout", &r.ReplyTimeout, time.Millisecond, time.Hour, DefaultReplyTimeout},
-		{"MinBackoff", &r.MinBackoff, time.Millisecond, time.Hour, min(DefaultMinBackoff, cmp.Or(max(r.MaxBackoff, 0), time.Hour))},
-		{"MaxBackoff", &r.MaxBackoff, time.Millisecond, 24 * time.Hour, max(DefaultMaxBackoff, r.MinBackoff)},
+		{"Heartbeat", &r.Heartbeat, time.Second, time.Hour, defaultHeartbeat},
+		{"DialTimeout", &r.DialTimeout, time.Millisecond, time.Hour, defaultDialTimeout},
+		{"ReplyTimeout", &r.ReplyTimeout, time.Millisecond, time.Hour, defaultReplyTimeout},
+		{"MinBackoff", &r.MinBackoff, time.Millisecond, time.Hour, min(defaultMinBackoff, cmp.Or(max(r.MaxBackoff, 0), time.Hour))},
+		{"MaxBackoff", &r.MaxBackoff, time.Millisecond, 24 * time.Hour, max(defaultMaxBackoff, r.MinBackoff)},
 	} {
 		*f.value = cmp.Or(*f.value, f.def)
 		if *f.value < f.min || *f.value > f.max {

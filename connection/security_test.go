@@ -24,6 +24,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // authority signs certificates.
@@ -223,8 +224,8 @@ func TestAPeerWhoIsNotTheBrokerHearsNothingFromUs(t *testing.T) {
 			t.Parallel()
 			refused := newPeer(t, c.answer)
 			c.cfg.URL = "amqps://user:password@" + refused.addr
-			_, err := connect(t, c.cfg).Publishing().Session(soon(t))
-			if !connection.Permanent(err) || !strings.Contains(err.Error(), c.want) {
+			_, err := connect(t, c.cfg).Transport().Publishing().Session(soon(t))
+			if !transport.Permanent(err) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 			if refused.heard() {
@@ -234,7 +235,7 @@ func TestAPeerWhoIsNotTheBrokerHearsNothingFromUs(t *testing.T) {
 			accepted := newPeer(t, c.answer)
 			c.right.URL = "amqps://user:password@" + accepted.addr
 			conn := connect(t, c.right)
-			go conn.Publishing().Session(within(t, 5*time.Second)) //nolint:errcheck // it ends when the peer has heard enough
+			go conn.Transport().Publishing().Session(within(t, 5*time.Second)) //nolint:errcheck // it ends when the peer has heard enough
 			amqptest.Eventually(t, 5*time.Second, accepted.heard, "it is refused for something else")
 		})
 	}
@@ -251,8 +252,8 @@ func TestAPeerWhoAnswersWithAnOldVersionIsRefusedForGood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPeer(t, choose(c.version))
-			_, err := connect(t, connection.Config{URL: "amqps://user:password@" + p.addr, TLS: c.cfg}).Publishing().Session(soon(t))
-			if !connection.Permanent(err) || !strings.Contains(err.Error(), "no version of TLS in common") {
+			_, err := connect(t, connection.Config{URL: "amqps://user:password@" + p.addr, TLS: c.cfg}).Transport().Publishing().Session(soon(t))
+			if !transport.Permanent(err) || !strings.Contains(err.Error(), "no version of TLS in common") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -271,8 +272,8 @@ func TestNothingInAURLSwitchesVerificationOff(t *testing.T) {
 			t.Parallel()
 			p := newPeer(t, speakTLS(certified(ca.server(nil))))
 			cfg := connection.Config{URL: "amqps://user:password@" + p.addr + "/?" + query}
-			_, err := connect(t, cfg).Publishing().Session(soon(t))
-			if !connection.Permanent(err) || !strings.Contains(err.Error(), "its certificate is not trusted") || p.heard() {
+			_, err := connect(t, cfg).Transport().Publishing().Session(soon(t))
+			if !transport.Permanent(err) || !strings.Contains(err.Error(), "its certificate is not trusted") || p.heard() {
 				t.Errorf("spoken to: %t; got %v", p.heard(), err)
 			}
 		})
@@ -286,7 +287,7 @@ func TestTheNameInTheURLIsTheOneThatIsVerified(t *testing.T) {
 		p := newPeer(t, speakTLS(certified(named)))
 		given := &tls.Config{}
 		conn := connect(t, connection.Config{URL: "amqps://u:p@" + p.addr + "/?server_name_indication=" + name, CAFile: ca.file, TLS: given})
-		go conn.Publishing().Session(within(t, 5*time.Second)) //nolint:errcheck // it ends when the peer has heard enough
+		go conn.Transport().Publishing().Session(within(t, 5*time.Second)) //nolint:errcheck // it ends when the peer has heard enough
 		amqptest.Eventually(t, 5*time.Second, func() bool { return conn.Health().Publishing.Err != nil }, "nothing happens")
 		if p.heard() != heard {
 			t.Errorf("%s: spoken to: %t, want %t: %v", name, p.heard(), heard, conn.Health().Publishing.Err)

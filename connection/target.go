@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,43 +129,4 @@ func (r *resolved) tlsConfig(t target) (*tls.Config, error) {
 		cfg.Certificates = []tls.Certificate{pair}
 	}
 	return cfg, nil
-}
-
-// auth prefers what the URL asks for; EXTERNAL takes the user from the client certificate.
-func (t target) auth(properties amqp.Table) []amqp.Authentication {
-	plain := &plain{amqp.PlainAuth{Username: t.username, Password: t.password}, properties}
-	if slices.ContainsFunc(t.sasl, func(m string) bool { return strings.EqualFold(m, "external") }) {
-		return []amqp.Authentication{&external{amqp.ExternalAuth{}, properties}, plain}
-	}
-	return []amqp.Authentication{plain}
-}
-
-// plain and external ask the broker to say why it does not let us in. Without that it
-// closes the socket in silence, which cannot be told from a network that does so in the middle of
-// a handshake; and the one is permanent, the other is not. The library sets the capabilities
-// itself, just before it asks for the Response.
-type plain struct {
-	amqp.PlainAuth
-	properties amqp.Table
-}
-
-func (a *plain) Response() string {
-	sayWhy(a.properties)
-	return a.PlainAuth.Response()
-}
-
-type external struct {
-	amqp.ExternalAuth
-	properties amqp.Table
-}
-
-func (a *external) Response() string {
-	sayWhy(a.properties)
-	return a.ExternalAuth.Response()
-}
-
-func sayWhy(properties amqp.Table) {
-	if capabilities, ok := properties["capabilities"].(amqp.Table); ok {
-		capabilities["authentication_failure_close"] = true
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -17,7 +16,7 @@ import (
 
 // moveAfter chooses the connection that the next session comes from.
 func (c *Consumer) moveAfter(ended transport.Session) {
-	unreadable := errors.Is(ended.Err(), connection.ErrUnreadable)
+	unreadable := errors.Is(ended.Err(), transport.ErrUnreadable)
 	if unreadable == c.apart.Load() {
 		return
 	}
@@ -25,7 +24,7 @@ func (c *Consumer) moveAfter(ended transport.Session) {
 	before := c.link
 	if unreadable {
 		c.log.Warn("a message that the client cannot read ended the connection; this consumer goes on with one of its own", "err", ended.Err())
-		c.link = c.conn.Apart("consume " + c.spec.Queue)
+		c.link = c.conn.Dedicated("consume " + c.spec.Queue)
 	} else {
 		c.link = c.conn.Consuming()
 	}

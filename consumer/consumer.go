@@ -12,9 +12,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -25,7 +26,7 @@ type Consumer struct {
 	handler    Handler              // the Spec's, with its middleware
 	quarantine string               // the routing key that leads there, "" if the consumer is not guarded
 	conn       transport.Connection // nil if it can only Process
-	sender     *publisher.Sender    // of copies; its confirm channel is its own, not the app's Publisher's
+	sender     *sending.Pipeline    // of copies; its confirm channel is its own, not the app's Publisher's
 	monitor    monitoring.Monitor
 	log        *slog.Logger
 	app, id    string
@@ -85,7 +86,7 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 	if conn == nil {
 		return newOver(nil, spec, monitor, log)
 	}
-	return newOver(transport.Over(conn), spec, monitor, log)
+	return newOver(conn.Transport(), spec, monitor, log)
 }
 
 // newOver is New for any broker.
@@ -103,10 +104,10 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 	}
 	c := &Consumer{
 		spec: spec, topology: top, handler: spec.Handler, conn: conn, monitor: monitoring.Shield(log, monitor),
-		log: log.With("consumer", spec.Name), id: publisher.NewID(),
+		log: log.With("consumer", spec.Name), id: sending.NewID(),
 		jobs: make(chan *received), quit: make(chan struct{}), wake: make(chan struct{}, 1),
 		handlerPatience: patience{limit: spec.Timeout + spec.Grace}, monitorPatience: patience{limit: monitorPatience},
-		trouble: trouble{backoff: connection.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}},
+		trouble: trouble{backoff: backoff.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second}},
 		first:   make(chan error, 1), ran: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	c.pace.set(&c.spec, open)
@@ -122,7 +123,7 @@ func newOver(conn transport.Connection, spec Spec, monitor monitoring.Monitor, l
 	if conn != nil {
 		c.app, c.version = conn.Name(), conn.Version()
 		c.link = conn.Consuming()
-		if c.sender, err = publisher.NewSenderOver(conn, min(c.pace.many+spec.Concurrency, 1<<16), log); err != nil {
+		if c.sender, err = sending.New(conn, min(c.pace.many+spec.Concurrency, 1<<16), log); err != nil {
 			return nil, fmt.Errorf("consumer %q: %w", spec.Name, err)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -48,18 +48,18 @@ var hostname = func() string {
 // its user's headers as they were, and ours about what happened. What would lose a message or
 // close the channel when it is published again is left out: expiration, CC and BCC, the
 // broker's own headers, and a user id that is not the connection's.
-func (c *Consumer) copyOf(d *received, s Settlement, now time.Time) *publisher.Envelope {
+func (c *Consumer) copyOf(d *received, s Settlement, now time.Time) *sending.Envelope {
 	env := c.bareCopy(d, s)
 	env.Complete(now)
 	ours := c.oursOf(d, s, now)
-	wire.Shrink(ours, min(maxOurs, publisher.MaxProperties-roomAt(s.to)-env.PropertiesSize()))
+	wire.Shrink(ours, min(maxOurs, sending.MaxProperties-roomAt(s.to)-env.PropertiesSize()))
 	maps.Copy(ours, env.Headers) // of the two the larger one, mostly
 	env.Headers = ours
 	return env
 }
 
 // bareCopy is d with its user's headers only, and no larger than it was.
-func (c *Consumer) bareCopy(d *received, s Settlement) *publisher.Envelope {
+func (c *Consumer) bareCopy(d *received, s Settlement) *sending.Envelope {
 	user := ""
 	if d.session != nil {
 		user = d.session.user
@@ -68,7 +68,7 @@ func (c *Consumer) bareCopy(d *received, s Settlement) *publisher.Envelope {
 	if s.to.Expiration > 0 {
 		p.Expiration = strconv.FormatInt(s.to.Expiration.Milliseconds(), 10)
 	}
-	return &publisher.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}
+	return &sending.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}
 }
 
 // oursOf are the headers that the framework writes on a copy.

@@ -17,9 +17,9 @@ import (
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -346,7 +346,7 @@ func TestAUsersHeadersAreNeverCut(t *testing.T) {
 		if !reflect.DeepEqual(users(p.Headers), want) {
 			t.Errorf("%d headers: the user's were changed", size)
 		}
-		if env := (&publisher.Envelope{Publishing: p}); env.PropertiesSize() > publisher.MaxProperties-3<<10 {
+		if env := (&sending.Envelope{Publishing: p}); env.PropertiesSize() > sending.MaxProperties-3<<10 {
 			t.Errorf("%d headers: they have %d bytes and leave the broker no room", size, env.PropertiesSize())
 		}
 		if p.Headers["retry-attempts"] != int64(1) || p.Headers["bunnicula-queue"] != "orders" {

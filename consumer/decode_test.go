@@ -287,9 +287,8 @@ func TestABodyThatIsLegalIsHandled(t *testing.T) {
 // codec is one that does as it is told.
 type codec struct{ decode func() error }
 
-func (codec) ContentType() string        { return "x" }
-func (codec) Encode(any) ([]byte, error) { return nil, nil }
-func (c codec) Decode([]byte, any) error { return c.decode() }
+func (codec) Encode(any) (publisher.Body, error) { return publisher.Body{}, nil }
+func (c codec) Decode(publisher.Body, any) error { return c.decode() }
 
 var _ publisher.Codec = codec{}
 

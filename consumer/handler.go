@@ -1,10 +1,12 @@
 package consumer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -26,7 +28,7 @@ func Decode[T any](codec publisher.Codec, h func(ctx context.Context, msg Messag
 	}
 	return func(ctx context.Context, d Delivery) Result {
 		msg := Message[T]{Delivery: d}
-		if err := decodeBody(codec, d.Body, &msg.Payload); err != nil {
+		if err := decodeBody(codec, bodyOf(d), &msg.Payload); err != nil {
 			return undecodable(err)
 		}
 		return h(ctx, msg)
@@ -42,16 +44,44 @@ func FromError[T any](h func(ctx context.Context, msg Message[T]) error) func(co
 	return func(ctx context.Context, msg Message[T]) Result { return resultOf(h(ctx, msg)) }
 }
 
-// decodeBody takes a panicking codec for one that cannot decode.
-func decodeBody(codec publisher.Codec, body []byte, payload any) (err error) {
+// bodyOf is what a codec sees of a delivery.
+func bodyOf(d Delivery) publisher.Body {
+	return publisher.Body{Bytes: d.Body, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers}
+}
+
+// decodeBody takes a panicking codec for one that cannot decode. Its error says what the message claims, or
+// shows, to be other than plain: most bodies that do not decode are compressed, or in another encoding of text.
+func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("codec panicked: %v", p)
 		}
 	}()
 	err = codec.Decode(body, payload)
-	if err != nil && err.Error() == "" {
-		return errors.New("the codec gave no reason")
+	if err == nil {
+		return nil
+	}
+	if err.Error() == "" {
+		err = errors.New("the codec gave no reason")
+	}
+	if mark := byteOrderMark(body.Bytes); mark != "" {
+		err = fmt.Errorf("the body begins with a byte order mark of %s: %w", mark, err)
+	}
+	if body.ContentEncoding != "" {
+		// Not quoted where that is possible: what is quoted does not tell failures apart.
+		err = fmt.Errorf("content encoding %s: %w", wire.Word(body.ContentEncoding), err)
 	}
 	return err
+}
+
+// byteOrderMark names the encoding of text that a body begins with the mark of, or is "".
+func byteOrderMark(body []byte) string {
+	for _, m := range []struct{ mark, name string }{
+		{"\xef\xbb\xbf", "UTF-8"}, {"\xff\xfe", "little-endian UTF-16"}, {"\xfe\xff", "big-endian UTF-16"},
+	} {
+		if bytes.HasPrefix(body, []byte(m.mark)) {
+			return m.name
+		}
+	}
+	return ""
 }

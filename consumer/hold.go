@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
 // lateCopy is how long the confirm of a copy may take before it is said to be held.
@@ -25,7 +25,7 @@ func (c *Consumer) noConfirm() error {
 // hold makes it known, once, that a message is held because its copy cannot be placed.
 type hold struct {
 	consumer *Consumer
-	env      *publisher.Envelope
+	env      *sending.Envelope
 
 	mu          sync.Mutex
 	known, done bool

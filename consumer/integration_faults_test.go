@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // Every confirmed message ends acked or parked while the connections are cut again and again, with
@@ -202,13 +202,13 @@ func TestARotatedPasswordIsFatalAndAnotherOneLetsItGoOn(t *testing.T) {
 	proxy.Cut()
 	select {
 	case err := <-fatal:
-		if !connection.Permanent(err) || strings.Contains(err.Error(), "one") {
+		if !transport.Permanent(err) || strings.Contains(err.Error(), "one") {
 			t.Errorf("OnFatal got %v, want a refusal without the password", err)
 		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("OnFatal was not called")
 	}
-	if h := c.Health(); h.Ready || !connection.Permanent(h.Err) {
+	if h := c.Health(); h.Ready || !transport.Permanent(h.Err) {
 		t.Errorf("health is %+v, want not ready because of the refusal", h)
 	}
 	amqptest.Ctl(t, "change_password", user, "one")

@@ -13,9 +13,9 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -259,7 +259,7 @@ func TestThePrefetchBoundsWhatIsHeldAlsoOverPauses(t *testing.T) {
 
 // The broker lets a publisher fill a frame with headers to the last byte: there is no room for ours then.
 func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
-	exact := publisher.MaxProperties - 4 - 2 - 5 // a table with one header "h", and not a byte more
+	exact := sending.MaxProperties - 4 - 2 - 5 // a table with one header "h", and not a byte more
 	for _, size := range []int{120_000, 130_000, 130_700, 130_900, exact} {
 		for name, result := range map[string]consumer.Result{"retry": consumer.Retry(errors.New("no")), "error": consumer.Error(errors.New("no"))} {
 			t.Run(fmt.Sprint(name, " ", size), func(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // world is a history that is being acted out: a broker, an app that publishes, and processes that consume.
@@ -106,7 +106,7 @@ func (w *world) live() error {
 	}
 	app := w.sim.Process("app")
 	defer app.Stop(context.Background())
-	sender, err := publisher.NewSenderOver(app, 16, quietLog)
+	sender, err := sending.New(app, 16, quietLog)
 	if err != nil {
 		return err
 	}
@@ -172,10 +172,10 @@ func (w *world) declare(conn transport.Connection) error {
 }
 
 // publish sends a message as an app does. One that is confirmed is owed.
-func (w *world) publish(sender *publisher.Sender, id string) {
+func (w *world) publish(sender *sending.Pipeline, id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	err := sender.Send(ctx, publisher.Envelope{RoutingKey: mainQueue, Publishing: amqp.Publishing{
+	err := sender.Send(ctx, sending.Envelope{RoutingKey: mainQueue, Publishing: amqp.Publishing{
 		MessageId: id, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC(), ContentType: "text/plain",
 	}})
 	w.sim.Note(simulated.Event{Kind: simulated.Remark, Process: "app", Message: id, Text: fmt.Sprintf("publish: %v", err)})
@@ -188,7 +188,7 @@ func (w *world) publish(sender *publisher.Sender, id string) {
 
 // settle waits, now that nothing goes wrong any more, until everything has come to its place, and looks whether all
 // work again.
-func (w *world) settle(slots []*slot, sender *publisher.Sender) error {
+func (w *world) settle(slots []*slot, sender *sending.Pipeline) error {
 	if err := within(90*time.Second, "subscribed again", func() bool {
 		for _, s := range slots {
 			if c := s.current(); c == nil || !c.consumer.Health().Subscribed {
@@ -233,7 +233,7 @@ func (w *world) settle(slots []*slot, sender *publisher.Sender) error {
 }
 
 // probe sends messages of a second each, more than all can take ahead, and looks whether everybody's slots are used.
-func (w *world) probe(slots []*slot, sender *publisher.Sender) error {
+func (w *world) probe(slots []*slot, sender *sending.Pipeline) error {
 	want := w.spec.concurrency
 	switch {
 	case !w.spec.singleActive:

@@ -7,8 +7,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // A message that kills its process comes back with a higher x-delivery-count, and so do its innocent neighbours that
@@ -194,5 +194,5 @@ func (s *session) lookForOthers() {
 
 // fits says whether the copy can be read again on its way out of the queue that it goes to.
 func fits(s Settlement) bool {
-	return s.Copy.PropertiesSize() <= publisher.MaxProperties-roomAt(s.to) && len(s.Copy.Headers) <= maxHeaders
+	return s.Copy.PropertiesSize() <= sending.MaxProperties-roomAt(s.to) && len(s.Copy.Headers) <= maxHeaders
 }

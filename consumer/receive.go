@@ -8,7 +8,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -105,7 +104,7 @@ func (s *session) close(err error) error {
 		}
 	}
 	c.setReady(false)
-	if !c.stopping.Load() && !(c.apart.Load() && errors.Is(err, connection.ErrUnreadable)) {
+	if !c.stopping.Load() && !(c.apart.Load() && errors.Is(err, transport.ErrUnreadable)) {
 		c.losses.Add(1) // else a message of this queue is to blame, and its neighbours are to be taken one at a time
 	}
 	if !s.ch.IsClosed() {

@@ -8,6 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -39,7 +40,7 @@ func (c *Consumer) session() error {
 
 // trouble is what run remembers between sessions.
 type trouble struct {
-	backoff connection.Backoff
+	backoff backoff.Backoff
 	began   time.Time // the last session
 	told    bool      // OnFatal, of this one
 }
@@ -69,7 +70,7 @@ func (c *Consumer) waitAfter(err error) {
 		t.backoff.Reset()
 		t.told = false
 	}
-	if errors.Is(err, connection.ErrUnreadable) { // the connection paces itself
+	if errors.Is(err, transport.ErrUnreadable) { // the connection paces itself
 		t.backoff.Reset()
 	}
 	pause := t.backoff.Next()
@@ -80,13 +81,13 @@ func (c *Consumer) waitAfter(err error) {
 			go f(err)
 		}
 		t.told = true
-		if !connection.Permanent(err) { // the connection paces itself
+		if !transport.Permanent(err) { // the connection paces itself
 			pause = slowRetry
 		}
 	} else {
 		c.log.Warn("consumer interrupted", "err", err)
 	}
-	connection.Wait(c.connecting, pause)
+	backoff.Wait(c.connecting, pause)
 }
 
 // slowRetry is the pause after a refusal that waiting does not mend.
@@ -103,7 +104,7 @@ func (c *Consumer) connect() (transport.Session, error) {
 // permanent says whether somebody has to change something first.
 func permanent(err error) bool {
 	var mismatch *topology.MismatchError
-	if connection.Permanent(err) || errors.As(err, &mismatch) ||
+	if transport.Permanent(err) || errors.As(err, &mismatch) ||
 		errors.Is(err, topology.ErrMissing) || errors.Is(err, topology.ErrRefused) {
 		return true
 	}

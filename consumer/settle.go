@@ -5,7 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
@@ -52,8 +53,8 @@ func (c *Consumer) settleByCopy(ctx context.Context, d *received, s Settlement) 
 // place publishes a copy until it is confirmed, and gives up only when the consuming session
 // ends: the message is the broker's again then. A copy that cannot be placed is held,
 // unacked: giving it back would count as a crash and spin. The prefetch is the back-pressure.
-func (c *Consumer) place(s *session, env *publisher.Envelope) bool {
-	backoff := connection.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
+func (c *Consumer) place(s *session, env *sending.Envelope) bool {
+	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 	h := &hold{consumer: c, env: env}
 	defer h.over()
 	late := time.AfterFunc(lateCopy, func() { h.because(c.noConfirm()) })
@@ -70,7 +71,7 @@ func (c *Consumer) place(s *session, env *publisher.Envelope) bool {
 		if errors.Is(err, publisher.ErrUnroutable) {
 			c.repair(s)
 		}
-		if !connection.Wait(s.ctx, backoff.Next()) {
+		if !backoff.Wait(s.ctx, pause.Next()) {
 			return false
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -41,7 +41,7 @@ type Settlement struct {
 
 	// Copy is what is published, and confirmed, before the ack; nil if there is nothing
 	// to publish.
-	Copy *publisher.Envelope
+	Copy *sending.Envelope
 
 	to        topology.Destination
 	attempts  int       // the copy's retry-attempts
@@ -78,7 +78,7 @@ func (c *Consumer) withCopy(d *received, s Settlement, now time.Time) Settlement
 	}
 	s.Group = c.groupOf(s)
 	s.Copy = c.bareCopy(d, s)
-	if s.Copy.PropertiesSize() > publisher.MaxProperties {
+	if s.Copy.PropertiesSize() > sending.MaxProperties {
 		s.Copy.DeliveryMode = d.raw.DeliveryMode // a byte that was not there
 	}
 	return s

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // worker is a goroutine that runs handlers, one after the other, until the consumer
@@ -91,7 +91,7 @@ func (c *Consumer) notNow(d *received, now time.Time) *Settlement {
 // waitFor lets the moment pass that a message is early; see early.
 func (c *Consumer) waitFor(d *received, now time.Time) {
 	if left := d.notBefore.Sub(now); !d.notBefore.IsZero() && left > 0 {
-		connection.Wait(c.handlers, left)
+		backoff.Wait(c.handlers, left)
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
-	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // stamp is what a redrive leaves on each message.
@@ -19,7 +19,7 @@ type stamp struct {
 
 // afresh is a parked message as it goes back to a queue: as it was published first, with its history and what it was at
 // first. Its attempts begin anew.
-func afresh(d *held, to, user string, s stamp) publisher.Envelope {
+func afresh(d *held, to, user string, s stamp) sending.Envelope {
 	ours := known(d)
 	for _, name := range []string{
 		wire.Reason, wire.Error, wire.ErrorType, wire.ErrorGroup, wire.Stack, wire.FailedAt, wire.Consumer, wire.App, wire.AppVersion, wire.Host,
@@ -32,7 +32,7 @@ func afresh(d *held, to, user string, s stamp) publisher.Envelope {
 	ours[wire.RedriveID] = s.id
 	env := again(d, to, user, ours)
 	complete := env
-	if complete.Complete(s.at); complete.PropertiesSize() <= publisher.MaxProperties-wire.RoomToCome {
+	if complete.Complete(s.at); complete.PropertiesSize() <= sending.MaxProperties-wire.RoomToCome {
 		return complete
 	}
 	return env
@@ -40,7 +40,7 @@ func afresh(d *held, to, user string, s stamp) publisher.Envelope {
 
 // asItIs is a parked message as it goes to another queue to be kept: with all that is known of why it failed. What
 // only the broker's own headers say, which must not be published again, is said in ours.
-func asItIs(d *held, to, user string) publisher.Envelope {
+func asItIs(d *held, to, user string) sending.Envelope {
 	ours := known(d)
 	m := &d.message
 	if n, ok := d.Headers[wire.RetryAttempts]; ok {
@@ -56,8 +56,8 @@ func asItIs(d *held, to, user string) publisher.Envelope {
 		}
 	}
 	env := again(d, to, user, ours)
-	if bytes, ok := d.Headers[connection.HeaderIllegible]; ok { // of a file: they are all that there is of these headers
-		env.Headers[connection.HeaderIllegible] = bytes
+	if bytes, ok := d.Headers[transport.HeaderIllegible]; ok { // of a file: they are all that there is of these headers
+		env.Headers[transport.HeaderIllegible] = bytes
 	}
 	return env
 }
@@ -92,14 +92,14 @@ func known(d *held) amqp.Table {
 }
 
 // again is the message with these headers of ours, or with what of them fits beside the user's.
-func again(d *held, to, user string, ours amqp.Table) publisher.Envelope {
-	env := publisher.Envelope{RoutingKey: to, Publishing: wire.Again(&d.Delivery, user)}
+func again(d *held, to, user string, ours amqp.Table) sending.Envelope {
+	env := sending.Envelope{RoutingKey: to, Publishing: wire.Again(&d.Delivery, user)}
 	const toComplete = 100 // bytes, of an id, a timestamp and a content type
-	wire.Shrink(ours, min(wire.MaxOurs, publisher.MaxProperties-wire.RoomToCome-toComplete-env.PropertiesSize()))
+	wire.Shrink(ours, min(wire.MaxOurs, sending.MaxProperties-wire.RoomToCome-toComplete-env.PropertiesSize()))
 	if len(env.Headers)+len(ours) <= wire.MaxCopied {
 		maps.Copy(env.Headers, ours)
 	}
-	if env.PropertiesSize() > publisher.MaxProperties { // there is no room for even the count
+	if env.PropertiesSize() > sending.MaxProperties { // there is no room for even the count
 		maps.DeleteFunc(env.Headers, func(name string, _ any) bool { return wire.IsOurs(name) })
 	}
 	return env

@@ -7,7 +7,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 var (
@@ -17,7 +17,7 @@ var (
 )
 
 // ask does something on a channel of its own, which the broker closes if it refuses.
-func ask(ctx context.Context, session *connection.Session, what string, f func(*amqp.Channel) error) error {
+func ask(ctx context.Context, session transport.Session, what string, f func(transport.Channel) error) error {
 	ch, err := session.Channel(ctx)
 	if err != nil {
 		return err
@@ -41,9 +41,9 @@ func ask(ctx context.Context, session *connection.Session, what string, f func(*
 }
 
 // count is how many messages of a queue nobody holds. It is -1 with an error.
-func count(ctx context.Context, session *connection.Session, queue string) (int, error) {
+func count(ctx context.Context, session transport.Session, queue string) (int, error) {
 	n := make(chan int, 1)
-	err := ask(ctx, session, "look at a queue", func(ch *amqp.Channel) error {
+	err := ask(ctx, session, "look at a queue", func(ch transport.Channel) error {
 		found, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 		n <- found.Messages
 		return err

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
-	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // DiscardOptions are those of [Queue.Discard]. Filter or All must be set.
@@ -117,17 +116,17 @@ func (r *rounds) discard(ctx context.Context, o DiscardOptions, report *DiscardR
 		if err := r.queue.declareArchive(ctx, o.Archive); err != nil {
 			return err
 		}
-		session, err := r.queue.conn.Publishing().Session(ctx)
+		session, err := r.queue.conn.Transport().Publishing().Session(ctx)
 		if err != nil {
 			return err
 		}
-		sender, err := publisher.NewSender(r.queue.conn, o.Window, r.queue.log)
+		sender, err := sending.New(r.queue.conn.Transport(), o.Window, r.queue.log)
 		if err != nil {
 			return err
 		}
 		defer stop(sender)
 		r.mover.sender = sender
-		r.mover.envelope = func(d *held) publisher.Envelope { return asItIs(d, o.Archive, session.User()) }
+		r.mover.envelope = func(d *held) sending.Envelope { return asItIs(d, o.Archive, session.User()) }
 	}
 	return r.run(ctx, most)
 }
@@ -145,7 +144,7 @@ func (q *Queue) declareArchive(ctx context.Context, name string) error {
 	if _, err := count(ctx, session, name); err == nil {
 		return nil
 	}
-	err = ask(ctx, session, "declare the archive", func(ch *amqp.Channel) error {
+	err = ask(ctx, session, "declare the archive", func(ch transport.Channel) error {
 		_, err := ch.QueueDeclare(name, true, false, false, false, standardArguments(name))
 		return err
 	})

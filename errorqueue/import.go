@@ -13,8 +13,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
-	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // ImportOptions are those of [Queue.Import].
@@ -137,24 +137,24 @@ func (q *Queue) importAll(ctx context.Context, r io.Reader, o ImportOptions, rep
 type importer struct {
 	queue    *Queue
 	ctx      context.Context
-	sender   *publisher.Sender
+	sender   *sending.Pipeline
 	user     string
 	window   int
 	report   *ImportReport
 	progress *reporter
 
-	envs  []publisher.Envelope
+	envs  []sending.Envelope
 	lines []int
 	bytes int
 	err   error // that ended it
 }
 
 func (q *Queue) importer(ctx context.Context, o ImportOptions, report *ImportReport) (*importer, error) {
-	publishing, err := q.conn.Publishing().Session(ctx)
+	publishing, err := q.conn.Transport().Publishing().Session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sender, err := publisher.NewSender(q.conn, o.Window, q.log)
+	sender, err := sending.New(q.conn.Transport(), o.Window, q.log)
 	if err != nil {
 		return nil, err
 	}

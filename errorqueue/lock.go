@@ -7,7 +7,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // Who reads holds everything, so that another who looks at the same time finds the queue empty, or half of it, and cannot know.
@@ -20,7 +21,7 @@ func lockName(queue string) string {
 	return queue[:min(len(queue), 255-len(lock))] + lock
 }
 
-func (q *Queue) lock(ctx context.Context, session *connection.Session) (unlock func(), err error) {
+func (q *Queue) lock(ctx context.Context, session transport.Session) (unlock func(), err error) {
 	timer := time.NewTimer(q.cfg.Wait)
 	defer timer.Stop()
 	select {
@@ -36,13 +37,13 @@ func (q *Queue) lock(ctx context.Context, session *connection.Session) (unlock f
 	}
 	name := lockName(q.name)
 	for end := time.Now().Add(q.cfg.Wait); ; {
-		err := ask(ctx, session, "lock the queue", func(ch *amqp.Channel) error {
+		err := ask(ctx, session, "lock the queue", func(ch transport.Channel) error {
 			_, err := ch.QueueDeclare(name, false, true, true, false, amqp.Table{"x-queue-type": "classic"})
 			return err
 		})
 		if err == nil {
 			return func() {
-				_ = ask(context.Background(), session, "unlock the queue", func(ch *amqp.Channel) error {
+				_ = ask(context.Background(), session, "unlock the queue", func(ch transport.Channel) error {
 					_, err := ch.QueueDelete(name, false, false, false)
 					return err
 				})
@@ -52,7 +53,7 @@ func (q *Queue) lock(ctx context.Context, session *connection.Session) (unlock f
 		if errors.Is(err, errNotAllowed) {
 			return func() { q.turn <- struct{}{} }, nil
 		}
-		if !errors.Is(err, errLocked) || time.Now().After(end) || !connection.Wait(ctx, 100*time.Millisecond) {
+		if !errors.Is(err, errLocked) || time.Now().After(end) || !backoff.Wait(ctx, 100*time.Millisecond) {
 			q.turn <- struct{}{}
 			if errors.Is(err, errLocked) && ctx.Err() == nil {
 				err = ErrBusy

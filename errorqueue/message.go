@@ -7,7 +7,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -141,7 +141,7 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 		CorrelationID: d.CorrelationId, ReplyTo: d.ReplyTo, MessageType: d.Type, AppID: d.AppId, UserID: d.UserId,
 		Priority: d.Priority, Deliveries: wire.Int(h[wire.DeliveryCount]), Body: d.Body, BodySize: len(d.Body),
 	}
-	_, m.Illegible = h[connection.HeaderIllegible]
+	_, m.Illegible = h[transport.HeaderIllegible]
 	m.Origin = originOf(h, m)
 	attempts, counted := h[wire.RetryAttempts]
 	switch {

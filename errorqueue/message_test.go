@@ -11,8 +11,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"pgregory.net/rapid"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
-	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 func ordersQueue() *Queue { return newQueue(Config{Queue: "orders", ErrorQueue: "orders-error"}) }
@@ -151,7 +151,7 @@ func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := anyMessage().Draw(t, "message")
 		h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
-		for name, env := range map[string]publisher.Envelope{
+		for name, env := range map[string]sending.Envelope{
 			"redriven": afresh(h, "orders", "me", stamp{id: "r", at: now}), "archived": asItIs(h, "orders-archive", "me"),
 		} {
 			switch {
@@ -187,16 +187,16 @@ func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 }
 
 func TestARedrivenMessageWhoseHeadersFillAFrameStillFits(t *testing.T) {
-	for _, size := range []int{publisher.MaxProperties - 20_000, publisher.MaxProperties - 2000, publisher.MaxProperties - 600, publisher.MaxProperties - 300} {
+	for _, size := range []int{sending.MaxProperties - 20_000, sending.MaxProperties - 2000, sending.MaxProperties - 600, sending.MaxProperties - 300} {
 		p := parked("orders", 1)
 		p.Headers[HeaderStack], p.Headers[HeaderError] = strings.Repeat("s", 8000), strings.Repeat("e", 2000)
 		p.Headers["fat"] = ""
-		user := publisher.Envelope{Publishing: wire.Again(deliveryOf(p), "")}
+		user := sending.Envelope{Publishing: wire.Again(deliveryOf(p), "")}
 		p.Headers["fat"] = strings.Repeat("x", size-user.PropertiesSize())
 		d := deliveryOf(p)
 		h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
-		for name, env := range map[string]publisher.Envelope{"redriven": afresh(h, "orders", "", stamp{id: "r", at: now}), "archived": asItIs(h, "a", "")} {
-			if err := env.Check(); err != nil || env.PropertiesSize() > publisher.MaxProperties-wire.RoomToCome {
+		for name, env := range map[string]sending.Envelope{"redriven": afresh(h, "orders", "", stamp{id: "r", at: now}), "archived": asItIs(h, "a", "")} {
+			if err := env.Check(); err != nil || env.PropertiesSize() > sending.MaxProperties-wire.RoomToCome {
 				t.Errorf("%s, with %d bytes of the user's: %d bytes, %v", name, size, env.PropertiesSize(), err)
 			}
 			if env.Headers["fat"] != p.Headers["fat"] {

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -29,8 +30,8 @@ const (
 // mover publishes messages to other queues, and acks them when that is confirmed. So at any time a message is in one of
 // the two queues, or in both: at most a window of them.
 type mover struct {
-	sender   *publisher.Sender
-	envelope func(*held) publisher.Envelope // nil: nothing is published, the message is deleted
+	sender   *sending.Pipeline
+	envelope func(*held) sending.Envelope // nil: nothing is published, the message is deleted
 	window   int
 	rate     float64 // a second; 0 is no limit
 	began    time.Time
@@ -66,7 +67,7 @@ func (m *mover) pause(ctx context.Context) error {
 		m.began = time.Now()
 	}
 	due := m.began.Add(time.Duration(float64(m.sent) / m.rate * float64(time.Second)))
-	if wait := time.Until(due); wait > 0 && !connection.Wait(ctx, wait) {
+	if wait := time.Until(due); wait > 0 && !backoff.Wait(ctx, wait) {
 		return context.Cause(ctx)
 	}
 	return nil
@@ -89,7 +90,7 @@ func (m *mover) move(ctx context.Context, p *pass, all []*held) error {
 	placed := all
 	var last error
 	if m.envelope != nil {
-		envs := make([]publisher.Envelope, len(all))
+		envs := make([]sending.Envelope, len(all))
 		for i, d := range all {
 			envs[i] = m.envelope(d)
 		}
@@ -183,7 +184,7 @@ func (m *mover) fail(f Failure) {
 }
 
 // stop ends a sender. Of what was given up, because a broker takes nothing, some may be on its way still: it is not waited for.
-func stop(s *publisher.Sender) {
+func stop(s *sending.Pipeline) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = s.Stop(ctx)

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -116,7 +115,7 @@ type Queue struct {
 	main string
 	cfg  Config
 	conn *connection.Connection
-	link *connection.Link // of its own: on it also comes what the client could not read
+	link transport.Link // of its own: on it also comes what the client could not read
 	log  *slog.Logger
 	turn chan struct{} // holds a token while nobody reads
 
@@ -138,7 +137,7 @@ func Open(ctx context.Context, conn *connection.Connection, cfg Config, log *slo
 	}
 	q := newQueue(cfg)
 	q.conn, q.log = conn, log.With("queue", cfg.ErrorQueue)
-	q.link = conn.Legible("errors " + cfg.ErrorQueue)
+	q.link = conn.Transport().Reading("errors " + cfg.ErrorQueue)
 	if err := q.look(ctx); err != nil {
 		q.Close(context.WithoutCancel(ctx))
 		return nil, q.failed(err)
@@ -235,7 +234,7 @@ const compareOnly = "x-queue-leader-locator"
 
 // limitOf finds out how often the queue may deliver a message: it declares the queue as topology does, but so that it cannot be declared, and
 // as the broker tells what differs, with that. It is 0 if that is not to be known: the queue has no limit of its own, or we may not ask.
-func (q *Queue) limitOf(ctx context.Context, session *connection.Session) int64 {
+func (q *Queue) limitOf(ctx context.Context, session transport.Session) int64 {
 	arguments := maps.Clone(q.cfg.Arguments)
 	if len(arguments) == 0 {
 		arguments = standardArguments(q.name)
@@ -247,7 +246,7 @@ func (q *Queue) limitOf(ctx context.Context, session *connection.Session) int64 
 	const limit = "x-delivery-limit"
 	for range 16 {
 		again := topology.Topology{Queues: []topology.Queue{{Name: q.name, Role: topology.RoleError, Arguments: arguments}}}
-		err := ask(ctx, session, "compare a queue", func(ch *amqp.Channel) error { return again.Declare(ch) })
+		err := ask(ctx, session, "compare a queue", func(ch transport.Channel) error { return again.Declare(ch) })
 		var other *topology.MismatchError
 		if err != nil && !errors.As(err, &other) {
 			return 0

@@ -11,7 +11,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -29,7 +30,7 @@ import (
 // ends early first reads on until it meets a message that was never delivered: else it would put the queue's head behind others.
 type pass struct {
 	queue   *Queue
-	session *connection.Session
+	session transport.Session
 	chunks  []*chunk
 	of      int // that were there at the beginning, -1 if unknown
 	left    int // that are to be read
@@ -45,7 +46,7 @@ type pass struct {
 
 // chunk is one channel of a pass, with what it holds.
 type chunk struct {
-	ch     *amqp.Channel
+	ch     transport.Channel
 	closed chan *amqp.Error
 	tags   int
 	held   int
@@ -73,7 +74,7 @@ func (q *Queue) begin(ctx context.Context, most int) (*pass, error) {
 	}
 }
 
-func (q *Queue) start(ctx context.Context, session *connection.Session, most int) (*pass, error) {
+func (q *Queue) start(ctx context.Context, session transport.Session, most int) (*pass, error) {
 	if q.maxDeliveries() == 0 {
 		return nil, fmt.Errorf("the queue has a limit of %d: %w: set MaxDeliveries to read it all the same", q.limit, ErrDeliveryLimit)
 	}
@@ -288,14 +289,14 @@ func (p *pass) because(err error) error {
 		return err
 	}
 	ended := p.session.Err()
-	if errors.Is(ended, connection.ErrUnreadable) {
+	if errors.Is(ended, transport.ErrUnreadable) {
 		return fmt.Errorf("a message behind position %d, which only the broker's own tools can take away (those in front of it can be moved with a Limit): %w", p.read, ended)
 	}
 	return errors.Join(err, ended)
 }
 
 // isOver says whether an error came from the end of the session, which may take a moment to be known.
-func isOver(session *connection.Session, err error) bool {
+func isOver(session transport.Session, err error) bool {
 	if session.Err() != nil {
 		return true
 	}
@@ -315,14 +316,14 @@ func isLoss(err error) bool {
 	var closed *amqp.Error
 	var socket net.Error
 	switch {
-	case errors.Is(err, connection.ErrUnreadable):
+	case errors.Is(err, transport.ErrUnreadable):
 		return false
 	case errors.As(err, &closed):
 		return !closed.Server // the broker's own words are about a channel
 	case errors.As(err, &socket):
 		return !errors.Is(err, context.DeadlineExceeded) // which is one
 	}
-	return errors.Is(err, connection.ErrNoReply) || errors.Is(err, io.EOF)
+	return errors.Is(err, transport.ErrNoReply) || errors.Is(err, io.EOF)
 }
 
 // settle acks messages, and returns when the broker has taken that. They are in the order in which they were read.
@@ -403,7 +404,7 @@ func (p *pass) isBack(ctx context.Context, want int) bool {
 		if n >= want {
 			return true
 		}
-		connection.Wait(ctx, pause)
+		backoff.Wait(ctx, pause)
 	}
 	return false
 }
@@ -411,7 +412,7 @@ func (p *pass) isBack(ctx context.Context, want int) bool {
 // comeBack waits until the queue has so many messages, or has got no more for a while, and returns how many it has.
 func (p *pass) comeBack(ctx context.Context, want int) int {
 	n := p.of
-	for still := time.Now(); n < want && time.Since(still) < silence && connection.Wait(ctx, 20*time.Millisecond); {
+	for still := time.Now(); n < want && time.Since(still) < silence && backoff.Wait(ctx, 20*time.Millisecond); {
 		now, err := count(ctx, p.session, p.queue.name)
 		if err != nil {
 			break

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
-	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -125,7 +125,7 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 	if err != nil {
 		return RedriveReport{}, q.failed(err)
 	}
-	sender, err := publisher.NewSender(q.conn, o.Window, q.log)
+	sender, err := sending.New(q.conn.Transport(), o.Window, q.log)
 	if err != nil {
 		return RedriveReport{}, q.failed(err)
 	}
@@ -159,7 +159,7 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 func (o RedriveOptions) resolve(q *Queue, now time.Time) (RedriveOptions, *compiled, error) {
 	o.Window = cmp.Or(o.Window, DefaultRedriveWindow)
 	if o.ID == "" {
-		o.ID = publisher.NewID()
+		o.ID = sending.NewID()
 	}
 	filter, err := o.Filter.compile(now)
 	switch {
@@ -203,12 +203,12 @@ type redrive struct {
 
 func (r *redrive) do(ctx context.Context) error {
 	o := r.options
-	session, err := r.queue.conn.Publishing().Session(ctx)
+	session, err := r.queue.conn.Transport().Publishing().Session(ctx)
 	if err != nil {
 		return err
 	}
 	s := stamp{id: o.ID, at: time.Now()}
-	r.mover.envelope = func(d *held) publisher.Envelope {
+	r.mover.envelope = func(d *held) sending.Envelope {
 		return afresh(d, cmp.Or(o.To, d.message.Target), session.User(), s)
 	}
 	done, err := r.survey(ctx)
@@ -333,7 +333,7 @@ func (r *redrive) watch(ctx context.Context, depth, before, tolerated int) (tota
 	for end := time.Now().Add(r.options.Watch); time.Now().Before(end); {
 		r.rounds.report.now.Watch = time.Until(end).Round(look)
 		r.tell()
-		if !connection.Wait(ctx, min(look, time.Until(end))) {
+		if !backoff.Wait(ctx, min(look, time.Until(end))) {
 			return before, context.Cause(ctx)
 		}
 		n, err := r.depth(ctx)

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // rounds moves what a filter chooses, however long that takes: in passes, each of which holds messages no longer than it may and
@@ -54,8 +55,8 @@ func (r *rounds) run(ctx context.Context, most int) error {
 		case err == nil:
 			losses = 0
 		case errors.Is(err, ErrBusy) && ctx.Err() == nil && time.Since(r.lost) < ghost: // our own connection may have the lock, which the broker takes for alive
-			connection.Wait(ctx, time.Second)
-		case !lost || ctx.Err() != nil || errors.Is(err, connection.ErrUnreadable):
+			backoff.Wait(ctx, time.Second)
+		case !lost || ctx.Err() != nil || errors.Is(err, transport.ErrUnreadable):
 			return err
 		default:
 			if r.mover.moved > moved {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -93,7 +94,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 			}
 		}
 		var file bytes.Buffer
-		if exported, err := q.Export(t.Context(), &file, ExportOptions{}); err != nil || exported != n || strings.Count(file.String(), connection.HeaderIllegible) != 1 {
+		if exported, err := q.Export(t.Context(), &file, ExportOptions{}); err != nil || exported != n || strings.Count(file.String(), transport.HeaderIllegible) != 1 {
 			t.Errorf("%d are exported, %v", exported, err)
 		}
 		if report := redriveOK(t, q, RedriveOptions{All: true, To: queue}); report.Moved != n-1 || report.Failed != 0 || report.Illegible != 1 {
@@ -127,7 +128,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 // illegibleIn is the field of a file that holds what could not be read.
 func illegibleIn(t *testing.T, file string) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(file, connection.HeaderIllegible+`":{"bytes":"`)
+	_, rest, ok := strings.Cut(file, transport.HeaderIllegible+`":{"bytes":"`)
 	if !ok {
 		t.Fatal("the file has no such header")
 	}

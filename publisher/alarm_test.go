@@ -13,7 +13,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -109,7 +111,7 @@ func on(t *testing.T, broker *amqptest.Broker) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "publisher-" + publisher.NewID()
+	name := "publisher-" + sending.NewID()
 	if _, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,7 @@ func connectionKiller(t *testing.T, broker *amqptest.Broker) {
 	start := make(chan struct{})
 	var all sync.WaitGroup
 	for i := range 16 {
-		env := publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{MessageId: id(i)}}
+		env := sending.Envelope{RoutingKey: q, Publishing: amqp.Publishing{MessageId: id(i)}}
 		if i == 7 {
 			env.Headers = amqp.Table{"large": strings.Repeat("x", 16<<10)}
 		}
@@ -151,7 +153,7 @@ func wrongUser(t *testing.T, broker *amqptest.Broker) {
 	u.User = url.UserPassword("nobody", "hunter2")
 	pub := client(t, connect(t, connection.Config{URL: u.String()}), publisher.Config{})
 	err = pub.Publish(soon(t), "q", 1)
-	if !connection.Permanent(err) || !strings.Contains(err.Error(), `user "nobody"`) || strings.Contains(err.Error(), "hunter2") {
+	if !transport.Permanent(err) || !strings.Contains(err.Error(), `user "nobody"`) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -13,11 +13,12 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-func build(t *testing.T, payload any, opts ...publisher.Option) publisher.Envelope {
+func build(t *testing.T, payload any, opts ...publisher.Option) sending.Envelope {
 	t.Helper()
 	env, err := publisher.Config{}.Build("q", payload, opts...)
 	if err != nil {
@@ -29,7 +30,7 @@ func build(t *testing.T, payload any, opts ...publisher.Option) publisher.Envelo
 func TestEveryMessageHasAnIDATimestampAContentTypeAndIsPersistent(t *testing.T) {
 	before := time.Now().Add(-time.Second)
 	a, b := build(t, 1), build(t, 2)
-	for _, env := range []publisher.Envelope{a, b} {
+	for _, env := range []sending.Envelope{a, b} {
 		id, err := uuid.Parse(env.MessageId)
 		if err != nil || id.Version() != 7 {
 			t.Errorf("message id is %q, want a UUIDv7", env.MessageId)
@@ -86,7 +87,7 @@ func TestTheFrameworksAndTheBrokersHeadersAreNotForwarded(t *testing.T) {
 
 type panics struct{ publisher.Codec }
 
-func (panics) Encode(any) ([]byte, error) { panic("no such schema") }
+func (panics) Encode(any) (publisher.Body, error) { panic("no such schema") }
 
 func TestBadInputIsAnErrorThatSaysWhatAndWhere(t *testing.T) {
 	long := strings.Repeat("x", 256)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -30,7 +31,7 @@ func FuzzJSONDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
 		var got, want payload
-		err, wanted := publisher.JSON.Decode(body, &got), json.Unmarshal(body, &want)
+		err, wanted := publisher.JSON.Decode(publisher.Body{Bytes: body}, &got), json.Unmarshal(body, &want)
 		if (err == nil) != (wanted == nil) || wanted == nil && !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v, %v; want %+v, %v", got, err, want, wanted)
 		}
@@ -59,10 +60,10 @@ func FuzzRaw(f *testing.F) {
 		want := string(body)
 		var text string
 		var raw []byte
-		if err := publisher.Raw.Decode(body, &text); err != nil || text != want {
+		if err := publisher.Raw.Decode(publisher.Body{Bytes: body}, &text); err != nil || text != want {
 			t.Fatalf("as a string: %q, %v", text, err)
 		}
-		if err := publisher.Raw.Decode(body, &raw); err != nil || string(raw) != want {
+		if err := publisher.Raw.Decode(publisher.Body{Bytes: body}, &raw); err != nil || string(raw) != want {
 			t.Fatalf("as bytes: %q, %v", raw, err)
 		}
 		for i := range raw {
@@ -71,7 +72,7 @@ func FuzzRaw(f *testing.F) {
 		if string(body) != want {
 			t.Fatal("what was decoded shares the body's memory")
 		}
-		if err := publisher.Raw.Decode(body, new(int)); err == nil {
+		if err := publisher.Raw.Decode(publisher.Body{Bytes: body}, new(int)); err == nil {
 			t.Fatal("decoded into an int")
 		}
 	})
@@ -100,7 +101,7 @@ func FuzzBuild(f *testing.F) {
 		if err := env.Headers.Validate(); err != nil {
 			t.Fatalf("the client cannot write it: %v", err)
 		}
-		if env.PropertiesSize() > publisher.MaxProperties || len(env.Body) > maxBody || !bytes.Equal(env.Body, body) || env.MessageId == "" {
+		if env.PropertiesSize() > sending.MaxProperties || len(env.Body) > maxBody || !bytes.Equal(env.Body, body) || env.MessageId == "" {
 			t.Fatalf("%d bytes of properties, %d of body, id %q", env.PropertiesSize(), len(env.Body), env.MessageId)
 		}
 		if _, ours := env.Headers["retry-attempts"]; ours {

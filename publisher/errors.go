@@ -3,45 +3,43 @@ package publisher
 import (
 	"errors"
 	"fmt"
+
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
 // What a publish can end with, beside the caller's own context and bad input. Match
 // them with errors.Is, and a *RefusedError or a *BatchError with errors.As.
 var (
 	// ErrUnroutable: the exchange has no queue for the routing key. Nothing was kept.
-	ErrUnroutable = errors.New("no queue is bound for the routing key")
+	ErrUnroutable = sending.ErrUnroutable
 
 	// ErrNacked: the broker could not take the message, as a full queue
 	// with x-overflow=reject-publish does. Trying later may work. It is not there, with one exception: when the node of a
 	// cluster that leads the queue dies, RabbitMQ 3.10 nacks what is on its way, and may have kept some of it.
-	ErrNacked = errors.New("the broker did not take the message")
+	ErrNacked = sending.ErrNacked
 
 	// ErrUnconfirmed: it was sent, and the broker has not said what became of it
 	// by the time that the caller's context ended or the publisher stopped. It may be there.
 	// Publish it again with the same message id if it must not be missing.
-	ErrUnconfirmed = errors.New("sent, but not confirmed in time; the broker may have it")
+	ErrUnconfirmed = sending.ErrUnconfirmed
 
 	// ErrTooLarge: the body or the properties are above their limit. It was not sent.
-	ErrTooLarge = errors.New("too large")
+	ErrTooLarge = sending.ErrTooLarge
 
 	// ErrNotSent: nothing is wrong with this message of a batch, but with another, and so none was sent.
-	ErrNotSent = errors.New("not sent, because another message of the batch cannot be")
+	ErrNotSent = sending.ErrNotSent
 
 	// ErrClosed: the publisher has been stopped. It was not sent.
-	ErrClosed = errors.New("publisher is stopped")
+	ErrClosed = sending.ErrClosed
 )
 
 // RefusedError says that the broker closed the channel or the connection because of
 // this message: an exchange that does not exist (404), no permission (403), a property that
 // it does not accept (406), a frame that it cannot read (501, 502).
-type RefusedError struct {
-	Code int
-	Text string // the broker's
-}
-
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("refused by the broker: %d %s", e.Code, e.Text)
-}
+//
+//	Code int
+//	Text string // the broker's
+type RefusedError = sending.RefusedError
 
 // BatchError tells which messages of a batch failed, and why each did. Those that it does not list are
 // confirmed.

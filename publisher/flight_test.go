@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
@@ -17,10 +18,10 @@ import (
 func TestAPublishThatClosesTheChannelFailsAlone(t *testing.T) {
 	for name, bad := range map[string]struct {
 		code int
-		env  publisher.Envelope
+		env  sending.Envelope
 	}{
-		"404, which names the exchange": {amqp.NotFound, publisher.Envelope{Exchange: "no-such-exchange"}},
-		"406, which names nobody":       {amqp.PreconditionFailed, publisher.Envelope{Publishing: amqp.Publishing{UserId: "somebody-else"}}},
+		"404, which names the exchange": {amqp.NotFound, sending.Envelope{Exchange: "no-such-exchange"}},
+		"406, which names nobody":       {amqp.PreconditionFailed, sending.Envelope{Publishing: amqp.Publishing{UserId: "somebody-else"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sender(t, connect(t, connection.Config{}))
@@ -30,7 +31,7 @@ func TestAPublishThatClosesTheChannelFailsAlone(t *testing.T) {
 				start := make(chan struct{})
 				var all sync.WaitGroup
 				for i := range 64 {
-					env := publisher.Envelope{RoutingKey: q}
+					env := sending.Envelope{RoutingKey: q}
 					if i == 17+round {
 						env = bad.env
 						env.RoutingKey = q

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
@@ -52,9 +53,9 @@ func client(t testing.TB, conn *connection.Connection, cfg publisher.Config) *pu
 	return pub
 }
 
-func sender(t testing.TB, conn *connection.Connection) *publisher.Sender {
+func sender(t testing.TB, conn *connection.Connection) *sending.Pipeline {
 	t.Helper()
-	s, err := publisher.NewSender(conn, 256, slog.New(slog.DiscardHandler))
+	s, err := sending.New(conn.Transport(), 256, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

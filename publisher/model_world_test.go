@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -87,7 +89,7 @@ func (w *world) run() error {
 	defer overseer.Stop(context.Background())
 	defer app.Stop(context.Background())
 	w.check(declare(overseer))
-	pub, err := publisher.ClientOver(app, publisher.Config{Window: w.window})
+	pub, err := publisher.New(connection.Over(app), publisher.Config{Window: w.window}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -78,7 +79,7 @@ func TestAnAppWithAWrongUserDoesNotStart(t *testing.T) {
 		fx.Invoke(func(publisher.Publisher) {}),
 	)
 	err := app.Start(soon(t))
-	if !connection.Permanent(err) || strings.Contains(err.Error(), "hunter2") {
+	if !transport.Permanent(err) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 	_ = app.Stop(context.Background())

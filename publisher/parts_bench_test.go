@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -82,6 +83,6 @@ func BenchmarkEnvelope(b *testing.B) {
 func BenchmarkNewID(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		publisher.NewID()
+		sending.NewID()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
@@ -114,7 +115,7 @@ func TestAForeignUserIDIsRefused(t *testing.T) {
 	q := queue(t, quorum)
 	conn := connect(t, connection.Config{})
 	s := sender(t, conn)
-	env := publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{MessageId: "m", UserId: "somebody-else"}}
+	env := sending.Envelope{RoutingKey: q, Publishing: amqp.Publishing{MessageId: "m", UserId: "somebody-else"}}
 	refused(t, s.Send(soon(t), env), amqp.PreconditionFailed, nil, "")
 	env.UserId = ""
 	if err := s.Send(soon(t), env); err != nil {
@@ -135,7 +136,7 @@ func TestWhatWouldBreakTheConnectionIsRefusedBeforeTheWire(t *testing.T) {
 	if !errors.Is(err, publisher.ErrTooLarge) {
 		t.Errorf("Publish: %v, want ErrTooLarge", err)
 	}
-	for name, env := range map[string]publisher.Envelope{
+	for name, env := range map[string]sending.Envelope{
 		"large headers":    {RoutingKey: q, Publishing: amqp.Publishing{Headers: amqp.Table{"a": big, "b": big}}},
 		"header type":      {RoutingKey: q, Publishing: amqp.Publishing{Headers: amqp.Table{"a": struct{}{}}}},
 		"header name":      {RoutingKey: q, Publishing: amqp.Publishing{Headers: amqp.Table{long: 1}}},
@@ -165,10 +166,10 @@ func TestWhatWouldBreakTheConnectionIsRefusedBeforeTheWire(t *testing.T) {
 		t.Errorf("Publish, below the limit: %v", err)
 	}
 	whole := amqp.Table{"h": strings.Repeat("x", 128<<10-8-14-4-1-1-5)}
-	if err := s.Send(soon(t), publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{Headers: whole}}); err != nil {
+	if err := s.Send(soon(t), sending.Envelope{RoutingKey: q, Publishing: amqp.Publishing{Headers: whole}}); err != nil {
 		t.Errorf("Send, at the limit: %v", err)
 	}
-	err = s.Send(soon(t), publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{Headers: whole, Priority: 1}})
+	err = s.Send(soon(t), sending.Envelope{RoutingKey: q, Publishing: amqp.Publishing{Headers: whole, Priority: 1}})
 	if !errors.Is(err, publisher.ErrTooLarge) {
 		t.Errorf("Send, one byte above it: %v, want ErrTooLarge", err)
 	}
@@ -196,9 +197,9 @@ func TestABodyAboveTheLimitIsRefused(t *testing.T) {
 
 func TestABatchOfEnvelopesIsSentInOrderAndEachHasItsError(t *testing.T) {
 	s, q := sender(t, connect(t, connection.Config{})), queue(t, quorum)
-	envs := make([]publisher.Envelope, 600) // more than the sender's window
+	envs := make([]sending.Envelope, 600) // more than the sender's window
 	for i := range envs {
-		envs[i] = publisher.Envelope{RoutingKey: q, Publishing: amqp.Publishing{MessageId: id(i), Headers: amqp.Table{"bunnicula-reason": "kept"}}}
+		envs[i] = sending.Envelope{RoutingKey: q, Publishing: amqp.Publishing{MessageId: id(i), Headers: amqp.Table{"bunnicula-reason": "kept"}}}
 	}
 	envs[3].RoutingKey = q + "-gone"
 	envs[4].Headers = amqp.Table{"h": struct{}{}}

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // Publisher is what an application asks for. [Client] is the real one, and
@@ -65,28 +67,26 @@ type Config struct {
 	Window int
 }
 
-// Defaults of Config.
-const (
-	DefaultMaxBody = 16 << 20
-	DefaultWindow  = 1024
-)
-
 func (c Config) defaults() Config {
 	if c.Codec == nil {
 		c.Codec = JSON
 	}
-	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
-	c.Window = cmp.Or(c.Window, DefaultWindow)
+	c.MaxBody = cmp.Or(c.MaxBody, sending.DefaultMaxBody)
+	c.Window = cmp.Or(c.Window, sending.DefaultWindow)
 	return c
+}
+
+func (c Config) rules() sending.Rules {
+	return sending.Rules{Exchange: c.Exchange, Encode: encoder(c.Codec), MaxBody: c.MaxBody}
 }
 
 // Client is the Publisher that talks to a broker. It is safe for use by many
 // goroutines at once; their messages share one channel, and their confirms are in
 // flight together.
 type Client struct {
-	config Config
-	app    string
-	sender *Sender
+	rules    sending.Rules        // immutable
+	conn     transport.Connection // immutable
+	pipeline *sending.Pipeline    // immutable
 }
 
 var _ Publisher = (*Client)(nil)
@@ -104,11 +104,11 @@ func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, er
 	if len(cfg.Exchange) > 255 {
 		return nil, fmt.Errorf("publisher: Exchange is %d bytes long, AMQP allows 255", len(cfg.Exchange))
 	}
-	sender, err := NewSender(conn, cfg.Window, log)
+	pipeline, err := sending.New(conn.Transport(), cfg.Window, log)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{config: cfg, app: conn.Name(), sender: sender}, nil
+	return &Client{rules: cfg.rules(), conn: conn.Transport(), pipeline: pipeline}, nil
 }
 
 // Publish is described at [Publisher].
@@ -117,12 +117,12 @@ func (c *Client) Publish(ctx context.Context, routingKey string, payload any, op
 	if err != nil {
 		return err
 	}
-	return c.sender.send(ctx, env)
+	return c.pipeline.SendBuilt(ctx, env)
 }
 
-func (c *Client) build(routingKey string, payload any, opts []Option) (Envelope, error) {
-	env, err := c.config.Build(routingKey, payload, opts...)
-	env.AppId = cmp.Or(env.AppId, c.app)
+func (c *Client) build(routingKey string, payload any, opts []Option) (sending.Envelope, error) {
+	env, err := sending.Build(c.rules, routingKey, payload, opts)
+	env.AppId = cmp.Or(env.AppId, c.conn.Name())
 	return env, err
 }
 
@@ -132,47 +132,30 @@ func (c *Client) PublishAsync(ctx context.Context, routingKey string, payload an
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.sender.begin(ctx, env, true)
+	m, err := c.pipeline.Begin(ctx, env, true)
 	if err != nil {
-		return nil, failed(&env, err)
+		return nil, env.Failed(err)
 	}
-	return s, nil
+	return m, nil
 }
 
 // PublishBatch is described at [Publisher].
 func (c *Client) PublishBatch(ctx context.Context, messages ...Message) error {
-	envs, err := c.config.BuildBatch(messages...)
-	if err != nil {
-		return err
+	envs, errs := sending.BuildBatch(len(messages), func(i int) (sending.Envelope, error) {
+		return c.build(messages[i].RoutingKey, messages[i].Payload, messages[i].Options)
+	})
+	if errs == nil {
+		errs = c.pipeline.SendBatchBuilt(ctx, envs)
 	}
-	failures := BatchError{Errs: map[int]error{}, Of: len(messages)}
-	sent := make([]*sending, len(envs))
-	for i, env := range envs {
-		env.AppId = cmp.Or(env.AppId, c.app)
-		s, err := c.sender.begin(ctx, env, false)
-		if err != nil {
-			failures.Errs[i] = failed(&env, err)
-			continue
-		}
-		sent[i] = s
-	}
-	for i, s := range sent {
-		if s == nil {
-			continue
-		}
-		if err := s.wait(ctx, c.sender); err != nil {
-			failures.Errs[i] = err
-		}
-	}
-	if len(failures.Errs) > 0 {
-		return &failures
+	if len(errs) > 0 {
+		return &BatchError{Errs: errs, Of: len(messages)}
 	}
 	return nil
 }
 
 // Start connects, so that a wrong password shows at start and not at the first message.
 func (c *Client) Start(ctx context.Context) error {
-	if _, err := c.sender.link.Session(ctx); err != nil {
+	if _, err := c.conn.Publishing().Session(ctx); err != nil {
 		return fmt.Errorf("publisher: %w", err)
 	}
 	return nil
@@ -180,8 +163,4 @@ func (c *Client) Start(ctx context.Context) error {
 
 // Stop takes no more messages, and waits until those in flight are confirmed or ctx
 // ends. What is left then fails: with ErrUnconfirmed if it was sent, else with ErrClosed.
-func (c *Client) Stop(ctx context.Context) error { return c.sender.Stop(ctx) }
-
-func failed(env *Envelope, err error) error {
-	return fmt.Errorf("publisher: publish to %s: %w", env.where(), err)
-}
+func (c *Client) Stop(ctx context.Context) error { return c.pipeline.Stop(ctx) }

@@ -9,13 +9,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // What a Client leaves free is for the headers of a consumer that retries the message.
 func TestAClientsHeadersAreLimitedToTheByte(t *testing.T) {
-	const limit = publisher.MaxProperties - 4<<10
+	const limit = sending.MaxProperties - 4<<10
 	options := func(n int) []publisher.Option {
 		return []publisher.Option{publisher.MessageID("m"), publisher.Header("h", strings.Repeat("x", n))}
 	}
@@ -80,14 +81,14 @@ func TestABodyIsLimitedByUsAndThenByTheBroker(t *testing.T) {
 	q := queue(t, quorum)
 	conn := connect(t, connection.Config{})
 	byDefault := client(t, conn, publisher.Config{})
-	body := make([]byte, publisher.DefaultMaxBody+1)
+	body := make([]byte, sending.DefaultMaxBody+1)
 	if err := byDefault.Publish(soon(t), q, body); !errors.Is(err, publisher.ErrTooLarge) {
 		t.Errorf("one byte above the default: %v, want ErrTooLarge", err)
 	}
 	if err := byDefault.Publish(soon(t), q, body[1:]); err != nil {
 		t.Errorf("at the default: %v", err)
 	}
-	if n := len(amqptest.Get(t, q).Body); n != publisher.DefaultMaxBody {
+	if n := len(amqptest.Get(t, q).Body); n != sending.DefaultMaxBody {
 		t.Errorf("%d bytes arrived", n)
 	}
 

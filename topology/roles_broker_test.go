@@ -19,6 +19,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring/monitoringtest"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -241,11 +242,7 @@ func (a actor) look() error {
 
 func (a actor) channel() *amqp.Channel {
 	a.t.Helper()
-	session, err := a.conn.Consuming().Session(a.ctx)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	ch, err := session.Channel(a.ctx)
+	ch, err := a.conn.Channel(a.ctx)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -383,8 +380,8 @@ func TestEachRoleOfTheDocumentationNeedsJustItsPermissions(t *testing.T) {
 func TestAUserWhoMayDoNothingInTheVHostIsRefusedAtOnce(t *testing.T) {
 	name := amqptest.Queue(t, "role")
 	addUsers(t, map[string]permissions{name: {}})
-	_, err := connectAs(t, name).Consuming().Session(t.Context())
-	if !connection.Permanent(err) || !strings.Contains(err.Error(), vhost(t)) || !strings.Contains(err.Error(), "the user's permissions") {
+	_, err := connectAs(t, name).Transport().Consuming().Session(t.Context())
+	if !transport.Permanent(err) || !strings.Contains(err.Error(), vhost(t)) || !strings.Contains(err.Error(), "the user's permissions") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 const (
@@ -62,15 +63,15 @@ func (a *app) connected(ctx context.Context, f func(*connection.Connection) erro
 // inspecting runs f with a broker that answers.
 func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) error {
 	return a.connected(ctx, func(conn *connection.Connection) error {
-		if err := a.answers(ctx, conn.Consuming()); err != nil {
+		if err := a.answers(ctx, conn.Transport().Consuming()); err != nil {
 			return err
 		}
-		return f(inspect.New(conn.Consuming()))
+		return f(inspect.New(conn.Transport().Consuming()))
 	})
 }
 
 // answers waits for a broker no longer than a person would.
-func (a *app) answers(ctx context.Context, link *connection.Link) error {
+func (a *app) answers(ctx context.Context, link transport.Link) error {
 	limit := min(patience, a.timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
@@ -87,7 +88,7 @@ func (a *app) whichBroker(err error) error {
 }
 
 // where is the broker, as it is shown.
-func where(p connection.Peer) string {
+func where(p transport.Peer) string {
 	scheme := "amqp"
 	if p.TLS {
 		scheme = "amqps"
@@ -104,7 +105,7 @@ func (a *app) api() (api *management.Client, done func(), err error) {
 	if raw == "" {
 		return nil, func() {}, nil
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	web := http.DefaultTransport.(*http.Transport).Clone()
 	if file := a.getenv("AMQP_CA_FILE"); file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
@@ -114,13 +115,13 @@ func (a *app) api() (api *management.Client, done func(), err error) {
 		if !authorities.AppendCertsFromPEM(pem) {
 			return nil, nil, usage(fmt.Errorf("AMQP_CA_FILE: %q holds no PEM certificate", file))
 		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
+		web.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	}
-	api, err = management.New(raw, &http.Client{Transport: transport})
+	api, err = management.New(raw, &http.Client{Transport: web})
 	if err != nil {
 		return nil, nil, usage(fmt.Errorf("%s: %w", from, err))
 	}
-	return api, transport.CloseIdleConnections, nil
+	return api, web.CloseIdleConnections, nil
 }
 
 // known asks the management API for all that it knows of the virtual host; nil if there is no API.

@@ -12,6 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 func errorsCommand(a *app) *cobra.Command {
@@ -115,7 +116,7 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 		soon, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 		q, err := errorqueue.Open(soon, conn, cfg, slog.New(slog.NewTextHandler(p, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plainLog})))
 		cancel()
-		if soon.Err() != nil || connection.Permanent(err) {
+		if soon.Err() != nil || transport.Permanent(err) {
 			err = a.whichBroker(err)
 		}
 		if err != nil {

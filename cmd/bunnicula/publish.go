@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -99,7 +100,7 @@ func (a *app) message(cmd *cobra.Command, o publishOptions) ([]publisher.Option,
 	var err error
 	switch file, isFile := strings.CutPrefix(o.body, "@"); {
 	case o.body == "-":
-		body, err = io.ReadAll(io.LimitReader(a.in, publisher.DefaultMaxBody+1)) // what is longer is refused
+		body, err = io.ReadAll(io.LimitReader(a.in, sending.DefaultMaxBody+1)) // what is longer is refused
 	case isFile:
 		body, err = os.ReadFile(file)
 	default:
@@ -142,7 +143,7 @@ type published struct {
 }
 
 func (a *app) publish(ctx context.Context, conn *connection.Connection, o publishOptions, body []byte, options []publisher.Option) error {
-	if err := a.answers(ctx, conn.Publishing()); err != nil {
+	if err := a.answers(ctx, conn.Transport().Publishing()); err != nil {
 		return err
 	}
 	pub, err := publisher.New(conn, publisher.Config{}, slog.New(slog.DiscardHandler))
@@ -155,7 +156,7 @@ func (a *app) publish(ctx context.Context, conn *connection.Connection, o publis
 		_ = pub.Stop(stop) // all that was published is confirmed, or was said not to be
 	}()
 	return a.within(ctx, func(ctx context.Context) error {
-		waiting := make(chan publisher.Confirmation, publisher.DefaultWindow)
+		waiting := make(chan publisher.Confirmation, sending.DefaultWindow)
 		ended := make(chan error, 1) // how sending ended
 		go func() {
 			defer close(waiting)

@@ -1,8 +1,10 @@
 package consumertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -68,23 +70,26 @@ func StopAfter(delay time.Duration) Option {
 
 // encode makes the body and the headers.
 func (d *draft) encode(payload any, queue string) error {
-	contentType := publisher.Raw.ContentType()
-	if body, ok := payload.([]byte); ok {
-		d.raw.Body = body
-	} else {
-		if d.codec == nil {
-			return fmt.Errorf("the codec is nil")
-		}
-		body, err := d.codec.Encode(payload)
-		if err != nil {
-			return fmt.Errorf("encode %T: %w", payload, err)
-		}
-		d.raw.Body, contentType = body, d.codec.ContentType()
+	codec := d.codec
+	if _, ok := payload.([]byte); ok {
+		codec = publisher.Raw
 	}
-	if d.raw.ContentType == "" {
-		d.raw.ContentType = contentType
+	if codec == nil {
+		return fmt.Errorf("the codec is nil")
 	}
-	headers, err := wire.Headers(d.headers)
+	body, err := codec.Encode(payload)
+	if err != nil {
+		return fmt.Errorf("encode %T: %w", payload, err)
+	}
+	d.raw.Body = body.Bytes
+	d.raw.ContentType = cmp.Or(d.raw.ContentType, body.ContentType)
+	d.raw.ContentEncoding = cmp.Or(d.raw.ContentEncoding, body.ContentEncoding)
+	all := maps.Clone(body.Headers)
+	if all == nil {
+		all = map[string]any{}
+	}
+	maps.Copy(all, d.headers)
+	headers, err := wire.Headers(all)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -136,7 +137,7 @@ func (q *Queue) run(ctx context.Context, raw amqp.Delivery) *Run {
 
 // arrival is a copy as the broker delivers it: at once if it is for the main queue, else as
 // a message that expired in its retry queue and was dead-lettered.
-func (q *Queue) arrival(env *publisher.Envelope) amqp.Delivery {
+func (q *Queue) arrival(env *sending.Envelope) amqp.Delivery {
 	p := env.Publishing
 	raw := amqp.Delivery{
 		DeliveryTag: q.tag.Add(1), RoutingKey: q.name, Headers: clone(p.Headers), Body: p.Body,
@@ -168,7 +169,7 @@ func (q *Queue) arrival(env *publisher.Envelope) amqp.Delivery {
 
 // target is the queue that a copy is for: each has its name as routing key in the default
 // exchange, or in the scheme Bunnicula an exchange of its name.
-func target(env *publisher.Envelope) string {
+func target(env *sending.Envelope) string {
 	if env.Exchange != "" {
 		return env.Exchange
 	}

@@ -23,38 +23,23 @@ func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
 // Close closes the connection.
 func (b Broker) Close(ctx context.Context) { _ = b.conn.Stop(ctx) } // nothing is lost with it
 
-func (b Broker) channel(ctx context.Context) (*connection.Session, *amqp.Channel, error) {
-	session, err := b.conn.Consuming().Session(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	ch, err := session.Channel(ctx)
-	return session, ch, err
-}
-
-// with lends f a channel. What f sets may be read only if the error is nil.
-func (b Broker) with(ctx context.Context, what string, f func(*amqp.Channel) error) error {
-	session, ch, err := b.channel(ctx)
+// with lends f a channel, on which nobody else depends.
+func (b Broker) with(ctx context.Context, f func(*amqp.Channel) error) error {
+	ch, err := b.conn.Channel(ctx)
 	if err != nil {
 		return err
 	}
-	return session.Do(ctx, what, func() error {
-		err := f(ch)
-		if closing := ch.Close(); err == nil { // after an error the broker has closed it
-			err = closing
-		}
-		return err
-	})
+	err = f(ch)
+	if closing := ch.Close(); err == nil { // after an error the broker has closed it
+		err = closing
+	}
+	return err
 }
 
 // Lock refuses a second import with the same queues: an exclusive queue belongs to one
 // connection, and goes with it.
 func (b Broker) Lock(ctx context.Context, name string) error {
-	session, ch, err := b.channel(ctx)
-	if err != nil {
-		return err
-	}
-	err = session.Do(ctx, "lock", func() error {
+	err := b.with(ctx, func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclare(name, false, true, true, false, nil)
 		return err
 	})
@@ -69,7 +54,7 @@ func (b Broker) Waiting(ctx context.Context, queues ...string) (int, error) {
 	sum := 0
 	for _, name := range queues {
 		var n int
-		err := b.with(ctx, "look at queue "+name, func(ch *amqp.Channel) error {
+		err := b.with(ctx, func(ch *amqp.Channel) error {
 			q, err := ch.QueueDeclarePassive(name, false, false, false, false, nil)
 			n = q.Messages
 			return err
@@ -87,7 +72,7 @@ func (b Broker) Waiting(ctx context.Context, queues ...string) (int, error) {
 // Read reads what is in a queue and leaves it there. A queue that is not there is empty.
 func (b Broker) Read(ctx context.Context, queue string) ([]amqp.Delivery, error) {
 	var all []amqp.Delivery
-	err := b.with(ctx, "read queue "+queue, func(ch *amqp.Channel) error {
+	err := b.with(ctx, func(ch *amqp.Channel) error {
 		for {
 			d, ok, err := ch.Get(queue, false) // never acked: the broker puts it back when ch closes
 			if err != nil || !ok {
@@ -106,7 +91,7 @@ func (b Broker) Read(ctx context.Context, queue string) ([]amqp.Delivery, error)
 
 // Delete deletes queues with what is in them.
 func (b Broker) Delete(ctx context.Context, queues ...string) error {
-	return b.with(ctx, "delete the queues", func(ch *amqp.Channel) error {
+	return b.with(ctx, func(ch *amqp.Channel) error {
 		for _, name := range queues {
 			if _, err := ch.QueueDelete(name, false, false, false); err != nil {
 				return err

@@ -15,20 +15,18 @@ type Protobuf struct{}
 
 var _ publisher.Codec = Protobuf{}
 
-// ContentType is a Codec's.
-func (Protobuf) ContentType() string { return "application/protobuf" }
-
 // Encode is a Codec's.
-func (Protobuf) Encode(payload any) ([]byte, error) {
+func (Protobuf) Encode(payload any) (publisher.Body, error) {
 	m, ok := payload.(proto.Message)
 	if !ok {
-		return nil, fmt.Errorf("%T is not a protobuf message", payload)
+		return publisher.Body{}, fmt.Errorf("%T is not a protobuf message", payload)
 	}
-	return proto.Marshal(m)
+	body, err := proto.Marshal(m)
+	return publisher.Body{Bytes: body, ContentType: "application/protobuf"}, err
 }
 
 // Decode is a Codec's. payload points to a nil *T, whose T it makes.
-func (Protobuf) Decode(body []byte, payload any) error {
+func (Protobuf) Decode(b publisher.Body, payload any) error {
 	v := reflect.ValueOf(payload)
 	if v.Kind() != reflect.Pointer || v.Type().Elem().Kind() != reflect.Pointer {
 		return fmt.Errorf("%T does not point to a pointer to a protobuf message", payload)
@@ -38,5 +36,5 @@ func (Protobuf) Decode(body []byte, payload any) error {
 	if !ok {
 		return fmt.Errorf("%T is not a protobuf message", v.Elem().Interface())
 	}
-	return proto.Unmarshal(body, m)
+	return proto.Unmarshal(b.Bytes, m)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/monitoring/monitoringtest"
+	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 func TestAnOrderMakesTheRoundTripAndGarbageIsParked(t *testing.T) {
@@ -62,7 +63,7 @@ func TestTheCodecRefusesWhatIsNotProtobuf(t *testing.T) {
 		t.Error("encoded a string")
 	}
 	for _, payload := range []any{new(string), new(*string), "text", nil} {
-		if err := (Protobuf{}).Decode(nil, payload); err == nil {
+		if err := (Protobuf{}).Decode(publisher.Body{}, payload); err == nil {
 			t.Errorf("decoded into %T", payload)
 		}
 	}

@@ -2,11 +2,15 @@
 package publishertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"sync"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -38,8 +42,26 @@ var _ publisher.Publisher = (*Recorder)(nil)
 // Message is one that was published: as it would have gone over the wire, and what it
 // was made of.
 type Message struct {
-	publisher.Envelope     // Exchange, RoutingKey, Headers, MessageId, Body and the other properties
-	Payload            any // as it was given to Publish
+	Exchange        string
+	RoutingKey      string
+	NotMandatory    bool
+	amqp.Publishing     // Headers, MessageId, Body and the other properties
+	Payload         any // as it was given to Publish
+}
+
+func message(env sending.Envelope, payload any) Message {
+	return Message{env.Exchange, env.RoutingKey, env.NotMandatory, env.Publishing, payload}
+}
+
+// build is what a Client with the Recorder's Config does.
+func (r *Recorder) build(routingKey string, payload any, opts []publisher.Option) (sending.Envelope, error) {
+	codec := cmp.Or(r.Config.Codec, publisher.JSON)
+	encode := func(payload any) (sending.Encoded, error) {
+		body, err := codec.Encode(payload)
+		return sending.Encoded(body), err
+	}
+	rules := sending.Rules{Exchange: r.Config.Exchange, Encode: encode, MaxBody: r.Config.MaxBody}
+	return sending.Build(rules, routingKey, payload, opts)
 }
 
 // Messages are all so far, in order.
@@ -63,34 +85,36 @@ func (r *Recorder) Reset() {
 
 // Publish records the message.
 func (r *Recorder) Publish(ctx context.Context, routingKey string, payload any, opts ...publisher.Option) error {
-	env, err := r.Config.Build(routingKey, payload, opts...)
+	env, err := r.build(routingKey, payload, opts)
 	if err != nil {
 		return err
 	}
-	return r.record(ctx, Message{env, payload})
+	return r.record(ctx, message(env, payload))
 }
 
 // PublishAsync records the message. Its Confirmation is done at once, and has the Err.
 func (r *Recorder) PublishAsync(ctx context.Context, routingKey string, payload any, opts ...publisher.Option) (publisher.Confirmation, error) {
-	env, err := r.Config.Build(routingKey, payload, opts...)
+	env, err := r.build(routingKey, payload, opts)
 	if err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, notSent(ctx, routingKey)
 	}
-	return confirmation{env.MessageId, r.record(ctx, Message{env, payload})}, nil
+	return confirmation{env.MessageId, r.record(ctx, message(env, payload))}, nil
 }
 
 // PublishBatch records those messages that have no error, unless the input is bad: then none.
 func (r *Recorder) PublishBatch(ctx context.Context, messages ...publisher.Message) error {
-	envs, err := r.Config.BuildBatch(messages...)
-	if err != nil {
-		return err
+	envs, bad := sending.BuildBatch(len(messages), func(i int) (sending.Envelope, error) {
+		return r.build(messages[i].RoutingKey, messages[i].Payload, messages[i].Options)
+	})
+	if bad != nil {
+		return &publisher.BatchError{Errs: bad, Of: len(messages)}
 	}
 	failures := publisher.BatchError{Errs: map[int]error{}, Of: len(messages)}
 	for i, env := range envs {
-		if err := r.record(ctx, Message{env, messages[i].Payload}); err != nil {
+		if err := r.record(ctx, message(env, messages[i].Payload)); err != nil {
 			failures.Errs[i] = err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/publisher/publishertest"
 )
@@ -93,6 +94,14 @@ func TestABatchReportsJustTheOneThatFailed(t *testing.T) {
 
 func TestBadInputIsRefusedAsAClientDoes(t *testing.T) {
 	small := publisher.Config{MaxBody: 4}
+	conn, err := connection.New(connection.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := publisher.New(conn, small, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	pub := publishertest.Recorder{Config: small}
 	for name, c := range map[string]struct {
 		payload any
@@ -105,9 +114,9 @@ func TestBadInputIsRefusedAsAClientDoes(t *testing.T) {
 		"header value": {payload: 1, opts: []publisher.Option{publisher.Header("h", make(chan int))}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, want := small.Build("q", c.payload, c.opts...)
+			want := client.Publish(t.Context(), "q", c.payload, c.opts...)
 			if want == nil {
-				t.Fatal("Build takes it")
+				t.Fatal("a Client takes it")
 			}
 			if err := pub.Publish(t.Context(), "q", c.payload, c.opts...); err == nil || err.Error() != want.Error() {
 				t.Errorf("Publish: %v, want %v", err, want)

@@ -22,11 +22,11 @@ const (
 // rows says what of this module a package may import. Packages that nobody has written yet may
 // have a row; every package has one.
 var rows = map[string][]string{
-	"connection": {},
+	"connection": {"internal/link", "internal/transport"},
 	"topology":   {},
 	"monitoring": {},
-	"publisher":  {"connection", "topology", "internal/startup", "internal/transport", "internal/wire"},
-	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/startup", "internal/transport", "internal/wire"},
+	"publisher":  {"connection", "topology", "internal/sending", "internal/startup", "internal/transport", "internal/wire"},
+	"consumer":   {"connection", "topology", "publisher", "monitoring", "internal/backoff", "internal/sending", "internal/startup", "internal/transport", "internal/wire"},
 
 	"monitoring/monitoringtest": {"monitoring"},
 	"monitoring/statsd":         {"monitoring"},
@@ -37,20 +37,23 @@ var rows = map[string][]string{
 
 	"topology/topologyfile": {"topology", "consumer"},
 
-	"publisher/publishertest": {"publisher", "connection", "topology", "internal/wire"},
-	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/wire"},
+	"publisher/publishertest": {"publisher", "internal/sending"},
+	"consumer/consumertest":   {"consumer", "publisher", "connection", "topology", "monitoring", "internal/sending", "internal/wire"},
 
-	"errorqueue": {"connection", "topology", "publisher", "internal/wire"},
+	"errorqueue": {"connection", "topology", "publisher", "internal/backoff", "internal/sending", "internal/transport", "internal/wire"},
 	"outbox":     {"connection", "topology", "publisher", "internal/wire"},
 
 	"internal/wire":                     {},
 	"internal/startup":                  {},
 	"internal/test/histories":           {},
 	"internal/watch":                    {"connection", "consumer"},
-	"internal/transport":                {"connection", "topology"},
-	"internal/test/simulated":           {"connection", "internal/transport"},
-	"cmd/bunnicula/internal/inspect":    {"connection", "topology", "topology/topologyfile", "cmd/bunnicula/internal/management"},
-	"cmd/bunnicula/internal/doctor":     {"connection", "consumer", "topology", "topology/topologyfile", "cmd/bunnicula/internal/inspect", "cmd/bunnicula/internal/management"},
+	"internal/transport":                {},
+	"internal/backoff":                  {},
+	"internal/link":                     {"internal/backoff", "internal/transport"},
+	"internal/sending":                  {"internal/backoff", "internal/transport", "internal/wire"},
+	"internal/test/simulated":           {"internal/backoff", "internal/link", "internal/transport"},
+	"cmd/bunnicula/internal/inspect":    {"internal/transport", "topology", "topology/topologyfile", "cmd/bunnicula/internal/management"},
+	"cmd/bunnicula/internal/doctor":     {"connection", "consumer", "internal/transport", "topology", "topology/topologyfile", "cmd/bunnicula/internal/inspect", "cmd/bunnicula/internal/management"},
 	"cmd/bunnicula/internal/management": {},
 	"internal/test/mutants":             {},
 	"internal/test/amqptest":            {},

@@ -17,6 +17,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -208,9 +209,9 @@ func init() {
 			p.ContentEncoding = "gzip"
 		}},
 
-		"giant":       {acked: true, body: giant(publisher.DefaultMaxBody), do: onceMore},
-		"giant-error": {parked: monitoring.ReasonError, body: giant(publisher.DefaultMaxBody), do: behaviours["error"].do},
-		"giant-over":  {body: giant(publisher.DefaultMaxBody + 1), do: behaviours["ack"].do},
+		"giant":       {acked: true, body: giant(sending.DefaultMaxBody), do: onceMore},
+		"giant-error": {parked: monitoring.ReasonError, body: giant(sending.DefaultMaxBody), do: behaviours["error"].do},
+		"giant-over":  {body: giant(sending.DefaultMaxBody + 1), do: behaviours["ack"].do},
 
 		"foreign-retry":  {acked: true, craft: foreignCraft, do: foreign(onceMore)},
 		"foreign-error":  {parked: monitoring.ReasonError, craft: foreignCraft, do: foreign(behaviours["error"].do)},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // redriveConfig makes a worker process move what is parked back to its queue, until SIGTERM.
@@ -51,7 +52,7 @@ func moveBack(ctx context.Context, conn *connection.Connection, c redriveConfig)
 		if err != nil && !errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%w: %+v", err, report)
 		}
-		connection.Wait(ctx, 100*time.Millisecond) // for what comes back from one that was killed
+		backoff.Wait(ctx, 100*time.Millisecond) // for what comes back from one that was killed
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/monitoring/monitoringtest"
 	"github.com/bunnicula-go/bunnicula/monitoring/sentry"
@@ -243,7 +244,7 @@ func (w *worker) isRefused() error {
 	defer func() { show("refused", w.conn.Health(), w.group.Health()) }()
 	return eventually(func() bool {
 		h := w.conn.Health()
-		return connection.Permanent(h.Publishing.Err) && connection.Permanent(h.Consuming.Err) && !w.group.Ready()
+		return transport.Permanent(h.Publishing.Err) && transport.Permanent(h.Consuming.Err) && !w.group.Ready()
 	})
 }
 
@@ -264,7 +265,7 @@ func eventually(cond func() bool) error {
 
 // stop ends the app, and then prints all that it was made of: nothing changes any more.
 func (w *worker) stop() error {
-	session, err := w.conn.Publishing().Session(context.Background())
+	session, err := w.conn.Transport().Publishing().Session(context.Background())
 	if err != nil {
 		return err
 	}
@@ -276,8 +277,8 @@ func (w *worker) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	err = w.app.Stop(ctx)
-	_, closed := w.conn.Publishing().Session(ctx)
-	show("all", w.cfg, &w.cfg, struct{ Rabbit connection.Config }{w.cfg}, map[string]any{"rabbit": &w.cfg}, w.conn, w.conn.Publishing(), w.conn.Consuming(),
+	_, closed := w.conn.Transport().Publishing().Session(ctx)
+	show("all", w.cfg, &w.cfg, struct{ Rabbit connection.Config }{w.cfg}, map[string]any{"rabbit": &w.cfg}, w.conn, w.conn.Transport().Publishing(), w.conn.Transport().Consuming(),
 		session, session.Err(), channel, w.conn.Health(), w.pub, w.pub.Publish(ctx, w.queue, 1), w.group, w.group.Health(), closed,
 		w.spec(w.cfg, w.pub), w.app.Err(), monitoring.Log{}, w.ended.Ends())
 	show("made by the app", w.others...)

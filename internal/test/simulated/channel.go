@@ -196,6 +196,31 @@ func (c *channel) ExchangeDeclare(name, kind string, _, _, _, _ bool, _ amqp.Tab
 	}, nil)
 }
 
+func (c *channel) ExchangeDeclarePassive(name, _ string, _, _, _, _ bool, _ amqp.Table) error {
+	return c.call("declare", name, func() *amqp.Error {
+		if c.session.broker.exchanges[name] == nil {
+			return noExchange(name)
+		}
+		return nil
+	}, nil)
+}
+
+// QueueDelete deletes whatever the conditions.
+func (c *channel) QueueDelete(name string, _, _, _ bool) (int, error) {
+	var n int
+	err := c.call("delete", name, func() *amqp.Error {
+		if q := c.session.broker.queues[name]; q != nil {
+			n = len(q.returned) + len(q.ready)
+			c.session.broker.delete(name)
+		}
+		return nil
+	}, nil)
+	if err != nil { // the broker may yet come to it
+		return 0, err
+	}
+	return n, nil
+}
+
 func (c *channel) QueueDeclare(name string, _, _, _, _ bool, args amqp.Table) (amqp.Queue, error) {
 	return amqp.Queue{Name: name}, c.call("declare", name, func() *amqp.Error { return c.session.broker.declare(name, args) }, nil)
 }
@@ -315,6 +340,11 @@ func (c *channel) Ack(tag uint64, multiple bool) error { return c.settle(Acking,
 
 func (c *channel) Nack(tag uint64, multiple, requeue bool) error {
 	return c.settle(Nacking, tag, multiple, requeue)
+}
+
+// Reject counts as Nack does in the versions that are simulated.
+func (c *channel) Reject(tag uint64, requeue bool) error {
+	return c.settle(Nacking, tag, false, requeue)
 }
 
 func (c *channel) settle(kind EventKind, tag uint64, multiple, requeue bool) error {

@@ -68,7 +68,7 @@ func TestTheRealBrokerDoesTheSame(t *testing.T) {
 				}
 			})
 			s.run(&rig{
-				T: t, conn: transport.Over(conn), prefix: prefix, version: simulated.Version(amqptest.Major(t)),
+				T: t, conn: conn.Transport(), prefix: prefix, version: simulated.Version(amqptest.Major(t)),
 				depth: func(queue string) int { return amqptest.Depth(t, queue) },
 				delete: func(queue string) {
 					if _, err := amqptest.Channel(t).QueueDelete(queue, false, false, false); err != nil {

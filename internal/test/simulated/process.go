@@ -3,9 +3,11 @@ package simulated
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/link"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -13,10 +15,11 @@ import (
 type Process struct {
 	broker     *Broker
 	name       string
-	publishing *link
-	consuming  *link
-	links      []*link
+	publishing *tcp
+	consuming  *tcp
+	links      []*tcp
 	dead       chan struct{}
+	notices    link.Notices
 }
 
 var _ transport.Connection = (*Process)(nil)
@@ -24,6 +27,7 @@ var _ transport.Connection = (*Process)(nil)
 // Process makes a client of the broker. It dials when it is used.
 func (b *Broker) Process(name string) *Process {
 	p := &Process{broker: b, name: name, dead: make(chan struct{})}
+	p.notices.Log = slog.New(slog.DiscardHandler)
 	p.publishing, p.consuming = p.link("publish"), p.link("consume")
 	return p
 }
@@ -40,27 +44,46 @@ func (p *Process) Publishing() transport.Link { return p.publishing }
 // Consuming is the link that messages are received and acked on.
 func (p *Process) Consuming() transport.Link { return p.consuming }
 
-// Apart makes one more link.
-func (p *Process) Apart(purpose string) transport.Link {
+// Reading is Dedicated: the simulation has no header that a client cannot read.
+func (p *Process) Reading(purpose string) transport.Link { return p.Dedicated(purpose) }
+
+// Dedicated makes one more link.
+func (p *Process) Dedicated(purpose string) transport.Link {
 	p.broker.mu.Lock()
 	defer p.broker.mu.Unlock()
 	return p.link(purpose)
 }
 
-func (p *Process) link(purpose string) *link {
-	l := &link{process: p, purpose: purpose, change: make(chan struct{}), done: make(chan struct{}), since: time.Now()}
+func (p *Process) link(purpose string) *tcp {
+	l := &tcp{process: p, purpose: purpose, change: make(chan struct{}), done: make(chan struct{}), since: time.Now()}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	p.links = append(p.links, l)
 	return l
 }
 
+// Notify calls f when a link connects, is lost, is blocked, or is not blocked any more.
+func (p *Process) Notify(f func(transport.Event)) (stop func()) { return p.notices.Add(f) }
+
 // Stop closes all links, politely as far as ctx allows.
-func (p *Process) Stop(ctx context.Context) {
+func (p *Process) Stop(ctx context.Context) error {
 	p.broker.mu.Lock()
-	links := append([]*link(nil), p.links...)
+	links := append([]*tcp(nil), p.links...)
 	p.broker.mu.Unlock()
 	for _, l := range links {
 		l.Close(ctx)
+	}
+	return nil
+}
+
+// Abort closes the sockets of all links.
+func (p *Process) Abort() {
+	p.broker.mu.Lock()
+	defer p.broker.mu.Unlock()
+	for _, l := range p.links {
+		l.shut()
+		if l.session != nil {
+			l.session.abort(transport.ErrClosed, 0)
+		}
 	}
 }
 
@@ -89,8 +112,8 @@ func (p *Process) Dead() <-chan struct{} { return p.dead }
 
 var errKilled = errors.New("the process was killed")
 
-// link is a TCP connection, over all its sessions.
-type link struct {
+// tcp is a TCP connection, over all its sessions.
+type tcp struct {
 	process *Process
 	purpose string
 	ctx     context.Context // ends with Close
@@ -108,7 +131,7 @@ type link struct {
 }
 
 // Session waits for a session that lives.
-func (l *link) Session(ctx context.Context) (transport.Session, error) {
+func (l *tcp) Session(ctx context.Context) (transport.Session, error) {
 	b := l.process.broker
 	for {
 		b.mu.Lock()
@@ -120,7 +143,7 @@ func (l *link) Session(ctx context.Context) (transport.Session, error) {
 		b.mu.Unlock()
 		switch {
 		case closed:
-			return nil, connection.ErrClosed
+			return nil, transport.ErrClosed
 		case session != nil && session.Err() == nil:
 			return session, nil
 		}
@@ -133,17 +156,17 @@ func (l *link) Session(ctx context.Context) (transport.Session, error) {
 }
 
 // supervise dials until Close.
-func (l *link) supervise() {
+func (l *tcp) supervise() {
 	b := l.process.broker
 	defer close(l.done)
-	backoff := connection.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
+	pause := backoff.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
 	for l.ctx.Err() == nil {
 		session, err := l.dial()
 		if err != nil {
 			b.mu.Lock()
 			l.err = err
 			b.mu.Unlock()
-			connection.Wait(l.ctx, backoff.Next())
+			backoff.Wait(l.ctx, pause.Next())
 			continue
 		}
 		up := time.Now()
@@ -152,24 +175,28 @@ func (l *link) supervise() {
 		l.session, l.err, l.since = nil, session.err, time.Now()
 		l.lost++
 		l.changed()
+		closed := l.closed
 		b.mu.Unlock()
-		if time.Since(up) > 5*time.Second {
-			backoff.Reset()
+		if !closed {
+			l.tell(transport.Event{Kind: transport.Lost, Err: session.err})
 		}
-		connection.Wait(l.ctx, backoff.Next())
+		if time.Since(up) > 5*time.Second {
+			pause.Reset()
+		}
+		backoff.Wait(l.ctx, pause.Next())
 	}
 }
 
 var errRefused = errors.New("dial: connection refused")
 
 // dial asks for a session and makes it known.
-func (l *link) dial() (*session, error) {
+func (l *tcp) dial() (*session, error) {
 	b := l.process.broker
-	connection.Wait(l.ctx, 2*b.Latency)
+	backoff.Wait(l.ctx, 2*b.Latency)
 	b.mu.Lock()
 	fault := b.ask(Step{Kind: "dial", Process: l.process.name, Purpose: l.purpose})
 	b.mu.Unlock()
-	connection.Wait(l.ctx, fault.Delay)
+	backoff.Wait(l.ctx, fault.Delay)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch fault.Kind {
@@ -184,15 +211,21 @@ func (l *link) dial() (*session, error) {
 		return nil, errRefused
 	}
 	if l.closed {
-		return nil, connection.ErrClosed
+		return nil, transport.ErrClosed
 	}
 	l.session, l.err, l.since = newSession(l), nil, time.Now()
 	l.changed()
+	l.tell(transport.Event{Kind: transport.Connected})
 	return l.session, nil
 }
 
+func (l *tcp) tell(e transport.Event) {
+	e.Purpose = l.purpose
+	l.process.notices.Post(e)
+}
+
 // Close says goodbye.
-func (l *link) Close(ctx context.Context) {
+func (l *tcp) Close(ctx context.Context) {
 	b := l.process.broker
 	b.mu.Lock()
 	l.shut()
@@ -208,23 +241,23 @@ func (l *link) Close(ctx context.Context) {
 }
 
 // shut lets no session begin any more.
-func (l *link) shut() {
+func (l *tcp) shut() {
 	l.closed = true
 	l.stop()
 	l.changed()
 }
 
-func (l *link) changed() {
+func (l *tcp) changed() {
 	close(l.change)
 	l.change = make(chan struct{})
 }
 
 // Health is the state at this moment.
-func (l *link) Health() connection.LinkHealth {
+func (l *tcp) Health() transport.LinkHealth {
 	b := l.process.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	h := connection.LinkHealth{Used: l.started, Since: l.since, Lost: l.lost, Err: l.err}
+	h := transport.LinkHealth{Used: l.started, Since: l.since, Lost: l.lost, Err: l.err}
 	if l.session != nil {
 		h.Connected, h.Addr = true, "simulated:5672"
 		if l.session.blocked {

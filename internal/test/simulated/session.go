@@ -10,14 +10,13 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // session is one TCP connection's life, seen from both ends. They can end at different times.
 type session struct {
 	broker *Broker
-	link   *link
+	link   *tcp
 
 	up   chan frame    // to the broker; who writes more than a socket holds, waits
 	down []frame       // to the client, who reads all at once
@@ -46,11 +45,11 @@ type frame struct {
 
 const (
 	socketRoom   = 16 // frames
-	replyTimeout = connection.DefaultReplyTimeout
+	replyTimeout = 30 * time.Second
 )
 
 // newSession is called with the lock held.
-func newSession(l *link) *session {
+func newSession(l *tcp) *session {
 	s := &session{
 		broker: l.process.broker, link: l, up: make(chan frame, socketRoom), more: make(chan struct{}, 1),
 		frozen: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), change: make(chan struct{}),
@@ -89,7 +88,20 @@ func (s *session) Blocked() (string, bool, <-chan struct{}) {
 	return "", false, s.change
 }
 
+// Peer is a broker of the simulated version.
+func (s *session) Peer() transport.Peer {
+	return transport.Peer{Product: "simulated", Version: fmt.Sprintf("%d.0.0", s.broker.Version), Addr: "simulated:5672", User: user, VHost: "/"}
+}
+
+// Abort closes the socket.
+func (s *session) Abort(why error) { s.lockedAbort(why) }
+
 func (s *session) setBlocked(blocked bool) {
+	if blocked {
+		s.link.tell(transport.Event{Kind: transport.Blocked, Reason: alarm})
+	} else {
+		s.link.tell(transport.Event{Kind: transport.Unblocked})
+	}
 	s.blocked = blocked
 	close(s.change)
 	s.change = make(chan struct{})
@@ -102,13 +114,13 @@ func (s *session) Do(ctx context.Context, what string, f func() error) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		timer := time.AfterFunc(replyTimeout, func() { s.lockedAbort(fmt.Errorf("%w: %s for %s", connection.ErrNoReply, what, replyTimeout)) })
+		timer := time.AfterFunc(replyTimeout, func() { s.lockedAbort(fmt.Errorf("%w: %s for %s", transport.ErrNoReply, what, replyTimeout)) })
 		defer timer.Stop()
 		ended <- f()
 	}()
 	select {
 	case err := <-ended:
-		if err != nil && errors.Is(s.Err(), connection.ErrNoReply) {
+		if err != nil && errors.Is(s.Err(), transport.ErrNoReply) {
 			err = s.Err()
 		}
 		return err
@@ -161,7 +173,7 @@ func (s *session) goodbye(ctx context.Context) {
 	defer timer.Stop()
 	_ = s.write(frame{kind: "goodbye", act: func(Fault) {
 		s.endAtBroker()
-		s.endAtClient(connection.ErrClosed, nil)
+		s.endAtClient(transport.ErrClosed, nil)
 	}})
 	<-s.done
 }
@@ -270,7 +282,7 @@ func (s *session) take(f frame, fault Fault) {
 		s.cut(fault.Client, fault.Broker)
 		return
 	case Unreadable:
-		s.endAtClient(fmt.Errorf("%w: as planned", connection.ErrUnreadable), &amqp.Error{Code: amqp.FrameError, Reason: "unreadable"})
+		s.endAtClient(fmt.Errorf("%w: as planned", transport.ErrUnreadable), &amqp.Error{Code: amqp.FrameError, Reason: "unreadable"})
 		s.endAtBroker()
 		return
 	case CloseChannel, CloseSession:

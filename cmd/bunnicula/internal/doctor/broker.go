@@ -66,8 +66,8 @@ func version(f Facts) []Finding {
 	return found
 }
 
-// transport is how we are connected.
-func transport(f Facts) []Finding {
+// encryption is how we are connected.
+func encryption(f Facts) []Finding {
 	var found []Finding
 	if !f.Peer.TLS && !loopback(f.Peer.Addr) {
 		found = append(found, Finding{Warning, "no-tls", "connection to " + f.Peer.Addr, "it is not encrypted",

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
@@ -29,7 +29,7 @@ func healthy(t *testing.T) Facts {
 		t.Fatal(err)
 	}
 	f := Facts{
-		Peer:      connection.Peer{Product: "RabbitMQ", Version: "4.0.5", Addr: "127.0.0.1:5672", User: "orders-worker", Heartbeat: 10 * time.Second},
+		Peer:      transport.Peer{Product: "RabbitMQ", Version: "4.0.5", Addr: "127.0.0.1:5672", User: "orders-worker", Heartbeat: 10 * time.Second},
 		Consumers: []Consumer{{Consumer: topologyfile.Consumer{Plan: plan, Topology: topo}}},
 		Counts:    map[string]inspect.QueueStatus{},
 		Known:     &inspect.Known{Queues: map[string]management.Queue{}},
@@ -232,7 +232,7 @@ func TestTheMostSeriousComesFirst(t *testing.T) {
 func TestEveryFindingSaysWhyAndWhatToDo(t *testing.T) {
 	f := healthy(t)
 	f.Changes[1] = refused("orders-retry-10s", "x-overflow")
-	f.Peer = connection.Peer{Product: "RabbitMQ", Version: "3.10.8", Addr: "10.0.0.1:5672", User: "guest"}
+	f.Peer = transport.Peer{Product: "RabbitMQ", Version: "3.10.8", Addr: "10.0.0.1:5672", User: "guest"}
 	count(f, "orders-error", 3, 0)
 	count(f, "orders", 3, 0)
 	gone(f, "orders-quarantine")

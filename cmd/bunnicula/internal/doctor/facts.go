@@ -6,7 +6,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
@@ -20,7 +20,7 @@ type Consumer struct {
 
 // Facts are what is known at one moment.
 type Facts struct {
-	Peer      connection.Peer
+	Peer      transport.Peer
 	Consumers []Consumer
 	Changes   []inspect.Change               // what to declare them comes to
 	Counts    map[string]inspect.QueueStatus // by queue

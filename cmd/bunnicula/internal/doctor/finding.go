@@ -43,7 +43,7 @@ var rank = map[Severity]int{Serious: 0, Warning: 1, Note: 2}
 func Diagnose(f Facts) []Finding {
 	findings := []Finding{}
 	for _, check := range []func(Facts) []Finding{
-		version, transport, nodes, rights, differences, presence, use, contents, traps, replicas, settings,
+		version, encryption, nodes, rights, differences, presence, use, contents, traps, replicas, settings,
 	} {
 		findings = append(findings, check(f)...)
 	}

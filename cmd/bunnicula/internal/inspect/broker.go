@@ -7,31 +7,31 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Broker asks one question at a time, and is not safe for use by several goroutines.
 type Broker struct {
-	link    *connection.Link
-	session *connection.Session
-	channel *amqp.Channel // of session; nil after a refusal, which closes it
+	link    transport.Link
+	session transport.Session
+	channel transport.Channel // of session; nil after a refusal, which closes it
 }
 
 // New makes a Broker, which connects when it is first asked something.
-func New(link *connection.Link) *Broker { return &Broker{link: link} }
+func New(link transport.Link) *Broker { return &Broker{link: link} }
 
 // Peer is who is asked.
-func (b *Broker) Peer(ctx context.Context) (connection.Peer, error) {
+func (b *Broker) Peer(ctx context.Context) (transport.Peer, error) {
 	s, err := b.link.Session(ctx)
 	if err != nil {
-		return connection.Peer{}, err
+		return transport.Peer{}, err
 	}
 	return s.Peer(), nil
 }
 
 // Ask runs f with a channel. After an error the next one gets a new channel.
-func (b *Broker) Ask(ctx context.Context, what string, f func(*amqp.Channel) error) error {
+func (b *Broker) Ask(ctx context.Context, what string, f func(transport.Channel) error) error {
 	s, err := b.link.Session(ctx)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (b *Broker) Ask(ctx context.Context, what string, f func(*amqp.Channel) err
 
 // Declare declares a topology: the one thing here that changes something.
 func (b *Broker) Declare(ctx context.Context, t topology.Topology) error {
-	return b.Ask(ctx, "declare", func(ch *amqp.Channel) error { return t.Declare(ch) })
+	return b.Ask(ctx, "declare", func(ch transport.Channel) error { return t.Declare(ch) })
 }
 
 // code is the broker's answer to a question that it refused, 0 if it did not.

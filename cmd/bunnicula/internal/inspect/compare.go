@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -40,7 +41,7 @@ const (
 )
 
 // comparer declares so that nothing can be declared.
-type comparer struct{ *amqp.Channel }
+type comparer struct{ transport.Channel }
 
 func (c comparer) QueueDeclare(name string, durable, autoDelete, exclusive, noWait bool, args amqp.Table) (amqp.Queue, error) {
 	args = maps.Clone(args)
@@ -74,13 +75,13 @@ func (b *Broker) Exchange(ctx context.Context, e topology.Exchange) (Comparison,
 
 // HasExchange says Same if there is an exchange of that name, whatever it is.
 func (b *Broker) HasExchange(ctx context.Context, name string) (Comparison, error) {
-	return answered(b.Ask(ctx, "look for exchange "+name, func(ch *amqp.Channel) error {
+	return answered(b.Ask(ctx, "look for exchange "+name, func(ch transport.Channel) error {
 		return ch.ExchangeDeclarePassive(name, "direct", true, false, false, false, nil)
 	}))
 }
 
 func (b *Broker) compare(ctx context.Context, t topology.Topology) (Comparison, error) {
-	err := b.Ask(ctx, "compare", func(ch *amqp.Channel) error { return t.Declare(comparer{ch}) })
+	err := b.Ask(ctx, "compare", func(ch transport.Channel) error { return t.Declare(comparer{ch}) })
 	var m *topology.MismatchError
 	switch {
 	case errors.As(err, &m) && (m.Argument == lastOfQueue || m.Argument == lastOfExchange):

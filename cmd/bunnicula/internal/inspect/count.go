@@ -4,6 +4,8 @@ import (
 	"context"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // Count is what AMQP tells of a queue.
@@ -15,7 +17,7 @@ type Count struct {
 // Count counts. A queue that is not there is an *amqp.Error 404, and one that must not be looked at, as by brokers from 4.3 on, 403.
 func (b *Broker) Count(ctx context.Context, queue string) (Count, error) {
 	var found amqp.Queue
-	err := b.Ask(ctx, "look at queue "+queue, func(ch *amqp.Channel) error {
+	err := b.Ask(ctx, "look at queue "+queue, func(ch transport.Channel) error {
 		q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 		if err == nil {
 			found = q

@@ -35,7 +35,7 @@ func broker(t *testing.T, cfg connection.Config) (*Broker, context.Context) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	return New(conn.Consuming()), ctx
+	return New(conn.Transport().Consuming()), ctx
 }
 
 func plan(t *testing.T, p topology.Plan) topology.Topology {

@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -150,7 +151,7 @@ func (b *Broker) Prune(ctx context.Context, l *Leftover) error {
 	}
 	safe := l.expected.Type() == topology.Classic
 	var gone int
-	err := b.Ask(ctx, "delete queue "+l.Queue, func(ch *amqp.Channel) error {
+	err := b.Ask(ctx, "delete queue "+l.Queue, func(ch transport.Channel) error {
 		if q, err := ch.QueueDeclarePassive(l.Queue, true, false, false, false, nil); err != nil {
 			return err
 		} else if q.Messages > 0 || q.Consumers > 0 {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // BlockedError says that the broker takes no messages: it has an alarm.
@@ -18,14 +20,14 @@ func (e *BlockedError) Error() string { return "the broker takes no messages: " 
 // broker returns. If the broker takes none the error is a *BlockedError, and nothing more can be asked: it does not read
 // from this connection until its alarm is over.
 func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
-	err := b.Ask(ctx, "try to publish", func(ch *amqp.Channel) error {
+	err := b.Ask(ctx, "try to publish", func(ch transport.Channel) error {
 		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 		if err := ch.Confirm(false); err != nil {
 			return err
 		}
 		// Twice: a broker with an alarm still takes the first message of a connection.
 		for range 2 {
-			confirm, err := ch.PublishWithDeferredConfirm("", "bunnicula-doctor-"+uuid.NewString(), true, false, amqp.Publishing{})
+			confirm, err := ch.Publish("", "bunnicula-doctor-"+uuid.NewString(), true, amqp.Publishing{})
 			if err != nil {
 				return err
 			}
@@ -39,7 +41,7 @@ func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
 }
 
 // confirmed waits for a confirm, or for the reason why there is none.
-func (b *Broker) confirmed(confirm *amqp.DeferredConfirmation, closed <-chan *amqp.Error) error {
+func (b *Broker) confirmed(confirm transport.Confirmation, closed <-chan *amqp.Error) error {
 	for {
 		reason, blocked, change := b.session.Blocked()
 		if blocked {
@@ -63,7 +65,7 @@ func (b *Broker) confirmed(confirm *amqp.DeferredConfirmation, closed <-chan *am
 // MayRead says whether this user may consume from a queue: it asks for a consumer with an argument that the broker refuses, but
 // only after it has looked at the permission.
 func (b *Broker) MayRead(ctx context.Context, queue string) (bool, error) {
-	err := b.Ask(ctx, "try to consume", func(ch *amqp.Channel) error {
+	err := b.Ask(ctx, "try to consume", func(ch transport.Channel) error {
 		if err := ch.Qos(1, 0, false); err != nil {
 			return err
 		}

@@ -1,0 +1,117 @@
+// Package link keeps TCP connections to a broker alive. Its Connection is the
+// [transport.Connection] that has amqp091-go behind it.
+//
+// A link is one TCP connection over all its sessions. Its supervisor dials, waits for the end of
+// the session, pauses, and dials again. Nothing of a session outlives it: the client library's own
+// recovery is not used, because it starts delivery tags at 1 again, so that an ack of the old
+// session acknowledges another message.
+package link
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// Connection is two links, one to publish and one to consume, and dedicated ones on demand.
+type Connection struct {
+	name, version string // immutable
+	publishing    *link
+	consuming     *link
+	notices       Notices
+	newLink       func(purpose string) *link
+
+	mu        sync.Mutex // guards what is below
+	dedicated map[*link]struct{}
+	closed    bool
+}
+
+var _ transport.Connection = (*Connection)(nil)
+
+// New makes a Connection. Each link connects when it is first asked for a session.
+func New(s Settings, log *slog.Logger) *Connection {
+	c := &Connection{name: s.Name, version: s.Version, dedicated: map[*link]struct{}{}}
+	c.notices.Log = log
+	c.newLink = func(purpose string) *link { return newLink(purpose, &s, log, c.notices.Post) }
+	c.publishing = c.newLink("publish")
+	c.consuming = c.newLink("consume")
+	return c
+}
+
+// Name is the app's.
+func (c *Connection) Name() string { return c.name }
+
+// Version is the app's; "" if it is not known.
+func (c *Connection) Version() string { return c.version }
+
+// Publishing is the link that messages are sent on.
+func (c *Connection) Publishing() transport.Link { return c.publishing }
+
+// Consuming is the link that messages are received and acked on.
+func (c *Connection) Consuming() transport.Link { return c.consuming }
+
+// Dedicated makes a link that nobody else uses.
+func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, false) }
+
+// Reading is Dedicated for who reads messages and may not lose one.
+func (c *Connection) Reading(purpose string) transport.Link { return c.another(purpose, true) }
+
+func (c *Connection) another(purpose string, reads bool) *link {
+	l := c.newLink(purpose)
+	l.dedicated, l.reads = true, reads
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		l.abort()
+		return l
+	}
+	c.dedicated[l] = struct{}{}
+	context.AfterFunc(l.ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.dedicated, l)
+	})
+	return l
+}
+
+// Notify calls f at each Event of a link.
+func (c *Connection) Notify(f func(transport.Event)) (stop func()) { return c.notices.Add(f) }
+
+// close lets no more links be made. It returns those that may be open, in the order in which they
+// are to be closed: the consuming one first, since consumers settle after their copies are confirmed.
+func (c *Connection) close() []*link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	return append(slices.Collect(maps.Keys(c.dedicated)), c.consuming, c.publishing)
+}
+
+// Stop closes all links. It returns when that is done, at the latest when ctx ends. Without a
+// deadline the broker has 5 s to answer. Stop may be called twice.
+func (c *Connection) Stop(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, l := range c.close() {
+			l.Close(ctx)
+		}
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		c.Abort()
+		return context.Cause(ctx)
+	}
+}
+
+// Abort closes every socket without a word to the broker.
+func (c *Connection) Abort() {
+	for _, l := range c.close() {
+		l.abort()
+	}
+}

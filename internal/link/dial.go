@@ -1,0 +1,117 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// dial opens one connection to t, within the dial timeout.
+func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
+	set := l.settings()
+	ctx, cancel := context.WithTimeout(l.ctx, cmp.Or(t.DialTimeout, set.DialTimeout))
+	defer cancel()
+
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Addr)
+	if err != nil {
+		return nil, nil, dialError(ctx, t, err, nil)
+	}
+	conn := raw
+	if t.TLS != nil {
+		cfg, err := t.TLS()
+		if err != nil {
+			raw.Close()
+			return nil, nil, err
+		}
+		client := tls.Client(raw, cfg)
+		if err := client.HandshakeContext(ctx); err != nil {
+			raw.Close()
+			return nil, nil, dialError(ctx, t, err, nil)
+		}
+		conn = client
+	}
+	sock := newSocket(conn)
+	// The library's handshake knows no context; closing the socket ends it.
+	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
+	properties := amqp.NewConnectionProperties()
+	properties["product"] = "Bunnicula for Go"
+	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", set.Name, l.purpose))
+	var beneath io.ReadWriteCloser = sock
+	size := frameSize
+	if l.reads {
+		beneath, size = newLegible(sock), legibleFrame
+	}
+	c, err := amqp.Open(beneath, amqp.Config{
+		SASL: t.auth(properties), Vhost: t.VHost, Heartbeat: cmp.Or(t.Heartbeat, set.Heartbeat),
+		FrameSize: size, Locale: "en_US", Properties: properties,
+	})
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		cause := sock.cause()
+		sock.abort(err)
+		return nil, nil, dialError(ctx, t, err, cause)
+	}
+	sock.expect(c.Config.Heartbeat * 3 / 2)
+	return c, sock, nil
+}
+
+// frameSize is RabbitMQ's own default. A message's properties must fit one frame.
+const frameSize = 128 * 1024
+
+// dialError makes an error readable, and tells what is permanent. cause is what
+// the socket met first: the library keeps only its text.
+func dialError(ctx context.Context, t Target, err, cause error) error {
+	var (
+		refused *amqp.Error
+		verify  *tls.CertificateVerificationError
+		alert   *net.OpError
+		record  tls.RecordHeaderError
+	)
+	for _, e := range []error{cause, err} {
+		switch {
+		case errors.As(e, &verify):
+			return &transport.RefusedError{Addr: t.Addr, What: "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)", Err: e}
+		case e != nil && noCommonVersion.MatchString(e.Error()):
+			return &transport.RefusedError{Addr: t.Addr, What: "there is no version of TLS in common, and ours are 1.2 and newer unless Config.TLS says otherwise", Err: e}
+		// So crypto/tls marks what the peer complains about; only its own errors may pass.
+		case errors.As(e, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
+			return &transport.RefusedError{Addr: t.Addr, What: alert.Err.Error() + " (check CertFile, KeyFile and their expiry)", Err: e}
+		case errors.As(e, &record):
+			return &transport.RefusedError{Addr: t.Addr, What: "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)", Err: e}
+		}
+	}
+	// Without the Server's word it is only the library's guess at why the handshake was cut short.
+	if errors.As(err, &refused) && refused.Server {
+		switch refused.Code {
+		case amqp.AccessRefused:
+			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("user %q: %s (check user and password)", t.Username, refused.Reason), Err: refused}
+		case amqp.NotAllowed:
+			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("vhost %q: %s (check the vhost and the user's permissions)", t.VHost, refused.Reason), Err: refused}
+		}
+	}
+	if cause != nil && !errors.Is(cause, net.ErrClosed) {
+		err = fmt.Errorf("the handshake ended: %w", cause)
+	}
+	if ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	if op, ok := err.(*net.OpError); ok && op.Op == "dial" { //nolint:errorlint // only the outermost says the same as we do
+		err = op.Err
+	}
+	return fmt.Errorf("dial %s: %w", t.Addr, err)
+}
+
+// noCommonVersion matches what crypto/tls says, for which it has no type: the first if the peer complains, the second
+// if it answers with a version that we do not take.
+var noCommonVersion = regexp.MustCompile(`tls: (protocol version not supported|server selected unsupported protocol version)`)

@@ -1,0 +1,32 @@
+package link
+
+import (
+	"net"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// Session is a session without a broker. Abort alone ends it.
+type Session struct{ *session }
+
+// NewSession makes a Session on this socket.
+func NewSession(sock net.Conn, replyTimeout time.Duration) Session {
+	return Session{newSession(nil, newSocket(sock), replyTimeout, Target{Addr: "test", Username: "me"})}
+}
+
+// Cause is what ended the session's socket.
+func (s Session) Cause() error { return s.socket.cause() }
+
+// Soon is how long a broker that is not there is waited for at most.
+const Soon = soon
+
+// Stuck writes to the session's socket until nothing goes through any more, and returns what
+// ends that.
+func Stuck(s transport.Session) error {
+	for {
+		if _, err := s.(*session).socket.Write(make([]byte, 64<<10)); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package link
+
+import (
+	"log/slog"
+	"sync"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// Notices hands events on, in order, without making the sender wait. Its zero value is ready, but for Log.
+type Notices struct {
+	Log *slog.Logger // of panics in what is called
+
+	mu      sync.Mutex
+	next    int
+	funcs   map[int]func(transport.Event)
+	queue   []transport.Event
+	running bool // the goroutine that hands on; it ends with the queue, and nobody waits for it
+}
+
+func (n *Notices) Add(f func(transport.Event)) func() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.funcs == nil {
+		n.funcs = map[int]func(transport.Event){}
+	}
+	id := n.next
+	n.next++
+	n.funcs[id] = f
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.funcs, id)
+	}
+}
+
+func (n *Notices) Post(e transport.Event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.funcs) == 0 {
+		return
+	}
+	n.queue = append(n.queue, e)
+	if !n.running {
+		n.running = true
+		go n.handOn()
+	}
+}
+
+func (n *Notices) handOn() {
+	for {
+		n.mu.Lock()
+		if len(n.queue) == 0 {
+			n.running = false
+			n.mu.Unlock()
+			return
+		}
+		e := n.queue[0]
+		n.queue = n.queue[1:]
+		funcs := make([]func(transport.Event), 0, len(n.funcs))
+		for id := range n.next {
+			if f := n.funcs[id]; f != nil {
+				funcs = append(funcs, f)
+			}
+		}
+		n.mu.Unlock()
+		for _, f := range funcs {
+			n.call(f, e)
+		}
+	}
+}
+
+func (n *Notices) call(f func(transport.Event), e transport.Event) {
+	defer func() {
+		if p := recover(); p != nil {
+			n.Log.Error("connection notice panicked", "event", e.Kind.String(), "panic", p)
+		}
+	}()
+	f(e)
+}

@@ -1,0 +1,158 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// session is the life of one TCP connection.
+type session struct {
+	conn    *amqp.Connection
+	socket  *socket
+	timeout time.Duration // for an answer of the broker
+	target  Target        // where it leads; without the password
+
+	done    chan struct{}                 // closed by watch, at the end
+	err     error                         // why it ended; written by watch before done is closed
+	blocked atomic.Pointer[string]        // written by watch
+	change  atomic.Pointer[chan struct{}] // closed and replaced by watch when blocked changes
+}
+
+var _ transport.Session = (*session)(nil)
+
+func newSession(conn *amqp.Connection, sock *socket, timeout time.Duration, t Target) *session {
+	t.Password = ""
+	s := &session{conn: conn, socket: sock, timeout: timeout, target: t, done: make(chan struct{})}
+	change := make(chan struct{})
+	s.change.Store(&change)
+	return s
+}
+
+// watch reports what the broker says of the whole connection until it ends.
+func (s *session) watch(notice func(transport.Event)) {
+	closed := s.conn.NotifyClose(make(chan *amqp.Error, 1))
+	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 16))
+	for {
+		select {
+		case b, ok := <-blocked:
+			if !ok {
+				blocked = nil
+				continue
+			}
+			s.setBlocked(b)
+			if b.Active {
+				notice(transport.Event{Kind: transport.Blocked, Reason: b.Reason})
+			} else {
+				notice(transport.Event{Kind: transport.Unblocked})
+			}
+		case e, ok := <-closed:
+			s.err = errors.New("connection: closed")
+			switch cause := s.socket.cause(); {
+			case ok && e != nil && e.Server:
+				s.err = e
+			case ok && e != nil && e.Code == amqp.FrameError && (cause == nil || errors.Is(cause, net.ErrClosed)):
+				s.err = fmt.Errorf("%w: %w", transport.ErrUnreadable, e) // the library ended it, and not for the socket
+			case cause != nil:
+				s.err = cause
+			case ok && e != nil:
+				s.err = e
+			}
+			s.socket.abort(s.err)
+			close(s.done)
+			return
+		}
+	}
+}
+
+func (s *session) setBlocked(b amqp.Blocking) {
+	if b.Active {
+		s.blocked.Store(&b.Reason)
+	} else {
+		s.blocked.Store(nil)
+	}
+	change := make(chan struct{})
+	close(*s.change.Swap(&change))
+}
+
+// Blocked says whether the broker takes no messages at present (a memory or disk
+// alarm), why, and gives a channel that is closed when that changes.
+func (s *session) Blocked() (reason string, blocked bool, change <-chan struct{}) {
+	ch := *s.change.Load() // first, so that a change in between is not missed
+	if r := s.blocked.Load(); r != nil {
+		return *r, true, ch
+	}
+	return "", false, ch
+}
+
+// Done is closed when the session has ended.
+func (s *session) Done() <-chan struct{} { return s.done }
+
+// Err is why the session ended, nil while it lives.
+func (s *session) Err() error {
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// User is the name that we logged in with; it is the only user id that a message may carry.
+func (s *session) User() string { return s.target.Username }
+
+// Peer tells who is at the other end.
+func (s *session) Peer() transport.Peer {
+	said := func(key string) string {
+		text, _ := s.conn.Properties[key].(string)
+		return text
+	}
+	return transport.Peer{
+		Product: said("product"), Version: said("version"), Cluster: said("cluster_name"),
+		Addr: s.target.Addr, User: s.target.Username, VHost: s.target.VHost, TLS: s.target.TLS != nil, Heartbeat: s.conn.Config.Heartbeat,
+	}
+}
+
+// Abort closes the socket at once. Whatever is stuck in it returns.
+func (s *session) Abort(why error) { s.socket.abort(why) }
+
+// Do runs f, which asks something of the broker through the client library. Its
+// calls know no timeout, so a broker that does not answer within the ReplyTimeout
+// loses the session, which frees f. When ctx ends first Do returns, and f is
+// left to end by itself: nothing that f sets may be read then.
+func (s *session) Do(ctx context.Context, what string, f func() error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	}
+	ended := make(chan error, 1)
+	go func() {
+		timer := time.AfterFunc(s.timeout, func() { s.Abort(fmt.Errorf("%w: %s for %s", transport.ErrNoReply, what, s.timeout)) })
+		defer timer.Stop()
+		ended <- f()
+	}()
+	select {
+	case err := <-ended:
+		if err != nil && errors.Is(s.socket.cause(), transport.ErrNoReply) {
+			err = s.socket.cause()
+		}
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	}
+}
+
+// close says goodbye within d, and is never longer than that.
+func (s *session) close(d time.Duration) {
+	timer := time.AfterFunc(d, func() { s.Abort(errors.New("connection: no goodbye in time")) })
+	defer timer.Stop()
+	_ = s.conn.Close() // it is closed afterwards, whatever the broker said
+	s.Abort(transport.ErrClosed)
+	<-s.done
+}

@@ -1,0 +1,35 @@
+package link
+
+import (
+	"crypto/tls"
+	"time"
+)
+
+// Settings say where the broker is and how to stay connected to it. They are complete: every
+// duration is set, and there is at least one target.
+type Settings struct {
+	Name    string // of the app, shown by the broker's tools
+	Version string // of the app
+	Targets []Target
+
+	Heartbeat    time.Duration
+	DialTimeout  time.Duration
+	ReplyTimeout time.Duration
+	MinBackoff   time.Duration
+	MaxBackoff   time.Duration
+}
+
+// Target is one broker to dial.
+type Target struct {
+	Addr     string // host:port
+	Username string
+	Password string
+	VHost    string
+	SASL     []string // mechanisms that the URL asks for
+
+	// TLS makes the configuration for one connection. It is nil without TLS.
+	TLS func() (*tls.Config, error)
+
+	Heartbeat   time.Duration // 0 is that of the Settings
+	DialTimeout time.Duration // 0 is that of the Settings
+}

@@ -1,0 +1,76 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// supervise opens one session after the other, until Close.
+func (l *link) supervise() {
+	defer close(l.done)
+	targets := l.settings().Targets
+	pace := newPacing(l.settings().MinBackoff, l.settings().MaxBackoff)
+	var errs []error // since the last pause
+	for i := 0; l.ctx.Err() == nil; i++ {
+		t := targets[i%len(targets)]
+		s, err := l.open(t)
+		if err == nil {
+			up := time.Now()
+			<-s.Done()
+			l.lose(s, up)
+			if errs = nil; time.Since(up) > soon {
+				i = -1 // the first target again; one that drops us at once is not preferred
+			}
+			backoff.Wait(l.ctx, pace.afterLoss(time.Since(up), l.dedicated && errors.Is(s.Err(), transport.ErrUnreadable)))
+			continue
+		}
+		if l.ctx.Err() != nil {
+			return
+		}
+		errs = append(errs, err)
+		all := len(errs) >= len(targets) // else the next target, at once
+		l.set(func(s *state) { s.err, s.refused = err, all && allPermanent(errs) })
+		l.log.Warn("connect failed", "addr", t.Addr, "err", err)
+		if all {
+			backoff.Wait(l.ctx, pace.after(errs...))
+			errs = nil
+		}
+	}
+}
+
+// lose makes it known that there is no session, and tells of it unless Close ended it.
+func (l *link) lose(session *session, up time.Time) {
+	stopped := l.ctx.Err() != nil
+	l.set(func(s *state) {
+		s.session, s.err, s.since = nil, session.Err(), time.Now()
+		if !stopped {
+			s.lost++
+		}
+	})
+	if !stopped {
+		l.log.Warn("connection lost", "addr", session.target.Addr, "after", time.Since(up).Round(time.Millisecond), "err", session.Err())
+		l.notice(transport.Event{Kind: transport.Lost, Err: session.Err()})
+	}
+}
+
+// open dials and makes the session known.
+func (l *link) open(t Target) (*session, error) {
+	conn, sock, err := l.dial(t)
+	if err != nil {
+		return nil, err
+	}
+	session := newSession(conn, sock, l.settings().ReplyTimeout, t)
+	go session.watch(l.notice)
+	now := l.set(func(s *state) { s.session, s.ever, s.err, s.since = session, true, nil, time.Now() })
+	if now.closed { // a Close that came while we dialled does not know this session
+		session.Abort(transport.ErrClosed)
+		return session, nil
+	}
+	l.log.Info("connected", "addr", t.Addr, "broker", fmt.Sprint(conn.Properties["product"], " ", conn.Properties["version"]))
+	l.notice(transport.Event{Kind: transport.Connected})
+	return session, nil
+}

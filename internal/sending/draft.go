@@ -1,0 +1,145 @@
+package sending
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+)
+
+// Rules say what a publisher makes of a payload.
+type Rules struct {
+	Exchange string
+	Encode   Encode
+	MaxBody  int // bytes; 0 is DefaultMaxBody
+}
+
+// DefaultMaxBody is also RabbitMQ 4's own limit (max_message_size).
+const DefaultMaxBody = 16 << 20
+
+// Encode is a codec's.
+type Encode func(payload any) (Encoded, error)
+
+// Encoded is a publisher.Body.
+type Encoded struct {
+	Bytes                        []byte
+	ContentType, ContentEncoding string
+	Headers                      map[string]any
+}
+
+// Draft is a message while its options are applied.
+type Draft struct {
+	Envelope
+	Added  map[string]any // headers
+	Encode Encode
+}
+
+// roomForOurs is what Build leaves for what consumers, and brokers, add to a message that fails.
+const roomForOurs = 4 << 10
+
+// Build makes the Envelope that a publisher with these Rules sends, or the error that it returns for bad
+// input. Only the connection's name as app id is missing. Whatever the error, the Envelope says where the
+// message was to go.
+func Build[Option ~func(*Draft) error](r Rules, routingKey string, payload any, opts []Option) (Envelope, error) {
+	d := Draft{Encode: r.Encode, Envelope: Envelope{Exchange: r.Exchange, RoutingKey: routingKey}}
+	d.DeliveryMode = amqp.Persistent
+	for _, o := range opts {
+		if o == nil {
+			continue
+		}
+		if err := o(&d); err != nil {
+			return d.Envelope, d.Failed(err)
+		}
+	}
+	if err := d.finish(payload, cmp.Or(r.MaxBody, DefaultMaxBody)); err != nil {
+		return d.Envelope, d.Failed(err)
+	}
+	return d.Envelope, nil
+}
+
+// BuildBatch builds n messages. If one is bad none is to be sent: then each has an error, that of a good
+// one being ErrNotSent.
+func BuildBatch(n int, build func(i int) (Envelope, error)) ([]Envelope, map[int]error) {
+	envs, errs := make([]Envelope, n), map[int]error{}
+	for i := range n {
+		env, err := build(i)
+		if err != nil {
+			errs[i] = err
+		}
+		envs[i] = env
+	}
+	if len(errs) == 0 {
+		return envs, nil
+	}
+	for i := range envs {
+		if errs[i] == nil {
+			errs[i] = envs[i].Failed(ErrNotSent)
+		}
+	}
+	return nil, errs
+}
+
+// finish makes the body and what goes with it, once all options are applied.
+func (d *Draft) finish(payload any, maxBody int) error {
+	if d.Encode == nil {
+		return errors.New("codec is nil")
+	}
+	body, err := d.body(payload)
+	if err != nil {
+		return fmt.Errorf("encode %T: %w", payload, err)
+	}
+	if len(body.Bytes) > maxBody {
+		return fmt.Errorf("%w: the body is %d bytes, MaxBody is %d", ErrTooLarge, len(body.Bytes), maxBody)
+	}
+	d.Body = body.Bytes
+	d.ContentType = cmp.Or(d.ContentType, body.ContentType)
+	d.ContentEncoding = cmp.Or(d.ContentEncoding, body.ContentEncoding)
+	if d.Headers, err = d.headers(body.Headers); err != nil {
+		return err
+	}
+	if d.MessageId == "" {
+		d.MessageId = NewID()
+	}
+	if d.Timestamp.IsZero() {
+		d.Timestamp = time.Now().UTC()
+	}
+	if err := d.Check(); err != nil {
+		return err
+	}
+	return d.fits(MaxProperties - roomForOurs)
+}
+
+// body encodes the payload. A []byte is sent as it is: copied, because it may still be on its way when the
+// caller, whose context has ended, uses its buffer for something else.
+func (d *Draft) body(payload any) (body Encoded, err error) {
+	if raw, ok := payload.([]byte); ok {
+		return Encoded{Bytes: bytes.Clone(raw), ContentType: Bytes}, nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("codec panicked: %v", p)
+		}
+	}()
+	return d.Encode(payload)
+}
+
+// headers are the codec's and those of the options, which win. The framework's own and the broker's are
+// left out.
+func (d *Draft) headers(codecs map[string]any) (amqp.Table, error) {
+	all := d.Added
+	if len(codecs) > 0 {
+		all = maps.Clone(codecs)
+		maps.Copy(all, d.Added)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	maps.DeleteFunc(all, func(name string, _ any) bool { return wire.IsOurs(name) || wire.IsBrokers(name) })
+	return wire.Headers(all)
+}
