@@ -39,6 +39,7 @@ func reread(ctx context.Context, read func(edge) error, enough func(edge) bool) 
 // seen recognises the messages that an earlier reading of the same call has read. It takes 8 bytes
 // for each message, and more only when there is a second reading.
 type seen struct {
+	// Written by again and before.
 	seed maphash.Seed
 	read []uint64       // what tells the messages apart, in their order
 	left map[uint64]int // how many of each were not met again yet; nil in the first reading

@@ -104,6 +104,9 @@ func Named(name string) Config {
 	return Config{Queue: name}
 }
 
+// archiveQueue is the name of the queue that messages of a main queue are archived in.
+func archiveQueue(queue string) string { return queue + archiveSuffix }
+
 // resolve checks the Config and fills in the defaults.
 func (c Config) resolve() (Config, error) {
 	if c.Queue == "" && c.ErrorQueue == "" {

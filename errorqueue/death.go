@@ -40,3 +40,14 @@ func deathsOf(h amqp.Table) []Death {
 	}
 	return deaths
 }
+
+// text is a header that is text, "" if it is something else.
+func text(h amqp.Table, name string) string {
+	switch v := h[name].(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
+}

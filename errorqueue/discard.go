@@ -55,9 +55,6 @@ type DiscardReport struct {
 	Took   time.Duration `json:"took"` // nanoseconds
 }
 
-// archiveQueue is the name of the queue that messages of a main queue are archived in.
-func archiveQueue(queue string) string { return queue + archiveSuffix }
-
 // Discard takes messages out of the error queue: into its archive, or for good. The archive can be
 // opened like an error queue (Config.ErrorQueue), to list it and to redrive from it. A message
 // there has all that it had; what only the broker said of why it failed is in the framework's
@@ -117,7 +114,7 @@ type discard struct {
 	progress *reporter
 	rounds   *rounds // moves, and counts what it has moved
 
-	plan plan // of a dry run
+	plan plan // of a dry run; written by run
 }
 
 func (d *discard) run(ctx context.Context) error {

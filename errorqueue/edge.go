@@ -14,7 +14,8 @@ type edge struct {
 
 	safe int // messages that the last reading could read before it
 	span int // it is one of so many behind those: as many as were asked for when it ended a reading
-	of   int // messages in the queue, -1 if unknown
+	of   int // messages in the queue, the most that a reading has found; -1 if unknown
+	last int // the same, as the last reading found it
 
 	exact   bool // the last reading had asked for one message
 	settled bool // and the reading before had ended at the same place
@@ -35,12 +36,14 @@ func (e *stuckError) Error() string {
 func (e *stuckError) Unwrap() error { return e.err }
 
 // met is the edge after another reading that the message has ended. One end may be the broker's own
-// fault, so only a second one makes the place exact.
+// fault, so only a second one makes the place exact. A reading that found fewer messages than the
+// one before proves nothing: what that one had held was still on its way back, and the message was
+// not.
 func (e edge) met(s *stuckError) edge {
-	next := edge{known: true, err: s.err, safe: s.read, span: max(s.window, e.span), of: s.of}
-	next.exact = e.known && s.window == 1
+	next := edge{known: true, err: s.err, safe: s.read, span: max(s.window, e.span), of: s.of, last: s.of}
+	next.exact = e.known && s.window == 1 && s.of >= e.last
 	next.settled = next.exact && e.exact && e.safe == s.read
-	if e.known { // the first reading may have begun when more was there
+	if e.known {
 		next.of = max(s.of, e.of)
 	}
 	return next
@@ -48,7 +51,7 @@ func (e edge) met(s *stuckError) edge {
 
 // without is the edge after n messages in front of it were taken out of the queue.
 func (e edge) without(n int) edge {
-	e.safe, e.of = max(0, e.safe-n), max(-1, e.of-n)
+	e.safe, e.of, e.last = max(0, e.safe-n), max(-1, e.of-n), max(-1, e.last-n)
 	return e
 }
 

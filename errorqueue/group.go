@@ -111,6 +111,7 @@ type grouping struct {
 	most int                   // groups; immutable
 	key  func(*Message) string // immutable
 
+	// Written by add.
 	groups   map[string]*Group
 	messages int
 	other    int // messages of further groups

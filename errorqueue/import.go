@@ -95,8 +95,9 @@ type importer struct {
 	sender  *sender       // set by run before the file is read
 	user    string        // the connection's; set by run
 
+	// Written by run, take and flush.
 	report reporter
-	found  archive.Contents // set by run when the file was read
+	found  archive.Contents // set when the file was read
 	envs   []envelope       // the window
 	lines  []int            // of the window, by index
 	bytes  int              // of the window's bodies

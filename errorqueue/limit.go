@@ -16,15 +16,16 @@ const (
 	deliveryLimit = "x-delivery-limit"
 )
 
-// maxDeliveries is the delivery count at which a reading ends.
-func (q *Queue) maxDeliveries() int {
+// boundOf is the delivery count at which a reading ends: the one that is wanted, or else what the
+// limit of the queue allows.
+func boundOf(wanted int, limit int64) int {
 	switch {
-	case q.cfg.MaxDeliveries > 0:
-		return q.cfg.MaxDeliveries
-	case q.limit >= 2*familiarLimit:
+	case wanted > 0:
+		return wanted
+	case limit >= 2*familiarLimit:
 		return familiarLimit
-	case q.limit > 0: // each further try counts too, so half of the limit is left for them
-		return int(min(strangerLimit, q.limit/2))
+	case limit > 0: // each further try counts too, so half of the limit is left for them
+		return int(min(strangerLimit, limit/2))
 	}
 	return strangerLimit
 }
@@ -35,13 +36,14 @@ func (q *Queue) maxDeliveries() int {
 // declaration with this argument never declares a queue.
 const compareOnly = "x-queue-leader-locator"
 
-// limitOf finds out the queue's delivery limit. It declares the queue as topology does, with
-// compareOnly, and corrects one argument after the other as the broker says how it differs. It is 0
-// if the queue has no limit of its own, or if the user may not ask.
-func (q *Queue) limitOf(ctx context.Context, s session) int64 {
-	arguments := maps.Clone(q.cfg.Arguments)
+// limitOf finds out a queue's delivery limit. It declares the queue with these arguments, or, if
+// there are none, as topology does, and with compareOnly; and corrects one argument after the other
+// as the broker says how it differs. It is 0 if the queue has no limit of its own, or if the user
+// may not ask.
+func limitOf(ctx context.Context, s session, queue string, arguments map[string]any) int64 {
+	arguments = maps.Clone(arguments)
 	if len(arguments) == 0 {
-		arguments = standardArguments(q.name)
+		arguments = standardArguments(queue)
 	}
 	if arguments == nil {
 		return 0
@@ -49,7 +51,7 @@ func (q *Queue) limitOf(ctx context.Context, s session) int64 {
 	arguments[compareOnly] = "compare-only"
 	const differences = 16 // a bound; a queue has fewer arguments
 	for range differences {
-		again := topology.Topology{Queues: []topology.Queue{{Name: q.name, Role: topology.RoleError, Arguments: arguments}}}
+		again := topology.Topology{Queues: []topology.Queue{{Name: queue, Role: topology.RoleError, Arguments: arguments}}}
 		err := ask(ctx, s, "compare a queue", func(ch channel) error { return again.Declare(ch) })
 		var other *topology.MismatchError
 		if err != nil && !errors.As(err, &other) {

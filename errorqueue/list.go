@@ -77,7 +77,7 @@ type listing struct {
 
 	report  reporter
 	seen    seen
-	matched int
+	matched int // written by read
 }
 
 // read is one reading of the queue. What an earlier one has read is not yielded again.

@@ -26,6 +26,7 @@ type mover struct {
 	window   int
 	rate     float64 // messages a second; 0 is no limit
 
+	// Written by move, fail, cameBack and lose.
 	began     time.Time // of the first move, if there is a rate
 	sent      int       // since began
 	tally     tally
@@ -46,9 +47,6 @@ type tally struct {
 func (t tally) ended() int { return t.moved + t.failed - t.again }
 
 const (
-	defaultMoveWindow = 100
-	maxMoveWindow     = 1000
-
 	maxFailures  = 100     // that are listed
 	maxFailedIDs = 100_000 // that are remembered
 )

@@ -79,16 +79,6 @@ func (m *Message) blameBroker() {
 	}
 }
 
-func text(h amqp.Table, name string) string {
-	switch v := h[name].(type) {
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	}
-	return ""
-}
-
 func moment(h amqp.Table, name string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text(h, name))
 	if err != nil {

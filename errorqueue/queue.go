@@ -56,12 +56,13 @@ func newQueue(cfg Config) *Queue {
 }
 
 // beside is another error queue, read over the same TCP connection and with the same bounds.
-func (q *Queue) beside(main, name string) *Queue {
+func (q *Queue) beside(ctx context.Context, s session, main, name string) *Queue {
 	other := newQueue(Config{
 		Queue: main, ErrorQueue: name,
 		Window: q.cfg.Window, HoldFor: q.cfg.HoldFor, MaxDeliveries: q.cfg.MaxDeliveries, Wait: q.cfg.Wait,
 	})
 	other.conn, other.link, other.log = q.conn, q.link, q.log
+	other.limit = limitOf(ctx, s, name, nil)
 	return other
 }
 
@@ -90,9 +91,12 @@ func (q *Queue) look(ctx context.Context) error {
 			return &FieldError{"ErrorQueue", q.name, fmt.Sprintf("the name of an error queue: that may be one, or the main queue of %q", own)}
 		}
 	}
-	q.limit = q.limitOf(ctx, s)
+	q.limit = limitOf(ctx, s, q.name, q.cfg.Arguments)
 	return nil
 }
+
+// maxDeliveries is the delivery count at which a reading ends.
+func (q *Queue) maxDeliveries() int { return boundOf(q.cfg.MaxDeliveries, q.limit) }
 
 // Status is what can be known of an error queue without reading it.
 type Status struct {

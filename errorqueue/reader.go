@@ -26,6 +26,7 @@ type reader struct {
 	began  time.Time
 	unlock func()
 
+	// Written by next, fill, ack and readOn.
 	edge    edge
 	left    int // messages that are still to be read
 	read    int // messages that next has returned

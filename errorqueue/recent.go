@@ -6,6 +6,7 @@ import "crypto/sha256"
 // into the queue. That may happen even to messages whose acks the broker has answered: it passes
 // acks on to a quorum queue's leader when that has time for them. One goroutine uses it.
 type recent struct {
+	// Written by add, lose and cameBack.
 	last   []moved       // since the last lost connection
 	unsure map[moved]int // messages that may be parked still, and how many of each
 }

@@ -63,8 +63,7 @@ type redrive struct {
 	plan    plan
 	targets []Target // of the plan, checked
 
-	// Written by batches.
-	watched watched
+	batches *batches // written by runBatches, nil without the option
 }
 
 // redrive makes one. The caller stops its mover's sender.
@@ -86,7 +85,7 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 
 func (r *redrive) run(ctx context.Context) error {
 	defer r.progress.end()
-	s := &survey{queue: r.queue, choice: r.rounds.choice, to: r.options.To, most: r.most(), report: r.progress}
+	s := &survey{queue: r.queue, choice: r.rounds.choice, to: r.options.To, most: r.rounds.most(r.options.Limit), report: r.progress}
 	defer s.end(ctx)
 	blocked, err := r.survey(ctx, s)
 	switch {
@@ -100,14 +99,14 @@ func (r *redrive) run(ctx context.Context) error {
 		return fmt.Errorf("batches: what fails again is parked behind it, and not seen: %w", blocked)
 	case len(r.options.Batches) > 0:
 		s.end(ctx)
-		return r.batches(ctx)
+		return r.runBatches(ctx)
 	case r.quick(s):
 		if done, err := r.rounds.first(ctx, s.reader, s.kept); done || err != nil {
 			return err
 		}
 	}
 	s.end(ctx)
-	return r.rounds.run(ctx, r.most())
+	return r.rounds.run(ctx, r.rounds.most(r.options.Limit))
 }
 
 // survey finds out where messages are to go, and checks that. With the option To that is known, and
@@ -141,12 +140,16 @@ func (r *redrive) quick(s *survey) bool {
 	return r.options.Rate == 0 || float64(r.plan.matched)/r.options.Rate <= min(quickly, r.queue.cfg.HoldFor/2).Seconds()
 }
 
-// most is how many messages are to be moved yet, negative for all.
-func (r *redrive) most() int {
-	if r.options.Limit == 0 {
-		return -1
+func (r *redrive) runBatches(ctx context.Context) error {
+	homes, err := r.queue.homesOf(ctx, r.targets, r.options.Batches)
+	if err != nil {
+		return err
 	}
-	return max(0, r.options.Limit-r.rounds.mover.tally.ended())
+	r.batches = &batches{
+		queue: r.queue, options: r.options, rounds: r.rounds, progress: r.progress, homes: homes,
+		each: cmp.Or(r.options.Watch, watchFor(r.plan.slowest)),
+	}
+	return r.batches.run(ctx)
 }
 
 // missed says whether messages of the plan were gone when it came to move them.
@@ -161,10 +164,13 @@ func (r *redrive) missed() error {
 // report says what was done.
 func (r *redrive) report() RedriveReport {
 	t := r.rounds.mover.tally
-	return RedriveReport{
-		ID: r.options.ID, DryRun: r.options.DryRun,
-		Matched: max(r.plan.matched, t.moved+t.failed), Moved: t.moved, MaybeTwice: t.twice,
-		Failed: t.failed, Failures: t.failures, Illegible: max(r.plan.illegible, r.rounds.illegible),
-		Targets: r.targets, Batches: r.watched.batches, Watch: r.watched.each, Rounds: r.rounds.count,
+	report := RedriveReport{
+		ID: r.options.ID, DryRun: r.options.DryRun, Targets: r.targets,
+		Matched: max(r.plan.matched, t.moved+t.failed), Illegible: max(r.plan.illegible, r.rounds.illegible),
+		Moved: t.moved, MaybeTwice: t.twice, Failed: t.failed, Failures: t.failures, Rounds: r.rounds.count,
 	}
+	if r.batches != nil {
+		report.Batches, report.Watch = r.batches.done, r.batches.each
+	}
+	return report
 }

@@ -14,6 +14,7 @@ type round struct {
 	doubtful bool
 	tell     func(read, matched int) // reports the progress
 
+	// Written by run, add and flush.
 	burst []*held // chosen, not moved yet
 	bytes int     // of the bodies in burst
 

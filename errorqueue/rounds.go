@@ -19,6 +19,7 @@ type rounds struct {
 	mover  *mover // counts what it has moved
 	report *reporter
 
+	// Written by startAt, run, one, first and lose.
 	of        int       // messages in the queue before the first round, -1 if unknown
 	left      int       // messages that are still to be looked at, -1 if unknown
 	count     int       // rounds
@@ -37,6 +38,14 @@ const (
 
 // startAt is for what a survey has found out.
 func (r *rounds) startAt(e edge) { r.edge = e }
+
+// most is how many messages are still to be moved up to a limit, negative for all if that is 0.
+func (r *rounds) most(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return max(0, limit-r.mover.tally.ended())
+}
 
 // run moves up to most messages, or all if most is negative. With an *UnreadableError it has looked
 // at all that stands before that message.

@@ -17,6 +17,9 @@ type (
 const (
 	maxProperties = sending.MaxProperties
 
+	defaultMoveWindow = 100 // messages that are published together
+	maxMoveWindow     = 1000
+
 	sendTimeout = 30 * time.Second // for a window
 	grace       = 3 * time.Second  // for the window in flight when the context ends
 )

@@ -16,7 +16,7 @@ type survey struct {
 	most   int    // messages; negative is all
 	report *reporter
 
-	// Of the last reading.
+	// Written by run, read and add, for the last reading.
 	plan   plan
 	kept   []*held // what is chosen, if that is all
 	bytes  int     // of the bodies of kept

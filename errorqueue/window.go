@@ -8,10 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-const (
-	silence      = time.Second // without a delivery; then the queue is asked whether it has messages
-	patientTimes = 30          // how often it may answer that it has
-)
+const patientTimes = 30 // how often a silent queue may answer that it has messages
 
 var errSilent = errors.New("the queue has messages and the broker delivers none: a consumer with a higher priority, or a single active one, may get them")
 

@@ -8,7 +8,8 @@ import (
 
 // Module provides a *Monitor, adds it to the app's monitoring, and adds the metrics of the app's
 // connections and consumers. It takes the app's [Config], if there is one. The metrics leave the
-// registry when the app stops.
+// registry when the app stops. Connections and consumers are those of connection.Module,
+// connection.Named and consumer.Module; give others to [Monitor.Watch].
 //
 // An app with a Monitor has no log of its deliveries. To have both, add
 //

@@ -21,7 +21,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
 )
 
-// source is a Source of figures that are written as Prometheus writes them, all of one label set.
+// source is a Source of these figures, all with the same labels.
 func source(labels []string, figures map[string]float64) prometheus.Source {
 	return func(tell func(name string, value float64, labels ...string)) {
 		for name, value := range figures {
@@ -30,7 +30,8 @@ func source(labels []string, figures map[string]float64) prometheus.Source {
 	}
 }
 
-// busy is a Monitor that has seen every kind of outcome, of a consumer and a connection in trouble.
+// busy is a Monitor that was told of every kind of outcome, and watches a consumer and a connection
+// in trouble.
 func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 	t.Helper()
 	registry := prom.NewRegistry()

@@ -97,8 +97,8 @@ func play(t *testing.T, sc scenario, g ground) {
 		began := time.Now()
 		t.Cleanup(func() { t.Logf("took %s", time.Since(began).Round(100*time.Millisecond)) })
 	}
-	if sc.types43 != nil && amqptest.AtLeast(t, 4, 3) {
-		sc.types = sc.types43
+	if is43(amqptest.Version(t)) {
+		sc = sc.on43()
 	}
 	s := newStage(t, sc, g)
 	defer func() { // also after a t.Fatal: what runs must end

@@ -44,8 +44,8 @@ var mutants = []mutant{
 		name: "copy-not-mandatory", breaks: "a copy that no queue takes counts as placed",
 		edits: []edit{{
 			"consumer.Consumer.bareCopy",
-			`publisher.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}`,
-			`publisher.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p, NotMandatory: true}`,
+			`sending.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}`,
+			`sending.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p, NotMandatory: true}`,
 		}},
 		caught: []by{engine, scenario("retry-queues-deleted")},
 	},
@@ -63,14 +63,14 @@ var mutants = []mutant{
 					return
 				}`,
 			},
-			{"consumer.Consumer.place", `!connection.Wait(s.ctx, backoff.Next())`, `connection.Wait(s.ctx, backoff.Next()) || true`},
+			{"consumer.Consumer.place", `!backoff.Wait(s.ctx, pause.Next())`, `backoff.Wait(s.ctx, pause.Next()) || true`},
 		},
 		caught: []by{engine, scenario("error-queue-full")},
 	},
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
 		edits: []edit{{
-			"publisher.confirmed.returnOf",
+			"internal/sending.confirmed.returnOf",
 			`r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
 				wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts])`,
 			`r != nil || bytes.Equal(r.Body, m.env.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,

@@ -336,18 +336,20 @@ func (c *channel) deliver(d amqp.Delivery, queue string) {
 	}
 }
 
-func (c *channel) Ack(tag uint64, multiple bool) error { return c.settle(Acking, tag, multiple, false) }
+func (c *channel) Ack(tag uint64, multiple bool) error {
+	return c.settle(Acking, tag, multiple, false, "")
+}
 
 func (c *channel) Nack(tag uint64, multiple, requeue bool) error {
-	return c.settle(Nacking, tag, multiple, requeue)
+	return c.settle(Nacking, tag, multiple, requeue, nacked)
 }
 
-// Reject counts as Nack does in the versions that are simulated.
+// Reject is an event like Nack: they differ in what the broker counts.
 func (c *channel) Reject(tag uint64, requeue bool) error {
-	return c.settle(Nacking, tag, false, requeue)
+	return c.settle(Nacking, tag, false, requeue, rejected)
 }
 
-func (c *channel) settle(kind EventKind, tag uint64, multiple, requeue bool) error {
+func (c *channel) settle(kind EventKind, tag uint64, multiple, requeue bool, why string) error {
 	unlock := c.lock()
 	if c.closed {
 		unlock()
@@ -359,7 +361,7 @@ func (c *channel) settle(kind EventKind, tag uint64, multiple, requeue bool) err
 	if kind == Nacking {
 		name = "nack"
 	}
-	return c.session.write(frame{kind: name, on: c.served, act: func(Fault) { c.served.settle(tag, multiple, kind == Acking, requeue) }})
+	return c.session.write(frame{kind: name, on: c.served, act: func(Fault) { c.served.settle(tag, multiple, kind == Acking, requeue, why) }})
 }
 
 func (c *channel) Confirm(bool) error {

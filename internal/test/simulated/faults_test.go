@@ -38,7 +38,7 @@ func bubble(t *testing.T, faults func(simulated.Step) simulated.Fault, run func(
 	synctest.Test(t, func(t *testing.T) {
 		b := simulated.New(simulated.Options{Latency: time.Millisecond, Faults: faults})
 		p := b.Process("p")
-		defer p.Stop(t.Context())
+		defer func() { _ = p.Stop(t.Context()) }()
 		run(&lab{broker: b, process: p, rig: &rig{T: t, conn: p, prefix: "q", delete: b.Delete, depth: func(q string) int {
 			ready, _, _ := b.Depth(q)
 			return ready
@@ -314,7 +314,7 @@ func TestAKilledProcessActsNoMore(t *testing.T) {
 		if d := l.take(l.consume(l.open(), q, "u", 0), "a")[0]; count(d) != 1 {
 			l.Errorf("count %d", count(d))
 		}
-		doomed.Stop(l.Context())
+		l.must(doomed.Stop(l.Context()))
 	})
 }
 

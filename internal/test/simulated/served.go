@@ -166,7 +166,7 @@ func (m *message) delivery() amqp.Delivery {
 		Headers: maps.Clone(m.Headers), ContentType: m.ContentType, ContentEncoding: m.ContentEncoding, DeliveryMode: m.DeliveryMode,
 		Priority: m.Priority, CorrelationId: m.CorrelationId, ReplyTo: m.ReplyTo, Expiration: m.Expiration, MessageId: m.MessageId,
 		Timestamp: m.Timestamp, Type: m.Type, UserId: m.UserId, AppId: m.AppId, Exchange: m.exchange, RoutingKey: m.key,
-		Body: m.Body, Redelivered: m.count > 0,
+		Body: m.Body, Redelivered: m.acquired > 0,
 	}
 	if m.count > 0 {
 		if d.Headers == nil {
@@ -177,8 +177,8 @@ func (m *message) delivery() amqp.Delivery {
 	return d
 }
 
-// settle is basic.ack and basic.nack.
-func (s *served) settle(tag uint64, multiple, ack, requeue bool) {
+// settle is basic.ack, basic.nack and basic.reject: why is what the latter two do to what is requeued.
+func (s *served) settle(tag uint64, multiple, ack, requeue bool, why string) {
 	if s.closed {
 		return
 	}
@@ -205,9 +205,9 @@ func (s *served) settle(tag uint64, multiple, ack, requeue bool) {
 		case ack:
 			s.note(Event{Kind: Acked, Tag: d.tag, Queue: d.queue.name, Message: d.message.MessageId})
 		case requeue:
-			d.queue.requeue(d.message, s, nacked)
+			d.queue.requeue(d.message, s, why)
 		case !d.queue.deleted:
-			d.queue.kill(d.message, "rejected")
+			d.queue.kill(d.message, rejected)
 		}
 	}
 	for _, d := range settled {
