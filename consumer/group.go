@@ -16,7 +16,7 @@ type Group struct{ consumers []*Consumer }
 
 // NewGroup makes a Group. On one connection it refuses two consumers of the same queue, two of the
 // same name, and one whose queue is another's retry, quarantine or error queue. Consumers of
-// different connections may have the same names. The error names both consumers.
+// different connections may have the same names. The error says which consumers.
 func NewGroup(consumers ...*Consumer) (*Group, error) {
 	names, queues := map[[2]string]bool{}, map[[2]string]string{} // by connection and name or queue
 	byConnection := map[string][]topology.Topology{}

@@ -183,7 +183,7 @@ const (
 	NoTimeout = time.Duration(-1) // of Timeout: a handler may run without end
 )
 
-// Defaults of Spec. Those that Clojure's Bunnicula has too are the same.
+// Defaults of Spec. Most are those of Clojure's Bunnicula.
 const (
 	DefaultMaxRetries  = 3
 	DefaultBackoff     = 60 * time.Second
