@@ -156,13 +156,13 @@ const (
 
 // Defaults of Spec: Bunnicula's, and ours.
 const (
-	DefaultMaxRetries  = 3
-	DefaultBackoff     = 60 * time.Second
+	defaultMaxRetries  = 3
+	defaultBackoff     = 60 * time.Second
 	DefaultTimeout     = 60 * time.Second
 	DefaultGrace       = 5 * time.Second
 	DefaultConcurrency = 4
 	DefaultPrefetch    = 10
-	DefaultMaxCrashes  = 10
+	defaultMaxCrashes  = 10
 )
 
 // WhenStuck is what becomes of a message whose handler does not return after its
