@@ -37,7 +37,7 @@ var rows = map[string][]string{
 	},
 	"errorqueue/internal/archive": {"internal/wire"},
 	"errorqueue/internal/filter":  {},
-	"health": {"connection", "consumer"},
+	"health":                      {"connection", "consumer"},
 
 	"monitoring/monitoringtest": {"monitoring"},
 	"publisher/publishertest":   {"publisher", "internal/sending"},
