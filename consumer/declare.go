@@ -43,13 +43,14 @@ func (d *declarer) again(ctx context.Context, link transport.Session) {
 	}
 }
 
-// declare works on a channel of its own, as a refusal closes it.
+// declare works on a channel of its own, as a refusal closes it. It waits for each answer, whatever ends
+// meanwhile: closing the channel is a request, too.
 func (d *declarer) declare(ctx context.Context, link transport.Session) error {
 	ch, err := link.Channel(ctx)
 	if err != nil {
 		return err
 	}
-	err = link.Do(ctx, "declare the queues", func() error { return d.topology.Declare(ch) })
+	err = link.Do(context.Background(), "declare the queues", func() error { return d.topology.Declare(ch) })
 	if errors.Is(err, topology.ErrUnchecked) {
 		d.log.Info("queues not checked", "err", err)
 		err = nil

@@ -30,7 +30,8 @@ type guard struct {
 	abort  context.CancelFunc
 	fell   signal // set when a message was settled
 
-	// Only the guard's goroutine uses these.
+	// Only the guard's goroutine uses these. It waits for the answer to each request on the channel, whatever
+	// ends meanwhile: closing the channel is a request, too.
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
 	blind bool          // we may not look
@@ -107,7 +108,7 @@ func (g *guard) waiting() bool {
 		return false
 	}
 	from, messages := g.from, make(chan int, 1)
-	err := g.link.Do(g.taking, "look into quarantine", func() error {
+	err := g.link.Do(context.Background(), "look into quarantine", func() error {
 		found, err := from.QueueDeclarePassive(g.c.rules.Quarantine.Queue, true, false, false, false, nil)
 		messages <- found.Messages
 		return err
@@ -192,7 +193,7 @@ func (g *guard) get() *received {
 		ok  bool
 	}
 	from, got := g.from, make(chan answer, 1)
-	err := g.link.Do(g.taking, "take a message from quarantine", func() error {
+	err := g.link.Do(context.Background(), "take a message from quarantine", func() error {
 		raw, ok, err := from.Get(g.c.rules.Quarantine.Queue, false)
 		got <- answer{raw, ok}
 		return err
