@@ -45,13 +45,14 @@ func (d *declarer) again(ctx context.Context, link transport.Session) {
 	}
 }
 
-// declare uses a channel of its own, because a refusal closes the channel.
+// declare uses a channel of its own, because a refusal closes the channel. It waits for the answer to
+// each request even if ctx ends meanwhile, because the close of the channel is another request.
 func (d *declarer) declare(ctx context.Context, link transport.Session) error {
 	ch, err := link.Channel(ctx)
 	if err != nil {
 		return err
 	}
-	err = link.Do(ctx, "declare the queues", func() error { return d.topology.Declare(ch) })
+	err = link.Do(context.Background(), "declare the queues", func() error { return d.topology.Declare(ch) })
 	if errors.Is(err, topology.ErrUnchecked) {
 		d.log.Info("queues not checked", "err", err)
 		err = nil

@@ -31,7 +31,8 @@ type guard struct {
 	abort  context.CancelFunc
 	fell   signal // wakes the guard at its end: a message of its channel was settled
 
-	// Only the guard's goroutine uses these.
+	// Only the guard's goroutine uses these. It waits for the answer to each request on the channel even
+	// if the session ends meanwhile, because the close of the channel is another request.
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
 	blind bool          // the broker does not let this user look
@@ -110,7 +111,7 @@ func (g *guard) waiting() bool {
 		return false
 	}
 	from, messages := g.from, make(chan int, 1)
-	err := g.link.Do(g.taking, "look into quarantine", func() error {
+	err := g.link.Do(context.Background(), "look into quarantine", func() error {
 		found, err := from.QueueDeclarePassive(g.c.rules.Quarantine.Queue, true, false, false, false, nil)
 		messages <- found.Messages
 		return err
@@ -199,7 +200,7 @@ func (g *guard) get() *received {
 		ok  bool
 	}
 	from, got := g.from, make(chan answer, 1)
-	err := g.link.Do(g.taking, "take a message from quarantine", func() error {
+	err := g.link.Do(context.Background(), "take a message from quarantine", func() error {
 		raw, ok, err := from.Get(g.c.rules.Quarantine.Queue, false)
 		got <- answer{raw, ok}
 		return err

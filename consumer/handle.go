@@ -28,7 +28,7 @@ func (c *Consumer) handle(w *worker, d *received) {
 			c.settler.settle(ctx, d, s, now)
 			return
 		}
-		c.attempt(ctx, w, d, c.settleEnding)
+		c.attempt(ctx, w, d, settleEnding)
 	}()
 	ctx = c.reporter.begin(ctx, d)
 }
@@ -41,8 +41,8 @@ func (c *Consumer) waitFor(d *received, now time.Time) {
 }
 
 // settleEnding decides about an attempt that has ended, and settles its delivery.
-func (c *Consumer) settleEnding(a *attempt, e decide.Ending) {
-	now := a.began.Add(e.Duration)
+func settleEnding(a *attempt, e decide.Ending) {
+	c, now := a.consumer, a.began.Add(e.Duration)
 	c.settler.settle(a.ctx.parent, a.delivery, c.after(a.delivery, e, now), now)
 }
 

@@ -70,19 +70,19 @@ func (s *Spec) checkHandler() error {
 func (s *Spec) checkRetries() error {
 	switch {
 	case s.MaxRetries < NoRetries:
-		return fmt.Errorf("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, DefaultMaxRetries)
+		return fmt.Errorf("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, defaultMaxRetries)
 	case s.MaxRetries == NoRetries:
 		s.MaxRetries = 0
 	case s.MaxRetries == 0:
-		s.MaxRetries = DefaultMaxRetries
+		s.MaxRetries = defaultMaxRetries
 	}
 	if err := checkDelays("Backoff", s.Backoff); err != nil {
 		return err
 	}
 	if len(s.Backoff) == 0 {
-		s.Backoff = []time.Duration{DefaultBackoff}
+		s.Backoff = []time.Duration{defaultBackoff}
 	}
-	if s.MaxCrashes = cmp.Or(s.MaxCrashes, DefaultMaxCrashes); s.MaxCrashes < 3 || s.MaxCrashes > 99 {
+	if s.MaxCrashes = cmp.Or(s.MaxCrashes, defaultMaxCrashes); s.MaxCrashes < 3 || s.MaxCrashes > 99 {
 		return fmt.Errorf("MaxCrashes is %d, want 3 to 99", s.MaxCrashes)
 	}
 	return checkDelays("Delays", s.Delays)

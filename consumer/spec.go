@@ -185,13 +185,13 @@ const (
 
 // Defaults of Spec. Most are those of Clojure's Bunnicula.
 const (
-	DefaultMaxRetries  = 3
-	DefaultBackoff     = 60 * time.Second
+	defaultMaxRetries  = 3
+	defaultBackoff     = 60 * time.Second
 	DefaultTimeout     = 60 * time.Second
 	DefaultGrace       = 5 * time.Second
 	DefaultConcurrency = 4
 	DefaultPrefetch    = 10
-	DefaultMaxCrashes  = 10
+	defaultMaxCrashes  = 10
 )
 
 // WhenStuck says what becomes of a message whose handler does not return after its timeout and

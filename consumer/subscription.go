@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -130,9 +131,11 @@ func (in *intake) subscribe(prefetch int) error {
 	if c.spec.Priority != 0 {
 		args = amqp.Table{"x-priority": int32(c.spec.Priority)}
 	}
+	// The intake waits for each answer even if a stop is out of time, because the close of the channel is
+	// another request.
 	subscribed := make(chan (<-chan amqp.Delivery), 1)
 	tag := in.tag
-	err := in.from.session.Do(c.stages.hard, "subscribe", func() error {
+	err := in.from.session.Do(context.Background(), "subscribe", func() error {
 		if err := in.from.Qos(prefetch, 0, false); err != nil {
 			return err
 		}
@@ -168,7 +171,7 @@ func (in *intake) unsubscribe() ([]*received, error) {
 		}
 		left <- rest
 	}()
-	err := in.from.session.Do(in.c.stages.hard, "cancel the subscription", func() error { return in.from.Cancel(tag, false) })
+	err := in.from.session.Do(context.Background(), "cancel the subscription", func() error { return in.from.Cancel(tag, false) })
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ var (
 //
 // All messages before it were read, and what was to be done with them was done. It stays where it
 // is, and is never counted as a message that was seen. An AMQP 1.0 client, or a shovel with an AMQP
-// 1.0 source, can take it out. Each call that ends at it loses its TCP connection two or three
+// 1.0 source, can take it out. Each call that ends at it loses its TCP connection a few
 // times.
 type UnreadableError struct {
 	// Position is its place in the queue, from 1, in the order of this call. A quorum queue changes

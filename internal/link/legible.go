@@ -17,17 +17,20 @@ const (
 	maxEntries = 8192
 )
 
-// legible is the socket of a link on which no message's headers end the connection: one that the library would not read is
-// taken out of the frame that it came in, before the library sees it.
+// legible is the socket of a link on which no message's headers end the connection. Headers that the
+// library would not read are taken out of their frame before the library sees it.
 type legible struct {
 	*socket
 
+	// Only the library's reading goroutine uses these.
 	in   *bufio.Reader
+	head [frameHead]byte
+	buf  []byte // of a frame that was looked at; its next one reuses it
 	next []byte // checked, and not read yet
 	pass int    // bytes behind next that need no check
 	err  error  // behind next
 
-	frameMax atomic.Uint32 // the broker's, which the library is not told: see tune
+	frameMax atomic.Uint32 // the broker's, which the library is not told: see Write
 }
 
 func newLegible(s *socket) *legible { return &legible{socket: s, in: bufio.NewReader(s)} }
@@ -42,45 +45,61 @@ const (
 	hasHeaders     = 1 << 13
 )
 
-func (l *legible) Read(p []byte) (int, error) {
-	for len(l.next) == 0 && l.pass == 0 {
-		if l.err != nil {
-			return 0, l.err
+// Read fills p with all that has come. It waits for more only while p is empty.
+func (l *legible) Read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		switch {
+		case len(l.next) > 0:
+			m := copy(p[n:], l.next)
+			l.next, n = l.next[m:], n+m
+		case n > 0 && l.in.Buffered() < min(max(l.pass, 1), frameHead):
+			return n, nil
+		case l.pass > 0:
+			var m int
+			m, err = l.in.Read(p[n:min(len(p), n+l.pass)])
+			l.pass, n = l.pass-m, n+m
+		case l.err != nil:
+			err = l.err
+		default:
+			l.frame()
 		}
-		l.next, l.pass, l.err = l.frame()
 	}
-	if len(l.next) > 0 {
-		n := copy(p, l.next)
-		l.next = l.next[n:]
-		return n, nil
+	if n > 0 {
+		return n, nil // an error comes again
 	}
-	n, err := l.in.Read(p[:min(len(p), l.pass)])
-	l.pass -= n
-	return n, err
+	return 0, err
 }
 
 // frame reads a frame's head, and the rest of one that has a message's headers.
-func (l *legible) frame() (next []byte, pass int, err error) {
-	head := make([]byte, frameHead)
-	if n, err := io.ReadFull(l.in, head); err != nil {
-		return head[:n], 0, err
+func (l *legible) frame() {
+	n, err := io.ReadFull(l.in, l.head[:])
+	if err != nil {
+		l.next, l.err = l.head[:n], err
+		return
 	}
-	size := int(binary.BigEndian.Uint32(head[3:]))
-	if head[0] != contentHeader && !bytes.Equal(head, tuneHead) || size > largestHeader {
-		return head, size + frameEnd, nil
+	size := int(binary.BigEndian.Uint32(l.head[3:]))
+	isTune := bytes.Equal(l.head[:], tuneHead)
+	if !isTune && (l.head[0] != contentHeader || size > largestHeader) {
+		l.next, l.pass = l.head[:], size+frameEnd
+		return
 	}
-	payload := make([]byte, size)
+	l.buf = slices.Grow(l.buf[:0], frameHead+size)[:frameHead+size]
+	copy(l.buf, l.head[:])
+	payload := l.buf[frameHead:]
 	if n, err := io.ReadFull(l.in, payload); err != nil {
-		return slices.Concat(head, payload[:n]), 0, err
+		l.next, l.err = l.buf[:frameHead+n], err
+		return
 	}
-	if head[0] == contentHeader {
-		payload = withoutIllegible(payload)
-	} else if bytes.HasPrefix(payload, tune) {
+	l.next, l.pass = l.buf, frameEnd
+	if isTune && bytes.HasPrefix(payload, tune) {
 		l.frameMax.Store(binary.BigEndian.Uint32(payload[len(tune)+2:]))
 		binary.BigEndian.PutUint32(payload[len(tune)+2:], legibleFrame)
+		return
 	}
-	binary.BigEndian.PutUint32(head[3:], uint32(len(payload)))
-	return slices.Concat(head, payload), frameEnd, nil
+	if legible := withoutIllegible(payload); len(legible) != len(payload) || &legible[0] != &payload[0] {
+		binary.BigEndian.PutUint32(l.head[3:], uint32(len(legible)))
+		l.next = slices.Concat(l.head[:], legible)
+	}
 }
 
 // The library refuses a frame that is larger than what it has agreed on. The broker does not keep to that: headers that just fitted a frame
@@ -110,7 +129,8 @@ func (l *legible) Write(p []byte) (int, error) {
 	return l.socket.Write(p)
 }
 
-// withoutIllegible is a content header's payload, in which what the library cannot read is in transport.HeaderIllegible.
+// withoutIllegible returns a content header's payload, in which what the library cannot read stands in
+// transport.HeaderIllegible. It returns the payload itself if the library can read it.
 func withoutIllegible(payload []byte) []byte {
 	if len(payload) < beforeFlags+2 {
 		return payload
@@ -133,10 +153,10 @@ func withoutIllegible(payload []byte) []byte {
 	if size > len(behind) {
 		return payload
 	}
-	good, bad := sift(behind[:size])
-	if len(bad) == 0 {
+	if reads(behind[:size], true, 0) { // nearly always, and without an allocation
 		return payload
 	}
+	good, bad := sift(behind[:size])
 	good = append(good, byte(len(transport.HeaderIllegible)))
 	good = append(good, transport.HeaderIllegible...)
 	good = append(binary.BigEndian.AppendUint32(append(good, 'x'), uint32(len(bad))), bad...)

@@ -17,12 +17,12 @@ const (
 	RabbitMQ3 Version = 3
 	// RabbitMQ4 does neither.
 	RabbitMQ4 Version = 4
-	// RabbitMQ43 does not count what is nacked, but what is rejected or comes back with the end of a channel. A dead
-	// letter keeps its count.
+	// RabbitMQ43 is a RabbitMQ 4 in which a nack that requeues does not raise the delivery count. All other
+	// ways back to the queue do, such as a reject.
 	RabbitMQ43 Version = 43
 )
 
-// String is the version as a broker says it.
+// String is the version as a broker says it of itself.
 func (v Version) String() string {
 	switch v {
 	case RabbitMQ3:

@@ -19,6 +19,7 @@ type channel struct {
 	over    chan struct{} // closed at its end
 
 	// Guarded by the broker's lock.
+	asking      int // requests that wait for their answer
 	closed      bool
 	cause       *amqp.Error // why, nil for our own Close
 	buffers     map[string]*buffer
@@ -51,9 +52,10 @@ func (c *channel) note(e Event) {
 // call asks something of the broker and waits for its answer. There ask says yes, or why the channel is
 // closed over it; at the client answered comes with the answer, in its place among all that the broker sends.
 func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func()) error {
-	if c.IsClosed() {
+	if !c.begin(kind) {
 		return amqp.ErrClosed
 	}
+	defer c.finish()
 	done := make(chan struct{})
 	err := c.session.write(frame{kind: kind, queue: queue, on: c.served, act: func(Fault) {
 		if c.served.closed {
@@ -94,6 +96,24 @@ func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func
 		return amqp.ErrClosed
 	}
 	return c.cause
+}
+
+// begin is false if the channel is closed. The client library takes no lock for requests: two at once can
+// swap their answers.
+func (c *channel) begin(kind string) bool {
+	defer c.lock()()
+	if c.closed {
+		return false
+	}
+	if c.asking++; c.asking > 1 {
+		c.note(Event{Kind: Violation, Text: kind + " while another request waits for its answer"})
+	}
+	return true
+}
+
+func (c *channel) finish() {
+	defer c.lock()()
+	c.asking--
 }
 
 // end is the channel's, for whatever reason.
@@ -336,32 +356,37 @@ func (c *channel) deliver(d amqp.Delivery, queue string) {
 	}
 }
 
-func (c *channel) Ack(tag uint64, multiple bool) error {
-	return c.settle(Acking, tag, multiple, false, "")
-}
+func (c *channel) Ack(tag uint64, multiple bool) error { return c.settle(Acking, tag, multiple, "") }
 
 func (c *channel) Nack(tag uint64, multiple, requeue bool) error {
-	return c.settle(Nacking, tag, multiple, requeue, nacked)
+	return c.settle(Nacking, tag, multiple, back(requeue, nacked))
 }
 
-// Reject is an event like Nack: they differ in what the broker counts.
+// Reject differs from Nack by what it counts; see [RabbitMQ43].
 func (c *channel) Reject(tag uint64, requeue bool) error {
-	return c.settle(Nacking, tag, false, requeue, rejected)
+	return c.settle(Nacking, tag, false, back(requeue, rejected))
 }
 
-func (c *channel) settle(kind EventKind, tag uint64, multiple, requeue bool, why string) error {
+func back(requeue bool, why string) string {
+	if requeue {
+		return why
+	}
+	return ""
+}
+
+func (c *channel) settle(kind EventKind, tag uint64, multiple bool, back string) error {
 	unlock := c.lock()
 	if c.closed {
 		unlock()
 		return amqp.ErrClosed
 	}
-	c.note(Event{Kind: kind, Tag: tag, Multiple: multiple, OK: requeue})
+	c.note(Event{Kind: kind, Tag: tag, Multiple: multiple, OK: back != ""})
 	unlock()
 	name := "ack"
 	if kind == Nacking {
 		name = "nack"
 	}
-	return c.session.write(frame{kind: name, on: c.served, act: func(Fault) { c.served.settle(tag, multiple, kind == Acking, requeue, why) }})
+	return c.session.write(frame{kind: name, on: c.served, act: func(Fault) { c.served.settle(tag, multiple, kind == Acking, back) }})
 }
 
 func (c *channel) Confirm(bool) error {

@@ -32,11 +32,11 @@ func TestTheSimulationDoesAsWritten(t *testing.T) {
 	for _, version := range []simulated.Version{simulated.RabbitMQ3, simulated.RabbitMQ4, simulated.RabbitMQ43} {
 		for _, latency := range []time.Duration{0, 5 * time.Millisecond} {
 			for _, s := range scripts {
-				t.Run(fmt.Sprintf("%d/%s/%s", version, latency, s.name), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/%s", version, latency, s.name), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						b := simulated.New(simulated.Options{Version: version, Latency: latency})
 						p := b.Process("client")
-						defer func() { _ = p.Stop(t.Context()) }()
+						defer p.Stop(t.Context())
 						s.run(&rig{
 							T: t, conn: p, prefix: "q", version: version, delete: b.Delete,
 							depth: func(queue string) int {
@@ -80,16 +80,12 @@ func TestTheRealBrokerDoesTheSame(t *testing.T) {
 	}
 }
 
-// versionOf is the simulated version that the real broker is to be like.
+// versionOf is which of the simulated versions the real broker is.
 func versionOf(t *testing.T) simulated.Version {
-	t.Helper()
-	switch {
-	case amqptest.AtLeast(t, 4, 3):
+	if amqptest.AtLeast(t, 4, 3) {
 		return simulated.RabbitMQ43
-	case amqptest.AtLeast(t, 4, 0):
-		return simulated.RabbitMQ4
 	}
-	return simulated.RabbitMQ3
+	return simulated.Version(amqptest.Major(t))
 }
 
 // What the scripts are written in.

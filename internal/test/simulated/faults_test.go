@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -376,6 +377,15 @@ func TestWhatMustNeverBeDoneIsAViolation(t *testing.T) {
 		"a tag twice": func(l *lab, ch transport.Channel, q string) {
 			l.must(ch.Cancel("qt", false))
 			l.consume(ch, q, "t", 1)
+		},
+		"two requests at once": func(l *lab, ch transport.Channel, q string) {
+			var both sync.WaitGroup
+			for range 2 {
+				both.Go(func() {
+					_, _ = ch.QueueDeclarePassive(q, true, false, false, false, nil) // their answers may be swapped
+				})
+			}
+			both.Wait()
 		},
 		"a listener without room": func(l *lab, ch transport.Channel, q string) {
 			ch.NotifyReturn(make(chan amqp.Return))

@@ -28,8 +28,8 @@ type queue struct {
 type message struct {
 	amqp.Publishing
 	exchange, key string
-	count         int64 // how often it came back, as far as that is held against it
-	acquired      int64 // how often it came back
+	count         int64 // how often it came back, as far as that counts
+	back          int64 // how often it came back
 	expires       time.Time
 }
 
@@ -125,7 +125,7 @@ func (q *queue) requeue(m *message, by *served, why string) {
 	if q.deleted {
 		return
 	}
-	m.acquired++
+	m.back++
 	if why != nacked || q.broker.Version != RabbitMQ43 {
 		m.count++
 	}
@@ -237,9 +237,6 @@ func (q *queue) bury(m *message, why string) {
 	q.dying = slices.DeleteFunc(q.dying, func(o *message) bool { return o == m })
 	for _, to := range targets {
 		dead := &message{Publishing: m.Publishing, exchange: exchange, key: key}
-		if q.broker.Version == RabbitMQ43 {
-			dead.count, dead.acquired = m.count, m.acquired // it is counted on where it goes
-		}
 		dead.Headers = maps.Clone(m.Headers)
 		if dead.Headers == nil {
 			dead.Headers = amqp.Table{}
