@@ -72,26 +72,13 @@ const frameSize = 128 * 1024
 // dialError makes an error readable, and tells what is permanent. cause is what
 // the socket met first: the library keeps only its text.
 func dialError(ctx context.Context, t Target, err, cause error) error {
-	var (
-		refused *amqp.Error
-		verify  *tls.CertificateVerificationError
-		alert   *net.OpError
-		record  tls.RecordHeaderError
-	)
 	for _, e := range []error{cause, err} {
-		switch {
-		case errors.As(e, &verify):
-			return &transport.RefusedError{Addr: t.Addr, What: "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)", Err: e}
-		case e != nil && noCommonVersion.MatchString(e.Error()):
-			return &transport.RefusedError{Addr: t.Addr, What: "there is no version of TLS in common, and ours are 1.2 and newer unless Config.TLS says otherwise", Err: e}
-		// So crypto/tls marks what the peer complains about; only its own errors may pass.
-		case errors.As(e, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
-			return &transport.RefusedError{Addr: t.Addr, What: alert.Err.Error() + " (check CertFile, KeyFile and their expiry)", Err: e}
-		case errors.As(e, &record):
-			return &transport.RefusedError{Addr: t.Addr, What: "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)", Err: e}
+		if what := tlsRefusal(e); what != "" {
+			return &transport.RefusedError{Addr: t.Addr, What: what, Err: e}
 		}
 	}
 	// Without the Server's word it is only the library's guess at why the handshake was cut short.
+	var refused *amqp.Error
 	if errors.As(err, &refused) && refused.Server {
 		switch refused.Code {
 		case amqp.AccessRefused:
@@ -110,6 +97,28 @@ func dialError(ctx context.Context, t Target, err, cause error) error {
 		err = op.Err
 	}
 	return fmt.Errorf("dial %s: %w", t.Addr, err)
+}
+
+// tlsRefusal says what is wrong with TLS, for people. It is "" for other errors.
+func tlsRefusal(err error) string {
+	var (
+		verify *tls.CertificateVerificationError
+		alert  *net.OpError
+		record tls.RecordHeaderError
+	)
+	switch {
+	case err == nil:
+	case errors.As(err, &verify):
+		return "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)"
+	case noCommonVersion.MatchString(err.Error()):
+		return "there is no version of TLS in common, and ours are 1.2 and newer unless Config.TLS says otherwise"
+	// So crypto/tls marks what the peer complains about; only its own errors may pass.
+	case errors.As(err, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
+		return alert.Err.Error() + " (check CertFile, KeyFile and their expiry)"
+	case errors.As(err, &record):
+		return "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)"
+	}
+	return ""
 }
 
 // noCommonVersion matches what crypto/tls says, for which it has no type: the first if the peer complains, the second

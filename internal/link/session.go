@@ -53,23 +53,29 @@ func (s *session) watch(notice func(transport.Event)) {
 			} else {
 				notice(transport.Event{Kind: transport.Unblocked})
 			}
-		case e, ok := <-closed:
-			s.err = errors.New("connection: closed")
-			switch cause := s.socket.cause(); {
-			case ok && e != nil && e.Server:
-				s.err = e
-			case ok && e != nil && e.Code == amqp.FrameError && (cause == nil || errors.Is(cause, net.ErrClosed)):
-				s.err = fmt.Errorf("%w: %w", transport.ErrUnreadable, e) // the library ended it, and not for the socket
-			case cause != nil:
-				s.err = cause
-			case ok && e != nil:
-				s.err = e
-			}
+		case e := <-closed: // nil if the connection was closed by us
+			s.err = s.why(e)
 			s.socket.abort(s.err)
 			close(s.done)
 			return
 		}
 	}
+}
+
+// why is the reason of the session's end: what the broker said, or what the socket met first.
+func (s *session) why(e *amqp.Error) error {
+	cause := s.socket.cause()
+	switch {
+	case e != nil && e.Server:
+		return e
+	case e != nil && e.Code == amqp.FrameError && (cause == nil || errors.Is(cause, net.ErrClosed)):
+		return fmt.Errorf("%w: %w", transport.ErrUnreadable, e) // the library ended it, and not for the socket
+	case cause != nil:
+		return cause
+	case e != nil:
+		return e
+	}
+	return errors.New("connection: closed")
 }
 
 func (s *session) setBlocked(b amqp.Blocking) {
