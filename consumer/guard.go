@@ -122,11 +122,11 @@ func (g *guard) waiting() bool {
 		g.close() // an idle consumer has one channel
 		return false
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		g.close()
+		g.refused()
 		g.blind = true
 		return g.open()
 	}
-	g.close()
+	g.refused()
 	return false
 }
 
@@ -199,7 +199,7 @@ func (g *guard) get() *received {
 		return err
 	})
 	if err != nil {
-		g.close()
+		g.refused()
 		g.rest = lookEvery
 		return nil
 	}
@@ -258,6 +258,17 @@ func (g *guard) open() bool {
 	}
 	g.from = from
 	return true
+}
+
+// refused follows a request over which the broker may have closed the channel. If no message was in hand, none has
+// come back by that, and this process has survived nothing.
+func (g *guard) refused() {
+	if g.from.acks.Unsettled() > 0 {
+		g.close()
+		return
+	}
+	_, _ = g.from.close("close the guard's channel") // the request has failed, and that says enough
+	g.from = nil
 }
 
 // close closes the channel, unless a message on it is not settled.
