@@ -3,7 +3,6 @@ package consumer
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -286,26 +285,4 @@ func (g *guard) close() {
 		g.c.log.Info("close the guard's channel", "err", err)
 	}
 	g.from = nil
-}
-
-// openGate lets handlers start again.
-func (c *Consumer) openGate() {
-	c.pool.gate.open()
-	c.gauges.alone.Store(false)
-	c.control.changed.set()
-}
-
-// solo is what a message that is handled alone keeps from others.
-type solo struct {
-	gate chan struct{} // closed by openGate
-
-	// Each works once, from any goroutine.
-	openGate  func() // the message is settled, its copy is blocked, or its handler is stuck
-	freeToken func() // its handler has returned, or is stuck
-}
-
-func newSolo(freeToken func()) *solo {
-	s := &solo{gate: make(chan struct{}), freeToken: sync.OnceFunc(freeToken)}
-	s.openGate = sync.OnceFunc(func() { close(s.gate) })
-	return s
 }
