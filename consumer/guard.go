@@ -3,7 +3,6 @@ package consumer
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -125,11 +124,11 @@ func (g *guard) waiting() bool {
 		g.close() // an idle guard has no channel, so an idle consumer has one
 		return false
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		g.close()
+		g.refused()
 		g.blind = true
 		return g.open()
 	}
-	g.close()
+	g.refused()
 	return false
 }
 
@@ -206,7 +205,7 @@ func (g *guard) get() *received {
 		return err
 	})
 	if err != nil {
-		g.close()
+		g.refused()
 		g.rest = lookEvery
 		return nil
 	}
@@ -269,6 +268,17 @@ func (g *guard) open() bool {
 	return true
 }
 
+// refused follows a request over which the broker may have closed the channel. If no message was in hand, none has
+// come back by that, and this process has survived nothing.
+func (g *guard) refused() {
+	if g.from.acks.Unsettled() > 0 {
+		g.close()
+		return
+	}
+	_, _ = g.from.close("close the guard's channel") // the request has failed, and that says enough
+	g.from = nil
+}
+
 // close closes the channel, unless a message on it is unsettled and can still be settled.
 func (g *guard) close() {
 	if g.from == nil {
@@ -284,27 +294,4 @@ func (g *guard) close() {
 		g.c.log.Info("close the guard's channel", "err", err)
 	}
 	g.from = nil
-}
-
-// openGate lets handlers start again, and wakes the intake.
-func (c *Consumer) openGate() {
-	c.pool.gate.open()
-	c.gauges.alone.Store(false)
-	c.control.changed.set()
-}
-
-// solo belongs to a message that is handled alone. It says when the gate may open and the token is
-// free.
-type solo struct {
-	gate chan struct{} // closed by openGate: the guard may open the gate
-
-	// Both may be called from any goroutine. Only the first call does something.
-	openGate  func() // when the message is settled, its copy is blocked, or its handler is stuck
-	freeToken func() // when its handler has returned or is stuck
-}
-
-func newSolo(freeToken func()) *solo {
-	s := &solo{gate: make(chan struct{}), freeToken: sync.OnceFunc(freeToken)}
-	s.openGate = sync.OnceFunc(func() { close(s.gate) })
-	return s
 }
