@@ -13,7 +13,8 @@
 //     or NotifyCancel has room for one. All of them are closed at the end of the AMQP channel.
 //   - One goroutine at a time makes requests on a channel: declare, bind, delete, Qos, Consume,
 //     Cancel, Get, Confirm, Close. The client library does not match replies to requests, so two
-//     concurrent requests may swap their replies.
+//     concurrent requests may swap their replies. Only Close may come beside a request that was
+//     given up; then neither result means anything.
 //   - Publish may run beside a request, and so may Ack, Nack and Reject, which any goroutine may
 //     call. One goroutine at a time publishes, so that confirmations are in the order of its calls.
 //   - An ack whose call returned nil may still be lost with the connection. A request that is

@@ -412,6 +412,26 @@ func TestWhatMustNeverBeDoneIsAViolation(t *testing.T) {
 	}
 }
 
+func TestAChannelThatIsHeldHoldsUpNoOther(t *testing.T) {
+	hold := simulated.Fault{Kind: simulated.HoldChannel, For: time.Minute}
+	bubble(t, at("publish", 1, hold), func(l *lab) {
+		q := l.queue("", nil)
+		began := time.Now()
+		ch, first := l.publish(q, "a")
+		second, err := ch.Publish("", q, true, amqp.Publishing{MessageId: "b"})
+		l.must(err)
+		_, other := l.publish(q, "c")
+		l.wait(other)
+		if took := time.Since(began); took > time.Second {
+			l.Errorf("another channel's confirm took %s", took)
+		}
+		l.must(ch.Close()) // behind what is held
+		if took := time.Since(began); took < time.Minute || !first.Acked() || !second.Acked() {
+			l.Errorf("after %s: %t, %t", took, first.Acked(), second.Acked())
+		}
+	})
+}
+
 func TestWhatTheClientCannotReadEndsItsConnection(t *testing.T) {
 	bubble(t, at("deliver", 1, simulated.Fault{Kind: simulated.Unreadable}), func(l *lab) {
 		q := l.queue("", nil)
