@@ -65,16 +65,6 @@ func works(t testing.TB, s transport.Session) {
 	}
 }
 
-// ended waits for the end of a session.
-func ended(t testing.TB, s transport.Session) {
-	t.Helper()
-	select {
-	case <-s.Done():
-	case <-soon(t).Done():
-		t.Fatal("the session does not end")
-	}
-}
-
 // output is a log that may be read while it is written.
 type output struct {
 	mu  sync.Mutex

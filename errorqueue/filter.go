@@ -127,7 +127,7 @@ func fieldError(err error) error {
 		return err
 	}
 	public := FieldError(*wrong)
-	if error(wrong) == err {
+	if error(wrong) == err { //nolint:errorlint // only the outermost is the error itself
 		return &public
 	}
 	return fmt.Errorf("filter: %w", &public)

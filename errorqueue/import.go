@@ -148,7 +148,7 @@ func (in *importer) run(ctx context.Context, r io.Reader) (err error) {
 func check(ctx context.Context, r io.Reader, s io.Seeker) (int, error) {
 	start, err := s.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return -1, nil
+		return -1, nil //nolint:nilerr // it cannot be read twice, and is read once
 	}
 	found, err := readFile(ctx, r, 0, func(int, *amqp.Delivery) error { return nil })
 	if err != nil {

@@ -93,14 +93,14 @@ func TestAllThatStandsBeforeAMessageThatTheBrokerCannotConvertIsRead(t *testing.
 		back(n + 1)
 
 		_, err = q.Redrive(t.Context(), RedriveOptions{All: true, Batches: []int{1}, Watch: time.Second})
-		unreadable(t, "batches", err)
+		_ = unreadable(t, "batches", err)
 		if depth := amqptest.Depth(t, queue); depth != 0 {
 			t.Errorf("in batches %d were moved, of which none could be watched", depth)
 		}
 		back(n + 1)
 
 		few, err := q.Redrive(t.Context(), RedriveOptions{Filter: terms(t, "id="+id(3)+","+id(at-1))})
-		if unreadable(t, "redrive of two", err); few.Moved != 2 || few.Matched != 2 || few.Failed != 0 {
+		if _ = unreadable(t, "redrive of two", err); few.Moved != 2 || few.Matched != 2 || few.Failed != 0 {
 			t.Errorf("redrive of two: %+v, %v", few, err)
 		}
 		back(n - 1)

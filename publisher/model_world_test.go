@@ -86,8 +86,8 @@ func (w *world) run() error {
 	o.Faults = w.fault
 	w.sim = simulated.New(o)
 	overseer, app := w.sim.Process(control), w.sim.Process("app")
-	defer overseer.Stop(context.Background())
-	defer app.Stop(context.Background())
+	defer func() { _ = overseer.Stop(context.Background()) }()
+	defer func() { _ = app.Stop(context.Background()) }()
 	w.check(declare(overseer))
 	pub, err := publisher.New(connection.Over(app), publisher.Config{Window: w.window}, slog.New(slog.DiscardHandler))
 	if err != nil {

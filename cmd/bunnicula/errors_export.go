@@ -68,7 +68,7 @@ func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.Expo
 		n, err = q.Export(ctx, w, o)
 		p.end()
 		if blocked = unreadable(err); blocked != nil {
-			return nil
+			return nil //nolint:nilerr // it is told beside the file, which is whole
 		}
 		return err
 	}

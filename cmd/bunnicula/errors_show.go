@@ -96,7 +96,7 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	row("consumer", commas(plain(m.Consumer), labelled("app ", plain(m.App)), labelled("version ", plain(m.AppVersion)), labelled("host ", plain(m.Host))))
 	row("attempts", number(positive(m.Attempts)))
 	row("failed", commas(moment(m.FailedAt), labelled("first ", moment(m.FirstFailedAt))))
-	row("redrive to", commas(plain(m.Target), labelled("known from: ", string(m.TargetFrom))))
+	row("redrive to", commas(plain(m.Target), labelled("known from: ", m.TargetFrom)))
 	if m.RedriveCount > 0 {
 		row("redriven", fmt.Sprintf("%s, last %s, id %s", counted(m.RedriveCount, "time", "times"), moment(m.RedrivenAt), plain(m.RedriveID)))
 	}

@@ -18,6 +18,7 @@ type Notices struct {
 	running bool // the goroutine that hands on; it ends with the queue, and nobody waits for it
 }
 
+// Add calls f at each event from now on, until the returned function is called.
 func (n *Notices) Add(f func(transport.Event)) func() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -34,6 +35,7 @@ func (n *Notices) Add(f func(transport.Event)) func() {
 	}
 }
 
+// Post hands an event to all that were added. It does not wait for them.
 func (n *Notices) Post(e transport.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -126,12 +126,12 @@ func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.E
 	byOrder(group)
 	session, err := q.link.Session(q.ctx)
 	if err != nil {
-		return nil, group, nil
+		return nil, group, nil //nolint:nilerr // nothing was sent, and nothing is known
 	}
 	f, err := q.pipeline.fly(q.ctx, session, nil)
 	if err != nil {
 		backoff.Wait(q.ctx, 100*time.Millisecond) // the session is about to end
-		return nil, group, nil
+		return nil, group, nil                    //nolint:nilerr // nothing was sent, and nothing is known
 	}
 	n := 0
 	for n < len(group) && f.write(q.ctx, group[n]) {

@@ -58,8 +58,10 @@ const (
 	rollForget = time.Minute            // after a loss
 )
 
-// Join is called once by each consumer, and Leave when it ends.
-func (r *RollCall) Join()  { r.count(1) }
+// Join is called once by each consumer.
+func (r *RollCall) Join() { r.count(1) }
+
+// Leave is called once by each consumer when it ends.
 func (r *RollCall) Leave() { r.count(-1) }
 
 func (r *RollCall) count(n int) {

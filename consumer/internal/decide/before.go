@@ -73,7 +73,7 @@ func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 func (r *Rules) crashed(f *Facts, g Given) Settlement {
 	if !f.CrashedAt.IsZero() && g.Now.Sub(f.CrashedAt) >= r.Hearing {
 		p := r.park(f)
-		p.outcome = parked(monitoring.ReasonCrashed, ErrCrashed, "")
+		p.outcome = parked(monitoring.ReasonCrashed, ErrCrashed)
 		return r.copy(f, p, g)
 	}
 	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned, crashedAt: f.CrashedAt}
@@ -104,5 +104,5 @@ func (r *Rules) unread() Settlement {
 	if !r.Rejects {
 		return Settlement{Deed: DeedLeave}
 	}
-	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread, "")}
+	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread)}
 }

@@ -70,7 +70,7 @@ func judge(e Ending) (monitoring.Outcome, Verdict) {
 	case e.Panicked != nil:
 		return retried(monitoring.ReasonPanic, e.Panicked, e.Stack), Retry
 	case r.Verdict == Undecodable:
-		return parked(monitoring.ReasonUndecodable, r.Err, ""), Undecodable
+		return parked(monitoring.ReasonUndecodable, r.Err), Undecodable
 	case e.TimedOut && (r.Verdict != Error || gaveUpOnContext(r.Err)):
 		err := ErrTimeout
 		if r.Err != nil {
@@ -80,7 +80,7 @@ func judge(e Ending) (monitoring.Outcome, Verdict) {
 	}
 	switch r.Verdict {
 	case Error:
-		return parked(monitoring.ReasonError, r.Err, ""), Error
+		return parked(monitoring.ReasonError, r.Err), Error
 	case Snooze:
 		return monitoring.Outcome{Action: monitoring.Snoozed}, Snooze
 	case Retry, RetryAfter:
@@ -93,8 +93,8 @@ func retried(why monitoring.Reason, err error, stack string) monitoring.Outcome 
 	return monitoring.Outcome{Action: monitoring.Retried, Reason: why, Err: err, Stack: stack}
 }
 
-func parked(why monitoring.Reason, err error, stack string) monitoring.Outcome {
-	return monitoring.Outcome{Action: monitoring.Parked, Reason: why, Err: err, Stack: stack}
+func parked(why monitoring.Reason, err error) monitoring.Outcome {
+	return monitoring.Outcome{Action: monitoring.Parked, Reason: why, Err: err}
 }
 
 // tried returns how many attempts were used before this one.

@@ -12,9 +12,11 @@ import (
 	"time"
 )
 
-// UUID and Char are types that AMQP 1.0 has for application properties, and AMQP 0-9-1 has not.
+// Types that AMQP 1.0 has for application properties, and AMQP 0-9-1 has not.
 type (
+	// UUID is sent as a uuid.
 	UUID [16]byte
+	// Char is sent as a char.
 	Char rune
 )
 
@@ -76,7 +78,7 @@ func publish10(broker, queue string, messages []Message10) error {
 	}
 	c.send(1, described(saslInit, symbol("PLAIN"), binary10("\x00"+u.User.Username()+"\x00"+password)))
 	if outcome, err := c.await(saslOutcome); err != nil || !bytes.Contains(outcome, []byte{0x50, 0}) {
-		return fmt.Errorf("the broker does not let us in: % x, %v", outcome, err)
+		return fmt.Errorf("the broker does not let us in: % x, %w", outcome, err)
 	}
 	if err := c.greet(plain); err != nil {
 		return err
@@ -92,7 +94,7 @@ func publish10(broker, queue string, messages []Message10) error {
 	for i, m := range messages {
 		c.send(0, described(transfer10, uint10(0), uint10(uint32(i)), binary10(fmt.Sprint(i)), uint10(0), []byte{0x42}), m.encode())
 		if answer, err := c.await(disposition10); err != nil || !bytes.Contains(answer, []byte{0x00, 0x53, accepted10}) {
-			return fmt.Errorf("message %q is not accepted: % x, %v", m.ID, answer, err)
+			return fmt.Errorf("message %q is not accepted: % x, %w", m.ID, answer, err)
 		}
 	}
 	c.send(0, described(close10))
@@ -109,7 +111,7 @@ func (c client10) greet(protocol string) error {
 	}
 	answer := make([]byte, len(protocol))
 	if _, err := io.ReadFull(c.conn, answer); err != nil || string(answer) != protocol {
-		return fmt.Errorf("the broker answers %q to %q: %v", answer, protocol, err)
+		return fmt.Errorf("the broker answers %q to %q: %w", answer, protocol, err)
 	}
 	return nil
 }
