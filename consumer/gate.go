@@ -9,12 +9,17 @@ import (
 // gate keeps handlers out while a message from quarantine is handled alone. Workers enter it before
 // they handle a message, and leave it when they have, or when their handler is stuck.
 type gate struct {
+	patience time.Duration // immutable; the longest that handlers which have begun are waited for
+
 	closed  atomic.Bool  // written by the guard
 	inside  atomic.Int64 // written by workers
 	emptied signal       // wakes the guard: nobody is inside a closed gate
 }
 
-func newGate() *gate { return &gate{emptied: newSignal()} }
+// gatePatience is the longest that others are kept from starting until what runs has ended.
+const gatePatience = 90 * time.Second
+
+func newGate() *gate { return &gate{patience: gatePatience, emptied: newSignal()} }
 
 // enter is false while the gate is closed.
 func (g *gate) enter() bool {

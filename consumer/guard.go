@@ -42,9 +42,6 @@ const lookEvery = 10 * time.Second
 // hearEvery is how often a guard that waits for the token looks whether it has something to say.
 const hearEvery = 3 * time.Second
 
-// gatePatience is the longest that others are kept from starting until what runs has ended.
-const gatePatience = 90 * time.Second
-
 func newGuard(c *Consumer, link transport.Session) *guard {
 	g := &guard{c: c, link: link, fell: newSignal()}
 	g.over, g.abort = context.WithCancel(c.stages.hard)
@@ -137,7 +134,7 @@ func (g *guard) alone() bool {
 		return false
 	}
 	c.gauges.alone.Store(true)
-	patience := gatePatience
+	patience := c.pool.gate.patience
 	if g.blind { // there is hardly ever a message, and nobody is to wait for that
 		patience = 0
 	}
