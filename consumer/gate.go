@@ -10,12 +10,17 @@ import (
 // gate before it handles a delivery, and leaves it after that, or when the handler is stuck. The
 // message that is handled alone does not enter.
 type gate struct {
+	patience time.Duration // immutable; how long a closing gate waits at most for the handlers that run
+
 	closed  atomic.Bool  // the guard writes it
 	inside  atomic.Int64 // workers and the watchdog write it
 	emptied signal       // wakes the guard when nobody is inside a closed gate
 }
 
-func newGate() *gate { return &gate{emptied: newSignal()} }
+// gatePatience is how long a closed gate waits at most for the handlers that run.
+const gatePatience = 90 * time.Second
+
+func newGate() *gate { return &gate{patience: gatePatience, emptied: newSignal()} }
 
 // enter returns false while the gate is closed. A worker counts itself first and looks then, so
 // that close does not miss it.

@@ -35,6 +35,7 @@ type guard struct {
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
 	blind bool          // the broker does not let this user look
+	told  bool          // that it does not let this user take messages
 }
 
 // lookEvery is how often a guard looks for messages that other processes have set aside and left.
@@ -43,9 +44,6 @@ const lookEvery = 10 * time.Second
 // hearEvery is how often a guard that waits for the token looks whether it can clear a message that
 // has its hearing.
 const hearEvery = 3 * time.Second
-
-// gatePatience is how long a closed gate waits at most for the handlers that run.
-const gatePatience = 90 * time.Second
 
 func newGuard(c *Consumer, link transport.Session) *guard {
 	g := &guard{c: c, link: link, fell: newSignal()}
@@ -124,7 +122,7 @@ func (g *guard) waiting() bool {
 		g.close() // an idle guard has no channel, so an idle consumer has one
 		return false
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		g.refused()
+		g.refused(nil)
 		g.blind = true
 		return g.open()
 	}
@@ -141,7 +139,7 @@ func (g *guard) alone() bool {
 		return false
 	}
 	c.gauges.alone.Store(true)
-	patience := gatePatience
+	patience := c.pool.gate.patience
 	if g.blind { // most often there is no message, so handlers must not wait for this
 		patience = 0
 	}
@@ -205,7 +203,7 @@ func (g *guard) get() *received {
 		return err
 	})
 	if err != nil {
-		g.refused()
+		g.refused(err)
 		g.rest = lookEvery
 		return nil
 	}
@@ -238,60 +236,4 @@ func (g *guard) handle(d *received) bool {
 	case <-g.over.Done():
 	}
 	return true
-}
-
-// end waits until the message in hand is settled or the session is over. Then it closes the
-// channel.
-func (g *guard) end() {
-	for g.from != nil && g.from.acks.Unsettled() > 0 && g.over.Err() == nil && g.link.Err() == nil && !g.from.IsClosed() {
-		select {
-		case <-g.fell:
-		case <-g.over.Done():
-		case <-g.link.Done():
-		}
-	}
-	g.close()
-	g.abort()
-}
-
-// open opens the guard's channel if it has none. It returns whether there is one.
-func (g *guard) open() bool {
-	if g.from != nil && !g.from.IsClosed() {
-		return true
-	}
-	g.close()
-	from, err := g.c.openChannel(g.taking, g.link, g.fell.set)
-	if err != nil {
-		return false // the session reports its own end
-	}
-	g.from = from
-	return true
-}
-
-// refused follows a request over which the broker may have closed the channel. If no message was in hand, none has
-// come back by that, and this process has survived nothing.
-func (g *guard) refused() {
-	if g.from.acks.Unsettled() > 0 {
-		g.close()
-		return
-	}
-	_, _ = g.from.close("close the guard's channel") // the request has failed, and that says enough
-	g.from = nil
-}
-
-// close closes the channel, unless a message on it is unsettled and can still be settled.
-func (g *guard) close() {
-	if g.from == nil {
-		return
-	}
-	if !g.from.IsClosed() && g.from.acks.Unsettled() > 0 && g.over.Err() == nil {
-		return
-	}
-	if g.from.IsClosed() && g.link.Err() == nil {
-		g.c.gauges.lost.Add(1) // the broker closed it and counts a return; the session goes on
-	}
-	if _, err := g.from.close("close the guard's channel"); err != nil {
-		g.c.log.Info("close the guard's channel", "err", err)
-	}
-	g.from = nil
 }

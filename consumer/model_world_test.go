@@ -125,7 +125,11 @@ func (w *world) live() error {
 	for i, m := range w.messages {
 		tasks.Go(func() {
 			time.Sleep(m.at)
-			w.publish(sender, messageID(i))
+			queue := mainQueue
+			if m.aside && !w.spec.singleActive { // which has no quarantine
+				queue = quarantineQueue
+			}
+			w.publish(sender, queue, messageID(i))
 		})
 	}
 	for _, m := range w.moments {
@@ -173,10 +177,10 @@ func (w *world) declare(conn transport.Connection) error {
 }
 
 // publish sends a message as an app does. One that is confirmed is owed.
-func (w *world) publish(sender *sending.Pipeline, id string) {
+func (w *world) publish(sender *sending.Pipeline, queue, id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	err := sender.Send(ctx, sending.Envelope{RoutingKey: mainQueue, Publishing: amqp.Publishing{
+	err := sender.Send(ctx, sending.Envelope{RoutingKey: queue, Publishing: amqp.Publishing{
 		MessageId: id, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC(), ContentType: "text/plain",
 	}})
 	w.sim.Note(simulated.Event{Kind: simulated.Remark, Process: "app", Message: id, Text: fmt.Sprintf("publish: %v", err)})
@@ -244,7 +248,7 @@ func (w *world) probe(slots []*slot, sender *sending.Pipeline) error {
 	}
 	var all sync.WaitGroup
 	for i := range (len(slots) + 1) * w.spec.most() {
-		all.Go(func() { w.publish(sender, fmt.Sprintf("%s%d", probe, i+1)) })
+		all.Go(func() { w.publish(sender, mainQueue, fmt.Sprintf("%s%d", probe, i+1)) })
 	}
 	all.Wait()
 	err := within(time.Minute, "done with the probes", func() bool {
@@ -330,6 +334,9 @@ func (s *slot) start() (*process, error) {
 	}
 	if w.spec.paced {
 		consumer.Pace(c, w.spec.most())
+	}
+	if w.spec.impatient {
+		consumer.Hurry(c, hurry)
 	}
 	p.consumer = c
 	s.mu.Lock()

@@ -92,7 +92,7 @@ func (a actor) work(change func(*consumer.Spec)) error {
 	for _, body := range []string{"ack", "retry", "error"} {
 		amqptest.Publish(a.t, "", a.queue, amqp.Publishing{Body: []byte(body)})
 	}
-	cannot := func() string { return a.log.line("cannot go on") }
+	cannot := func() string { return a.log.line("cannot be handled") }
 	amqptest.Eventually(a.t, 20*time.Second, func() bool { return len(ended.Ends()) == 4 || c.Health().CopiesBlocked == 2 || cannot() != "" },
 		"neither all is done nor two messages are held: %v", ended.Outcomes())
 	if cannot() != "" { // from 4.3 on nobody may look at a queue on which he has no permission
