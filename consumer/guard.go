@@ -126,7 +126,7 @@ func (g *guard) waiting() bool {
 		g.blind = true
 		return g.open()
 	}
-	g.refused()
+	g.refused(nil)
 	return false
 }
 
