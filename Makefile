@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PKG ?= ./...
 ARGS ?=
-TIMEOUT ?= 10m
+TIMEOUT ?= 15m
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.8.0
 BENCHSTAT := v0.0.0-20260908200009-22c9c6c9d4da
@@ -29,13 +29,16 @@ demo: ## Start a broker and run examples/import against it (ARGS)
 	@scripts/broker up
 	AMQP_URL=$$(scripts/broker url) go run ./examples/import $(ARGS)
 
-.PHONY: test
-test: ## All tests, with the race detector and a broker (PKG, ARGS, TIMEOUT)
+.PHONY: test test-all
+test: ## Tests, with the race detector and a broker, in some five minutes (PKG, ARGS, TIMEOUT)
+test-all: ## Also those that take long, because they wait or because they repeat
+test: SHORT := -short
+test test-all:
 	@scripts/need cc=gcc,libc6-dev # the race detector is linked by a C compiler
 	scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(ARGS) $(PKG)
+	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(SHORT) $(ARGS) $(PKG)
 
 # One set of results for each broker's version; the page is made of all that there are.
 RESULTS := .broker/results
@@ -109,7 +112,7 @@ mutants: ## Break each promise in the sources on purpose, and see that the tests
 	go test -count=1 -timeout 25m -tags mutants -v ./internal/test/mutants $(ARGS)
 
 .PHONY: check
-check: check-format check-vet check-lint check-scripts check-tidy check-vulnerabilities ## Format, vet, lint, scripts, go.mod, known vulnerabilities
+check: check-format check-vet check-lint check-scripts check-tidy check-surface check-vulnerabilities ## Format, vet, lint, scripts, go.mod, exported API, known vulnerabilities
 
 .PHONY: check-format
 check-format:
@@ -143,6 +146,12 @@ check-tidy:
 	go mod tidy -diff
 	go -C bench mod tidy -diff
 
+# What users get: how many modules come along, and the exported API, which "make api" writes down anew.
+.PHONY: check-surface
+check-surface:
+	@echo modules and API
+	go test -count=1 ./internal/test/dependencies ./internal/test/api
+
 # What is found fails. A database out of reach (it is not a Go module, and no proxy has it) is said aloud
 # and does not: nothing was checked then, and nothing is claimed.
 .PHONY: check-vulnerabilities
@@ -157,6 +166,10 @@ check-vulnerabilities: $(VULN)
 	  echo "$$said"
 	  exit 1
 	fi
+
+.PHONY: api
+api: ## Keep a change of the exported API (internal/test/api/testdata)
+	@go test -count=1 ./internal/test/api -update
 
 .PHONY: format
 format: ## Format the Go files

@@ -10,7 +10,7 @@ import (
 
 // Module provides a *Connection made from the app's Config, with its *slog.Logger if it has one. It connects when the
 // first consumer or publisher starts, and closes after all that use it.
-var Module = fx.Module("bunnicula.connection", fx.Provide(provide))
+var Module = fx.Module("bunnicula.connection", fx.Provide(provide, fx.Annotate(metricsOf, metricsGroup)))
 
 // Named provides another Connection beside the app's own, for a consumer whose
 // Spec.Connection is this name, and for constructors that ask for a *Connection
@@ -30,6 +30,7 @@ func Named(name string, cfg Config) fx.Option {
 				fx.ParamTags(fmt.Sprintf("name:%q", name)),
 				fx.ResultTags(`group:"bunnicula.connections"`),
 			),
+			fx.Annotate(metricsOf, fx.ParamTags(fmt.Sprintf("name:%q", name)), metricsGroup),
 		),
 	)
 }
@@ -38,6 +39,14 @@ func Named(name string, cfg Config) fx.Option {
 type NamedConnection struct {
 	Name       string
 	Connection *Connection
+}
+
+// metricsGroup is where monitoring/prometheus finds the Metrics of connections and consumers. The
+// type of its members has no name, because none of those packages imports another for it.
+var metricsGroup = fx.ResultTags(`group:"bunnicula.metrics"`)
+
+func metricsOf(c *Connection) func(tell func(name string, value float64, labels ...string)) {
+	return c.Metrics
 }
 
 type params struct {

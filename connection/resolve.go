@@ -93,21 +93,24 @@ func (r *resolved) where() error {
 	case r.Port != 0 && r.Host == "":
 		return wrong("Port", "is %d, but Host is empty; a URL carries its own port", r.Port)
 	case r.Host != "":
-		return r.fromHost()
+		return r.whereHost()
+	case len(r.URLs) == 0:
+		return r.whereURL("URL", cmp.Or(r.URL, "amqp://guest:guest@localhost:5672/"))
 	}
-	return r.fromURLs()
+	for i, u := range r.URLs {
+		if err := r.whereURL(fmt.Sprintf("URLs[%d]", i), u); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// fromHost makes the one target that Host and Port name.
-func (r *resolved) fromHost() error {
+func (r *resolved) whereHost() error {
 	if notAHost(r.Host) {
 		return wrong("Host", "is not a host name or address; a port goes into Port, a URL into URL")
 	}
 	secure := r.wantsTLS() != ""
-	port := r.Port
-	if port == 0 {
-		port = map[bool]int{false: 5672, true: 5671}[secure]
-	}
+	port := cmp.Or(r.Port, map[bool]int{false: 5672, true: 5671}[secure])
 	r.targets = []target{r.override(target{
 		secure: secure, host: r.Host, addr: net.JoinHostPort(r.Host, strconv.Itoa(port)),
 		username: "guest", password: "guest", vhost: "/",
@@ -115,27 +118,16 @@ func (r *resolved) fromHost() error {
 	return nil
 }
 
-// fromURLs makes a target of each URL.
-func (r *resolved) fromURLs() error {
-	urls, field := r.URLs, "URLs[%d]"
-	if len(urls) == 0 {
-		urls, field = []string{cmp.Or(r.URL, "amqp://guest:guest@localhost:5672/")}, "URL"
+func (r *resolved) whereURL(field, u string) error {
+	t, err := fromURL(field, u)
+	if err != nil {
+		return err
 	}
-	for i, u := range urls {
-		name := field
-		if len(r.URLs) > 0 {
-			name = fmt.Sprintf(field, i)
-		}
-		t, err := fromURL(name, u)
-		if err != nil {
-			return err
-		}
-		if ask := r.wantsTLS(); ask != "" && !t.secure {
-			// Whoever gave it would not want the password to go out in the clear.
-			return wrong(name, "begins with amqp://, but %s is set; want amqps://", ask)
-		}
-		r.targets = append(r.targets, r.override(t))
+	if ask := r.wantsTLS(); ask != "" && !t.secure {
+		// Whoever gave it would not want the password to go out in the clear.
+		return wrong(field, "begins with amqp://, but %s is set; want amqps://", ask)
 	}
+	r.targets = append(r.targets, r.override(t))
 	return nil
 }
 

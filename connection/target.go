@@ -43,27 +43,20 @@ var aScheme = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]{0,19}$`)
 // fromURL reads a URL. What it shows of one that is wrong cannot be part of a password:
 // whatever was put in the wrong place, or not percent-encoded, may be.
 func fromURL(field, raw string) (target, error) {
-	scheme, rest, found := strings.Cut(raw, "://")
-	if !found {
-		return target{}, wrong(field, "is not a URL, want amqp://user:password@host:5672/vhost")
-	}
-	if scheme != "amqp" && scheme != "amqps" {
-		if !aScheme.MatchString(scheme) {
-			return target{}, wrong(field, "does not begin with amqp:// or amqps://")
-		}
-		return target{}, wrong(field, "has the scheme %q, want amqp or amqps", scheme)
-	}
-	if betweenURLs.MatchString(rest) {
-		return target{}, wrong(field, "holds several URLs, which go into URLs")
-	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
-		// amqp://user:12/34@host parses, as the port 12 of the host "user".
-		if _, err := url.Parse(raw); err == nil {
-			return target{}, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
-		}
-	}
-	u, uri, err := parse(field, raw)
+	u, err := parseURL(field, raw)
 	if err != nil {
+		return target{}, err
+	}
+	uri, err := amqp.ParseURI(raw)
+	if err != nil {
+		for _, p := range []string{"heartbeat", "connection_timeout", "channel_max"} {
+			if strings.HasPrefix(err.Error(), p) {
+				return target{}, wrong(field, "has a bad query parameter %s=%q", p, cut(u.Query().Get(p), 20))
+			}
+		}
+		return target{}, wrong(field, "is not a valid AMQP URL (https://www.rabbitmq.com/docs/uri-spec)")
+	}
+	if err := checkURI(field, uri, u.Query()); err != nil {
 		return target{}, err
 	}
 	t := target{
@@ -80,34 +73,45 @@ func fromURL(field, raw string) (target, error) {
 	return t, nil
 }
 
-// parse reads what has the right scheme, and checks each part.
-func parse(field, raw string) (*url.URL, amqp.URI, error) {
+// parseURL parses a URL whose scheme is amqp or amqps.
+func parseURL(field, raw string) (*url.URL, error) {
+	scheme, rest, found := strings.Cut(raw, "://")
+	switch {
+	case !found:
+		return nil, wrong(field, "is not a URL, want amqp://user:password@host:5672/vhost")
+	case scheme != "amqp" && scheme != "amqps":
+		if !aScheme.MatchString(scheme) {
+			return nil, wrong(field, "does not begin with amqp:// or amqps://")
+		}
+		return nil, wrong(field, "has the scheme %q, want amqp or amqps", scheme)
+	case betweenURLs.MatchString(rest):
+		return nil, wrong(field, "holds several URLs, which go into URLs")
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		scheme, _, _ := strings.Cut(raw, "://")
-		return nil, amqp.URI{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
+		return nil, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
 	}
-	uri, err := amqp.ParseURI(raw)
-	if err != nil {
-		for _, p := range []string{"heartbeat", "connection_timeout", "channel_max"} {
-			if strings.HasPrefix(err.Error(), p) {
-				return nil, amqp.URI{}, wrong(field, "has a bad query parameter %s=%q", p, cut(u.Query().Get(p), 20))
-			}
-		}
-		return nil, amqp.URI{}, wrong(field, "is not a valid AMQP URL (https://www.rabbitmq.com/docs/uri-spec)")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
+		// amqp://user:12/34@host parses, as the port 12 of the host "user".
+		return nil, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
 	}
+	return u, nil
+}
+
+// checkURI refuses what the client library lets through.
+func checkURI(field string, uri amqp.URI, query url.Values) error {
 	if notAHost(uri.Host) {
-		return nil, amqp.URI{}, wrong(field, "has a host that is neither a name nor an address")
+		return wrong(field, "has a host that is neither a name nor an address")
 	}
 	if uri.Port < 1 || uri.Port > 65535 {
-		return nil, amqp.URI{}, wrong(field, "has the port %d, want 1 to 65535", uri.Port)
+		return wrong(field, "has the port %d, want 1 to 65535", uri.Port)
 	}
 	for _, p := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
-		if uri.Scheme == "amqp" && u.Query().Has(p) {
-			return nil, amqp.URI{}, wrong(field, "begins with amqp://, but has the parameter %s; want amqps://", p)
+		if uri.Scheme == "amqp" && query.Has(p) {
+			return wrong(field, "begins with amqp://, but has the parameter %s; want amqps://", p)
 		}
 	}
-	return u, uri, nil
+	return nil
 }
 
 // tlsConfig is nil for a target without TLS.

@@ -8,39 +8,31 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 )
 
-// ErrStopping is the cause of a handler's cancelled context when the consumer stops. See
-// context.Cause.
-var ErrStopping = errors.New("consumer: stopping")
+// ErrStopping is the cause of a handler's cancelled context when the consumer stops. context.Cause
+// returns it.
+var ErrStopping = decide.ErrStopping
 
-// errTimeout is the cause when the handler's time is over.
-var errTimeout = fmt.Errorf("the handler ran past its timeout: %w", context.DeadlineExceeded)
-
-// ending is how an attempt ended.
-type ending struct {
-	result      Result
-	panicked    error  // what it panicked with, or that it called runtime.Goexit
-	stack       string // of the panic, or of a handler that does not return
-	timedOut    bool
-	interrupted bool // shutdown cancelled it
-	duration    time.Duration
-}
-
-// attempt is one run of the handler. It ends once: when the handler returns or, if it
-// does not, when the watch gives it up.
+// attempt is one run of the handler. It ends once: when the handler returns, or when the watchdog
+// finds the handler stuck. With WhenStuck Hold it ends only when the handler returns.
 type attempt struct {
-	underway
+	watchdog.Operation
 
+	// Immutable once the attempt has begun.
 	consumer *Consumer
 	delivery *received
 	ctx      handlerContext
 	began    time.Time
 	worker   *worker
-	then     func(*attempt, ending) // called once, with how it ended
-	state    atomic.Int32
-	ended    atomic.Bool    // then was called
-	watching sync.WaitGroup // the watch is at it; nobody else is before it has found the handler stuck
+	then     func(*attempt, decide.Ending) // called once, when the attempt ends
+
+	state    atomic.Int32   // running, stuck or returned; the worker and the watchdog write it
+	ended    atomic.Bool    // the goroutine that sets it first calls then
+	expiring sync.WaitGroup // Expired runs; the worker waits for it before it logs a late return
 }
 
 const (
@@ -49,76 +41,77 @@ const (
 	returned
 )
 
-// attempt runs the handler in this goroutine, and calls then with how it ended: here,
-// or in another goroutine if the handler outlives its timeout and grace. If the handler
-// calls runtime.Goexit, attempt does not return, but then has been called.
-func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(*attempt, ending)) {
+// attempt runs the handler in this goroutine and calls then with how the attempt ended. If the
+// handler outlives its timeout and grace, the watchdog calls then in another goroutine. If the
+// handler calls runtime.Goexit, then is called and attempt does not return.
+func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(*attempt, decide.Ending)) {
 	a := &d.attempt
 	a.consumer, a.delivery, a.worker, a.then, a.began = c, d, w, then, time.Now()
 	a.ctx.parent = ctx
 	if c.spec.Timeout != NoTimeout {
 		a.ctx.deadline = a.began.Add(c.spec.Timeout)
-		c.handlerPatience.begin(&a.underway, a, a.began)
+		c.handlers.Begin(&a.Operation, a, a.began)
 	}
 	var result Result
 	var clean bool
 	defer func() {
-		e := ending{result: result}
+		e := decide.Ending{Result: result.said}
 		if !clean {
 			if p := recover(); p != nil {
-				e.panicked = panicError(p)
+				e.Panicked = panicError(p)
 			} else {
-				e.panicked = errors.New("the handler called runtime.Goexit")
+				e.Panicked = errors.New("the handler called runtime.Goexit")
 			}
-			e.stack = string(debug.Stack())
+			e.Stack = string(debug.Stack())
 		}
 		a.finish(e)
 	}()
-	result = c.handler(&a.ctx, d.Delivery)
+	result = c.handler(&a.ctx, d.facts.Delivery)
 	clean = true
 }
 
-// finish is the handler's return, however it came.
-func (a *attempt) finish(e ending) {
+// finish is called when the handler has returned, panicked or called runtime.Goexit.
+func (a *attempt) finish(e decide.Ending) {
 	if a.consumer.spec.Timeout != NoTimeout {
-		a.consumer.handlerPatience.over(&a.underway)
+		a.consumer.handlers.End(&a.Operation)
 	}
 	switch cause := a.ctx.end(); {
-	case errors.Is(cause, errTimeout):
-		e.timedOut = true
-	case errors.Is(cause, ErrStopping):
-		e.interrupted = true
+	case errors.Is(cause, decide.ErrTimeout):
+		e.TimedOut = true
+	case errors.Is(cause, decide.ErrStopping):
+		e.Interrupted = true
 	}
 	if a.state.Swap(returned) == stuck {
-		a.watching.Wait()
+		a.expiring.Wait()
 		a.consumer.unstuck(a.delivery, time.Since(a.began))
 	}
 	a.end(e)
 }
 
-// ring is the watch: the handler had its timeout and its grace, and still runs.
-func (a *attempt) ring() {
-	a.watching.Add(1)
-	defer a.watching.Done()
+// Expired is called by the watchdog when the handler still runs after its timeout and its grace.
+func (a *attempt) Expired() {
+	a.expiring.Add(1)
+	defer a.expiring.Done()
 	if !a.state.CompareAndSwap(running, stuck) {
 		return
 	}
 	stack := a.worker.stack()
-	hold := a.consumer.stuckHandler(a.delivery, time.Since(a.began), stack)
-	if a.state.Load() == returned || hold {
+	a.consumer.stuck(a.delivery, time.Since(a.began), stack)
+	if a.state.Load() == returned || a.consumer.spec.WhenStuck == Hold {
 		return
 	}
-	a.end(ending{stack: stack, timedOut: true})
+	a.end(decide.Ending{Stack: stack, TimedOut: true})
 }
 
-func (a *attempt) end(e ending) {
-	if a.ended.CompareAndSwap(false, true) {
-		e.duration = time.Since(a.began)
-		if a.consumer.pace.note(e.duration, len(a.delivery.raw.Body)) {
-			a.consumer.poke()
-		}
-		a.then(a, e)
+func (a *attempt) end(e decide.Ending) {
+	if !a.ended.CompareAndSwap(false, true) {
+		return
 	}
+	e.Duration = time.Since(a.began)
+	if ahead, changed := a.consumer.lookahead.note(e.Duration, len(a.delivery.facts.Raw.Body)); changed {
+		a.consumer.control.update(func(w *wanted) { w.ahead = ahead })
+	}
+	a.then(a, e)
 }
 
 func panicError(p any) error {
@@ -128,18 +121,22 @@ func panicError(p any) error {
 	return fmt.Errorf("panic: %v", p)
 }
 
-// stuckHandler counts and logs a handler that does not return, and says whether its message is
-// held until it does.
-func (c *Consumer) stuckHandler(d *received, after time.Duration, stack string) (hold bool) {
-	hold = c.spec.WhenStuck == Hold || d.alone
-	c.stuck.Add(1)
-	c.log.Error("handler is stuck", "message_id", d.MessageID, "attempt", d.Attempt, "after", after.Round(time.Millisecond), "held", hold, "stack", stack)
-	c.poke()
-	return hold
+// stuck reports a handler that does not return. The handler keeps its slot. The gate and the token
+// no longer wait for it.
+func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
+	c.log.Error("handler is stuck", "message_id", d.id(), "attempt", d.facts.Delivery.Attempt,
+		"after", after.Round(time.Millisecond), "held", c.spec.WhenStuck == Hold, "stack", stack)
+	c.control.update(func(w *wanted) { w.stuck++ })
+	c.pool.leave(d)
+	if d.solo != nil {
+		d.solo.openGate()
+		d.solo.freeToken()
+	}
 }
 
+// unstuck reports that a stuck handler has returned after all. Its slot is free again.
 func (c *Consumer) unstuck(d *received, after time.Duration) {
-	c.stuck.Add(-1)
-	c.log.Warn("stuck handler returned", "message_id", d.MessageID, "attempt", d.Attempt, "after", after.Round(time.Millisecond))
-	c.poke()
+	c.log.Warn("stuck handler returned", "message_id", d.id(), "attempt", d.facts.Delivery.Attempt,
+		"after", after.Round(time.Millisecond))
+	c.control.update(func(w *wanted) { w.stuck-- })
 }

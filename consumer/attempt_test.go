@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -45,7 +46,7 @@ func TestAPanicIsRetriedWithItsStack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := process(t, slowly(func(context.Context, Delivery) Result { row.do(); return Ack() }), delivery(nil))
-			if in(s) != (said{monitoring.Retried, monitoring.ReasonPanic, time.Second}) || !strings.HasPrefix(errorText(s.Err), row.want) {
+			if in(s) != (said{monitoring.Retried, monitoring.ReasonPanic, time.Second}) || !strings.HasPrefix(decide.ErrorText(s.Err), row.want) {
 				t.Errorf("%v %v, want %s", in(s), s.Err, row.want)
 			}
 			if row.is != nil && !errors.Is(s.Err, row.is) {
@@ -183,7 +184,7 @@ func TestWithinItsGraceAHandlerMayStillSaySomething(t *testing.T) {
 				if s.Duration != 11*time.Second || time.Since(began) != 11*time.Second {
 					t.Errorf("it took %s", s.Duration)
 				}
-				if row.want == timeout && (!errors.Is(s.Err, context.DeadlineExceeded) || !errors.Is(s.Err, errTimeout)) {
+				if row.want == timeout && (!errors.Is(s.Err, context.DeadlineExceeded) || !errors.Is(s.Err, decide.ErrTimeout)) {
 					t.Errorf("the error is %v", s.Err)
 				}
 			})
@@ -268,13 +269,13 @@ func TestAHandlerThatIgnoresItsTimeoutIsSettledOnceAndStaysStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		c := quiet(t, slowly(func(context.Context, Delivery) Result { time.Sleep(time.Hour); return Ack() }))
-		d := c.decode(delivery(nil))
+		d := decoded(c, delivery(nil))
 		var mu sync.Mutex
-		var ends []ending
-		ended := func() []ending { mu.Lock(); defer mu.Unlock(); return ends }
+		var ends []decide.Ending
+		ended := func() []decide.Ending { mu.Lock(); defer mu.Unlock(); return ends }
 		var working sync.WaitGroup
 		working.Go(func() {
-			c.attempt(t.Context(), &worker{}, d, func(_ *attempt, e ending) { mu.Lock(); defer mu.Unlock(); ends = append(ends, e) })
+			c.attempt(t.Context(), &worker{}, d, func(_ *attempt, e decide.Ending) { mu.Lock(); defer mu.Unlock(); ends = append(ends, e) })
 		})
 		time.Sleep(15*time.Second - time.Nanosecond)
 		if len(ended()) != 0 || c.Health().Stuck != 0 {
@@ -282,7 +283,7 @@ func TestAHandlerThatIgnoresItsTimeoutIsSettledOnceAndStaysStuck(t *testing.T) {
 		}
 		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
-		if e := ended(); len(e) != 1 || !e[0].timedOut || e[0].duration != 15*time.Second || e[0].stack == "" {
+		if e := ended(); len(e) != 1 || !e[0].TimedOut || e[0].Duration != 15*time.Second || e[0].Stack == "" {
 			t.Fatalf("after its grace: %+v", e)
 		}
 		if c.Health().Stuck != 1 {
@@ -348,7 +349,7 @@ func TestAHandlerThatReturnsWithItsGraceIsSettledOnce(t *testing.T) {
 			c := quiet(t, slowly(func(context.Context, Delivery) Result { time.Sleep(15 * time.Second); return Ack() }))
 			var mu sync.Mutex
 			ends := 0
-			c.attempt(t.Context(), &worker{}, c.decode(delivery(nil)), func(*attempt, ending) { mu.Lock(); ends++; mu.Unlock() })
+			c.attempt(t.Context(), &worker{}, decoded(c, delivery(nil)), func(*attempt, decide.Ending) { mu.Lock(); ends++; mu.Unlock() })
 			synctest.Wait()
 			if mu.Lock(); ends != 1 || c.Health().Stuck != 0 {
 				t.Errorf("%d ends, %d stuck", ends, c.Health().Stuck)

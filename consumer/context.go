@@ -4,18 +4,22 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
-// handlerContext is the context of one attempt: its parent's, with a timeout. Most handlers that take
-// microseconds never look at theirs, so the real one, with its timer, is made when somebody does.
+// handlerContext is the context of one attempt: its parent with a timeout. The real context and its
+// timer are made when a method needs them. Most handlers that take microseconds never call such a
+// method (BenchmarkAttempt).
 type handlerContext struct {
-	parent   context.Context
-	deadline time.Time // zero is none
+	parent   context.Context // immutable
+	deadline time.Time       // immutable; zero is none
 
-	mu     sync.Mutex
-	real   context.Context
+	// The handler, goroutines that it has started, and the attempt use what is below.
+	mu     sync.Mutex      // guards it
+	real   context.Context // nil until it is needed
 	cancel context.CancelFunc
-	over   bool
+	over   bool // the handler has returned
 }
 
 var _ context.Context = (*handlerContext)(nil)
@@ -31,9 +35,11 @@ func (h *handlerContext) Deadline() (time.Time, bool) {
 func (h *handlerContext) Done() <-chan struct{} { return h.made().Done() }
 func (h *handlerContext) Err() error            { return h.made().Err() }
 
-// Value asks the real one too: so package context finds it and cancels what is made of this with it.
+// Value asks the real context. So package context finds the real context behind this one, and needs
+// no goroutine to cancel what is derived from it.
 func (h *handlerContext) Value(key any) any { return h.made().Value(key) }
 
+// made returns the real context, and makes it first if need be.
 func (h *handlerContext) made() context.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -43,7 +49,7 @@ func (h *handlerContext) made() context.Context {
 	if h.deadline.IsZero() {
 		h.real, h.cancel = context.WithCancel(h.parent)
 	} else {
-		h.real, h.cancel = context.WithDeadlineCause(h.parent, h.deadline, errTimeout)
+		h.real, h.cancel = context.WithDeadlineCause(h.parent, h.deadline, decide.ErrTimeout)
 	}
 	if h.over {
 		h.cancel()
@@ -51,7 +57,8 @@ func (h *handlerContext) made() context.Context {
 	return h.real
 }
 
-// end cancels it when the handler has returned, and says what had done so before, if anything had.
+// end cancels the context when the handler has returned. It returns the cause if the context had
+// ended before, and nil otherwise.
 func (h *handlerContext) end() (cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -62,7 +69,7 @@ func (h *handlerContext) end() (cause error) {
 		return cause
 	}
 	if cause = context.Cause(h.parent); cause == nil && !h.deadline.IsZero() && !time.Now().Before(h.deadline) {
-		cause = errTimeout
+		cause = decide.ErrTimeout
 	}
 	return cause
 }

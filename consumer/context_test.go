@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
 type contextKey struct{}
@@ -25,7 +27,7 @@ func TestAHandlersContextIsLikeOneThatWasMadeAtOnce(t *testing.T) {
 		parent, stop := context.WithCancelCause(context.WithValue(context.Background(), contextKey{}, "value"))
 		defer stop(nil)
 		looked, late := newHandlerContext(parent, time.Second), newHandlerContext(parent, time.Second)
-		reference, cancel := context.WithTimeoutCause(parent, time.Second, errTimeout)
+		reference, cancel := context.WithTimeoutCause(parent, time.Second, decide.ErrTimeout)
 		defer cancel()
 		same := func(when string, ctx context.Context) {
 			t.Helper()
@@ -56,7 +58,7 @@ func TestAHandlersContextIsLikeOneThatWasMadeAtOnce(t *testing.T) {
 		synctest.Wait()
 		same("after its timeout", looked)
 		same("after its timeout, at the first look", late)
-		if cause := looked.end(); !errors.Is(cause, errTimeout) {
+		if cause := looked.end(); !errors.Is(cause, decide.ErrTimeout) {
 			t.Errorf("the cause is %v", cause)
 		}
 	})

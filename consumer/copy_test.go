@@ -17,7 +17,7 @@ import (
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -27,7 +27,7 @@ import (
 func copied(t testing.TB, raw amqp.Delivery, e ending) amqp.Publishing {
 	t.Helper()
 	c := quiet(t, spec(nil))
-	s := c.settlement(c.decode(raw), e, time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC))
+	s := c.settlement(decoded(c, raw), e, time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC))
 	if s.Copy == nil {
 		t.Fatalf("%v makes no copy", e)
 	}
@@ -110,8 +110,8 @@ func TestACopyCarriesTheUserIDOnlyIfItIsTheConnectionsOwn(t *testing.T) {
 		c := quiet(t, spec(nil))
 		raw := delivery(nil)
 		raw.UserId = user
-		d := c.decode(raw)
-		d.session = &session{user: "guest"}
+		d := decoded(c, raw)
+		d.from = &channel{session: userSession{}}
 		if got := c.settlement(d, failing(errBoom), time.Now()).Copy.UserId; got != want {
 			t.Errorf("the copy of %q has the user id %q, want %q", user, got, want)
 		}
@@ -140,10 +140,10 @@ func TestACopySaysWhatHappened(t *testing.T) {
 		t.Run(action.String(), func(t *testing.T) {
 			c := quiet(t, spec(func(s *Spec) { s.Name, s.MaxRetries = "billing", 2 }))
 			if action == monitoring.Parked {
-				c.spec.MaxRetries = 1
+				c.rules.MaxRetries = 1
 			}
-			c.app, c.version = "shop", "v1.2.3"
-			d := c.decode(delivery(amqp.Table{"retry-attempts": int64(1), "bunnicula-app-version": "v1.2.2"}))
+			c.rules.App, c.rules.Version = "shop", "v1.2.3"
+			d := decoded(c, delivery(amqp.Table{"retry-attempts": int64(1), "bunnicula-app-version": "v1.2.2"}))
 			now := time.Date(2026, 5, 4, 5, 2, 1, 999, time.FixedZone("", 7200))
 			e := ending{panicked: fmt.Errorf("panic: %w", &fs.PathError{Op: "open", Path: "a", Err: errBoom}), stack: "at line 1", duration: 1500 * time.Millisecond}
 			got := c.settlement(d, e, now)
@@ -158,7 +158,7 @@ func TestACopySaysWhatHappened(t *testing.T) {
 			if h := got.Copy.Headers; got.Action != action || !reflect.DeepEqual(h, want) {
 				t.Errorf("%v: %v\nwant\n%v", got.Action, h, want)
 			}
-			c.version = ""
+			c.rules.Version = ""
 			if v, ok := c.settlement(d, e, now).Copy.Headers["bunnicula-app-version"]; ok {
 				t.Errorf("the version is %v, and nobody knows it", v)
 			}
@@ -213,8 +213,8 @@ func TestWhatRedrivingSaidIsCarriedOn(t *testing.T) {
 
 func TestASnoozeKeepsWhatIsKnownOfEarlierFailures(t *testing.T) {
 	c := quiet(t, spec(nil))
-	failed := c.settlement(c.decode(delivery(nil)), ending{panicked: errBoom, stack: "at line 1"}, time.Now())
-	snoozed := c.settlement(c.decode(back(failed)), ending{result: Snooze(0)}, time.Now())
+	failed := c.settlement(decoded(c, delivery(nil)), ending{panicked: errBoom, stack: "at line 1"}, time.Now())
+	snoozed := c.settlement(decoded(c, back(failed)), ending{result: Snooze(0)}, time.Now())
 	if !reflect.DeepEqual(snoozed.Copy.Headers, failed.Copy.Headers) {
 		t.Errorf("%v\nwant\n%v", snoozed.Copy.Headers, failed.Copy.Headers)
 	}
@@ -222,8 +222,8 @@ func TestASnoozeKeepsWhatIsKnownOfEarlierFailures(t *testing.T) {
 
 func TestAFailureReplacesWhatTheOneBeforeSaid(t *testing.T) {
 	c := quiet(t, spec(nil))
-	first := c.settlement(c.decode(delivery(nil)), ending{panicked: errBoom, stack: "at line 1"}, time.Now())
-	h := c.settlement(c.decode(back(first)), failing(nil), time.Now()).Copy.Headers
+	first := c.settlement(decoded(c, delivery(nil)), ending{panicked: errBoom, stack: "at line 1"}, time.Now())
+	h := c.settlement(decoded(c, back(first)), failing(nil), time.Now()).Copy.Headers
 	for _, name := range []string{"bunnicula-error", "bunnicula-error-type", "bunnicula-stack"} {
 		if v, ok := h[name]; ok {
 			t.Errorf("%s is still %v", name, v)
@@ -346,8 +346,8 @@ func TestAUsersHeadersAreNeverCut(t *testing.T) {
 		if !reflect.DeepEqual(users(p.Headers), want) {
 			t.Errorf("%d headers: the user's were changed", size)
 		}
-		if env := (&sending.Envelope{Publishing: p}); env.PropertiesSize() > sending.MaxProperties-3<<10 {
-			t.Errorf("%d headers: they have %d bytes and leave the broker no room", size, env.PropertiesSize())
+		if wire.PropertiesSize(&p) > wire.MaxProperties-3<<10 {
+			t.Errorf("%d headers: they have %d bytes and leave the broker no room", size, wire.PropertiesSize(&p))
 		}
 		if p.Headers["retry-attempts"] != int64(1) || p.Headers["bunnicula-queue"] != "orders" {
 			t.Errorf("%d headers: what decides is gone: %v", size, ours(p.Headers))
@@ -359,28 +359,28 @@ func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := quiet(t, spec(nil))
 		big := amqp.Table{"long": strings.Repeat("x", 128<<10-110)}
-		d := c.decode(delivery(big))
-		soon := c.decode(delivery(big))
-		soon.notBefore = time.Now().Add(time.Hour)
+		d := decoded(c, delivery(big))
+		soon := decoded(c, delivery(big))
+		soon.facts.NotBefore = time.Now().Add(time.Hour)
 		for name, s := range map[string]Settlement{
-			"early":       *c.early(soon, time.Now()),
+			"early":       before(c, soon),
 			"retried":     c.settlement(d, failing(errBoom), time.Now()),
 			"snoozed":     c.settlement(d, ending{result: Snooze(time.Minute)}, time.Now()),
 			"parked":      c.settlement(d, ending{result: Error(errBoom)}, time.Now()),
 			"undecodable": c.settlement(d, ending{result: undecodable(errBoom)}, time.Now()),
 		} {
-			if s.Action != monitoring.Parked || s.Reason == monitoring.ReasonNone || s.Group == "" || s.Delay != 0 || s.Early {
+			if s.Action != monitoring.Parked || s.Reason == monitoring.ReasonNone || s.Group == "" || s.Delay != 0 || early(s) {
 				t.Errorf("%s: %v, group %q", name, in(s), s.Group)
 			}
-			if s.Copy.RoutingKey != "orders-error" || !reflect.DeepEqual(s.Copy.Headers, big) || s.Copy.Check() != nil {
-				t.Errorf("%s: to %q, with %v, %v", name, s.Copy.RoutingKey, ours(s.Copy.Headers), s.Copy.Check())
+			if s.Copy.RoutingKey != "orders-error" || !reflect.DeepEqual(s.Copy.Headers, big) || wire.PropertiesSize(&s.Copy.Publishing) > wire.MaxProperties {
+				t.Errorf("%s: to %q, with %v, %v", name, s.Copy.RoutingKey, ours(s.Copy.Headers), wire.PropertiesSize(&s.Copy.Publishing))
 			}
-			if !strings.Contains(errorText(s.Err), "no room") {
+			if !strings.Contains(decide.ErrorText(s.Err), "no room") {
 				t.Errorf("%s: the error is %v", name, s.Err)
 			}
 		}
-		if s := c.settlement(d, ending{interrupted: true}, time.Now()); s.Action != monitoring.Interrupted || !s.GivenBack || s.Copy != nil {
-			t.Errorf("interrupted, though nothing failed: %v, given back %t", in(s), s.GivenBack)
+		if s := c.settlement(d, ending{interrupted: true}, time.Now()); s.Action != monitoring.Interrupted || s.Deed != DeedLeave || s.Copy != nil {
+			t.Errorf("interrupted, though nothing failed: %v, given back %t", in(s), s.Deed == DeedLeave)
 		}
 	})
 }
@@ -393,7 +393,7 @@ func TestAMessageWithAsManyHeadersAsCanBeReadIsParkedAsItIs(t *testing.T) {
 			many[strconv.Itoa(i)] = true
 		}
 		c := quiet(t, spec(nil))
-		s := c.settlement(c.decode(delivery(many)), failing(errBoom), time.Now())
+		s := c.settlement(decoded(c, delivery(many)), failing(errBoom), time.Now())
 		if s.Action != want || len(s.Copy.Headers) > max(n, 8192-16) {
 			t.Errorf("with %d headers: %s, and the copy has %d", n, s.Action, len(s.Copy.Headers))
 		}
@@ -515,41 +515,6 @@ func TestOursStayBelow16KiBWhateverWasThere(t *testing.T) {
 	}
 }
 
-func TestFailuresOfOneKindHaveOneGroup(t *testing.T) {
-	group := func(err error) string { return fingerprint("orders", err, monitoring.ReasonError) }
-	for name, same := range map[string][]error{
-		"numbers": {errors.New("order 7 of 12 failed"), errors.New("order 1234567 of 8 failed")},
-		"UUIDs":   {errors.New("no user 0198c0de-1111-7abc-8def-001122334455"), errors.New("no user 0198FFFF-2222-7ABC-9DEF-AABBCCDDEEFF")},
-		"hex":     {errors.New("at 0xc000012345"), errors.New("at 0xdeadbeef")},
-		"hashes":  {errors.New("commit 9f86d081884c7d65 is missing"), errors.New("commit 2c26b46b68ffc68f is missing")},
-		"quotes":  {errors.New(`no column "email"`), errors.New(`no column "name and more"`)},
-		"ports":   {errors.New("dial 10.0.0.1:5672: refused"), errors.New("dial 10.20.30.40:15672: refused")},
-		"times":   {errors.New("at 2026-01-02T03:04:05Z"), errors.New("at 2027-11-12T13:14:15Z")},
-		"wrapped": {&fs.PathError{Op: "open", Path: "7", Err: errBoom}, &fs.PathError{Op: "open", Path: "8", Err: errBoom}},
-	} {
-		if a, b := group(same[0]), group(same[1]); a != b || a == "" {
-			t.Errorf("%s: %v and %v have the groups %s and %s", name, same[0], same[1], a, b)
-		}
-	}
-}
-
-func TestFailuresOfDifferentKindsHaveDifferentGroups(t *testing.T) {
-	seen := map[string]string{}
-	for name, group := range map[string]string{
-		"one":              fingerprint("orders", errors.New("no such user"), monitoring.ReasonError),
-		"another text":     fingerprint("orders", errors.New("no such order"), monitoring.ReasonError),
-		"another consumer": fingerprint("emails", errors.New("no such user"), monitoring.ReasonError),
-		"another type":     fingerprint("orders", list{"no such user"}, monitoring.ReasonError),
-		"no error":         fingerprint("orders", nil, monitoring.ReasonError),
-		"no error either":  fingerprint("orders", nil, monitoring.ReasonRetry),
-	} {
-		if other, ok := seen[group]; ok {
-			t.Errorf("%s and %s have the group %s", name, other, group)
-		}
-		seen[group] = name
-	}
-}
-
 func TestAMessageKeepsItsGroupFromItsFirstRetryUntilItIsParked(t *testing.T) {
 	c := quiet(t, spec(func(s *Spec) { s.MaxRetries, s.Handler = 1, returns(Retry(errBoom)) }))
 	first := c.Process(t.Context(), delivery(nil))
@@ -569,24 +534,12 @@ func TestACopyDoesNotShareItsHeaders(t *testing.T) {
 
 func TestACopyIsNeverOneThatTheBrokerRefuses(t *testing.T) {
 	long := strings.Repeat("c", 300)
-	c := quiet(t, Spec{Queue: strings.Repeat("q", 240), Name: long, Handler: acks, Backoff: []time.Duration{time.Second}, QueueType: topology.Classic})
-	s := c.settlement(c.decode(delivery(nil)), ending{result: Error(errBoom)}, time.Now())
+	c := quiet(t, Spec{Queue: strings.Repeat("q", 240), Name: long, Handler: everyAck, Backoff: []time.Duration{time.Second}, QueueType: topology.Classic})
+	s := c.settlement(decoded(c, delivery(nil)), ending{result: Error(errBoom)}, time.Now())
 	if got := s.Copy.Headers["bunnicula-consumer"].(string); len(got) > 255 {
 		t.Errorf("the consumer's name has %d bytes", len(got))
 	}
 	if err := s.Copy.Headers.Validate(); err != nil {
 		t.Error(err)
-	}
-}
-
-// The header has milliseconds; what is below one is rounded up, so that nobody waits less than was asked for.
-func TestTheMomentBeforeWhichAMessageIsNotHandledIsRoundedUp(t *testing.T) {
-	c := quiet(t, spec(func(*Spec) {}))
-	moment := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
-	for after, want := range map[time.Duration]string{0: "01.000Z", time.Nanosecond: "01.001Z", 1500 * time.Microsecond: "01.002Z", 7 * time.Millisecond: "01.007Z"} {
-		h := c.oursOf(c.decode(delivery(nil)), Settlement{Action: monitoring.Snoozed, notBefore: moment.Add(after)}, moment)
-		if got := h["bunnicula-not-before"]; got != "2026-05-04T03:02:"+want {
-			t.Errorf("%s later: %v, want %s", after, got, want)
-		}
 	}
 }

@@ -128,7 +128,7 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("hop %d: the copy is another message: %v", hop, s.Copy.Headers)
 			case s.Copy.Headers.Validate() != nil:
 				t.Fatalf("hop %d: %v", hop, s.Copy.Headers.Validate())
-			case wire.Size(ours(s.Copy.Headers)) > maxOurs:
+			case wire.Size(ours(s.Copy.Headers)) > wire.MaxOurs:
 				t.Fatalf("hop %d: ours have %d bytes", hop, wire.Size(ours(s.Copy.Headers)))
 			}
 			if runs > before && (seen.Attempt < 1 || seen.Attempt > retries+1 || seen.MaxRetries != retries) {
@@ -137,10 +137,10 @@ func FuzzDecode(f *testing.F) {
 			if s.Action == monitoring.Parked {
 				break
 			}
-			if s.Early != (runs == before) {
-				t.Fatalf("hop %d: early %t, and the handler ran %d times", hop, s.Early, runs-before)
+			if early(s) != (runs == before) {
+				t.Fatalf("hop %d: early %t, and the handler ran %d times", hop, early(s), runs-before)
 			}
-			if !s.Early && attempts(s) != int64(seen.Attempt) {
+			if !early(s) && attempts(s) != int64(seen.Attempt) {
 				t.Fatalf("hop %d: the copy of attempt %d has the count %d", hop, seen.Attempt, attempts(s))
 			}
 			raw = back(s)

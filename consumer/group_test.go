@@ -23,7 +23,7 @@ func of(t *testing.T, specs ...Spec) []*Consumer {
 	t.Helper()
 	var all []*Consumer
 	for _, s := range specs {
-		s.Handler = acks
+		s.Handler = everyAck
 		all = append(all, quiet(t, s))
 	}
 	return all

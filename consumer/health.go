@@ -1,28 +1,46 @@
 package consumer
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
 
-// Health is the state of a Consumer at one moment.
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+)
+
+// Health is the state of a Consumer at one moment. It is a value.
 type Health struct {
-	Name  string
-	Queue string
+	Name  string // Spec.Name
+	Queue string // the main queue
 
-	// Ready says that it is subscribed, or Paused on purpose, and that not all its slots are taken by
-	// handlers or monitors that do not return.
+	// Ready says that the consumer does its work: it is subscribed, or Paused without an error; it
+	// is not Stopping; stuck handlers and blocked monitor calls do not take all its slots; and it
+	// holds no unreadable message.
 	Ready bool
 
-	Subscribed      bool  // it takes messages
-	Prefetch        int   // how many it takes ahead at present, if it does
-	Paused          bool  // by Pause
-	Stopping        bool  // by Stop
-	Slow            bool  // the crash guard takes one message at a time
-	Workers         int   // goroutines that run handlers, or wait to
-	Running         int   // handlers that run now, stuck ones among them
-	Stuck           int   // handlers past their timeout and grace
-	CopiesBlocked   int   // copies to a retry or error queue that the broker does not take; their messages are held
-	StaleAcks       int   // acks dropped because their session had ended; the broker delivers those again
-	MonitorsBlocked int   // calls of the monitor that do not return; each takes a slot
-	Err             error // why it is not subscribed
+	Subscribed bool // the consumer takes messages
+	Prefetch   int  // the prefetch of its last subscription; see Spec.Prefetch
+	Paused     bool // Pause was called
+	Stopping   bool // Stop was called
+	Slow       bool // no handler starts, because the crash guard has a message handled alone
+	Workers    int  // goroutines that run handlers, idle ones included
+	Running    int  // messages that workers handle now, those of stuck handlers included
+	Stuck      int  // handlers past their timeout and grace; each takes a slot
+
+	// CopiesBlocked is how many copies, to a retry or error queue for example, the broker has not
+	// confirmed within 2 s or has refused. Their messages are held, unacked.
+	CopiesBlocked int
+	// Unreadable is how many messages are held because the client cannot read their headers, and
+	// because the broker could lose them if they were rejected. See docs/OPERATIONS.md.
+	Unreadable int
+	// StaleAcks is how many acks were dropped so far because their session had ended. The broker
+	// delivers those messages again.
+	StaleAcks int
+	// MonitorsBlocked is how many calls of the monitor have not returned within 5 s. Each takes a
+	// slot.
+	MonitorsBlocked int
+	// Err is why the consumer is not subscribed, or that it holds unreadable messages. It is nil if
+	// neither is so.
+	Err error
 }
 
 // MarshalJSON writes Err as text, for a health endpoint.
@@ -31,28 +49,28 @@ func (h Health) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		plain
 		Err string `json:",omitempty"`
-	}{plain(h), errorText(h.Err)})
+	}{plain(h), decide.ErrorText(h.Err)})
 }
 
-// wedged says whether no slot is left that could do anything.
-func (c *Consumer) wedged() bool { return int(c.stuck.Load()+c.mute.Load()) >= c.spec.Concurrency }
-
-// Health tells the Consumer's state.
+// Health returns the state of the Consumer. It asks nothing of the broker.
 func (c *Consumer) Health() Health {
+	g, w := c.gauges, c.control.get()
 	h := Health{
 		Name: c.spec.Name, Queue: c.spec.Queue,
-		Subscribed: c.ready.Load(), Paused: c.paused.Load(), Stopping: c.stopping.Load(), Slow: c.slow.Load(),
-		Prefetch: int(c.prefetch.Load()), Workers: int(c.workers.Load()), Running: int(c.running.Load()), Stuck: int(c.stuck.Load()),
-		CopiesBlocked: int(c.blocked.Load()), MonitorsBlocked: int(c.mute.Load()), StaleAcks: int(c.stale.Load()),
+		Subscribed: g.subscribed.Load(), Paused: w.paused, Stopping: w.stopping, Slow: g.alone.Load(),
+		Prefetch: int(g.prefetch.Load()), Workers: int(g.workers.Load()), Running: int(g.running.Load()), Stuck: w.stuck,
+		CopiesBlocked: int(g.copies.Load()), Unreadable: int(g.unreadable.Load()),
+		MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()), Err: g.lastErr(),
 	}
-	c.mu.Lock()
-	h.Err = c.lastErr
-	c.mu.Unlock()
 	if c.conn != nil && !h.Subscribed {
-		if link := c.where().Health(); !link.Connected && link.Err != nil {
-			h.Err = link.Err // what run knows is older
+		link, _ := c.supervisor.attachment.link()
+		if now := link.Health(); !now.Connected && now.Err != nil {
+			h.Err = now.Err // newer than what the supervisor knows
 		}
 	}
-	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && !c.wedged() && !(h.Slow && h.Stuck > 0)
+	if h.Unreadable > 0 && h.Err == nil {
+		h.Err = fmt.Errorf("%d messages of queue %q cannot be read and are held: the queue does not dead-letter at least once", h.Unreadable, h.Queue)
+	}
+	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && !w.wedged() && h.Unreadable == 0
 	return h
 }

@@ -9,6 +9,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -59,12 +61,68 @@ func attempts(s Settlement) int64 {
 	return n
 }
 
+// ending is how an attempt ended, in the words of handlers.
+type ending struct {
+	result                Result
+	panicked              error
+	stack                 string
+	timedOut, interrupted bool
+	duration              time.Duration
+}
+
+// settlement is what is done about a delivery whose attempt has ended like that.
+func (c *Consumer) settlement(d *received, e ending, now time.Time) Settlement {
+	return settlementOf(c.after(d, decide.Ending{
+		Result: e.result.said, Panicked: e.panicked, Stack: e.stack, TimedOut: e.timedOut, Interrupted: e.interrupted, Duration: e.duration,
+	}, now))
+}
+
+// before is what is done about a delivery whose handler does not run.
+func before(c *Consumer, d *received) Settlement {
+	now := time.Now()
+	s, _ := decide.Before(&c.rules, &d.facts, c.given(d, now))
+	return settlementOf(s)
+}
+
+func decoded(c *Consumer, raw amqp.Delivery) *received { return c.decode(&raw, nil) }
+
+// early says whether a message goes round again, since it came before its time.
+func early(s Settlement) bool { return s.Action == 0 && !aside(s) && s.Deed == DeedCopy }
+
+// aside says whether a message is to be handled alone.
+func aside(s Settlement) bool { return s.Copy != nil && s.Copy.Queue == "orders-quarantine" }
+
+// delayOf is how long the queue of a copy lets it wait.
+func delayOf(c *Consumer, s Settlement) time.Duration {
+	for _, q := range c.rules.Topology.Queues {
+		if q.Name == s.Copy.Queue {
+			return q.Delay
+		}
+	}
+	return 0
+}
+
+// past is one entry of the header bunnicula-history.
+type past struct {
+	At           string `json:"at"`
+	Attempt      int    `json:"attempt"`
+	Reason       string `json:"reason"`
+	Error        string `json:"error,omitempty"`
+	Host         string `json:"host"`
+	Milliseconds int64  `json:"ms"`
+}
+
+// userSession is a session of the user guest.
+type userSession struct{ transport.Session }
+
+func (userSession) User() string { return "guest" }
+
 // queueOf is the queue that the copy ends up in.
 func queueOf(c *Consumer, s Settlement) string {
 	if s.Copy == nil {
 		return ""
 	}
-	if c.topology.Scheme == topology.Bunnicula && s.Copy.Exchange != "" {
+	if c.rules.Topology.Scheme == topology.Bunnicula && s.Copy.Exchange != "" {
 		return s.Copy.Exchange
 	}
 	return s.Copy.RoutingKey

@@ -13,8 +13,8 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -146,28 +146,40 @@ func TestAFlappingLinkParksNothingAsCrashed(t *testing.T) {
 	depths(t, map[string]int{queue: 0, queue + "-error": 0})
 }
 
-func TestAStuckSuspectIsNotReady(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	queue := amqptest.Queue(t, "stucksuspect")
-	release := make(chan struct{})
-	spec := consumer.Spec{
-		Queue: queue, Timeout: 50 * time.Millisecond, Grace: 50 * time.Millisecond, Backoff: []time.Duration{time.Hour},
-		Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
-			if string(d.Body) == "suspect" {
-				<-release
+// A handler that hangs over a message that is handled alone takes one slot, as any stuck handler does. Others go on.
+func TestAStuckSuspectHoldsUpNobody(t *testing.T) {
+	for name, when := range map[string]consumer.WhenStuck{"retry now": consumer.RetryNow, "hold": consumer.Hold} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			queue := amqptest.Queue(t, "stucksuspect")
+			release := make(chan struct{})
+			spec := consumer.Spec{
+				Queue: queue, Timeout: 50 * time.Millisecond, Grace: 50 * time.Millisecond, Backoff: []time.Duration{time.Hour}, WhenStuck: when,
+				Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
+					if string(d.Body) == "suspect" {
+						<-release
+					}
+					return consumer.Ack()
+				},
 			}
-			return consumer.Ack()
-		},
+			r.declare(spec)
+			suspect(t, queue, "suspect")
+			c := r.start(spec)
+			amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Stuck == 1 }, "health is %+v", c.Health())
+			for range 20 {
+				r.publish(queue, "x")
+			}
+			before := map[consumer.WhenStuck]int{consumer.RetryNow: 21, consumer.Hold: 20}[when]
+			r.outcomes(before)
+			if h := c.Health(); h.Stuck != 1 || !h.Ready || h.Slow {
+				t.Errorf("health is %+v", h)
+			}
+			close(release)
+			r.outcomes(21)
+			amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Stuck == 0 }, "health is %+v", c.Health())
+		})
 	}
-	r.declare(spec)
-	suspect(t, queue, "suspect")
-	c := r.start(spec)
-	r.publish(queue, "x")
-	amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Stuck == 1 && !c.Health().Ready }, "health is %+v", c.Health())
-	close(release)
-	r.outcomes(2)
-	amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().Ready }, "health is %+v", c.Health())
 }
 
 func TestTheOrderOfASingleActiveConsumerOutlivesAStopAndAPause(t *testing.T) {
@@ -259,7 +271,7 @@ func TestThePrefetchBoundsWhatIsHeldAlsoOverPauses(t *testing.T) {
 
 // The broker lets a publisher fill a frame with headers to the last byte: there is no room for ours then.
 func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
-	exact := sending.MaxProperties - 4 - 2 - 5 // a table with one header "h", and not a byte more
+	exact := wire.MaxProperties - 4 - 2 - 5 // a table with one header "h", and not a byte more
 	for _, size := range []int{120_000, 130_000, 130_700, 130_900, exact} {
 		for name, result := range map[string]consumer.Result{"retry": consumer.Retry(errors.New("no")), "error": consumer.Error(errors.New("no"))} {
 			t.Run(fmt.Sprint(name, " ", size), func(t *testing.T) {

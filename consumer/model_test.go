@@ -74,6 +74,7 @@ type spec struct {
 	backoff                                 []time.Duration
 	hold, singleActive                      bool
 	paced                                   bool // takes more ahead when handlers are fast
+	impatient                               bool // the guard's gate waits for less long than a handler may take
 }
 
 // most is how many messages are taken ahead at most.
@@ -88,7 +89,8 @@ func (s spec) most() int {
 type planned struct {
 	at    time.Duration
 	does  behaviour
-	times int // of the first attempts; later ones ack
+	times int  // of the first attempts; later ones ack
+	aside bool // it comes to the quarantine queue, as if a process that is dead now had set it aside
 }
 
 type behaviour string
@@ -125,13 +127,16 @@ type moment struct {
 
 func (h history) String() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "RabbitMQ %d, frames take %s; %d process(es), concurrency %d, prefetch %d, retries %d after %v, crashes %d",
+	fmt.Fprintf(&s, "RabbitMQ %s, frames take %s; %d process(es), concurrency %d, prefetch %d, retries %d after %v, crashes %d",
 		h.broker.Version, h.broker.Latency, h.processes, h.spec.concurrency, h.spec.prefetch, h.spec.retries, h.spec.backoff, h.spec.crashes)
 	if h.spec.hold {
 		s.WriteString(", holds what is stuck")
 	}
 	if h.spec.singleActive {
 		s.WriteString(", single active consumer")
+	}
+	if h.spec.impatient {
+		fmt.Fprintf(&s, ", a gate that waits for %s", hurry)
 	}
 	if h.spec.paced {
 		fmt.Fprintf(&s, ", up to %d when handlers are fast", h.spec.most())
@@ -140,6 +145,9 @@ func (h history) String() string {
 		fmt.Fprintf(&s, "\n  %s at %s: %s", messageID(i), m.at, m.does)
 		if m.times > 0 {
 			fmt.Fprintf(&s, ", %d times", m.times)
+		}
+		if m.aside {
+			s.WriteString(", in quarantine")
 		}
 	}
 	for _, f := range h.faults {
@@ -162,6 +170,7 @@ const (
 	effectsEnd = 46 * time.Second // after that the last delay is over, and both ends have noticed the last cut
 	handlerMay = time.Second      // the Spec's Timeout
 	graceIs    = 500 * time.Millisecond
+	hurry      = 300 * time.Millisecond // the patience of a gate that is impatient
 )
 
 func seconds(from, to int) *rapid.Generator[time.Duration] {
@@ -171,10 +180,10 @@ func seconds(from, to int) *rapid.Generator[time.Duration] {
 var anyHistory = rapid.Custom(func(t *rapid.T) history {
 	h := history{
 		broker: simulated.Options{
-			Version: rapid.SampledFrom([]simulated.Version{simulated.RabbitMQ4, simulated.RabbitMQ3}).Draw(t, "version"),
+			Version: rapid.SampledFrom([]simulated.Version{simulated.RabbitMQ4, simulated.RabbitMQ3, simulated.RabbitMQ43}).Draw(t, "version"),
 			Latency: rapid.SampledFrom([]time.Duration{time.Millisecond, 0, 30 * time.Millisecond}).Draw(t, "latency"),
 		},
-		processes: rapid.IntRange(1, 2).Draw(t, "processes"),
+		processes: rapid.IntRange(1, 3).Draw(t, "processes"),
 		spec: spec{
 			concurrency: rapid.IntRange(1, 4).Draw(t, "concurrency"),
 			retries:     rapid.IntRange(0, 2).Draw(t, "retries"),
@@ -187,9 +196,10 @@ var anyHistory = rapid.Custom(func(t *rapid.T) history {
 		},
 		messages: rapid.SliceOfN(messages, 1, 8).Draw(t, "messages"),
 		faults:   rapid.SliceOfN(faults, 0, 6).Draw(t, "faults"),
-		moments:  rapid.SliceOfN(moments, 0, 4).Draw(t, "moments"),
+		moments:  rapid.SliceOfN(moments, 0, 6).Draw(t, "moments"),
 	}
 	h.spec.prefetch = rapid.IntRange(h.spec.concurrency, 6).Draw(t, "prefetch")
+	h.spec.impatient = rapid.Bool().Draw(t, "impatient")
 	h.spec.paced = !h.spec.singleActive && rapid.Bool().Draw(t, "paced")
 	return h
 })
@@ -201,6 +211,7 @@ var messages = rapid.Custom(func(t *rapid.T) planned {
 			acks, isSlow, retries, errs, snoozes, panics, timesOut, isStuck, kills, forgets, retriesFar, exits,
 		}).Draw(t, "does"),
 	}
+	m.aside = rapid.IntRange(0, 3).Draw(t, "aside") == 3
 	switch m.does {
 	case acks, isSlow, errs:
 	default:
@@ -212,8 +223,8 @@ var messages = rapid.Custom(func(t *rapid.T) planned {
 var moments = rapid.Custom(func(t *rapid.T) moment {
 	return moment{
 		at:      rapid.OneOf(rapid.Just(1300*time.Millisecond), rapid.Just(5400*time.Millisecond), seconds(0, 25)).Draw(t, "at"), // many while a handler runs
-		process: rapid.IntRange(1, 2).Draw(t, "process"),
-		what:    rapid.SampledFrom([]string{"pause", "stop", "kill"}).Draw(t, "what"),
+		process: rapid.IntRange(1, 3).Draw(t, "process"),
+		what:    rapid.SampledFrom([]string{"pause", "stop", "kill", "pause"}).Draw(t, "what"),
 		lasts:   rapid.OneOf(rapid.Just(500*time.Millisecond), seconds(0, 8)).Draw(t, "lasts"),
 	}
 })

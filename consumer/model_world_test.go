@@ -14,6 +14,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
@@ -124,7 +125,11 @@ func (w *world) live() error {
 	for i, m := range w.messages {
 		tasks.Go(func() {
 			time.Sleep(m.at)
-			w.publish(sender, messageID(i))
+			queue := mainQueue
+			if m.aside && !w.spec.singleActive { // which has no quarantine
+				queue = quarantineQueue
+			}
+			w.publish(sender, queue, messageID(i))
 		})
 	}
 	for _, m := range w.moments {
@@ -172,10 +177,10 @@ func (w *world) declare(conn transport.Connection) error {
 }
 
 // publish sends a message as an app does. One that is confirmed is owed.
-func (w *world) publish(sender *sending.Pipeline, id string) {
+func (w *world) publish(sender *sending.Pipeline, queue, id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	err := sender.Send(ctx, sending.Envelope{RoutingKey: mainQueue, Publishing: amqp.Publishing{
+	err := sender.Send(ctx, sending.Envelope{RoutingKey: queue, Publishing: amqp.Publishing{
 		MessageId: id, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC(), ContentType: "text/plain",
 	}})
 	w.sim.Note(simulated.Event{Kind: simulated.Remark, Process: "app", Message: id, Text: fmt.Sprintf("publish: %v", err)})
@@ -243,7 +248,7 @@ func (w *world) probe(slots []*slot, sender *sending.Pipeline) error {
 	}
 	var all sync.WaitGroup
 	for i := range (len(slots) + 1) * w.spec.most() {
-		all.Go(func() { w.publish(sender, fmt.Sprintf("%s%d", probe, i+1)) })
+		all.Go(func() { w.publish(sender, mainQueue, fmt.Sprintf("%s%d", probe, i+1)) })
 	}
 	all.Wait()
 	err := within(time.Minute, "done with the probes", func() bool {
@@ -322,13 +327,16 @@ func (s *slot) start() (*process, error) {
 	w := s.world
 	s.lives++
 	p := &process{world: w, sim: w.sim.Process(fmt.Sprintf("p%d.%d", s.number, s.lives)), over: make(chan struct{})}
-	c, err := consumer.NewOver(p.sim, w.consumerSpec(p), monitoring.Nop{}, quietLog)
+	c, err := consumer.New(connection.Over(p.sim), w.consumerSpec(p), monitoring.Nop{}, quietLog)
 	if err != nil {
 		w.check(err)
 		return p, err
 	}
 	if w.spec.paced {
 		consumer.Pace(c, w.spec.most())
+	}
+	if w.spec.impatient {
+		consumer.Hurry(c, hurry)
 	}
 	p.consumer = c
 	s.mu.Lock()

@@ -8,7 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
 // The parts of what a message costs that need no broker: "make bench-parts".
@@ -29,7 +29,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				c.decodeAt(&bb.raw)
+				c.decode(&bb.raw, nil)
 			}
 		})
 	}
@@ -50,54 +50,18 @@ func BenchmarkSettlement(b *testing.B) {
 		{"park a second attempt", &second, Error(down)},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
-			d := c.decodeAt(bb.raw)
-			e := ending{result: bb.result, duration: time.Millisecond}
+			d := c.decode(bb.raw, nil)
+			e := decide.Ending{Result: bb.result.said, Duration: time.Millisecond}
 			b.ReportAllocs()
 			for b.Loop() {
-				c.settlement(d, e, now)
+				c.after(d, e, now)
 			}
 		})
 	}
 }
 
-// acked takes acks, and does nothing about them.
-type acked struct{ transport.Channel }
-
-func (acked) Ack(uint64, bool) error { return nil }
-
-func BenchmarkAcker(b *testing.B) {
-	for _, bb := range []struct {
-		name     string
-		prefetch int
-		gap      uint64        // of as many deliveries, the first is finished last
-		age      time.Duration // of what is finished
-	}{
-		{"unbroken", 300, 1, 0},
-		{"behind a gap", 300, 250, 0},
-		{"behind a long gap", 300, 100_000, ackDelay}, // singly, as they are old enough
-		{"prefetch 1", 1, 1, 0},
-	} {
-		b.Run(bb.name, func(b *testing.B) {
-			a, tag := gathering(acked{}, bb.prefetch, 16), uint64(0)
-			b.Cleanup(func() { a.end() })
-			b.ReportAllocs()
-			for b.Loop() {
-				tag++
-				finished := tag + 1
-				if tag%bb.gap == 0 {
-					finished = tag + 1 - bb.gap
-				}
-				if err := a.ack(finished, time.Now().Add(-bb.age)); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkPace(b *testing.B) {
-	var p pace
-	p.set(&Spec{Prefetch: 10, Concurrency: 4}, true)
+func BenchmarkLookahead(b *testing.B) {
+	p := newLookahead(&Spec{Prefetch: 10, Concurrency: 4}, true)
 	b.ReportAllocs()
 	for b.Loop() {
 		p.note(time.Microsecond, 256)
@@ -107,17 +71,17 @@ func BenchmarkPace(b *testing.B) {
 // BenchmarkAttempt is what a worker does for a message whose handler does nothing, without the ack.
 func BenchmarkAttempt(b *testing.B) {
 	c, raw, w := quiet(b, spec(nil)), delivery(nil), &worker{id: goroutineID()}
-	b.Cleanup(c.handlerPatience.end)
-	then := func(a *attempt, e ending) { c.settlement(a.delivery, e, time.Now()) }
+	b.Cleanup(c.handlers.Stop)
+	then := func(a *attempt, e decide.Ending) { c.after(a.delivery, e, time.Now()) }
 	b.ReportAllocs()
 	for b.Loop() {
-		c.attempt(b.Context(), w, c.decodeAt(&raw), then)
+		c.attempt(b.Context(), w, c.decode(&raw, nil), then)
 	}
 }
 
 func BenchmarkProcess(b *testing.B) {
 	c, raw := quiet(b, spec(nil)), delivery(nil)
-	b.Cleanup(c.handlerPatience.end)
+	b.Cleanup(c.handlers.Stop)
 	ctx := context.Background()
 	b.ReportAllocs()
 	for b.Loop() {

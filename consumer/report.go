@@ -2,68 +2,79 @@ package consumer
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// report tells the monitor what became of a delivery, after its settlement. The monitor is
-// shielded: it can change nothing.
-func (c *Consumer) report(ctx context.Context, d *received, s Settlement) {
-	if c.monitor == (monitoring.Nop{}) {
-		return
-	}
-	defer c.watch("End", d).over()
-	c.monitor.End(context.WithoutCancel(ctx), d.Delivery, monitoring.Outcome{
-		Action: s.Action, Reason: s.Reason, Err: s.Err, Stack: s.Stack, Group: s.Group, Delay: s.Delay, Duration: s.Duration,
-	})
+// monitorLimit is how long a call of the monitor may take until it counts as blocked.
+const monitorLimit = 5 * time.Second
+
+// reporter tells the monitor about deliveries. The monitor is shielded, so its panics change
+// nothing. A call that does not return takes a slot from the handlers. When all slots are taken the
+// consumer takes no more messages.
+type reporter struct {
+	monitor monitoring.Monitor // immutable
+	log     *slog.Logger       // immutable
+	control *control           // immutable
+	calls   watchdog.Watchdog  // watches the calls under way
+	spare   sync.Pool          // of *monitorCall, to save an allocation for each call
 }
 
-// begin tells the monitor that an attempt is about to begin.
-func (c *Consumer) begin(ctx context.Context, d *received) context.Context {
-	if c.monitor == (monitoring.Nop{}) {
+// begin tells the monitor that an attempt is about to begin. It returns the handler's context.
+func (r *reporter) begin(ctx context.Context, d *received) context.Context {
+	if r.monitor == (monitoring.Nop{}) {
 		return ctx
 	}
-	defer c.watch("Begin", d).over()
-	return c.monitor.Begin(ctx, d.Delivery)
+	defer r.watch("Begin", d).end()
+	return r.monitor.Begin(ctx, d.facts.Delivery)
 }
 
-// monitorPatience is how long a monitor may take before it is said to block.
-const monitorPatience = 5 * time.Second
+// end tells the monitor what became of a delivery. It is called after the delivery was settled.
+func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
+	if s.Outcome.Action == 0 || r.monitor == (monitoring.Nop{}) {
+		return
+	}
+	defer r.watch("End", d).end()
+	r.monitor.End(context.WithoutCancel(ctx), d.facts.Delivery, s.Outcome)
+}
 
-// monitorCall makes it known when a call of the monitor does not return: it takes a slot from the handlers, and
-// when all are taken the consumer does nothing more.
+// monitorCall is a call of the monitor under way. It is immutable meanwhile, but for the Operation.
 type monitorCall struct {
-	underway
+	watchdog.Operation
 
-	consumer *Consumer
+	reporter *reporter
 	method   string
 	delivery *received
 }
 
-// watch begins with a call and is over after it.
-func (c *Consumer) watch(method string, d *received) *monitorCall {
-	m, ok := c.monitorCalls.Get().(*monitorCall)
+// watch watches a call of the monitor from now on. end must follow.
+func (r *reporter) watch(method string, d *received) *monitorCall {
+	m, ok := r.spare.Get().(*monitorCall)
 	if !ok {
 		m = new(monitorCall)
 	}
-	m.consumer, m.method, m.delivery = c, method, d
-	c.monitorPatience.begin(&m.underway, m, time.Now())
+	m.reporter, m.method, m.delivery = r, method, d
+	r.calls.Begin(&m.Operation, m, time.Now())
 	return m
 }
 
-func (m *monitorCall) ring() {
-	m.consumer.mute.Add(1)
-	m.consumer.log.Error("monitor blocks", "method", m.method, "message_id", m.delivery.MessageID, "after", monitorPatience)
-	m.consumer.poke()
+// Expired is called by the watchdog when the call has not returned within monitorLimit.
+func (m *monitorCall) Expired() {
+	m.reporter.log.Error("monitor blocks", "method", m.method, "message_id", m.delivery.id(), "after", monitorLimit)
+	m.reporter.control.update(func(w *wanted) { w.blocked++ })
 }
 
-func (m *monitorCall) over() {
-	if m.consumer.monitorPatience.over(&m.underway) {
+// end is called when the call has returned. A call that has expired frees its slot again.
+func (m *monitorCall) end() {
+	if m.reporter.calls.End(&m.Operation) {
 		m.delivery = nil
-		m.consumer.monitorCalls.Put(m)
+		m.reporter.spare.Put(m)
 		return
 	}
-	m.consumer.mute.Add(-1)
-	m.consumer.poke()
+	m.reporter.control.update(func(w *wanted) { w.blocked-- })
 }

@@ -1,121 +1,191 @@
 package consumer
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/route"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// brokerTimeout is how long RabbitMQ lets a delivery go unacked before it closes
-// the channel (consumer_timeout, https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
+// brokerTimeout is how long RabbitMQ by default lets a delivery stay unacked before it closes the
+// channel (consumer_timeout, https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
 const brokerTimeout = 30 * time.Minute
 
-// maxTimeout bounds Timeout and Grace, whose sum must not overflow. What takes longer has NoTimeout.
+// maxTimeout bounds Timeout and Grace, whose sum must not overflow. For longer handlers there is
+// NoTimeout.
 const maxTimeout = 30 * 24 * time.Hour
 
-// resolve fills in the defaults and checks every field.
+// resolve returns the Spec with its defaults filled in, and its topology. It checks every field;
+// the error names the consumer, the field and the value.
 func (s Spec) resolve() (Spec, topology.Topology, error) {
-	name := s.Name
-	if name == "" {
-		name = s.Queue
-	}
-	bad := func(format string, args ...any) (Spec, topology.Topology, error) {
-		return s, topology.Topology{}, fmt.Errorf("consumer %q: %w", name, fmt.Errorf(format, args...))
-	}
-	s.Name = name
-	if strings.TrimSpace(s.Queue) == "" {
-		return bad("Queue is %q, want a name", s.Queue)
-	}
-	if s.Handler == nil {
-		return bad("Handler is nil")
-	}
-	for i, m := range s.Use {
-		if m == nil {
-			return bad("Use[%d] is nil", i)
-		}
-	}
-	if s.MaxRetries < NoRetries {
-		return bad("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, DefaultMaxRetries)
-	}
-	if s.MaxRetries == 0 {
-		s.MaxRetries = DefaultMaxRetries
-	} else if s.MaxRetries == NoRetries {
-		s.MaxRetries = 0
-	}
-	for _, f := range []struct {
-		name   string
-		delays []time.Duration
-	}{{"Backoff", s.Backoff}, {"Delays", s.Delays}} {
-		for i, d := range f.delays {
-			if d < time.Millisecond || d > topology.MaxDelay || d%time.Millisecond != 0 {
-				return bad("%s[%d] is %s, want whole milliseconds from 1ms to %s", f.name, i, d, topology.MaxDelay)
-			}
-		}
-	}
-	if len(s.Backoff) == 0 {
-		s.Backoff = []time.Duration{DefaultBackoff}
-	}
-	if s.Timeout != 0 && s.Timeout != NoTimeout && (s.Timeout < time.Millisecond || s.Timeout > maxTimeout) {
-		return bad("Timeout is %s, want 1ms to %s, 0 for %s, or NoTimeout", s.Timeout, maxTimeout, DefaultTimeout)
-	}
-	if s.Timeout == 0 {
-		s.Timeout = DefaultTimeout
-	}
-	if s.Grace != 0 && (s.Grace < time.Millisecond || s.Grace > maxTimeout) {
-		return bad("Grace is %s, want 1ms to %s, or 0 for %s", s.Grace, maxTimeout, DefaultGrace)
-	}
-	if s.Grace == 0 {
-		s.Grace = DefaultGrace
-	}
-	if s.WhenStuck != RetryNow && s.WhenStuck != Hold {
-		return bad("WhenStuck is %d, want RetryNow or Hold", s.WhenStuck)
-	}
-	if s.Redeclare != RedeclareOn && s.Redeclare != RedeclareOff {
-		return bad("Redeclare is %d, want RedeclareOn or RedeclareOff", s.Redeclare)
-	}
-	if s.Concurrency < 0 || s.Concurrency > 65535 {
-		return bad("Concurrency is %d, want 1 to 65535", s.Concurrency)
-	}
-	if s.Concurrency == 0 {
-		s.Concurrency = DefaultConcurrency
-	}
-	if s.Prefetch == 0 {
-		s.Prefetch = min(max(DefaultPrefetch, 2*s.Concurrency), 65535)
-	}
-	if s.Prefetch < s.Concurrency || s.Prefetch > 65535 {
-		return bad("Prefetch is %d, want at least the Concurrency, %d, and at most 65535", s.Prefetch, s.Concurrency)
-	}
-	if s.MaxCrashes == 0 {
-		s.MaxCrashes = DefaultMaxCrashes
-	}
-	if s.MaxCrashes < 3 || s.MaxCrashes > 99 {
-		return bad("MaxCrashes is %d, want 3 to 99", s.MaxCrashes)
-	}
-	if s.Priority < -128 || s.Priority > 127 {
-		return bad("Priority is %d, want -128 to 127", s.Priority)
-	}
-	if s.Declare < topology.All || s.Declare > topology.Never {
-		return bad("Declare is %d, want topology.All, Satellites or Never", s.Declare)
-	}
-	if s.QueueType != "" && s.QueueType != topology.Quorum && s.QueueType != topology.Classic {
-		return bad("QueueType is %q, want topology.Quorum or Classic", s.QueueType)
-	}
-	t, err := topology.New(s.plan())
+	s.Name = cmp.Or(s.Name, s.Queue)
+	t, err := s.check()
 	if err != nil {
-		return bad("%w", err)
-	}
-	if limit, ok := t.Queues[0].Arguments["x-delivery-limit"].(int64); ok && s.guarded() && int64(s.MaxCrashes) >= limit {
-		return bad("MaxCrashes is %d, want less than the queue's x-delivery-limit, %d", s.MaxCrashes, limit)
+		return s, topology.Topology{}, fmt.Errorf("consumer %q: %w", s.Name, err)
 	}
 	return s, t, nil
 }
 
-// Plan is what the consumer needs to have declared, or what is wrong with the Spec. It takes no broker:
-// topology/topologyfile writes it to a file, for tools.
+// check checks every field of s and fills in the defaults.
+func (s *Spec) check() (topology.Topology, error) {
+	for _, step := range []func() error{s.checkHandler, s.checkRetries, s.checkTimes, s.checkCapacity, s.checkChoices} {
+		if err := step(); err != nil {
+			return topology.Topology{}, err
+		}
+	}
+	t, err := topology.New(s.plan())
+	if err != nil {
+		return topology.Topology{}, err
+	}
+	if limit, ok := t.Queues[0].Arguments["x-delivery-limit"].(int64); ok && s.guarded() && int64(s.MaxCrashes) >= limit {
+		return topology.Topology{}, fmt.Errorf("MaxCrashes is %d, want less than the queue's x-delivery-limit, %d", s.MaxCrashes, limit)
+	}
+	return t, nil
+}
+
+func (s *Spec) checkHandler() error {
+	if strings.TrimSpace(s.Queue) == "" {
+		return fmt.Errorf("Queue is %q, want a name", s.Queue)
+	}
+	if s.Handler == nil {
+		return errors.New("Handler is nil")
+	}
+	for i, m := range s.Use {
+		if m == nil {
+			return fmt.Errorf("Use[%d] is nil", i)
+		}
+	}
+	return nil
+}
+
+func (s *Spec) checkRetries() error {
+	switch {
+	case s.MaxRetries < NoRetries:
+		return fmt.Errorf("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, defaultMaxRetries)
+	case s.MaxRetries == NoRetries:
+		s.MaxRetries = 0
+	case s.MaxRetries == 0:
+		s.MaxRetries = defaultMaxRetries
+	}
+	if err := checkDelays("Backoff", s.Backoff); err != nil {
+		return err
+	}
+	if len(s.Backoff) == 0 {
+		s.Backoff = []time.Duration{defaultBackoff}
+	}
+	if s.MaxCrashes = cmp.Or(s.MaxCrashes, defaultMaxCrashes); s.MaxCrashes < 3 || s.MaxCrashes > 99 {
+		return fmt.Errorf("MaxCrashes is %d, want 3 to 99", s.MaxCrashes)
+	}
+	return checkDelays("Delays", s.Delays)
+}
+
+func checkDelays(field string, delays []time.Duration) error {
+	for i, d := range delays {
+		if d < time.Millisecond || d > topology.MaxDelay || d%time.Millisecond != 0 {
+			return fmt.Errorf("%s[%d] is %s, want whole milliseconds from 1ms to %s", field, i, d, topology.MaxDelay)
+		}
+	}
+	return nil
+}
+
+func (s *Spec) checkTimes() error {
+	if s.Timeout != 0 && s.Timeout != NoTimeout && (s.Timeout < time.Millisecond || s.Timeout > maxTimeout) {
+		return fmt.Errorf("Timeout is %s, want 1ms to %s, 0 for %s, or NoTimeout", s.Timeout, maxTimeout, DefaultTimeout)
+	}
+	if s.Grace != 0 && (s.Grace < time.Millisecond || s.Grace > maxTimeout) {
+		return fmt.Errorf("Grace is %s, want 1ms to %s, or 0 for %s", s.Grace, maxTimeout, DefaultGrace)
+	}
+	s.Timeout, s.Grace = cmp.Or(s.Timeout, DefaultTimeout), cmp.Or(s.Grace, DefaultGrace)
+	return nil
+}
+
+func (s *Spec) checkCapacity() error {
+	if s.Concurrency < 0 || s.Concurrency > 65535 {
+		return fmt.Errorf("Concurrency is %d, want 1 to 65535", s.Concurrency)
+	}
+	s.Concurrency = cmp.Or(s.Concurrency, DefaultConcurrency)
+	s.Prefetch = cmp.Or(s.Prefetch, min(max(DefaultPrefetch, 2*s.Concurrency), 65535))
+	if s.Prefetch < s.Concurrency || s.Prefetch > 65535 {
+		return fmt.Errorf("Prefetch is %d, want at least the Concurrency, %d, and at most 65535", s.Prefetch, s.Concurrency)
+	}
+	return nil
+}
+
+func (s *Spec) checkChoices() error {
+	switch {
+	case s.WhenStuck != RetryNow && s.WhenStuck != Hold:
+		return fmt.Errorf("WhenStuck is %d, want RetryNow or Hold", s.WhenStuck)
+	case s.Redeclare != RedeclareOn && s.Redeclare != RedeclareOff:
+		return fmt.Errorf("Redeclare is %d, want RedeclareOn or RedeclareOff", s.Redeclare)
+	case s.Priority < -128 || s.Priority > 127:
+		return fmt.Errorf("Priority is %d, want -128 to 127", s.Priority)
+	case s.Declare < topology.All || s.Declare > topology.Never:
+		return fmt.Errorf("Declare is %d, want topology.All, Satellites or Never", s.Declare)
+	case s.QueueType != "" && s.QueueType != topology.Quorum && s.QueueType != topology.Classic:
+		return fmt.Errorf("QueueType is %q, want topology.Quorum or Classic", s.QueueType)
+	}
+	return nil
+}
+
+// hearing is how long a message that has crashed too often goes round the quarantine queue.
+// Meanwhile a process that only lost its connection over the message can clear it.
+const hearing = 20 * time.Second
+
+var hostname = func() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return wire.Cut(name, wire.MaxName)
+}()
+
+// rules returns what decisions need of a resolved Spec.
+func (s *Spec) rules(t topology.Topology) decide.Rules {
+	r := decide.Rules{
+		Consumer: s.Name, Queue: s.Queue, MaxRetries: s.MaxRetries, Backoff: s.Backoff, MaxCrashes: s.MaxCrashes,
+		Topology: t, KeepsPlace: s.SingleActive, Rejects: deadLettersSafely(t), Hearing: hearing, Host: hostname,
+	}
+	if s.guarded() {
+		r.Quarantine = route.Quarantine(t)
+	}
+	return r
+}
+
+// deadLettersSafely returns whether a rejected message is known to reach the error queue at least
+// once. That is known of a main queue that the consumer declares. The arguments of another one are
+// not known, and a policy at the broker is not known of any.
+func deadLettersSafely(t topology.Topology) bool {
+	for _, q := range t.Queues {
+		if q.Role == topology.RoleMain {
+			return q.Arguments["x-dead-letter-strategy"] == "at-least-once" && q.Arguments["x-overflow"] == "reject-publish"
+		}
+	}
+	return false
+}
+
+// wrapped returns the Handler with its middleware.
+func (s *Spec) wrapped() (Handler, error) {
+	h := s.Handler
+	for i := len(s.Use) - 1; i >= 0; i-- {
+		if h = s.Use[i](h); h == nil {
+			return nil, fmt.Errorf("consumer %q: Use[%d] made a nil Handler", s.Name, i)
+		}
+	}
+	return h, nil
+}
+
+// Plan returns what the consumer needs to have declared. It needs no broker. topologyfile.Write
+// writes plans to a file, for tools. The error names the field of the Spec that is wrong, and its
+// value.
 func (s Spec) Plan() (topology.Plan, error) {
 	s, _, err := s.resolve()
 	return s.plan(), err
@@ -128,7 +198,7 @@ func (s Spec) plan() topology.Plan {
 	}
 }
 
-// delays are all that a message can be made to wait, each once.
+// delays returns the delays of Backoff and Delays, each once.
 func (s Spec) delays() []time.Duration {
 	var all []time.Duration
 	for _, d := range append(slices.Clone(s.Backoff), s.Delays...) {
@@ -139,13 +209,14 @@ func (s Spec) delays() []time.Duration {
 	return all
 }
 
-// guarded says whether the crash guard works: the queue must count deliveries, and
-// giving messages back must not break an order that was asked for.
+// guarded returns whether the crash guard is on. The queue must count deliveries, and setting
+// messages aside must not break an order that the user asked for.
 func (s *Spec) guarded() bool {
 	return s.QueueType != topology.Classic && s.Scheme != topology.Bunnicula && !s.SingleActive
 }
 
-// slowest is how long the last of a full prefetch may take to be acked.
+// slowest returns how long the last message of a full prefetch may stay unacked. It is 0 with
+// NoTimeout.
 func (s Spec) slowest() time.Duration {
 	if s.Timeout == NoTimeout {
 		return 0

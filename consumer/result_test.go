@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"testing"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
 var errBoom = errors.New("boom")
@@ -41,7 +43,7 @@ func TestAccessorsSayWhichResultItIs(t *testing.T) {
 		{result: Error(errBoom), errored_: true, err: errBoom, text: "Error(boom)"},
 		{result: Error(nil), errored_: true, text: "Error()"},
 		{result: Error((*fs.PathError)(nil)), errored_: true, err: (*fs.PathError)(nil), text: "Error(<nil>)"},
-		{result: Result{verdict: 99}, text: "Result?()"},
+		{result: Result{decide.Result{Verdict: 99}}, text: "Result?()"},
 	} {
 		r := row.result
 		if r.Acked() != row.acked || r.Retried() != row.retried || r.Snoozed() != row.snoozed || r.Errored() != row.errored_ {
@@ -105,15 +107,15 @@ func TestFromErrorTurnsAnErrorIntoAResult(t *testing.T) {
 		err  error
 		want Result
 	}{
-		"nil acks":                         {nil, Ack()},
+		"nil everyAck":                     {nil, Ack()},
 		"an error is retried":              {errBoom, Retry(errBoom)},
 		"Permanent parks":                  {Permanent(errBoom), Error(errBoom)},
-		"Permanent of nil acks":            {Permanent(nil), Ack()},
+		"Permanent of nil everyAck":        {Permanent(nil), Ack()},
 		"a wrapped Permanent parks":        {wrap(wrap(Permanent(errBoom))), Error(errBoom)},
 		"a joined Permanent parks":         {errors.Join(io.EOF, Permanent(errBoom)), Error(errBoom)},
 		"Permanent of a wrapped one parks": {Permanent(wrap(errBoom)), Error(errBoom)},
 		"After waits":                      {After(time.Minute, errBoom), RetryAfter(time.Minute, errBoom)},
-		"After of nil acks":                {After(time.Minute, nil), Ack()},
+		"After of nil everyAck":            {After(time.Minute, nil), Ack()},
 		"a wrapped After waits":            {wrap(After(time.Minute, errBoom)), RetryAfter(time.Minute, errBoom)},
 		"the outermost After waits":        {After(time.Minute, wrap(After(time.Second, errBoom))), RetryAfter(time.Minute, errBoom)},
 		"a negative After waits as little": {After(-time.Minute, errBoom), RetryAfter(0, errBoom)},

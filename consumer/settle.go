@@ -3,87 +3,175 @@ package consumer
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
-	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// settle carries a Settlement out, on the session that the delivery came from. An ack is
-// sent here, with those of others; a copy gets a goroutine of its own, so that no handler waits for
-// its confirm. There are never more of them than the prefetch, unless a monitor blocks.
-func (c *Consumer) settle(ctx context.Context, d *received, s Settlement, now time.Time) {
-	switch {
-	case s.GivenBack:
-		if d.session.leave(d) {
-			c.report(ctx, d, s)
+// settler carries settlements out. Its methods may be called from any goroutine.
+type settler struct {
+	// Immutable.
+	rules    *decide.Rules
+	sending  *sending.Pipeline // sends copies; nil without a connection
+	conn     transport.Connection
+	declarer *declarer
+	reporter *reporter
+	gauges   *gauges
+	asides   signal // wakes the guard: a message was set aside
+	log      *slog.Logger
+
+	// copies has a place for each copy on its way. Otherwise a blocked monitor would pile them up.
+	copies  chan struct{}
+	copying sync.WaitGroup // goroutines of copies, with their reports; Stop waits for them
+}
+
+// settle carries a Settlement out on the channel that the delivery came from, and then tells the
+// monitor. An ack is sent together with others. A copy gets a goroutine of its own, so that no
+// handler waits for its confirm. There are at most as many as the largest prefetch and the
+// Concurrency together.
+func (s *settler) settle(ctx context.Context, d *received, what decide.Settlement, now time.Time) {
+	switch what.Deed {
+	case decide.DeedAck:
+		if s.ack(d, now) {
+			s.reporter.end(ctx, d, what)
 		}
-	case s.Action == monitoring.Acked:
-		if d.session.ack(d, now) {
-			c.report(ctx, d, s)
+	case decide.DeedReject:
+		if s.reject(d) {
+			s.reporter.end(ctx, d, what)
 		}
-	default:
-		c.settleByCopy(ctx, d, s)
+	case decide.DeedLeave:
+		if s.leave(d, what) {
+			s.reporter.end(ctx, d, what)
+		}
+	case decide.DeedCopy:
+		s.copy(func() { s.byCopy(ctx, d, what) })
 	}
 }
 
-func (c *Consumer) settleByCopy(ctx context.Context, d *received, s Settlement) {
-	c.copies <- struct{}{}
-	c.copying.Go(func() {
-		defer func() { <-c.copies }()
-		// Ack only after the copy is confirmed. The other way round, a broker that dies between
-		// the two has neither the message nor its copy; this way it may have both, and the
-		// handler sees the message twice.
-		if !c.place(d.session, s.Copy) || !d.session.ack(d, time.Now()) {
-			return
-		}
-		if s.Aside {
-			d.session.quarantine.doubt.Store(true)
-			c.poke()
-		}
-		if s.Early || s.Aside {
-			return
-		}
-		c.report(ctx, d, s)
+// copy runs f in a goroutine that Stop waits for. It waits for a place first.
+func (s *settler) copy(f func()) {
+	s.copies <- struct{}{}
+	s.copying.Go(func() {
+		defer func() { <-s.copies }()
+		f()
 	})
 }
 
-// place publishes a copy until it is confirmed, and gives up only when the consuming session
-// ends: the message is the broker's again then. A copy that cannot be placed is held,
-// unacked: giving it back would count as a crash and spin. The prefetch is the back-pressure.
-func (c *Consumer) place(s *session, env *sending.Envelope) bool {
+// byCopy places a copy and then acks the delivery.
+func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlement) {
+	// Ack only after the copy is confirmed. In the other order, a broker that dies between the two
+	// has neither the message nor its copy. In this order it may have both, and the handler sees
+	// the message twice.
+	if !s.place(d, what.Copy) || !s.ack(d, time.Now()) {
+		return
+	}
+	if what.Copy.To == s.rules.Quarantine && d.solo == nil {
+		s.log.Warn("a message came back without an end, it will be handled alone", "message_id", d.id(), "times", d.facts.Returns)
+		s.asides.set()
+	}
+	s.reporter.end(ctx, d, what)
+}
+
+// place publishes a copy again and again until it is confirmed. It returns false when the consuming
+// channel has ended, since the message is the broker's again then. Meanwhile the message is held,
+// unacked. If it were given back that would count as a crash, and it would be delivered and given
+// back without end. The prefetch is the back-pressure.
+func (s *settler) place(d *received, c *decide.Copy) bool {
 	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
-	h := &hold{consumer: c, env: env}
-	defer h.over()
-	late := time.AfterFunc(lateCopy, func() { h.because(c.noConfirm()) })
+	b := &blockedCopy{settler: s, delivery: d, copy: c}
+	defer b.over()
+	late := time.AfterFunc(lateCopy, func() { b.because(s.noConfirm()) })
 	defer late.Stop()
 	for {
-		err := c.sender.Send(s.ctx, *env)
+		err := s.sending.Send(d.from.ctx, envelope(c))
 		if err == nil {
 			return true
 		}
-		if s.ctx.Err() != nil {
+		if d.from.ctx.Err() != nil {
 			return false
 		}
-		h.because(err)
-		if errors.Is(err, publisher.ErrUnroutable) {
-			c.repair(s)
+		b.because(err)
+		if missing(err) {
+			s.declarer.again(d.from.ctx, d.from.session)
 		}
-		if !backoff.Wait(s.ctx, pause.Next()) {
+		if !backoff.Wait(d.from.ctx, pause.Next()) {
 			return false
 		}
 	}
 }
 
-// repair declares the queues again, when a copy found one missing. One at a time is enough.
-func (c *Consumer) repair(s *session) {
-	if c.spec.Redeclare == RedeclareOff || !c.repairing.CompareAndSwap(false, true) {
-		return
+// missing returns whether a copy found no queue or no exchange.
+func missing(err error) bool {
+	var refused *sending.RefusedError
+	return errors.Is(err, sending.ErrUnroutable) || errors.As(err, &refused) && refused.Code == amqp.NotFound
+}
+
+// envelope returns what is sent for a copy.
+func envelope(c *decide.Copy) sending.Envelope {
+	return sending.Envelope{Exchange: c.To.Exchange, RoutingKey: c.To.RoutingKey, Publishing: c.Publishing}
+}
+
+// ack acknowledges a delivery on the channel that it came from, and returns whether it did. If that
+// channel has ended, the delivery is the broker's again, and the ack is dropped and counted. An ack
+// is never sent on another channel, where its tag may be another message's.
+func (s *settler) ack(d *received, now time.Time) bool {
+	defer d.settled()
+	err := acksOver(d)
+	switch {
+	case err != nil:
+	case d.solo != nil: // at once, or it would be blamed if the process died a moment later
+		err = d.from.acks.AckNow(d.tag())
+	default:
+		err = d.from.acks.Ack(d.tag(), now)
 	}
-	defer c.repairing.Store(false)
-	if err := c.declare(s.ctx, s.link); err != nil {
-		c.log.Warn("declare again", "err", err)
+	return s.took(d, err)
+}
+
+// reject lets the broker dead-letter a message as it is. It returns whether the message was
+// rejected.
+func (s *settler) reject(d *received) bool {
+	defer d.settled()
+	err := acksOver(d)
+	if err == nil {
+		err = d.from.acks.Reject(d.tag())
+	}
+	return s.took(d, err)
+}
+
+// took returns whether err is nil, and counts a dropped ack otherwise.
+func (s *settler) took(d *received, err error) bool {
+	if err == nil {
+		return true
+	}
+	s.gauges.stale.Add(1)
+	s.log.Info("session ended before the ack, the broker delivers the message again", "message_id", d.id(), "err", err)
+	return false
+}
+
+// leave keeps a delivery unacked until its channel is closed. An interrupted message is left when
+// the consumer stops: its channel is closed soon, and the queue then has the message in its place.
+// An unreadable message is held until the session ends. leave returns whether the monitor is to be
+// told.
+func (s *settler) leave(d *received, what decide.Settlement) bool {
+	defer d.settled()
+	if d.facts.Unread {
+		s.holdUnread(d)
+		return false
+	}
+	_ = d.from.acks.Leave()
+	return d.from.ctx.Err() == nil && what.Outcome.Action != 0
+}
+
+// settled lets the gate open if the message was handled alone.
+func (d *received) settled() {
+	if d.solo != nil {
+		d.solo.openGate()
 	}
 }

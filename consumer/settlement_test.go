@@ -11,6 +11,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -81,11 +82,11 @@ func TestSettlements(t *testing.T) {
 		},
 		"the zero Result": {
 			attempt: 1, ending: ending{},
-			want: said{monitoring.Retried, monitoring.ReasonRetry, time.Second}, err: errZero, to: "orders-retry-1s", attempts: 1,
+			want: said{monitoring.Retried, monitoring.ReasonRetry, time.Second}, err: decide.ErrZero, to: "orders-retry-1s", attempts: 1,
 		},
 		"the zero Result on the last attempt": {
 			attempt: 5, ending: ending{},
-			want: said{monitoring.Parked, monitoring.ReasonRetriesExhausted, 0}, err: errZero, to: errorQueue, attempts: 4,
+			want: said{monitoring.Parked, monitoring.ReasonRetriesExhausted, 0}, err: decide.ErrZero, to: errorQueue, attempts: 4,
 		},
 
 		"RetryAfter a delay that a queue has": {
@@ -205,12 +206,12 @@ func TestSettlements(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := quiet(t, patient(row.change))
-			d := c.decode(delivery(amqp.Table{"retry-attempts": int64(row.attempt - 1), "bunnicula-queue": "orders"}))
-			if d.Attempt != row.attempt {
-				t.Fatalf("attempt %d", d.Attempt)
+			d := decoded(c, delivery(amqp.Table{"retry-attempts": int64(row.attempt - 1), "bunnicula-queue": "orders"}))
+			if d.facts.Delivery.Attempt != row.attempt {
+				t.Fatalf("attempt %d", d.facts.Delivery.Attempt)
 			}
 			s := c.settlement(d, row.ending, now)
-			if in(s) != row.want || s.GivenBack != row.givenBack || s.Early || s.Stack != row.stack {
+			if in(s) != row.want || (s.Deed == DeedLeave) != row.givenBack || early(s) || s.Stack != row.stack {
 				t.Errorf("%+v, want %+v", s, row.want)
 			}
 			if row.err == nil && s.Err != nil || row.err != nil && !errors.Is(s.Err, row.err) {
@@ -225,8 +226,8 @@ func TestSettlements(t *testing.T) {
 			if s.Copy == nil {
 				return
 			}
-			if s.Copy.Exchange != "" || s.Copy.NotMandatory || s.Copy.Expiration != "" {
-				t.Errorf("exchange %q, expiration %q, not mandatory %t", s.Copy.Exchange, s.Copy.Expiration, s.Copy.NotMandatory)
+			if s.Copy.Exchange != "" || s.Copy.Expiration != "" {
+				t.Errorf("exchange %q, expiration %q", s.Copy.Exchange, s.Copy.Expiration)
 			}
 			if attempts(s) != row.attempts {
 				t.Errorf("the copy has %v attempts, want %d", s.Copy.Headers["retry-attempts"], row.attempts)
@@ -250,9 +251,9 @@ func TestSettlementsArePure(t *testing.T) {
 		{result: Error(errBoom)}, {panicked: errBoom, stack: "at line 1"}, {timedOut: true}, {interrupted: true}, {result: undecodable(errBoom)},
 	} {
 		raw := delivery(everyType())
-		want := c.settlement(c.decode(raw), e, now)
+		want := c.settlement(decoded(c, raw), e, now)
 		for range 5 {
-			if got := c.settlement(c.decode(raw), e, now); !reflect.DeepEqual(got, want) {
+			if got := c.settlement(decoded(c, raw), e, now); !reflect.DeepEqual(got, want) {
 				t.Errorf("%v: %+v\nand then\n%+v", e, want, got)
 			}
 		}
@@ -273,13 +274,13 @@ func TestAMessageThatComesEarlyGoesRoundWithoutAnAttempt(t *testing.T) {
 		began := time.Now()
 		s := c.Process(t.Context(), delivery(nil))
 		var passed []string
-		for s.Early || runs == 1 && len(passed) == 0 {
+		for early(s) || runs == 1 && len(passed) == 0 {
 			queue := queueOf(c, s)
 			passed = append(passed, queue)
-			time.Sleep(s.to.Delay)
+			time.Sleep(delayOf(c, s))
 			if raw := back(s); time.Since(began) < 25*time.Second {
 				s = c.Process(t.Context(), raw)
-				if !s.Early || in(s).action != monitoring.Snoozed || s.Reason != monitoring.ReasonNone || attempts(s) != 1 || s.Err != nil || s.Group != "" {
+				if !early(s) || s.Action != 0 || s.Reason != monitoring.ReasonNone || attempts(s) != 1 || s.Err != nil || s.Group != "" {
 					t.Fatalf("after %s: %+v", time.Since(began), s)
 				}
 				continue
@@ -316,7 +317,7 @@ func TestAnEarlyMessageGoesToTheLargestDelayThatFits(t *testing.T) {
 				s.Handler = func(context.Context, Delivery) Result { t.Errorf("%s early: the handler ran", left); return Ack() }
 			}))
 			s := c.Process(t.Context(), delivery(amqp.Table{"bunnicula-not-before": at, "bunnicula-queue": "orders", "retry-attempts": int64(4)}))
-			if !s.Early || queueOf(c, s) != row.to || attempts(s) != 4 || s.Delay < left {
+			if !early(s) || queueOf(c, s) != row.to || attempts(s) != 4 || s.Delay < left {
 				t.Errorf("%s early: %+v", left, s)
 			}
 			if _, again := s.Copy.Headers["bunnicula-not-before"]; again != row.again {
@@ -328,12 +329,12 @@ func TestAnEarlyMessageGoesToTheLargestDelayThatFits(t *testing.T) {
 
 func TestClocksMayDifferALittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for left, early := range map[time.Duration]bool{
+		for left, want := range map[time.Duration]bool{
 			-time.Hour: false, 0: false, 49 * time.Millisecond: false, 50 * time.Millisecond: true,
 		} {
 			at := time.Now().Add(left).UTC().Format("2006-01-02T15:04:05.000Z")
-			if s := process(t, patient(nil), delivery(amqp.Table{"bunnicula-not-before": at})); s.Early != early {
-				t.Errorf("%s early: goes round %t, want %t", left, s.Early, early)
+			if s := process(t, patient(nil), delivery(amqp.Table{"bunnicula-not-before": at})); early(s) != want {
+				t.Errorf("%s early: goes round %t, want %t", left, early(s), want)
 			}
 		}
 	})
@@ -342,7 +343,7 @@ func TestClocksMayDifferALittle(t *testing.T) {
 func TestASnoozeThatIsInterruptedStillWaitsForItsTime(t *testing.T) {
 	c := quiet(t, patient(nil))
 	at := "2026-05-04T03:02:01.500Z"
-	d := c.decode(delivery(amqp.Table{"bunnicula-not-before": at}))
+	d := decoded(c, delivery(amqp.Table{"bunnicula-not-before": at}))
 	s := c.settlement(d, ending{interrupted: true}, time.Now())
 	if s.Copy.Headers["bunnicula-not-before"] != at {
 		t.Error(s.Copy.Headers)
@@ -380,8 +381,8 @@ func TestAMessageThatCameBackTwiceIsSetAside(t *testing.T) {
 					row.change(s)
 				}
 			}), raw)
-			if ran == row.aside || s.Aside != row.aside {
-				t.Errorf("the handler ran: %t, aside: %t", ran, s.Aside)
+			if ran == row.aside || aside(s) != row.aside {
+				t.Errorf("the handler ran: %t, aside: %t", ran, aside(s))
 			}
 			if !row.aside {
 				return
@@ -411,23 +412,109 @@ func TestAMessageInQuarantineIsParkedAsCrashedBeforeItsHandlerRuns(t *testing.T)
 			ran := false
 			raw := delivery(amqp.Table{"x-delivery-count": int64(row.count), "retry-attempts": int64(2), "bunnicula-queue": "orders"})
 			raw.Redelivered, raw.RoutingKey = row.count > 0, "orders-quarantine"
-			s := process(t, spec(func(s *Spec) {
+			c := quiet(t, spec(func(s *Spec) {
 				s.MaxCrashes = row.max
 				s.Handler = func(context.Context, Delivery) Result { ran = true; return Ack() }
-			}), raw)
+			}))
+			s := c.Process(t.Context(), raw)
 			if ran == row.crashed {
 				t.Errorf("the handler ran: %t", ran)
 			}
 			if !row.crashed {
 				return
 			}
-			if in(s) != (said{monitoring.Parked, monitoring.ReasonCrashed, 0}) || !errors.Is(s.Err, errCrashed) || s.Group == "" {
+			if !aside(s) || s.Copy.Headers["bunnicula-crashes"] != int64(row.count) || s.Action != 0 {
+				t.Fatalf("it has no hearing: %+v", s)
+			}
+			s = heard(c, s, hearing-time.Second)
+			if !aside(s) || s.Copy.Headers["bunnicula-crashes"] != int64(row.count) || s.Action != 0 {
+				t.Fatalf("its hearing is over too soon: %+v", s)
+			}
+			s = heard(c, s, hearing)
+			if ran {
+				t.Error("the handler ran")
+			}
+			if in(s) != (said{monitoring.Parked, monitoring.ReasonCrashed, 0}) || !errors.Is(s.Err, decide.ErrCrashed) || s.Group == "" {
 				t.Errorf("%+v", s)
 			}
 			if s.Copy.RoutingKey != errorQueue || attempts(s) != 2 || s.Copy.Headers["bunnicula-reason"] != "crashed" || s.Copy.Headers["x-delivery-count"] != nil {
 				t.Errorf("%+v", s.Copy)
 			}
 		})
+	}
+}
+
+// heard is what becomes of a message whose hearing began that long ago.
+func heard(c *Consumer, s Settlement, ago time.Duration) Settlement {
+	raw := back(s)
+	raw.RoutingKey = "orders-quarantine"
+	raw.Headers["bunnicula-crashed-at"] = time.Now().Add(-ago).UTC().Format(time.RFC3339Nano)
+	return c.Process(context.Background(), raw)
+}
+
+// The broker counts a lost connection like a death. The process that has lost it and lives takes the message off the list
+// of killers, and runs its handler.
+func TestInItsHearingAMessageIsHandledByWhoSurvivedIt(t *testing.T) {
+	ran := false
+	c := quiet(t, spec(func(s *Spec) {
+		s.MaxCrashes = 3
+		s.Handler = func(context.Context, Delivery) Result { ran = true; return Ack() }
+	}))
+	raw := delivery(amqp.Table{"x-delivery-count": int64(1), "bunnicula-queue": "orders"})
+	raw.Redelivered, raw.RoutingKey = true, "orders-quarantine"
+	s := c.Process(t.Context(), raw)
+	if !aside(s) {
+		t.Fatalf("%+v", s)
+	}
+	c.gauges.lost.Add(1)
+	if s = heard(c, s, 10*time.Second); s.Action != monitoring.Acked || !ran {
+		t.Errorf("the handler ran: %t, %+v", ran, s)
+	}
+}
+
+// Only a copy from quarantine carries a count of crashes, and no copy for another queue does.
+func TestACountOfCrashesEndsWithTheQuarantine(t *testing.T) {
+	c := quiet(t, spec(func(s *Spec) { s.Handler = returns(Retry(errBoom)) }))
+	h := amqp.Table{"bunnicula-crashes": int64(50), "bunnicula-crashed-at": "2026-05-04T03:02:01.000Z", "bunnicula-queue": "orders"}
+	if s := c.Process(t.Context(), delivery(h)); s.Action != monitoring.Retried || s.Copy.Headers["bunnicula-crashes"] != nil || s.Copy.Headers["bunnicula-crashed-at"] != nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A pause or a stop gives messages back. Before RabbitMQ 4.3 that counts as a delivery, and a copy starts afresh.
+func TestAMessageThatIsGivenBackByACopyKeepsItsAttemptsAndItsTime(t *testing.T) {
+	c := quiet(t, patient(nil))
+	raw := delivery(amqp.Table{"retry-attempts": int64(2), "bunnicula-not-before": "2026-05-04T03:02:01.500Z", "x-delivery-count": int64(1), "mine": "x"})
+	raw.Redelivered = true
+	s, ok := decide.GiveBack(&c.rules, &decoded(c, raw).facts, decide.Given{Now: time.Now()})
+	h := s.Copy.Headers
+	if !ok || s.Copy.To.Queue != "orders" || h["retry-attempts"] != int64(2) || h["bunnicula-not-before"] != "2026-05-04T03:02:01.500Z" || h["mine"] != "x" || h["x-delivery-count"] != nil || h["bunnicula-reason"] != nil {
+		t.Errorf("%+v", s.Copy)
+	}
+}
+
+// Headers that the client cannot read are taken out of the frame, and no copy can be made of such a message.
+func TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*Spec)
+		deed   Deed
+		action monitoring.Action
+	}{
+		"in a quorum queue":     {nil, DeedReject, monitoring.Parked},
+		"in a classic queue":    {func(s *Spec) { s.QueueType = topology.Classic }, DeedLeave, 0},
+		"in Bunnicula's scheme": {func(s *Spec) { s.Scheme = topology.Bunnicula }, DeedLeave, 0},
+		"in an adopted queue":   {func(s *Spec) { s.Declare = topology.Satellites }, DeedLeave, 0},
+		"in one it may not see": {func(s *Spec) { s.Declare = topology.Never }, DeedLeave, 0},
+		"in one that overflows": {func(s *Spec) { s.Arguments = map[string]any{"x-overflow": "drop-head"} }, DeedLeave, 0},
+	} {
+		c, err := New(nil, spec(row.change), monitoring.Nop{}, nil)
+		if err != nil {
+			continue // the topology refuses it
+		}
+		s := c.Process(t.Context(), delivery(amqp.Table{"bunnicula-illegible": []byte("x")}))
+		if s.Deed != row.deed || s.Action != row.action || s.Copy != nil || (s.Action != 0) != (s.Reason == monitoring.ReasonUndecodable) {
+			t.Errorf("%s: %+v", name, s)
+		}
 	}
 }
 
@@ -483,7 +570,7 @@ func TestCopiesOfTheSchemeBunniculaTakeClojuresPaths(t *testing.T) {
 		})
 	}
 	c := quiet(t, spec(func(s *Spec) { s.Scheme = topology.Bunnicula }))
-	s := c.settlement(c.decode(delivery(nil)), ending{interrupted: true}, time.Now())
+	s := c.settlement(decoded(c, delivery(nil)), ending{interrupted: true}, time.Now())
 	if s.Copy.Exchange != "" || s.Copy.RoutingKey != "orders" || s.Copy.Expiration != "" {
 		t.Errorf("interrupted: %+v", s.Copy)
 	}
@@ -503,7 +590,7 @@ func TestTheLongestSnoozeHasATime(t *testing.T) {
 		c := quiet(t, patient(func(s *Spec) { s.Handler = returns(Snooze(1<<63 - 1)) }))
 		s := c.Process(t.Context(), delivery(nil))
 		time.Sleep(time.Minute)
-		if again := c.Process(t.Context(), back(s)); !again.Early || attempts(again) != 0 {
+		if again := c.Process(t.Context(), back(s)); !early(again) || attempts(again) != 0 {
 			t.Errorf("it was handled early: %+v, not before %v", again, s.Copy.Headers["bunnicula-not-before"])
 		}
 	})

@@ -13,11 +13,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-func acks(context.Context, Delivery) Result { return Ack() }
+func everyAck(context.Context, Delivery) Result { return Ack() }
 
 // spec is a minimal Spec with one thing changed.
 func spec(change func(*Spec)) Spec {
-	s := Spec{Queue: "orders", Handler: acks}
+	s := Spec{Queue: "orders", Handler: everyAck}
 	if change != nil {
 		change(&s)
 	}

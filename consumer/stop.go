@@ -2,72 +2,113 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
-// Pause stops taking messages. Handlers that run go on; what no handler has started goes back
-// to the queue for other consumers. It may be called before Start, and twice.
-func (c *Consumer) Pause() {
-	c.paused.Store(true)
-	c.poke()
+// stages are the contexts that Stop ends, in this order: waiting for a session, the handlers, the
+// rest.
+type stages struct {
+	// Immutable.
+	connecting     context.Context // ends at the first call of Stop
+	stopConnecting context.CancelFunc
+	handlers       context.Context // the handlers' parent; ends near the end of Stop's context
+	cancelHandlers context.CancelCauseFunc
+	hard           context.Context // ends with Stop's context
+	cancelHard     context.CancelFunc
+
+	mu                sync.Mutex // guards started and stopping
+	started, stopping bool
+	stopped           chan struct{} // closed when everything has ended
 }
 
-// Resume takes messages again.
-func (c *Consumer) Resume() {
-	c.paused.Store(false)
-	c.poke()
+func newStages() *stages {
+	s := &stages{stopped: make(chan struct{})}
+	s.connecting, s.stopConnecting = context.WithCancel(context.Background())
+	s.handlers, s.cancelHandlers = context.WithCancelCause(context.Background())
+	s.hard, s.cancelHard = context.WithCancel(context.Background())
+	return s
 }
 
-// Stop takes no new messages, gives back what no handler has started, and lets running
-// handlers finish. In the last quarter of ctx, at most 2 s, it cancels their contexts, and puts a
-// copy of what they could not finish back into the queue. It returns when all is settled and every
-// goroutine has ended, at the latest when ctx ends: then the broker delivers again what was not
-// settled. It may be called twice, and before Start.
+// start returns an error unless it is the first call, before any stop.
+func (s *stages) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return errors.New("it was stopped, make a new one")
+	case s.started:
+		return errors.New("it was started before")
+	}
+	s.started = true
+	return nil
+}
+
+// stop returns whether it is the first call, and whether the consumer was started before it.
+func (s *stages) stop() (first, started bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first, s.stopping = !s.stopping, true
+	return first, s.started
+}
+
+// Pause stops taking messages and returns at once. Handlers that run go on. Messages that no
+// handler has begun go back to the queue for other consumers, and use no attempt. Pause may be
+// called before Start, and twice.
+func (c *Consumer) Pause() { c.control.update(func(w *wanted) { w.paused = true }) }
+
+// Resume takes messages again after Pause. It returns at once.
+func (c *Consumer) Resume() { c.control.update(func(w *wanted) { w.paused = false }) }
+
+// Stop takes no new messages, gives back messages that no handler has begun, and lets running
+// handlers finish. In the last quarter of the time until ctx ends, at most 2 s, it cancels their
+// contexts, and puts a copy of what they could not finish back into the queue. That uses no
+// attempt.
+//
+// Stop returns nil when everything is settled and every goroutine has ended. If ctx ends first it
+// returns an error that says how many workers still run; the broker delivers again what was not
+// settled. Stop may be called twice, and before Start.
 func (c *Consumer) Stop(ctx context.Context) error {
-	c.mu.Lock()
-	first := c.stopping.CompareAndSwap(false, true)
-	started := c.started
-	c.mu.Unlock()
-	if first {
-		c.stopConnecting()
-		c.poke()
+	if first, started := c.stages.stop(); first {
+		c.stages.stopConnecting()
+		c.control.update(func(w *wanted) { w.stopping = true })
 		go c.end(started)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		timer := time.AfterFunc(left-min(2*time.Second, left/4), func() { c.cancelHandlers(ErrStopping) })
+		timer := time.AfterFunc(left-min(2*time.Second, left/4), func() { c.stages.cancelHandlers(ErrStopping) })
 		defer timer.Stop()
 	}
 	select {
-	case <-c.stopped:
+	case <-c.stages.stopped:
 		return nil
 	case <-ctx.Done():
-		c.cancelHandlers(ErrStopping)
-		c.cancelHard()
-		select { // what is not stuck ends now
-		case <-c.stopped:
+		c.stages.cancelHandlers(ErrStopping)
+		c.stages.cancelHard()
+		select { // handlers that are not stuck end now
+		case <-c.stages.stopped:
 		case <-time.After(50 * time.Millisecond):
 		}
 		return fmt.Errorf("consumer %q: stop: %d handlers still run, the broker delivers their messages again: %w",
-			c.spec.Name, c.workers.Load(), context.Cause(ctx))
+			c.spec.Name, c.gauges.workers.Load(), context.Cause(ctx))
 	}
 }
 
-// end waits for each part in turn.
+// end waits for each part in turn, and ends it.
 func (c *Consumer) end(started bool) {
-	defer close(c.stopped)
+	defer close(c.stages.stopped)
 	if started {
-		<-c.ran
+		<-c.supervisor.ran
 	}
-	close(c.quit)
-	c.working.Wait()
-	c.copying.Wait()
-	c.handlerPatience.end()
-	c.monitorPatience.end()
-	c.cancelHandlers(ErrStopping)
-	c.cancelHard()
-	if c.sender != nil {
-		_ = c.sender.Stop(c.hard) // at once: every copy is confirmed, or its session is over
+	c.pool.end()
+	c.settler.copying.Wait()
+	c.handlers.Stop()
+	c.reporter.calls.Stop()
+	c.stages.cancelHandlers(ErrStopping)
+	c.stages.cancelHard()
+	if c.settler.sending != nil {
+		_ = c.settler.sending.Stop(c.stages.hard) // does not wait: no copy is on its way any more
 	}
 }

@@ -6,8 +6,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/internal/sending"
-	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -17,36 +15,36 @@ type stamp struct {
 	at time.Time
 }
 
-// afresh is a parked message as it goes back to a queue: as it was published first, with its history and what it was at
-// first. Its attempts begin anew.
-func afresh(d *held, to, user string, s stamp) sending.Envelope {
+// afresh is a parked message as it goes back to a queue: as it was published at first, with its
+// history. Its attempts begin anew.
+func afresh(d *held, to, user string, s stamp) envelope {
 	ours := known(d)
 	for _, name := range []string{
 		wire.Reason, wire.Error, wire.ErrorType, wire.ErrorGroup, wire.Stack, wire.FailedAt, wire.Consumer, wire.App, wire.AppVersion, wire.Host,
 	} {
 		delete(ours, name)
 	}
-	ours[wire.Queue] = to // or the consumer there would not believe the others
+	ours[wire.Queue] = to // a consumer believes these headers only if they name its queue
 	ours[wire.RedriveCount] = int64(d.message.RedriveCount) + 1
 	ours[wire.RedrivenAt] = s.at.UTC().Format(time.RFC3339)
 	ours[wire.RedriveID] = s.id
 	env := again(d, to, user, ours)
 	complete := env
-	if complete.Complete(s.at); complete.PropertiesSize() <= sending.MaxProperties-wire.RoomToCome {
+	if complete.Complete(s.at); complete.PropertiesSize() <= maxProperties-wire.RoomToCome {
 		return complete
 	}
 	return env
 }
 
-// asItIs is a parked message as it goes to another queue to be kept: with all that is known of why it failed. What
-// only the broker's own headers say, which must not be published again, is said in ours.
-func asItIs(d *held, to, user string) sending.Envelope {
+// asItIs is a parked message as it goes to another queue to be kept: with all that is known of why
+// it failed. The broker's own headers must not be published again, so what they say goes into ours.
+func asItIs(d *held, to, user string) envelope {
 	ours := known(d)
 	m := &d.message
 	if n, ok := d.Headers[wire.RetryAttempts]; ok {
 		ours[wire.RetryAttempts] = n
 	}
-	if m.TargetFrom != FromOpened && m.Target != "" {
+	if m.TargetFrom != fromOpened && m.Target != "" {
 		ours[wire.Queue] = wire.Cut(m.Target, wire.MaxName)
 	}
 	if m.Origin == OriginBroker {
@@ -56,13 +54,14 @@ func asItIs(d *held, to, user string) sending.Envelope {
 		}
 	}
 	env := again(d, to, user, ours)
-	if bytes, ok := d.Headers[transport.HeaderIllegible]; ok { // of a file: they are all that there is of these headers
-		env.Headers[transport.HeaderIllegible] = bytes
+	if bytes, ok := d.Headers[illegible]; ok { // of a file, which has these headers only as bytes
+		env.Headers[illegible] = bytes
 	}
 	return env
 }
 
-// known are our headers on a message that have the shape in which we write them, and what it was at first.
+// known are our headers on a message, if they have the form in which we write them, and those that
+// say how it was published at first.
 func known(d *held) amqp.Table {
 	ours := amqp.Table{}
 	for k, v := range d.Headers {
@@ -91,15 +90,16 @@ func known(d *held) amqp.Table {
 	return ours
 }
 
-// again is the message with these headers of ours, or with what of them fits beside the user's.
-func again(d *held, to, user string, ours amqp.Table) sending.Envelope {
-	env := sending.Envelope{RoutingKey: to, Publishing: wire.Again(&d.Delivery, user)}
-	const toComplete = 100 // bytes, of an id, a timestamp and a content type
-	wire.Shrink(ours, min(wire.MaxOurs, sending.MaxProperties-wire.RoomToCome-toComplete-env.PropertiesSize()))
+// again is the message with these headers of ours, as far as they fit beside the user's.
+func again(d *held, to, user string, ours amqp.Table) envelope {
+	env := envelope{RoutingKey: to, Publishing: wire.Again(&d.Delivery, user)}
+	const toComplete = 100 // bytes, for an id, a timestamp and a content type
+	room := maxProperties - wire.RoomToCome - toComplete - env.PropertiesSize()
+	wire.Shrink(ours, min(wire.MaxOurs, room))
 	if len(env.Headers)+len(ours) <= wire.MaxCopied {
 		maps.Copy(env.Headers, ours)
 	}
-	if env.PropertiesSize() > sending.MaxProperties { // there is no room for even the count
+	if env.PropertiesSize() > maxProperties { // not even the count fits
 		maps.DeleteFunc(env.Headers, func(name string, _ any) bool { return wire.IsOurs(name) })
 	}
 	return env

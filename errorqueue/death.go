@@ -19,7 +19,7 @@ type Death struct {
 	Expiration string    `json:"expiration,omitempty"` // that the message had, in milliseconds
 }
 
-// deathsOf reads x-death, of which anybody may have written anything.
+// deathsOf reads x-death. A publisher may have written anything into it.
 func deathsOf(h amqp.Table) []Death {
 	all, _ := h["x-death"].([]any)
 	var deaths []Death
@@ -39,4 +39,15 @@ func deathsOf(h amqp.Table) []Death {
 		deaths = append(deaths, d)
 	}
 	return deaths
+}
+
+// text is a header that is text, "" if it is something else.
+func text(h amqp.Table, name string) string {
+	switch v := h[name].(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
 }

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/internal/sending"
-	"github.com/bunnicula-go/bunnicula/internal/transport"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 )
 
-// DiscardOptions are those of [Queue.Discard]. Filter or All must be set.
+// DiscardOptions are the options of [Queue.Discard]. Filter or All must be set.
 type DiscardOptions struct {
 	// Filter chooses messages.
 	Filter Filter
@@ -23,7 +23,8 @@ type DiscardOptions struct {
 	// Delete deletes the messages for good. Otherwise they go to the archive.
 	Delete bool
 
-	// Archive is the queue that they go to. It is declared if it is not there: a durable quorum queue without limits.
+	// Archive is the queue that messages go to. It is declared if it does not exist: a durable
+	// quorum queue without limits.
 	//
 	// Defaults to the main queue's name + "-archive".
 	Archive string
@@ -38,114 +39,128 @@ type DiscardOptions struct {
 
 // DiscardReport is what a discard has done, also when it ends with an error.
 type DiscardReport struct {
-	DryRun     bool          `json:"dry_run"`
-	Archive    string        `json:"archive"` // "" where messages are deleted
-	Matched    int           `json:"matched"`
-	Discarded  int           `json:"discarded"`
-	MaybeTwice int           `json:"maybe_twice"` // of those, may be parked still, because the connection was lost
-	Failed     int           `json:"failed"`
-	Failures   []Failure     `json:"failures"`  // the first 100 of them
-	Illegible  int           `json:"illegible"` // chosen, not among Matched, and left where they are, unless deleted: see Message.Illegible
-	Rounds     int           `json:"rounds"`
-	Took       time.Duration `json:"took"` // nanoseconds
+	DryRun     bool      `json:"dry_run"`
+	Archive    string    `json:"archive"` // "" if messages are deleted
+	Matched    int       `json:"matched"`
+	Discarded  int       `json:"discarded"`
+	MaybeTwice int       `json:"maybe_twice"` // of those, may still be parked: a connection was lost
+	Failed     int       `json:"failed"`
+	Failures   []Failure `json:"failures"` // the first 100 of them
+
+	// Illegible are messages that were chosen and stay parked, unless they are to be deleted. They
+	// are not among Matched. See Message.Illegible.
+	Illegible int `json:"illegible"`
+
+	Rounds int           `json:"rounds"`
+	Took   time.Duration `json:"took"` // nanoseconds
 }
 
-// ArchiveQueue is the name of the queue that messages of a main queue are archived in: "orders-archive".
-func ArchiveQueue(queue string) string { return queue + archiveSuffix }
-
-// Discard takes messages out of the error queue: into its archive, or for good. The archive can be opened like an error queue
-// (Config.ErrorQueue), to list it and to redrive from it: a message there has all that it had, and what only the broker said of why it
-// failed is in our headers.
+// Discard takes messages out of the error queue: into its archive, or for good. The archive can be
+// opened like an error queue (Config.ErrorQueue), to list it and to redrive from it. A message
+// there has all that it had; what only the broker said of why it failed is in the framework's
+// headers.
 //
-// What is archived is confirmed before it is taken out of the error queue, as in [Queue.Redrive], and the errors are the same.
+// What is archived is confirmed before it is taken out of the error queue, as in [Queue.Redrive],
+// and the errors are the same.
 func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, error) {
 	began := time.Now()
 	report := DiscardReport{DryRun: o.DryRun}
-	o.Window = cmp.Or(o.Window, DefaultRedriveWindow)
+	o.Window = cmp.Or(o.Window, defaultMoveWindow)
 	if !o.Delete {
-		o.Archive = cmp.Or(o.Archive, ArchiveQueue(cmp.Or(q.main, q.name)))
+		o.Archive = cmp.Or(o.Archive, archiveQueue(cmp.Or(q.main, q.name)))
 		report.Archive = o.Archive
 	}
-	filter, err := o.check(q, began)
+	matcher, err := o.check(q, began)
 	if err != nil {
 		return report, q.failed(err)
 	}
-	r := &rounds{queue: q, filter: filter, copies: !o.Delete, left: -1, report: reporter{to: o.Progress}, mover: &mover{window: o.Window, rate: o.Rate}}
-	err = r.discard(ctx, o, &report)
-	m := r.mover
-	report.Discarded, report.MaybeTwice, report.Failed, report.Failures, report.Rounds = m.moved, m.twice, m.failed, m.failures, r.count
-	report.Matched = max(report.Matched, m.moved+m.failed)
-	report.Illegible = r.illegible
-	report.Failures = orEmpty(report.Failures)
+	d := &discard{queue: q, options: o, progress: &reporter{to: o.Progress}}
+	d.rounds = &rounds{
+		queue: q, choice: choice{filter: matcher, copies: !o.Delete}, left: -1, report: d.progress,
+		mover: &mover{window: o.Window, rate: o.Rate},
+	}
+	err = d.run(ctx)
+	t := d.rounds.mover.tally
+	report.Matched, report.Discarded = max(d.plan.matched, t.moved+t.failed), t.moved
+	report.MaybeTwice, report.Failed, report.Failures = t.twice, t.failed, orEmpty(t.failures)
+	report.Illegible, report.Rounds = max(d.plan.illegible, d.rounds.illegible), d.rounds.count
 	report.Took = time.Since(began)
-	r.report.end()
 	if err != nil {
 		return report, q.failed(fmt.Errorf("discard: %w", err))
 	}
 	return report, nil
 }
 
-func (o DiscardOptions) check(q *Queue, now time.Time) (*compiled, error) {
+// check checks the options.
+func (o DiscardOptions) check(q *Queue, now time.Time) (*filter.Matcher, error) {
 	if o.Delete && o.Archive != "" {
 		return nil, &FieldError{"Archive", o.Archive, "nothing, since Delete is set"}
 	}
 	if !o.Delete && (o.Archive == q.name || o.Archive == q.main) {
 		return nil, &FieldError{"Archive", o.Archive, "another queue than the error queue and the main queue"}
 	}
-	same := RedriveOptions{Filter: o.Filter, All: o.All, Limit: o.Limit, Rate: o.Rate, Window: o.Window}
-	_, filter, err := same.resolve(q, now)
-	return filter, err
+	matcher, err := chosen(o.Filter, o.All, now)
+	if err != nil {
+		return nil, err
+	}
+	return matcher, checkMove(o.Limit, o.Rate, o.Window)
 }
 
-func (r *rounds) discard(ctx context.Context, o DiscardOptions, report *DiscardReport) error {
+// discard is one call of Discard. One goroutine uses it.
+type discard struct {
+	// Immutable.
+	queue    *Queue
+	options  DiscardOptions
+	progress *reporter
+	rounds   *rounds // moves, and counts what it has moved
+
+	plan plan // of a dry run; written by run
+}
+
+func (d *discard) run(ctx context.Context) error {
+	defer d.progress.end()
+	o := d.options
 	most := -1
 	if o.Limit > 0 {
 		most = o.Limit
 	}
 	if o.DryRun {
-		p, err := r.queue.begin(ctx, -1)
-		if err != nil {
-			return err
-		}
-		defer p.end(ctx)
-		seen, err := r.look(ctx, p, o.Archive, most)
-		report.Matched = seen.matched
+		s := &survey{queue: d.queue, choice: d.rounds.choice, to: o.Archive, most: most, report: d.progress}
+		defer s.end(ctx)
+		err := s.run(ctx)
+		d.plan = s.plan
 		return err
 	}
-	if !o.Delete {
-		if err := r.queue.declareArchive(ctx, o.Archive); err != nil {
-			return err
-		}
-		session, err := r.queue.conn.Transport().Publishing().Session(ctx)
-		if err != nil {
-			return err
-		}
-		sender, err := sending.New(r.queue.conn.Transport(), o.Window, r.queue.log)
-		if err != nil {
-			return err
-		}
-		defer stop(sender)
-		r.mover.sender = sender
-		r.mover.envelope = func(d *held) sending.Envelope { return asItIs(d, o.Archive, session.User()) }
+	if o.Delete {
+		return d.rounds.run(ctx, most)
 	}
-	return r.run(ctx, most)
-}
-
-// declareArchive declares the archive as error queues are. One that is there already is taken as it is, and so is
-// one that somebody who may not declare cannot see: the publish is mandatory.
-func (q *Queue) declareArchive(ctx context.Context, name string) error {
-	if len(name) > wire.MaxName {
-		return &FieldError{"Archive", name[:40] + "...", "at most 255 bytes"}
+	if err := d.queue.declareArchive(ctx, o.Archive); err != nil {
+		return err
 	}
-	session, err := q.link.Session(ctx)
+	sender, user, err := d.queue.sender(ctx, o.Window)
 	if err != nil {
 		return err
 	}
-	if _, err := count(ctx, session, name); err == nil {
+	defer stop(sender)
+	d.rounds.mover.copyTo(sender, func(one *held) envelope { return asItIs(one, o.Archive, user) })
+	return d.rounds.run(ctx, most)
+}
+
+// declareArchive declares the archive as topology declares error queues. A queue that exists is
+// taken as it is. A user who may not declare finds out by publishing whether it exists.
+func (q *Queue) declareArchive(ctx context.Context, name string) error {
+	if err := checkName("Archive", name); err != nil {
+		return err
+	}
+	s, err := q.link.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := count(ctx, s, name); err == nil {
 		return nil
 	}
-	err = ask(ctx, session, "declare the archive", func(ch transport.Channel) error {
-		_, err := ch.QueueDeclare(name, true, false, false, false, standardArguments(name))
+	err = ask(ctx, s, "declare the archive", func(ch channel) error {
+		_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table(standardArguments(name)))
 		return err
 	})
 	if err != nil && !errors.Is(err, errNotAllowed) {

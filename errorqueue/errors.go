@@ -3,47 +3,83 @@ package errorqueue
 import (
 	"errors"
 	"fmt"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue/internal/archive"
 )
 
-// What a call can end with, beside the context's error and those of connection. Match them with errors.Is.
+// What a call can end with, beside the context's error and those of connection. Match them with
+// errors.Is.
 var (
 	// ErrNoQueue: the error queue does not exist.
 	ErrNoQueue = errors.New("there is no such queue")
 
-	// ErrNoFilter: neither a Filter nor All was given to what moves or deletes messages. Nothing was done.
+	// ErrNoFilter: a call that moves or deletes messages got neither a Filter nor All. Nothing was
+	// done.
 	ErrNoFilter = errors.New("no filter: set Filter, or All for every message")
 
-	// ErrBusy: somebody else reads this error queue at the moment, and holds its messages. See [Config.Wait].
+	// ErrBusy: another reader holds the messages of this error queue. See [Config.Wait].
 	ErrBusy = errors.New("somebody else reads this queue at the moment")
 
-	// ErrHeldTooLong: a List lasted longer than Config.HoldFor. What came before it is good.
+	// ErrHeldTooLong: a List took longer than Config.HoldFor. What it has yielded is good.
 	ErrHeldTooLong = errors.New("messages were held for too long")
 
-	// ErrDeliveryLimit: one more reading could make the broker drop a message. Nothing more was read. See [Config.MaxDeliveries].
+	// ErrDeliveryLimit: one more reading could make the broker drop a message. Nothing more was
+	// read. See [Config.MaxDeliveries].
 	ErrDeliveryLimit = errors.New("the broker may drop what is delivered more often")
-
-	// ErrSilent: the queue has messages, and the broker delivers none. A consumer with a higher priority, or a
-	// single active one, may take them.
-	ErrSilent = errors.New("the broker delivers nothing")
 
 	// ErrFailedAgain: a redrive in batches was stopped, because too many of a batch failed again.
 	ErrFailedAgain = errors.New("too many failed again")
 
-	// ErrNotMoved: nothing of a window could be published, so the rest was not tried. All of that is still where it was.
+	// ErrNotMoved: no message of a window could be published, so the rest was not tried. They are
+	// all where they were.
 	ErrNotMoved = errors.New("no message could be published")
 
-	// ErrGone: messages that a redrive had chosen were not there any more when it came to move them. Somebody else has taken them, or holds them.
+	// ErrGone: messages that a redrive had chosen were gone when it came to move them. Another
+	// consumer has taken them, or holds them.
 	ErrGone = errors.New("messages that were chosen are not there any more")
 
 	// ErrFormat: a file is not what Export writes.
-	ErrFormat = errors.New("not an export of an error queue")
+	ErrFormat = archive.ErrFormat
 )
 
-// MissingTargetError says that messages were to go to a queue that does not exist. Nothing was moved.
+// UnreadableError says that a message of the queue cannot be read with AMQP 0-9-1, and stands in
+// front of messages that therefore could not be read either. An AMQP 1.0 client can publish such a
+// message to RabbitMQ 4, with a UUID or a char among its application properties: the broker cannot
+// convert it, and ends the connection with 541 whenever it should deliver it.
+//
+// All messages before it were read, and what was to be done with them was done. It stays where it
+// is, and is never counted as a message that was seen. An AMQP 1.0 client, or a shovel with an AMQP
+// 1.0 source, can take it out. Each call that ends at it loses its TCP connection a few
+// times.
+type UnreadableError struct {
+	// Position is its place in the queue, from 1, in the order of this call. A quorum queue changes
+	// it: the lost connections put the message behind others that were delivered before.
+	Position int
+
+	// Behind is how many messages may stand behind it that were not read, -1 if that is unknown.
+	Behind int
+
+	Err error // what ended the connection
+}
+
+func (e *UnreadableError) Error() string {
+	behind := "an unknown number of messages"
+	if e.Behind >= 0 {
+		behind = counted(e.Behind, "message")
+	}
+	return fmt.Sprintf("the message at position %d cannot be read with AMQP 0-9-1, and %s may stand behind it (%v): take it out with an AMQP 1.0 client or shovel",
+		e.Position, behind, e.Err)
+}
+
+// Unwrap returns what ended the connection.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// MissingTargetError says that messages were to go to a queue that does not exist. Nothing was
+// moved.
 type MissingTargetError struct {
 	Queue    string
 	Messages int    // that were to go there
-	Source   string // how the queue is known
+	Source   string // how the queue is known: see Target.Source
 }
 
 func (e *MissingTargetError) Error() string {
@@ -62,7 +98,7 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e
 // Unwrap returns what is wrong with the line.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// FieldError says which option or term of a filter is wrong.
+// FieldError says which option, or which term of a filter, is wrong.
 type FieldError struct {
 	Field string
 	Value string
@@ -71,4 +107,11 @@ type FieldError struct {
 
 func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s is %q, want %s", e.Field, e.Value, e.Want)
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

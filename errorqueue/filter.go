@@ -1,19 +1,19 @@
 package errorqueue
 
 import (
+	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 )
 
-// Filter chooses messages: those that fit every field that is set. Of a list, one value must fit. The zero
-// Filter chooses all. [ParseFilter] makes one of text.
+// Filter chooses messages: those that fit every field that is set. Of a list, one value must fit.
+// The zero Filter chooses all. [ParseFilter] makes one of text.
 type Filter struct {
 	Reasons       []string // "timeout", "panic", "delivery_limit", ...
 	ErrorTypes    []string // "*net.OpError", ...
-	ErrorContains string   // a part of the error's text; upper and lower case are the same
+	ErrorContains string   // a part of the error's text, regardless of case
 	Groups        []string
 
 	IDs       []string // message ids
@@ -23,8 +23,8 @@ type Filter struct {
 	Versions  []string // of apps
 	Targets   []string // the queues that messages came from
 
-	// OlderThan and NewerThan compare how long ago a message was parked; of one that does not say that, how long ago it was
-	// published. One that says neither fits no age.
+	// OlderThan and NewerThan compare how long ago a message was parked, or, if it does not say
+	// that, how long ago it was published. A message that says neither fits no age.
 	OlderThan time.Duration
 	NewerThan time.Duration
 
@@ -35,158 +35,100 @@ type Filter struct {
 // HeaderMatch asks for a user's header.
 type HeaderMatch struct {
 	Name   string
-	Exists bool   // the header must be there, with any value; Value is not looked at then
+	Exists bool   // the header must be there, with any value; Value is ignored then
 	Value  string // what the header must be, as text: "42" fits the number 42
 }
 
 // BodyMatch asks for a value in a JSON body.
 type BodyMatch struct {
 	Path   string // such as "user.id", "$.items[0].sku" or "$['odd name']"
-	Exists bool   // the path must lead somewhere; Value is not looked at then
-	Value  string // what must be there, as text: "42" fits the number 42, 42.0 and the string "42"; "null", "true"
+	Exists bool   // there must be a value at the path; Value is ignored then
+	Value  string // what it must be, as text: "42" fits 42, 42.0 and "42"; "null", "true"
 }
 
-// IsZero says whether the Filter chooses all.
-func (f Filter) IsZero() bool {
-	return len(f.Reasons)+len(f.ErrorTypes)+len(f.Groups)+len(f.IDs)+len(f.Consumers)+len(f.Hosts)+len(f.Apps)+len(f.Versions)+len(f.Targets)+len(f.Headers)+len(f.Body) == 0 &&
-		f.ErrorContains == "" && f.OlderThan == 0 && f.NewerThan == 0
+// ParseFilter makes a Filter of text, for a command or a web page:
+//
+//	reason=timeout older=2h body.user.id=42 error~"connection refused"
+//
+// Terms are separated by spaces, and all of them must fit. A value with spaces, commas or quotes is
+// written in double quotes, as in Go. These are the terms:
+//
+//	reason=a,b   type=a,b   group=a,b   id=a,b   consumer=a,b   host=a,b   app=a,b   version=a,b   queue=a,b
+//	error~text           a part of the error's text
+//	older=2h  newer=3d   parked longer ago, less long ago: 90s, 15m, 2h30m, 3d
+//	header.NAME=value    header.NAME       a user's header, and that it exists
+//	body.PATH=value      body.PATH         a value in a JSON body, and that it exists: body.items[0].sku=A-1
+//
+// A term that takes a list may stand there twice: a message needs to fit one of the values of both.
+// Text without terms is the zero Filter. The error is a *FieldError that names the term and its
+// value.
+func ParseFilter(text string) (Filter, error) {
+	f, err := filter.Parse(text)
+	return filterOf(f), fieldError(err)
 }
 
-// Match says whether the Filter chooses a message. A path into its body is not found if it is wrong.
-func (f Filter) Match(m *Message, now time.Time) bool {
-	c, err := f.compile(now)
-	return err == nil && c.match(m)
+// ParseTerms is [ParseFilter] for terms that stand alone, such as the arguments of a command. A
+// shell has removed the quotes, so all that stands behind the = or ~ is the value: error~connection
+// refused. An argument that reads as several terms is an error: it may not be the choice that was
+// meant.
+func ParseTerms(terms ...string) (Filter, error) {
+	f, err := filter.ParseTerms(terms...)
+	return filterOf(f), fieldError(err)
 }
 
-// compiled is a Filter at one moment: a message chosen once is chosen again, however long all takes.
-type compiled struct {
-	Filter
-	now   time.Time
-	needs string   // ErrorContains in lower case
-	paths [][]step // of Body
-}
-
-func (f Filter) compile(now time.Time) (*compiled, error) {
-	c := &compiled{Filter: f, now: now, needs: strings.ToLower(f.ErrorContains)}
-	for _, age := range []struct {
-		field string
-		d     time.Duration
-	}{{"OlderThan", f.OlderThan}, {"NewerThan", f.NewerThan}} {
-		if age.d < 0 {
-			return nil, &FieldError{"Filter." + age.field, age.d.String(), "no less than 0"}
-		}
-	}
-	for _, h := range f.Headers {
-		if h.Name == "" {
-			return nil, &FieldError{"Filter.Headers.Name", "", "a header's name"}
-		}
-	}
-	for _, b := range f.Body {
-		path, err := parsePath(b.Path)
-		if err != nil {
-			return nil, &FieldError{"Filter.Body.Path", b.Path, err.Error()}
-		}
-		c.paths = append(c.paths, path)
-	}
-	return c, nil
-}
-
-func (c *compiled) match(m *Message) bool {
-	for _, one := range []struct {
-		of    []string
-		value string
-	}{
-		{c.Reasons, m.Reason}, {c.ErrorTypes, m.Type}, {c.Groups, m.Group}, {c.IDs, m.ID},
-		{c.Consumers, m.Consumer}, {c.Hosts, m.Host}, {c.Apps, m.App}, {c.Versions, m.AppVersion}, {c.Targets, m.Target},
-	} {
-		if len(one.of) > 0 && !slices.Contains(one.of, one.value) {
-			return false
-		}
-	}
-	if c.needs != "" && !strings.Contains(strings.ToLower(m.Error), c.needs) {
-		return false
-	}
-	if c.OlderThan > 0 || c.NewerThan > 0 {
-		if m.since().IsZero() {
-			return false
-		}
-		age := c.now.Sub(m.since())
-		if c.OlderThan > 0 && age <= c.OlderThan || c.NewerThan > 0 && age >= c.NewerThan {
-			return false
-		}
-	}
-	for _, h := range c.Headers {
-		v, there := m.Headers[h.Name]
-		if !there || !h.Exists && headerText(v) != h.Value {
-			return false
-		}
-	}
-	return len(c.Body) == 0 || c.matchBody(m)
-}
-
-// headerText is a header's value as a person would write it.
-func headerText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	case time.Time:
-		return v.UTC().Format(time.RFC3339)
-	}
-	return fmt.Sprint(v)
-}
-
-// ageText is a duration as it stands in a filter's text.
-func ageText(d time.Duration) string {
-	if d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	}
-	return d.String()
-}
+// IsZero says whether the Filter chooses all messages.
+func (f Filter) IsZero() bool { return f.terms().IsZero() }
 
 // String is the Filter as [ParseFilter] reads it; "" for the zero Filter.
-func (f Filter) String() string {
-	var terms []string
-	for _, l := range []struct {
-		key string
-		of  []string
-	}{
-		{"reason", f.Reasons}, {"type", f.ErrorTypes}, {"group", f.Groups}, {"id", f.IDs},
-		{"consumer", f.Consumers}, {"host", f.Hosts}, {"app", f.Apps}, {"version", f.Versions}, {"queue", f.Targets},
-	} {
-		if len(l.of) == 0 {
-			continue
-		}
-		values := make([]string, len(l.of))
-		for i, v := range l.of {
-			values[i] = quoted(v)
-		}
-		terms = append(terms, l.key+"="+strings.Join(values, ","))
-	}
-	if f.ErrorContains != "" {
-		terms = append(terms, "error~"+quoted(f.ErrorContains))
-	}
-	if f.OlderThan > 0 {
-		terms = append(terms, "older="+ageText(f.OlderThan))
-	}
-	if f.NewerThan > 0 {
-		terms = append(terms, "newer="+ageText(f.NewerThan))
-	}
-	pair := func(key, value string, exists bool) {
-		if quoted(key) != key || strings.ContainsAny(key, "=~") {
-			key = strconv.Quote(key)
-		}
-		if !exists {
-			key += "=" + quoted(value)
-		}
-		terms = append(terms, key)
+func (f Filter) String() string { return f.terms().String() }
+
+// at is the Filter at one moment.
+func (f Filter) at(now time.Time) (*filter.Matcher, error) {
+	m, err := f.terms().At(now)
+	return m, fieldError(err)
+}
+
+// terms is the Filter in the language's own type.
+func (f Filter) terms() filter.Filter {
+	t := filter.Filter{
+		Reasons: f.Reasons, ErrorTypes: f.ErrorTypes, ErrorContains: f.ErrorContains, Groups: f.Groups,
+		IDs: f.IDs, Consumers: f.Consumers, Hosts: f.Hosts, Apps: f.Apps, Versions: f.Versions, Targets: f.Targets,
+		OlderThan: f.OlderThan, NewerThan: f.NewerThan,
 	}
 	for _, h := range f.Headers {
-		pair("header."+h.Name, h.Value, h.Exists)
+		t.Headers = append(t.Headers, filter.Header(h))
 	}
 	for _, b := range f.Body {
-		pair("body."+strings.TrimPrefix(strings.TrimPrefix(b.Path, "$"), "."), b.Value, b.Exists)
+		t.Body = append(t.Body, filter.Body(b))
 	}
-	return strings.Join(terms, " ")
+	return t
+}
+
+// filterOf is the Filter of the language's own type.
+func filterOf(t filter.Filter) Filter {
+	f := Filter{
+		Reasons: t.Reasons, ErrorTypes: t.ErrorTypes, ErrorContains: t.ErrorContains, Groups: t.Groups,
+		IDs: t.IDs, Consumers: t.Consumers, Hosts: t.Hosts, Apps: t.Apps, Versions: t.Versions, Targets: t.Targets,
+		OlderThan: t.OlderThan, NewerThan: t.NewerThan,
+	}
+	for _, h := range t.Headers {
+		f.Headers = append(f.Headers, HeaderMatch(h))
+	}
+	for _, b := range t.Body {
+		f.Body = append(f.Body, BodyMatch(b))
+	}
+	return f
+}
+
+// fieldError is an error of the language with the public type, under the same text.
+func fieldError(err error) error {
+	var wrong *filter.Error
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	public := FieldError(*wrong)
+	if error(wrong) == err { //nolint:errorlint // only the outermost is the error itself
+		return &public
+	}
+	return fmt.Errorf("filter: %w", &public)
 }

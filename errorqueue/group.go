@@ -14,7 +14,7 @@ type GroupBy string
 
 // The ways to group.
 const (
-	ByGroup    GroupBy = "group"    // failures of the same kind: consumer, error type and message without its numbers and ids
+	ByGroup    GroupBy = "group"    // consumer, error type, error text without numbers and ids
 	ByType     GroupBy = "type"     // the error's Go type
 	ByReason   GroupBy = "reason"   // why it was parked
 	ByConsumer GroupBy = "consumer" // who parked it
@@ -24,7 +24,8 @@ const (
 	ByVersion  GroupBy = "version" // of the app
 )
 
-// GroupOptions are those of [Queue.Groups]. The zero value groups all messages by their kind of failure.
+// GroupOptions are the options of [Queue.Groups]. The zero value groups all messages by their kind
+// of failure.
 type GroupOptions struct {
 	// By is what is grouped by.
 	//
@@ -36,28 +37,27 @@ type GroupOptions struct {
 	// Defaults to all.
 	Filter Filter
 
-	// MaxGroups bounds the memory. Messages of groups beyond it are only counted, in GroupReport.Other.
+	// MaxGroups bounds the memory. Messages of further groups are only counted, in
+	// GroupReport.Other.
 	//
 	// Defaults to 1000.
 	MaxGroups int
 
-	// Progress is told how far it is: see [Progress].
+	// Progress is told how far the call is: see [Progress].
 	Progress func(Progress)
 }
 
-// DefaultMaxGroups is the default of GroupOptions.MaxGroups.
-const DefaultMaxGroups = 1000
+const defaultMaxGroups = 1000
 
-// sampleBody is how much of a sample's body is kept, in bytes.
-const sampleBody = 4 << 10
+const sampleBody = 4 << 10 // bytes of a sample's body that are kept
 
-// Group is what its messages have in common, and how many they are.
+// Group says what messages have in common, and how many they are.
 type Group struct {
 	Key    string    `json:"key"` // "" for messages that do not say
 	Count  int       `json:"count"`
-	First  time.Time `json:"first,omitzero"` // when the earliest of them was parked, as far as is known
+	First  time.Time `json:"first,omitzero"` // when the earliest was parked, as far as is known
 	Last   time.Time `json:"last,omitzero"`
-	Sample Message   `json:"sample"` // the one nearest to the queue's head, with the first 4 KiB of its body
+	Sample Message   `json:"sample"` // the first of them, with the first 4 KiB of its body
 }
 
 // GroupReport is what Groups has found.
@@ -65,15 +65,15 @@ type GroupReport struct {
 	By         GroupBy `json:"by"`
 	Groups     []Group `json:"groups"` // the largest first
 	Messages   int     `json:"messages"`
-	Other      int     `json:"other"`      // messages that belong to none of the Groups, because there were more than MaxGroups
-	Incomplete bool    `json:"incomplete"` // an error ended it: this is of what was read by then
+	Other      int     `json:"other"`      // messages of further groups, beyond MaxGroups
+	Incomplete bool    `json:"incomplete"` // an error ended the call before all was read
 }
 
-// Groups says how many messages of which kind there are. Like List it changes nothing, holds all messages until it ends, and ends
-// with the same errors; then the report is of what was read.
+// Groups counts the messages by what they have in common. Like List it changes nothing, holds all
+// messages until it ends, and ends with the same errors; the report is of what was read then.
 func (q *Queue) Groups(ctx context.Context, o GroupOptions) (GroupReport, error) {
 	o.By = cmp.Or(o.By, ByGroup)
-	o.MaxGroups = cmp.Or(o.MaxGroups, DefaultMaxGroups)
+	o.MaxGroups = cmp.Or(o.MaxGroups, defaultMaxGroups)
 	key, ok := keys[o.By]
 	switch {
 	case !ok:
@@ -106,13 +106,15 @@ var keys = map[GroupBy]func(*Message) string{
 	ByVersion:  func(m *Message) string { return m.AppVersion },
 }
 
-// grouping counts, in bounded memory.
+// grouping counts messages, in bounded memory. One goroutine uses it.
 type grouping struct {
-	most     int
-	key      func(*Message) string
+	most int                   // groups; immutable
+	key  func(*Message) string // immutable
+
+	// Written by add.
 	groups   map[string]*Group
 	messages int
-	other    int
+	other    int // messages of further groups
 }
 
 func (g *grouping) add(m Message) {
@@ -125,7 +127,8 @@ func (g *grouping) add(m Message) {
 			g.other++
 			return
 		}
-		m.Body = slices.Clone(m.Body[:min(len(m.Body), sampleBody)]) // the rest is let go
+		// A part of the slice would keep the whole body in memory.
+		m.Body = slices.Clone(m.Body[:min(len(m.Body), sampleBody)])
 		group = &Group{Key: key, Sample: m, First: at, Last: at}
 		g.groups[key] = group
 	}

@@ -2,11 +2,14 @@ package errorqueue
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 )
 
-// ListOptions are those of [Queue.List]. The zero value lists all.
+// ListOptions are the options of [Queue.List]. The zero value lists all.
 type ListOptions struct {
 	// Filter chooses messages.
 	//
@@ -18,21 +21,23 @@ type ListOptions struct {
 	// Defaults to no limit.
 	Limit int
 
-	// Progress is told how far it is: see [Progress].
+	// Progress is told how far the call is: see [Progress].
 	Progress func(Progress)
 }
 
-// List yields the messages that are in the queue now, the one that was parked first at first. It changes nothing: all that was read
-// is in the queue again, in its order, when the loop has ended, by a break too; until then nobody else sees it. A bounded number
-// of messages is in memory at once. Each reading counts as a delivery: see Config.MaxDeliveries.
+// List yields the messages that are in the queue now, beginning with the one that was parked first.
+// It changes nothing: when the loop has ended, by a break too, all that was read is in the queue
+// again, in its order. Until then nobody else sees these messages. A bounded number of messages is
+// in memory at once. Each reading counts as a delivery: see Config.MaxDeliveries.
 //
-// The order of a quorum queue has a price: a list that ends early, by its Limit or a break, reads on, without showing it, past all that
-// was ever read before. When ctx ends it does so for 2 s at most; then, and when the process is killed, the messages are all there but
-// some may have changed places.
+// A list that ends early, by its Limit or a break, reads on without showing it until it meets a
+// message that was never read before: a quorum queue would change the order otherwise. When ctx
+// ends it does so for 2 s at most. Then, and when the process is killed or the connection is lost,
+// no message is lost but some may have changed places.
 //
-// An error ends the list: the context's, those of connection, ErrNoQueue, ErrBusy, ErrHeldTooLong, ErrDeliveryLimit, ErrSilent, a
-// *FieldError.
-// What came before it is good. The loop must not call other methods of the Queue that read.
+// An error ends the list: the context's, those of connection, ErrNoQueue, ErrBusy, ErrHeldTooLong,
+// ErrDeliveryLimit, *FieldError, or *UnreadableError. What came before it is good. The loop must
+// not call other methods of the Queue that read.
 func (q *Queue) List(ctx context.Context, o ListOptions) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		if err := q.each(ctx, o, func(d *held) bool { return yield(d.message, nil) }); err != nil {
@@ -41,39 +46,66 @@ func (q *Queue) List(ctx context.Context, o ListOptions) iter.Seq2[Message, erro
 	}
 }
 
-// each calls f for each message that is chosen, until it returns false.
+// each calls f once for each message that is chosen, until f returns false.
 func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) error {
 	if o.Limit < 0 {
 		return &FieldError{"Limit", itoa(o.Limit), "0 or above"}
 	}
-	filter, err := o.Filter.compile(time.Now())
+	chosen, err := o.Filter.at(time.Now())
 	if err != nil {
 		return err
 	}
-	p, err := q.begin(ctx, -1)
+	l := &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: reporter{to: o.Progress}}
+	defer l.report.end()
+	e, err := untilExact(ctx, func(e edge) error {
+		l.seen.again()
+		return l.read(ctx, e)
+	})
+	var u *UnreadableError
+	if errors.As(err, &u) && e.of >= 0 { // an earlier reading may have passed what now stands behind
+		u.Behind = max(0, e.of-1-l.seen.total())
+	}
+	return err
+}
+
+// listing is one call of each. One goroutine uses it.
+type listing struct {
+	queue  *Queue
+	chosen *filter.Matcher
+	limit  int // 0 is none
+	yield  func(*held) bool
+
+	report  reporter
+	seen    seen
+	matched int // written by read
+}
+
+// read is one reading of the queue. What an earlier one has read is not yielded again.
+func (l *listing) read(ctx context.Context, e edge) error {
+	r, err := l.queue.begin(ctx, whole(e))
 	if err != nil {
 		return err
 	}
-	defer p.end(ctx)
-	report := reporter{to: o.Progress, now: Progress{Of: p.of}}
-	defer report.end()
-	for n := 0; o.Limit == 0 || n < o.Limit; {
-		d, ok, err := p.next(ctx)
+	defer r.end(ctx)
+	now := Progress{Of: r.of, Matched: l.matched}
+	for l.limit == 0 || l.matched < l.limit {
+		d, ok, err := r.next(ctx)
 		if err != nil || !ok {
 			return err
 		}
-		if p.overdue() {
+		if r.overdue() {
 			return ErrHeldTooLong
 		}
-		report.now.Read++
-		if filter.match(&d.message) {
-			n++
-			report.now.Matched++
-			if !f(d) {
+		now.Read++
+		if m := d.message.subject(); !l.seen.before(d) && l.chosen.Matches(&m) {
+			l.matched++
+			now.Matched = l.matched
+			if !l.yield(d) {
+				l.report.tell(now)
 				return nil
 			}
 		}
-		report.tell()
+		l.report.tell(now)
 	}
 	return nil
 }

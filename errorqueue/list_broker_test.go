@@ -9,7 +9,9 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -115,7 +117,7 @@ func TestAQueueThatMayDropWhatIsReadOftenIsNotReadOften(t *testing.T) {
 
 func TestAQueueThatDoesNotExistIsAnErrorAtOnce(t *testing.T) {
 	queue := amqptest.Queue(t, "errors")
-	_, err := Open(t.Context(), connect(t), Config{Queue: queue}, nil)
+	_, err := Open(t.Context(), connecttest.New(t, connection.Config{}), Config{Queue: queue}, nil)
 	if !errors.Is(err, ErrNoQueue) {
 		t.Errorf("got %v, want ErrNoQueue", err)
 	}

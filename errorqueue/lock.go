@@ -8,57 +8,66 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
-	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Who reads holds everything, so that another who looks at the same time finds the queue empty, or half of it, and cannot know.
-// So readers take turns: those of a process by a token, those of a vhost by an exclusive queue, which only one connection can
-// have and which goes with it. Who may not declare that one reads without.
+// A reader holds the queue's messages, so a second one would find the queue empty, or half of it,
+// and could not know. So readers take turns: those of a Queue by a token, those of a vhost by an
+// exclusive queue, which only one connection can have and which goes with it. A user who may not
+// declare that queue reads without this lock.
 
-// lockName is the exclusive queue beside an error queue.
+// lockName is the name of the exclusive queue beside an error queue.
 func lockName(queue string) string {
-	const lock = ".reader"
-	return queue[:min(len(queue), 255-len(lock))] + lock
+	const suffix = ".reader"
+	return queue[:min(len(queue), 255-len(suffix))] + suffix
 }
 
-func (q *Queue) lock(ctx context.Context, session transport.Session) (unlock func(), err error) {
-	timer := time.NewTimer(q.cfg.Wait)
-	defer timer.Stop()
-	select {
-	case <-q.turn:
-	default:
-		select {
-		case <-q.turn:
-		case <-timer.C:
-			return nil, ErrBusy
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+// lock waits for the token and the exclusive queue, each for Config.Wait at most.
+func (q *Queue) lock(ctx context.Context, s session) (unlock func(), err error) {
+	if err := q.takeTurn(ctx); err != nil {
+		return nil, err
 	}
 	name := lockName(q.name)
 	for end := time.Now().Add(q.cfg.Wait); ; {
-		err := ask(ctx, session, "lock the queue", func(ch transport.Channel) error {
+		err := ask(ctx, s, "lock the queue", func(ch channel) error {
 			_, err := ch.QueueDeclare(name, false, true, true, false, amqp.Table{"x-queue-type": "classic"})
 			return err
 		})
-		if err == nil {
+		switch {
+		case err == nil:
 			return func() {
-				_ = ask(context.Background(), session, "unlock the queue", func(ch transport.Channel) error {
+				_ = ask(context.Background(), s, "unlock the queue", func(ch channel) error {
 					_, err := ch.QueueDelete(name, false, false, false)
 					return err
 				})
 				q.turn <- struct{}{}
 			}, nil
-		}
-		if errors.Is(err, errNotAllowed) {
+		case errors.Is(err, errNotAllowed):
 			return func() { q.turn <- struct{}{} }, nil
+		case errors.Is(err, errLocked) && !time.Now().After(end) && backoff.Wait(ctx, 100*time.Millisecond):
+			continue
+		case errors.Is(err, errLocked) && ctx.Err() == nil:
+			err = ErrBusy
 		}
-		if !errors.Is(err, errLocked) || time.Now().After(end) || !backoff.Wait(ctx, 100*time.Millisecond) {
-			q.turn <- struct{}{}
-			if errors.Is(err, errLocked) && ctx.Err() == nil {
-				err = ErrBusy
-			}
-			return nil, err
-		}
+		q.turn <- struct{}{}
+		return nil, err
+	}
+}
+
+// takeTurn takes the token.
+func (q *Queue) takeTurn(ctx context.Context) error {
+	select {
+	case <-q.turn:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(q.cfg.Wait)
+	defer timer.Stop()
+	select {
+	case <-q.turn:
+		return nil
+	case <-timer.C:
+		return ErrBusy
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -30,27 +32,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// connect makes a Connection that is stopped at the test's cleanup.
-func connect(t testing.TB) *connection.Connection {
-	t.Helper()
-	conn, err := connection.New(connection.Config{URL: amqptest.URL(t), Name: "errorqueue-test", MinBackoff: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := conn.Stop(ctx); err != nil {
-			t.Errorf("stop the connection: %v", err)
-		}
-	})
-	return conn
-}
-
 // open opens an error queue, with the Config's defaults but for what the test sets.
 func open(t testing.TB, cfg Config) *Queue {
 	t.Helper()
-	q, err := Open(t.Context(), connect(t), cfg, slog.New(slog.DiscardHandler))
+	q, err := Open(t.Context(), connecttest.New(t, connection.Config{}), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +78,11 @@ func parked(queue string, n int) amqp.Publishing {
 		Body: fmt.Appendf(nil, `{"n": %d}`, n),
 		Headers: amqp.Table{
 			"tenant": "acme", "n": int32(n),
-			HeaderRetryAttempts: int64(3), HeaderReason: "timeout", HeaderError: "dial tcp: connection refused", HeaderErrorType: "*net.OpError",
-			HeaderErrorGroup: "0123456789abcdef", HeaderQueue: queue, HeaderConsumer: "c", HeaderApp: "shop", HeaderAppVersion: "v1.2.0", HeaderHost: "h",
-			HeaderFailedAt: "2026-11-01T10:00:00Z", HeaderFirstFailedAt: "2026-11-01T09:00:00Z",
-			HeaderHistory:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"h","ms":1500}]`,
-			HeaderOriginalExchange: "shop", HeaderOriginalRoutingKey: "order.placed",
+			wire.RetryAttempts: int64(3), wire.Reason: "timeout", wire.Error: "dial tcp: connection refused", wire.ErrorType: "*net.OpError",
+			wire.ErrorGroup: "0123456789abcdef", wire.Queue: queue, wire.Consumer: "c", wire.App: "shop", wire.AppVersion: "v1.2.0", wire.Host: "h",
+			wire.FailedAt: "2026-11-01T10:00:00Z", wire.FirstFailedAt: "2026-11-01T09:00:00Z",
+			wire.History:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"h","ms":1500}]`,
+			wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "order.placed",
 		},
 	}
 }
@@ -209,7 +194,7 @@ func list(t testing.TB, q *Queue, o ListOptions) []Message {
 	return all
 }
 
-func filter(t testing.TB, text string) Filter {
+func terms(t testing.TB, text string) Filter {
 	t.Helper()
 	f, err := ParseFilter(text)
 	if err != nil {

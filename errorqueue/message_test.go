@@ -12,8 +12,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/test/deliverytest"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
+
+var now = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
 func ordersQueue() *Queue { return newQueue(Config{Queue: "orders", ErrorQueue: "orders-error"}) }
 
@@ -28,13 +31,13 @@ func deliveryOf(p amqp.Publishing) *amqp.Delivery {
 
 func TestAParkedMessageTellsAll(t *testing.T) {
 	p := parked("orders", 7)
-	p.Headers[HeaderRedriveCount], p.Headers[HeaderRedriveID], p.Headers[HeaderRedrivenAt] = int64(2), "r", "2026-11-01T09:30:00Z"
+	p.Headers[wire.RedriveCount], p.Headers[wire.RedriveID], p.Headers[wire.RedrivenAt] = int64(2), "r", "2026-11-01T09:30:00Z"
 	p.Headers[wire.DeliveryCount] = int64(5)
 	got := ordersQueue().read(deliveryOf(p), 3)
 	at := func(s string) time.Time { v, _ := time.Parse(time.RFC3339, s); return v }
 	want := Message{
 		Position: 3, ID: id(7), Origin: OriginConsumer, Reason: "timeout", Error: "dial tcp: connection refused", Type: "*net.OpError", Group: "0123456789abcdef",
-		Consumer: "c", Host: "h", App: "shop", AppVersion: "v1.2.0", Target: "orders", TargetFrom: FromHeader, Attempts: 4,
+		Consumer: "c", Host: "h", App: "shop", AppVersion: "v1.2.0", Target: "orders", TargetFrom: fromHeader, Attempts: 4,
 		FirstFailedAt: at("2026-11-01T09:00:00Z"), FailedAt: at("2026-11-01T10:00:00Z"),
 		History:          []Attempt{{At: at("2026-11-01T10:00:00Z"), Attempt: 4, Reason: "timeout", Error: "late", Host: "h", Took: 1500 * time.Millisecond}},
 		OriginalExchange: "shop", OriginalRoutingKey: "order.placed", RedriveCount: 2, RedrivenAt: at("2026-11-01T09:30:00Z"), RedriveID: "r",
@@ -58,19 +61,19 @@ func TestWhoParkedItAndWhereItGoes(t *testing.T) {
 		origin   Origin
 		reason   string
 		target   string
-		from     TargetSource
+		from     string
 		attempts int
 	}{
-		"nothing":              {nil, OriginOther, "", "orders", FromOpened, 0},
-		"clojure":              {amqp.Table{"retry-attempts": int32(4)}, OriginClojure, "", "orders", FromOpened, 4},
-		"consumer":             {amqp.Table{HeaderReason: "error", HeaderQueue: "emails", HeaderRetryAttempts: int64(0)}, OriginConsumer, "error", "emails", FromHeader, 1},
-		"expired":              {amqp.Table{"x-death": []any{death("orders", "expired")}}, OriginBroker, "expired", "orders", FromDeath, 0},
-		"limit after retries":  {amqp.Table{HeaderReason: "retry", HeaderQueue: "orders", HeaderRetryAttempts: int64(2), "x-death": []any{death("orders", "delivery_limit"), death("orders-retry-1s", "expired")}}, OriginBroker, "delivery_limit", "orders", FromHeader, 3},
-		"quarantine":           {amqp.Table{"x-death": []any{death("orders-quarantine", "delivery_limit")}}, OriginBroker, "delivery_limit", "orders", FromDeath, 0},
-		"another queue":        {amqp.Table{"x-death": []any{death("emails", "rejected")}}, OriginBroker, "rejected", "emails", FromDeath, 0},
-		"points at itself":     {amqp.Table{HeaderQueue: "orders-error"}, OriginConsumer, "", "orders", FromOpened, 1},
-		"headers of odd types": {amqp.Table{HeaderReason: int32(1), HeaderQueue: []any{}, HeaderHistory: "{", HeaderFailedAt: "soon", "x-death": "x", HeaderRedriveCount: "x"}, OriginOther, "", "orders", FromOpened, 0},
-		"odd deaths":           {amqp.Table{"x-death": []any{nil, amqp.Table{"queue": int32(1), "routing-keys": []any{nil}}}}, OriginBroker, "", "orders", FromOpened, 0},
+		"nothing":              {nil, OriginOther, "", "orders", fromOpened, 0},
+		"clojure":              {amqp.Table{"retry-attempts": int32(4)}, OriginClojure, "", "orders", fromOpened, 4},
+		"consumer":             {amqp.Table{wire.Reason: "error", wire.Queue: "emails", wire.RetryAttempts: int64(0)}, OriginConsumer, "error", "emails", fromHeader, 1},
+		"expired":              {amqp.Table{"x-death": []any{death("orders", "expired")}}, OriginBroker, "expired", "orders", fromDeath, 0},
+		"limit after retries":  {amqp.Table{wire.Reason: "retry", wire.Queue: "orders", wire.RetryAttempts: int64(2), "x-death": []any{death("orders", "delivery_limit"), death("orders-retry-1s", "expired")}}, OriginBroker, "delivery_limit", "orders", fromHeader, 3},
+		"quarantine":           {amqp.Table{"x-death": []any{death("orders-quarantine", "delivery_limit")}}, OriginBroker, "delivery_limit", "orders", fromDeath, 0},
+		"another queue":        {amqp.Table{"x-death": []any{death("emails", "rejected")}}, OriginBroker, "rejected", "emails", fromDeath, 0},
+		"points at itself":     {amqp.Table{wire.Queue: "orders-error"}, OriginConsumer, "", "orders", fromOpened, 1},
+		"headers of odd types": {amqp.Table{wire.Reason: int32(1), wire.Queue: []any{}, wire.History: "{", wire.FailedAt: "soon", "x-death": "x", wire.RedriveCount: "x"}, OriginOther, "", "orders", fromOpened, 0},
+		"odd deaths":           {amqp.Table{"x-death": []any{nil, amqp.Table{"queue": int32(1), "routing-keys": []any{nil}}}}, OriginBroker, "", "orders", fromOpened, 0},
 	} {
 		m := ordersQueue().read(deliveryOf(amqp.Publishing{Headers: c.headers}), 1)
 		if m.Origin != c.origin || m.Reason != c.reason || m.Target != c.target || m.TargetFrom != c.from || m.Attempts != c.attempts {
@@ -78,7 +81,7 @@ func TestWhoParkedItAndWhereItGoes(t *testing.T) {
 		}
 	}
 	unknown := newQueue(Config{ErrorQueue: "parked"}).read(deliveryOf(amqp.Publishing{}), 1)
-	if unknown.Target != "" || unknown.TargetFrom != FromNobody {
+	if unknown.Target != "" || unknown.TargetFrom != fromNobody {
 		t.Errorf("got %q %s", unknown.Target, unknown.TargetFrom)
 	}
 }
@@ -95,61 +98,9 @@ func TestAMessageIsJSONWhateverItHolds(t *testing.T) {
 	}
 }
 
-// anyMessage makes deliveries that anybody may have written.
-func anyMessage() *rapid.Generator[*amqp.Delivery] {
-	names := []string{
-		wire.RetryAttempts, wire.Reason, wire.Error, wire.Stack, wire.History, wire.Queue, wire.FailedAt, wire.FirstFailedAt, wire.OriginalExchange, wire.RedriveCount,
-		wire.RedriveID, wire.NotBefore, "x-death", wire.DeliveryCount, "x-first-death-queue", "CC", "BCC", "bunnicula-unknown",
-	}
-	return rapid.Custom(func(t *rapid.T) *amqp.Delivery {
-		headers := amqp.Table{}
-		for range rapid.IntRange(0, 8).Draw(t, "n") {
-			name := rapid.OneOf(rapid.SampledFrom(names), shortTexts()).Draw(t, "name")
-			headers[name] = fields(3).Draw(t, "value")
-		}
-		text := func(name string) string { return shortTexts().Draw(t, name) }
-		d := &amqp.Delivery{
-			Headers: headers, ContentType: text("content type"), ContentEncoding: text("encoding"), CorrelationId: text("correlation"), ReplyTo: text("reply"),
-			Expiration: text("expiration"), MessageId: text("id"), Type: text("type"), UserId: text("user"), AppId: text("app"), Exchange: text("exchange"), RoutingKey: text("key"),
-			Priority: rapid.Byte().Draw(t, "priority"), DeliveryMode: rapid.SampledFrom([]uint8{0, 1, 2}).Draw(t, "mode"), Body: rapid.SliceOf(rapid.Byte()).Draw(t, "body"),
-		}
-		if rapid.Bool().Draw(t, "dated") {
-			d.Timestamp = time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "timestamp"), 0)
-		}
-		if len(headers) == 0 {
-			d.Headers = nil
-		}
-		return d
-	})
-}
-
-// shortTexts are texts of up to 255 bytes, of which some are not UTF-8.
-func shortTexts() *rapid.Generator[string] {
-	return rapid.OneOf(rapid.StringN(0, 5, 255), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 8), func(b []byte) string { return string(b) }), rapid.Just("base64:x"))
-}
-
-// fields are values of every AMQP type that the client delivers. Floats are finite: the broker reads no others.
-func fields(depth int) *rapid.Generator[any] {
-	all := []*rapid.Generator[any]{
-		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int8().AsAny(), rapid.Int16().AsAny(), rapid.Int32().AsAny(), rapid.Int64().AsAny(),
-		rapid.Uint8().AsAny(), rapid.Uint16().AsAny(), rapid.Uint32().AsAny(),
-		rapid.Float32().AsAny(), rapid.Float64().AsAny(),
-		rapid.Map(rapid.Int32(), func(v int32) any { return amqp.Decimal{Scale: 2, Value: v} }),
-		rapid.Map(rapid.Int64Range(-1<<50, 1<<50), func(s int64) any { return time.Unix(s, 0) }),
-		rapid.SliceOf(rapid.Byte()).AsAny(), shortTexts().AsAny(),
-	}
-	if depth > 0 {
-		all = append(all,
-			rapid.Map(rapid.SliceOfN(rapid.Deferred(func() *rapid.Generator[any] { return fields(depth - 1) }), 0, 3), func(a []any) any { return a }),
-			rapid.Map(rapid.MapOfN(shortTexts(), rapid.Deferred(func() *rapid.Generator[any] { return fields(depth - 1) }), 0, 3), func(m map[string]any) any { return amqp.Table(m) }),
-		)
-	}
-	return rapid.OneOf(all...)
-}
-
 func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d := anyMessage().Draw(t, "message")
+		d := deliverytest.Any().Draw(t, "message")
 		h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
 		for name, env := range map[string]sending.Envelope{
 			"redriven": afresh(h, "orders", "me", stamp{id: "r", at: now}), "archived": asItIs(h, "orders-archive", "me"),
@@ -168,7 +119,7 @@ func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 				if wire.IsBrokers(k) || wire.IsRouting(k) || k == wire.NotBefore {
 					t.Fatalf("%s has the header %s", name, k)
 				}
-				if wire.IsUsers(k) && !sameField(v, d.Headers[k]) {
+				if wire.IsUsers(k) && !deliverytest.SameHeader(v, d.Headers[k]) {
 					t.Fatalf("%s: header %s is %v, was %v", name, k, v, d.Headers[k])
 				}
 			}
@@ -189,7 +140,7 @@ func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 func TestARedrivenMessageWhoseHeadersFillAFrameStillFits(t *testing.T) {
 	for _, size := range []int{sending.MaxProperties - 20_000, sending.MaxProperties - 2000, sending.MaxProperties - 600, sending.MaxProperties - 300} {
 		p := parked("orders", 1)
-		p.Headers[HeaderStack], p.Headers[HeaderError] = strings.Repeat("s", 8000), strings.Repeat("e", 2000)
+		p.Headers[wire.Stack], p.Headers[wire.Error] = strings.Repeat("s", 8000), strings.Repeat("e", 2000)
 		p.Headers["fat"] = ""
 		user := sending.Envelope{Publishing: wire.Again(deliveryOf(p), "")}
 		p.Headers["fat"] = strings.Repeat("x", size-user.PropertiesSize())
@@ -208,7 +159,7 @@ func TestARedrivenMessageWhoseHeadersFillAFrameStillFits(t *testing.T) {
 
 func TestABatchIsWatchedForAsLongAsItsSlowestMessageTookToFail(t *testing.T) {
 	first := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
-	s := survey{targets: map[string]*Target{}}
+	var s plan
 	for _, m := range []Message{
 		{},
 		{FailedAt: first},
@@ -216,7 +167,7 @@ func TestABatchIsWatchedForAsLongAsItsSlowestMessageTookToFail(t *testing.T) {
 		{FirstFailedAt: first, FailedAt: first.Add(2 * time.Hour), RedrivenAt: first.Add(119 * time.Minute)},
 		{FirstFailedAt: first.Add(time.Hour), FailedAt: first}, // clocks differ
 	} {
-		s.add(&m, "")
+		s.add(&m, take, "")
 	}
 	if s.slowest != 3*time.Minute {
 		t.Errorf("the slowest took %s", s.slowest)

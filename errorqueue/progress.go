@@ -5,42 +5,56 @@ import (
 	"time"
 )
 
-// Progress is how far a call is. It is told at most ten times a second, and at the end, by the goroutine of the call, which
-// waits for it: a callback that draws a line is fine, and one that asks a server is not.
+// Progress is how far a call has come. The call's own goroutine reports it, at most ten times a
+// second and at the end, and waits for the callback: that may draw a line, and should not ask a
+// server.
 type Progress struct {
-	Of      int `json:"of"`      // messages that were in the queue, or lines that were in the file, at the start; -1 if unknown
-	Read    int `json:"read"`    // so far; a redrive in rounds begins anew with each
+	Of      int `json:"of"`      // messages in the queue, or the file, at the start; -1 if unknown
+	Read    int `json:"read"`    // so far; each round of a redrive begins anew
 	Matched int `json:"matched"` // of those, chosen by the filter
 	Moved   int `json:"moved"`   // published and confirmed, or deleted
 	Failed  int `json:"failed"`  // could not be published, and stay where they are
 	Round   int `json:"round"`   // of a redrive, from 1
 
-	Watch time.Duration `json:"watch"` // how much longer a redrive looks after a batch, in nanoseconds; 0 while it moves
+	// Watch is how much longer a redrive looks after a batch, in nanoseconds; 0 while it moves
+	// messages.
+	Watch time.Duration `json:"watch"`
+}
+
+// reporter tells a caller the progress. One goroutine uses it, that of the call.
+type reporter struct {
+	to     func(Progress) // immutable; may be nil
+	latest Progress       // that tell was given
+	told   time.Time      // when the caller was told last
 }
 
 const tellEvery = 100 * time.Millisecond
 
-type reporter struct {
-	to   func(Progress)
-	now  Progress
-	last time.Time
-}
-
-func (r *reporter) tell() {
-	if r.to == nil || time.Since(r.last) < tellEvery {
+// tell reports, unless it has just done so.
+func (r *reporter) tell(now Progress) {
+	r.latest = now
+	if r.to == nil || time.Since(r.told) < tellEvery {
 		return
 	}
-	r.last = time.Now()
-	r.to(r.now)
+	r.told = time.Now()
+	r.to(now)
 }
 
+// watch reports how much longer a redrive looks after a batch.
+func (r *reporter) watch(d time.Duration) {
+	now := r.latest
+	now.Watch = d
+	r.tell(now)
+}
+
+// end reports what was told last.
 func (r *reporter) end() {
 	if r.to != nil {
-		r.to(r.now)
+		r.to(r.latest)
 	}
 }
 
-// orEmpty is a list that JSON writes as [] where there is nothing, for those who go over it.
+// orEmpty makes JSON write an empty list as [], so that whoever reads it need not expect null.
 func orEmpty[T any](all []T) []T {
 	if all == nil {
 		return []T{}

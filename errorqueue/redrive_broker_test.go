@@ -11,7 +11,10 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -34,17 +37,17 @@ func TestARedrivenMessageIsAsItWasAtFirst(t *testing.T) {
 		}
 		got := amqptest.Get(t, queue)
 		was := parked(queue, 0)
-		redrivenAt, err := time.Parse(time.RFC3339, got.Headers[HeaderRedrivenAt].(string))
+		redrivenAt, err := time.Parse(time.RFC3339, got.Headers[wire.RedrivenAt].(string))
 		if err != nil || time.Since(redrivenAt) > time.Minute {
 			t.Errorf("redriven at %v, %v", redrivenAt, err)
 		}
-		delete(got.Headers, HeaderRedrivenAt)
+		delete(got.Headers, wire.RedrivenAt)
 		delete(got.Headers, "x-delivery-count")
 		want := amqp.Table{
-			"tenant": "acme", "n": int32(0), HeaderQueue: queue,
-			HeaderFirstFailedAt: was.Headers[HeaderFirstFailedAt], HeaderHistory: was.Headers[HeaderHistory],
-			HeaderOriginalExchange: "shop", HeaderOriginalRoutingKey: "order.placed",
-			HeaderRedriveCount: int64(1), HeaderRedriveID: report.ID,
+			"tenant": "acme", "n": int32(0), wire.Queue: queue,
+			wire.FirstFailedAt: was.Headers[wire.FirstFailedAt], wire.History: was.Headers[wire.History],
+			wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "order.placed",
+			wire.RedriveCount: int64(1), wire.RedriveID: report.ID,
 		}
 		if !reflect.DeepEqual(got.Headers, want) {
 			t.Errorf("headers\n%v, want\n%v", got.Headers, want)
@@ -65,7 +68,7 @@ func TestARedriveKeepsTheOrder(t *testing.T) {
 		park(t, queue, n)
 		q := open(t, Config{Queue: queue, Window: 50})
 		report := redriveOK(t, q, RedriveOptions{All: true, Window: 30})
-		if report.Moved != n || len(report.Targets) != 1 || report.Targets[0] != (Target{Queue: queue, Messages: n, Source: FromHeader}) {
+		if report.Moved != n || len(report.Targets) != 1 || report.Targets[0] != (Target{Queue: queue, Messages: n, Source: fromHeader}) {
 			t.Errorf("got %+v", report)
 		}
 		inOrder(t, queue, n, nil)
@@ -79,13 +82,13 @@ func TestAFilteredRedriveOfAFewAmongManyLeavesTheOthersInOrder(t *testing.T) {
 		fill(t, queue+"-error", n, func(i int) amqp.Publishing {
 			p := parked(queue, i)
 			if chosen(i) {
-				p.Headers[HeaderReason] = "panic"
+				p.Headers[wire.Reason] = "panic"
 			}
 			return p
 		})
 		q := open(t, Config{Queue: queue})
 		heap := watchHeap()
-		report := redriveOK(t, q, RedriveOptions{Filter: filter(t, "reason=panic"), Progress: func(Progress) { heap.look() }})
+		report := redriveOK(t, q, RedriveOptions{Filter: terms(t, "reason=panic"), Progress: func(Progress) { heap.look() }})
 		t.Logf("12 of %d in %v, %.0f a second; the heap grew by %d KiB at most", n, report.Took, float64(n)/report.Took.Seconds(), heap.grown>>10)
 		if heap.grown > 8<<20 {
 			t.Errorf("the heap grew by %d KiB", heap.grown>>10)
@@ -134,7 +137,7 @@ func TestADryRunMovesNothing(t *testing.T) {
 		})
 		q := open(t, Config{Queue: queue})
 		report := redriveOK(t, q, RedriveOptions{All: true, DryRun: true})
-		want := []Target{{Queue: queue, Messages: n, Derived: 10, Source: FromOpened}}
+		want := []Target{{Queue: queue, Messages: n, Derived: 10, Source: fromOpened}}
 		if !report.DryRun || report.Matched != n || report.Moved != 0 || !reflect.DeepEqual(report.Targets, want) {
 			t.Errorf("got %+v", report)
 		}
@@ -154,7 +157,7 @@ func TestAMissingTargetIsSaidBeforeAnythingMoves(t *testing.T) {
 	fill(t, queue+"-error", n, func(i int) amqp.Publishing {
 		p := parked(queue, i)
 		if i == n-1 {
-			p.Headers[HeaderQueue] = queue + "-gone"
+			p.Headers[wire.Queue] = queue + "-gone"
 		}
 		return p
 	})
@@ -236,12 +239,12 @@ func TestASlowRedriveGoesInRoundsAndMovesEachOnce(t *testing.T) {
 		fill(t, queue+"-error", n, func(i int) amqp.Publishing {
 			p := parked(queue, i)
 			if i%3 == 0 {
-				p.Headers[HeaderReason] = "panic"
+				p.Headers[wire.Reason] = "panic"
 			}
 			return p
 		})
 		q := open(t, Config{Queue: queue, HoldFor: 300 * time.Millisecond, Window: 20})
-		report := redriveOK(t, q, RedriveOptions{Filter: filter(t, "reason=timeout"), To: queue, Rate: 150})
+		report := redriveOK(t, q, RedriveOptions{Filter: terms(t, "reason=timeout"), To: queue, Rate: 150})
 		if report.Moved != 200 || report.Rounds < 3 {
 			t.Errorf("got %+v", report)
 		}
@@ -265,7 +268,7 @@ func failing(t *testing.T, queue string, fails func(n int) bool) {
 			n, _ := strconv.Atoi(d.MessageId[1:])
 			if fails(n) {
 				h := parked(queue, n).Headers
-				h[HeaderRedriveID], h[HeaderRedriveCount] = d.Headers[HeaderRedriveID], d.Headers[HeaderRedriveCount]
+				h[wire.RedriveID], h[wire.RedriveCount] = d.Headers[wire.RedriveID], d.Headers[wire.RedriveCount]
 				_ = ch.Publish("", queue+"-error", true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, MessageId: d.MessageId, Headers: h, Body: d.Body})
 			}
 			_ = d.Ack(false)
@@ -327,8 +330,8 @@ func TestWhatTheBrokerDeadLetteredIsUnderstoodAndGoesBack(t *testing.T) {
 		amqptest.Publish(t, exchange, "order.placed", amqp.Publishing{MessageId: "late", Expiration: "5", Body: []byte("x"), Headers: amqp.Table{"k": "v"}})
 		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, queue+"-error") == 1 }, "it does not expire")
 		q := open(t, Config{ErrorQueue: queue + "-error"})
-		m := list(t, q, ListOptions{Filter: filter(t, "reason=expired")})
-		if len(m) != 1 || m[0].Origin != OriginBroker || m[0].Target != queue || m[0].TargetFrom != FromDeath ||
+		m := list(t, q, ListOptions{Filter: terms(t, "reason=expired")})
+		if len(m) != 1 || m[0].Origin != OriginBroker || m[0].Target != queue || m[0].TargetFrom != fromDeath ||
 			m[0].OriginalExchange != exchange || m[0].OriginalRoutingKey != "order.placed" || m[0].OriginalExpiration != "5" || time.Since(m[0].FailedAt) > time.Minute {
 			t.Fatalf("got %+v", m)
 		}
@@ -337,7 +340,7 @@ func TestWhatTheBrokerDeadLetteredIsUnderstoodAndGoesBack(t *testing.T) {
 			t.Errorf("got %+v", report)
 		}
 		d := amqptest.Get(t, queue)
-		if _, there := d.Headers["x-death"]; there || d.Expiration != "" || d.Headers["k"] != "v" || d.Headers[HeaderOriginalExchange] != exchange {
+		if _, there := d.Headers["x-death"]; there || d.Expiration != "" || d.Headers["k"] != "v" || d.Headers[wire.OriginalExchange] != exchange {
 			t.Errorf("got %+v", d)
 		}
 	})
@@ -368,7 +371,7 @@ func TestWhatClojureParkedGoesBackToWhereItCameFrom(t *testing.T) {
 	amqptest.Publish(t, queue+"-error", "#", amqp.Publishing{Body: []byte("{}"), Headers: amqp.Table{"retry-attempts": int32(4)}})
 	q := open(t, Of(topo))
 	m := list(t, q, ListOptions{})
-	if len(m) != 1 || m[0].Origin != OriginClojure || m[0].Attempts != 4 || m[0].Target != queue || m[0].TargetFrom != FromOpened {
+	if len(m) != 1 || m[0].Origin != OriginClojure || m[0].Attempts != 4 || m[0].Target != queue || m[0].TargetFrom != fromOpened {
 		t.Fatalf("got %+v", m)
 	}
 	if report := redriveOK(t, q, RedriveOptions{All: true}); report.Moved != 1 || report.Targets[0].Derived != 1 {
@@ -407,7 +410,7 @@ func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
 		}
 	}
 	var field *FieldError
-	if _, err := Open(t.Context(), connect(t), Named(queue+"-archive"), slog.New(slog.DiscardHandler)); !errors.As(err, &field) || field.Value != queue+"-archive" {
+	if _, err := Open(t.Context(), connecttest.New(t, connection.Config{}), Named(queue+"-archive"), slog.New(slog.DiscardHandler)); !errors.As(err, &field) || field.Value != queue+"-archive" {
 		t.Errorf("got %v", err)
 	}
 	open(t, Config{Queue: queue + "-archive"}) // said in full

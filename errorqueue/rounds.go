@@ -6,158 +6,169 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
-	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// rounds moves what a filter chooses, however long that takes: in passes, each of which holds messages no longer than it may and
-// then gives everything back. Nothing is moved twice, because what was moved is acked and gone; nothing is left out, because
-// what goes back keeps its place. What comes into the queue meanwhile is behind all that, and not looked at. A broker that is killed may forget the
-// last acks; then what was moved is there again, and the queue is longer than it should be: so after a lost connection the end is not where
-// the count says, but where nothing was ever read.
+// rounds moves what a choice takes, however long that lasts: in rounds, each of which holds
+// messages no longer than it may and then gives them back. Nothing is moved twice, because what was
+// moved is acked and gone. Nothing is left out, because what goes back keeps its place. What comes
+// into the queue meanwhile stands behind all that, and is not looked at. One goroutine uses it.
 type rounds struct {
+	// Immutable.
 	queue  *Queue
-	filter *compiled
-	skip   func(*Message) bool // of those that the filter chooses; nil is none
-	copies bool                // what is moved is published elsewhere
-	mover  *mover
-	report reporter
+	choice choice
+	mover  *mover // counts what it has moved
+	report *reporter
 
-	left      int  // messages in the queue that are to be looked at, -1 before it is known
-	doubtful  bool // the connection was lost: the broker may have died, and forgotten acks
-	exhausted bool // the last pass has seen them all
-	count     int  // of rounds
-	illegible int  // messages that must not be copied, in the pass that has seen most of them
-	lost      time.Time
+	// Written by startAt, run, one, first and lose.
+	of        int       // messages in the queue before the first round, -1 if unknown
+	left      int       // messages that are still to be looked at, -1 if unknown
+	count     int       // rounds
+	illegible int       // messages that cannot be copied, in the round that has seen most of them
+	doubtful  bool      // a connection was lost: the broker may have died, and forgotten acks
+	exhausted bool      // the last round has looked at all
+	lost      time.Time // when a connection was lost last
+	losses    int       // in a row, with nothing moved in between
+	edge      edge      // of a message that cannot be read
 }
 
-// ghost is how long a broker may take a lost connection for alive: some heartbeats.
-const ghost = time.Minute
+const (
+	ghost        = time.Minute // so long a broker may take a lost connection for alive
+	lossesInARow = 5           // with nothing moved in between
+)
 
-// lossesInARow is how often the connection may be lost with nothing moved in between.
-const lossesInARow = 5
+// startAt is for what a survey has found out.
+func (r *rounds) startAt(e edge) { r.edge = e }
 
-// run moves up to most messages, or all if most is negative.
+// most is how many messages are still to be moved up to a limit, negative for all if that is 0.
+func (r *rounds) most(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return max(0, limit-r.mover.tally.ended())
+}
+
+// run moves up to most messages, or all if most is negative. With an *UnreadableError it has looked
+// at all that stands before that message.
 func (r *rounds) run(ctx context.Context, most int) error {
-	before := r.mover.ended()
-	losses := 0
+	before := r.mover.tally.ended()
+	r.losses = 0
 	for {
 		todo := -1
 		if most >= 0 {
-			if todo = most - (r.mover.ended() - before); todo <= 0 {
+			if todo = most - (r.mover.tally.ended() - before); todo <= 0 {
 				return nil
 			}
 		}
-		moved := r.mover.moved
-		done, lost, err := r.round(ctx, todo)
+		moved := r.mover.tally.moved
+		done, lost, err := r.one(ctx, todo)
 		switch {
 		case err == nil && done:
 			return nil
 		case err == nil:
-			losses = 0
-		case errors.Is(err, ErrBusy) && ctx.Err() == nil && time.Since(r.lost) < ghost: // our own connection may have the lock, which the broker takes for alive
-			backoff.Wait(ctx, time.Second)
-		case !lost || ctx.Err() != nil || errors.Is(err, transport.ErrUnreadable):
+			r.losses = 0
+		case errors.Is(err, ErrBusy) && ctx.Err() == nil && time.Since(r.lost) < ghost:
+			backoff.Wait(ctx, time.Second) // the lock may be held by our own lost connection
+		case errors.As(err, new(*stuckError)) && r.edge.settled:
+			return r.edge.unreadable()
+		case !lost || ctx.Err() != nil:
 			return err
 		default:
-			if r.mover.moved > moved {
-				losses = 0
-			}
-			if losses++; losses > lossesInARow {
+			if err := r.lose(err, r.mover.tally.moved > moved); err != nil {
 				return err
 			}
-			r.lost = time.Now()
-			r.mover.lose()
-			r.queue.log.Warn("connection lost, beginning another round", "moved", r.mover.moved, "err", err)
 		}
 	}
 }
 
-// round is one pass. It is done when it has moved most messages, or has seen all.
-func (r *rounds) round(ctx context.Context, most int) (done, lost bool, err error) {
-	bound := r.left
+// one runs one round, and keeps what the next one needs.
+func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error) {
+	what := extent{most: r.left, expect: r.left, edge: r.edge}
 	if r.doubtful {
-		bound = -1 // see below
+		what.most = -1 // what was acked may be there again: see round.isNew
 	}
-	p, err := r.queue.begin(ctx, bound)
+	p, err := r.queue.begin(ctx, what)
 	if err != nil {
 		return false, false, err
 	}
-	defer p.end(ctx)
-	if r.left < 0 && p.of >= 0 {
+	if r.left < 0 {
 		r.left = p.of
 	}
-	expected := r.left
-	if p.of >= 0 && p.of < r.left { // what a lost connection held may be on its way back
-		if p.of = p.comeBack(ctx, r.left); bound < 0 {
-			p.left = p.of
-		} else {
-			p.left = min(p.of, bound)
-		}
+	r.begin(p)
+	one := &round{
+		reader: p, mover: r.mover, choice: r.choice, most: most, expected: r.left, doubtful: r.doubtful, tell: r.tell,
+		matched: r.mover.tally.moved + r.mover.tally.failed,
 	}
-	defer func() {
-		lost = err != nil && isOver(p.session, err)
-		r.doubtful = r.doubtful || lost
-		if r.left >= 0 {
-			r.left = max(0, r.left-p.acked)
-		}
-	}()
-	r.count++
-	r.report.now.Round, r.report.now.Read, r.report.now.Matched = r.count, 0, r.mover.moved+r.mover.failed
-	if r.report.now.Of == 0 {
-		r.report.now.Of = p.of
+	done, err = one.run(ctx)
+	lost = err != nil && isOver(p.session(), err)
+	p.end(ctx)
+	if p.session().Err() != nil {
+		r.doubtful = true
+		r.mover.lose()
 	}
-	var burst []*held
-	chosen, bytes, illegible := 0, 0, 0
-	flush := func() error {
-		err := r.mover.move(ctx, p, burst)
-		r.tell()
-		burst, bytes = nil, 0
-		return err
+	r.exhausted = one.exhausted
+	r.illegible = max(r.illegible, one.illegible)
+	var stuck *stuckError
+	if lost && errors.As(err, &stuck) {
+		r.edge = r.edge.met(stuck)
 	}
-	for most < 0 || chosen < most {
-		if p.overdue() {
-			return false, false, flush()
-		}
-		d, ok, err := p.next(ctx)
-		if err != nil {
-			return false, false, err // what is in burst goes back too
-		}
-		if !ok {
-			r.exhausted = true
-			return true, false, flush()
-		}
-		if r.doubtful && expected >= 0 && p.read > expected && !d.Redelivered {
-			r.exhausted = true // it has come meanwhile; what was read before it, and is there again, has been seen
-			return true, false, flush()
-		}
-		r.report.now.Read++
-		r.tell()
-		if !r.filter.match(&d.message) || r.skip != nil && r.skip(&d.message) || r.mover.failedIDs[d.message.ID] {
-			continue
-		}
-		if r.copies && d.message.Illegible {
-			illegible++
-			r.illegible = max(r.illegible, illegible)
-			continue
-		}
-		if back, acked := r.mover.cameBack(d); !back {
-			r.report.now.Matched++
-			chosen++
-		} else if acked && r.left >= 0 {
-			r.left++
-			p.left++
-		}
-		burst, bytes = append(burst, d), bytes+len(d.Body)
-		if len(burst) >= r.mover.burst() || bytes >= maxHeldInMemory {
-			if err := flush(); err != nil {
-				return false, false, err
-			}
-		}
+	r.edge = r.edge.without(p.acked) // which stood before the message
+	if r.left >= 0 {
+		r.left = max(0, r.left+one.acksLost-p.acked)
 	}
-	return true, false, flush()
+	return done, lost, err
 }
 
-func (r *rounds) tell() {
-	r.report.now.Moved, r.report.now.Failed = r.mover.moved, r.mover.failed
-	r.report.tell()
+// first is the first round, of messages that a survey has chosen and whose reader still holds them.
+// It is not done if the connection was lost.
+func (r *rounds) first(ctx context.Context, p *reader, chosen []*held) (done bool, err error) {
+	r.begin(p)
+	for rest := chosen; len(rest) > 0; {
+		n := min(len(rest), r.mover.burst())
+		err := r.mover.move(ctx, p, rest[:n])
+		r.tell(p.read, len(chosen))
+		if err != nil && ctx.Err() == nil && isOver(p.session(), err) {
+			if p.of >= 0 {
+				r.left = p.of - p.acked
+			}
+			r.mover.lose()
+			return false, r.lose(err, true)
+		}
+		if err != nil {
+			return false, err
+		}
+		rest = rest[n:]
+	}
+	return true, nil
+}
+
+// begin counts a round.
+func (r *rounds) begin(p *reader) {
+	r.count++
+	if r.count == 1 {
+		r.of = p.of
+	}
+}
+
+// lose is for a connection that was lost in a round that has moved something, or nothing. It
+// returns an error if another round would be of no use.
+func (r *rounds) lose(err error, moved bool) error {
+	r.lost = time.Now()
+	if errors.As(err, new(*stuckError)) && r.edge.exact {
+		return r.edge.unreadable()
+	}
+	if moved {
+		r.losses = 0
+	}
+	if r.losses++; r.losses > lossesInARow {
+		return err
+	}
+	r.queue.log.Warn("connection lost, beginning another round", "moved", r.mover.tally.moved, "err", err)
+	return nil
+}
+
+// tell reports the progress of a round.
+func (r *rounds) tell(read, matched int) {
+	r.report.tell(Progress{
+		Of: r.of, Read: read, Matched: matched, Moved: r.mover.tally.moved, Failed: r.mover.tally.failed, Round: r.count,
+	})
 }

@@ -1,106 +1,98 @@
 package errorqueue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"time"
 )
 
-// Target is a queue that messages are redriven to.
-type Target struct {
-	Queue    string       `json:"queue"` // "" for messages that no queue is known for
-	Messages int          `json:"messages"`
-	Derived  int          `json:"derived"` // of those, which do not name it themselves
-	Source   TargetSource `json:"source"`  // how it is known; of the first that does not name it
-	Missing  bool         `json:"missing"` // there is no such queue
-}
-
-// survey is what a pass has seen of what is to be moved, and, if that is little, holds.
+// survey reads the queue for a plan. If what is chosen is little it also keeps the messages, so
+// that the same reader can move them. One goroutine uses it.
 type survey struct {
-	targets map[string]*Target
-	matched int
-	slowest time.Duration // from the first failure of one until it was parked
-	kept    []*held
-	all     bool // kept has all of them
+	// Immutable.
+	queue  *Queue
+	choice choice
+	to     string // where all go, "" for the target of each
+	most   int    // messages; negative is all
+	report *reporter
+
+	// Written by run, read and add, for the last reading.
+	plan   plan
+	kept   []*held // what is chosen, if that is all
+	bytes  int     // of the bodies of kept
+	large  bool    // more is chosen than kept can hold
+	reader *reader // still holds what it has read; nil if its connection ended
+	edge   edge
 }
 
-// keepAtMost is how many messages, and maxHeldInMemory how many bytes of them, are kept in memory, to be moved by the same pass that found
-// them.
+// keepAtMost is how many messages, and maxHeldInMemory how many bytes of them, a survey keeps.
 const keepAtMost = 1000
 
-// look reads what there is, up to most messages that are chosen.
-func (r *rounds) look(ctx context.Context, p *pass, to string, most int) (*survey, error) {
-	s := &survey{targets: map[string]*Target{}, all: true}
-	r.report.now.Of = p.of
-	for bytes := 0; most < 0 || s.matched < most; {
-		d, ok, err := p.next(ctx)
+// run reads until the plan is made. With an *UnreadableError the plan is made of all that stands
+// before that message.
+func (s *survey) run(ctx context.Context) (err error) {
+	s.edge, err = untilSettled(ctx, func(e edge) error {
+		s.end(ctx)
+		s.plan, s.kept, s.bytes, s.large = plan{}, nil, 0, false
+		return s.read(ctx, e)
+	})
+	if errors.As(err, new(*UnreadableError)) {
+		s.end(ctx)
+		s.kept, s.large = nil, true
+	}
+	return err
+}
+
+// end gives back what the reader holds.
+func (s *survey) end(ctx context.Context) {
+	if s.reader != nil {
+		s.reader.end(ctx)
+		s.reader = nil
+	}
+}
+
+func (s *survey) read(ctx context.Context, e edge) error {
+	r, err := s.queue.begin(ctx, whole(e))
+	if err != nil {
+		return err
+	}
+	s.reader = r
+	now := Progress{Of: r.of}
+	for s.most < 0 || s.plan.matched < s.most {
+		d, ok, err := r.next(ctx)
 		if err != nil {
-			return s, err
+			return err
 		}
-		if p.overdue() {
-			return s, ErrHeldTooLong
+		if r.overdue() {
+			return ErrHeldTooLong
 		}
 		if !ok {
-			break
+			return nil
 		}
-		r.report.now.Read++
-		r.tell()
-		if !r.filter.match(&d.message) || r.skip != nil && r.skip(&d.message) {
-			continue
-		}
-		if r.copies && d.message.Illegible {
-			r.illegible++ // a survey is the first pass
-			continue
-		}
-		s.matched++
-		r.report.now.Matched = s.matched
-		s.add(&d.message, to)
-		if bytes += len(d.Body); s.all && len(s.kept) < keepAtMost && bytes < maxHeldInMemory {
-			s.kept = append(s.kept, d)
-		} else {
-			s.kept, s.all = nil, false
-		}
+		s.add(d)
+		now.Read++
+		now.Matched = s.plan.matched
+		s.report.tell(now)
 	}
-	return s, nil
+	return nil
 }
 
-func (s *survey) add(m *Message, to string) {
-	s.slowest = max(s.slowest, m.tookToFail())
-	name, from := m.Target, m.TargetFrom
-	if to != "" {
-		name, from = to, FromCaller
+func (s *survey) add(d *held) {
+	v := s.choice.of(&d.message)
+	s.plan.add(&d.message, v, s.to)
+	if v != take {
+		return
 	}
-	t := s.targets[name]
-	if t == nil {
-		t = &Target{Queue: name, Source: from}
-		s.targets[name] = t
+	s.bytes += len(d.Body)
+	if s.large = s.large || len(s.kept) >= keepAtMost || s.bytes >= maxHeldInMemory; s.large {
+		s.kept = nil
+		return
 	}
-	t.Messages++
-	if from != FromHeader && from != FromCaller {
-		if t.Derived == 0 {
-			t.Source = from
-		}
-		t.Derived++
-	}
+	s.kept = append(s.kept, d)
 }
 
-// sorted are the targets, the one with the most messages first.
-func (s *survey) sorted() []Target {
-	var all []Target
-	for _, t := range slices.Collect(maps.Values(s.targets)) {
-		all = append(all, *t)
-	}
-	slices.SortFunc(all, func(a, b Target) int {
-		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Queue, b.Queue))
-	})
-	return all
-}
-
-// check looks whether the targets exist, and marks those that do not. The error is about the first of them.
+// check looks whether the targets exist, and marks those that do not. The error is about all of
+// those.
 func (q *Queue) check(ctx context.Context, targets []Target) error {
 	var missing error
 	for i := range targets {
@@ -110,15 +102,15 @@ func (q *Queue) check(ctx context.Context, targets []Target) error {
 			missing = errors.Join(missing, fmt.Errorf("%d messages do not say where they came from: set To, or Config.Queue", t.Messages))
 			continue
 		}
-		session, err := q.link.Session(ctx)
+		s, err := q.link.Session(ctx)
 		if err != nil {
 			return err
 		}
-		switch _, err := count(ctx, session, t.Queue); {
+		switch _, err := count(ctx, s, t.Queue); {
 		case errors.Is(err, errNotFound):
 			t.Missing = true
-			missing = errors.Join(missing, &MissingTargetError{Queue: t.Queue, Messages: t.Messages, Source: string(t.Source)})
-		case err != nil && !errors.Is(err, errNotAllowed): // then the publish will tell
+			missing = errors.Join(missing, &MissingTargetError{Queue: t.Queue, Messages: t.Messages, Source: t.Source})
+		case err != nil && !errors.Is(err, errNotAllowed): // publishing will tell
 			return err
 		}
 	}

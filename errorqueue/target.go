@@ -6,26 +6,32 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// targetOf is the queue that a message came from. The header knows best; the broker knows where it died, which
-// may be a queue that a consumer keeps for itself, beside its main one.
-func (q *Queue) targetOf(header string, deaths []Death) (string, TargetSource) {
+// targetOf is the queue that a message came from, and how that is known. The header knows best. The
+// broker knows where the message died: that may be a queue that a consumer has beside its main
+// queue.
+func (q *Queue) targetOf(header string, deaths []Death) (string, string) {
 	if header != "" && header != q.name {
-		return header, FromHeader
+		return header, fromHeader
 	}
 	for _, d := range deaths {
 		if d.Queue != "" && d.Queue != q.name {
-			return q.mainOf(d.Queue), FromDeath
+			return q.mainOf(d.Queue), fromDeath
 		}
 	}
 	if q.main != "" {
-		return q.main, FromOpened
+		return q.main, fromOpened
 	}
-	return "", FromNobody
+	return "", fromNobody
 }
 
-// mainOf is the queue that a consumer's own queue belongs to, or else the queue itself.
+// mainOf is the main queue, if the queue is one that its consumer declares beside it; else the
+// queue itself.
 func (q *Queue) mainOf(queue string) string {
-	if q.main != "" && (queue == topology.QuarantineQueue(q.main) || strings.HasPrefix(queue, q.main+"-retry-") || queue == q.main+"-retry") {
+	if q.main == "" {
+		return queue
+	}
+	retry := q.main + "-retry"
+	if queue == topology.QuarantineQueue(q.main) || queue == retry || strings.HasPrefix(queue, retry+"-") {
 		return q.main
 	}
 	return queue

@@ -13,7 +13,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
-	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -78,7 +78,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 			}
 			return p
 		})
-		conn := connect(t)
+		conn := connecttest.New(t, connection.Config{})
 		q, err := Open(t.Context(), conn, Config{Queue: queue}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +94,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 			}
 		}
 		var file bytes.Buffer
-		if exported, err := q.Export(t.Context(), &file, ExportOptions{}); err != nil || exported != n || strings.Count(file.String(), transport.HeaderIllegible) != 1 {
+		if exported, err := q.Export(t.Context(), &file, ExportOptions{}); err != nil || exported != n || strings.Count(file.String(), illegible) != 1 {
 			t.Errorf("%d are exported, %v", exported, err)
 		}
 		if report := redriveOK(t, q, RedriveOptions{All: true, To: queue}); report.Moved != n-1 || report.Failed != 0 || report.Illegible != 1 {
@@ -119,7 +119,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 			t.Errorf("import: %+v, %v", report, err)
 		}
 		var again bytes.Buffer
-		if _, err := q.Export(t.Context(), &again, ExportOptions{Filter: filter(t, "id="+id(at))}); err != nil || illegibleIn(t, again.String()) != illegibleIn(t, file.String()) {
+		if _, err := q.Export(t.Context(), &again, ExportOptions{Filter: terms(t, "id="+id(at))}); err != nil || illegibleIn(t, again.String()) != illegibleIn(t, file.String()) {
 			t.Errorf("its bytes are not the same again: %v", err)
 		}
 	})
@@ -128,7 +128,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 // illegibleIn is the field of a file that holds what could not be read.
 func illegibleIn(t *testing.T, file string) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(file, transport.HeaderIllegible+`":{"bytes":"`)
+	_, rest, ok := strings.Cut(file, illegible+`":{"bytes":"`)
 	if !ok {
 		t.Fatal("the file has no such header")
 	}
@@ -233,7 +233,7 @@ func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
 		proxy := amqptest.NewProxy(t, amqptest.URL(t))
 		q := openThrough(t, proxy, Config{Queue: queue, Wait: 20 * time.Second})
 		cut := 0
-		report, err := q.Redrive(t.Context(), RedriveOptions{Filter: filter(t, "header.pick=yes"), Window: 10, Rate: 400, Progress: func(p Progress) {
+		report, err := q.Redrive(t.Context(), RedriveOptions{Filter: terms(t, "header.pick=yes"), Window: 10, Rate: 400, Progress: func(p Progress) {
 			if cut < cuts && p.Moved > 80*(cut+1) {
 				cut++
 				proxy.Cut()

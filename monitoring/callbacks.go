@@ -2,15 +2,15 @@ package monitoring
 
 import "context"
 
-// Callbacks is a Monitor made of functions, one for each thing that Clojure's
-// Bunnicula tells its monitoring. At most one of them is called for a delivery,
-// after it was settled. Functions that are nil are skipped, so the zero Callbacks does nothing.
+// Callbacks is a Monitor made of functions, one for each thing that Clojure's Bunnicula tells its
+// monitoring. At most one of them is called for a delivery, after it was settled. A nil function is
+// skipped, so the zero Callbacks does nothing.
 //
-// As in Clojure, the name says what the handler did, not what became of the message:
-// OnRetry is also called when no retry was left and the message was parked. Look at
-// [Outcome.Action] to tell the two apart.
+// As in Clojure, the function says what the handler did, not what became of the message: OnRetry is
+// also called when no retry was left and the message was parked. [Outcome.Action] tells the two
+// apart.
 //
-// A delivery that shutdown interrupted calls none of them: it will be delivered again.
+// No function is called for a delivery that shutdown interrupted: it will be delivered again.
 type Callbacks struct {
 	// OnSuccess is called when the message was acked.
 	OnSuccess func(context.Context, Delivery, Outcome)
@@ -24,8 +24,8 @@ type Callbacks struct {
 	// OnTimeout is called when the handler ran past its timeout.
 	OnTimeout func(context.Context, Delivery, Outcome)
 
-	// OnException is called when the handler panicked, when the body could not be
-	// decoded, and when the message was parked because it killed its process too often.
+	// OnException is called when the handler panicked, when the body could not be decoded, and
+	// when the message was parked because its process died over it too often.
 	OnException func(context.Context, Delivery, Outcome)
 
 	// OnSnooze is called when the message waits without having used an attempt.
@@ -69,7 +69,7 @@ func (c Callbacks) pickFailure(o Outcome) func(context.Context, Delivery, Outcom
 	case ReasonError:
 		return c.OnError
 	}
-	// A reason that is not known here must not go unseen.
+	// A reason that this package does not know must not be dropped in silence.
 	if o.Action == Retried {
 		return c.OnRetry
 	}

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// Excerpt returns at most the first n bytes of the body, for people to read. It is cut
-// before a rune that would not fit whole. Bytes that are not UTF-8 are shown quoted, in
-// Go's syntax, and may then take more than n bytes. With n at or below 0 it is empty.
+// Excerpt returns at most the first n bytes of the body, for people to read. It is cut between two
+// runes. A body that is not UTF-8 is quoted in Go's syntax, and the quoted text can be longer than
+// n bytes. With n at or below 0 the Excerpt is empty.
 func (d Delivery) Excerpt(n int) string {
 	if n <= 0 {
 		return ""
@@ -22,7 +22,7 @@ func (d Delivery) Excerpt(n int) string {
 	return string(b)
 }
 
-// cutBeforeRune takes away a rune that b ends in the middle of.
+// cutBeforeRune removes an incomplete rune from the end of b.
 func cutBeforeRune(b []byte) []byte {
 	for back := 1; back < utf8.UTFMax && back <= len(b); back++ {
 		tail := b[len(b)-back:]

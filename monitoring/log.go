@@ -5,23 +5,22 @@ import (
 	"log/slog"
 )
 
-// Log is a Monitor that writes one line for each delivery, after it was settled: at
-// debug what was acked, at info what was snoozed or interrupted, at warn what was
-// retried and at error what was parked.
+// Log is a Monitor that writes one line for each delivery, after it was settled: at level debug for
+// an acked message, info for a snoozed or interrupted one, warn for a retried one, error for a
+// parked one.
 //
-// The zero Log works. A line whose level is off costs nothing. The payload is never
-// logged unless LogPayload asks for it; errors and panics are logged as the handler
-// made them, so what a handler writes into its errors is in the log.
+// The zero Log works. A line whose level is off costs nothing. The payload is not logged unless
+// LogPayload asks for it. Errors and panics are logged as the handler made them, so whatever a
+// handler writes into its errors is in the log.
 type Log struct {
-	// Logger is written to.
+	// Logger takes the lines.
 	//
-	// Defaults to slog.Default, asked anew for each line.
+	// Defaults to what slog.Default returns at each line.
 	Logger *slog.Logger
 
-	// LogPayload is how many bytes of the payload are logged, from its start, as
-	// [Delivery.Excerpt] cuts them.
+	// LogPayload is how many bytes of the payload are logged, as [Delivery.Excerpt] cuts them.
 	//
-	// Defaults to 0, never.
+	// Defaults to 0: the payload is not logged.
 	LogPayload int
 }
 
@@ -40,7 +39,8 @@ func (l Log) End(ctx context.Context, d Delivery, o Outcome) {
 	logger.LogAttrs(ctx, level, message, l.attrs(d, o)...)
 }
 
-// line is the level and the message for an action. They are constants, so that a line can be searched for.
+// line is the level and the message for an action. The messages never vary, so that a line can be
+// searched for.
 func line(a Action) (slog.Level, string) {
 	switch a {
 	case Acked:
@@ -58,7 +58,7 @@ func line(a Action) (slog.Level, string) {
 	}
 }
 
-// attrs are the facts. Those that every delivery has come first and are always there.
+// attrs are the facts of a line. The first six stand in every line.
 func (l Log) attrs(d Delivery, o Outcome) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 14)
 	attrs = append(attrs,

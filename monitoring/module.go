@@ -2,18 +2,19 @@ package monitoring
 
 import (
 	"fmt"
-	"log/slog"
 	"reflect"
 
 	"go.uber.org/fx"
 )
 
-// Provide adds a Monitor to an fx app. It takes a constructor: a function that asks fx
-// for what it needs and returns a Monitor, or one and an error. The result's type may
-// be Monitor itself or any type that implements it.
+// Provide adds a Monitor to an fx app. It takes a constructor: a function whose parameters fx
+// provides, and which returns a Monitor, or a Monitor and an error. The result's type is Monitor or
+// any type that implements it.
 //
-// Anything else is refused when the app is built. Provide may be used many times; fx
-// gives the monitors in no particular order.
+// Anything else is refused when the app is built. Provide may be used many times; fx gives the
+// monitors in no particular order.
+//
+// An app that provides no monitor gets a [Log]. To have none at all, provide [Nop].
 func Provide(constructor any) fx.Option {
 	if err := checkConstructor(reflect.TypeOf(constructor)); err != nil {
 		return fx.Error(err)
@@ -22,31 +23,6 @@ func Provide(constructor any) fx.Option {
 		fx.As(new(Monitor)),
 		fx.ResultTags(`group:"bunnicula.monitors"`),
 	))
-}
-
-// Group is the monitors of an fx app. A constructor that runs consumers has it among
-// its parameters, or in its fx.In struct, and gives it to [FromGroup].
-type Group struct {
-	fx.In
-
-	Monitors []Monitor    `group:"bunnicula.monitors"`
-	Logger   *slog.Logger `optional:"true"`
-}
-
-// FromGroup is one Monitor that feeds all that were provided, each shielded from the
-// others' panics. If there is none it is a [Log]. Panics, and Log's lines, go to the
-// app's *slog.Logger if it has one, else to slog.Default.
-//
-// To have no monitoring at all, provide [Nop].
-func FromGroup(g Group) Monitor {
-	if len(g.Monitors) == 0 {
-		return Shield(g.Logger, Log{Logger: g.Logger})
-	}
-	shielded := make([]Monitor, len(g.Monitors))
-	for i, m := range g.Monitors {
-		shielded[i] = Shield(g.Logger, m)
-	}
-	return Multi(shielded...)
 }
 
 var (
@@ -72,7 +48,8 @@ func checkConstructor(t reflect.Type) error {
 	return nil
 }
 
-// pointerHint helps with the commonest slip: methods on the pointer, a value returned.
+// pointerHint helps with the commonest mistake: the methods are on the pointer and the constructor
+// returns a value.
 func pointerHint(t reflect.Type) string {
 	if reflect.PointerTo(t).Implements(typeMonitor) {
 		return fmt.Sprintf(" (*%v does)", t)

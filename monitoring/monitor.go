@@ -6,53 +6,53 @@ import (
 	"time"
 )
 
-// Monitor is told of every delivery, once before its handler runs and once
-// after it has been settled. It can neither change an outcome nor delay one by
-// failing: a panic in a Monitor is caught and logged by whoever calls it.
+// Monitor is told of every delivery, once before its handler runs and once after it was settled. It
+// cannot change an outcome: the consumer catches and logs a panic in a Monitor.
 //
-// Both methods are called from many goroutines at once. They are on the path of
-// every delivery, so they should not block: hand slow work to a goroutine.
+// Both methods are called from many goroutines at once. They are called for every delivery, so they
+// should not block: hand slow work to a goroutine.
 type Monitor interface {
-	// Begin is called before the handler runs. The context that it returns is
-	// the handler's, and comes back in End: start a span or a timer in it.
-	// A nil context is taken for the one that came in.
+	// Begin is called before the handler runs. The handler and End get the context that Begin
+	// returns, so it can hold a span or a start time. If Begin returns nil they get ctx.
 	//
-	// Begin is also called for a delivery whose handler never runs because it
-	// killed its process too often; End follows at once.
+	// Begin is also called for a message that is parked without running its handler, because
+	// its process died over it too often. End follows at once.
 	Begin(ctx context.Context, d Delivery) context.Context
 
-	// End is called after the delivery was settled: what happened, how long the
-	// handler ran, and why. It is not called for a delivery that went back to the
-	// broker because its session ended first; the broker delivers that one again. An ack is on
-	// its way for up to a millisecond: if the session ends in that, the message comes again although End was called.
-	// ctx keeps the values of the context that Begin returned, and is never cancelled.
+	// End is called after the delivery was settled. The Outcome says what was done, why, and
+	// how long the handler ran. ctx has the values of the context that Begin returned, and is
+	// never cancelled.
+	//
+	// End is not called for a delivery whose session ended before it was settled: the broker
+	// delivers that message again. An ack is sent up to a millisecond after End. If the session
+	// ends in between, the message is delivered again although End was called.
 	End(ctx context.Context, d Delivery, o Outcome)
 }
 
-// Delivery is a message as it was delivered to a consumer, in the words of the
-// person who published it. What earlier attempts changed (exchange, routing key,
-// expiration, user id) is shown as it was at first.
+// Delivery is a message as it was delivered to a consumer. The exchange, the routing key, the
+// expiration and the user id are those with which it was first published, although a retried
+// message returns with others.
 //
-// Headers and Body are shared: read them, do not change them, and copy what you keep.
+// Headers and Body are shared: do not change them, and copy what you keep.
 type Delivery struct {
 	// Consumer is the name of the consumer, by default its queue's.
 	Consumer string
 	// Queue is the main queue that the consumer reads.
 	Queue string
 
-	// Attempt is 1 the first time, and never above MaxRetries + 1.
+	// Attempt is 1 for the first attempt and MaxRetries + 1 for the last.
 	Attempt int
-	// MaxRetries is the consumer's setting. Attempt MaxRetries + 1 is the last.
+	// MaxRetries is the consumer's Spec.MaxRetries.
 	MaxRetries int
 
-	// Body is the payload as it came over the wire.
+	// Body is the payload before it is decoded.
 	Body []byte
-	// Headers are the user's headers, of any AMQP type. The framework's own and the
-	// broker's are left out.
+	// Headers are the user's headers, of any AMQP type. The headers of the framework and of the
+	// broker are left out.
 	Headers map[string]any
 
-	Exchange   string // that the message was first published to, "" is the default exchange
-	RoutingKey string // that the message was first published with
+	Exchange   string // to which the message was first published; "" is the default exchange
+	RoutingKey string // with which the message was first published
 
 	MessageID       string
 	CorrelationID   string
@@ -62,16 +62,17 @@ type Delivery struct {
 	UserID          string
 	ContentType     string
 	ContentEncoding string
-	Expiration      string    // as first published, in milliseconds, "" is none
+	Expiration      string    // as first published, in milliseconds; "" is none
 	Priority        uint8     // 0 to 255
-	Timestamp       time.Time // when it was published, to the second; zero if the publisher did not say
+	Timestamp       time.Time // when it was published, in whole seconds; zero if it has none
 
-	// Redelivered says that the broker has delivered this message before. The same is
-	// not true of messages that waited in a retry queue.
+	// Redelivered says that the broker has delivered this message before, and it was neither
+	// acked nor copied then. A message that returns from a retry queue is a new one to the
+	// broker.
 	Redelivered bool
 }
 
-// LastAttempt says whether a Retry now would park the message.
+// LastAttempt says whether a Retry of this attempt would park the message.
 func (d Delivery) LastAttempt() bool { return d.Attempt > d.MaxRetries }
 
 // Action is what was done about a delivery.
@@ -79,11 +80,11 @@ type Action int
 
 // The actions. The zero Action is none of them.
 const (
-	Acked       Action = iota + 1 // the handler succeeded, the message is gone
-	Retried                       // it waits in a retry queue, and one attempt was used
-	Snoozed                       // it waits in a retry queue, and no attempt was used
-	Parked                        // it was given up, and stands in the error queue
-	Interrupted                   // shutdown cancelled its handler; it is back in its queue, and no attempt was used
+	Acked       Action = iota + 1 // the handler succeeded; the message is gone
+	Retried                       // the message waits in a retry queue; one attempt was used
+	Snoozed                       // the message waits in a retry queue; no attempt was used
+	Parked                        // the message was given up and is in the error queue
+	Interrupted                   // shutdown cancelled the handler; the message is back
 )
 
 var actionNames = [...]string{Acked: "acked", Retried: "retried", Snoozed: "snoozed", Parked: "parked", Interrupted: "interrupted"}
@@ -96,20 +97,21 @@ func (a Action) String() string {
 	return actionNames[a]
 }
 
-// Reason is why a delivery was retried or parked. The copy carries it in the header bunnicula-reason.
+// Reason is why a delivery was retried or parked. The copy has it in the header bunnicula-reason.
 type Reason string
 
-// The reasons. A message whose last attempt timed out or panicked is parked with that
-// reason; ReasonRetriesExhausted means that the handler asked for one retry too many.
+// The reasons of retried messages are ReasonRetry, ReasonTimeout and ReasonPanic. Those of parked
+// messages are all but ReasonNone and ReasonRetry. A message whose last attempt timed out or
+// panicked is parked with that reason.
 const (
-	ReasonNone             Reason = ""                  // it was acked, snoozed or interrupted
-	ReasonRetry            Reason = "retry"             // the handler asked for a retry, or returned the zero Result (retried only)
-	ReasonError            Reason = "error"             // the handler said that it cannot succeed (parked only)
-	ReasonRetriesExhausted Reason = "retries-exhausted" // the handler asked for a retry, and none was left (parked only)
-	ReasonTimeout          Reason = "timeout"           // the handler ran past its timeout
-	ReasonPanic            Reason = "panic"             // the handler panicked or called runtime.Goexit
-	ReasonUndecodable      Reason = "undecodable"       // the body could not be decoded (parked only)
-	ReasonCrashed          Reason = "crashed"           // its process or connection died over it MaxCrashes times (parked only)
+	ReasonNone             Reason = ""                  // acked, snoozed or interrupted
+	ReasonRetry            Reason = "retry"             // asked for by the handler, or its zero Result
+	ReasonError            Reason = "error"             // the handler says: it cannot succeed
+	ReasonRetriesExhausted Reason = "retries-exhausted" // asked for by the handler, and none left
+	ReasonTimeout          Reason = "timeout"           // the handler ran too long
+	ReasonPanic            Reason = "panic"             // a panic or runtime.Goexit
+	ReasonUndecodable      Reason = "undecodable"       // the body does not decode
+	ReasonCrashed          Reason = "crashed"           // its process died over it MaxCrashes times
 )
 
 // Outcome is what became of a delivery.
@@ -117,27 +119,28 @@ type Outcome struct {
 	// Action is what was done.
 	Action Action
 
-	// Reason is why the message was retried or parked; ReasonNone if it was neither.
+	// Reason is why the message was retried or parked, and else ReasonNone.
 	Reason Reason
 
-	// Err is the handler's error, or what the framework found. It may be nil, even
-	// when the attempt failed: Retry(nil) is allowed.
+	// Err is the error of the handler or of the framework. It may be nil although the attempt
+	// failed: Retry(nil) is allowed.
 	Err error
 
-	// Stack is the handler's stack after a panic, runtime.Goexit or a timeout that
-	// was not obeyed; else empty.
+	// Stack is the handler's stack if it panicked, called runtime.Goexit or did not return
+	// after its timeout. Else it is empty.
 	Stack string
 
-	// Group is the fingerprint of consumer, error type and normalised message that
-	// parked messages are grouped by (header bunnicula-error-group); empty without a failure.
+	// Group is the same for all failures of one kind: a fingerprint of the consumer, the
+	// error's type and its text without numbers and ids (header bunnicula-error-group). It is
+	// empty if the attempt did not fail.
 	Group string
 
-	// Delay is how long a retried or snoozed message waits at least; else 0.
+	// Delay is how long a retried or snoozed message waits at least, and else 0.
 	Delay time.Duration
 
-	// Duration is how long the handler ran; 0 if it did not.
+	// Duration is how long the handler ran, and 0 if it did not run.
 	Duration time.Duration
 }
 
-// Failed says whether the attempt failed: it was retried or parked.
+// Failed says whether the message was retried or parked.
 func (o Outcome) Failed() bool { return o.Reason != ReasonNone }

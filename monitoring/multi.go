@@ -1,21 +1,28 @@
 package monitoring
 
-import "context"
+import (
+	"context"
+	"log/slog"
+)
 
-// Multi feeds several monitors. Each is shielded from the others' panics, as [Shield]
-// does it with slog.Default; nil monitors are left out.
+// Multi feeds several monitors. It catches the panics of each and logs them, so that one monitor's
+// panic reaches neither the others nor the consumer. The log is the consumer's, or slog.Default
+// where no consumer calls the Multi. A nil context from a Begin is replaced by the one that went
+// in. Nil monitors are left out.
 //
-// The context that one Begin returns goes to the next Begin, so the last one's goes to
-// the handler. End is called in the opposite order. Multi() is [Nop].
+// The context that one Begin returns goes to the next Begin, so the last one's goes to the handler.
+// End is called in the opposite order. Multi() is [Nop].
 func Multi(monitors ...Monitor) Monitor {
 	var m multi
 	for _, one := range monitors {
-		switch one := Shield(nil, one).(type) {
-		case Nop:
+		switch one := one.(type) {
+		case nil, Nop:
 		case multi:
 			m = append(m, one...)
-		default:
+		case shield:
 			m = append(m, one)
+		default:
+			m = append(m, shield{monitor: one})
 		}
 	}
 	switch len(m) {
@@ -28,8 +35,17 @@ func Multi(monitors ...Monitor) Monitor {
 	}
 }
 
-// multi holds shielded monitors, and none that does nothing.
-type multi []Monitor
+// multi holds at least two.
+type multi []shield
+
+// LogTo gives a logger to all that have none.
+func (m multi) LogTo(logger *slog.Logger) Monitor {
+	out := make(multi, len(m))
+	for i, one := range m {
+		out[i] = one.logTo(logger)
+	}
+	return out
+}
 
 func (m multi) Begin(ctx context.Context, d Delivery) context.Context {
 	for _, one := range m {

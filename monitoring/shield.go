@@ -7,32 +7,28 @@ import (
 	"runtime/debug"
 )
 
-// Shield wraps a Monitor so that its panics are caught and logged, with the stack, and
-// a nil context from its Begin is replaced by the one that went in. Whoever calls a
-// Monitor that somebody else wrote calls it through a Shield.
-//
-// A nil logger means slog.Default, a nil m means [Nop]. A Monitor that is shielded
-// already, as every [Multi] is, comes back as it is. Nothing can shield from
-// runtime.Goexit: it still ends the calling goroutine.
-func Shield(logger *slog.Logger, m Monitor) Monitor {
-	switch m := m.(type) {
-	case nil:
-		return Nop{}
-	case Nop, multi, shield:
-		return m
-	default:
-		return shield{m, logger}
-	}
-}
-
+// shield wraps a Monitor so that its panics are caught and logged with their stack. A nil context
+// from its Begin is replaced by the one that went in. Nothing can shield from runtime.Goexit: it
+// still ends the calling goroutine.
 type shield struct {
 	monitor Monitor
 	logger  *slog.Logger // nil is slog.Default
 }
 
+// LogTo returns the shield with this logger, unless it has one already. Package internal/monitors
+// finds the method through an interface, because no user of this package needs it.
+func (s shield) LogTo(logger *slog.Logger) Monitor { return s.logTo(logger) }
+
+func (s shield) logTo(logger *slog.Logger) shield {
+	if s.logger == nil {
+		s.logger = logger
+	}
+	return s
+}
+
 func (s shield) Begin(ctx context.Context, d Delivery) (out context.Context) {
 	defer func() {
-		if out == nil { // returned, or left so by a panic
+		if out == nil { // Begin returned nil, or panicked
 			out = ctx
 		}
 	}()
@@ -45,7 +41,7 @@ func (s shield) End(ctx context.Context, d Delivery, o Outcome) {
 	s.monitor.End(ctx, d, o)
 }
 
-// caught is deferred itself, for only then does recover see the panic.
+// caught must be deferred directly: recover sees a panic only in the deferred function itself.
 func (s shield) caught(ctx context.Context, method string, d Delivery) {
 	p := recover()
 	if p == nil {

@@ -10,7 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// refused are the arguments that a plan cannot give its main queue, and why.
+// refused are the arguments that a plan cannot give to its main queue, with the reason.
 var refused = map[string]string{
 	"x-queue-type":                "set Type",
 	"x-single-active-consumer":    "set SingleActive",
@@ -47,9 +47,8 @@ func (p *Plan) checkArguments() error {
 	return nil
 }
 
-// normalised copies arguments and makes every integer in them an int64. The client
-// cuts an int to 32 bits; the broker compares numbers of all sizes by value, so
-// that one size is as good as another.
+// normalised copies arguments and makes every integer in them an int64, because the client library
+// cuts an int to 32 bits. The broker compares numbers by value, whatever their size.
 func normalised(arguments map[string]any) (map[string]any, error) {
 	if len(arguments) == 0 {
 		return nil, nil
@@ -68,7 +67,7 @@ func normalised(arguments map[string]any) (map[string]any, error) {
 	return clean, nil
 }
 
-// normal is one value as the client can send it.
+// normal converts one value into what the client library can send.
 func normal(value any) (any, error) {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:

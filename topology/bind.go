@@ -9,17 +9,16 @@ import (
 
 // Bind binds the main queue to an exchange.
 type Bind struct {
-	// Exchange is the exchange's name. "" is the default exchange, to which
-	// every queue is bound by its name already: nothing is done.
+	// Exchange is the exchange's name. "" is the default exchange, to which the
+	// broker binds every queue by its name: nothing is declared.
 	Exchange string
 
-	// Kind is the exchange's type: "direct", "topic", "fanout", "headers", or one
-	// of a plugin's, which start with "x-". The exchange is declared with it, durable
-	// and without arguments. RabbitMQ 3.10 closes the connection over a type that it
-	// does not know (503), 4.0 the channel (406). The scheme Bunnicula declares no
-	// exchange to bind to.
+	// Kind is the exchange's type: "direct", "topic", "fanout", "headers", or a plugin's
+	// type, which starts with "x-". The exchange is declared with this type, durable and
+	// without arguments. A broker without the plugin refuses that: RabbitMQ 3.10 closes
+	// the connection (503), 4.0 the channel (406). The scheme Bunnicula takes no Kind.
 	//
-	// Defaults to "": the exchange must be there and is only bound to.
+	// Defaults to "": the exchange is not declared and must exist.
 	Kind string
 
 	// Keys are the routing keys to bind with. In a topic exchange "*" stands for
@@ -34,7 +33,7 @@ type Bind struct {
 	Arguments map[string]any
 }
 
-// bind adds the bindings of b, and its exchange if b says of which kind it is.
+// bind adds the bindings of b, and its exchange if b has a Kind.
 func (t *Topology) bind(queue string, b Bind) {
 	if b.Exchange == "" {
 		return
@@ -47,7 +46,7 @@ func (t *Topology) bind(queue string, b Bind) {
 	}
 }
 
-// checkBindings fills in the keys and copies everything.
+// checkBindings copies the bindings, fills in their default keys and checks them.
 func (p *Plan) checkBindings() error {
 	kinds := map[string]string{}
 	bindings := slices.Clone(p.Bindings)

@@ -2,69 +2,16 @@ package topology_test
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
-
-// declare declares the topology of a plan on a channel of its own, since the broker
-// closes the channel with a refusal. What it declares is deleted when the test ends.
-func declare(t *testing.T, p topology.Plan) error {
-	t.Helper()
-	deleteAtEnd(t, p)
-	return mustNew(t, p).Declare(amqptest.Channel(t))
-}
-
-func deleteAtEnd(t *testing.T, p topology.Plan) {
-	t.Helper()
-	topo := mustNew(t, p)
-	names := topo.Names()
-	for _, e := range topo.Exchanges {
-		names = append(names, e.Name)
-	}
-	amqptest.Cleanup(t, names...)
-}
-
-// raw declares a queue with the client alone.
-func raw(t *testing.T, name string, arguments amqp.Table) {
-	t.Helper()
-	amqptest.Cleanup(t, name)
-	if _, err := amqptest.Channel(t).QueueDeclare(name, true, false, false, false, arguments); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// publish publishes a message the way d says, and waits until a queue has it.
-func publish(t *testing.T, d topology.Destination, body string) {
-	t.Helper()
-	msg := amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte(body)}
-	if d.Expiration > 0 {
-		msg.Expiration = strconv.FormatInt(d.Expiration.Milliseconds(), 10)
-	}
-	amqptest.Publish(t, d.Exchange, d.RoutingKey, msg)
-}
-
-// receive takes one message out of a queue.
-func receive(t *testing.T, queue string) string {
-	t.Helper()
-	return string(amqptest.Get(t, queue).Body)
-}
-
-// reject lets the next message of a queue die.
-func reject(t *testing.T, queue string) {
-	t.Helper()
-	ch := amqptest.Channel(t)
-	amqptest.Eventually(t, 10*time.Second, func() bool {
-		d, ok, err := ch.Get(queue, false)
-		return err == nil && ok && d.Reject(false) == nil
-	}, "no message in %s", queue)
-}
 
 func TestDeclaringTwiceChangesNothing(t *testing.T) {
 	for name, plan := range map[string]topology.Plan{
@@ -137,16 +84,16 @@ func TestWhatIsRetriedComesBackAndWhatIsParkedStays(t *testing.T) {
 				t.Fatal(err)
 			}
 			topo, began := mustNew(t, plan), time.Now()
-			publish(t, topo.Retry(delay), "retried")
-			publish(t, topo.Error(), "parked")
-			if got := receive(t, topo.Main().Queue); got != "retried" || time.Since(began) < delay {
+			publish(t, route.Retry(topo, delay), "retried")
+			publish(t, route.Error(topo), "parked")
+			if got := receive(t, route.Main(topo).Queue); got != "retried" || time.Since(began) < delay {
 				t.Errorf("%q came back after %v", got, time.Since(began))
 			}
-			if got := receive(t, topo.Error().Queue); got != "parked" {
+			if got := receive(t, route.Error(topo).Queue); got != "parked" {
 				t.Errorf("%q is parked", got)
 			}
-			publish(t, topo.Main(), "given back")
-			if got := receive(t, topo.Main().Queue); got != "given back" {
+			publish(t, route.Main(topo), "given back")
+			if got := receive(t, route.Main(topo).Queue); got != "given back" {
 				t.Errorf("%q is in the main queue", got)
 			}
 		})
@@ -162,9 +109,9 @@ func TestWhatDiesInTheMainQueueIsParked(t *testing.T) {
 				t.Fatal(err)
 			}
 			topo := mustNew(t, plan)
-			publish(t, topo.Main(), "rejected")
+			publish(t, route.Main(topo), "rejected")
 			reject(t, queue)
-			if got := receive(t, topo.Error().Queue); got != "rejected" {
+			if got := receive(t, route.Error(topo).Queue); got != "rejected" {
 				t.Errorf("%q is parked", got)
 			}
 		})
@@ -255,9 +202,9 @@ func TestSatellitesAdoptsAQueueWithArgumentsOfItsOwn(t *testing.T) {
 	if err := declare(t, plan); err != nil {
 		t.Fatal(err)
 	}
-	publish(t, mustNew(t, plan).Retry(0), "retried")
+	publish(t, route.Retry(mustNew(t, plan), 0), "retried")
 	receive(t, queue)
-	publish(t, topology.Destination{Exchange: queue + "-e", RoutingKey: "k"}, "bound")
+	publish(t, route.Destination{Exchange: queue + "-e", RoutingKey: "k"}, "bound")
 	receive(t, queue)
 }
 

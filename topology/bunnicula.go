@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// anyKey is the routing key that Bunnicula binds and publishes with where the key
-// does not matter.
+// anyKey is the routing key with which Clojure's Bunnicula binds queues to exchanges that route
+// every key.
 const anyKey = "#"
 
-// bunnicula is the scheme Bunnicula, in the order in which Clojure's
-// bunnicula.component.consumer-with-retry declares. The plan has been checked.
+// bunnicula is the topology of a checked plan of the scheme Bunnicula. Its order is that in which
+// Clojure's bunnicula.component.consumer-with-retry declares.
 func bunnicula(p Plan) Topology {
 	var (
 		retry   = bunniculaRetry(p.Queue)
@@ -44,13 +44,13 @@ func bunnicula(p Plan) Topology {
 	return t
 }
 
-// bunniculaRetry names both the retry queue and the exchange that leads there.
+// bunniculaRetry is the name of the retry queue and of the exchange that leads to it.
 func bunniculaRetry(queue string) string { return queue + "-retry" }
 
-// bunniculaRequeue names the exchange that leads from the retry queue back.
+// bunniculaRequeue is the name of the exchange that leads from the retry queue to the main queue.
 func bunniculaRequeue(queue string) string { return bunniculaRetry(queue) + "-requeue" }
 
-// checkScheme refuses what Bunnicula for Clojure does not declare.
+// checkScheme refuses plans of the scheme Bunnicula for anything that Clojure's does not declare.
 func (p *Plan) checkScheme() error {
 	if p.Scheme != Bunnicula {
 		return nil

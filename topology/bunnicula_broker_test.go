@@ -6,6 +6,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -64,11 +65,11 @@ func TestBunniculaAndClojureDeclareTheSame(t *testing.T) {
 			}
 
 			// Each arrives once: there is no binding too many.
-			publish(t, topology.Destination{Exchange: exchange, RoutingKey: queue}, "published")
-			publish(t, mustNew(t, plan).Error(), "parked")
+			publish(t, route.Destination{Exchange: exchange, RoutingKey: queue}, "published")
+			publish(t, route.Error(mustNew(t, plan)), "parked")
 			receive(t, queue)
 			receive(t, queue+"-error")
-			publish(t, mustNew(t, plan).Retry(0), "retried")
+			publish(t, route.Retry(mustNew(t, plan), 0), "retried")
 			receive(t, queue)
 			time.Sleep(50 * time.Millisecond)
 			for _, name := range []string{queue, queue + "-retry", queue + "-error"} {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// checked returns the plan with its defaults filled in, its arguments and bindings
-// copied and in one form, and its duplicate delays merged; or what is wrong with it.
+// checked returns the plan with its defaults filled in, its arguments and bindings copied and
+// normalised, and without duplicate delays. The error says what is wrong with the plan.
 func (p Plan) checked() (Plan, error) {
 	p = p.withDefaults()
 	for _, check := range []func(*Plan) error{
@@ -76,8 +76,7 @@ func (p *Plan) checkDelays() error {
 	return nil
 }
 
-// checkNames checks the names that are made from the queue's name, and that no two
-// queues share one.
+// checkNames checks the names that are made from the queue's name. No two queues may share one.
 func (p *Plan) checkNames() error {
 	if err := checkName(p.ErrorQueue); err != nil {
 		return fmt.Errorf("ErrorQueue %q: %w", p.ErrorQueue, err)
@@ -104,7 +103,7 @@ func (p *Plan) checkNames() error {
 	return nil
 }
 
-// retryNames are the names of the retry queues, and of what else leads through them.
+// retryNames are the names of the retry queues and of their exchanges.
 func (p *Plan) retryNames() []string {
 	if p.Scheme == Bunnicula {
 		return []string{bunniculaRetry(p.Queue), bunniculaRequeue(p.Queue)}

@@ -12,17 +12,16 @@ type Declarer interface {
 
 var _ Declarer = (*amqp.Channel)(nil)
 
-// Declare declares the exchanges, the queues and the bindings, in this order, and
-// then checks that the queues that must exist are there. It may be called again at any
-// time: what is there already is left as it is.
+// Declare declares the exchanges, the queues and the bindings, in this order. Then it checks that
+// the queues that it does not declare exist. It may be called again at any time: what exists
+// already is left as it is.
 //
-// It stops at the first refusal, since the broker closes the channel with it. The error
-// is, or wraps, a [*MismatchError], [ErrMissing], [ErrRefused] or [ErrUnchecked] where
-// one of them applies; an *amqp.Error can be had from it with errors.As. What was
-// declared before stays.
+// Declare stops at the first refusal, because the broker closes the channel with it. What was
+// declared before stays. The error is, or wraps, a [*MismatchError], [ErrMissing], [ErrRefused] or
+// [ErrUnchecked] where one of them applies; errors.As finds the *amqp.Error in it.
 //
-// The client gives its calls no time limit: close the connection to end a Declare
-// that hangs.
+// The client library gives its calls no time limit. Close the connection to end a Declare that
+// hangs.
 func (t Topology) Declare(d Declarer) error {
 	for _, e := range t.Exchanges {
 		if err := d.ExchangeDeclare(e.Name, e.Kind, !e.Transient, e.AutoDelete, false, false, nil); err != nil {
@@ -42,8 +41,8 @@ func (t Topology) Declare(d Declarer) error {
 			return refusal(err, step{what: "binding", name: b.Queue, exchange: b.Exchange, key: b.Key})
 		}
 	}
-	// Last, because a broker may refuse to let us look. All else is then done, and
-	// the caller can go on without having looked.
+	// The check comes last because the broker may refuse it to this user. Everything is declared
+	// then, and the caller can go on without the check.
 	for _, q := range t.Queues {
 		if !q.Existing {
 			continue

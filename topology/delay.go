@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// MaxDelay is the longest delay, ten years of 365 days. Brokers refuse a queue with
-// a longer TTL (406, value_too_large: measured on RabbitMQ 3.10 and 4.0), and a
-// message with a longer expiration too.
+// MaxDelay is the longest delay, ten years of 365 days. Brokers refuse a queue with a longer TTL
+// (406, value_too_large: measured on RabbitMQ 3.10 and 4.0), and a message with a longer
+// expiration.
 const MaxDelay = 10 * 365 * 24 * time.Hour
 
-// delayUnits are tried in this order, so the largest that fits is taken.
+// delayUnits are in the order in which FormatDelay tries them: the largest first.
 var delayUnits = []struct {
 	suffix string
 	unit   time.Duration
@@ -22,12 +22,12 @@ var delayUnits = []struct {
 	{"ms", time.Millisecond},
 }
 
-// FormatDelay spells a delay as it stands in a queue's name: a whole number of the
-// largest unit that divides it, out of h, m, s and ms. So 90 seconds are "90s" and
-// 60 are "1m"; 1500 milliseconds are "1500ms"; two days are "48h". Each delay has
-// this one spelling, so two delays share a queue only if they are equal.
+// FormatDelay spells a delay as it stands in a queue's name: a whole number of the largest unit,
+// out of h, m, s and ms, that divides it. So 90 seconds are "90s" and 60 are "1m"; 1500
+// milliseconds are "1500ms"; two days are "48h". Each delay has one spelling, so two delays share a
+// queue only if they are equal.
 //
-// What is below a millisecond is cut; [New] refuses such delays.
+// Fractions of a millisecond are cut; [New] refuses such delays.
 func FormatDelay(delay time.Duration) string {
 	for _, u := range delayUnits {
 		if delay != 0 && delay%u.unit == 0 {
@@ -35,36 +35,6 @@ func FormatDelay(delay time.Duration) string {
 		}
 	}
 	return strconv.FormatInt(delay.Milliseconds(), 10) + "ms"
-}
-
-// ParseDelay is the inverse of [FormatDelay]. It takes no other spelling ("60s",
-// "1m30s", "010s") and no delay that [New] would refuse.
-func ParseDelay(s string) (time.Duration, error) {
-	for _, u := range delayUnits {
-		digits, ok := cutUnit(s, u.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n > int64(MaxDelay/u.unit) {
-			break
-		}
-		delay := time.Duration(n) * u.unit
-		if checkDelay(delay) != nil || FormatDelay(delay) != s {
-			break
-		}
-		return delay, nil
-	}
-	return 0, fmt.Errorf("topology: %q is not a delay as it is spelled in names, such as 500ms, 10s, 90s or 1h", s)
-}
-
-// cutUnit returns the digits before suffix. "5ms" has the suffix "ms", not "s".
-func cutUnit(s, suffix string) (digits string, ok bool) {
-	n := len(s) - len(suffix)
-	if n < 1 || s[n:] != suffix || s[n-1] < '0' || s[n-1] > '9' {
-		return "", false
-	}
-	return s[:n], true
 }
 
 // checkDelay returns what is wrong with a delay.

@@ -48,21 +48,6 @@ func ExampleTopology_String() {
 	// binding   emails             <- events  "order.*"
 }
 
-func ExampleTopology_Retry() {
-	t, err := topology.New(topology.Plan{
-		Queue:  "orders",
-		Delays: []time.Duration{10 * time.Second, time.Minute},
-	})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(t.Retry(time.Minute).RoutingKey)
-	fmt.Println(t.Retry(45 * time.Second).RoutingKey) // waits 10 s, and what remains after that
-	// Output:
-	// orders-retry-1m
-	// orders-retry-10s
-}
-
 func ExampleNew_refused() {
 	_, err := topology.New(topology.Plan{
 		Queue:     "orders",
@@ -71,14 +56,6 @@ func ExampleNew_refused() {
 	fmt.Println(err)
 	// Output:
 	// topology: queue "orders": Arguments: x-expires: 60000 is refused: it deletes the queue with all its messages
-}
-
-func ExampleConflicts() {
-	orders, _ := topology.New(topology.Plan{Queue: "orders"})
-	errors, _ := topology.New(topology.Plan{Queue: "orders-error"})
-	fmt.Println(topology.Conflicts(orders, errors))
-	// Output:
-	// topology: queue "orders-error": it is the error queue of one and the main queue of another
 }
 
 func ExampleFormatDelay() {

@@ -8,26 +8,26 @@ import (
 	"unicode/utf8"
 )
 
-// maxName is the length in bytes of the longest name and the longest routing key:
-// both are short strings (AMQP 0-9-1, section 4.2.5.3).
+// maxName is how many bytes a name or a routing key may have. Both are short strings (AMQP 0-9-1,
+// section 4.2.5.3).
 const maxName = 255
 
-// reservedPrefix starts the names that belong to the broker (AMQP 0-9-1, sections
-// 3.1.3 and 3.1.4).
+// reservedPrefix begins the names that belong to the broker (AMQP 0-9-1, sections 3.1.3 and 3.1.4).
 const reservedPrefix = "amq."
 
-// RetryQueue is the name of the queue in which messages of queue wait for delay:
-// "orders-retry-10s". See [FormatDelay] for how the delay is spelled.
+// RetryQueue is the name of the queue in which messages of queue wait for delay, such as
+// "orders-retry-10s". [FormatDelay] spells the delay.
 func RetryQueue(queue string, delay time.Duration) string {
 	return queue + "-retry-" + FormatDelay(delay)
 }
 
-// ErrorQueue is the name that the error queue of queue has unless [Plan] gives it
-// another: "orders-error".
+// ErrorQueue is the name of the error queue of queue, such as "orders-error", unless [Plan] gives
+// it another.
 func ErrorQueue(queue string) string { return queue + "-error" }
 
-// QuarantineQueue is the name of the queue in which messages of queue wait to be handled alone, after their
-// process or its connection died twice: "orders-quarantine".
+// QuarantineQueue is the name of the queue in which messages of queue wait to be handled alone,
+// such as "orders-quarantine". A message gets there when its process or its connection died over it
+// twice.
 func QuarantineQueue(queue string) string { return queue + "-quarantine" }
 
 // checkName returns what is wrong with the name of a queue that is to be declared.
@@ -38,7 +38,7 @@ func checkName(name string) error {
 	return checkExisting(name)
 }
 
-// checkExisting returns what is wrong with the name of something that is there already.
+// checkExisting returns what is wrong with the name of something that exists already.
 func checkExisting(name string) error {
 	switch {
 	case name == "":

@@ -9,11 +9,13 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// FuzzNames makes a topology of whatever somebody calls a queue. It is either refused, or has names that a broker takes and
-// that do not collide.
+// FuzzNames makes a topology of whatever somebody calls a queue. It is either refused, or has names
+// that a broker takes and that do not collide.
 func FuzzNames(f *testing.F) {
 	f.Add("orders", "", "events", "order.*.paid", int64(10_000), int64(60_000), byte(0))
 	f.Add("orders", "orders-retry-10s", "", "orders", int64(10_000), int64(10_000), byte(1))
@@ -48,20 +50,20 @@ func FuzzNames(f *testing.F) {
 				t.Fatalf("binding %+v", b)
 			}
 		}
-		if d := top.Main(); d.Queue != queue {
+		if d := route.Main(top); d.Queue != queue {
 			t.Fatalf("the main queue is %q", d.Queue)
 		}
-		if d := top.Error(); !seen[d.Queue] || d.Queue == queue {
+		if d := route.Error(top); !seen[d.Queue] || d.Queue == queue {
 			t.Fatalf("parked in %q", d.Queue)
 		}
-		if err := topology.Conflicts(top); err != nil {
+		if err := conflicts.Find(top); err != nil {
 			t.Fatal(err)
 		}
 	})
 }
 
-// FuzzRefusal reads whatever a broker says of a declaration. The broker's own error can always be had, and an
-// argument that is named is found.
+// FuzzRefusal reads whatever a broker says of a declaration. The broker's own error can always be
+// had, and an argument that is named is found.
 func FuzzRefusal(f *testing.F) {
 	for _, reason := range []string{
 		"", "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '2000' but current is '1000'",

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	printWidth = 120 // a line goes on below once it has this many characters
+	printWidth = 120 // characters, after which a line is folded
 	separator  = " · "
 )
 
-// String prints the topology as aligned text: one row for each exchange, queue and
-// binding, with the arguments in alphabetical order, and no line break at the end.
+// String prints the topology as aligned text, without a line break at the end. Each exchange, queue
+// and binding is one row, and the arguments are in alphabetical order.
 func (t Topology) String() string {
 	var rows []row
 	for _, e := range t.Exchanges {
@@ -39,7 +39,7 @@ func (t Topology) String() string {
 	return strings.TrimSuffix(out.String(), "\n")
 }
 
-// row is one line of text, longer ones folded.
+// row is one line of text. A long one is folded.
 type row struct {
 	cells   [3]string // what, name, kind
 	details []string
@@ -57,11 +57,12 @@ func (e Exchange) row() row {
 }
 
 func (t Topology) row(q Queue) row {
-	r := row{cells: [3]string{"queue", q.Name, string(q.Type())}}
+	kind, _ := q.Arguments["x-queue-type"].(string)
+	r := row{cells: [3]string{"queue", q.Name, kind}}
 	switch {
 	case q.Existing:
 		r.cells[2] = "exists"
-	case q.Type() == "":
+	case kind == "":
 		r.cells[2] = "no type"
 	}
 	for _, name := range slices.Sorted(maps.Keys(q.Arguments)) {
@@ -83,7 +84,7 @@ func (b Binding) row() row {
 	return r
 }
 
-// printArgument quotes what would otherwise be invisible or ambiguous.
+// printArgument quotes values that could be empty or hold blanks.
 func printArgument(name string, value any) string {
 	s, ok := value.(string)
 	if !ok {

@@ -10,33 +10,36 @@ import (
 )
 
 var (
-	// ErrMissing is wrapped by the error for a queue or an exchange that must be there
-	// and is not (404).
+	// ErrMissing is wrapped by the error for a queue or an exchange that must exist and does
+	// not (404).
 	ErrMissing = errors.New("topology: not found")
 
-	// ErrRefused is wrapped by the error for a declaration or a binding that the
-	// user has no permission for (403), or that the name forbids.
+	// ErrRefused is wrapped by the error for a declaration or a binding for which the user has
+	// no permission, or whose name is reserved (403).
 	ErrRefused = errors.New("topology: access refused")
 
-	// ErrUnchecked is wrapped by the error for a queue that could not be looked for,
-	// because the user may not (403). Brokers before 4.3 let everyone look; from there
-	// on it takes the permission to configure the queue. Everything else has been
-	// declared by then, so a caller can open another channel and go on. It will find a
-	// missing main queue when it consumes, and another when it publishes there with
-	// the mandatory flag.
+	// ErrUnchecked is wrapped by the error for a queue that must exist and that this user may
+	// not look for (403). Brokers before 4.3 let every user look; since 4.3 it takes a
+	// permission on the queue. Everything else has been declared by then, so a
+	// caller can open another channel and go on. It notices a missing main queue when it
+	// consumes, and any other missing queue when it publishes with the mandatory flag.
 	ErrUnchecked = errors.New("topology: not allowed to look")
 )
 
-// MismatchError is a queue or an exchange that is there and is not what was asked
-// for (406). Nothing was changed.
+// MismatchError is about a queue or an exchange that exists and differs from what was declared
+// (406). Nothing was changed.
 type MismatchError struct {
 	What     string // "queue" or "exchange"
 	Name     string
 	Role     Role   // of the queue, "" for an exchange
 	Argument string // the argument's or the attribute's name: "x-message-ttl", "durable", "type"
-	Existing string // its value at the broker: "none" if there is none, `""` if it is empty, "" if the broker's text was cut
-	Wanted   string // the value that was asked for, in the same way
-	Err      error  // the broker's own, an *amqp.Error
+
+	// Existing and Wanted are the argument's values at the broker and in the declaration:
+	// "none" if there is none, `""` if it is empty, and "" if the broker's text was cut.
+	Existing string
+	Wanted   string
+
+	Err error // the broker's own, an *amqp.Error
 }
 
 // Error says what differs and what to do about it.
@@ -48,7 +51,7 @@ func (e *MismatchError) Error() string {
 // Unwrap returns the broker's error.
 func (e *MismatchError) Unwrap() error { return e.Err }
 
-// remedy is what an operator can do. It never deletes anything by itself.
+// remedy says what an operator can do. The framework itself deletes nothing.
 func (e *MismatchError) remedy() string {
 	const redeclare = "let it drain, delete it and start again"
 	switch {
@@ -70,7 +73,7 @@ func orUnknown(value string) string {
 	return value
 }
 
-// step is what Declare was about when the broker refused it.
+// step is what Declare asked for when the broker refused.
 type step struct {
 	what          string // "queue", "exchange" or "binding"
 	name          string // the queue's or the exchange's
@@ -87,7 +90,7 @@ func (s step) String() string {
 	return fmt.Sprintf("%s %q", s.what, s.name)
 }
 
-// refusal makes the broker's refusal of a step readable. It keeps the cause.
+// refusal explains the broker's refusal of a step. It wraps the cause.
 func refusal(err error, s step) error {
 	var refused *amqp.Error
 	if !errors.As(err, &refused) {
@@ -100,7 +103,7 @@ func refusal(err error, s step) error {
 			return m
 		}
 	case refused.Code == amqp.AccessRefused && s.passive:
-		return fmt.Errorf("%w for %v, which takes the permission to configure it on this broker: %w", ErrUnchecked, s, err)
+		return fmt.Errorf("%w for %v, which this broker allows only with a permission on it: %w", ErrUnchecked, s, err)
 	case refused.Code == amqp.AccessRefused:
 		return fmt.Errorf("%w: %v: %s: %w", ErrRefused, s, s.permission(), err)
 	case refused.Code == amqp.NotFound && strings.Contains(refused.Reason, "no exchange"):
@@ -111,7 +114,8 @@ func refusal(err error, s step) error {
 	return fmt.Errorf("topology: %v: %w", s, err)
 }
 
-// permission is what a step takes (https://www.rabbitmq.com/docs/access-control#authorisation).
+// permission says which permission a step takes
+// (https://www.rabbitmq.com/docs/access-control#authorisation).
 func (s step) permission() string {
 	switch s.what {
 	case "binding":
@@ -123,11 +127,11 @@ func (s step) permission() string {
 	}
 }
 
-// inequivalent matches the broker's words. Old brokers forget the space after the
-// argument. The values are missing if the text is longer than 255 bytes and was cut.
+// inequivalent matches the broker's text. Old brokers omit the blank after the argument. The values
+// are missing where the broker has cut its text at 255 bytes.
 var inequivalent = regexp.MustCompile(`inequivalent arg '([^']+)'\s*for `)
 
-// mismatch reads the broker's words, or returns nil if they say something else.
+// mismatch reads the broker's text. It returns nil if the text is about something else.
 func mismatch(reason string, s step) *MismatchError {
 	found := inequivalent.FindStringSubmatch(reason)
 	if found == nil {
@@ -144,10 +148,10 @@ func mismatch(reason string, s step) *MismatchError {
 	return m
 }
 
-// quoted matches a value as the broker writes it: '5', or the value '5' of type 'long'.
+// quoted matches a value in the broker's text: '5', or the value '5' of type 'long'.
 var quoted = regexp.MustCompile(`^(?:the value )?'(.*?)'(?: of type '\w+')?$`)
 
-// bare takes the quotes and the type off a value. It is "" for one that was cut.
+// bare removes the quotes and the type from a value. A value that was cut gives "".
 func bare(value string) string {
 	found := quoted.FindStringSubmatch(value)
 	switch {

@@ -3,17 +3,17 @@ package topology
 import "maps"
 
 const (
-	// deliveryLimit parks a message that comes back again and again where nothing
-	// counts what it does. It is finite, because -1 is no limit on a 4.0 broker and
-	// a limit of zero on a 3.10, and explicit, because the default differs too.
+	// deliveryLimit parks a message that is returned again and again, should the crash guard
+	// not do so. It is finite, because -1 means no limit on RabbitMQ 4.0 and a limit of zero
+	// on 3.10. It is explicit, because their defaults differ too.
 	deliveryLimit int64 = 100
 
-	// parkedDeliveryLimit is never reached. An error queue has nowhere to dead-letter
-	// to, so a message that reached its limit there would be dropped.
+	// parkedDeliveryLimit is so high that no message reaches it. An error queue has no
+	// dead-letter exchange: it would drop a message at the limit.
 	parkedDeliveryLimit int64 = 1_000_000
 )
 
-// standard is the scheme Standard. The plan has been checked.
+// standard is the topology of a checked plan of the scheme Standard.
 func standard(p Plan) Topology {
 	var t Topology
 	t.Queues = append(t.Queues, p.mainQueue())
@@ -23,7 +23,7 @@ func standard(p Plan) Topology {
 			Role:  RoleRetry,
 			Delay: delay,
 			Arguments: p.arguments(p.deadLetterTo(p.Queue), map[string]any{
-				"x-message-ttl": delay.Milliseconds(), // and never x-expires, which deletes the messages too
+				"x-message-ttl": delay.Milliseconds(), // x-expires would delete the messages
 			}),
 		})
 	}
@@ -36,7 +36,7 @@ func standard(p Plan) Topology {
 	t.Queues = append(t.Queues, Queue{
 		Name:      p.ErrorQueue,
 		Role:      RoleError,
-		Arguments: p.arguments(p.deliveryLimit(parkedDeliveryLimit)), // no TTL and no limit of length
+		Arguments: p.arguments(p.deliveryLimit(parkedDeliveryLimit)), // no TTL and no length limit
 	})
 
 	for _, b := range p.Bindings {
@@ -45,8 +45,8 @@ func standard(p Plan) Topology {
 	return t
 }
 
-// quarantines says whether there is a quarantine queue: where deliveries are counted, and an order that was asked
-// for is not broken by it.
+// quarantines says whether there is a quarantine queue. Only quorum queues count deliveries, and a
+// single active consumer would lose the order of its messages.
 func (p Plan) quarantines() bool { return p.Scheme == Standard && p.Type == Quorum && !p.SingleActive }
 
 func (p Plan) mainQueue() Queue {
@@ -58,14 +58,15 @@ func (p Plan) mainQueue() Queue {
 	return Queue{Name: p.Queue, Role: RoleMain, Arguments: arguments}
 }
 
-// arguments are those that every queue has, and more.
+// arguments returns the arguments that every queue has, and more.
 func (p Plan) arguments(more ...map[string]any) map[string]any {
 	all := map[string]any{
-		"x-queue-type": string(p.Type), // explicit, since a virtual host can have another default
-		// A full queue refuses what is published. The default, drop-head, deletes
-		// messages that were confirmed; and without this, at-least-once is at-most-once
-		// and nobody says so (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering).
-		// No queue here has a limit, but a policy can give it one.
+		"x-queue-type": string(p.Type), // explicit: a virtual host can have another default
+		// A full queue refuses what is published. The default, drop-head, would delete
+		// confirmed messages. Without reject-publish the broker also dead-letters at most
+		// once, whatever the strategy says, and does not report it:
+		// https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering
+		// No queue here has a length limit, but a policy can give it one.
 		"x-overflow": "reject-publish",
 	}
 	if p.GroupSize > 0 {
@@ -77,8 +78,7 @@ func (p Plan) arguments(more ...map[string]any) map[string]any {
 	return all
 }
 
-// deadLetterTo sends what leaves a queue unacknowledged to another one, through
-// the default exchange.
+// deadLetterTo lets a queue dead-letter to another one through the default exchange.
 func (p Plan) deadLetterTo(queue string) map[string]any {
 	to := map[string]any{
 		"x-dead-letter-exchange":    "",
@@ -90,7 +90,7 @@ func (p Plan) deadLetterTo(queue string) map[string]any {
 	return to
 }
 
-// deliveryLimit is for quorum queues; the others count no deliveries.
+// deliveryLimit is for quorum queues only: classic ones do not count deliveries.
 func (p Plan) deliveryLimit(n int64) map[string]any {
 	if p.Type != Quorum {
 		return nil

@@ -9,45 +9,37 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Topology is what [New] made of a [Plan]. It is plain data and holds nothing of
-// the plan's memory. The zero Topology declares nothing.
+// Topology is what [New] makes of a [Plan]. It is plain data and shares no memory with the plan.
+// The zero Topology declares nothing.
 type Topology struct {
 	Scheme    Scheme
-	Exchanges []Exchange // to be declared
-	Queues    []Queue    // the main queue, then the retry queues, the quarantine queue and the error queue
-	Bindings  []Binding  // to be made
+	Exchanges []Exchange // that are declared
+	Queues    []Queue    // main, retry, quarantine and error queues, in this order
+	Bindings  []Binding  // that are made
 }
 
-// Exchange is an exchange to be declared.
+// Exchange is an exchange that is declared.
 type Exchange struct {
 	Name       string
 	Kind       string // the exchange's type, such as "topic"
-	Transient  bool   // ends with the broker; the others are durable
-	AutoDelete bool   // ends with its last binding
+	Transient  bool   // the broker deletes it when it restarts; other exchanges are durable
+	AutoDelete bool   // the broker deletes it with its last binding
 }
 
-// Queue is a queue that must be there, durable and neither exclusive nor deleted
-// by itself.
+// Queue is a queue that the consumer needs. It is durable, and neither exclusive nor auto-deleted.
 type Queue struct {
 	Name string
 	Role Role
 
-	// Delay is how long messages wait in a retry queue, and zero for the others.
+	// Delay is how long messages wait in a retry queue. It is zero for other queues.
 	Delay time.Duration
 
-	// Existing says that the queue is not declared, only checked to be there. Its
-	// arguments are its own.
+	// Existing says that the queue is not declared: Declare checks that it exists, whatever
+	// its arguments.
 	Existing bool
 
-	// Arguments are what the queue is declared with. Numbers are int64.
+	// Arguments are those with which the queue is declared. Integers are int64.
 	Arguments map[string]any
-}
-
-// Type is the queue's type as it is declared: "quorum", "classic", or "" if the
-// broker decides or the queue exists.
-func (q Queue) Type() QueueType {
-	t, _ := q.Arguments["x-queue-type"].(string)
-	return QueueType(t)
 }
 
 // Role is what a queue is for.
@@ -55,10 +47,10 @@ type Role string
 
 // The roles.
 const (
-	RoleMain       Role = "main"       // is consumed
-	RoleRetry      Role = "retry"      // messages wait in it
-	RoleQuarantine Role = "quarantine" // messages that may kill their process wait in it to be handled alone
-	RoleError      Role = "error"      // messages are parked in it
+	RoleMain       Role = "main"       // consumed
+	RoleRetry      Role = "retry"      // holds messages until their delay has passed
+	RoleQuarantine Role = "quarantine" // holds suspected messages, to be handled alone
+	RoleError      Role = "error"      // holds parked messages
 )
 
 // Binding binds a queue to an exchange.
@@ -69,9 +61,10 @@ type Binding struct {
 	Arguments map[string]any
 }
 
-// New returns the topology of a plan. It refuses a plan that a broker would
-// refuse, that would lose messages, or whose queues would collide; the error
-// names the field and its value. Collisions with other plans are found by [Conflicts].
+// New returns the topology of a plan. It refuses a plan that a broker would refuse, that would lose
+// messages, or two of whose queues would have one name. The error names the field and its value.
+// New does not see other plans, of which two can want one queue: a consumer.Group and package
+// topologyfile check that.
 func New(p Plan) (Topology, error) {
 	p, err := p.checked()
 	if err != nil {
@@ -84,7 +77,7 @@ func New(p Plan) (Topology, error) {
 	return t.only(p.Mode), nil
 }
 
-// only leaves out what a mode does not declare.
+// only marks or removes what a mode does not declare.
 func (t Topology) only(m Mode) Topology {
 	for i := range t.Queues {
 		if q := &t.Queues[i]; m == Never || m == Satellites && q.Role == RoleMain {
@@ -106,8 +99,8 @@ func (t Topology) Names() []string {
 	return names
 }
 
-// Equal says whether two topologies are the same, in the same order. No arguments
-// are the same as empty ones.
+// Equal says whether two topologies are the same, in the same order. Arguments that are nil equal
+// empty ones.
 func (t Topology) Equal(u Topology) bool {
 	return t.Scheme == u.Scheme &&
 		slices.Equal(t.Exchanges, u.Exchanges) &&
@@ -129,7 +122,7 @@ func equalArguments(a, b map[string]any) bool {
 	return maps.EqualFunc(a, b, func(x, y any) bool { return reflect.DeepEqual(x, y) })
 }
 
-// table is what the client takes arguments in.
+// table is the type in which the client library takes arguments.
 func table(arguments map[string]any) amqp.Table { return amqp.Table(arguments) }
 
 func (t *Topology) addExchange(e Exchange) {

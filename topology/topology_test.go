@@ -1,7 +1,6 @@
 package topology_test
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/test/golden"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -68,20 +68,7 @@ var goldenPlans = map[string]topology.Plan{
 func TestATopologyIsWhatItsGoldenFileSays(t *testing.T) {
 	for name, plan := range goldenPlans {
 		t.Run(name, func(t *testing.T) {
-			file := filepath.Join("testdata", name+".txt")
-			got := mustNew(t, plan).String() + "\n"
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got\n%s\nwant, from %s,\n%s", got, file, want)
-			}
+			golden.Compare(t, name+".txt", mustNew(t, plan).String()+"\n")
 		})
 	}
 }

@@ -20,8 +20,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -60,14 +60,14 @@ func publishParked(t *testing.T, ch *amqp.Channel, queue string, i int) {
 	at := time.Now().Add(-f.ago).UTC().Format(time.RFC3339)
 	headers := amqp.Table{
 		"tenant": "acme", "try\x1b[31m": int32(i),
-		errorqueue.HeaderRetryAttempts: int64(3), errorqueue.HeaderReason: f.reason, errorqueue.HeaderError: f.text, errorqueue.HeaderErrorType: f.kind,
-		errorqueue.HeaderErrorGroup: f.group, errorqueue.HeaderQueue: queue, errorqueue.HeaderConsumer: queue, errorqueue.HeaderApp: "shop", errorqueue.HeaderAppVersion: "v1.2.0", errorqueue.HeaderHost: "worker-1",
-		errorqueue.HeaderFailedAt: at, errorqueue.HeaderFirstFailedAt: "2026-11-01T09:00:00Z",
-		errorqueue.HeaderHistory:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"worker-1","ms":1500}]`,
-		errorqueue.HeaderOriginalExchange: "shop", errorqueue.HeaderOriginalRoutingKey: "order.placed",
+		wire.RetryAttempts: int64(3), wire.Reason: f.reason, wire.Error: f.text, wire.ErrorType: f.kind,
+		wire.ErrorGroup: f.group, wire.Queue: queue, wire.Consumer: queue, wire.App: "shop", wire.AppVersion: "v1.2.0", wire.Host: "worker-1",
+		wire.FailedAt: at, wire.FirstFailedAt: "2026-11-01T09:00:00Z",
+		wire.History:          `[{"at":"2026-11-01T10:00:00Z","attempt":4,"reason":"timeout","error":"late","host":"worker-1","ms":1500}]`,
+		wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "order.placed",
 	}
 	if f.reason == "panic" {
-		headers[errorqueue.HeaderStack] = "main.handle(0x1)\n\t/app/main.go:42\n"
+		headers[wire.Stack] = "main.handle(0x1)\n\t/app/main.go:42\n"
 	}
 	err := ch.PublishWithContext(t.Context(), "", queue+"-error", true, false, amqp.Publishing{
 		DeliveryMode: amqp.Persistent, MessageId: fmt.Sprintf("order-%03d", i), ContentType: "application/json", Timestamp: time.Unix(1_800_000_000, 0),
@@ -78,7 +78,7 @@ func publishParked(t *testing.T, ch *amqp.Channel, queue string, i int) {
 	}
 }
 
-// unvarying are replacements for golden: what differs from run to run.
+// unvarying are replacements for compare: what differs from run to run.
 func unvarying(queue, text string) []string {
 	replace := []string{queue, placeholder}
 	for _, pattern := range []string{`in [0-9.]+m?s`, `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}`, `"took": [0-9]+`, `deliveries[": ]+[0-9]+`, `20\d\d-[0-9-]+[T ][0-9:]+Z`} {
@@ -121,7 +121,7 @@ func TestWhatIsParkedIsShownAndStaysAsItIs(t *testing.T) {
 	} {
 		s.shows = strings.HasSuffix(test.golden, "terminal.txt")
 		r := s.run(append([]string{"errors"}, test.args...)...).want(t, exitOK)
-		golden(t, test.golden, r.out, unvarying(queue, r.out)...)
+		compare(t, test.golden, r.out, unvarying(queue, r.out)...)
 		if strings.Contains(r.out, "\x1b") {
 			t.Errorf("%q prints what a terminal obeys: %q", test.args, r.out)
 		}
@@ -152,15 +152,15 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 
 	s.in = "yes\n"
 	r := s.run("errors", "redrive", queue, "reason=panic").want(t, exitOK, "2 messages of "+queue+"-error redriven in ")
-	golden(t, "errors-redrive.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
+	compare(t, "errors-redrive.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
 	depths(t, queue, 10, 2)
-	if d := amqptest.Get(t, queue); d.MessageId != "order-005" || d.Headers[errorqueue.HeaderReason] != nil || d.Headers[errorqueue.HeaderRedriveCount] != int64(1) {
+	if d := amqptest.Get(t, queue); d.MessageId != "order-005" || d.Headers[wire.Reason] != nil || d.Headers[wire.RedriveCount] != int64(1) {
 		t.Errorf("got %s, %v", d.MessageId, d.Headers)
 	}
 
 	s.asks = false
 	r = s.run("errors", "redrive", queue, "--id", "order-000", "--id", "order-001", "--yes", "--json").want(t, exitOK)
-	golden(t, "errors-redrive.json", r.out, unvarying(queue, r.out)...)
+	compare(t, "errors-redrive.json", r.out, unvarying(queue, r.out)...)
 	s.run("errors", "redrive", queue, "--all", "--limit", "3", "--yes").want(t, exitOK, "3 messages of ")
 	depths(t, queue, 5, 6) // one was taken above
 	s.run("errors", "redrive", queue, "id=none", "--yes").want(t, exitOK, "nothing to redrive")
@@ -178,7 +178,7 @@ func TestAMessageWithHeadersTooDeepStaysParked(t *testing.T) {
 	for range 40 {
 		deep = amqp.Table{"t": deep}
 	}
-	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "deep", Headers: amqp.Table{"deep": deep, errorqueue.HeaderReason: "error", errorqueue.HeaderQueue: queue}})
+	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "deep", Headers: amqp.Table{"deep": deep, wire.Reason: "error", wire.Queue: queue}})
 	publishParked(t, amqptest.Channel(t), queue, 3)
 	amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, queue+"-error") == 5 }, "not all are parked")
 	s := online(t)
@@ -203,7 +203,7 @@ func TestABatchThatFailsAgainStopsWithItsOwnExitCode(t *testing.T) {
 		defer close(ended)
 		for d := range deliveries {
 			p := amqp.Publishing{MessageId: d.MessageId, Headers: d.Headers, Body: d.Body, DeliveryMode: d.DeliveryMode}
-			p.Headers[errorqueue.HeaderReason] = "error"
+			p.Headers[wire.Reason] = "error"
 			if ch.PublishWithContext(context.Background(), "", queue+"-error", true, false, p) != nil || d.Ack(false) != nil {
 				return
 			}
@@ -231,7 +231,7 @@ func TestAQueueThatIsNotThereIsNamedAndNothingMoves(t *testing.T) {
 	s.run("errors", "groups", none).want(t, exitFailed, `queue "`+none+`-error": there is no such queue`, "--error-queue")
 	s.run("errors", "redrive", queue, "--all", "--yes", "--to", none).want(t, exitFound, `--to is "`+none+`", and there is no such queue`, "nothing was moved")
 	s.run("errors", "import", queue, s.exportOf(queue), "--to", none).want(t, exitFound, `--to is "`+none+`", and there is no such queue`)
-	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "stray", Headers: amqp.Table{errorqueue.HeaderQueue: none, errorqueue.HeaderReason: "error"}})
+	amqptest.Publish(t, "", queue+"-error", amqp.Publishing{MessageId: "stray", Headers: amqp.Table{wire.Queue: none, wire.Reason: "error"}})
 	s.asks, s.in = true, "yes\n"
 	s.run("errors", "redrive", queue, "--all").want(t, exitFound, none, "does not exist", "to which 1 message would go")
 	s.run("errors", "groups", queue, "--by", "colour").want(t, exitUsage, `--by is "colour", want one of group`)
@@ -335,13 +335,13 @@ func TestWhatIsDiscardedGoesToTheArchiveFirst(t *testing.T) {
 	depths(t, queue, 10, 0)
 	s.in = queue + "-error\n"
 	r := s.run("errors", "discard", queue, "reason=timeout", "--delete").want(t, exitOK, "6 messages of", "for good")
-	golden(t, "errors-discard.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
+	compare(t, "errors-discard.txt", r.err+r.out, unvarying(queue, r.err+r.out)...)
 	depths(t, queue, 4, 0)
 	s.asks = false
 	s.run("errors", "redrive", queue+"-archive", "--all", "--yes").want(t, exitOK, "to "+queue)
 	depths(t, queue, 4, 2)
 	r = s.run("errors", "discard", queue, "--all", "--yes", "--json").want(t, exitOK)
-	golden(t, "errors-discard.json", r.out, unvarying(queue, r.out)...)
+	compare(t, "errors-discard.json", r.out, unvarying(queue, r.out)...)
 }
 
 // Who reads holds the messages, so another must not believe that there are none.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -51,9 +52,9 @@ func parkMany(t *testing.T, n int) (queue string) {
 		confirm, err := ch.PublishWithDeferredConfirm("", queue+"-error", true, false, amqp.Publishing{
 			DeliveryMode: amqp.Persistent, MessageId: fmt.Sprintf("m%06d", i), Body: fmt.Appendf(nil, `{"n": %d, "text": %q}`, i, strings.Repeat("x", 500)),
 			Headers: amqp.Table{
-				"tenant": tenant, errorqueue.HeaderReason: "timeout", errorqueue.HeaderErrorType: fmt.Sprintf("*app.Error%d", i%8), errorqueue.HeaderError: fmt.Sprintf("error %d of %d", i%sorts, i),
-				errorqueue.HeaderErrorGroup: fmt.Sprintf("group-%02d", i%sorts), errorqueue.HeaderQueue: queue, errorqueue.HeaderFailedAt: "2026-11-01T10:00:00Z",
-				errorqueue.HeaderStack: strings.Repeat("frame\n", 100), errorqueue.HeaderRetryAttempts: int64(3),
+				"tenant": tenant, wire.Reason: "timeout", wire.ErrorType: fmt.Sprintf("*app.Error%d", i%8), wire.Error: fmt.Sprintf("error %d of %d", i%sorts, i),
+				wire.ErrorGroup: fmt.Sprintf("group-%02d", i%sorts), wire.Queue: queue, wire.FailedAt: "2026-11-01T10:00:00Z",
+				wire.Stack: strings.Repeat("frame\n", 100), wire.RetryAttempts: int64(3),
 			},
 		})
 		if err != nil {
@@ -170,7 +171,7 @@ func TestManyAreCountedAndAFewOfThemRedrivenInOnePassAndLittleMemory(t *testing.
 }
 
 func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
-	const kills, window = 10, errorqueue.DefaultRedriveWindow
+	const kills, window = 10, 100
 	n := *many / sorts * sorts
 	queue := parkMany(t, n)
 	file := build(t)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -54,14 +55,16 @@ type discardReport struct {
 }
 
 func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.DiscardOptions, p *progress, yes bool) error {
+	var blocked error // what stands behind a message that cannot be read was not asked about
 	if !o.DryRun && !yes {
 		plan := o
 		plan.DryRun = true
 		seen, err := q.Discard(ctx, plan)
 		p.end()
-		if err != nil || seen.Matched == 0 {
+		if blocked = unreadable(err); err != nil && blocked == nil || seen.Matched == 0 {
 			return a.reportedDiscard(discardReport{q.Name(), seen}, err)
 		}
+		a.warn(blocked)
 		if o.Delete {
 			err = a.confirmTyped(fmt.Sprintf("Delete %s of %s for good?", messages(seen.Matched), q.Name()), q.Name())
 		} else {
@@ -70,14 +73,14 @@ func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.Dis
 		if err != nil {
 			return err
 		}
-		o.Limit = seen.Matched // what was parked since is behind these, and nobody said yes to it
+		o.Limit = seen.Matched // nobody said yes to what was parked since, behind these
 	}
 	if !o.DryRun {
 		p.begin("discard")
 	}
 	r, err := q.Discard(ctx, o)
 	p.end()
-	return a.reportedDiscard(discardReport{q.Name(), r}, err)
+	return a.reportedDiscard(discardReport{q.Name(), r}, cmp.Or(err, blocked))
 }
 
 func (a *app) reportedDiscard(r discardReport, err error) error {
@@ -85,7 +88,7 @@ func (a *app) reportedDiscard(r discardReport, err error) error {
 		return err
 	}
 	var text strings.Builder
-	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else that there is nothing is not known
+	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else it is not known that there is nothing
 		writeDiscard(&text, r)
 	}
 	return a.printMoved(r, text.String(), err, left(r.Failed, r.Illegible))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,14 +63,18 @@ type exported struct {
 
 func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.ExportOptions, p *progress, output string) error {
 	var n int
+	var blocked error // the file is whole all the same, with what stands before the message
 	write := func(w io.Writer) (err error) {
 		n, err = q.Export(ctx, w, o)
 		p.end()
+		if blocked = unreadable(err); blocked != nil {
+			return nil //nolint:nilerr // it is told beside the file, which is whole
+		}
 		return err
 	}
 	report := a.out
 	if output == "-" {
-		report = a.err // out has the file
+		report = a.err // standard output has the file
 		if err := write(a.out); err != nil {
 			return err
 		}
@@ -77,13 +82,13 @@ func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.Expo
 		return err
 	}
 	if a.json && output != "-" {
-		return a.printJSON(exported{q.Name(), output, n}, false)
+		return cmp.Or(blocked, a.printJSON(exported{q.Name(), output, n}, false))
 	}
 	_, err := fmt.Fprintf(report, "%s of %s written to %s\n", messages(n), q.Name(), output)
-	return err
+	return cmp.Or(blocked, err)
 }
 
-// writeFile makes a file, for nobody else to read, and takes it away again if it could not be written.
+// writeFile makes a file that only its owner may read, and removes it again if write fails.
 func writeFile(name string, write func(io.Writer) error) (err error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,9 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files in testdata instead of comparing with them")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -102,24 +100,12 @@ func file(t *testing.T, text string) string {
 	return name
 }
 
-// golden compares with a file, in which what differs from run to run has other names of the same length.
-func golden(t *testing.T, name, text string, replace ...string) {
+// compare compares with a golden file, in which what differs from run to run has other names of the same
+// length.
+func compare(t *testing.T, name, text string, replace ...string) {
 	t.Helper()
 	if address, err := url.Parse(os.Getenv("AMQP_URL")); err == nil && address.Host != "" {
 		replace = append(replace, address.Host+address.Path, "broker/vhost")
 	}
-	text = strings.NewReplacer(replace...).Replace(text)
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text != string(want) {
-		t.Errorf("%s, got:\n%s\nwant:\n%s", file, text, want)
-	}
+	golden.Compare(t, name, strings.NewReplacer(replace...).Replace(text))
 }

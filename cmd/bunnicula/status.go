@@ -73,38 +73,56 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 	} else if len(consumers) == 0 && api == nil {
 		return usage(errors.New("which consumers? Want their queues' names, or --file, or --management-url to see all"))
 	}
-	unseen := len(o.delays) == 0 && o.file == "" && api == nil // nobody says which retry queues there are
-	return a.inspecting(ctx, func(b *inspect.Broker) error {
-		for seen := false; ; seen = true {
-			missing := false
-			err := a.within(ctx, func(ctx context.Context) error {
-				report, err := a.look(ctx, b, consumers)
-				if err != nil {
-					return err
-				}
-				missing = slices.ContainsFunc(report.Consumers, inspect.Status.Missing)
-				return a.printStatus(report, o.watch, unseen)
-			})
-			switch {
-			case err != nil && o.watch && seen && ctx.Err() == nil:
-				fmt.Fprintln(a.err, "bunnicula:", err) // who watches wants to see the end of it
-			case err != nil:
-				return err
-			case !o.watch && missing:
-				return found()
-			case !o.watch:
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(watchEvery):
-			}
-		}
-	})
+	w := statusWatch{
+		app: a, consumers: consumers, again: o.watch,
+		unseen: len(o.delays) == 0 && o.file == "" && api == nil, // nobody says which retry queues there are
+	}
+	return a.inspecting(ctx, func(b *inspect.Broker) error { return w.run(ctx, b) })
 }
 
-// consumers are those of a file and of arguments; arguments choose from a file's.
+// statusWatch prints the status once, or again and again.
+type statusWatch struct {
+	app       *app
+	consumers []inspect.Consumer
+	again     bool // until ^C
+	unseen    bool // the report says that it does not know the retry queues
+}
+
+func (w statusWatch) run(ctx context.Context, b *inspect.Broker) error {
+	for seen := false; ; seen = true {
+		missing, err := w.once(ctx, b)
+		switch {
+		case err != nil && w.again && seen && ctx.Err() == nil:
+			fmt.Fprintln(w.app.err, "bunnicula:", err) // and look again: the broker may come back
+		case err != nil:
+			return err
+		case !w.again && missing:
+			return found()
+		case !w.again:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// once prints one report, and says whether a main queue is missing.
+func (w statusWatch) once(ctx context.Context, b *inspect.Broker) (missing bool, err error) {
+	err = w.app.within(ctx, func(ctx context.Context) error {
+		report, err := w.app.look(ctx, b, w.consumers)
+		if err != nil {
+			return err
+		}
+		missing = slices.ContainsFunc(report.Consumers, inspect.Status.Missing)
+		return w.app.printStatus(report, w.again, w.unseen)
+	})
+	return missing, err
+}
+
+// consumers are those of a file and of the arguments. Arguments select from a file's consumers.
 func (a *app) consumers(file string, delays []time.Duration, args []string) ([]inspect.Consumer, error) {
 	var consumers []inspect.Consumer
 	if err := checkDelays(delays); err != nil {
@@ -134,7 +152,7 @@ func (a *app) consumers(file string, delays []time.Duration, args []string) ([]i
 
 func checkDelays(delays []time.Duration) error {
 	for _, d := range delays {
-		if parsed, err := topology.ParseDelay(topology.FormatDelay(d)); err != nil || parsed != d {
+		if inspect.CheckDelay(d) != nil {
 			return usage(fmt.Errorf("--delays: %s is not a delay, want whole milliseconds above 0", d))
 		}
 	}
@@ -168,7 +186,7 @@ func (a *app) printStatus(r statusReport, again, unseen bool) error {
 	var text strings.Builder
 	if again {
 		if a.shows {
-			text.WriteString("\x1b[H\x1b[2J") // from the top, on an empty screen
+			text.WriteString("\x1b[H\x1b[2J") // clear the screen and write from its top
 		}
 		fmt.Fprintf(&text, "%s  %s\n", r.At.Local().Format(time.TimeOnly), r.Broker)
 	}
@@ -196,7 +214,7 @@ func writeStatus(out io.Writer, r statusReport, width int) {
 	t.print(out, width)
 }
 
-// label is a queue's role, and its name if that does not follow from it.
+// label is a queue's role, and its name unless it follows from the role.
 func label(consumer string, q inspect.QueueStatus) string {
 	switch {
 	case q.Role == topology.RoleRetry && q.Delay != "":
@@ -207,7 +225,7 @@ func label(consumer string, q inspect.QueueStatus) string {
 	return string(q.Role)
 }
 
-// age has the two largest units that say something.
+// age is printed in its two largest units.
 func age(now time.Time, at *time.Time) string {
 	if at == nil {
 		return ""
@@ -225,7 +243,7 @@ func age(now time.Time, at *time.Time) string {
 	}
 }
 
-// note says what should not be missed.
+// note says what a reader should notice.
 func note(q inspect.QueueStatus) string {
 	switch {
 	case q.State != inspect.Present:

@@ -55,7 +55,7 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 	amqptest.Publish(t, "", queue+"-retry-1m", amqp.Publishing{})
 
 	r := s.run("status", "--file", topology).want(t, exitOK)
-	golden(t, "status.txt", r.out, queue, placeholder)
+	compare(t, "status.txt", r.out, queue, placeholder)
 	if same := s.run("status", "--file", topology, queue); same.out != r.out {
 		t.Errorf("chosen by its name it is shown as\n%s", same.out)
 	}
@@ -64,7 +64,7 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 		t.Errorf("named, with its delays, it is shown as\n%s", same.out)
 	}
 	s.env["RABBITMQ_MANAGEMENT_URL"] = fakeAPI(t, queue)
-	golden(t, "status-api.txt", s.run("status", "--file", topology).want(t, exitOK).out, queue, placeholder)
+	compare(t, "status-api.txt", s.run("status", "--file", topology).want(t, exitOK).out, queue, placeholder)
 	s.run("status").want(t, exitOK, queue, "retry 10s", "quarantine")
 	s.run("status", "--management-url", strings.Replace(s.env["RABBITMQ_MANAGEMENT_URL"], "hunter2", "other", 1)).
 		want(t, exitFailed, "it takes a user with the tag monitoring")
@@ -95,7 +95,7 @@ func TestStatusAsJSONHasTheseFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "status.json", r.out, queue, placeholder, string(at), "AT")
+	compare(t, "status.json", r.out, queue, placeholder, string(at), "AT")
 }
 
 func TestTheBrokerIsFoundByTLSToo(t *testing.T) {

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	lineWidth = 80 // what a line on a terminal may have, if that is not known to be wider
-	narrow    = 12 // what a column of names has at least
+	lineWidth = 80 // characters of a line on a terminal that is not known to be wider
+	narrow    = 12 // characters that a column of names has at least
 )
 
-// table prints rows in columns; those whose heading begins with ">" stand at the right. On a terminal
-// names are shortened in the middle so that a line fits.
+// table prints rows in columns. A column whose heading begins with ">" is aligned to the right. On
+// a terminal names are shortened in the middle so that a line fits.
 type table struct {
 	heads   []string
 	elastic []int // columns that can be shortened, in this order; nil is the first two
@@ -35,7 +35,7 @@ func (t *table) under(note string) {
 	t.notes[len(t.rows)] = note
 }
 
-// print prints it, in lines of at most width, 0 for any.
+// print prints the table in lines of at most width characters; 0 is no limit.
 func (t *table) print(out io.Writer, width int) {
 	heads := make([]string, len(t.heads))
 	right := make([]bool, len(t.heads))
@@ -44,7 +44,22 @@ func (t *table) print(out io.Writer, width int) {
 		right[i] = heads[i] != h
 	}
 	rows := append([][]string{heads}, t.rows...)
-	widths := make([]int, len(heads))
+	widths := t.widths(rows, width)
+	for n, row := range rows {
+		fmt.Fprintln(out, align(row, widths, right))
+		if note, ok := t.notes[n]; ok && n > 0 {
+			const indent = "    "
+			if width > 0 {
+				note = cut(note, width-len(indent))
+			}
+			fmt.Fprintln(out, indent+note)
+		}
+	}
+}
+
+// widths is how wide each column is. Elastic columns are narrowed until a line fits into width.
+func (t *table) widths(rows [][]string, width int) []int {
+	widths := make([]int, len(t.heads))
 	for _, row := range rows {
 		for i, cell := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
@@ -65,31 +80,27 @@ func (t *table) print(out io.Writer, width int) {
 			widths[i] = narrower
 		}
 	}
-	for n, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			if i > 0 {
-				line.WriteString("  ")
-			}
-			cell = shorten(cell, widths[i])
-			if right[i] {
-				fmt.Fprintf(&line, "%*s", widths[i], cell)
-			} else {
-				fmt.Fprintf(&line, "%-*s", widths[i], cell)
-			}
-		}
-		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
-		if note, ok := t.notes[n]; ok && n > 0 {
-			const indent = "    "
-			if width > 0 {
-				note = cut(note, width-len(indent))
-			}
-			fmt.Fprintln(out, indent+note)
-		}
-	}
+	return widths
 }
 
-// cut keeps the beginning.
+// align writes the cells of one row in columns.
+func align(row []string, widths []int, right []bool) string {
+	var line strings.Builder
+	for i, cell := range row {
+		if i > 0 {
+			line.WriteString("  ")
+		}
+		cell = shorten(cell, widths[i])
+		if right[i] {
+			fmt.Fprintf(&line, "%*s", widths[i], cell)
+		} else {
+			fmt.Fprintf(&line, "%-*s", widths[i], cell)
+		}
+	}
+	return strings.TrimRight(line.String(), " ")
+}
+
+// cut shortens s at its end.
 func cut(s string, width int) string {
 	runes := []rune(s)
 	if len(runes) <= width {
@@ -98,7 +109,7 @@ func cut(s string, width int) string {
 	return string(runes[:max(width-1, 0)]) + "…"
 }
 
-// shorten keeps both ends: names of queues begin alike, and end alike.
+// shorten shortens s in its middle: names of queues tell them apart at both ends.
 func shorten(s string, width int) string {
 	runes := []rune(s)
 	if len(runes) <= width {
@@ -134,7 +145,8 @@ func number(n *int) string {
 	return fmt.Sprint(*n)
 }
 
-// width is what a line of a table may have: what the terminal has room for, and 0, which is any, where nobody looks.
+// width is how many characters a line of a table may have: as many as the terminal shows, and 0, no
+// limit, where the output is not a terminal.
 func (a *app) width() int {
 	if !a.shows {
 		return 0
@@ -142,7 +154,7 @@ func (a *app) width() int {
 	return max(lineWidth, a.columns)
 }
 
-// paint colours text, for a terminal whose owner wants it.
+// paint colours text on a terminal, unless its owner set NO_COLOR.
 func (a *app) paint(color, text string) string {
 	if !a.shows || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" {
 		return text
@@ -156,7 +168,7 @@ const (
 	green  = "\x1b[32m"
 )
 
-// printJSON prints v on a line of its own if it is one of many, else for people to read too.
+// printJSON prints v indented, or on one line if many follow each other.
 func (a *app) printJSON(v any, many bool) error {
 	encoder := json.NewEncoder(a.out)
 	encoder.SetEscapeHTML(false)

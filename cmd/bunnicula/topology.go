@@ -13,8 +13,8 @@ consumers in a topology file:
     - queue: orders
       delays: [10s, 1m]
 
-docs/COMMAND.md has all fields. A Go program writes its own from its Specs, with
-topologyfile.Write.`,
+docs/COMMAND.md has all fields. A Go program writes its own file with
+topologyfile.Write and its consumers' Group.Plans.`,
 		Example: `  go run ./myapp topology > topology.yml
   bunnicula topology plan --file topology.yml
   bunnicula topology apply --file topology.yml`,

@@ -24,7 +24,7 @@ func TestPlanShowsTheDifferenceAndMakesNone(t *testing.T) {
 `))
 	replace := []string{queue, placeholder, events, "events-xxxxxxxx"}
 	s := online(t)
-	golden(t, "plan-new.txt", s.run("topology", "plan", "--file", topology, "--read-only").want(t, exitFound).out, replace...)
+	compare(t, "plan-new.txt", s.run("topology", "plan", "--file", topology, "--read-only").want(t, exitFound).out, replace...)
 	for _, name := range []string{queue, queue + "-retry-10s", queue + "-retry-1m", queue + "-quarantine", queue + "-error"} {
 		if amqptest.Exists(t, name) {
 			t.Errorf("plan has declared %s", name)
@@ -41,7 +41,7 @@ func TestPlanShowsTheDifferenceAndMakesNone(t *testing.T) {
 	}
 	s.in = "y\n"
 	s.run("topology", "apply", "--file", topology).want(t, exitOK, "declared")
-	golden(t, "plan-same.txt", s.run("topology", "plan", "--file", topology).want(t, exitOK).out, replace...)
+	compare(t, "plan-same.txt", s.run("topology", "plan", "--file", topology).want(t, exitOK).out, replace...)
 	amqptest.Publish(t, events, "order.created", amqp.Publishing{}) // it is bound
 
 	ch := amqptest.Channel(t)
@@ -54,9 +54,9 @@ func TestPlanShowsTheDifferenceAndMakesNone(t *testing.T) {
 	if _, err := ch.QueueDelete(queue+"-retry-1m", false, false, false); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "plan-differs.txt", s.run("topology", "plan", "--file", topology).want(t, exitFound).out, replace...)
+	compare(t, "plan-differs.txt", s.run("topology", "plan", "--file", topology).want(t, exitFound).out, replace...)
 	r := s.run("topology", "plan", "--file", topology, "--json").want(t, exitFound)
-	golden(t, "plan-differs.json", r.out, replace...)
+	compare(t, "plan-differs.json", r.out, replace...)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitFound, "nothing was declared")
 	if amqptest.Exists(t, queue+"-retry-1m") {
 		t.Error("apply declared beside what differs")
@@ -71,7 +71,7 @@ func TestWhatMustBeThereAndIsNotIsMissing(t *testing.T) {
 	s := online(t)
 	never := file(t, "consumers:\n  - queue: "+queue+"\n    mode: never\n")
 	r := s.run("topology", "plan", "--file", never).want(t, exitFound, "3 missing", "mode: all")
-	golden(t, "plan-missing.txt", r.out, queue, placeholder)
+	compare(t, "plan-missing.txt", r.out, queue, placeholder)
 	s.run("topology", "apply", "--file", never, "--yes").want(t, exitFound, "nothing was declared")
 	unbound := file(t, "consumers:\n  - queue: "+queue+"\n    bindings:\n      - exchange: "+queue+"-x\n")
 	s.run("topology", "plan", "--file", unbound).want(t, exitFound, "it is bound to, and nobody declares it", "give its kind")
@@ -86,12 +86,12 @@ func TestPruneDeletesWhatIsEmptyAndSaysWhatItLeaves(t *testing.T) {
 	amqptest.Publish(t, "", queue+"-retry-2h", amqp.Publishing{})
 
 	args := []string{"topology", "prune", "--file", now, "--delays", "10s,1h,2h,3h"}
-	golden(t, "prune-dry.txt", s.run(append(args, "--read-only")...).want(t, exitFound).out, queue, placeholder)
+	compare(t, "prune-dry.txt", s.run(append(args, "--read-only")...).want(t, exitFound).out, queue, placeholder)
 	if !amqptest.Exists(t, queue+"-retry-1h") {
 		t.Fatal("it was deleted, and nobody said yes")
 	}
-	golden(t, "prune.txt", s.run(append(args, "--yes")...).want(t, exitOK).out, queue, placeholder)
-	golden(t, "prune.json", s.run(append(args, "--json")...).want(t, exitOK).out, queue, placeholder)
+	compare(t, "prune.txt", s.run(append(args, "--yes")...).want(t, exitOK).out, queue, placeholder)
+	compare(t, "prune.json", s.run(append(args, "--json")...).want(t, exitOK).out, queue, placeholder)
 	for suffix, want := range map[string]bool{"": true, "-error": true, "-retry-10s": true, "-retry-1h": false, "-retry-2h": true} {
 		if there := amqptest.Exists(t, queue+suffix); there != want {
 			t.Errorf("queue %s: there is %v, want %v", suffix, there, want)

@@ -13,14 +13,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// maxLife is how many deliveries Life follows before it takes a message for one that never ends.
+// maxLife is how many deliveries Life follows before it fails the test, for a message that never
+// ends.
 const maxLife = 1000
 
 // Queue delivers messages to the handler of one Spec. It holds none itself: each delivery
@@ -51,7 +51,7 @@ func (q *Queue) Deliver(payload any, opts ...Option) *Run {
 	q.t.Helper()
 	n := q.tag.Add(1)
 	ctx := q.t.Context()
-	if ctx == nil { // of the zero testing.T, in an example
+	if ctx == nil { // an example has the zero testing.T, which has no context
 		ctx = context.Background()
 	}
 	d := &draft{codec: publisher.JSON, ctx: ctx, raw: amqp.Delivery{
@@ -84,9 +84,9 @@ func (q *Queue) Result(payload any, opts ...Option) consumer.Result {
 }
 
 // Redeliver delivers the same message again, as the broker does when a consumer dies before
-// its ack: an idempotent handler says the same and does nothing twice. The broker counts
-// such deliveries: after the second the message is set aside, with Next it comes from quarantine, and Spec.MaxCrashes of them in all
-// park it.
+// its ack. An idempotent handler says the same and does nothing twice. The broker counts such
+// deliveries: after the second one the message is set aside, and Next delivers it from quarantine.
+// After Spec.MaxCrashes of them in all it is parked.
 func (q *Queue) Redeliver(r *Run) *Run {
 	q.t.Helper()
 	raw := r.Delivery
@@ -103,7 +103,7 @@ func (q *Queue) Redeliver(r *Run) *Run {
 func (q *Queue) Next(r *Run) *Run {
 	q.t.Helper()
 	switch {
-	case r.Settlement.GivenBack:
+	case r.Settlement.Deed == consumer.DeedLeave:
 		return q.Redeliver(r)
 	case r.Settlement.Copy == nil, r.Settlement.Action == monitoring.Parked:
 		q.t.Fatal(r.report("a message that comes back"))
@@ -129,16 +129,23 @@ func (q *Queue) Life(payload any, opts ...Option) []*Run {
 
 func (q *Queue) run(ctx context.Context, raw amqp.Delivery) *Run {
 	r := &Run{Delivery: raw, t: q.t, queue: q.name, topology: q.topology, ctx: ctx}
-	raw.Headers = maps.Clone(raw.Headers) // a handler that writes into them does not rewrite history
+	raw.Headers = maps.Clone(raw.Headers) // a handler may write into them
 	raw.Body = slices.Clone(raw.Body)
-	r.Settlement = q.consumer.Process(context.WithValue(ctx, recordKey{}, &r.record), raw)
+	ctx = context.WithValue(ctx, recordKey{}, &r.record)
+	r.Settlement = q.consumer.Process(ctx, raw)
+	// The message has its hearing, and no other process could clear it: so the hearing ends.
+	if c := r.Settlement.Copy; c != nil && c.Headers[wire.CrashedAt] != nil {
+		heard := q.arrival(c)
+		heard.Headers[wire.CrashedAt] = time.Unix(0, 0).UTC().Format(time.RFC3339)
+		r.Settlement = q.consumer.Process(ctx, heard)
+	}
 	return r
 }
 
 // arrival is a copy as the broker delivers it: at once if it is for the main queue, else as
 // a message that expired in its retry queue and was dead-lettered.
-func (q *Queue) arrival(env *sending.Envelope) amqp.Delivery {
-	p := env.Publishing
+func (q *Queue) arrival(c *consumer.Copy) amqp.Delivery {
+	p := c.Publishing
 	raw := amqp.Delivery{
 		DeliveryTag: q.tag.Add(1), RoutingKey: q.name, Headers: clone(p.Headers), Body: p.Body,
 		ContentType: p.ContentType, ContentEncoding: p.ContentEncoding, DeliveryMode: p.DeliveryMode,
@@ -146,34 +153,28 @@ func (q *Queue) arrival(env *sending.Envelope) amqp.Delivery {
 		Timestamp: p.Timestamp, Type: p.Type, UserId: p.UserId, AppId: p.AppId,
 	}
 	delete(raw.Headers, wire.NotBefore) // its time has come
-	if quarantine := q.topology.Quarantine(); quarantine.Queue != "" && target(env) == quarantine.Queue {
-		raw.RoutingKey = quarantine.RoutingKey
-	}
 	for _, waited := range q.topology.Queues {
-		if waited.Role != topology.RoleRetry || waited.Name != target(env) {
+		if waited.Name != c.Queue {
+			continue
+		}
+		if waited.Role == topology.RoleQuarantine {
+			raw.RoutingKey = waited.Name
+		}
+		if waited.Role != topology.RoleRetry {
 			continue
 		}
 		if to, ok := waited.Arguments["x-dead-letter-exchange"].(string); ok && to != "" {
-			raw.Exchange, raw.RoutingKey = to, env.RoutingKey
+			raw.Exchange, raw.RoutingKey = to, c.RoutingKey
 		}
 		raw.Headers["x-death"] = []any{amqp.Table{
 			"count": int64(1), "reason": "expired", "queue": waited.Name, "time": time.Now().UTC().Truncate(time.Second),
-			"exchange": env.Exchange, "routing-keys": []any{env.RoutingKey},
+			"exchange": c.Exchange, "routing-keys": []any{c.RoutingKey},
 		}}
 		raw.Headers["x-first-death-reason"] = "expired"
 		raw.Headers["x-first-death-queue"] = waited.Name
-		raw.Headers["x-first-death-exchange"] = env.Exchange
+		raw.Headers["x-first-death-exchange"] = c.Exchange
 	}
 	return raw
-}
-
-// target is the queue that a copy is for: each has its name as routing key in the default
-// exchange, or in the scheme Bunnicula an exchange of its name.
-func target(env *sending.Envelope) string {
-	if env.Exchange != "" {
-		return env.Exchange
-	}
-	return env.RoutingKey
 }
 
 // clone never returns nil.

@@ -144,7 +144,7 @@ func TestAMessageThatIsRedeliveredTooOftenIsParkedAsCrashed(t *testing.T) {
 	run := q.Deliver(order{7})
 	run = q.Redeliver(run).AssertAcked()
 	run = q.Redeliver(run)
-	if !run.Settlement.Aside || run.Ran() {
+	if run.Settlement.Copy == nil || run.Settlement.Copy.Queue != "orders-quarantine" || run.Ran() {
 		t.Errorf("after the second death it is not set aside: %+v", run.Settlement)
 	}
 	run = q.Next(run).AssertAcked()

@@ -116,7 +116,7 @@ func (r *Run) String() string {
 		line("error", "%s (%T)", wire.Cut(fmt.Sprint(s.Err), 2000), s.Err)
 	}
 	if s.Copy != nil {
-		line("copy to", "%s", target(s.Copy))
+		line("copy to", "%s", s.Copy.Queue)
 		for _, name := range slices.Sorted(maps.Keys(s.Copy.Headers)) {
 			if name != wire.Stack && name != wire.History {
 				line("", "%s: %s", name, wire.Cut(fmt.Sprint(s.Copy.Headers[name]), 200))
@@ -132,17 +132,24 @@ func (r *Run) String() string {
 // settled is a settlement in a few words: "retried for retry after 10s".
 func settled(s consumer.Settlement) string {
 	text := s.Action.String()
+	if s.Action == 0 {
+		text = "nothing told to the monitor"
+	}
 	if s.Reason != monitoring.ReasonNone {
 		text += fmt.Sprintf(" for %s", s.Reason)
 	}
 	if s.Delay > 0 {
 		text += fmt.Sprintf(" after %s", s.Delay)
 	}
-	if s.GivenBack {
-		text += " and given back"
-	}
-	if s.Early {
-		text += ", it came too early"
+	switch s.Deed {
+	case consumer.DeedLeave:
+		text += " and left to the broker"
+	case consumer.DeedReject:
+		text += " and rejected"
+	case consumer.DeedCopy:
+		if s.Action == 0 {
+			text = fmt.Sprintf("not handled now, its copy goes to %s", s.Copy.Queue)
+		}
 	}
 	return text
 }

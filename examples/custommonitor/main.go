@@ -1,5 +1,5 @@
-// Custommonitor has a monitor of its own in the place of the one that logs: it counts what
-// became of the messages with expvar, which a web server shows at /debug/vars.
+// Custommonitor replaces the log by a monitor of its own. The monitor counts what became of the
+// messages with expvar, which a web server shows at /debug/vars.
 //
 //	AMQP_URL=amqp://guest:guest@localhost:5672/ go run ./examples/custommonitor
 package main
@@ -19,15 +19,15 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Counter is a Monitor. Embed monitoring.Nop for the method that you do not need.
+// Counter is a Monitor. It embeds monitoring.Nop for the method that it does not need.
 type Counter struct{ monitoring.Nop }
 
-// NewCounter could ask fx for what it needs, as every constructor can.
+// NewCounter needs nothing. Like every constructor it could ask fx for what it needs.
 func NewCounter() Counter { return Counter{} }
 
 var counts = expvar.NewMap("deliveries")
 
-// End is called after each delivery was settled, from many goroutines.
+// End is called after each delivery was settled, from many goroutines at once.
 func (Counter) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	counts.Add(d.Consumer+"."+o.Action.String(), 1)
 	if o.Failed() {
@@ -35,7 +35,7 @@ func (Counter) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcom
 	}
 }
 
-// Callbacks does it with functions instead. Give it to monitoring.Provide as well, and both are told.
+// Callbacks is a Monitor made of functions. An app can have several monitors: each is told.
 func Callbacks() monitoring.Callbacks {
 	return monitoring.Callbacks{
 		OnSuccess: func(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
@@ -70,7 +70,7 @@ func Orders() consumer.Spec {
 		})}
 }
 
-// PlaceOrders publishes order 1, and one that cannot be handled.
+// PlaceOrders publishes order 1, and an order that does not exist.
 func PlaceOrders(lc fx.Lifecycle, pub publisher.Publisher) {
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
 		return errors.Join(pub.Publish(ctx, queue, 1), pub.Publish(ctx, queue, 2))

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// Account says what became of each conversation, by its id: the published ones are
-// Imported, Parked or Missing, each exactly one of them.
+// Account says what became of each conversation, by its id. Each published one is exactly one of
+// Imported, Parked and Missing.
 type Account struct {
-	Total     int // that there are, by the API
+	Total     int // conversations that the API says there are
 	Published int
 	Imported  int
 	Parked    int // and not imported
-	Both      int // of the imported, those that were parked as well: their handler died after the work, the last time too
+	Both      int // imported, and parked as well: the handler died after the work at every attempt
 
 	Missing []string // published, and neither imported nor parked
 	Strays  []string // imported or parked, and never published
 	Unasked bool     // pages of the list were never published
 }
 
-// account compares ids. That the counts fit would prove nothing.
+// account compares ids. Counts that fit would prove nothing.
 func account(b Books, parked []Parked) Account {
 	inErrorQueue := map[string]bool{}
 	for _, p := range parked {

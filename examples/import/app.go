@@ -11,8 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// app is the import as an fx app: a connection, a publisher, two consumers, and a monitor
-// of our own in the place of the one that logs.
+// app is the import as an fx app: a connection, a publisher, two consumers, and a monitor of its
+// own that replaces the log.
 func app(o Options, cfg connection.Config, client Client, ledger *Ledger, tally *Tally, log *slog.Logger) *fx.App {
 	return fx.New(
 		connection.Module, publisher.Module, consumer.Module,

@@ -13,7 +13,7 @@ import (
 // Broker looks into the queues from outside the app, on a connection of its own.
 type Broker struct{ conn *connection.Connection }
 
-// NewBroker makes a Broker. It connects when it is first asked.
+// NewBroker makes a Broker. It connects at its first use.
 func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
 	cfg.Name += " (review)"
 	conn, err := connection.New(cfg, log)
@@ -21,23 +21,25 @@ func NewBroker(cfg connection.Config, log *slog.Logger) (Broker, error) {
 }
 
 // Close closes the connection.
-func (b Broker) Close(ctx context.Context) { _ = b.conn.Stop(ctx) } // nothing is lost with it
+func (b Broker) Close(ctx context.Context) {
+	_ = b.conn.Stop(ctx) // nothing was published on it, so nothing can be lost
+}
 
-// with lends f a channel, on which nobody else depends.
+// with lends f a channel that nobody else uses.
 func (b Broker) with(ctx context.Context, f func(*amqp.Channel) error) error {
 	ch, err := b.conn.Channel(ctx)
 	if err != nil {
 		return err
 	}
 	err = f(ch)
-	if closing := ch.Close(); err == nil { // after an error the broker has closed it
+	if closing := ch.Close(); err == nil { // after an error the broker has closed the channel
 		err = closing
 	}
 	return err
 }
 
-// Lock refuses a second import with the same queues: an exclusive queue belongs to one
-// connection, and goes with it.
+// Lock refuses a second import with the same queues. It declares an exclusive queue, which belongs
+// to one connection and ends with it.
 func (b Broker) Lock(ctx context.Context, name string) error {
 	err := b.with(ctx, func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclare(name, false, true, true, false, nil)

@@ -153,7 +153,7 @@ func TestMissingConversationsAreNamed(t *testing.T) {
 	go func() {
 		i.wait(t, 12)
 		for _, delay := range snoozes {
-			_, _ = thief.QueuePurge(topology.RetryQueue(i.ConversationQueue(), delay), false) // the import says if it did not work
+			_, _ = thief.QueuePurge(topology.RetryQueue(i.ConversationQueue(), delay), false) // the import notices a failure
 		}
 	}()
 	code, out, complaint := i.run(t, t.Context())

@@ -50,7 +50,7 @@ func (c Client) get(ctx context.Context, path string, into any) error {
 		_ = res.Body.Close()
 	}()
 	if res.StatusCode != http.StatusOK {
-		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // 0 if there is none
+		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // 0 if the header is missing
 		return &StatusError{Path: path, Status: res.StatusCode, RetryAfter: time.Duration(seconds) * time.Second}
 	}
 	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
@@ -70,13 +70,13 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("GET %s: %d %s", e.Path, e.Status, http.StatusText(e.Status))
 }
 
-// Result is what a failed request means for the job that made it.
+// Result is what the job returns whose request got this answer.
 func (e *StatusError) Result() consumer.Result {
 	switch e.Status {
 	case http.StatusTooManyRequests:
-		return consumer.Snooze(max(e.RetryAfter, time.Second)) // not the job's fault
+		return consumer.Snooze(max(e.RetryAfter, time.Second)) // it uses no attempt
 	case http.StatusNotFound, http.StatusUnauthorized:
-		return consumer.Error(e) // no retry mends it
+		return consumer.Error(e) // a retry would get the same answer
 	}
 	return consumer.Retry(e)
 }

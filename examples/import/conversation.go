@@ -13,7 +13,7 @@ type ConversationJob struct {
 	ID string `json:"id"`
 }
 
-// Conversations imports, a few at a time.
+// Conversations is the consumer that imports, a few conversations at a time.
 func Conversations(o Options, importer Importer) consumer.Spec {
 	retries := o.Retries
 	if retries == 0 {
@@ -41,8 +41,8 @@ type Importer struct {
 // NewImporter makes an Importer.
 func NewImporter(c Client, l *Ledger, t *Tally) Importer { return Importer{c, l, t} }
 
-// Handle may see a conversation again that it has imported: it was, and the process or
-// its connection died before the ack. Then there is nothing left to do.
+// Handle imports one conversation. It acks one that is imported already: the process or its
+// connection died between the import and the ack.
 func (i Importer) Handle(ctx context.Context, msg consumer.Message[ConversationJob]) consumer.Result {
 	id := msg.Payload.ID
 	if i.ledger.Imported(id) {

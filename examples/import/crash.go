@@ -8,8 +8,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/examples/import/api"
 )
 
-// Crash is a middleware that lets handlers panic at the worst moment: their work is done, and
-// nobody knows. It shows that what is handled at least once has to bear being handled twice.
+// Crash is a middleware that panics at the worst moment: the handler's work is done and the message
+// is not acked. It shows why handlers must be idempotent.
 func Crash(rate float64, seed uint64) consumer.Middleware {
 	return func(next consumer.Handler) consumer.Handler {
 		return func(ctx context.Context, d consumer.Delivery) consumer.Result {

@@ -15,11 +15,11 @@ import (
 //go:embed testdata/banking77/messages.csv
 var banking77 string
 
-// messages are all the conversations that there are.
+// messages are the texts of all conversations.
 var messages = sync.OnceValue(func() []api.Conversation {
 	rows, err := csv.NewReader(strings.NewReader(banking77)).ReadAll()
 	if err != nil {
-		panic(err) // it is a part of the program
+		panic(err) // the file is compiled in
 	}
 	all := make([]api.Conversation, 0, len(rows))
 	for i, row := range rows[1:] {

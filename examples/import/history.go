@@ -18,11 +18,11 @@ type PageJob struct {
 	Page int `json:"page"`
 }
 
-// ID is the job's message id: the same each time that it is published.
+// ID is the job's message id. It is the same each time that the job is published.
 func (j PageJob) ID() string { return "page-" + strconv.Itoa(j.Page) }
 
-// History lists the conversations. It is patient, because without a page nothing of
-// what is on it would be imported, and takes one page at a time.
+// History is the consumer that lists the conversations, one page at a time. It has many retries,
+// because without a page none of its conversations would be imported.
 func History(o Options, lister Lister) consumer.Spec {
 	return consumer.Spec{
 		Queue:       o.HistoryQueue(),
@@ -35,11 +35,11 @@ func History(o Options, lister Lister) consumer.Spec {
 	}
 }
 
-// snoozes are what a job can wait when the API is busy, beside the backoff.
+// snoozes are the delays of jobs that the API turned away (429).
 var snoozes = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
 
-// Lister turns a page into the jobs for what is on it, and the one for the next page. A
-// long history is many small jobs: an interrupted one does not begin again from the first page.
+// Lister turns a page into a job for each of its conversations, and a job for the next page. A long
+// history is many small jobs, so that an interrupted import does not begin again at the first page.
 type Lister struct {
 	queues Options
 	client Client
@@ -53,8 +53,9 @@ func NewLister(o Options, c Client, pub publisher.Publisher, l *Ledger, t *Tally
 	return Lister{o, c, pub, l, t}
 }
 
-// Handle acks a page when all of its jobs are confirmed and the ledger knows it. If it dies before, they
-// are published again, with the same ids, and those that were imported meanwhile are skipped.
+// Handle acks a page when all of its jobs are confirmed and the ledger has noted it. If the process
+// dies before, the jobs are published again with the same ids, and what was imported meanwhile is
+// skipped.
 func (l Lister) Handle(ctx context.Context, msg consumer.Message[PageJob]) consumer.Result {
 	if l.ledger.HasPage(msg.Payload.Page) {
 		return consumer.Ack()
@@ -91,7 +92,8 @@ func (l Lister) jobs(page api.Page) []publisher.Message {
 	return jobs
 }
 
-// Begin publishes the first page's job once the consumers are up, unless an earlier start has.
+// Begin publishes the first page's job when the consumers have started, unless an earlier start
+// did.
 func Begin(lc fx.Lifecycle, o Options, pub publisher.Publisher, ledger *Ledger) {
 	first := PageJob{1}
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
@@ -102,7 +104,7 @@ func Begin(lc fx.Lifecycle, o Options, pub publisher.Publisher, ledger *Ledger) 
 	}))
 }
 
-// resultOf is what an error of the Client means for a job.
+// resultOf is what a job returns after an error of the Client.
 func resultOf(err error) consumer.Result {
 	var status *StatusError
 	if errors.As(err, &status) {

@@ -14,9 +14,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/examples/import/api"
 )
 
-// Ledger is what was published and imported so far: the place that a real import would
-// have in its database. It is a file with a line of JSON for each fact, written before the job is
-// acked, so that it outlives the process, a killed one too.
+// Ledger records what was published and imported so far. A real import would use its database. The
+// Ledger is a file with a line of JSON for each fact. A fact is written before its job is acked, so
+// that it outlives the process, even a killed one.
 type Ledger struct {
 	// New says that there was no file.
 	New bool
@@ -24,27 +24,27 @@ type Ledger struct {
 	mu       sync.Mutex
 	file     *os.File
 	pages    map[int]bool
-	whole    bool // the last page is among them
-	total    int  // conversations that there are, by the API; 0 if it was not asked yet
+	whole    bool // the last page was published
+	total    int  // conversations that the API says there are; 0 before it was asked
 	listed   map[string]bool
 	imported map[string]bool
 }
 
-// line is one fact; one of its fields is set.
+// line is one fact. One of its fields is set.
 type line struct {
 	Source       *Source           `json:"source,omitempty"` // the first line
 	Page         *api.Page         `json:"page,omitempty"`
 	Conversation *api.Conversation `json:"conversation,omitempty"`
 }
 
-// Source is what is imported. A ledger is about one.
+// Source is what is imported. A ledger has one Source.
 type Source struct {
 	Conversations int    `json:"conversations"`
 	Seed          uint64 `json:"seed"`
 	Backoff       string `json:"backoff"` // names the retry queues
 }
 
-// Source is what these flags import.
+// Source is what the import of these flags imports.
 func (o Options) Source() Source {
 	return Source{o.Conversations, o.Seed, (*delays)(&o.Backoff).String()}
 }
@@ -53,7 +53,8 @@ func (s Source) String() string {
 	return fmt.Sprintf("-n %d -seed %d -backoff %s", s.Conversations, s.Seed, s.Backoff)
 }
 
-// OpenLedger opens the file, or makes it, and reads what is there. A ledger of another source is refused.
+// OpenLedger opens or makes the file, and reads what it holds. It refuses a ledger of another
+// Source.
 func OpenLedger(path string, source Source) (*Ledger, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -69,7 +70,7 @@ func OpenLedger(path string, source Source) (*Ledger, error) {
 
 func (l *Ledger) read(source Source) error {
 	r := bufio.NewReader(l.file)
-	end := int64(0) // of the last whole line; a killed process may have left a part of one
+	end := int64(0) // of the last whole line: a killed process may have written a part of one
 	for {
 		text, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
@@ -117,7 +118,7 @@ func (l *Ledger) add(fact line) {
 	}
 }
 
-// write appends a fact. There is no fsync: a crash of the machine may lose the last facts.
+// write appends a fact. It does not call fsync: a crash of the machine may lose the last facts.
 func (l *Ledger) write(fact line) error {
 	text, err := json.Marshal(fact)
 	if err == nil {
@@ -130,7 +131,7 @@ func (l *Ledger) write(fact line) error {
 	return nil
 }
 
-// AddPage notes that the jobs for a page are published.
+// AddPage records that the jobs of a page are published.
 func (l *Ledger) AddPage(p api.Page) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,7 +145,7 @@ func (l *Ledger) HasPage(number int) bool {
 	return l.pages[number]
 }
 
-// Import keeps a conversation, and says whether it is new.
+// Import records a conversation, and says whether it is new.
 func (l *Ledger) Import(c api.Conversation) (added bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,7 +155,7 @@ func (l *Ledger) Import(c api.Conversation) (added bool, err error) {
 	return true, l.write(line{Conversation: &c})
 }
 
-// Imported says whether a conversation is there.
+// Imported says whether Import has recorded this conversation.
 func (l *Ledger) Imported(id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -163,8 +164,8 @@ func (l *Ledger) Imported(id string) bool {
 
 // Books are what a Ledger holds at one moment.
 type Books struct {
-	Total     int  // conversations that there are, by the API
-	Whole     bool // all pages were published
+	Total     int  // conversations that the API says there are
+	Whole     bool // the last page was published
 	Published map[string]bool
 	Imported  map[string]bool
 }

@@ -51,7 +51,7 @@ flags and 130 for Ctrl-C.
 
 `
 
-// parse reads the flags. Its error is for people; flag.ErrHelp means that -h was given.
+// parse reads the flags. Its error is printed as it is; flag.ErrHelp means that -h was given.
 func parse(args []string, help io.Writer) (Options, error) {
 	o := Options{Backoff: []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second}}
 	fs := flag.NewFlagSet("import", flag.ContinueOnError)
@@ -108,18 +108,18 @@ func (o Options) check(rest []string) error {
 	return nil
 }
 
-// HistoryQueue has the jobs that list, one for each page.
+// HistoryQueue holds the jobs that list, one for each page.
 func (o Options) HistoryQueue() string { return o.Prefix + "-history" }
 
-// ConversationQueue has the jobs that import, one for each conversation.
+// ConversationQueue holds the jobs that import, one for each conversation.
 func (o Options) ConversationQueue() string { return o.Prefix + "-conversation" }
 
-// Queues are all that the consumers declare.
+// Queues are all queues that the consumers declare.
 func (o Options) Queues() []string {
 	return append(o.workQueues(), topology.ErrorQueue(o.HistoryQueue()), topology.ErrorQueue(o.ConversationQueue()))
 }
 
-// workQueues are those in which something waits that will move by itself.
+// workQueues are the queues whose messages will still be handled: all but the error queues.
 func (o Options) workQueues() []string {
 	var names []string
 	for _, queue := range []string{o.HistoryQueue(), o.ConversationQueue()} {

@@ -10,13 +10,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Parked is a message in an error queue, and what its headers tell about it.
+// Parked is a message in an error queue, with what its headers say.
 type Parked struct {
 	ID       string
 	Reason   string
 	Error    string
-	Group    string // failures of one kind have the same
-	Attempts int    // that its history lists
+	Group    string // the same for all failures of one kind
+	Attempts int    // as its history lists them
 }
 
 func parkedOf(d amqp.Delivery) Parked {
@@ -25,14 +25,14 @@ func parkedOf(d amqp.Delivery) Parked {
 		return s
 	}
 	var history []json.RawMessage
-	_ = json.Unmarshal([]byte(header("bunnicula-history")), &history) // none, if it was dropped
+	_ = json.Unmarshal([]byte(header("bunnicula-history")), &history) // empty if it was dropped for its size
 	return Parked{
 		ID: d.MessageId, Reason: header("bunnicula-reason"), Error: header("bunnicula-error"),
 		Group: header("bunnicula-error-group"), Attempts: len(history),
 	}
 }
 
-// Failure is one kind of it: messages that were parked for the same reason.
+// Failure is the messages that were parked for one reason.
 type Failure struct {
 	Reason      string
 	Count       int
@@ -61,7 +61,7 @@ func failures(all []Parked) []Failure {
 	return kinds
 }
 
-// Parked reads what an error queue holds, and leaves it there.
+// Parked reads the messages of an error queue and leaves them there.
 func (b Broker) Parked(ctx context.Context, queue string) ([]Parked, error) {
 	messages, err := b.Read(ctx, queue)
 	all := make([]Parked, len(messages))

@@ -13,8 +13,8 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// Screen shows a Tally while it grows: as bars on a terminal, else as a line every few
-// seconds. What is written to it, such as a log, stands above the bars.
+// Screen shows a Tally while it grows: as bars on a terminal, elsewhere as a line every few
+// seconds. It prints what is written to it, such as a log, above the bars.
 type Screen struct {
 	io.Writer
 
@@ -36,7 +36,7 @@ func newScreen(w io.Writer, tally *Tally) *Screen {
 	return s
 }
 
-// width is 0 where a terminal does not say, and bars cannot be drawn.
+// width is the width of the terminal. It is 0 if that is not known; then there are no bars.
 func width(f *os.File) int {
 	w, _, err := cwriter.GetSize(int(f.Fd()))
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Screen) lines(w io.Writer, tally *Tally) {
 	})
 }
 
-// every calls f now and then, and once more at the end.
+// every calls f at each interval, and once more at the end.
 func (s *Screen) every(d time.Duration, f func()) {
 	tick := time.NewTicker(d)
 	defer tick.Stop()

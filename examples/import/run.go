@@ -21,10 +21,10 @@ const (
 	exitOK      = 0
 	exitFailed  = 1
 	exitUsage   = 2
-	exitStopped = 130 // as a shell says it of ^C
+	exitStopped = 130 // what a shell reports after ^C
 )
 
-// patience bounds what should take no time: to connect, and to stop.
+// patience limits connecting and stopping, each of which should take a moment.
 const patience = 15 * time.Second
 
 var (
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// importAll is one import, or the rest of one, from start to summary.
+// importAll runs one import, or the rest of an interrupted one, from start to summary.
 func importAll(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	began := time.Now()
 	cfg, err := config(o)
@@ -106,7 +106,7 @@ func importAll(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	return errors.Join(broker.Delete(ending, o.Queues()...), ledger.Remove())
 }
 
-// config is where the broker is.
+// config says where the broker is.
 func config(o Options) (connection.Config, error) {
 	cfg, err := connection.ConfigFromEnv()
 	if o.URL != "" {
@@ -116,7 +116,7 @@ func config(o Options) (connection.Config, error) {
 	return cfg, err
 }
 
-// serve starts the API, and makes a Client of it.
+// serve starts the API and returns a Client of it.
 func serve(o Options) (*http.Server, Client, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

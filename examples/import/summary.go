@@ -13,11 +13,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Report is how an import ended.
+// Report says how an import ended.
 type Report struct {
 	Account Account
-	Counts  Counts   // of this start
-	Parked  []Parked // as the error queue holds them
+	Counts  Counts   // since this start
+	Parked  []Parked // what the error queue holds
 	Elapsed time.Duration
 }
 
@@ -63,7 +63,7 @@ func (r Report) failures(w io.Writer) {
 	_ = t.Flush()
 }
 
-// String is the account's last word.
+// String is the summary's last line.
 func (a Account) String() string {
 	if a.OK() {
 		return fmt.Sprintf("%d imported + %d parked = %d published: every conversation is accounted for", a.Imported, a.Parked, a.Published)
@@ -108,7 +108,7 @@ func both(n int) string {
 	return fmt.Sprintf("%d of them parked as well: crashed after their work at the last attempt", n)
 }
 
-// byReason is, say, "42 retry, 3 panic".
+// byReason counts by reason: "42 retry, 3 panic".
 func byReason(counts map[monitoring.Reason]int) string {
 	why := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(why, func(a, b monitoring.Reason) int { return counts[b] - counts[a] })
@@ -128,7 +128,7 @@ func list(ids []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ", "), len(ids)-most)
 }
 
-// oneLine makes an error fit a table.
+// oneLine shortens an error so that it fits into a table.
 func oneLine(s string) string {
 	const most = 60
 	s = strings.Join(strings.Fields(s), " ")

@@ -9,32 +9,32 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Tally is a Monitor that counts what becomes of the conversations, and knows when the
-// last has found its end.
+// Tally is a Monitor that counts what becomes of the conversations, and knows when the last one is
+// settled.
 type Tally struct {
-	queue string // the conversations'
+	queue string // the queue of the conversations' jobs
 
 	mu        sync.Mutex
 	counts    Counts
 	published map[string]bool
 	settled   map[string]monitoring.Action // Acked or Parked, by message id
 	open      int                          // published and not settled
-	moves     int                          // deliveries that came to some end
-	whole     bool                         // all are published
+	moves     int                          // deliveries that were settled in any way
+	whole     bool                         // the last page is published
 	err       error
 	done      chan struct{}
 }
 
 var _ monitoring.Monitor = (*Tally)(nil)
 
-// Counts are of conversations (the first four) and of deliveries of this start (the others).
+// Counts count conversations (the first four fields) and deliveries since this start (the others).
 type Counts struct {
 	Total, Published, Imported, Parked int
 	Snoozed, Duplicates                int
 	Retried                            map[monitoring.Reason]int
 }
 
-// NewTally makes a Tally of what becomes of that queue's messages.
+// NewTally makes a Tally of this queue's messages.
 func NewTally(queue string) *Tally {
 	return &Tally{
 		queue: queue, done: make(chan struct{}),
@@ -43,7 +43,7 @@ func NewTally(queue string) *Tally {
 	}
 }
 
-// GoOn adds what an earlier start has done.
+// GoOn adds what earlier starts have done.
 func (t *Tally) GoOn(before Books, parked []Parked) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -61,10 +61,10 @@ func (t *Tally) GoOn(before Books, parked []Parked) {
 	t.check()
 }
 
-// Begin is a Monitor's.
+// Begin implements monitoring.Monitor.
 func (t *Tally) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
 
-// End is a Monitor's. It may be told of one message's end more than once.
+// End implements monitoring.Monitor. A message may end more than once.
 func (t *Tally) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,7 +82,7 @@ func (t *Tally) End(_ context.Context, d monitoring.Delivery, o monitoring.Outco
 	}
 }
 
-// Published is told what was published.
+// Published counts jobs that were published.
 func (t *Tally) Published(page api.Page) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,7 +94,7 @@ func (t *Tally) Published(page api.Page) {
 	t.check()
 }
 
-// Duplicate is told that an import was done twice.
+// Duplicate counts an import that was done twice.
 func (t *Tally) Duplicate() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -108,10 +108,10 @@ func (t *Tally) Fail(err error) {
 	t.fail(err)
 }
 
-// Done is closed when all is settled, or Fail was called.
+// Done is closed when all jobs are settled, or Fail was called.
 func (t *Tally) Done() <-chan struct{} { return t.done }
 
-// Err is what Fail was given.
+// Err is the error of Fail, or nil.
 func (t *Tally) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,7 +130,7 @@ func (t *Tally) Counts() Counts {
 	return c
 }
 
-// Moves is how many deliveries have come to some end.
+// Moves is how many deliveries were settled in any way.
 func (t *Tally) Moves() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -150,7 +150,7 @@ func (t *Tally) publish(id string) {
 	}
 }
 
-// settle may come before publish: consumers are faster than the confirm of a batch.
+// settle may be called before publish: a consumer can be faster than the confirms of a batch.
 func (t *Tally) settle(id string, how monitoring.Action) {
 	if t.settled[id] != 0 {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// prepare finds out what an earlier start has done.
+// prepare finds out what earlier starts have done.
 func prepare(ctx context.Context, o Options, broker Broker, tally *Tally) (*Ledger, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -32,7 +32,7 @@ func prepare(ctx context.Context, o Options, broker Broker, tally *Tally) (*Ledg
 		return nil, err
 	}
 	if ledger.New {
-		// Messages of which the ledger knows nothing may be somebody's.
+		// Messages that the ledger does not know may be somebody else's.
 		n, err := broker.Waiting(ctx, o.Queues()...)
 		if err == nil && n > 0 {
 			err = fmt.Errorf("the queues %s-* hold %d messages of another import: -fresh deletes them, -queue-prefix uses others", o.Prefix, n)
@@ -49,7 +49,7 @@ func prepare(ctx context.Context, o Options, broker Broker, tally *Tally) (*Ledg
 	return ledger, nil
 }
 
-// work runs the app until all is settled, or ctx ends.
+// work runs the app until all jobs are settled, or ctx ends.
 func work(ctx context.Context, o Options, app *fx.App, broker Broker, tally *Tally) error {
 	starting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -62,8 +62,8 @@ func work(ctx context.Context, o Options, app *fx.App, broker Broker, tally *Tal
 	return errors.Join(waited, app.Stop(stopping))
 }
 
-// wait waits until all is settled. It gives up when nothing has moved for long and nothing waits in
-// the queues: then messages are missing, and the account will say which.
+// wait waits until all jobs are settled. It gives up when the queues are empty and nothing was
+// settled for a while. Then messages are missing, and the account will say which.
 func wait(ctx context.Context, o Options, broker Broker, tally *Tally) error {
 	moves, since := tally.Moves(), time.Now()
 	look := time.NewTicker(time.Second)

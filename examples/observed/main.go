@@ -1,5 +1,5 @@
-// Observed is an app that can be operated: probes, metrics and traces beside its log. It places five orders a second, of which
-// some fail for a while and some for good, until ^C.
+// Observed is an app with probes, metrics and traces beside its log. Until ^C it places five orders
+// a second, of which some fail once and some fail for good.
 //
 //	docker compose --profile metrics up --wait
 //	AMQP_URL=amqp://bunnicula:bunnicula@127.0.0.1:5672/bunnicula go run ./examples/observed
@@ -22,8 +22,8 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/health"
 	"github.com/bunnicula-go/bunnicula/monitoring"
-	"github.com/bunnicula-go/bunnicula/monitoring/health"
 	"github.com/bunnicula-go/bunnicula/monitoring/otel"
 	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -33,11 +33,11 @@ func main() { fx.New(app()).Run() }
 
 func app() fx.Option {
 	return fx.Options(
-		fx.Invoke(Serve), // first: probes are answered while the consumers wait for a broker
+		fx.Invoke(Serve), // first, so that probes are answered from the beginning
 		health.Module,
 		connection.Module, publisher.Module, consumer.Module,
 		prometheus.Module,
-		otel.Module, // to wherever otel.SetTracerProvider says; nowhere, until somebody does
+		otel.Module, // to the provider of otel.SetTracerProvider; without one, to nowhere
 		monitoring.Provide(func() monitoring.Log { return monitoring.Log{} }),
 		fx.Supply(
 			connection.Config{URL: os.Getenv("AMQP_URL"), Name: "observed"},
@@ -54,7 +54,7 @@ func app() fx.Option {
 
 var (
 	queue   = "example-observed"
-	addr    = "127.0.0.1:8081" // :8081 where others scrape it
+	addr    = "127.0.0.1:8081" // use :8081 where Prometheus runs on another host
 	backoff = 5 * time.Second
 )
 
@@ -75,7 +75,7 @@ func Serve(lc fx.Lifecycle, h *health.Health) {
 	}, server.Shutdown))
 }
 
-// Orders takes a moment for each, fails at first with every fifth, and for good with every twentieth.
+// Orders fails at the first attempt for every fifth order, and for good for every twentieth.
 func Orders() consumer.Spec {
 	return consumer.Spec{Queue: queue, Name: "orders", Backoff: []time.Duration{backoff}, Handler: consumer.JSON(
 		func(_ context.Context, msg consumer.Message[int]) consumer.Result {

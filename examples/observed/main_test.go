@@ -46,7 +46,7 @@ func TestProbesAndMetricsAreServed(t *testing.T) {
 		_, body := get("/metrics")
 		return strings.Contains(body, `bunnicula_deliveries_total{action="acked",consumer="orders",reason=""}`) &&
 			strings.Contains(body, `bunnicula_deliveries_total{action="retried",consumer="orders",reason="retry"}`) &&
-			strings.Contains(body, `bunnicula_consumer_up{consumer="orders"} 1`) &&
+			strings.Contains(body, `bunnicula_consumer_up{connection="",consumer="orders"} 1`) &&
 			strings.Contains(body, `bunnicula_connection_up{connection="observed",purpose="publish"} 1`)
 	}, "the metrics do not show what happened")
 	app.RequireStop()

@@ -1,4 +1,4 @@
-// Plain does without fx: New, Start, Stop, and signals by hand.
+// Plain does not use fx: it calls New, Start and Stop itself, and handles signals.
 //
 //	AMQP_URL=amqp://guest:guest@localhost:5672/ go run ./examples/plain
 package main
@@ -30,13 +30,13 @@ func main() {
 // Order is a message.
 type Order struct{ Number int }
 
-// Handle handles one.
+// Handle handles one Order.
 func Handle(_ context.Context, msg consumer.Message[Order]) consumer.Result {
 	fmt.Println("order", msg.Payload.Number)
 	return consumer.Ack()
 }
 
-// run starts what depends on nothing first, and stops it last.
+// run starts the connection first and stops it last, because the others depend on it.
 func run(ctx context.Context, cfg connection.Config, spec consumer.Spec) (err error) {
 	conn, err := connection.New(cfg, nil)
 	if err != nil {
@@ -54,14 +54,14 @@ func run(ctx context.Context, cfg connection.Config, spec consumer.Spec) (err er
 	if err != nil {
 		return err
 	}
-	starting, cancel := context.WithTimeout(ctx, time.Minute) // a broker may take a while to be there
+	starting, cancel := context.WithTimeout(ctx, time.Minute) // the broker may still be starting
 	defer cancel()
 	if err := orders.Start(starting); err != nil {
 		return err
 	}
 	defer stop(&err, orders.Stop)
 
-	// A signal in the middle would leave it open whether the broker has the message.
+	// A signal during Publish would leave open whether the broker has the message.
 	if err := pub.Publish(context.WithoutCancel(ctx), spec.Queue, Order{Number: 1}); err != nil {
 		return err
 	}
@@ -69,7 +69,8 @@ func run(ctx context.Context, cfg connection.Config, spec consumer.Spec) (err er
 	return nil
 }
 
-// stop gives each part fifteen seconds, whether or not ctx has ended: a handler may be running.
+// stop gives each part fifteen seconds of its own, because ctx has ended and a handler may still
+// run.
 func stop(err *error, f func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()

@@ -15,7 +15,7 @@ type Protobuf struct{}
 
 var _ publisher.Codec = Protobuf{}
 
-// Encode is a Codec's.
+// Encode implements publisher.Codec.
 func (Protobuf) Encode(payload any) (publisher.Body, error) {
 	m, ok := payload.(proto.Message)
 	if !ok {
@@ -25,7 +25,7 @@ func (Protobuf) Encode(payload any) (publisher.Body, error) {
 	return publisher.Body{Bytes: body, ContentType: "application/protobuf"}, err
 }
 
-// Decode is a Codec's. payload points to a nil *T, whose T it makes.
+// Decode implements publisher.Codec. payload points to a nil *T; Decode makes the T.
 func (Protobuf) Decode(b publisher.Body, payload any) error {
 	v := reflect.ValueOf(payload)
 	if v.Kind() != reflect.Pointer || v.Type().Elem().Kind() != reflect.Pointer {

@@ -1,5 +1,5 @@
-// Protobuf sends messages with another codec than JSON. The type here is one of
-// protobuf's own; a generated one is used alike.
+// Protobuf uses another codec than JSON. Its message type is one of protobuf's own; a generated
+// type is used in the same way.
 //
 //	AMQP_URL=amqp://guest:guest@localhost:5672/ go run ./examples/protobuf
 package main
@@ -33,7 +33,7 @@ func app() fx.Option {
 
 var queue = "example-protobuf"
 
-// Orders decodes with the same codec. What it cannot decode is parked at once.
+// Orders decodes with the same codec. A message that does not decode is parked at once.
 func Orders() consumer.Spec {
 	return consumer.Spec{Queue: queue, Handler: consumer.Decode(Protobuf{}, Handle)}
 }

@@ -35,19 +35,17 @@ type Order struct {
 	Email  string
 }
 
-var queue = "orders"
-
-// Orders tries an order up to five times again: after ten seconds, and then every minute.
+// Orders retries an order up to five times: after ten seconds, and then after a minute each time.
 func Orders() consumer.Spec {
 	return consumer.Spec{
-		Queue:      queue,
+		Queue:      "orders",
 		MaxRetries: 5,
 		Backoff:    []time.Duration{10 * time.Second, time.Minute},
 		Handler:    consumer.JSON(Handle),
 	}
 }
 
-// Handle says what becomes of a message.
+// Handle decides what happens to a message.
 func Handle(ctx context.Context, msg consumer.Message[Order]) consumer.Result {
 	if msg.Payload.Email == "" {
 		return consumer.Error(errors.New("order has no email")) // to the error queue, with this reason
@@ -67,6 +65,6 @@ func send(_ context.Context, o Order) error {
 // PlaceOrder publishes when the app has started. A nil error means that the broker has the message.
 func PlaceOrder(lc fx.Lifecycle, pub publisher.Publisher) {
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
-		return pub.Publish(ctx, queue, Order{Number: 1, Email: "someone@example.com"})
+		return pub.Publish(ctx, "orders", Order{Number: 1, Email: "someone@example.com"})
 	}))
 }

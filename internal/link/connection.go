@@ -23,6 +23,7 @@ type Connection struct {
 	publishing    *link
 	consuming     *link
 	notices       Notices
+	shared        *transport.Shared
 	newLink       func(purpose string) *link
 
 	mu        sync.Mutex // guards what is below
@@ -34,7 +35,7 @@ var _ transport.Connection = (*Connection)(nil)
 
 // New makes a Connection. Each link connects when it is first asked for a session.
 func New(s Settings, log *slog.Logger) *Connection {
-	c := &Connection{name: s.Name, version: s.Version, dedicated: map[*link]struct{}{}}
+	c := &Connection{name: s.Name, version: s.Version, dedicated: map[*link]struct{}{}, shared: transport.NewShared()}
 	c.notices.Log = log
 	c.newLink = func(purpose string) *link { return newLink(purpose, &s, log, c.notices.Post) }
 	c.publishing = c.newLink("publish")
@@ -78,6 +79,9 @@ func (c *Connection) another(purpose string, reads bool) *link {
 	})
 	return l
 }
+
+// Shared is what all consumers of the Connection share.
+func (c *Connection) Shared() *transport.Shared { return c.shared }
 
 // Notify calls f at each Event of a link.
 func (c *Connection) Notify(f func(transport.Event)) (stop func()) { return c.notices.Add(f) }

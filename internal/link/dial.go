@@ -71,12 +71,19 @@ const frameSize = 128 * 1024
 // the socket met first: the library keeps only its text.
 func dialError(ctx context.Context, t Target, err, cause error) error {
 	for _, e := range []error{cause, err} {
-		if what := refusedByTLS(e); what != "" {
+		if what := tlsRefusal(e); what != "" {
 			return &transport.RefusedError{Addr: t.Addr, What: what, Err: e}
 		}
 	}
-	if refused := refusedByBroker(t, err); refused != nil {
-		return refused
+	// Without the Server's word it is only the library's guess at why the handshake was cut short.
+	var refused *amqp.Error
+	if errors.As(err, &refused) && refused.Server {
+		switch refused.Code {
+		case amqp.AccessRefused:
+			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("user %q: %s (check user and password)", t.Username, refused.Reason), Err: refused}
+		case amqp.NotAllowed:
+			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("vhost %q: %s (check the vhost and the user's permissions)", t.VHost, refused.Reason), Err: refused}
+		}
 	}
 	if cause != nil && !errors.Is(cause, net.ErrClosed) {
 		err = fmt.Errorf("the handshake ended: %w", cause)
@@ -90,44 +97,26 @@ func dialError(ctx context.Context, t Target, err, cause error) error {
 	return fmt.Errorf("dial %s: %w", t.Addr, err)
 }
 
-// refusedByTLS says what is wrong with the certificates or the version, "" if nothing is.
-func refusedByTLS(e error) string {
+// tlsRefusal says what is wrong with TLS, for people. It is "" for other errors.
+func tlsRefusal(err error) string {
 	var (
 		verify *tls.CertificateVerificationError
 		alert  *net.OpError
 		record tls.RecordHeaderError
 	)
 	switch {
-	case errors.As(e, &verify):
+	case err == nil:
+	case errors.As(err, &verify):
 		return "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)"
-	case e != nil && noCommonVersion.MatchString(e.Error()):
+	case noCommonVersion.MatchString(err.Error()):
 		return "there is no version of TLS in common, and ours are 1.2 and newer unless Config.TLS says otherwise"
 	// So crypto/tls marks what the peer complains about; only its own errors may pass.
-	case errors.As(e, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
+	case errors.As(err, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
 		return alert.Err.Error() + " (check CertFile, KeyFile and their expiry)"
-	case errors.As(e, &record):
+	case errors.As(err, &record):
 		return "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)"
 	}
 	return ""
-}
-
-// refusedByBroker is the broker's refusal to let us in, nil if it is none. Without the Server's word it would only be
-// the library's guess at why the handshake was cut short.
-func refusedByBroker(t Target, err error) error {
-	var refused *amqp.Error
-	if !errors.As(err, &refused) || !refused.Server {
-		return nil
-	}
-	what := ""
-	switch refused.Code {
-	case amqp.AccessRefused:
-		what = fmt.Sprintf("user %q: %s (check user and password)", t.Username, refused.Reason)
-	case amqp.NotAllowed:
-		what = fmt.Sprintf("vhost %q: %s (check the vhost and the user's permissions)", t.VHost, refused.Reason)
-	default:
-		return nil
-	}
-	return &transport.RefusedError{Addr: t.Addr, What: what, Err: refused}
 }
 
 // noCommonVersion matches what crypto/tls says, for which it has no type: the first if the peer complains, the second

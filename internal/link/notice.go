@@ -35,7 +35,7 @@ func (n *Notices) Add(f func(transport.Event)) func() {
 	}
 }
 
-// Post hands an event on. It returns at once.
+// Post hands an event to all that were added. It does not wait for them.
 func (n *Notices) Post(e transport.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

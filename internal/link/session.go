@@ -53,7 +53,7 @@ func (s *session) watch(notice func(transport.Event)) {
 			} else {
 				notice(transport.Event{Kind: transport.Unblocked})
 			}
-		case e := <-closed: // nil after our own goodbye
+		case e := <-closed: // nil if the connection was closed by us
 			s.err = s.why(e)
 			s.socket.abort(s.err)
 			close(s.done)
@@ -62,7 +62,7 @@ func (s *session) watch(notice func(transport.Event)) {
 	}
 }
 
-// why is the reason for the end: the broker's word, else what the library could not read, else what the socket met first.
+// why is the reason of the session's end: what the broker said, or what the socket met first.
 func (s *session) why(e *amqp.Error) error {
 	cause := s.socket.cause()
 	switch {

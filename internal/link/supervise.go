@@ -1,7 +1,6 @@
 package link
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +24,7 @@ func (l *link) supervise() {
 			if errs = nil; time.Since(up) > soon {
 				i = -1 // the first target again; one that drops us at once is not preferred
 			}
-			backoff.Wait(l.ctx, pace.afterLoss(time.Since(up), l.dedicated && errors.Is(s.Err(), transport.ErrUnreadable)))
+			backoff.Wait(l.ctx, pace.afterLoss(time.Since(up), l.dedicated && transport.EndedByMessage(s.Err())))
 			continue
 		}
 		if l.ctx.Err() != nil {

@@ -1,4 +1,4 @@
-// Package startup is what the start hooks of several modules share.
+// Package startup has what the start hooks of several modules share.
 package startup
 
 import (
@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Earlier ends a little before ctx, by a fifth of what is left and at most a second. Once a start's context has ended fx says so and
-// nothing else; who gives up earlier can say why.
+// Earlier returns a context that ends before ctx: by a fifth of the time that is left, at most a
+// second. When a start's context has ended, fx reports just that. A hook that gives up earlier can
+// still report why.
 func Earlier(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -3,6 +3,8 @@ package transport
 import (
 	"errors"
 	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // Errors of links and sessions. Their texts begin with the public package's name.
@@ -34,4 +36,14 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 func Permanent(err error) bool {
 	var refused *RefusedError
 	return errors.As(err, &refused)
+}
+
+// EndedByMessage says whether a session ended with an error that a message causes at each delivery: the client cannot read
+// it, or the broker cannot convert it for AMQP 0-9-1 (541).
+func EndedByMessage(err error) bool {
+	if errors.Is(err, ErrUnreadable) {
+		return true
+	}
+	var refused *amqp.Error
+	return errors.As(err, &refused) && refused.Server && refused.Code == amqp.InternalError
 }

@@ -46,6 +46,9 @@ type Connection interface {
 	// see [HeaderIllegible]. Nothing is published on it.
 	Reading(purpose string) Link
 
+	// Shared is what all consumers of the Connection share.
+	Shared() *Shared
+
 	// Notify calls f at each Event, one at a time and in order, until stop is called.
 	Notify(f func(Event)) (stop func())
 	// Stop closes all links and ends every session, at the latest when ctx ends.

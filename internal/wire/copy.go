@@ -4,16 +4,19 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Limits of what a message carries of ours, in bytes.
+// Limits in bytes.
 const (
-	MaxOurs    = 16 << 10 // all together
-	RoomToCome = 128      // to be left free for what the broker adds on each way out of a queue: it counts deliveries
+	MaxOurs = 16 << 10 // all our headers together
+
+	// RoomToCome is left free for the delivery count, which the broker adds when it delivers.
+	RoomToCome = 128
 )
 
-// Again is a message that was received, as it can be published once more: its body, its properties and its
-// user's headers as they were. What would lose a message or close the channel then is left out: expiration, CC and BCC,
-// the broker's own headers, and a user id that is not user, the connection's. Our headers are left out
-// too, and are the caller's to add; Headers is not nil.
+// Again makes a message that can be published of one that was received. It keeps the body, the
+// properties and the user's headers. It leaves out what would lose the message or close the
+// channel: the expiration, CC and BCC, the broker's own headers, and a user id other than user,
+// which is the connection's. It leaves out our headers too: the caller adds them. Headers is not
+// nil.
 func Again(d *amqp.Delivery, user string) amqp.Publishing {
 	p := amqp.Publishing{
 		ContentType: d.ContentType, ContentEncoding: d.ContentEncoding,
@@ -33,7 +36,7 @@ func Again(d *amqp.Delivery, user string) amqp.Publishing {
 	return p
 }
 
-// UserHeaders are those that neither we nor the broker wrote; nil if there are none.
+// UserHeaders returns the headers that neither we nor the broker wrote, or nil if there are none.
 func UserHeaders(h amqp.Table) map[string]any {
 	var user map[string]any
 	for k, v := range h {
@@ -41,15 +44,15 @@ func UserHeaders(h amqp.Table) map[string]any {
 			continue
 		}
 		if user == nil {
-			user = map[string]any{} // most of h is ours, if any is
+			user = map[string]any{} // not before it is needed: most messages have none
 		}
 		user[k] = v
 	}
 	return user
 }
 
-// Kept says whether one of our headers on a message goes on to its copy, if it has the
-// shape in which we write it. Anybody can publish a header with our prefix.
+// Kept says whether one of our headers goes on to the message's copy. It must have the type and the
+// size with which we write it, because anybody can publish a header with our prefix.
 func Kept(name string, value any) bool {
 	switch name {
 	case RedriveCount:
@@ -66,8 +69,8 @@ func Kept(name string, value any) bool {
 	return false
 }
 
-// Shrink drops what is only good to know until ours fit: stack, history, error, and, beside
-// a user's headers that nearly fill a frame, the rest of what decides nothing.
+// Shrink drops our headers until the rest takes at most limit bytes. It drops only what people
+// read, the largest first: stack, history, error, and then whatever decides nothing.
 func Shrink(ours amqp.Table, limit int) {
 	for _, name := range []string{
 		Stack, History, Error, ErrorType, Host, App, AppVersion, Consumer, OriginalRoutingKey,
@@ -82,7 +85,7 @@ func Shrink(ours amqp.Table, limit int) {
 			continue
 		}
 		if (name == Stack || name == Error) && over < len(value) {
-			ours[name] = Cut(value, len(value)-over) // of the others half is worth nothing
+			ours[name] = Cut(value, len(value)-over) // half of any other value is worth nothing
 			continue
 		}
 		delete(ours, name)

@@ -1,11 +1,11 @@
-// Package wire knows how messages look on the wire: the framework's headers, the
-// sizes that AMQP allows, and which headers are whose.
+// Package wire knows the headers of messages: the framework's own, whose each header is, and which
+// sizes and types AMQP, the broker and the client library allow.
 package wire
 
 import "strings"
 
-// The headers that the framework writes. RetryAttempts is Bunnicula's own, and the
-// only count that decides anything.
+// The headers that the framework writes. RetryAttempts is also Clojure's. No other count decides
+// how often a message is retried.
 const (
 	Prefix = "bunnicula-"
 
@@ -28,22 +28,32 @@ const (
 	OriginalExpiration = Prefix + "original-expiration"
 	OriginalUserID     = Prefix + "original-user-id"
 	NotBefore          = Prefix + "not-before"
+	Crashes            = Prefix + "crashes"    // returns that a copy from quarantine has taken along
+	CrashedAt          = Prefix + "crashed-at" // when a message in quarantine reached the limit of crashes
+	Illegible          = Prefix + "illegible"  // in place of headers that the client library cannot read: their bytes
 	RedriveCount       = Prefix + "redrive-count"
 	RedrivenAt         = Prefix + "redriven-at"
 	RedriveID          = Prefix + "redrive-id"
 )
 
-// DeliveryCount is how often a quorum queue has had a message back.
-const DeliveryCount = "x-delivery-count"
+// What a quorum queue counts on a message. DeliveryCount is how often it has had the message back;
+// from RabbitMQ 4.3 on it leaves out what was given back without fault, which AcquiredCount includes.
+const (
+	DeliveryCount = "x-delivery-count"
+	AcquiredCount = "x-acquired-count"
+)
+
+// IsCount says whether a header is one of these counts. Each reading of a message changes them.
+func IsCount(name string) bool { return name == DeliveryCount || name == AcquiredCount }
 
 // IsOurs says whether the framework writes this header.
 func IsOurs(name string) bool { return name == RetryAttempts || strings.HasPrefix(name, Prefix) }
 
-// IsBrokers says whether a broker writes this header. None of them is carried over
-// to a copy: a republished x-death can make the broker see a cycle and drop the message.
+// IsBrokers says whether a broker writes this header. A copy carries none of them: a republished
+// x-death can look like a cycle, and then the broker drops the message.
 func IsBrokers(name string) bool {
 	switch name {
-	case "x-death", DeliveryCount, "x-acquired-count":
+	case "x-death", DeliveryCount, AcquiredCount:
 		return true
 	}
 	for _, prefix := range []string{"x-first-death-", "x-last-death-", "x-stream-", "x-opt-"} {
@@ -54,7 +64,8 @@ func IsBrokers(name string) bool {
 	return false
 }
 
-// IsRouting says whether the header makes the broker route copies, at each publish anew.
+// IsRouting says whether the broker routes a further copy by this header each time that the message
+// is published.
 func IsRouting(name string) bool { return name == "CC" || name == "BCC" }
 
 // IsUsers says whether a header is the user's: neither ours, nor the broker's, nor one that routes.

@@ -14,12 +14,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Conformance checks that a Monitor can be trusted with every delivery there can be: it
-// survives them all, keeps the context, changes nothing, may be called from many
-// goroutines and does not make them wait. Run it with -race.
+// Conformance checks that a Monitor bears every delivery that can come. It must not panic, lose the
+// context's values, change the delivery or make its caller wait, and many goroutines may call it at
+// once. Run it with -race.
 //
-// newMonitor is called once for each subtest. It should register with t.Cleanup what has to
-// be closed. Give also a Monitor whose server is dead: it has to pass all the same.
+// newMonitor is called once for each subtest. What must be closed it registers with t.Cleanup. Also
+// run Conformance for a Monitor whose server is down: it must pass too.
 func Conformance(t *testing.T, newMonitor func(t *testing.T) monitoring.Monitor) {
 	t.Helper()
 	for _, check := range []struct {
@@ -99,7 +99,7 @@ func leavesDelivery(t *testing.T, m monitoring.Monitor) {
 }
 
 func concurrent(t *testing.T, m monitoring.Monitor) {
-	d := ordinary() // the same for all, so that the race detector sees whoever writes to its headers or body
+	d := ordinary() // shared, so that the race detector notices a write to its headers or body
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -113,7 +113,7 @@ func concurrent(t *testing.T, m monitoring.Monitor) {
 	wg.Wait()
 }
 
-// bound is so long that only a Monitor misses it that waits for something.
+// bound is so long that a Monitor exceeds it only if it waits for something.
 const bound = 5 * time.Second
 
 func prompt(t *testing.T, m monitoring.Monitor) {
@@ -148,7 +148,7 @@ func end(t *testing.T, ctx context.Context, m monitoring.Monitor, d monitoring.D
 	m.End(ctx, d, o)
 }
 
-// noPanic reports the first panic of a test; the others would say the same.
+// noPanic reports the first panic of a test only: the others would say the same.
 func noPanic(t *testing.T, method string, d monitoring.Delivery, o monitoring.Outcome) {
 	t.Helper()
 	if p := recover(); p != nil && !t.Failed() {
@@ -156,13 +156,13 @@ func noPanic(t *testing.T, method string, d monitoring.Delivery, o monitoring.Ou
 	}
 }
 
-// describe is short, for some deliveries are not, and calls no method of the error.
+// describe is short, because some deliveries are large. It calls no method of the error.
 func describe(d monitoring.Delivery, o monitoring.Outcome) string {
 	return fmt.Sprintf("delivery: consumer %.40q, attempt %d of %d, %d headers, body of %d bytes; outcome: %v, reason %q, error of type %T",
 		d.Consumer, d.Attempt, d.MaxRetries+1, len(d.Headers), len(d.Body), o.Action, o.Reason, o.Err)
 }
 
-// ordinary is a delivery as most are.
+// ordinary is a usual delivery.
 func ordinary() monitoring.Delivery {
 	return monitoring.Delivery{
 		Consumer: "orders", Queue: "orders", Attempt: 2, MaxRetries: 3,
@@ -171,7 +171,7 @@ func ordinary() monitoring.Delivery {
 	}
 }
 
-// deliveries are the odd ones: nothing set, bytes that are no text, headers of every kind.
+// deliveries are unusual ones: empty, with bytes that are not text, with headers of every type.
 func deliveries() []monitoring.Delivery {
 	strange := string([]byte{0, 0xff, 0xfe, '\n', ':', '|', '@', '#', ' ', '"'})
 	odd := ordinary()
@@ -196,7 +196,7 @@ func deliveries() []monitoring.Delivery {
 	return []monitoring.Delivery{{}, ordinary(), odd, large, negative}
 }
 
-// outcomes are every action with every reason, also those that make no sense together.
+// outcomes are all actions with all reasons, also those that do not belong together.
 func outcomes() []monitoring.Outcome {
 	var all []monitoring.Outcome
 	for action := monitoring.Action(-1); action <= monitoring.Interrupted+1; action++ {
@@ -210,7 +210,7 @@ func outcomes() []monitoring.Outcome {
 	return all
 }
 
-// outcomesOfNote are few enough to be combined with everything.
+// outcomesOfNote are few, so that they can be combined with all deliveries.
 func outcomesOfNote() []monitoring.Outcome {
 	parked := func(r monitoring.Reason, err error) monitoring.Outcome {
 		return monitoring.Outcome{Action: monitoring.Parked, Reason: r, Err: err, Group: "g", Duration: time.Second}

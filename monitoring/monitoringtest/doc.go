@@ -1,4 +1,3 @@
-// Package monitoringtest helps to test what monitoring is told, and what tells it.
-//
-// [Recorder] is a Monitor that remembers; [Conformance] is a suite that every Monitor passes.
+// Package monitoringtest has helpers for tests with monitors. [Recorder] is a Monitor that records
+// what it is told. [Conformance] is a suite that every Monitor must pass.
 package monitoringtest

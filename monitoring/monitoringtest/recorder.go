@@ -11,8 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Recorder is a Monitor that remembers what it was told. Its zero value is ready, and
-// it may be used from many goroutines at once. Do not copy it after its first use.
+// Recorder is a Monitor that records what it is told. Its zero value is ready, and many goroutines
+// may use it at once. Do not copy it after its first use.
 type Recorder struct {
 	mu     sync.Mutex
 	begins []monitoring.Delivery
@@ -27,16 +27,16 @@ type End struct {
 
 	// Begun says whether the context came from a Begin of the same Recorder.
 	Begun bool
-	// CtxErr is what the context's Err said when End was called. Consumers promise nil.
+	// CtxErr is the error of End's context when End was called. Consumers promise nil.
 	CtxErr error
 }
 
 var _ monitoring.Monitor = (*Recorder)(nil)
 
-// begunKey is the Recorder's own key in a context, so that two Recorders can be told apart.
+// begunKey is the key in a context. Each Recorder has its own.
 type begunKey struct{ r *Recorder }
 
-// Begin remembers the delivery. Its body and headers are copied, headers within headers are not.
+// Begin records the delivery. It copies the body and the headers, but not tables within headers.
 func (r *Recorder) Begin(ctx context.Context, d monitoring.Delivery) context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,7 +44,7 @@ func (r *Recorder) Begin(ctx context.Context, d monitoring.Delivery) context.Con
 	return context.WithValue(ctx, begunKey{r}, true)
 }
 
-// End remembers the delivery and its outcome, and wakes those who wait.
+// End records the delivery and its outcome, and wakes the callers of Wait.
 func (r *Recorder) End(ctx context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,8 +56,8 @@ func (r *Recorder) End(ctx context.Context, d monitoring.Delivery, o monitoring.
 	}
 }
 
-// Wait returns when at least n deliveries have ended, counted since the start or the
-// last Reset. If ctx ends first, the error wraps its cause and says how many there were.
+// Wait returns when at least n deliveries have ended since the start or the last Reset. If ctx ends
+// first, the error wraps its cause and says how many have ended.
 func (r *Recorder) Wait(ctx context.Context, n int) error {
 	for {
 		more, have := r.next(n)
@@ -72,7 +72,7 @@ func (r *Recorder) Wait(ctx context.Context, n int) error {
 	}
 }
 
-// next is nil if n deliveries have ended, else a channel that is closed at the next End.
+// next returns nil if n deliveries have ended, and else a channel that the next End closes.
 func (r *Recorder) next(n int) (more <-chan struct{}, have int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,21 +85,21 @@ func (r *Recorder) next(n int) (more <-chan struct{}, have int) {
 	return r.more, len(r.ends)
 }
 
-// Begins is the deliveries that began, in that order.
+// Begins returns the deliveries of all calls of Begin, in their order.
 func (r *Recorder) Begins() []monitoring.Delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.begins)
 }
 
-// Ends is the deliveries that ended, in that order.
+// Ends returns all calls of End, in their order.
 func (r *Recorder) Ends() []End {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.ends)
 }
 
-// Outcomes is the outcomes of the deliveries that ended, in that order.
+// Outcomes returns the outcomes of all calls of End, in their order.
 func (r *Recorder) Outcomes() []monitoring.Outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,14 +110,14 @@ func (r *Recorder) Outcomes() []monitoring.Outcome {
 	return outcomes
 }
 
-// Reset forgets everything. Those who wait go on waiting, from zero.
+// Reset forgets everything. A Wait that is under way counts from zero again.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.begins, r.ends = nil, nil
 }
 
-// keep copies what a Monitor may not hold on to.
+// keep copies what a Monitor may not keep.
 func keep(d monitoring.Delivery) monitoring.Delivery {
 	d.Body = bytes.Clone(d.Body)
 	d.Headers = maps.Clone(d.Headers)

@@ -24,9 +24,10 @@ type Config struct {
 	// Defaults to W3C's trace context and baggage.
 	Propagator propagation.TextMapPropagator
 
-	// Parent makes a message's first attempt a child of its publish. Further attempts are linked all the same.
+	// Parent makes a message's first attempt a child of its publish. Further attempts are linked
+	// to the publish in any case.
 	//
-	// Defaults to false: all are linked.
+	// Defaults to false: the first attempt is linked too.
 	Parent bool
 }
 

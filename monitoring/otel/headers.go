@@ -7,7 +7,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// headers are a message's, as a propagator sees them. Clients of other languages write texts as bytes.
+// headers lets a propagator read a message's headers. Clients in other languages may write texts as
+// bytes.
 type headers map[string]any
 
 var _ propagation.TextMapCarrier = headers{}

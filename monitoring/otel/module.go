@@ -7,10 +7,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Module provides a *Monitor, adds it to the app's monitoring, and has the app's publisher.Publisher traced. It takes
-// the app's [Config], if there is one. Add it to the app itself, not to a module of it, or only that module's publisher is traced.
+// Module provides a *Monitor, adds it to the app's monitoring, and traces the app's
+// publisher.Publisher. It takes the app's [Config], if there is one. Add it to the app itself: in
+// an fx.Module, only the publishers of that module are traced.
 //
-// It takes the place of the log that an app without monitors has; to keep that as well, add
+// An app with a Monitor has no log of its deliveries. To have both, add
 //
 //	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
 var Module = fx.Options(

@@ -16,7 +16,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Monitor makes spans and metrics. Make it with New.
+// Monitor makes spans and metrics. Make it with [New].
 type Monitor struct {
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
@@ -57,7 +57,8 @@ func New(cfg Config) (*Monitor, error) {
 
 // Begin starts the attempt's span.
 func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Context {
-	// The baggage of the publish goes on; of its span that is up to the Config.
+	// The handler always gets the baggage of the publish. Whether the publish's span is the
+	// parent or a link is the Config's choice.
 	publish := m.propagator.Extract(context.WithoutCancel(ctx), headers(d.Headers))
 	origin := trace.SpanContextFromContext(publish)
 	options := []trace.SpanStartOption{
@@ -88,7 +89,8 @@ func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Cont
 	return ctx
 }
 
-// destination is, as the conventions want it, exchange, routing key and queue, without what is empty or says the same.
+// destination is exchange, routing key and queue, without empty and repeated ones, as the semantic
+// conventions ask.
 func destination(d monitoring.Delivery) string {
 	var parts []string
 	for _, part := range []string{d.Exchange, d.RoutingKey, d.Queue} {
@@ -99,7 +101,7 @@ func destination(d monitoring.Delivery) string {
 	return strings.Join(parts, ":")
 }
 
-// End ends it, and counts.
+// End ends the span and counts the delivery.
 func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	span := trace.SpanFromContext(ctx)
 	defer span.End()

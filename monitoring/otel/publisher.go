@@ -12,7 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Publisher traces what is published through another Publisher, and lets the messages carry their span's context.
+// Publisher traces what is published through another Publisher, and adds the span's context to the
+// messages' headers.
 func (m *Monitor) Publisher(next publisher.Publisher) publisher.Publisher { return tracing{m, next} }
 
 type tracing struct {
@@ -20,7 +21,7 @@ type tracing struct {
 	next publisher.Publisher
 }
 
-// Publish is a span until the broker has confirmed the message.
+// Publish makes a span that ends when the broker has confirmed the message.
 func (t tracing) Publish(ctx context.Context, routingKey string, payload any, opts ...publisher.Option) error {
 	ctx, span := t.start(ctx, routingKey, 1)
 	err := t.next.Publish(ctx, routingKey, payload, t.carry(ctx, opts)...)
@@ -28,7 +29,7 @@ func (t tracing) Publish(ctx context.Context, routingKey string, payload any, op
 	return err
 }
 
-// PublishAsync is a span until the Confirmation is done.
+// PublishAsync makes a span that ends when the Confirmation is done.
 func (t tracing) PublishAsync(ctx context.Context, routingKey string, payload any, opts ...publisher.Option) (publisher.Confirmation, error) {
 	ctx, span := t.start(ctx, routingKey, 1)
 	c, err := t.next.PublishAsync(ctx, routingKey, payload, t.carry(ctx, opts)...)
@@ -37,14 +38,14 @@ func (t tracing) PublishAsync(ctx context.Context, routingKey string, payload an
 		return c, err
 	}
 	span.SetAttributes(semconv.MessagingMessageID(c.MessageID()))
-	go func() { // until its fate is known, at the latest when the publisher stops
+	go func() { // ends when the Confirmation is done, at the latest when the publisher stops
 		<-c.Done()
 		t.end(ctx, span, routingKey, 1, c.Err())
 	}()
 	return c, nil
 }
 
-// PublishBatch is one span, whose context all messages carry.
+// PublishBatch makes one span, whose context all messages carry.
 func (t tracing) PublishBatch(ctx context.Context, messages ...publisher.Message) error {
 	key := ""
 	carrying := make([]publisher.Message, len(messages))
@@ -52,7 +53,7 @@ func (t tracing) PublishBatch(ctx context.Context, messages ...publisher.Message
 		if i == 0 {
 			key = msg.RoutingKey
 		} else if key != msg.RoutingKey {
-			key = "" // there are several
+			key = "" // the messages have several keys
 		}
 	}
 	ctx, span := t.start(ctx, key, len(messages))
@@ -78,7 +79,8 @@ func (t tracing) start(ctx context.Context, routingKey string, n int) (context.C
 	return t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(attributes...))
 }
 
-// carry adds the headers; behind the caller's options, so that those of a message that is forwarded do not stay.
+// carry adds the span's headers after the caller's options. So they replace the trace headers of a
+// message that is forwarded.
 func (t tracing) carry(ctx context.Context, opts []publisher.Option) []publisher.Option {
 	h := headers{}
 	t.propagator.Inject(ctx, h)

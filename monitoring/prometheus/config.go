@@ -7,7 +7,7 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 )
 
-// Config says where metrics go, and how fine their histograms are.
+// Config says where metrics are registered, and which buckets their histograms have.
 type Config struct {
 	// Registerer takes the metrics.
 	//

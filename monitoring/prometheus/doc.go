@@ -4,28 +4,31 @@
 //
 //	bunnicula_deliveries_total            counter    consumer, action, reason   settled deliveries
 //	bunnicula_handler_duration_seconds    histogram  consumer, action           how long the handler ran
-//	bunnicula_message_age_seconds         histogram  consumer, action           from the first publish to the ack or the error queue
-//	bunnicula_message_attempts            histogram  consumer, action           attempts that a message took until then
+//	bunnicula_message_age_seconds         histogram  consumer, action           from first publish to ack or parking
+//	bunnicula_message_attempts            histogram  consumer, action           attempts until ack or parking
 //
-// The actions and reasons are those of package monitoring. The age goes by the message's timestamp, which AMQP gives in whole seconds and
-// another host's clock may have written.
+// The actions and reasons are those of package monitoring. The age goes by the message's timestamp,
+// which AMQP gives in whole seconds and another host's clock may have written. Consumers of one
+// name on different connections are counted together here.
 //
-// Of each consumer, at the moment of the scrape:
+// Of each consumer, with the labels connection and consumer, at the moment of the scrape. The label
+// connection is Spec.Connection: it is empty, which to Prometheus is the same as absent, unless the
+// consumer uses a connection.Named.
 //
-//	bunnicula_consumer_up                 gauge      consumer   1 if it is ready: subscribed or paused, and not wedged
-//	bunnicula_consumer_handlers           gauge      consumer   handlers that run
-//	bunnicula_consumer_handlers_stuck     gauge      consumer   handlers past their timeout and grace
-//	bunnicula_consumer_monitors_blocked   gauge      consumer   calls of a monitor that do not return
-//	bunnicula_consumer_copies_blocked     gauge      consumer   copies to a retry or error queue that the broker has not confirmed
-//	bunnicula_consumer_slow               gauge      consumer   1 while a message that came back without an end is handled alone
-//	bunnicula_consumer_stale_acks_total   counter    consumer   acks dropped because their session had ended
+//	bunnicula_consumer_up                 gauge      1 if it is subscribed or paused, and not wedged
+//	bunnicula_consumer_handlers           gauge      handlers that run
+//	bunnicula_consumer_handlers_stuck     gauge      handlers past their timeout and grace
+//	bunnicula_consumer_monitors_blocked   gauge      calls of a monitor that do not return
+//	bunnicula_consumer_copies_blocked     gauge      copies that the broker has not confirmed
+//	bunnicula_consumer_slow               gauge      1 while a suspected message is handled alone
+//	bunnicula_consumer_stale_acks_total   counter    acks dropped because their session had ended
 //
-// And of each connection:
+// And of each connection, with the labels connection and purpose:
 //
-//	bunnicula_connection_up               gauge      connection, purpose   1 if it is connected, 0 if it should be
-//	bunnicula_connection_blocked          gauge      connection, purpose   1 while the broker takes no messages
-//	bunnicula_connection_lost_total       counter    connection, purpose   how often it was lost
+//	bunnicula_connection_up               gauge      1 if it is connected, 0 if it should be
+//	bunnicula_connection_blocked          gauge      1 while the broker takes no messages
+//	bunnicula_connection_lost_total       counter    how often it was lost
 //
-// In an fx app, add [Module]; the default registry has the metrics then, which promhttp.Handler serves. Elsewhere, [New], WatchConnection and
-// WatchConsumers.
+// In an fx app, add [Module]; the default registry has the metrics then, which promhttp.Handler
+// serves. Elsewhere call [New] and [Monitor.Watch].
 package prometheus

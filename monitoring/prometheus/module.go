@@ -3,28 +3,34 @@ package prometheus
 import (
 	"go.uber.org/fx"
 
-	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/watch"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Module provides a *Monitor, adds it to the app's monitoring, and watches the app's connections and consumers. It
-// takes the app's [Config], if there is one. When the app has stopped, its metrics leave the registry.
+// Module provides a *Monitor, adds it to the app's monitoring, and adds the metrics of the app's
+// connections and consumers. It takes the app's [Config], if there is one. The metrics leave the
+// registry when the app stops. Connections and consumers are those of connection.Module,
+// connection.Named and consumer.Module; give others to [Monitor.Watch].
 //
-// It takes the place of the log that an app without monitors has; to keep that as well, add
+// An app with a Monitor has no log of its deliveries. To have both, add
 //
 //	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
 var Module = fx.Module("bunnicula.monitoring.prometheus",
 	fx.Provide(provide),
 	monitoring.Provide(func(m *Monitor) *Monitor { return m }),
-	fx.Invoke(func(m *Monitor, parts watch.Parts) {
-		parts.Each(
-			func(name string, c *connection.Connection) { m.WatchConnection(name, c) },
-			func(g *consumer.Group) { m.WatchConsumers(g) },
-		)
-	}),
+	fx.Invoke(watch),
 )
+
+// watch finds what the app's connections and consumers have put into the group. fx compares types,
+// so the group's members have the type without a name that Source is an alias of.
+func watch(m *Monitor, p struct {
+	fx.In
+
+	Sources []Source `group:"bunnicula.metrics"`
+}) {
+	for _, s := range p.Sources {
+		m.Watch(s)
+	}
+}
 
 type params struct {
 	fx.In

@@ -67,6 +67,14 @@ func TestAnAppIsMeasuredFromItsStartToItsStop(t *testing.T) {
 			t.Errorf("%s%v is %f, want 1", name, labels, got)
 		}
 	}
+	for _, name := range []string{
+		"connection_up", "connection_blocked", "connection_lost_total", "consumer_up", "consumer_handlers", "consumer_handlers_stuck",
+		"consumer_monitors_blocked", "consumer_copies_blocked", "consumer_slow", "consumer_stale_acks_total",
+	} {
+		if value("bunnicula_"+name, nil) < 0 {
+			t.Errorf("the app does not tell bunnicula_%s", name)
+		}
+	}
 	if err := app.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -23,8 +23,8 @@ type Monitor struct {
 
 var _ monitoring.Monitor = (*Monitor)(nil)
 
-// New makes a Monitor and registers its metrics. The error names the field that is wrong, or the metric that is
-// registered already.
+// New makes a Monitor and registers its metrics. The error names the field that is wrong, or the
+// metric that is registered already.
 func New(cfg Config) (*Monitor, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -34,7 +34,7 @@ func New(cfg Config) (*Monitor, error) {
 		return prom.NewHistogramVec(prom.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"consumer", "action"})
 	}
 	m := &Monitor{
-		registerer: cfg.Registerer, watched: newWatched(),
+		registerer: cfg.Registerer, watched: new(watched),
 		deliveries: prom.NewCounterVec(prom.CounterOpts{Name: "bunnicula_deliveries_total", Help: "Settled deliveries."}, []string{"consumer", "action", "reason"}),
 		duration:   histogram("bunnicula_handler_duration_seconds", "How long handlers ran.", cfg.DurationBuckets),
 		age:        histogram("bunnicula_message_age_seconds", "Time from a message's first publish to its ack or the error queue.", cfg.AgeBuckets),
@@ -55,7 +55,7 @@ func (m *Monitor) collectors() []prom.Collector {
 	return []prom.Collector{m.deliveries, m.duration, m.age, m.attempts, m.watched}
 }
 
-// Close takes the metrics out of their registry, so that another Monitor can be made.
+// Close removes the metrics from their registry, so that another Monitor can be made.
 func (m *Monitor) Close() {
 	for _, c := range m.collectors() {
 		m.registerer.Unregister(c)
@@ -65,7 +65,7 @@ func (m *Monitor) Close() {
 // Begin does nothing.
 func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
 
-// End counts and observes.
+// End counts the delivery and observes its times.
 func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	action := o.Action.String()
 	m.deliveries.WithLabelValues(d.Consumer, action, string(o.Reason)).Inc()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,15 +21,17 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
 )
 
-type (
-	conn  connection.Health
-	group []consumer.Health
-)
+// source is a Source of these figures, all with the same labels.
+func source(labels []string, figures map[string]float64) prometheus.Source {
+	return func(tell func(name string, value float64, labels ...string)) {
+		for name, value := range figures {
+			tell(name, value, labels...)
+		}
+	}
+}
 
-func (c conn) Health() connection.Health  { return connection.Health(c) }
-func (g group) Health() []consumer.Health { return g }
-
-// busy is a Monitor that has seen every kind of outcome, of a consumer and a connection in trouble.
+// busy is a Monitor that was told of every kind of outcome, and watches a consumer and a connection
+// in trouble.
 func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 	t.Helper()
 	registry := prom.NewRegistry()
@@ -36,15 +39,16 @@ func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.WatchConnection("shop", conn{
-		Publishing: connection.LinkHealth{Used: true, Connected: true, Blocked: "low on memory"},
-		Consuming:  connection.LinkHealth{Used: true, Lost: 3},
-	})
-	m.WatchConnection("unused", conn{})
-	m.WatchConsumers(group{
-		{Name: "orders", Ready: true, Running: 3},
-		{Name: "emails", Running: 4, Stuck: 4, MonitorsBlocked: 1, CopiesBlocked: 2, StaleAcks: 5, Slow: true},
-	})
+	m.Watch(source([]string{"shop", "publish"}, map[string]float64{"connection_up": 1, "connection_blocked": 1, "connection_lost_total": 0}))
+	m.Watch(source([]string{"shop", "consume"}, map[string]float64{"connection_up": 0, "connection_blocked": 0, "connection_lost_total": 3}))
+	m.Watch(source([]string{"", "orders"}, map[string]float64{
+		"consumer_up": 1, "consumer_handlers": 3, "consumer_handlers_stuck": 0, "consumer_monitors_blocked": 0,
+		"consumer_copies_blocked": 0, "consumer_slow": 0, "consumer_stale_acks_total": 0,
+	}))
+	m.Watch(source([]string{"", "emails"}, map[string]float64{
+		"consumer_up": 0, "consumer_handlers": 4, "consumer_handlers_stuck": 4, "consumer_monitors_blocked": 1,
+		"consumer_copies_blocked": 2, "consumer_slow": 1, "consumer_stale_acks_total": 5,
+	}))
 	d := monitoring.Delivery{Consumer: "orders", Attempt: 1, Timestamp: time.Now().Add(-time.Minute)}
 	for _, o := range []monitoring.Outcome{
 		{Action: monitoring.Acked, Duration: 2 * time.Second},
@@ -77,32 +81,32 @@ bunnicula_connection_up{connection="shop",purpose="consume"} 0
 bunnicula_connection_up{connection="shop",purpose="publish"} 1
 # HELP bunnicula_consumer_copies_blocked Copies to a retry or error queue that the broker has not confirmed.
 # TYPE bunnicula_consumer_copies_blocked gauge
-bunnicula_consumer_copies_blocked{consumer="emails"} 2
-bunnicula_consumer_copies_blocked{consumer="orders"} 0
+bunnicula_consumer_copies_blocked{connection="",consumer="emails"} 2
+bunnicula_consumer_copies_blocked{connection="",consumer="orders"} 0
 # HELP bunnicula_consumer_handlers Handlers that run.
 # TYPE bunnicula_consumer_handlers gauge
-bunnicula_consumer_handlers{consumer="emails"} 4
-bunnicula_consumer_handlers{consumer="orders"} 3
+bunnicula_consumer_handlers{connection="",consumer="emails"} 4
+bunnicula_consumer_handlers{connection="",consumer="orders"} 3
 # HELP bunnicula_consumer_handlers_stuck Handlers past their timeout and grace.
 # TYPE bunnicula_consumer_handlers_stuck gauge
-bunnicula_consumer_handlers_stuck{consumer="emails"} 4
-bunnicula_consumer_handlers_stuck{consumer="orders"} 0
+bunnicula_consumer_handlers_stuck{connection="",consumer="emails"} 4
+bunnicula_consumer_handlers_stuck{connection="",consumer="orders"} 0
 # HELP bunnicula_consumer_monitors_blocked Calls of a monitor that do not return.
 # TYPE bunnicula_consumer_monitors_blocked gauge
-bunnicula_consumer_monitors_blocked{consumer="emails"} 1
-bunnicula_consumer_monitors_blocked{consumer="orders"} 0
+bunnicula_consumer_monitors_blocked{connection="",consumer="emails"} 1
+bunnicula_consumer_monitors_blocked{connection="",consumer="orders"} 0
 # HELP bunnicula_consumer_slow 1 while a message that came back without an end is handled alone.
 # TYPE bunnicula_consumer_slow gauge
-bunnicula_consumer_slow{consumer="emails"} 1
-bunnicula_consumer_slow{consumer="orders"} 0
+bunnicula_consumer_slow{connection="",consumer="emails"} 1
+bunnicula_consumer_slow{connection="",consumer="orders"} 0
 # HELP bunnicula_consumer_stale_acks_total Acks dropped because their session had ended; the broker delivers those messages again.
 # TYPE bunnicula_consumer_stale_acks_total counter
-bunnicula_consumer_stale_acks_total{consumer="emails"} 5
-bunnicula_consumer_stale_acks_total{consumer="orders"} 0
+bunnicula_consumer_stale_acks_total{connection="",consumer="emails"} 5
+bunnicula_consumer_stale_acks_total{connection="",consumer="orders"} 0
 # HELP bunnicula_consumer_up 1 if the consumer is subscribed, or paused, and not wedged.
 # TYPE bunnicula_consumer_up gauge
-bunnicula_consumer_up{consumer="emails"} 0
-bunnicula_consumer_up{consumer="orders"} 1
+bunnicula_consumer_up{connection="",consumer="emails"} 0
+bunnicula_consumer_up{connection="",consumer="orders"} 1
 # HELP bunnicula_deliveries_total Settled deliveries.
 # TYPE bunnicula_deliveries_total counter
 bunnicula_deliveries_total{action="acked",consumer="orders",reason=""} 1
@@ -139,6 +143,48 @@ bunnicula_message_attempts_count{action="parked",consumer="orders"} 2
 		named("consumer_copies_blocked", "consumer_handlers", "consumer_handlers_stuck", "consumer_monitors_blocked", "consumer_slow", "consumer_stale_acks_total", "consumer_up")...)...)
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Prometheus refuses a whole scrape in which one metric stands twice.
+func TestTwoConsumersOfOneNameDoNotBreakTheScrape(t *testing.T) {
+	m, registry := busy(t)
+	var all []*consumer.Consumer
+	for _, name := range []string{"", "billing"} {
+		conn, err := connection.New(connection.Config{Name: "app"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Watch(conn.Metrics)
+		c, err := consumer.New(conn, consumer.Spec{
+			Queue: "invoices", Connection: name,
+			Handler: func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() },
+		}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	group, err := consumer.NewGroup(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Watch(group.Metrics)
+	m.Watch(group.Metrics) // by mistake
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			if label := metric.GetLabel(); f.GetName() == "bunnicula_consumer_up" && label[1].GetValue() == "invoices" {
+				got = append(got, label[0].GetValue())
+			}
+		}
+	}
+	if want := []string{"", "billing"}; !slices.Equal(got, want) {
+		t.Errorf("the consumers of the connections %q are shown, want %q", got, want)
 	}
 }
 

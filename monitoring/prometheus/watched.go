@@ -1,121 +1,85 @@
 package prometheus
 
 import (
-	"maps"
+	"strings"
 	"sync"
 
 	prom "github.com/prometheus/client_golang/prometheus"
-
-	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// Connection is a *connection.Connection.
-type Connection interface{ Health() connection.Health }
+// Source tells figures of the moment: for each its name, its value, and its labels in the order in
+// which this package's documentation lists them. The method Metrics of a *connection.Connection and
+// of a *consumer.Group is a Source.
+type Source = func(tell func(name string, value float64, labels ...string))
 
-// Consumers is a *consumer.Group.
-type Consumers interface{ Health() []consumer.Health }
-
-// WatchConnection adds the metrics of a connection, under this name.
-func (m *Monitor) WatchConnection(name string, c Connection) {
+// Watch adds the metrics of a source: m.Watch(conn.Metrics), m.Watch(group.Metrics).
+func (m *Monitor) Watch(s Source) {
 	m.watched.mu.Lock()
 	defer m.watched.mu.Unlock()
-	m.watched.connections[name] = c
+	m.watched.sources = append(m.watched.sources, s)
 }
 
-// WatchConsumers adds the metrics of these consumers.
-func (m *Monitor) WatchConsumers(c Consumers) {
-	m.watched.mu.Lock()
-	defer m.watched.mu.Unlock()
-	m.watched.consumers = append(m.watched.consumers, c)
-}
-
-// watched asks for the state of things at each scrape.
+// watched is a prometheus.Collector that asks its sources at each scrape.
 type watched struct {
-	mu          sync.Mutex
-	connections map[string]Connection
-	consumers   []Consumers
+	mu      sync.Mutex
+	sources []Source // guarded by mu
 }
 
-func newWatched() *watched { return &watched{connections: map[string]Connection{}} }
-
-// figure is one metric of something's health.
-type figure[H any] struct {
+// figure is how Prometheus is told of one kind of figure.
+type figure struct {
 	desc *prom.Desc
 	kind prom.ValueType
-	of   func(H) float64
 }
 
-func newFigure[H any](name, help string, kind prom.ValueType, labels []string, of func(H) float64) figure[H] {
-	return figure[H]{prom.NewDesc(name, help, labels, nil), kind, of}
+func newFigure(name, help string, kind prom.ValueType, labels ...string) figure {
+	return figure{prom.NewDesc("bunnicula_"+name, help, labels, nil), kind}
 }
 
-func (f figure[H]) send(ch chan<- prom.Metric, h H, labels ...string) {
-	ch <- prom.MustNewConstMetric(f.desc, f.kind, f.of(h), labels...)
+func ofConsumer(name, help string, kind prom.ValueType) figure {
+	return newFigure(name, help, kind, "connection", "consumer")
 }
 
-func flag(on bool) float64 {
-	if on {
-		return 1
-	}
-	return 0
+func ofConnection(name, help string, kind prom.ValueType) figure {
+	return newFigure(name, help, kind, "connection", "purpose")
 }
 
-func ofConsumer(name, help string, kind prom.ValueType, of func(consumer.Health) float64) figure[consumer.Health] {
-	return newFigure("bunnicula_consumer_"+name, help, kind, []string{"consumer"}, of)
-}
-
-var consumerFigures = []figure[consumer.Health]{
-	ofConsumer("up", "1 if the consumer is subscribed, or paused, and not wedged.", prom.GaugeValue, func(h consumer.Health) float64 { return flag(h.Ready) }),
-	ofConsumer("handlers", "Handlers that run.", prom.GaugeValue, func(h consumer.Health) float64 { return float64(h.Running) }),
-	ofConsumer("handlers_stuck", "Handlers past their timeout and grace.", prom.GaugeValue, func(h consumer.Health) float64 { return float64(h.Stuck) }),
-	ofConsumer("monitors_blocked", "Calls of a monitor that do not return.", prom.GaugeValue, func(h consumer.Health) float64 { return float64(h.MonitorsBlocked) }),
-	ofConsumer("copies_blocked", "Copies to a retry or error queue that the broker has not confirmed.", prom.GaugeValue, func(h consumer.Health) float64 { return float64(h.CopiesBlocked) }),
-	ofConsumer("slow", "1 while a message that came back without an end is handled alone.", prom.GaugeValue, func(h consumer.Health) float64 { return flag(h.Slow) }),
-	ofConsumer("stale_acks_total", "Acks dropped because their session had ended; the broker delivers those messages again.", prom.CounterValue, func(h consumer.Health) float64 { return float64(h.StaleAcks) }),
-}
-
-func ofLink(name, help string, kind prom.ValueType, of func(connection.LinkHealth) float64) figure[connection.LinkHealth] {
-	return newFigure("bunnicula_connection_"+name, help, kind, []string{"connection", "purpose"}, of)
-}
-
-var linkFigures = []figure[connection.LinkHealth]{
-	ofLink("up", "1 if the connection is up, 0 if it should be.", prom.GaugeValue, func(h connection.LinkHealth) float64 { return flag(h.Connected) }),
-	ofLink("blocked", "1 while the broker takes no messages on it.", prom.GaugeValue, func(h connection.LinkHealth) float64 { return flag(h.Blocked != "") }),
-	ofLink("lost_total", "How often the connection was lost.", prom.CounterValue, func(h connection.LinkHealth) float64 { return float64(h.Lost) }),
+// figures are all that sources tell, by the name that they tell.
+var figures = map[string]figure{
+	"consumer_up":               ofConsumer("consumer_up", "1 if the consumer is subscribed, or paused, and not wedged.", prom.GaugeValue),
+	"consumer_handlers":         ofConsumer("consumer_handlers", "Handlers that run.", prom.GaugeValue),
+	"consumer_handlers_stuck":   ofConsumer("consumer_handlers_stuck", "Handlers past their timeout and grace.", prom.GaugeValue),
+	"consumer_monitors_blocked": ofConsumer("consumer_monitors_blocked", "Calls of a monitor that do not return.", prom.GaugeValue),
+	"consumer_copies_blocked":   ofConsumer("consumer_copies_blocked", "Copies to a retry or error queue that the broker has not confirmed.", prom.GaugeValue),
+	"consumer_slow":             ofConsumer("consumer_slow", "1 while a message that came back without an end is handled alone.", prom.GaugeValue),
+	"consumer_stale_acks_total": ofConsumer("consumer_stale_acks_total", "Acks dropped because their session had ended; the broker delivers those messages again.", prom.CounterValue),
+	"connection_up":             ofConnection("connection_up", "1 if the connection is up, 0 if it should be.", prom.GaugeValue),
+	"connection_blocked":        ofConnection("connection_blocked", "1 while the broker takes no messages on it.", prom.GaugeValue),
+	"connection_lost_total":     ofConnection("connection_lost_total", "How often the connection was lost.", prom.CounterValue),
 }
 
 // Describe makes it a prometheus.Collector.
 func (w *watched) Describe(ch chan<- *prom.Desc) {
-	for _, f := range consumerFigures {
-		ch <- f.desc
-	}
-	for _, f := range linkFigures {
+	for _, f := range figures {
 		ch <- f.desc
 	}
 }
 
-// Collect makes it a prometheus.Collector.
+// Collect makes it a prometheus.Collector. Two connections may have one name; the first is shown,
+// because Prometheus refuses a whole scrape in which a metric stands twice.
 func (w *watched) Collect(ch chan<- prom.Metric) {
 	w.mu.Lock()
-	consumers, connections := append([]Consumers(nil), w.consumers...), maps.Clone(w.connections)
+	sources := w.sources[:len(w.sources):len(w.sources)]
 	w.mu.Unlock()
-	for _, group := range consumers {
-		for _, h := range group.Health() {
-			for _, f := range consumerFigures {
-				f.send(ch, h, h.Name)
+	seen := map[string]bool{}
+	for _, source := range sources {
+		source(func(name string, value float64, labels ...string) {
+			key := name + "\x00" + strings.Join(labels, "\x00")
+			f, known := figures[name]
+			if !known || seen[key] {
+				return
 			}
-		}
-	}
-	for name, c := range connections {
-		h := c.Health()
-		for purpose, link := range map[string]connection.LinkHealth{"publish": h.Publishing, "consume": h.Consuming} {
-			if !link.Used {
-				continue // nothing is wrong with it
-			}
-			for _, f := range linkFigures {
-				f.send(ch, link, name, purpose)
-			}
-		}
+			seen[key] = true
+			ch <- prom.MustNewConstMetric(f.desc, f.kind, value, labels...)
+		})
 	}
 }

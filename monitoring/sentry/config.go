@@ -12,10 +12,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Config says where events go and what they hold. Printed or logged, it does not show the DSN.
+// Config says where events go and what they hold. It never prints or logs its DSN.
 type Config struct {
-	// DSN is the project's address, with its key. The environment's SENTRY_DSN is not
-	// looked at.
+	// DSN is the project's address, with its key. The variable SENTRY_DSN is not used.
 	//
 	// Defaults to none: nothing is reported, and one log line says so.
 	DSN string
@@ -41,36 +40,37 @@ type Config struct {
 	// Defaults to 1, all of them.
 	SampleRate float64
 
-	// SendPayload is how many bytes of the payload go with an event, from its start, as
+	// SendPayload is how many bytes of the payload an event holds, as
 	// [monitoring.Delivery.Excerpt] cuts them.
 	//
-	// Defaults to 0, never.
+	// Defaults to 0: no event holds any of it.
 	SendPayload int
 
-	// Reports decides what is reported. It is asked about every delivery, so it should be quick.
+	// Reports decides whether a delivery is reported. It is called for every delivery, so it
+	// should be quick.
 	//
-	// Defaults to exceptions (panic, undecodable, crashed) and all that was parked.
+	// Defaults to exceptions (panic, undecodable, crashed) and all parked messages.
 	Reports func(monitoring.Delivery, monitoring.Outcome) bool
 
-	// BeforeSend may change an event before it is sent, for example to take out what
-	// must not leave the house, or return nil to drop it.
+	// BeforeSend may change an event before it is sent, for example to remove personal data. It
+	// drops the event by returning nil.
 	//
 	// Defaults to none.
 	BeforeSend func(*sdk.Event) *sdk.Event
 
-	// Transport makes the requests, for those who need a proxy or a certificate of their
-	// own. It must end a request whose context ends.
+	// Transport makes the requests. Set it for a proxy or a certificate of your own. It must end
+	// a request whose context ends.
 	//
 	// Defaults to a new http.Transport that obeys HTTPS_PROXY.
 	Transport http.RoundTripper
 
-	// Logger gets the few lines that there are.
+	// Logger takes the few lines that the Monitor logs.
 	//
 	// Defaults to the fx app's *slog.Logger, or slog.Default.
 	Logger *slog.Logger
 }
 
-// check fills in what was left out. Its errors name the field and its value, but not the DSN's.
+// check fills in the defaults. Its errors name the field and its value, except for the DSN's value.
 func (c Config) check() (Config, error) {
 	if c.DSN != "" {
 		if err := checkDSN(c.DSN); err != nil {

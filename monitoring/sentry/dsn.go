@@ -9,8 +9,8 @@ import (
 	sdk "github.com/getsentry/sentry-go"
 )
 
-// checkDSN says what is wrong in words of its own, for a parser's error quotes what it
-// could not parse, which may be the key.
+// checkDSN says what is wrong with a DSN. It does not quote the parser's errors, because they quote
+// the DSN, which holds the key.
 func checkDSN(dsn string) error {
 	_, err := sdk.NewDsn(dsn)
 	var parse *sdk.DsnParseError
@@ -24,7 +24,7 @@ func checkDSN(dsn string) error {
 	}
 }
 
-// dsnFaults are the messages of sentry-go that quote nothing.
+// dsnFaults are those of sentry-go's messages that do not quote the DSN.
 var dsnFaults = map[string]bool{
 	"invalid scheme": true, "empty username": true, "empty host": true, "invalid port": true, "empty project id": true,
 }

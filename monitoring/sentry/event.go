@@ -12,12 +12,12 @@ import (
 
 const (
 	maxTag   = 200     // bytes; Sentry refuses longer tags
-	maxValue = 8 << 10 // bytes of an error's text; Sentry cuts them there
-	maxDepth = 10      // of a chain of errors; the outermost say the most
-	maxChain = 30      // errors of a chain that branches
+	maxValue = 8 << 10 // bytes of an error's text; Sentry cuts longer ones
+	maxDepth = 10      // errors of a chain, from the outermost on
+	maxChain = 30      // errors of a chain that branches, in all
 )
 
-// newEvent is what Sentry is told about a delivery. payload is how many bytes of the body may go with it.
+// newEvent is the event for a delivery. It holds at most payload bytes of the body.
 func newEvent(d monitoring.Delivery, o monitoring.Outcome, payload int) *sdk.Event {
 	event := sdk.NewEvent()
 	event.Level = sdk.LevelError
@@ -45,8 +45,8 @@ func newEvent(d monitoring.Delivery, o monitoring.Outcome, payload int) *sdk.Eve
 	return event
 }
 
-// fingerprint groups as bunnicula-error-group does. A failure without a group is left to
-// Sentry, but one consumer's never meets another's.
+// fingerprint groups events as bunnicula-error-group groups messages. Sentry itself groups failures
+// without a group, separately for each consumer.
 func fingerprint(d monitoring.Delivery, o monitoring.Outcome) []string {
 	if o.Group == "" {
 		return []string{"{{ default }}", d.Consumer}
@@ -54,8 +54,8 @@ func fingerprint(d monitoring.Delivery, o monitoring.Outcome) []string {
 	return []string{d.Consumer, o.Group}
 }
 
-// exceptions are the error's chain, the outermost last as Sentry has it. That one gets
-// the handler's stack; the stack of this goroutine, which sentry-go would take, says nothing.
+// exceptions are the errors of the chain. The outermost is the last, as Sentry expects, and gets
+// the handler's stack. sentry-go would take the stack of this goroutine, which says nothing.
 func exceptions(o monitoring.Outcome) []sdk.Exception {
 	if o.Err == nil {
 		return []sdk.Exception{{Type: nameless(o), Value: "message " + o.Action.String(), Stacktrace: parseStack(o.Stack)}}
@@ -82,23 +82,23 @@ func nameless(o monitoring.Outcome) string {
 	return string(o.Reason)
 }
 
-// password is the secret in scheme://user:secret@host.
+// password matches the secret in scheme://user:secret@host.
 var password = regexp.MustCompile(`(://[^/\s:@]*):[^/\s@]+@`)
 
-// redact blots out the passwords of URLs, which errors of dialling like to quote.
+// redact replaces the passwords of URLs. Errors of dialling often quote a URL.
 func redact(text string) string {
 	if !strings.Contains(text, "://") {
-		return text // which is quick, also for a megabyte
+		return text // a quick test, also of a megabyte
 	}
 	return password.ReplaceAllString(text, "$1:***@")
 }
 
-// tag makes a value that Sentry takes: short, and on one line.
+// tag shortens a value to one line that Sentry takes as a tag.
 func tag(value string) string {
 	return cut(strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }), " "), maxTag)
 }
 
-// cut keeps at most n bytes, and no part of a rune.
+// cut keeps at most n bytes of s, and whole runes only.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text

@@ -13,10 +13,10 @@ import (
 // Module adds a [Monitor] to the app's monitoring. It takes the app's Config, and its
 // *slog.Logger if there is one. The Monitor is closed after the consumers have stopped.
 //
-// Sentry being down never fails the app's stop, and takes at most two seconds of it, or
-// half of what is left if that is less.
+// A Sentry that is down never fails the app's stop. It delays the stop by at most two seconds, and
+// by at most half of the time that is left.
 //
-// It takes the place of the log that an app without monitors has; to keep that as well, add
+// An app with a Monitor has no log of its deliveries. To have both, add
 //
 //	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
 var Module = fx.Module("bunnicula.monitoring.sentry", monitoring.Provide(provide))
@@ -47,7 +47,7 @@ func provide(p params) (*Monitor, error) {
 	return m, nil
 }
 
-// stopLimit leaves time for the hooks that come after: fx skips them once its context has ended.
+// stopLimit leaves time for the hooks that follow: fx skips them once its stop context has ended.
 func stopLimit(ctx context.Context) time.Duration {
 	const most = 2 * time.Second
 	if deadline, ok := ctx.Deadline(); ok {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/monitoring/sentry"
 )
@@ -86,7 +87,7 @@ func TestModulePassesConfigErrorsOn(t *testing.T) {
 }
 
 // failWhileStopping stands for a consumer whose last message is parked while it stops.
-func failWhileStopping(lc fx.Lifecycle, g monitoring.Group) {
-	m, d := monitoring.FromGroup(g), monitoring.Delivery{Consumer: "orders"}
+func failWhileStopping(lc fx.Lifecycle, g monitors.Group) {
+	m, d := g.Monitor(), monitoring.Delivery{Consumer: "orders"}
 	lc.Append(fx.StopHook(func() { m.End(context.Background(), d, parked(nil)) }))
 }

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzThePasswordOfAURLIsBlottedOut has an error quote a URL with a password that is encoded as it should be.
+// FuzzThePasswordOfAURLIsBlottedOut has an error quote a URL with a password that is encoded as it
+// should be.
 func FuzzThePasswordOfAURLIsBlottedOut(f *testing.F) {
 	f.Add("dial ", "shop", "hunter2", "rabbit:5672", ": refused")
 	f.Add("amqp://a:b@c, then ", "", "p@ss/w:rd", "[::1]", "@")

@@ -15,12 +15,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// ErrUnsent means that Close gave events up because its context ended first.
+// ErrUnsent means that Close dropped events because its context ended first.
 var ErrUnsent = errors.New("sentry: events were not sent in time")
 
-// Monitor reports to Sentry. Make one with [New]; the zero Monitor reports nothing.
-// Events wait in memory for a goroutine that sends them one by one. When Sentry is slower
-// than failures are, the oldest are dropped, so nobody waits for it.
+// Monitor reports to Sentry. Make one with [New]; the zero Monitor reports nothing. Events wait in
+// memory for a goroutine that sends one after the other. When failures come faster than Sentry
+// takes them, the oldest events are dropped, so that no consumer waits.
 type Monitor struct {
 	cfg    Config      // without the DSN
 	client *sdk.Client // nil without a DSN
@@ -33,8 +33,8 @@ type Monitor struct {
 
 var _ monitoring.Monitor = (*Monitor)(nil)
 
-// New checks cfg. It sends nothing, so it does not find out whether Sentry is there or
-// takes the key. Close the Monitor when the last consumer has stopped.
+// New checks cfg. It sends nothing, so it does not notice a Sentry that is down or refuses the key.
+// Close the Monitor when the last consumer has stopped.
 func New(cfg Config) (*Monitor, error) {
 	cfg, err := cfg.check()
 	if err != nil {
@@ -54,7 +54,7 @@ func New(cfg Config) (*Monitor, error) {
 	return &Monitor{cfg: cfg, client: client, abort: abort}, nil
 }
 
-// unset keeps sentry-go from finding a value itself. It is never sent.
+// unset keeps sentry-go from finding a value by itself. It is never sent.
 const unset = "unset"
 
 func options(cfg Config, closing context.Context) sdk.ClientOptions {
@@ -75,14 +75,14 @@ func options(cfg Config, closing context.Context) sdk.ClientOptions {
 	}
 }
 
-// Format keeps the client's copy of the DSN out of sight: fmt prints what a pointer leads to when a verb does not fit it.
+// Format hides the client's copy of the DSN. fmt would print it, because it prints what a pointer
+// points to when the verb does not fit.
 func (m *Monitor) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sentry.Monitor") }
 
 // Begin returns ctx as it is.
 func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
 
-// End hands an event over to be sent, if the outcome is one that is reported. After
-// Close it does nothing.
+// End queues an event if Config.Reports says so. After Close it does nothing.
 func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	if m.client == nil || m.closed.Load() || !m.cfg.Reports(d, o) {
 		return
@@ -90,8 +90,8 @@ func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Out
 	m.client.CaptureEvent(newEvent(d, o, m.cfg.SendPayload), nil, nil)
 }
 
-// Close sends what waits and stops. If ctx ends first it gives up the rest and returns
-// [ErrUnsent]; it is done all the same. A second Close returns what the first did.
+// Close sends the events that wait, and stops. If ctx ends first it drops the rest and returns
+// [ErrUnsent]. The Monitor is closed in any case. A second Close returns what the first returned.
 func (m *Monitor) Close(ctx context.Context) error {
 	m.closeOnce.Do(func() {
 		m.closed.Store(true)
@@ -101,8 +101,8 @@ func (m *Monitor) Close(ctx context.Context) error {
 		if !m.client.FlushWithContext(ctx) {
 			m.closeErr = fmt.Errorf("%w: %w", ErrUnsent, context.Cause(ctx))
 		}
-		// The client waits for a request under way, which a server that does not answer
-		// can make long. Those that are left end at once now.
+		// The client waits for the request that is under way, and a server may never answer it.
+		// This ends all requests.
 		m.abort(errClosed)
 		m.client.Close()
 	})

@@ -9,11 +9,11 @@ import (
 	sdk "github.com/getsentry/sentry-go"
 )
 
-// maxFrames bounds a stack; a recursion without an end has many.
+// maxFrames limits a stack: an endless recursion has very many.
 const maxFrames = 100
 
-// parseStack reads what runtime/debug.Stack writes. Frames come innermost first and leave
-// outermost first, as Sentry has them. It returns nil if there is nothing to read.
+// parseStack reads what runtime/debug.Stack writes, innermost frame first. It returns the outermost
+// frame first, as Sentry expects, or nil if there is no frame.
 func parseStack(text string) *sdk.Stacktrace {
 	var frames []sdk.Frame
 	lines := strings.Split(text, "\n")
@@ -28,7 +28,7 @@ func parseStack(text string) *sdk.Stacktrace {
 		}
 		i++
 		if function == "panic" || function == "runtime.Goexit" {
-			frames = frames[:0] // what comes before it ran because of it, and did not cause it
+			frames = frames[:0] // the frames before are deferred calls and the runtime: they did not cause it
 			continue
 		}
 		frames = append(frames, newFrame(function, file, line))
@@ -47,8 +47,8 @@ func newFrame(function, file string, line int) sdk.Frame {
 	return f
 }
 
-// inApp says whether a frame is the app's own code. sentry-go takes all code for Go's own
-// in a program that was built with -trimpath, so paths with a domain are decided here.
+// inApp says whether a frame is the app's code. In a program built with -trimpath, sentry-go would
+// take all code for Go's standard library.
 func inApp(f sdk.Frame) bool {
 	first, _, _ := strings.Cut(f.Module, "/")
 	switch {

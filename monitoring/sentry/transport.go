@@ -10,8 +10,8 @@ import (
 
 var errClosed = errors.New("sentry: closed")
 
-// abortable makes requests that end when closing does, so that Close need not wait for a
-// server that does not answer. sentry-go gives its requests half a minute.
+// abortable makes requests that end when closing ends, so that Close need not wait for a server
+// that does not answer. sentry-go gives its requests half a minute.
 type abortable struct {
 	next    http.RoundTripper
 	closing context.Context
@@ -32,7 +32,7 @@ func newAbortable(next http.RoundTripper, closing context.Context) abortable {
 	return abortable{next, closing}
 }
 
-// RoundTrip ends the request with closing until its response has been closed.
+// RoundTrip makes a request. It ends with closing until the body of its response is closed.
 func (a abortable) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	stop := context.AfterFunc(a.closing, func() { cancel(context.Cause(a.closing)) })
@@ -49,7 +49,7 @@ func (a abortable) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// releasing is a body that calls release once it is closed.
+// releasing is a body that calls release when it is closed.
 type releasing struct {
 	io.ReadCloser
 	release func()

@@ -10,27 +10,27 @@ import (
 
 // Config says where metrics go.
 type Config struct {
-	// Addr is the UDP address of the StatsD server, as host:port. The host is looked up
-	// in the background, again every minute: a name that cannot be resolved loses
-	// metrics, and neither stops the app nor slows it.
+	// Addr is the UDP address of the StatsD server, as host:port. The host is looked up in the
+	// background, every minute. A host that cannot be found loses metrics; it neither stops nor
+	// slows the app.
 	//
 	// Defaults to localhost:8125.
 	Addr string
 
-	// Prefix stands before every name, with a dot in between: prefix "shop" makes
-	// shop.orders.success. A dot at its end is ignored.
+	// Prefix stands before every name, with a dot in between: with the prefix "shop" a name is
+	// shop.orders.success. A dot at the end of Prefix is ignored.
 	//
 	// Defaults to none.
 	Prefix string
 
-	// SampleRate is the share of metrics that is sent, above 0 and at most 1. The server
-	// is told, and counts accordingly.
+	// SampleRate is the share of metrics that is sent, above 0 and at most 1. The server is told
+	// the rate and scales its counts.
 	//
 	// Defaults to 1, all of them.
 	SampleRate float64
 
-	// FlushInterval is how long metrics are gathered before they are sent, at most. A
-	// full packet is sent at once.
+	// FlushInterval is how long metrics wait at most before they are sent. A full packet is sent
+	// at once.
 	//
 	// Defaults to 300 ms.
 	FlushInterval time.Duration
@@ -41,13 +41,13 @@ const (
 	defaultFlushInterval = 300 * time.Millisecond
 )
 
-// address is a checked Addr.
+// address is an Addr that has been checked.
 type address struct {
 	host string
 	port uint16
 }
 
-// withDefaults checks every field, fills in what was left out, and takes Addr apart.
+// withDefaults checks every field, fills in the defaults, and splits Addr.
 func (c Config) withDefaults() (Config, address, error) {
 	if c.Addr == "" {
 		c.Addr = defaultAddr

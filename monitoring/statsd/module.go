@@ -6,10 +6,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Module adds a [Monitor] to the app's monitoring. It takes the app's Config. The
-// Monitor is closed after the consumers have stopped, so their last metrics are sent.
+// Module adds a [Monitor] to the app's monitoring. It takes the app's Config. The Monitor is closed
+// after the consumers have stopped, so that their last metrics are sent.
 //
-// It takes the place of the log that an app without monitors has; to keep that as well, add
+// An app with a Monitor has no log of its deliveries. To have both, add
 //
 //	monitoring.Provide(func() monitoring.Log { return monitoring.Log{} })
 var Module = fx.Module("bunnicula.monitoring.statsd", monitoring.Provide(provide))

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/monitoring/statsd"
 )
@@ -19,8 +20,8 @@ func TestModuleSendsTheLastMetricsOfStoppingConsumers(t *testing.T) {
 		statsd.Module,
 		fx.Supply(statsd.Config{Addr: s.addr(), FlushInterval: time.Hour}),
 		// A consumer settles its last delivery while it stops.
-		fx.Invoke(func(lc fx.Lifecycle, g monitoring.Group) {
-			m, d := monitoring.FromGroup(g), monitoring.Delivery{Consumer: "orders"}
+		fx.Invoke(func(lc fx.Lifecycle, g monitors.Group) {
+			m, d := g.Monitor(), monitoring.Delivery{Consumer: "orders"}
 			lc.Append(fx.StopHook(func() { m.End(t.Context(), d, monitoring.Outcome{Action: monitoring.Acked}) }))
 		}),
 	).RequireStart().RequireStop()
@@ -32,7 +33,7 @@ func TestModuleSendsTheLastMetricsOfStoppingConsumers(t *testing.T) {
 }
 
 func TestModuleSaysThatItsConfigIsMissing(t *testing.T) {
-	err := fx.New(fx.NopLogger, statsd.Module, fx.Invoke(func(monitoring.Group) {})).Err()
+	err := fx.New(fx.NopLogger, statsd.Module, fx.Invoke(func(monitors.Group) {})).Err()
 	if err == nil || !strings.Contains(err.Error(), "statsd.Config") {
 		t.Errorf("error is %v; want it to name statsd.Config", err)
 	}
@@ -42,7 +43,7 @@ func TestModulePassesConfigErrorsOn(t *testing.T) {
 	err := fx.New(fx.NopLogger,
 		statsd.Module,
 		fx.Supply(statsd.Config{Addr: "nowhere"}),
-		fx.Invoke(func(monitoring.Group) {}),
+		fx.Invoke(func(monitors.Group) {}),
 	).Err()
 	if err == nil || !strings.Contains(err.Error(), `statsd: Config.Addr "nowhere"`) {
 		t.Errorf("error is %v; want it to name the field", err)

@@ -28,7 +28,7 @@ func newNames(consumer string) *names {
 	}
 }
 
-// catalogue keeps the names of each consumer, so that they are put together once.
+// catalogue keeps the names of each consumer, so that they are built once.
 type catalogue struct {
 	mu         sync.RWMutex
 	byConsumer map[string]*names
@@ -52,7 +52,7 @@ func (c *catalogue) add(consumer string) *names {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := c.byConsumer[consumer]; n != nil {
-		return n // another goroutine was faster
+		return n // another goroutine has built them meanwhile
 	}
 	if c.byConsumer == nil {
 		c.byConsumer = map[string]*names{}
@@ -62,14 +62,14 @@ func (c *catalogue) add(consumer string) *names {
 	return n
 }
 
-// reserved are the characters that mean something in a StatsD packet.
+// reserved are the characters that have a meaning in a StatsD packet.
 const reserved = ":|@#"
 
 func breaksProtocol(r rune) bool {
 	return strings.ContainsRune(reserved, r) || unicode.IsSpace(r) || unicode.IsControl(r)
 }
 
-// sanitise changes only what would break a packet. Dots make levels, as they always did.
+// sanitise replaces only what would break a packet. Dots stay and make levels, as in Clojure.
 func sanitise(name string) string {
 	if name == "" {
 		return "_"

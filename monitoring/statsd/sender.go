@@ -12,24 +12,24 @@ import (
 const (
 	lookupAgain = time.Minute            // after a host was resolved
 	lookupRetry = 5 * time.Second        // after it was not
-	writeLimit  = 100 * time.Millisecond // for one packet; a UDP write hardly ever waits
+	writeLimit  = 100 * time.Millisecond // of one packet; a UDP write hardly ever blocks
 )
 
 var errNoAddress = errors.New("statsd: the host is not resolved yet")
 
-// sender sends packets to one address. What it cannot send it drops: it never waits for
-// a name server, and a server that is not there goes unnoticed.
+// sender sends packets to one address, and drops what it cannot send. It never waits for a name
+// server, and does not notice a StatsD server that is down.
 //
-// The client library's own senders resolve the name before the app may start, or in the
-// middle of sending, and fail if that fails.
+// The client library's own senders resolve the name while the app starts, or while they send, and
+// fail if that fails.
 type sender struct {
 	conn   *net.UDPConn
 	target atomic.Pointer[netip.AddrPort] // nil until the host was resolved
 	cancel context.CancelFunc
-	done   chan struct{} // closed when the lookups have ended; Close waits for it
+	done   chan struct{} // closed when the lookups have ended; Close waits for that
 }
 
-// resolver is net.Resolver.LookupNetIP.
+// resolver is the type of net.Resolver.LookupNetIP.
 type resolver func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 func newSender(to address, resolve resolver) (*sender, error) {
@@ -51,7 +51,7 @@ func newSender(to address, resolve resolver) (*sender, error) {
 	return s, nil
 }
 
-// Send drops the packet when there is nowhere to send it.
+// Send sends a packet. It drops the packet while the host is not resolved.
 func (s *sender) Send(packet []byte) (int, error) {
 	target := s.target.Load()
 	if target == nil {
@@ -70,7 +70,7 @@ func (s *sender) Close() error {
 	return s.conn.Close()
 }
 
-// lookup resolves the host until ctx ends. While it cannot, the last address stays.
+// lookup resolves the host again and again until ctx ends. After a failure the last address stays.
 func (s *sender) lookup(ctx context.Context, to address, resolve resolver) {
 	for {
 		wait := lookupRetry
@@ -91,8 +91,8 @@ func (s *sender) aim(ip netip.Addr, port uint16) {
 	s.target.Store(&target)
 }
 
-// prefer4 is the first IPv4 address, if there is one, as net.ResolveUDPAddr has it: a
-// StatsD on localhost listens there more often than on ::1.
+// prefer4 is the first IPv4 address if there is one, as in net.ResolveUDPAddr: a StatsD on
+// localhost listens on 127.0.0.1 more often than on ::1.
 func prefer4(ips []netip.Addr) netip.Addr {
 	for _, ip := range ips {
 		if ip.Unmap().Is4() {

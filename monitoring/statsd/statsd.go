@@ -11,22 +11,22 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// packetSize is what fits into one Ethernet frame, headers of IPv6 and UDP included.
+// packetSize is how many bytes fit into one Ethernet frame beside the headers of IPv6 and UDP.
 const packetSize = 1432
 
-// Monitor sends metrics to StatsD. Make one with [New]. Metrics are gathered and sent in
-// the background over UDP: a server that is down loses them and is not noticed.
+// Monitor sends metrics to StatsD. Make one with [New]. Metrics are gathered, and sent in the
+// background over UDP. When the server is down they are lost, and nothing reports it.
 type Monitor struct {
 	client   client.Statter
 	rate     float32
 	names    catalogue
-	counters monitoring.Callbacks // decides which of Bunnicula's counters goes up
+	counters monitoring.Callbacks // decides which of Bunnicula's counters is incremented
 }
 
 var _ monitoring.Monitor = (*Monitor)(nil)
 
-// New checks cfg and opens a socket. It sends nothing, so it does not find out whether a
-// server is there. Close the Monitor when the last consumer has stopped.
+// New checks cfg and opens a socket. It sends nothing, so it does not notice a server that is down.
+// Close the Monitor when the last consumer has stopped.
 func New(cfg Config) (*Monitor, error) {
 	cfg, to, err := cfg.withDefaults()
 	if err != nil {
@@ -44,7 +44,7 @@ func New(cfg Config) (*Monitor, error) {
 	return m, nil
 }
 
-// newMonitor takes a checked cfg, and a sender that it closes in the end.
+// newMonitor takes a checked cfg, and a sender that Close closes.
 func newMonitor(cfg Config, s client.Sender) (*Monitor, error) {
 	buffered, err := client.NewBufferedSenderWithSender(s, cfg.FlushInterval, packetSize)
 	if err != nil {
@@ -69,7 +69,7 @@ func newMonitor(cfg Config, s client.Sender) (*Monitor, error) {
 // Begin returns ctx as it is.
 func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Context { return ctx }
 
-// End gathers the delivery's metrics. After Close it drops them.
+// End adds the delivery's metrics to the next packet. After Close it drops them.
 func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 	n := m.names.of(d)
 	if o.Duration > 0 {

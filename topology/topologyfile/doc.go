@@ -1,8 +1,8 @@
-// Package topologyfile keeps what consumers declare in a YAML file, for tools that do not run the app: the command
-// bunnicula, a deployment's job, a review.
+// Package topologyfile keeps what consumers declare in a YAML file, for tools that do not run the
+// app: the command bunnicula, a deployment's job, a review.
 //
 //	consumers:
-//	  - queue: orders            # the fields of topology.Plan in snake case; only queue must be there
+//	  - queue: orders            # topology.Plan in snake case; only queue is needed
 //	    delays: [10s, 1m]        # as Go spells durations
 //	    bindings:
 //	      - exchange: events
@@ -10,16 +10,17 @@
 //	        keys: [order.*]
 //	    mode: all                # or satellites, never
 //	    scheme: standard         # or bunnicula
-//	    concurrency: 4           # and some of consumer.Spec, for who checks them
+//	    concurrency: 4           # these four are of consumer.Spec; bunnicula doctor checks them
 //	    prefetch: 10
 //	    timeout: 60s             # or none
 //	    grace: 5s
 //
-// It is read strictly: what is not known is an error with its line. A file is about one virtual host.
+// A field that is not known is an error that names its line. A file is about one virtual host.
 //
-// A Go program writes it from its Specs, so that nothing is said twice:
+// A Go program writes the file itself, so that the plans stand in one place. [Write] does not write
+// the last four fields: add those that differ from the defaults by hand.
 //
 //	if len(os.Args) > 1 && os.Args[1] == "topology" {
-//		return topologyfile.Write(os.Stdout, Orders(), Refunds())
+//		return topologyfile.Write(os.Stdout, group.Plans()...) // of the app's *consumer.Group
 //	}
 package topologyfile

@@ -15,17 +15,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
-var handler = consumer.JSON(func(context.Context, consumer.Message[int]) consumer.Result { return consumer.Ack() })
-
 func Example() {
-	orders := consumer.Spec{
-		Queue:    "orders",
-		Backoff:  []time.Duration{10 * time.Second, time.Minute},
-		Bindings: []topology.Bind{{Exchange: "events", Kind: "topic", Keys: []string{"order.*"}}},
-		Handler:  handler,
-	}
-	refunds := consumer.Spec{Queue: "refunds", Timeout: consumer.NoTimeout, Handler: handler}
-	if err := topologyfile.Write(os.Stdout, orders, refunds); err != nil {
+	err := topologyfile.Write(os.Stdout,
+		topology.Plan{
+			Queue:    "orders",
+			Delays:   []time.Duration{10 * time.Second, time.Minute},
+			Bindings: []topology.Bind{{Exchange: "events", Kind: "topic", Keys: []string{"order.*"}}},
+		},
+		topology.Plan{Queue: "refunds", Delays: []time.Duration{time.Minute}},
+	)
+	if err != nil {
 		fmt.Println(err)
 	}
 	// Output:
@@ -38,66 +37,115 @@ func Example() {
 	//         keys: [order.*]
 	//   - queue: refunds
 	//     delays: [1m]
-	//     timeout: none
 }
 
 func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
-	specs := []consumer.Spec{
-		{Queue: "plain", Handler: handler},
+	plans := []topology.Plan{
+		{Queue: "plain"},
 		{
-			Queue: "full", QueueType: topology.Quorum, Backoff: []time.Duration{time.Second, 90 * time.Second}, Delays: []time.Duration{time.Hour},
-			ErrorQueue: "parked", GroupSize: 3, SingleActive: true, Concurrency: 1, Prefetch: 7, Timeout: 1500 * time.Millisecond, Grace: time.Second,
+			Queue: "full", Type: topology.Quorum, Delays: []time.Duration{time.Second, 90 * time.Second, time.Hour},
+			ErrorQueue: "parked", GroupSize: 3, SingleActive: true,
 			Arguments: map[string]any{"x-max-length": 100, "x-note": "5"},
 			Bindings: []topology.Bind{
 				{Exchange: "events", Kind: "topic", Keys: []string{"a.#", "true"}},
 				{Exchange: "files", Kind: "headers", Arguments: map[string]any{"x-match": "all", "pages": 2}},
 			},
-			Handler: handler,
 		},
-		{Queue: "adopted", Declare: topology.Satellites, Handler: handler},
-		{Queue: "bare", Declare: topology.Never, Timeout: consumer.NoTimeout, Handler: handler},
-		{Queue: "clojure", Scheme: topology.Bunnicula, Handler: handler},
-		{Queue: "classic", QueueType: topology.Classic, Handler: handler},
+		{Queue: "adopted", Mode: topology.Satellites},
+		{Queue: "bare", Mode: topology.Never},
+		{Queue: "clojure", Scheme: topology.Bunnicula, Delays: []time.Duration{time.Minute}},
+		{Queue: "classic", Type: topology.Classic},
 	}
 	var text strings.Builder
-	if err := topologyfile.Write(&text, specs...); err != nil {
+	if err := topologyfile.Write(&text, plans...); err != nil {
 		t.Fatal(err)
 	}
 	f, err := topologyfile.Parse("it", []byte(text.String()))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text.String())
 	}
-	for i, spec := range specs {
-		plan, err := spec.Plan()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for i, plan := range plans {
 		want, err := topology.New(plan)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := f.Consumers[i]
-		if !c.Topology.Equal(want) {
-			t.Errorf("%s: read as\n%v\nwritten of\n%v", spec.Queue, c.Topology, want)
-		}
-		got := []any{c.Concurrency, c.Prefetch, c.Grace, c.Timeout < 0, max(c.Timeout, 0)}
-		if wrote := []any{spec.Concurrency, spec.Prefetch, spec.Grace, spec.Timeout < 0, max(spec.Timeout, 0)}; !reflect.DeepEqual(got, wrote) {
-			t.Errorf("%s: read %v, written %v", spec.Queue, got, wrote)
+		if got := f.Consumers[i].Topology; !got.Equal(want) {
+			t.Errorf("%s: read as\n%v\nwritten of\n%v", plan.Queue, got, want)
 		}
 	}
 }
 
-func TestASpecThatCouldNotStartIsNotWritten(t *testing.T) {
+// What a Spec says beyond its plan is written by hand, and read.
+func TestTheFieldsOfASpecAreRead(t *testing.T) {
+	const text = `consumers:
+  - queue: a
+    concurrency: 1
+    prefetch: 7
+    timeout: 1500ms
+    grace: 1s
+  - queue: b
+    timeout: none
+`
+	f, err := topologyfile.Parse("it", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type fields struct {
+		Concurrency, Prefetch int
+		Timeout, Grace        time.Duration
+	}
+	for i, want := range []fields{{1, 7, 1500 * time.Millisecond, time.Second}, {Timeout: -1}} {
+		c := f.Consumers[i]
+		if got := (fields{c.Concurrency, c.Prefetch, c.Timeout, c.Grace}); got != want {
+			t.Errorf("%s: read %+v, want %+v", c.Plan.Queue, got, want)
+		}
+	}
+}
+
+// The plans of a consumer.Group are what its consumers declare.
+func TestAGroupsPlansAreWritten(t *testing.T) {
+	handler := func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
+	var all []*consumer.Consumer
+	var want []topology.Topology
+	for _, spec := range []consumer.Spec{
+		{Queue: "orders", Backoff: []time.Duration{10 * time.Second}, Delays: []time.Duration{time.Hour}, Handler: handler},
+		{Queue: "refunds", ErrorQueue: "parked", Timeout: consumer.NoTimeout, Handler: handler},
+	} {
+		c, err := consumer.New(nil, spec, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, want = append(all, c), append(want, c.Topology())
+	}
+	group, err := consumer.NewGroup(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := topologyfile.Write(&text, group.Plans()...); err != nil {
+		t.Fatal(err)
+	}
+	f, err := topologyfile.Parse("it", []byte(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range f.Topologies() {
+		if !got.Equal(want[i]) {
+			t.Errorf("read as\n%v\nthe consumer's is\n%v", got, want[i])
+		}
+	}
+}
+
+func TestPlansThatCouldNotBeDeclaredAreNotWritten(t *testing.T) {
 	for name, test := range map[string]struct {
-		specs []consumer.Spec
+		plans []topology.Plan
 		want  string
 	}{
-		"without a handler":  {[]consumer.Spec{{Queue: "a"}}, `consumer "a": Handler is nil`},
-		"two of one queue":   {[]consumer.Spec{{Queue: "a", Handler: handler}, {Queue: "a", Handler: handler}}, `queue "a": it is the main queue of two`},
-		"of two connections": {[]consumer.Spec{{Queue: "a", Handler: handler}, {Queue: "b", Connection: "other", Handler: handler}}, "want a file for each"},
+		"of no queue":      {[]topology.Plan{{Queue: "a"}, {}}, `queue "": Queue: the name is empty`},
+		"two of one queue": {[]topology.Plan{{Queue: "a"}, {Queue: "a"}}, `queue "a": it is the main queue of two`},
 	} {
 		var text strings.Builder
-		if err := topologyfile.Write(&text, test.specs...); err == nil || !strings.Contains(err.Error(), test.want) || text.Len() > 0 {
+		if err := topologyfile.Write(&text, test.plans...); err == nil || !strings.Contains(err.Error(), test.want) || text.Len() > 0 {
 			t.Errorf("%s: %v, and wrote %q; want an error with %q and nothing", name, err, text.String(), test.want)
 		}
 	}

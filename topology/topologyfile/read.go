@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/bunnicula-go/bunnicula/internal/conflicts"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -22,7 +23,7 @@ func ReadFile(name string) (File, error) {
 	return Parse(name, text)
 }
 
-// Read reads a file that is open. Its errors begin with name.
+// Read reads a file from r. Its errors begin with name.
 func Read(name string, r io.Reader) (File, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -31,8 +32,8 @@ func Read(name string, r io.Reader) (File, error) {
 	return Parse(name, text)
 }
 
-// Parse reads the text of a file. Everything in it is checked, as topology.New and topology.Conflicts
-// do; an error says name, line, field and what is wrong.
+// Parse reads the text of a file. It refuses what topology.New refuses, and consumers that want one
+// queue. An error says name, line, field and what is wrong.
 func Parse(name string, text []byte) (File, error) {
 	var s shape
 	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
@@ -60,7 +61,7 @@ func Parse(name string, text []byte) (File, error) {
 		c.Topology = t
 		f.Consumers = append(f.Consumers, c)
 	}
-	if err := topology.Conflicts(f.Topologies()...); err != nil {
+	if err := conflicts.Find(f.Topologies()...); err != nil {
 		return File{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
@@ -81,7 +82,7 @@ func (c Consumer) checked() (topology.Topology, error) {
 	return topology.New(c.Plan)
 }
 
-// linesOf says where each consumer begins.
+// linesOf returns the first line of each of the n consumers.
 func linesOf(text []byte, n int) []int {
 	lines := make([]int, n)
 	var root yaml.Node
@@ -104,13 +105,13 @@ func linesOf(text []byte, n int) []int {
 	return lines
 }
 
-// What YAML says of what it does not know, in words that name no Go type.
+// These match what the YAML library says of unknown fields and wrong types.
 var (
 	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 	wrongType    = regexp.MustCompile(`cannot unmarshal !!(\w+) (?:(.*) )?into \S+`)
 )
 
-// plain makes the decoder's errors readable for whoever writes the file.
+// plain rewrites the YAML library's errors: who writes the file does not know our Go types.
 func plain(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.TrimPrefix(text, "unmarshal errors:\n  ")

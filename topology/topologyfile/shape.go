@@ -10,12 +10,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// shape is a file as YAML has it.
+// shape is a file in the form that the YAML library reads and writes.
 type shape struct {
 	Consumers []entry `yaml:"consumers"`
 }
 
-// entry is one consumer. What is empty is left out when it is written.
+// entry is one consumer. Empty fields are not written.
 type entry struct {
 	Queue        string             `yaml:"queue"`
 	Type         topology.QueueType `yaml:"type,omitempty"`
@@ -68,10 +68,12 @@ func entryOf(p topology.Plan) entry {
 	return e
 }
 
-// duration is spelled as Go does; below zero it is "none".
+// duration is spelled as Go spells it. A duration below zero is "none".
 type duration time.Duration
 
-// UnmarshalYAML is for the decoder.
+func (d duration) value() time.Duration { return time.Duration(d) }
+
+// UnmarshalYAML implements yaml.Unmarshaler.
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 	if n.Value == "none" {
 		*d = -1
@@ -85,7 +87,7 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// MarshalYAML is for the encoder.
+// MarshalYAML implements yaml.Marshaler.
 func (d duration) MarshalYAML() (any, error) {
 	if d < 0 {
 		return "none", nil
@@ -97,20 +99,20 @@ type mode topology.Mode
 
 var modes = []string{"all", "satellites", "never"}
 
-// UnmarshalYAML is for the decoder.
+// UnmarshalYAML implements yaml.Unmarshaler.
 func (m *mode) UnmarshalYAML(n *yaml.Node) error { return choose(m, n, modes) }
 
-// MarshalYAML is for the encoder.
+// MarshalYAML implements yaml.Marshaler.
 func (m mode) MarshalYAML() (any, error) { return modes[m], nil }
 
 type scheme topology.Scheme
 
 var schemes = []string{"standard", "bunnicula"}
 
-// UnmarshalYAML is for the decoder.
+// UnmarshalYAML implements yaml.Unmarshaler.
 func (s *scheme) UnmarshalYAML(n *yaml.Node) error { return choose(s, n, schemes) }
 
-// MarshalYAML is for the encoder.
+// MarshalYAML implements yaml.Marshaler.
 func (s scheme) MarshalYAML() (any, error) { return schemes[s], nil }
 
 func choose[T ~int](v *T, n *yaml.Node, names []string) error {

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// limit is a token bucket. It holds at most a second's worth of requests.
+// limit is a token bucket that holds the tokens of one second.
 //
-// Whoever is turned away is told when to come back: behind those who were turned away
-// before, so that they do not all come back at once.
+// A client that is turned away is told when to return. Each is told a later time than the one
+// before, so that they do not all return at once.
 type limit struct {
 	rate float64 // tokens a second
 
 	mu       sync.Mutex
 	tokens   float64
-	at       time.Time // when tokens was right
-	promised time.Time // the tokens up to then are spoken for
+	at       time.Time // when tokens was computed
+	promised time.Time // the tokens up to then are promised to those who were turned away
 }
 
-// longest is the longest that anybody is asked to wait.
+// longest is the longest wait that a client is told.
 const longest = 30 * time.Second
 
 func newLimit(rate int) *limit {

@@ -1,6 +1,6 @@
-// Package api plays the API of an integration, as a help desk offers it: a list of
-// conversations, page by page, and each conversation by its id. It limits the rate of
-// requests and fails at times, and does so alike each time for the same seed.
+// Package api plays the API of a help desk: a list of conversations, page by page, and each
+// conversation by its id. It limits the rate of requests and fails at times. For one seed it fails
+// in the same way each time.
 package api
 
 import (
@@ -31,14 +31,15 @@ type Page struct {
 	Total  int      `json:"total"` // conversations on all pages
 }
 
-// Config is how well the API behaves.
+// Config says how well the API behaves.
 type Config struct {
 	Conversations []Conversation
 
 	// Rate is how many requests a second are answered; the others get 429.
 	Rate int
 
-	// FailureRate is the share of requests that fail, from 0 to 1: most with 500, some never answered.
+	// FailureRate is the share of requests that fail, from 0 to 1: most with 500, some never
+	// answered.
 	FailureRate float64
 
 	// Seed decides which conversations are gone or forbidden, and which requests fail.
@@ -53,7 +54,7 @@ type Server struct {
 	mux    *http.ServeMux
 
 	mu       sync.Mutex
-	requests map[string]int // by path, those that were not turned away
+	requests map[string]int // requests that were not turned away, by path
 }
 
 // NewServer makes a Server.
@@ -67,7 +68,7 @@ func NewServer(cfg Config) *Server {
 	return s
 }
 
-// ServeHTTP turns away what is above the rate, and lets some of the rest fail.
+// ServeHTTP turns away requests above the rate, and lets some of the others fail.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if wait, ok := s.limit.take(time.Now()); !ok {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
@@ -122,5 +123,5 @@ func answer(w http.ResponseWriter, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // the client has gone if that fails
+	_, _ = w.Write(body) // an error means that the client has gone
 }

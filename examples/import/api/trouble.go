@@ -22,8 +22,8 @@ const (
 	silentShare    = 0.2
 )
 
-// trouble decides about one request. It counts the requests for each path, so that a
-// request may fail and the next for the same path succeed.
+// trouble decides what happens to one request. It depends on how many requests for the same path
+// there were, so that one can fail and the next succeed.
 func (s *Server) trouble(path string) trouble {
 	s.mu.Lock()
 	s.requests[path]++
@@ -47,8 +47,7 @@ func (s *Server) forbidden(id string) bool {
 	return c >= goneShare && c < goneShare+forbiddenShare
 }
 
-// Chance is a number from 0 to 1 that looks random and is always the same for the same
-// seed and facts.
+// Chance is a number from 0 to 1 that looks random and depends on the seed and the facts alone.
 func Chance(seed uint64, facts ...any) float64 {
 	sum := sha256.Sum256(fmt.Append(nil, seed, facts))
 	return float64(binary.BigEndian.Uint64(sum[:])>>11) / (1 << 53)

@@ -79,7 +79,11 @@ func (c *Cluster) Leader(queue string) *Broker {
 		said := c.asked().Ctl("eval", fmt.Sprintf(`
 			{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<%q>>, queue, <<%q>>)),
 			{Name, _} = amqqueue:get_pid(Q),
-			case ra:members([{Name, N} || N <- maps:get(nodes, amqqueue:get_type_state(Q)), N =:= node() orelse lists:member(N, nodes())]) of
+			Nodes = case maps:get(nodes, amqqueue:get_type_state(Q)) of
+				Map when is_map(Map) -> maps:keys(Map); %%%% from 4.3 on
+				List -> List
+			end,
+			case ra:members([{Name, N} || N <- Nodes, N =:= node() orelse lists:member(N, nodes())]) of
 				{ok, _, {_, Leader}} -> Leader;
 				Other -> Other
 			end.`, login, queue))

@@ -1,8 +1,7 @@
 package amqptest
 
 import (
-	"strconv"
-	"strings"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -55,12 +54,23 @@ func Version(t testing.TB) string {
 // Major is the first number of [Version].
 func Major(t testing.TB) int {
 	t.Helper()
-	first, _, _ := strings.Cut(Version(t), ".")
-	major, err := strconv.Atoi(first)
-	if err != nil {
-		t.Fatalf("amqptest: the broker's version: %v", err)
-	}
+	major, _ := numbers(t)
 	return major
+}
+
+// AtLeast says whether the broker is of that version, or of a later one.
+func AtLeast(t testing.TB, major, minor int) bool {
+	t.Helper()
+	ownMajor, ownMinor := numbers(t)
+	return ownMajor > major || ownMajor == major && ownMinor >= minor
+}
+
+func numbers(t testing.TB) (major, minor int) {
+	t.Helper()
+	if _, err := fmt.Sscanf(Version(t), "%d.%d", &major, &minor); err != nil {
+		t.Fatalf("amqptest: the broker's version %q: %v", Version(t), err)
+	}
+	return major, minor
 }
 
 // connections holds the connection that each running test has for these helpers.

@@ -1,23 +1,8 @@
 package amqptest
 
-import (
-	"context"
-	"fmt"
-	"strings"
-	"time"
+import "time"
 
-	"github.com/Shopify/toxiproxy/v2"
-	"github.com/Shopify/toxiproxy/v2/stream"
-	"github.com/rs/zerolog"
-)
-
-// carrier is what links of all proxies need of toxiproxy: no logger and no metrics.
-var carrier = toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-
-// Some toxics log by the logger of the process.
-func init() { zerolog.SetGlobalLevel(zerolog.Disabled) }
-
-// speed is that of a link, each way; zeroes limit nothing.
+// speed is that of a link, each way. A zero field limits nothing.
 type speed struct {
 	latency time.Duration
 	rate    int // kB/s
@@ -34,47 +19,29 @@ func (p *Proxy) Slow(latency time.Duration, kilobytesPerSecond int) {
 func (p *Proxy) Fast() { p.setSpeed(speed{}) }
 
 func (p *Proxy) setSpeed(s speed) {
-	p.pace.Lock()
-	defer p.pace.Unlock()
-	p.speed = s
 	p.mu.Lock()
-	var links []*link
-	for l := range p.links {
-		links = append(links, l)
-	}
-	p.mu.Unlock() // bytes must move while toxics change
-	for _, l := range links {
-		unslow(l.toxics)
-		slow(l.toxics, s)
-	}
+	defer p.mu.Unlock()
+	p.speed = s
+	p.changed.Broadcast()
 }
 
-func slow(toxics *toxiproxy.ToxicCollection, s speed) {
-	for _, direction := range []stream.Direction{stream.Upstream, stream.Downstream} {
-		if s.latency > 0 {
-			add(toxics, "latency", direction, "latency", s.latency.Milliseconds())
-		}
-		if s.rate > 0 {
-			add(toxics, "bandwidth", direction, "rate", int64(s.rate))
-		}
+// piece returns how many of n bytes are written together: what the rate allows in a tenth of a second.
+func (s speed) piece(n int) int {
+	if s.rate == 0 {
+		return n
 	}
+	return min(n, s.rate*1000/10)
 }
 
-func add(toxics *toxiproxy.ToxicCollection, kind string, direction stream.Direction, attribute string, value int64) {
-	_, err := toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
-		`{"name": "%s %s", "type": %[1]q, "stream": %[2]q, "attributes": {%[3]q: %[4]d}}`, kind, direction, attribute, value)))
-	if err != nil {
-		panic(err) // toxiproxy does not know its own toxics
+// arrival returns when n bytes may be written. They were read at read, and the bytes before them
+// were written at previous.
+func (s speed) arrival(read, previous time.Time, n int) time.Time {
+	start := read.Add(s.latency)
+	if s.rate == 0 {
+		return start
 	}
-}
-
-// unslow takes away what slow has added, the last first: a toxic that is taken away passes on what it
-// has, and drops it if the next one takes more than 5 s to accept it.
-func unslow(toxics *toxiproxy.ToxicCollection) {
-	for _, direction := range []stream.Direction{stream.Upstream, stream.Downstream} {
-		for _, kind := range []string{"bandwidth", "latency"} {
-			// The only error is that there is none.
-			_ = toxics.RemoveToxic(context.Background(), kind+" "+direction.String())
-		}
+	if start.Before(previous) {
+		start = previous
 	}
+	return start.Add(time.Duration(n) * time.Second / time.Duration(s.rate*1000))
 }

@@ -1,41 +1,40 @@
 package amqptest
 
 import (
-	"io"
 	"net"
-
-	"github.com/Shopify/toxiproxy/v2"
-	"github.com/Shopify/toxiproxy/v2/stream"
+	"time"
 )
 
 // link is one client's connection and the one made for it.
 type link struct {
 	proxy          *Proxy
 	client, server *net.TCPConn
-	toxics         *toxiproxy.ToxicCollection
 
 	toBroker, toClient *pipe
 
 	ended bool // guarded by Proxy.mu
 }
 
-// pipe is one direction of a link. Bytes go from a socket through Read into toxiproxy's chain of
-// toxics, out of it through Write into the queue, and from there to the other socket.
-//
-// Write never blocks. Toxiproxy cannot change a chain that cannot get rid of its bytes, and
-// drops them after 5 s of trying; so Read is what waits when the receiver is slow.
+// pipe is one direction of a link. One goroutine reads from a socket into the queue, and another
+// writes from the queue to the other socket. The reader waits when the receiver is slow.
 type pipe struct {
 	link     *link
 	from, to *net.TCPConn
 
 	// guarded by Proxy.mu
-	queue    [][]byte // have come through the chain
-	within   int      // bytes that were read and neither written nor lost
-	drained  bool     // the chain has ended: nothing comes any more
-	finished bool     // see Proxy.HalfClose
-	closed   bool     // the receiver has been told so
-	lost     bool     // see Proxy.Blackhole
-	silent   bool     // the sender has closed its side, and the link is not to know
+	queue    []chunk
+	within   int       // bytes that were read and neither written nor lost
+	previous time.Time // the last write
+	drained  bool      // the sender has closed its side, and nothing comes any more
+	finished bool      // see Proxy.HalfClose
+	closed   bool      // the receiver has been told so
+	lost     bool      // see Proxy.Blackhole
+}
+
+// chunk is what one read has given, or what is left of it.
+type chunk struct {
+	bytes []byte
+	read  time.Time
 }
 
 // window is how many bytes may be between the sockets, as if on the wire.
@@ -48,15 +47,11 @@ func newLink(p *Proxy, client, server *net.TCPConn) *link {
 	return l
 }
 
-// start lets the bytes move. Proxy.moving counts each pipe twice: its flush, and the chain, which
-// ends with Close.
-func (l *link) start(s speed) {
-	l.toxics = toxiproxy.NewProxy(carrier, "", "", "").Toxics
-	slow(l.toxics, s)
-	for direction, pipe := range map[stream.Direction]*pipe{stream.Upstream: l.toBroker, stream.Downstream: l.toClient} {
-		l.proxy.moving.Add(1)
+// start lets the bytes move.
+func (l *link) start() {
+	for _, pipe := range []*pipe{l.toBroker, l.toClient} {
+		l.proxy.moving.Go(pipe.receive)
 		l.proxy.moving.Go(pipe.flush)
-		l.toxics.StartLink(carrier, direction.String(), pipe, pipe, direction)
 	}
 }
 
@@ -83,11 +78,6 @@ func (l *link) end() {
 	_ = l.client.Close()
 	_ = l.server.Close()
 	l.proxy.changed.Broadcast()
-	l.proxy.moving.Go(func() { // or toxics sit out their delays
-		l.proxy.pace.Lock()
-		defer l.proxy.pace.Unlock()
-		unslow(l.toxics)
-	})
 }
 
 // opposite is the other direction of the link.
@@ -98,61 +88,35 @@ func (d *pipe) opposite() *pipe {
 	return d.link.toBroker
 }
 
-// Read is where toxiproxy gets the bytes. It ends with the sender's side of the connection, or the link.
-func (d *pipe) Read(buf []byte) (int, error) {
+// receive reads into the queue, until the sender closes its side or the link ends.
+func (d *pipe) receive() {
 	p := d.link.proxy
+	buf := make([]byte, 32<<10)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !d.link.ended && (p.frozen || d.within >= window) {
-		p.changed.Wait()
-	}
-	if d.link.ended {
-		return 0, io.EOF
-	}
-
-	p.mu.Unlock()
-	n, err := d.from.Read(buf)
-	p.mu.Lock()
-	d.within += n
-	if n > 0 || err == nil {
-		return n, nil // the error comes again
-	}
-
-	if d.lost {
-		d.silent = true
-		if d.opposite().silent {
-			d.link.end() // nobody is left who could be told
+	for !d.drained {
+		for !d.link.ended && (p.frozen || d.within >= window) {
+			p.changed.Wait()
 		}
+		if d.link.ended {
+			return
+		}
+		p.mu.Unlock()
+		n, err := d.from.Read(buf)
+		p.mu.Lock()
+		d.enqueue(buf[:n])
+		d.drained = err != nil
+		p.changed.Broadcast()
 	}
-	for d.silent && !d.link.ended {
-		p.changed.Wait()
-	}
-	return 0, io.EOF
 }
 
-// Write is where toxiproxy puts them; see pipe.
-func (d *pipe) Write(buf []byte) (int, error) {
-	p := d.link.proxy
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if d.link.ended || d.lost || d.finished {
-		d.within -= len(buf)
-	} else {
-		d.queue = append(d.queue, append([]byte(nil), buf...))
+// enqueue takes what was read, unless it goes nowhere. The caller holds Proxy.mu.
+func (d *pipe) enqueue(bytes []byte) {
+	if len(bytes) == 0 || d.link.ended || d.lost || d.finished {
+		return
 	}
-	p.changed.Broadcast()
-	return len(buf), nil
-}
-
-// Close is toxiproxy's last word: the chain has ended.
-func (d *pipe) Close() error {
-	p := d.link.proxy
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	d.drained = true
-	p.changed.Broadcast()
-	p.moving.Done()
-	return nil
+	d.within += len(bytes)
+	d.queue = append(d.queue, chunk{append([]byte(nil), bytes...), time.Now()})
 }
 
 // flush writes the queue to the other socket, until the link ends.
@@ -162,10 +126,12 @@ func (d *pipe) flush() {
 	defer p.mu.Unlock()
 	for !d.link.ended {
 		switch {
+		case d.unheard() && d.opposite().unheard():
+			d.link.end() // nobody is left who could be told
 		case p.frozen || d.lost:
 			p.changed.Wait()
 		case len(d.queue) > 0:
-			d.writeFirst()
+			d.writeInTime()
 		case d.drained:
 			d.link.end()
 		case d.finished && !d.closed:
@@ -177,14 +143,41 @@ func (d *pipe) flush() {
 	}
 }
 
-// writeFirst writes what is first in the queue. The caller holds Proxy.mu, which it gives up meanwhile.
-func (d *pipe) writeFirst() {
+// unheard says that the sender has closed its side, and the receiver is not to know.
+func (d *pipe) unheard() bool { return d.lost && d.drained }
+
+// writeInTime writes the next bytes, or waits for their time or for a change. The caller holds Proxy.mu.
+func (d *pipe) writeInTime() {
 	p, first := d.link.proxy, d.queue[0]
-	d.queue = d.queue[1:]
+	n := p.speed.piece(len(first.bytes))
+	early := time.Until(p.speed.arrival(first.read, d.previous, n))
+	if early <= 0 {
+		d.write(n)
+		return
+	}
+	alarm := time.AfterFunc(early, func() {
+		p.mu.Lock() // or it may ring before Wait
+		defer p.mu.Unlock()
+		p.changed.Broadcast()
+	})
+	p.changed.Wait()
+	alarm.Stop()
+}
+
+// write writes the first n bytes of the queue, all of one chunk. The caller holds Proxy.mu, which it
+// gives up meanwhile.
+func (d *pipe) write(n int) {
+	p, first := d.link.proxy, d.queue[0]
+	if n < len(first.bytes) {
+		d.queue[0].bytes = first.bytes[n:]
+	} else {
+		d.queue = d.queue[1:]
+	}
 	p.mu.Unlock()
-	_, err := d.to.Write(first)
+	_, err := d.to.Write(first.bytes[:n])
 	p.mu.Lock()
-	d.within -= len(first)
+	d.previous = time.Now()
+	d.within -= n
 	if err != nil {
 		if d.opposite().lost { // so is the news that the receiver is gone
 			d.lose()
@@ -199,7 +192,7 @@ func (d *pipe) writeFirst() {
 func (d *pipe) lose() {
 	d.lost = true
 	for _, chunk := range d.queue {
-		d.within -= len(chunk)
+		d.within -= len(chunk.bytes)
 	}
 	d.queue = nil
 }

@@ -12,11 +12,6 @@ import (
 // Proxy stands between a client and a broker and does to their connections what networks
 // do: it cuts them, slows them down, lets them stall or vanish without a word, and is not
 // there at all.
-//
-// Toxiproxy carries the bytes and slows them down. The sockets and what ends, stops or loses
-// them are ours: toxiproxy's own listener takes the connections down with it, never resets one,
-// forwards the end of a connection in which all data is dropped, and drops data when a
-// toxic is taken away while the receiver does not read.
 type Proxy struct {
 	t      testing.TB
 	target string // host:port
@@ -29,9 +24,7 @@ type Proxy struct {
 	links    map[*link]struct{}
 	frozen   bool
 	closed   bool
-
-	pace  sync.Mutex // held while toxics change; before mu
-	speed speed      // of new links
+	speed    speed // see pace.go
 
 	moving sync.WaitGroup // accept loops and pipes; the test's cleanup waits for them
 }
@@ -190,16 +183,14 @@ func (p *Proxy) accept(listener net.Listener) {
 }
 
 func (p *Proxy) join(client, server *net.TCPConn) {
-	p.pace.Lock()
-	defer p.pace.Unlock()
-	l := newLink(p, client, server)
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := newLink(p, client, server)
 	p.links[l] = struct{}{}
 	if p.closed {
 		l.reset()
 	}
-	p.mu.Unlock()
-	l.start(p.speed)
+	l.start()
 }
 
 func (p *Proxy) close() {

@@ -97,6 +97,9 @@ func play(t *testing.T, sc scenario, g ground) {
 		began := time.Now()
 		t.Cleanup(func() { t.Logf("took %s", time.Since(began).Round(100*time.Millisecond)) })
 	}
+	if is43(amqptest.Version(t)) {
+		sc = sc.on43()
+	}
 	s := newStage(t, sc, g)
 	defer func() { // also after a t.Fatal: what runs must end
 		s.finish()

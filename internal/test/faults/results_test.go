@@ -18,6 +18,7 @@ type row struct {
 	Scenario string             `json:"scenario"`
 	Queue    topology.QueueType `json:"queue"`
 	Broker   string             `json:"broker"` // its version
+	At       time.Time          `json:"at"`     // when it was recorded
 	verdict
 	Faults    int           `json:"faults"`
 	Recovered time.Duration `json:"recovered"` // the longest, from a fault's end to a handler at work again
@@ -39,6 +40,7 @@ func (r row) record(t testing.TB) {
 	if *resultsFile == "" {
 		return
 	}
+	r.At = time.Now().UTC()
 	line, err := json.Marshal(r)
 	if err != nil {
 		t.Errorf("results: %v", err)

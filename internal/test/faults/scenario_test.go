@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
@@ -25,6 +26,9 @@ type scenario struct {
 
 	// types are the queue types for which it is promised. Defaults to both.
 	types []topology.QueueType
+
+	// types43 are those from RabbitMQ 4.3 on, where they differ.
+	types43 []topology.QueueType
 
 	// queues is how many queues, and consumers, each worker has. Defaults to 1.
 	queues int
@@ -80,6 +84,21 @@ var (
 
 // usual is what most scenarios let flow.
 var usual = mix{"ack": 84, "retry 1": 4, "retry 2": 2, "error": 2, "retry-always": 2, "slow 100ms": 2, "snooze 150ms": 2, "panic": 1, "garbage": 1}
+
+// is43 says whether a version such as "4.3.6" is 4.3 or later.
+func is43(version string) bool {
+	var major, minor int
+	_, err := fmt.Sscanf(version, "%d.%d", &major, &minor)
+	return err == nil && (major > 4 || major == 4 && minor >= 3)
+}
+
+// on43 is the scenario as it is played from RabbitMQ 4.3 on.
+func (sc scenario) on43() scenario {
+	if sc.types43 != nil {
+		sc.types = sc.types43
+	}
+	return sc
+}
 
 func (sc scenario) withDefaults() scenario {
 	if sc.types == nil {

@@ -13,9 +13,6 @@ import (
 // error comes of one; what was wrong is logged at the end.
 func Check[H any](t *testing.T, checks int, of *rapid.Generator[H], actOut func(H) error, words string) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("it acts out some hundreds of histories")
-	}
 	setChecks(t, checks)
 	tries := 1
 	var wrong error

@@ -2,125 +2,144 @@ package mutants
 
 // scenario is one of the fault suite, on a real broker.
 func scenario(name string) by {
-	return by{"internal/test/faults", "^TestFaults$/^" + name + "$", []string{"-faults"}}
+	return by{pkg: "internal/test/faults", test: "^TestFaults$/^" + name + "$", args: []string{"-faults"}}
 }
 
 var (
-	engine    = by{"consumer", "^TestWhateverHappensNoMessageIsLost$", []string{"-rapid.checks=3000", "-rapid.shrinktime=1s"}}
-	publisher = by{"publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$", []string{"-rapid.checks=3000", "-rapid.shrinktime=1s"}}
+	engine    = model("consumer", "^TestWhateverHappensNoMessageIsLost$")
+	publisher = model("publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$")
 )
+
+// model is a test of random histories on a simulated broker. It ends with the first that fails, and the worst mutant
+// needs some 300; so many cost time only if a mutant survives.
+func model(pkg, test string) by {
+	return by{pkg: pkg, test: test, args: []string{"-rapid.checks=3000", "-rapid.shrinktime=1ms"}}
+}
 
 var mutants = []mutant{
 	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
-		edits: []edit{{"consumer/settle.go",
-			`if !c.place(d.session, s.Copy) || !d.session.ack(d, time.Now()) {`,
-			`if !d.session.ack(d, time.Now()) || !c.place(d.session, s.Copy) {`,
+		edits: []edit{{
+			"consumer.Consumer.settleByCopy",
+			`!c.place(d.session, s.Copy) || !d.session.ack(d, time.Now())`,
+			`!d.session.ack(d, time.Now()) || !c.place(d.session, s.Copy)`,
 		}},
-		caught: []by{engine, {"consumer", "^TestThePrefetchBoundsWhatIsHeldAlsoOverPauses$", nil}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestThePrefetchBoundsWhatIsHeldAlsoOverPauses$"}},
 	},
 	{
 		name: "ack-of-an-older-session", breaks: "an ack goes to the channel that is there now, whatever its delivery came on",
 		edits: []edit{
-			{"consumer/consumer.go", "\tlosses    atomic.Int64 // see guard.go\n", "\tlosses    atomic.Int64 // see guard.go\n\tnewest atomic.Pointer[session]\n"},
-			{"consumer/receive.go", "\tc.slow.Store(false)\n\tc.calm.Store(false)\n\tc.setErr(nil)\n", "\tc.slow.Store(false)\n\tc.calm.Store(false)\n\tc.setErr(nil)\n\tc.newest.Store(s)\n"},
-			{"consumer/acker.go",
-				"\tcase s.ctx.Err() != nil:\n\tcase d.alone:",
-				"\tcase s.consumer.newest.Load() != nil:\n\t\terr = s.consumer.newest.Load().acker.ack(d.raw.DeliveryTag, now)\n\tcase d.alone:"},
+			{"consumer.Consumer", "", "$old\nnewest atomic.Pointer[session]\n"},
+			{"consumer.Consumer.newSession", `c.calm.Store(false)`, "c.newest.Store(s)\n$old"},
+			{"consumer.session.ack", `err := errSessionOver`, `
+				if newest := s.consumer.newest.Load(); newest != s {
+					s.settled(d)
+					return newest.ch.Ack(d.raw.DeliveryTag, false) == nil
+				}
+				$old`},
 		},
-		caught: []by{engine, {"consumer", "^TestConsumingGoesOnWithinSecondsAfterACutWhileAnOldHandlerStillRuns$", nil}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestConsumingGoesOnWithinSecondsAfterACutWhileAnOldHandlerStillRuns$"}},
 	},
 	{
 		name: "copy-not-mandatory", breaks: "a copy that no queue takes counts as placed",
-		edits: []edit{{"consumer/copy.go",
-			`RoutingKey: s.to.RoutingKey, Publishing: p}`,
-			`RoutingKey: s.to.RoutingKey, Publishing: p, NotMandatory: true}`,
+		edits: []edit{{
+			"consumer.Consumer.bareCopy",
+			`sending.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}`,
+			`sending.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p, NotMandatory: true}`,
 		}},
 		caught: []by{engine, scenario("retry-queues-deleted")},
 	},
 	{
 		name: "blocked-copy-nacked", breaks: "a message whose copy cannot be placed is given back",
 		edits: []edit{
-			{"consumer/settle.go",
-				"if !c.place(d.session, s.Copy) || !d.session.ack(d, time.Now()) {",
-				"if !c.place(d.session, s.Copy) {\n\t\t\td.session.giveBack(d)\n\t\t\treturn\n\t\t}\n\t\tif !d.session.ack(d, time.Now()) {"},
-			{"consumer/settle.go",
-				"if !backoff.Wait(s.ctx, pause.Next()) {",
-				"if backoff.Wait(s.ctx, pause.Next()); true {"},
+			{
+				"consumer.Consumer.settleByCopy",
+				`if !c.place(d.session, s.Copy) || !d.session.ack(d, time.Now()) { return }`,
+				`if !c.place(d.session, s.Copy) {
+					d.session.giveBack(d)
+					return
+				}
+				if !d.session.ack(d, time.Now()) {
+					return
+				}`,
+			},
+			{"consumer.Consumer.place", `!backoff.Wait(s.ctx, pause.Next())`, `backoff.Wait(s.ctx, pause.Next()) || true`},
 		},
 		caught: []by{engine, scenario("error-queue-full")},
 	},
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
-		edits: []edit{{"internal/sending/returns.go",
-			"\treturn r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&\n" +
-				"\t\twire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])",
-			"\treturn r != nil || bytes.Equal(r.Body, e.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0",
+		edits: []edit{{
+			"internal/sending.isOf",
+			`r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&
+				wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])`,
+			`r != nil || bytes.Equal(r.Body, e.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,
 		}},
-		caught: []by{publisher, {"publisher", "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$", nil}},
+		caught: []by{publisher, {pkg: "publisher", test: "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$"}},
 	},
 	{
 		name: "nack-is-a-confirm", breaks: "a message that the broker did not take is a success",
-		edits:  []edit{{"internal/sending/collector.go", "\t\terr = ErrNacked\n", "\t\terr = nil\n"}},
-		caught: []by{publisher, {"internal/sending", "^TestTheOldestIsSettledAtOnce$", nil}},
+		edits:  []edit{{"internal/sending.collector.settle", "err = ErrNacked", "err = nil"}},
+		caught: []by{publisher, {pkg: "internal/sending", test: "^TestTheOldestIsSettledAtOnce$"}},
 	},
 	{
 		name: "unknown-is-a-confirm", breaks: "a message whose channel ended before its confirm is a success",
-		edits: []edit{{"internal/sending/collector.go",
-			"\tif !acked && f.ch.IsClosed() {\n\t\treturn false //",
-			"\tif !acked && f.ch.IsClosed() {\n\t\tacked = true\n\t}\n\tif !acked && f.ch.IsClosed() {\n\t\treturn false //"}},
+		edits:  []edit{{"internal/sending.collector.settle", "acked := e.confirm.Acked()", "acked := e.confirm.Acked() || f.ch.IsClosed()"}},
 		caught: []by{publisher},
 	},
 	{
 		name: "first-suspect-is-guilty", breaks: "an innocent message is refused",
-		edits:  []edit{{"internal/sending/inquiry.go", "\t\tcase len(sent) == 1:\n", "\t\tcase len(sent) > 0:\n"}},
-		caught: []by{publisher, {"internal/sending", "^TestSeveralGuiltyOnesAreAllFound$", nil}},
+		edits:  []edit{{"internal/sending.inquiry.find", "len(sent) == 1", "len(sent) > 0"}},
+		caught: []by{publisher, {pkg: "internal/sending", test: "^TestSeveralGuiltyOnesAreAllFound$"}},
 	},
 	{
 		name: "tag-reused", breaks: "a subscription has the tag of an earlier one",
-		edits:  []edit{{"consumer/subscribe.go", "s.tags++\n", "s.tags = 1\n"}},
+		edits:  []edit{{"consumer.session.subscribe", `s.tags++`, `s.tags = 1`}},
 		caught: []by{engine},
 	},
 	{
 		name: "prefetch-of-a-live-consumer", breaks: "the prefetch is changed by basic.qos alone, which does nothing to a subscription",
-		edits: []edit{{"consumer/subscribe.go",
-			"\tif s.mode != off {\n\t\tbefore := s.mode\n",
-			"\tif s.mode != off {\n\t\tprefetch := s.consumer.pace.prefetch(want)\n\t\ts.mode = want\n" +
-				"\t\treturn s.link.Do(s.consumer.hard, \"qos\", func() error { return s.ch.Qos(prefetch, 0, false) })\n\t}\n" +
-				"\tif s.mode != off {\n\t\tbefore := s.mode\n"}},
-		caught: []by{{"consumer", "^TestAMessageThatTheClientCannotReadIsParkedWhileOtherConsumersWorkOn$", nil}},
+		edits: []edit{{"consumer.session.adjust", `before := s.mode`, `
+			prefetch := s.consumer.pace.prefetch(want)
+			s.mode = want
+			return s.link.Do(s.consumer.hard, "qos", func() error { return s.ch.Qos(prefetch, 0, false) })
+			$old`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageThatTheClientCannotReadIsParkedWhileOtherConsumersWorkOn$"}},
 	},
 	{
 		name: "backlog-forgotten", breaks: "what was taken ahead and is not come to stays unacked for ever",
-		edits: []edit{{"consumer/subscribe.go",
-			"\ts.giveBack(s.backlog...)\n\ts.backlog, s.backlogUntil = nil, time.Time{}\n",
-			"\ts.backlog, s.backlogUntil = nil, time.Time{}\n"}},
-		caught: []by{engine, {"consumer", "^TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow$", nil}},
+		edits:  []edit{{"consumer.session.shed", `s.giveBack(s.backlog...)`, ``}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow$"}},
 	},
 	{
 		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",
-		edits: []edit{{"errorqueue/move.go",
-			"\t\t\tif err == nil {\n\t\t\t\tplaced = append(placed, all[i])\n\t\t\t\tcontinue\n",
-			"\t\t\tplaced = append(placed, all[i])\n\t\t\tif err == nil {\n\t\t\t\tcontinue\n"}},
-		caught: []by{{"errorqueue", "^TestWhatCannotBePublishedStaysParked$", nil}},
+		edits: []edit{{
+			"errorqueue.mover.move",
+			`if err == nil {
+				placed = append(placed, all[i])
+				continue
+			}`,
+			`placed = append(placed, all[i])
+			if err == nil {
+				continue
+			}`,
+		}},
+		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},
 	},
 	{
 		name: "redrive-acks-first", breaks: "a parked message is acked before its copy is confirmed",
 		edits: []edit{
-			{"errorqueue/move.go",
-				"\tplaced := all\n\tvar last error\n",
-				"\tplaced := all\n\tif err := p.settle(finish, all); err != nil {\n\t\treturn err\n\t}\n\tvar last error\n"},
-			{"errorqueue/move.go",
-				"\terr := p.settle(finish, placed)\n",
-				"\terr := p.session.Err()\n"},
+			{"errorqueue.mover.move", `placed := all`, `$old
+				if err := p.settle(finish, all); err != nil {
+					return err
+				}`},
+			{"errorqueue.mover.move", `p.settle(finish, placed)`, `p.session.Err()`},
 		},
-		caught: []by{{"errorqueue", "^TestWhatCannotBePublishedStaysParked$", nil}},
+		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},
 	},
 	{
 		name: "redrive-keeps-attempts", breaks: "a redriven message does not begin anew",
-		edits: []edit{{"errorqueue/afresh.go",
-			"\tours[wire.Queue] = to //",
-			"\tours[wire.RetryAttempts] = d.Headers[wire.RetryAttempts]\n\tours[wire.Queue] = to //"}},
-		caught: []by{{"errorqueue", "^TestARedrivenMessageIsAsItWasAtFirst$", nil}},
+		edits:  []edit{{"errorqueue.afresh", `ours[wire.Queue] = to`, "$old\nours[wire.RetryAttempts] = d.Headers[wire.RetryAttempts]"}},
+		caught: []by{{pkg: "errorqueue", test: "^TestARedrivenMessageIsAsItWasAtFirst$"}},
 	},
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/monitoring/monitoringtest"
@@ -95,7 +96,7 @@ func (w *worker) start() error {
 		Pub     *publisher.Client
 		Group   *consumer.Group
 		Named   []connection.NamedConnection `group:"bunnicula.connections"`
-		Monitor monitoring.Group
+		Monitor monitors.Group
 	}
 	w.app = fx.New(w.parts(cfg), fx.Populate(&in))
 	if w.app.Err() != nil {

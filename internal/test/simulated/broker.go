@@ -17,7 +17,21 @@ const (
 	RabbitMQ3 Version = 3
 	// RabbitMQ4 does neither.
 	RabbitMQ4 Version = 4
+	// RabbitMQ43 is a RabbitMQ 4 in which a nack that requeues does not raise the delivery count. All other
+	// ways back to the queue do, such as a reject.
+	RabbitMQ43 Version = 43
 )
+
+// String is the version as a broker says it of itself.
+func (v Version) String() string {
+	switch v {
+	case RabbitMQ3:
+		return "3.10.0"
+	case RabbitMQ43:
+		return "4.3.0"
+	}
+	return "4.0.0"
+}
 
 // Options are a broker's. The zero Options are a RabbitMQ 4 without faults, whose frames take no time.
 type Options struct {

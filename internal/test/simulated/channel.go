@@ -19,6 +19,7 @@ type channel struct {
 	over    chan struct{} // closed at its end
 
 	// Guarded by the broker's lock.
+	asking      int // requests that wait for their answer
 	closed      bool
 	cause       *amqp.Error // why, nil for our own Close
 	buffers     map[string]*buffer
@@ -27,7 +28,7 @@ type channel struct {
 	cancels     []chan string
 	returns     []chan amqp.Return
 	confirming  bool
-	asking      string // the request that waits for its answer
+	// the request that waits for its answer
 }
 
 var _ transport.Channel = (*channel)(nil)
@@ -55,7 +56,7 @@ func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func
 	if !c.begin(kind) {
 		return amqp.ErrClosed
 	}
-	defer c.answered()
+	defer c.finish()
 	done := make(chan struct{})
 	err := c.session.write(frame{kind: kind, queue: queue, on: c.served, act: func(Fault) {
 		if c.served.closed {
@@ -98,23 +99,22 @@ func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func
 	return c.cause
 }
 
-// begin is false when the channel has ended. Two requests at once could get each other's answers. A close may come
-// beside one that was given up: nobody believes either's answer then.
+// begin is false if the channel is closed. The client library takes no lock for requests: two at once can
+// swap their answers.
 func (c *channel) begin(kind string) bool {
 	defer c.lock()()
 	if c.closed {
 		return false
 	}
-	if c.asking != "" && kind != "close" {
-		c.note(Event{Kind: Violation, Text: kind + " is asked while " + c.asking + " has no answer"})
+	if c.asking++; c.asking > 1 {
+		c.note(Event{Kind: Violation, Text: kind + " while another request waits for its answer"})
 	}
-	c.asking = kind
 	return true
 }
 
-func (c *channel) answered() {
+func (c *channel) finish() {
 	defer c.lock()()
-	c.asking = ""
+	c.asking--
 }
 
 // end is the channel's, for whatever reason.
@@ -357,30 +357,37 @@ func (c *channel) deliver(d amqp.Delivery, queue string) {
 	}
 }
 
-func (c *channel) Ack(tag uint64, multiple bool) error { return c.settle(Acking, tag, multiple, false) }
+func (c *channel) Ack(tag uint64, multiple bool) error { return c.settle(Acking, tag, multiple, "") }
 
 func (c *channel) Nack(tag uint64, multiple, requeue bool) error {
-	return c.settle(Nacking, tag, multiple, requeue)
+	return c.settle(Nacking, tag, multiple, back(requeue, nacked))
 }
 
-// Reject counts as Nack does in the versions that are simulated.
+// Reject differs from Nack by what it counts; see [RabbitMQ43].
 func (c *channel) Reject(tag uint64, requeue bool) error {
-	return c.settle(Nacking, tag, false, requeue)
+	return c.settle(Nacking, tag, false, back(requeue, rejected))
 }
 
-func (c *channel) settle(kind EventKind, tag uint64, multiple, requeue bool) error {
+func back(requeue bool, why string) string {
+	if requeue {
+		return why
+	}
+	return ""
+}
+
+func (c *channel) settle(kind EventKind, tag uint64, multiple bool, back string) error {
 	unlock := c.lock()
 	if c.closed {
 		unlock()
 		return amqp.ErrClosed
 	}
-	c.note(Event{Kind: kind, Tag: tag, Multiple: multiple, OK: requeue})
+	c.note(Event{Kind: kind, Tag: tag, Multiple: multiple, OK: back != ""})
 	unlock()
 	name := "ack"
 	if kind == Nacking {
 		name = "nack"
 	}
-	return c.session.write(frame{kind: name, on: c.served, act: func(Fault) { c.served.settle(tag, multiple, kind == Acking, requeue) }})
+	return c.session.write(frame{kind: name, on: c.served, act: func(Fault) { c.served.settle(tag, multiple, kind == Acking, back) }})
 }
 
 func (c *channel) Confirm(bool) error {

@@ -29,10 +29,10 @@ type rig struct {
 }
 
 func TestTheSimulationDoesAsWritten(t *testing.T) {
-	for _, version := range []simulated.Version{simulated.RabbitMQ3, simulated.RabbitMQ4} {
+	for _, version := range []simulated.Version{simulated.RabbitMQ3, simulated.RabbitMQ4, simulated.RabbitMQ43} {
 		for _, latency := range []time.Duration{0, 5 * time.Millisecond} {
 			for _, s := range scripts {
-				t.Run(fmt.Sprintf("%d/%s/%s", version, latency, s.name), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/%s", version, latency, s.name), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						b := simulated.New(simulated.Options{Version: version, Latency: latency})
 						p := b.Process("client")
@@ -68,7 +68,7 @@ func TestTheRealBrokerDoesTheSame(t *testing.T) {
 				}
 			})
 			s.run(&rig{
-				T: t, conn: conn.Transport(), prefix: prefix, version: simulated.Version(amqptest.Major(t)),
+				T: t, conn: conn.Transport(), prefix: prefix, version: versionOf(t),
 				depth: func(queue string) int { return amqptest.Depth(t, queue) },
 				delete: func(queue string) {
 					if _, err := amqptest.Channel(t).QueueDelete(queue, false, false, false); err != nil {
@@ -78,6 +78,14 @@ func TestTheRealBrokerDoesTheSame(t *testing.T) {
 			})
 		})
 	}
+}
+
+// versionOf is which of the simulated versions the real broker is.
+func versionOf(t *testing.T) simulated.Version {
+	if amqptest.AtLeast(t, 4, 3) {
+		return simulated.RabbitMQ43
+	}
+	return simulated.Version(amqptest.Major(t))
 }
 
 // What the scripts are written in.

@@ -20,13 +20,14 @@ type Process struct {
 	links      []*tcp
 	dead       chan struct{}
 	notices    link.Notices
+	shared     *transport.Shared
 }
 
 var _ transport.Connection = (*Process)(nil)
 
 // Process makes a client of the broker. It dials when it is used.
 func (b *Broker) Process(name string) *Process {
-	p := &Process{broker: b, name: name, dead: make(chan struct{})}
+	p := &Process{broker: b, name: name, dead: make(chan struct{}), shared: transport.NewShared()}
 	p.notices.Log = slog.New(slog.DiscardHandler)
 	p.publishing, p.consuming = p.link("publish"), p.link("consume")
 	return p
@@ -37,6 +38,9 @@ func (p *Process) Name() string { return p.name }
 
 // Version is no program's.
 func (p *Process) Version() string { return "" }
+
+// Shared is what all consumers of the process share.
+func (p *Process) Shared() *transport.Shared { return p.shared }
 
 // Publishing is the link that messages are sent on.
 func (p *Process) Publishing() transport.Link { return p.publishing }

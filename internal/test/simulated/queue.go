@@ -28,7 +28,8 @@ type queue struct {
 type message struct {
 	amqp.Publishing
 	exchange, key string
-	count         int64 // how often it came back
+	count         int64 // how often it came back, as far as that counts
+	back          int64 // how often it came back
 	expires       time.Time
 }
 
@@ -41,8 +42,11 @@ type subscription struct {
 	unacked  int // of it, and of an earlier one with its tag
 }
 
-// nacked is why a message is requeued that its consumer gave back.
-const nacked = "nacked"
+// Why a message is requeued that its consumer gave back.
+const (
+	nacked   = "nacked"
+	rejected = "rejected"
+)
 
 // redeadletter is how long a broker waits before it tries a dead letter again that has no place.
 const redeadletter = 180 * time.Second
@@ -121,12 +125,15 @@ func (q *queue) requeue(m *message, by *served, why string) {
 	if q.deleted {
 		return
 	}
-	m.count++
+	m.back++
+	if why != nacked || q.broker.Version != RabbitMQ43 {
+		m.count++
+	}
 	by.note(Event{Kind: Requeued, Queue: q.name, Message: m.MessageId, Text: fmt.Sprintf("%s, %d times now", why, m.count)})
 	switch limit := q.argument("x-delivery-limit"); {
 	case limit >= 0 && m.count > limit:
 		q.kill(m, "delivery_limit")
-	case limit < 0 && why == nacked && q.broker.Version == RabbitMQ3:
+	case limit < 0 && (why == nacked || why == rejected) && q.broker.Version == RabbitMQ3:
 		q.ready = append(q.ready, m) // a queue without a limit would else keep its log for ever
 	default:
 		q.returned = append(q.returned, m)

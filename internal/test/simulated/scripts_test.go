@@ -159,10 +159,26 @@ var scripts = []struct {
 		in := r.consume(ch, q, "t", 3)
 		r.take(in, "a", "b", "c")
 		r.must(ch.Nack(2, true, true))
+		counted := int64(1)
+		if r.version == simulated.RabbitMQ43 {
+			counted = -1
+		}
 		for _, d := range r.take(in, "a", "b") {
-			if count(d) != 1 || !d.Redelivered {
+			if count(d) != counted || !d.Redelivered {
 				r.Errorf("%s: count %d, redelivered %v", d.MessageId, count(d), d.Redelivered)
 			}
+		}
+	}},
+	{"a reject that requeues counts", func(r *rig) {
+		q := r.queue("", amqp.Table{"x-delivery-limit": int64(100)})
+		r.put(q, "a")
+		ch := r.open()
+		in := r.consume(ch, q, "t", 1)
+		for n := range uint64(3) {
+			if d := r.take(in, "a")[0]; max(count(d), 0) != int64(n) {
+				r.Errorf("count %d after %d rejects", count(d), n)
+			}
+			r.must(ch.Reject(n+1, true))
 		}
 	}},
 	{"what is given back comes in the order in which it was given back", func(r *rig) {
@@ -247,11 +263,12 @@ var scripts = []struct {
 		in := r.consume(ch, q, "t", 1)
 		for i := range uint64(3) {
 			r.take(in, "a")
-			r.must(ch.Nack(i+1, false, true))
+			r.must(ch.Reject(i+1, true))
 		}
 		r.take(in, "b")
 		d := r.take(r.consume(r.open(), dead, "u", 0), "a")[0]
-		if d.Redelivered || d.RoutingKey != dead || death(d, "reason") != "delivery_limit" || death(d, "queue") != q {
+		known := !d.Redelivered || r.version == simulated.RabbitMQ43 // which keeps the counts of the queue before
+		if !known || d.RoutingKey != dead || death(d, "reason") != "delivery_limit" || death(d, "queue") != q {
 			r.Errorf("%+v", d)
 		}
 	}},

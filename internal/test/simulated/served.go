@@ -179,19 +179,19 @@ func (m *message) delivery() amqp.Delivery {
 		Headers: maps.Clone(m.Headers), ContentType: m.ContentType, ContentEncoding: m.ContentEncoding, DeliveryMode: m.DeliveryMode,
 		Priority: m.Priority, CorrelationId: m.CorrelationId, ReplyTo: m.ReplyTo, Expiration: m.Expiration, MessageId: m.MessageId,
 		Timestamp: m.Timestamp, Type: m.Type, UserId: m.UserId, AppId: m.AppId, Exchange: m.exchange, RoutingKey: m.key,
-		Body: m.Body, Redelivered: m.count > 0,
+		Body: m.Body, Redelivered: m.back > 0,
+	}
+	if m.back > 0 && d.Headers == nil {
+		d.Headers = amqp.Table{}
 	}
 	if m.count > 0 {
-		if d.Headers == nil {
-			d.Headers = amqp.Table{}
-		}
 		d.Headers["x-delivery-count"] = m.count
 	}
 	return d
 }
 
-// settle is basic.ack and basic.nack.
-func (s *served) settle(tag uint64, multiple, ack, requeue bool) {
+// settle is basic.ack, basic.nack and basic.reject. back is why what is not acked is requeued; empty is that it is not.
+func (s *served) settle(tag uint64, multiple, ack bool, back string) {
 	if s.closed {
 		return
 	}
@@ -217,10 +217,10 @@ func (s *served) settle(tag uint64, multiple, ack, requeue bool) {
 		switch {
 		case ack:
 			s.note(Event{Kind: Acked, Tag: d.tag, Queue: d.queue.name, Message: d.message.MessageId})
-		case requeue:
-			d.queue.requeue(d.message, s, nacked)
+		case back != "":
+			d.queue.requeue(d.message, s, back)
 		case !d.queue.deleted:
-			d.queue.kill(d.message, "rejected")
+			d.queue.kill(d.message, rejected)
 		}
 	}
 	for _, d := range settled {

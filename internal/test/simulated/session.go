@@ -90,7 +90,7 @@ func (s *session) Blocked() (string, bool, <-chan struct{}) {
 
 // Peer is a broker of the simulated version.
 func (s *session) Peer() transport.Peer {
-	return transport.Peer{Product: "simulated", Version: fmt.Sprintf("%d.0.0", s.broker.Version), Addr: "simulated:5672", User: user, VHost: "/"}
+	return transport.Peer{Product: "simulated", Version: s.broker.Version.String(), Addr: "simulated:5672", User: user, VHost: "/"}
 }
 
 // Abort closes the socket.

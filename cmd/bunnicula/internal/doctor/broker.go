@@ -20,7 +20,7 @@ func release(version string) (major, minor int, ok bool) {
 	return major, minor, err1 == nil && err2 == nil
 }
 
-// version is what is to be known of the broker's release.
+// version says what to know about the broker's release.
 func version(f Facts) []Finding {
 	subject := f.Peer.Product + " " + f.Peer.Version
 	major, minor, ok := release(f.Peer.Version)
@@ -32,7 +32,7 @@ func version(f Facts) []Finding {
 	switch {
 	case !ok || f.Peer.Product != "RabbitMQ":
 		return []Finding{{Warning, "broker-version", subject, "it is not a release of RabbitMQ that is known here",
-			"Bunnicula is tested with RabbitMQ 3.10 and 4.0.", "Try everything with it before you rely on it.", pageReleases}}
+			"Bunnicula is tested with RabbitMQ 3.10, 4.0 and 4.3.", "Try everything with it before you rely on it.", pageReleases}}
 	case !since(3, 10):
 		return []Finding{{Serious, "broker-version", subject, "it is older than RabbitMQ 3.10",
 			"Quorum queues dead-letter at least once, and have a message TTL, from 3.10 on. Before that retries can be lost.",
@@ -59,14 +59,17 @@ func version(f Facts) []Finding {
 			"Keep publisher.Config.MaxBody at or below max_message_size.", pageSecurity))
 	}
 	if since(4, 3) {
+		found = append(found, note("a user needs a permission on a queue to look at it", "Counts of other queues are hidden from this user. Up to 4.3.0 it takes the permission to configure.",
+			"Use the management API for a user who only watches.", pageSecurity))
+	}
+	if since(4, 4) {
 		found = append(found, Finding{Warning, "broker-version", subject, "it is newer than what Bunnicula is tested with",
-			"From 4.3 on to look at a queue takes the permission to configure it, transient queues are refused that are not exclusive, and only reject counts as a failed delivery, says RabbitMQ's documentation.",
-			"Try everything with it before you rely on it.", pageReleases})
+			"Bunnicula is tested with RabbitMQ 3.10, 4.0 and 4.3.", "Try everything with it before you rely on it.", pageReleases})
 	}
 	return found
 }
 
-// encryption is how we are connected.
+// encryption is about TLS, the user and the heartbeat of this connection.
 func encryption(f Facts) []Finding {
 	var found []Finding
 	if !f.Peer.TLS && !loopback(f.Peer.Addr) {
@@ -98,7 +101,7 @@ func loopback(addr string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// nodes are what the management API says of the cluster's.
+// nodes is about the cluster's nodes, as the management API shows them.
 func nodes(f Facts) []Finding {
 	var found []Finding
 	for _, n := range f.Nodes {

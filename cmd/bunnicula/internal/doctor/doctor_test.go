@@ -108,7 +108,7 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		want   Finding
 	}{
 		"a broker that is too old":  {func(f *Facts) { f.Peer.Version = "3.9.29" }, Finding{Severity: Serious, Check: "broker-version", Subject: "RabbitMQ 3.9.29"}},
-		"a broker that is very new": {func(f *Facts) { f.Peer.Version = "4.3.0" }, Finding{Severity: Warning, Check: "broker-version", Subject: "RabbitMQ 4.3.0"}},
+		"a broker that is very new": {func(f *Facts) { f.Peer.Version = "4.4.0" }, Finding{Severity: Warning, Check: "broker-version", Subject: "RabbitMQ 4.4.0"}},
 		"a broker of somebody else": {func(f *Facts) { f.Peer.Product, f.Peer.Version = "LavinMQ", "2.1.0" }, Finding{Severity: Warning, Check: "broker-version", Subject: "LavinMQ 2.1.0"}},
 		"a version that is none":    {func(f *Facts) { f.Peer.Version = "?" }, Finding{Severity: Warning, Check: "broker-version", Subject: "RabbitMQ ?"}},
 		"no TLS":                    {func(f *Facts) { f.Peer.Addr = "10.0.0.1:5672" }, Finding{Severity: Warning, Check: "no-tls", Subject: "connection to 10.0.0.1:5672"}},

@@ -8,6 +8,8 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/topology"
+
+	"github.com/bunnicula-go/bunnicula/internal/test/golden"
 )
 
 func TestConsumersAreFoundAmongQueues(t *testing.T) {
@@ -115,7 +117,7 @@ func TestOnlyAQueueThatIsSurelyEmptyIsNotKept(t *testing.T) {
 }
 
 func TestADiagramIsDrawn(t *testing.T) {
-	golden(t, "topology.mmd", Mermaid(
+	golden.Compare(t, "topology.mmd", Mermaid(
 		plan(t, topology.Plan{
 			Queue: "orders", Delays: []time.Duration{10 * time.Second, time.Minute}, ErrorQueue: "parked",
 			Bindings: []topology.Bind{{Exchange: "events", Kind: "topic", Keys: []string{"order.#", `a"b`}}},

@@ -1,0 +1,74 @@
+package consumer
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+)
+
+// lateCopy is how long the confirm of a copy may take before the copy counts as blocked.
+const lateCopy = 2 * time.Second
+
+// noConfirm returns why a copy has no confirm, as far as the publishing connection knows.
+func (s *settler) noConfirm() error {
+	switch h := s.conn.Publishing().Health(); {
+	case h.Blocked != "":
+		return fmt.Errorf("the broker takes no messages (%s)", h.Blocked)
+	case h.Err != nil:
+		return fmt.Errorf("not connected (%w)", h.Err)
+	}
+	return fmt.Errorf("not confirmed for %s", lateCopy)
+}
+
+// blockedCopy counts and logs, once, that a message is held because its copy cannot be placed. It
+// belongs to one copy on its way, which may never be blocked.
+type blockedCopy struct {
+	settler  *settler
+	delivery *received
+	copy     *decide.Copy
+
+	// known says that the copy was counted as blocked, done that it was placed or its channel has
+	// ended. A timer and the copy's goroutine write them.
+	mu          sync.Mutex // guards known and done
+	known, done bool
+}
+
+// because reports the copy as blocked, and why. Only the first call does.
+func (b *blockedCopy) because(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.known || b.done {
+		return
+	}
+	b.known = true
+	b.settler.gauges.copies.Add(1)
+	b.delivery.settled() // the gate does not stay closed for a blocked copy
+	b.settler.log.Warn("copy not placed, holding the message",
+		"message_id", b.copy.MessageId, "to", b.copy.To.RoutingKey, "exchange", b.copy.To.Exchange, "err", err)
+}
+
+// over is called when the copy is placed or the channel has ended.
+func (b *blockedCopy) over() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.known {
+		b.settler.gauges.copies.Add(-1)
+	}
+	b.done = true
+}
+
+// holdUnread holds a message that the client cannot read, and that the broker could lose on its way
+// to the error queue. The message stays unacked, and the consumer is not ready, until the session
+// ends.
+func (s *settler) holdUnread(d *received) {
+	_ = d.from.acks.Leave()
+	s.gauges.unreadable.Add(1)
+	s.log.Error("a message cannot be read and is held: its queue does not dead-letter at least once",
+		"queue", s.rules.Queue, "message_id", d.id(), "delivery_tag", d.tag())
+	s.copying.Go(func() {
+		<-d.from.ctx.Done()
+		s.gauges.unreadable.Add(-1)
+	})
+}

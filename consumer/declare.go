@@ -1,0 +1,64 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// declarer declares the consumer's queues. The supervisor asks for that before each session, and
+// the settler when a copy finds a queue missing.
+type declarer struct {
+	topology topology.Topology // immutable
+	keep     bool              // immutable: deleted queues stay deleted (RedeclareOff)
+	log      *slog.Logger      // immutable
+
+	once atomic.Bool // the queues were declared and a subscription stood; the supervisor sets it
+	busy atomic.Bool // a copy's goroutine declares; that goroutine sets and clears it
+}
+
+// first declares the queues before a session. If deleted queues are to stay deleted, only the first
+// session does.
+func (d *declarer) first(ctx context.Context, link transport.Session) error {
+	if d.keep && d.once.Load() {
+		return nil
+	}
+	return d.declare(ctx, link)
+}
+
+// declared is called when a subscription stands, which shows that the queues are there.
+func (d *declarer) declared() { d.once.Store(true) }
+
+// again declares the queues after a copy found one missing. While one goroutine declares, others do
+// not.
+func (d *declarer) again(ctx context.Context, link transport.Session) {
+	if d.keep || !d.busy.CompareAndSwap(false, true) {
+		return
+	}
+	defer d.busy.Store(false)
+	if err := d.declare(ctx, link); err != nil {
+		d.log.Warn("declare again", "err", err)
+	}
+}
+
+// declare uses a channel of its own, because a refusal closes the channel. It waits for the answer to
+// each request even if ctx ends meanwhile, because the close of the channel is another request.
+func (d *declarer) declare(ctx context.Context, link transport.Session) error {
+	ch, err := link.Channel(ctx)
+	if err != nil {
+		return err
+	}
+	err = link.Do(context.Background(), "declare the queues", func() error { return d.topology.Declare(ch) })
+	if errors.Is(err, topology.ErrUnchecked) {
+		d.log.Info("queues not checked", "err", err)
+		err = nil
+	}
+	if !ch.IsClosed() {
+		_ = link.Do(context.Background(), "close a channel", ch.Close) // an error: it is over
+	}
+	return err
+}

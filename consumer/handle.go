@@ -1,0 +1,64 @@
+package consumer
+
+import (
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+)
+
+// handle decides about one delivery, runs its handler if it is to run, and has it settled. It runs
+// in the worker's goroutine.
+func (c *Consumer) handle(w *worker, d *received) {
+	now := time.Now()
+	s, decided := decide.Before(&c.rules, &d.facts, c.given(d, now))
+	if decided && s.Outcome.Action == 0 { // the handler does not run; the monitor is told nothing
+		c.settler.settle(c.stages.handlers, d, s, now)
+		return
+	}
+	if !decided {
+		c.waitFor(d, now)
+	}
+	ctx := c.stages.handlers
+	// The rest is deferred. So a monitor that calls runtime.Goexit, as t.FailNow does, changes
+	// nothing.
+	defer func() {
+		if decided {
+			c.settler.settle(ctx, d, s, now)
+			return
+		}
+		c.attempt(ctx, w, d, settleEnding)
+	}()
+	ctx = c.reporter.begin(ctx, d)
+}
+
+// waitFor waits for a message that is less than decide.Moment early.
+func (c *Consumer) waitFor(d *received, now time.Time) {
+	if left := d.facts.NotBefore.Sub(now); !d.facts.NotBefore.IsZero() && left > 0 {
+		backoff.Wait(c.stages.handlers, left)
+	}
+}
+
+// settleEnding decides about an attempt that has ended, and settles its delivery.
+func settleEnding(a *attempt, e decide.Ending) {
+	c, now := a.consumer, a.began.Add(e.Duration)
+	c.settler.settle(a.ctx.parent, a.delivery, c.after(a.delivery, e, now), now)
+}
+
+// after decides about a delivery whose handler has ended.
+func (c *Consumer) after(d *received, e decide.Ending, now time.Time) decide.Settlement {
+	return decide.After(&c.rules, &d.facts, e, c.given(d, now))
+}
+
+// given returns what a decision about a delivery needs to be told: the time, the user, a fresh id.
+func (c *Consumer) given(d *received, now time.Time) decide.Given {
+	g := decide.Given{Now: now}
+	if d.from != nil {
+		g.User = d.from.session.User()
+	}
+	if d.id() == "" {
+		g.ID = sending.NewID()
+	}
+	return g
+}

@@ -1,0 +1,108 @@
+package decide
+
+import (
+	"github.com/bunnicula-go/bunnicula/internal/route"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// Suspicious is the number of returns from which a message is set aside. A single return may have
+// been the fault of a neighbour.
+const Suspicious = 2
+
+// Moment is how early a message may be for the worker to wait for it, in place of another round in
+// a retry queue.
+const Moment = 50 * time.Millisecond
+
+// Before decides about a delivery before its handler runs. It returns false, and no Settlement, if
+// the handler is to run now.
+func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
+	switch {
+	case f.Unread:
+		return r.unread(), true
+	case f.NotBefore.IsZero() && f.Returns == 0:
+		return Settlement{}, false // most messages
+	case f.NotBefore.Sub(g.Now) >= Moment:
+		return r.early(f, g), true
+	case f.Alone && Suspicious+f.Returns >= r.MaxCrashes:
+		return r.crashed(f, g), true
+	case !f.Alone && f.Returns >= Suspicious && r.guarded():
+		return r.aside(f, g)
+	}
+	return Settlement{}, false
+}
+
+// GiveBack returns the Settlement that gives a message back by a copy for its own queue, with no
+// attempt used. Before RabbitMQ 4.3 a nack raises the delivery count, and the count of a copy
+// begins anew. So a message that was given back twice does not look like one that killed its
+// process twice. GiveBack returns false for a message whose headers leave no room for a copy's.
+func GiveBack(r *Rules, f *Facts, g Given) (Settlement, bool) {
+	p := plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore}
+	s := r.copy(f, p, g)
+	return s, s.Deed == DeedCopy
+}
+
+// early has a message wait again that came a Moment or more before its time.
+func (r *Rules) early(f *Facts, g Given) Settlement {
+	left := f.NotBefore.Sub(g.Now)
+	p := plan{to: route.Retry(r.Topology, left), attempts: f.tried()}
+	p.outcome.Delay = max(left, p.to.Delay)
+	if p.to.Delay < left {
+		p.notBefore = f.NotBefore
+	}
+	return r.copy(f, p, g)
+}
+
+// aside puts a message that was returned twice into the quarantine queue. It returns false if no
+// copy of the message fits, so that its handler runs.
+func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore}
+	if c := r.whole(f, p, g); c.fits() {
+		return Settlement{Deed: DeedCopy, Copy: c}, true
+	}
+	c := r.bare(f, p.to, g)
+	return Settlement{Deed: DeedCopy, Copy: c}, c.fits()
+}
+
+// crashed is about a message that was returned too often while it was handled alone. The broker
+// counts a lost connection like a death, and only the process that lost the connection knows
+// better. So the message first has a hearing: it goes round the quarantine queue for a time. A
+// process that has lost sessions and survived subtracts them, and handles the message if too few
+// returns are left. After the hearing the message is parked.
+func (r *Rules) crashed(f *Facts, g Given) Settlement {
+	if !f.CrashedAt.IsZero() && g.Now.Sub(f.CrashedAt) >= r.Hearing {
+		p := r.park(f)
+		p.outcome = parked(monitoring.ReasonCrashed, ErrCrashed)
+		return r.copy(f, p, g)
+	}
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned, crashedAt: f.CrashedAt}
+	if p.crashedAt.IsZero() {
+		p.crashedAt = g.Now
+	}
+	return r.copy(f, p, g)
+}
+
+// Hear is about a message from quarantine that this process may not handle now, because the token
+// is taken. If the message has its hearing, and has not crashed too often for this process, it is
+// cleared: its copy counts only the returns that this process did not survive. Any other message
+// goes round.
+func Hear(r *Rules, f *Facts, g Given) Settlement {
+	if Suspicious+f.Returns >= r.MaxCrashes {
+		return r.crashed(f, g)
+	}
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned}
+	if !f.CrashedAt.IsZero() {
+		p.crashes = f.Returns
+	}
+	return r.copy(f, p, g)
+}
+
+// unread is about a message whose headers the client cannot read. No copy of it can be made. The
+// broker can dead-letter it whole; where that could lose it the message is left.
+func (r *Rules) unread() Settlement {
+	if !r.Rejects {
+		return Settlement{Deed: DeedLeave}
+	}
+	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread)}
+}

@@ -1,0 +1,110 @@
+package decide
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// past is one entry of the header bunnicula-history.
+type past struct {
+	At           string `json:"at"`
+	Attempt      int    `json:"attempt"`
+	Reason       string `json:"reason"`
+	Error        string `json:"error,omitempty"`
+	Host         string `json:"host"`
+	Milliseconds int64  `json:"ms"`
+}
+
+// Limits of the header bunnicula-history.
+const (
+	maxHistory = 10  // entries
+	maxPast    = 200 // bytes of a text in one
+)
+
+// history adds an entry to the header and keeps the last ten. A header that cannot be read is
+// replaced.
+func history(before any, now past) string {
+	var all []past
+	if s, ok := before.(string); ok && len(s) <= wire.MaxOurs {
+		if json.Unmarshal([]byte(s), &all) != nil {
+			all = nil
+		}
+	}
+	all = append(all, now)
+	all = all[max(0, len(all)-maxHistory):]
+	for i := range all { // any publisher may have written the older ones
+		all[i].Error = wire.Cut(all[i].Error, maxPast)
+		all[i].Host = wire.Cut(all[i].Host, maxPast)
+		all[i].Reason = wire.Cut(all[i].Reason, maxPast)
+		all[i].At = wire.Cut(all[i].At, 40)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return "[]" // never: strings and numbers can be marshalled
+	}
+	return string(text)
+}
+
+// ErrorText returns an error's text, "" for nil. If the Error method panics, as that of a typed nil
+// may, the text says so.
+func ErrorText(err error) (text string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("%T: its Error method panicked", err)
+		}
+	}()
+	return err.Error()
+}
+
+// errorType returns the type of the innermost error of a chain, leaving out those of errors.New,
+// fmt.Errorf and errors.Join, which say nothing. If an Unwrap method panics, as that of a typed nil
+// may, the chain ends there.
+func errorType(err error) (name string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		_ = recover()
+		name = cmp.Or(name, "error")
+	}()
+	for e, depth := err, 0; e != nil && depth < 100; depth++ { // a longer chain is a circle
+		t := reflect.TypeOf(e).String()
+		switch t {
+		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError", "consumer.permanentError", "consumer.afterError":
+		default:
+			name = t
+		}
+		if joined, ok := e.(interface{ Unwrap() []error }); ok {
+			if all := joined.Unwrap(); len(all) > 0 {
+				e = all[len(all)-1]
+				continue
+			}
+		}
+		e = errors.Unwrap(e)
+	}
+	return name
+}
+
+// fingerprint returns the same text for failures of the same consumer, error type and message.
+// Numbers, ids and quoted names in the message do not count.
+func fingerprint(consumer string, err error, why monitoring.Reason) string {
+	message := ErrorText(err)
+	if message == "" {
+		message = string(why)
+	}
+	message = normalise(wire.Cut(message, maxError))
+	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, errorType(err), message}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}

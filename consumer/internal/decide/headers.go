@@ -1,0 +1,111 @@
+package decide
+
+import (
+	"slices"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// Limits of our headers on a copy, in bytes.
+const (
+	maxError     = 2 << 10
+	maxErrorType = 200
+	maxStack     = 8 << 10
+)
+
+// onlyParked are the headers that tell an operator where and how a message failed for the last
+// time. A copy that waits does not carry them, because each header is written, stored and read at
+// each attempt. Its history says the same.
+var onlyParked = []string{
+	wire.FailedAt, wire.ErrorGroup, wire.Consumer, wire.App, wire.AppVersion, wire.Host, wire.ErrorType,
+}
+
+// headers returns the headers that the framework writes on a copy.
+func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
+	h := f.carried()
+	h[wire.RetryAttempts] = int64(p.attempts)
+	h[wire.Queue] = r.Queue
+	f.originals(h)
+	if !p.notBefore.IsZero() {
+		h[wire.NotBefore] = stamp(p.notBefore)
+	}
+	if p.crashes > 0 {
+		h[wire.Crashes] = int64(p.crashes)
+	}
+	if !p.crashedAt.IsZero() {
+		h[wire.CrashedAt] = stamp(p.crashedAt)
+	}
+	if p.outcome.Reason != monitoring.ReasonNone {
+		r.failure(h, f, p.outcome, now)
+	}
+	return h
+}
+
+// carried returns our headers of a message that its copy has too.
+func (f *Facts) carried() amqp.Table {
+	h := amqp.Table{}
+	if !f.Own {
+		return h
+	}
+	for k, v := range f.Raw.Headers {
+		if wire.Kept(k, v) && !slices.Contains(onlyParked, k) {
+			h[k] = v
+		}
+	}
+	return h
+}
+
+// originals adds the headers that say how the message was first published. They are set once.
+func (f *Facts) originals(h amqp.Table) {
+	once(h, wire.OriginalExchange, f.Raw.Exchange)
+	once(h, wire.OriginalRoutingKey, f.Raw.RoutingKey)
+	if f.Raw.Expiration != "" {
+		once(h, wire.OriginalExpiration, f.Raw.Expiration)
+	}
+	if f.Raw.UserId != "" {
+		once(h, wire.OriginalUserID, f.Raw.UserId)
+	}
+}
+
+// failure adds the headers that say why the message is retried or parked.
+func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.Time) {
+	at := now.UTC().Format(time.RFC3339)
+	once(h, wire.FirstFailedAt, at)
+	h[wire.Reason] = string(o.Reason)
+	text := ErrorText(o.Err)
+	put(h, wire.Error, wire.Cut(text, maxError))
+	put(h, wire.Stack, wire.Cut(o.Stack, maxStack))
+	h[wire.History] = history(h[wire.History], past{
+		At: at, Attempt: f.Delivery.Attempt, Reason: string(o.Reason), Error: wire.Cut(text, maxPast),
+		Host: r.Host, Milliseconds: o.Duration.Milliseconds(),
+	})
+	if o.Action != monitoring.Parked {
+		return
+	}
+	h[wire.FailedAt] = at
+	h[wire.ErrorGroup] = o.Group
+	h[wire.Consumer] = wire.Cut(r.Consumer, wire.MaxName)
+	h[wire.App] = wire.Cut(r.App, wire.MaxName)
+	h[wire.Host] = r.Host
+	put(h, wire.ErrorType, wire.Cut(errorType(o.Err), maxErrorType))
+	put(h, wire.AppVersion, wire.Cut(r.Version, wire.MaxName))
+}
+
+// once adds a header unless it is there.
+func once(h amqp.Table, name, value string) {
+	if _, there := h[name]; !there {
+		h[name] = value
+	}
+}
+
+// put sets a header, or removes it if value is empty.
+func put(h amqp.Table, name, value string) {
+	delete(h, name)
+	if value != "" {
+		h[name] = value
+	}
+}

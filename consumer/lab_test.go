@@ -1,0 +1,234 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
+
+// lab is a simulated broker in simulated time, with an app that publishes and processes that consume.
+type lab struct {
+	*testing.T
+	sim    *simulated.Broker
+	sender *sending.Pipeline
+
+	cut atomic.Pointer[string] // the next frame of this process on its consuming link loses the connection
+
+	mu        sync.Mutex
+	consumers []*consumer.Consumer
+	processes []*simulated.Process
+}
+
+// inLab runs a test in a bubble. It stops all consumers and processes in the end, and fails if a client has done
+// what it must never do.
+func inLab(t *testing.T, o simulated.Options, run func(*lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lab{T: t}
+		o.Faults = l.fault
+		l.sim = simulated.New(o)
+		app := l.process("app")
+		sender, err := sending.New(app, 1000, quietLog)
+		l.must(err)
+		l.sender = sender
+		run(l)
+		l.end()
+		for _, e := range l.sim.Journal() {
+			if e.Kind == simulated.Violation {
+				t.Error(e)
+			}
+		}
+	})
+}
+
+func (l *lab) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.consumers {
+		l.stop(c)
+	}
+	_ = l.sender.Stop(ended())
+	for _, p := range l.processes {
+		_ = p.Stop(ended())
+	}
+}
+
+func (l *lab) must(err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lab) fault(s simulated.Step) simulated.Fault {
+	if who := l.cut.Load(); who != nil && s.Process == *who && s.Purpose == "consume" {
+		l.cut.Store(nil)
+		return simulated.Fault{Kind: simulated.Cut}
+	}
+	return simulated.Fault{}
+}
+
+// loseLink cuts a process's consuming link at its next frame, and waits for that.
+func (l *lab) loseLink(process string) {
+	l.cut.Store(&process)
+	for l.cut.Load() != nil {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (l *lab) process(name string) *simulated.Process {
+	p := l.sim.Process(name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.processes = append(l.processes, p)
+	return p
+}
+
+// start starts a consumer in a process. What the Spec leaves open is that of a patient one.
+func (l *lab) start(p *simulated.Process, spec consumer.Spec) *consumer.Consumer {
+	l.Helper()
+	if spec.Backoff == nil {
+		spec.Backoff = []time.Duration{time.Hour}
+	}
+	c, err := consumer.New(connection.Over(p), spec, monitoring.Nop{}, quietLog)
+	l.must(err)
+	l.must(c.Start(context.Background()))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.consumers = append(l.consumers, c)
+	return c
+}
+
+func (l *lab) stop(c *consumer.Consumer) {
+	l.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	l.must(c.Stop(ctx))
+}
+
+// publish sends messages with these ids.
+func (l *lab) publish(queue string, ids ...string) {
+	l.Helper()
+	for _, id := range ids {
+		l.must(l.sender.Send(context.Background(), sending.Envelope{RoutingKey: queue, Publishing: amqp.Publishing{
+			MessageId: id, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC(), ContentType: "text/plain",
+		}}))
+	}
+}
+
+func (l *lab) publishMany(queue string, n int) {
+	l.Helper()
+	for i := range n {
+		l.publish(queue, fmt.Sprintf("%s%d", queue, i+1))
+	}
+}
+
+// suspect publishes a message that comes back twice as a failure, as if two processes had died over it. No consumer of
+// the queue may run.
+func (l *lab) suspect(queue, id string) {
+	l.Helper()
+	l.publish(queue, id)
+	s, err := l.processes[0].Consuming().Session(context.Background())
+	l.must(err)
+	ch, err := s.Channel(context.Background())
+	l.must(err)
+	for range 2 {
+		d, ok, err := ch.Get(queue, false)
+		l.must(err)
+		if !ok || d.MessageId != id {
+			l.Fatalf("took %q from %s, want %s", d.MessageId, queue, id)
+		}
+		l.must(ch.Reject(d.DeliveryTag, true))
+	}
+	l.must(ch.Close())
+}
+
+// wait waits until something is so.
+func (l *lab) wait(d time.Duration, what string, is func() bool) {
+	l.Helper()
+	l.must(within(d, what, is))
+}
+
+// events are those of a kind in a queue.
+func (l *lab) events(kind simulated.EventKind, queue string) (n int) {
+	for _, e := range l.sim.Journal() {
+		if e.Kind == kind && e.Queue == queue {
+			n++
+		}
+	}
+	return n
+}
+
+// wantDepths asserts how many messages are ready in each queue.
+func (l *lab) wantDepths(want map[string]int) {
+	l.Helper()
+	for queue, n := range want {
+		if ready, _, _ := l.sim.Depth(queue); ready != n {
+			l.Errorf("queue %s has %d messages, want %d", queue, ready, n)
+		}
+	}
+}
+
+// tally counts what handlers have done, by message id.
+type tally struct {
+	mu      sync.Mutex
+	ran     map[string]int
+	running int
+	most    int
+}
+
+// handle counts a message, works on it, and acks it.
+func (y *tally) handle(ctx context.Context, d consumer.Delivery, work time.Duration) consumer.Result {
+	y.add(d.MessageID, 1)
+	defer y.add(d.MessageID, -1)
+	select {
+	case <-time.After(work):
+		return consumer.Ack()
+	case <-ctx.Done():
+		return consumer.Retry(context.Cause(ctx))
+	}
+}
+
+func (y *tally) add(id string, n int) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.running += n; n > 0 {
+		if y.ran == nil {
+			y.ran = map[string]int{}
+		}
+		y.ran[id]++
+		y.most = max(y.most, y.running)
+	}
+}
+
+// of is how often a message was begun.
+func (y *tally) of(id string) int {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.ran[id]
+}
+
+// messages is how many were begun whose ids begin like that.
+func (y *tally) messages(prefix string) (n int) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for id := range y.ran {
+		if strings.HasPrefix(id, prefix) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,147 @@
+package consumer
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"strconv"
+	"sync"
+)
+
+// pool runs handlers in workers. It starts a worker when all others are busy, up to slots of them.
+type pool struct {
+	// Immutable.
+	slots  int
+	handle func(*worker, *received)
+	gate   *gate
+	gauges *gauges // its workers and running belong to the pool
+
+	jobs    chan *received // from the intake and the guard to an idle worker
+	refused chan *received // from a worker back to the intake: the gate was closed meanwhile
+	quit    chan struct{}  // closed by end, so that idle workers end
+	working sync.WaitGroup // the workers; end waits for them
+}
+
+func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
+	return &pool{
+		slots: slots, handle: handle, gate: newGate(), gauges: g,
+		jobs: make(chan *received), refused: make(chan *received), quit: make(chan struct{}),
+	}
+}
+
+// worker is a goroutine that runs handlers, one after the other, until the consumer stops.
+type worker struct {
+	id string // of its goroutine, to find its stack; immutable
+}
+
+// hand gives a delivery to an idle worker, or to a new one. It returns false if all workers are
+// busy. The intake and the guard call it.
+func (p *pool) hand(d *received) bool {
+	select {
+	case p.jobs <- d:
+		return true
+	default:
+	}
+	if int(p.gauges.workers.Add(1)) > p.slots {
+		p.gauges.workers.Add(-1)
+		return false
+	}
+	p.working.Go(func() { p.work(d) })
+	return true
+}
+
+// handNow is hand, and waits for an idle worker until ctx ends.
+func (p *pool) handNow(ctx context.Context, d *received) bool {
+	if p.hand(d) {
+		return true
+	}
+	select {
+	case p.jobs <- d:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// work is a worker's goroutine; d is its first delivery. A handler that calls runtime.Goexit ends
+// the worker's goroutine, and a new one takes its place.
+func (p *pool) work(d *received) {
+	clean := false
+	defer func() {
+		if clean {
+			p.gauges.workers.Add(-1)
+			return
+		}
+		p.working.Go(func() { p.work(nil) })
+	}()
+	w := &worker{id: goroutineID()}
+	for {
+		if d != nil {
+			p.take(w, d)
+		}
+		select {
+		case d = <-p.jobs:
+		case <-p.quit:
+			clean = true
+			return
+		}
+	}
+}
+
+// take handles a delivery, or returns it to the intake if the gate is closed.
+func (p *pool) take(w *worker, d *received) {
+	if d.solo == nil && !p.gate.enter() {
+		select {
+		case p.refused <- d:
+		case <-d.from.ctx.Done(): // the delivery is the broker's again
+		}
+		return
+	}
+	p.gauges.running.Add(1)
+	defer func() {
+		p.gauges.running.Add(-1)
+		p.leave(d)
+		if d.solo != nil {
+			d.solo.freeToken()
+		}
+	}()
+	p.handle(w, d)
+}
+
+// leave takes a delivery out of the gate, once: when its handler has returned or is stuck.
+func (p *pool) leave(d *received) {
+	if d.solo == nil && d.left.CompareAndSwap(false, true) {
+		p.gate.leave()
+	}
+}
+
+// end lets each worker end when it is idle, and waits for all of them.
+func (p *pool) end() {
+	close(p.quit)
+	p.working.Wait()
+}
+
+// goroutineID returns the number of this goroutine that stack traces show. It serves to find its
+// stack.
+func goroutineID() string {
+	buf := make([]byte, 64)
+	buf = buf[:runtime.Stack(buf, false)]
+	if f := bytes.Fields(buf); len(f) > 1 {
+		if _, err := strconv.Atoi(string(f[1])); err == nil {
+			return string(f[1])
+		}
+	}
+	return ""
+}
+
+// stack returns the stack of the worker's goroutine at this moment.
+func (w *worker) stack() string {
+	buf := make([]byte, 4<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	for _, g := range bytes.Split(buf, []byte("\n\n")) {
+		if w != nil && w.id != "" && bytes.HasPrefix(g, []byte("goroutine "+w.id+" ")) {
+			return string(g)
+		}
+	}
+	return "the stack was not found among those of all goroutines"
+}

@@ -1,0 +1,182 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// backlogMayLast is how long a backlog may wait for handlers that have become slow.
+const backlogMayLast = 5 * time.Second
+
+// prefetch returns the prefetch of the subscription that is wanted now.
+func (in *intake) prefetch() int {
+	ahead := in.c.control.get().prefetch()
+	if in.lives.careful() {
+		return min(ahead, 1)
+	}
+	return ahead
+}
+
+// bring makes the subscription the one that is wanted, as far as that is possible now. Another
+// prefetch takes another subscription, because basic.qos does not change one that stands.
+func (in *intake) bring() error {
+	want := in.prefetch()
+	in.waiting.Store(want == 0 || in.lives.returns())
+	switch {
+	case want == 0:
+		return in.rest()
+	case in.lives.returns() && in.from.acks.Unsettled() == 0:
+		return errors.Join(in.rest(), errReturn)
+	case want == in.standing:
+		return nil
+	case in.standing > 0:
+		if err := in.change(want); err != nil {
+			return err
+		}
+	}
+	if in.from.acks.Unsettled() >= want {
+		// The prefetch bounds each subscription by itself. Without this wait each new subscription
+		// could add to what earlier ones have left unsettled, such as messages whose copies are
+		// blocked.
+		in.waiting.Store(true)
+		in.shed()
+		if in.from.acks.Unsettled() >= want {
+			return nil
+		}
+	}
+	return in.subscribe(want)
+}
+
+// change ends the subscription that stands, because another prefetch is wanted. What it has left is
+// the backlog.
+func (in *intake) change(want int) error {
+	before := in.standing
+	rest, err := in.unsubscribe()
+	if err != nil {
+		return err
+	}
+	in.backlog = append(in.backlog, rest...)
+	if want < before {
+		in.backlogUntil = time.Now().Add(backlogMayLast)
+		time.AfterFunc(backlogMayLast, in.c.control.changed.set)
+	}
+	return nil
+}
+
+// shed gives the backlog back if handlers that have become slow have not begun it in time.
+func (in *intake) shed() {
+	if len(in.backlog) == 0 || in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
+		return
+	}
+	in.c.log.Info("handlers have become slow, messages that were taken ahead go back to the queue", "messages", len(in.backlog))
+	in.giveBack(in.backlog)
+	in.backlog, in.backlogUntil = nil, time.Time{}
+}
+
+// rest ends the subscription and gives back what no handler has begun, in the queue's order.
+//
+// A single active consumer must not do that: another process would become active while this one
+// still works on earlier messages. It waits until all that it has begun is settled, and then closes
+// the channel. The queue has the others back in their order then.
+func (in *intake) rest() error {
+	if in.c.control.get().paused {
+		in.c.supervisor.answer(nil) // Start does not wait for a subscription that is not wanted
+	}
+	var all []*received
+	if in.next != nil {
+		all = append(all, in.next)
+	}
+	all = append(all, in.backlog...)
+	if in.standing > 0 && in.c.spec.SingleActive {
+		if in.from.acks.Unsettled() > len(all) {
+			return nil
+		}
+		return errYield
+	}
+	in.next, in.backlog = nil, nil
+	if in.standing > 0 {
+		more, err := in.unsubscribe()
+		if err != nil {
+			return err
+		}
+		all = append(all, more...)
+	}
+	in.giveBack(all)
+	in.c.gauges.subscribed.Store(false)
+	return nil
+}
+
+// giveBack gives back deliveries that no handler has begun.
+func (in *intake) giveBack(all []*received) {
+	for _, d := range all {
+		in.c.settler.giveBack(d)
+	}
+}
+
+// subscribe starts a subscription. Its tag is new, because a tag that is used twice on a quorum
+// queue ends the connection.
+func (in *intake) subscribe(prefetch int) error {
+	c := in.c
+	in.from.acks.Gather(prefetch, c.spec.Concurrency)
+	in.tags++
+	if in.tag = c.id + "-" + strconv.Itoa(in.tags); len(c.spec.Name)+1+len(in.tag) <= 255 {
+		in.tag = c.spec.Name + "-" + in.tag
+	}
+	var args amqp.Table
+	if c.spec.Priority != 0 {
+		args = amqp.Table{"x-priority": int32(c.spec.Priority)}
+	}
+	// The intake waits for each answer even if a stop is out of time, because the close of the channel is
+	// another request.
+	subscribed := make(chan (<-chan amqp.Delivery), 1)
+	tag := in.tag
+	err := in.from.session.Do(context.Background(), "subscribe", func() error {
+		if err := in.from.Qos(prefetch, 0, false); err != nil {
+			return err
+		}
+		deliveries, err := in.from.Consume(c.spec.Queue, tag, false, false, false, false, args)
+		if err == nil {
+			subscribed <- deliveries
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("consume from queue %q: %w", c.spec.Queue, err)
+	}
+	in.deliveries, in.standing, in.backlogUntil = <-subscribed, prefetch, time.Time{}
+	c.gauges.prefetch.Store(int64(prefetch))
+	c.gauges.subscribed.Store(true)
+	c.supervisor.subscribed()
+	return nil
+}
+
+// unsubscribe ends the subscription. It returns what the client had received and the intake had not
+// taken.
+func (in *intake) unsubscribe() ([]*received, error) {
+	if in.deliveries == nil {
+		return nil, in.lives.wait()
+	}
+	_ = in.from.acks.Flush() // an error: the channel has ended, which the cancel then returns
+	tag, deliveries := in.tag, in.deliveries
+	left := make(chan []*received, 1)
+	go func() { // Cancel returns when the client has handed over what it has received
+		var rest []*received
+		for raw := range deliveries {
+			rest = append(rest, in.c.decode(&raw, in.from))
+		}
+		left <- rest
+	}()
+	err := in.from.session.Do(context.Background(), "cancel the subscription", func() error { return in.from.Cancel(tag, false) })
+	if err != nil {
+		return nil, err
+	}
+	rest := <-left
+	in.from.acks.Take(len(rest))
+	in.deliveries, in.standing = nil, 0
+	return rest, nil
+}

@@ -1,0 +1,78 @@
+package errorqueue
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+)
+
+// readings is how often a queue is read for one call, at most, to find the place of a message that
+// cannot be read. Two make it exact in most cases, and four settle it.
+const readings = 8
+
+// untilExact calls read until it ends by something else than a message that cannot be read, or
+// until the place of that one is exact. All that stands before it was read then, and the error is
+// an *UnreadableError.
+func untilExact(ctx context.Context, read func(edge) error) (edge, error) {
+	return reread(ctx, read, func(e edge) bool { return e.exact })
+}
+
+// untilSettled is untilExact, and the next reading ends at the same place.
+func untilSettled(ctx context.Context, read func(edge) error) (edge, error) {
+	return reread(ctx, read, func(e edge) bool { return e.settled })
+}
+
+func reread(ctx context.Context, read func(edge) error, enough func(edge) bool) (edge, error) {
+	var e edge
+	for n := 1; ; n++ {
+		err := read(e)
+		var stuck *stuckError
+		if !errors.As(err, &stuck) || ctx.Err() != nil {
+			return e, err
+		}
+		if e = e.met(stuck); enough(e) || n == readings {
+			return e, e.unreadable()
+		}
+	}
+}
+
+// seen recognises the messages that an earlier reading of the same call has read. It takes 8 bytes
+// for each message, and more only when there is a second reading.
+type seen struct {
+	// Written by again and before.
+	seed maphash.Seed
+	read []uint64       // what tells the messages apart, in their order
+	left map[uint64]int // how many of each were not met again yet; nil in the first reading
+}
+
+// again begins another reading.
+func (s *seen) again() {
+	if s.read == nil {
+		s.seed = maphash.MakeSeed()
+		return
+	}
+	s.left = make(map[uint64]int, len(s.read))
+	for _, mark := range s.read {
+		s.left[mark]++
+	}
+}
+
+// before says whether a message was read before, and otherwise remembers it. Of messages with the
+// same id and body, each is as good as the other.
+func (s *seen) before(d *held) bool {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	_, _ = h.WriteString(d.MessageId) // it never fails
+	_ = h.WriteByte(0)
+	_, _ = h.Write(d.Body)
+	mark := h.Sum64()
+	if s.left[mark] > 0 {
+		s.left[mark]--
+		return true
+	}
+	s.read = append(s.read, mark)
+	return false
+}
+
+// total is how many messages were read.
+func (s *seen) total() int { return len(s.read) }

@@ -1,0 +1,119 @@
+package errorqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// What the package uses of a connection.
+type (
+	link    = transport.Link
+	session = transport.Session
+	channel = transport.Channel
+)
+
+// illegible is the header in which a connection hands over headers that the client library cannot
+// read.
+const illegible = transport.HeaderIllegible
+
+// ownLink makes a TCP connection for one error queue. A message with headers that the client
+// library cannot read does not end it.
+func ownLink(conn *connection.Connection, queue string) link {
+	return conn.Transport().Reading("errors " + queue)
+}
+
+var (
+	errNotFound   = errors.New("not found")
+	errNotAllowed = errors.New("not allowed to look")
+	errLocked     = errors.New("locked")
+)
+
+// ask does something on a channel of its own, because the broker closes a channel on which it
+// refuses something.
+func ask(ctx context.Context, s session, what string, f func(channel) error) error {
+	ch, err := s.Channel(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.Do(ctx, what, func() error { return f(ch) })
+	if !ch.IsClosed() {
+		_ = s.Do(context.WithoutCancel(ctx), "close a channel", ch.Close)
+	}
+	var refused *amqp.Error
+	if errors.As(err, &refused) {
+		switch refused.Code {
+		case amqp.NotFound:
+			return fmt.Errorf("%w: %w", errNotFound, err)
+		case amqp.AccessRefused:
+			return fmt.Errorf("%w: %w", errNotAllowed, err)
+		case amqp.ResourceLocked:
+			return fmt.Errorf("%w: %w", errLocked, err)
+		}
+	}
+	return err
+}
+
+// count is how many messages of a queue no consumer holds. It is -1 with an error.
+func count(ctx context.Context, s session, queue string) (int, error) {
+	n := make(chan int, 1)
+	err := ask(ctx, s, "look at a queue", func(ch channel) error {
+		found, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+		n <- found.Messages
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	return <-n, nil
+}
+
+// isOver says whether an error came from the end of the session, which may take a moment to be
+// known.
+func isOver(s session, err error) bool {
+	if s.Err() != nil {
+		return true
+	}
+	if !isLoss(err) && !isUnreadable(err) {
+		return false
+	}
+	select {
+	case <-s.Done():
+		return true
+	case <-time.After(time.Second):
+		return false
+	}
+}
+
+// isLoss says whether an error looks like that of a lost connection.
+func isLoss(err error) bool {
+	var closed *amqp.Error
+	var socket net.Error
+	switch {
+	case errors.Is(err, transport.ErrUnreadable):
+		return false
+	case errors.As(err, &closed):
+		return !closed.Server // what the broker itself says is about a channel
+	case errors.As(err, &socket):
+		return !errors.Is(err, context.DeadlineExceeded) // that is a net.Error too
+	}
+	return errors.Is(err, transport.ErrNoReply) || errors.Is(err, io.EOF)
+}
+
+// isUnreadable says whether a session ended because of a message: the broker could not convert it
+// for AMQP 0-9-1, which it says with 541, or the client library could not read it.
+func isUnreadable(ended error) bool {
+	var closed *amqp.Error
+	if errors.As(ended, &closed) && closed.Server && closed.Code == amqp.InternalError {
+		return true
+	}
+	return errors.Is(ended, transport.ErrUnreadable)
+}

@@ -1,0 +1,163 @@
+package errorqueue
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Config says which error queue is opened, and how it is read. Queue or ErrorQueue must be set.
+type Config struct {
+	// Queue is the consumer's main queue. Messages that do not say where they came from are
+	// redriven there.
+	//
+	// Defaults to ErrorQueue without its "-error". If ErrorQueue does not end so, there is no main
+	// queue.
+	Queue string
+
+	// ErrorQueue is the queue in which messages are parked.
+	//
+	// Defaults to Queue + "-error".
+	ErrorQueue string
+
+	// Window is how many messages are held in memory at once. Large messages lower it, down to one,
+	// so that a window takes about 16 MiB at most.
+	//
+	// Defaults to 250. From 1 to 2000.
+	Window int
+
+	// HoldFor is how long a call may hold the messages that it has read. The broker takes all
+	// messages back from a channel that holds one for longer than its consumer_timeout, which is 30
+	// minutes unless configured otherwise. A List that takes longer ends; a redrive gives all back
+	// and starts another round.
+	//
+	// Defaults to 20 minutes.
+	HoldFor time.Duration
+
+	// MaxDeliveries is how often a message may have been delivered. In a quorum queue each reading
+	// counts as a delivery of every message that it passes, and the queue drops a message that is
+	// above its limit. A call that meets a message with this count ends with ErrDeliveryLimit.
+	//
+	// Defaults to 500,000 if the queue has the limit of 1,000,000 that topology declares, to half
+	// of the limit of a queue with a lower one, and at most to 10 then, because RabbitMQ 4's
+	// default limit is 20. A limit that a policy sets is not seen. A call that ends with
+	// ErrDeliveryLimit has counted for the first message too, so repeating it again and again loses
+	// that message.
+	MaxDeliveries int
+
+	// Wait is how long a call waits while another reader holds the queue's messages.
+	//
+	// Defaults to 5 s. NoWait means not at all.
+	Wait time.Duration
+
+	// Arguments are those that the error queue was declared with. Its delivery limit is found with
+	// them.
+	//
+	// Defaults to those that topology declares.
+	Arguments map[string]any
+
+	guessed bool // made by Named: the name may be that of a consumer's main queue
+}
+
+// NoWait is for Config.Wait.
+const NoWait time.Duration = -1
+
+const (
+	defaultWindow  = 250
+	maxWindow      = 2000
+	defaultHoldFor = 20 * time.Minute
+	defaultWait    = 5 * time.Second
+
+	errorSuffix   = "-error"
+	archiveSuffix = "-archive"
+)
+
+// Of returns the Config for the error queue of a topology, such as a consumer's: Of(c.Topology()).
+func Of(t topology.Topology) Config {
+	var cfg Config
+	for _, q := range t.Queues {
+		switch q.Role {
+		case topology.RoleMain:
+			cfg.Queue = q.Name
+		case topology.RoleError:
+			cfg.ErrorQueue, cfg.Arguments = q.Name, maps.Clone(q.Arguments)
+		}
+	}
+	return cfg
+}
+
+// Named returns the Config for a name as a person gives it: that of the error queue,
+// "orders-error"; of the main queue, "orders"; or of the archive, "orders-archive", which is read
+// like an error queue. A queue with another name needs a Config of its own.
+func Named(name string) Config {
+	if main, ok := strings.CutSuffix(name, archiveSuffix); ok && main != "" {
+		return Config{Queue: main, ErrorQueue: name, guessed: true}
+	}
+	if strings.HasSuffix(name, errorSuffix) {
+		return Config{ErrorQueue: name, guessed: true}
+	}
+	return Config{Queue: name}
+}
+
+// archiveQueue is the name of the queue that messages of a main queue are archived in.
+func archiveQueue(queue string) string { return queue + archiveSuffix }
+
+// resolve checks the Config and fills in the defaults.
+func (c Config) resolve() (Config, error) {
+	if c.Queue == "" && c.ErrorQueue == "" {
+		return c, &FieldError{"Queue", "", "the main queue's name, or set ErrorQueue"}
+	}
+	if c.ErrorQueue == "" {
+		c.ErrorQueue = topology.ErrorQueue(c.Queue)
+	}
+	if c.Queue == "" {
+		if main, ok := strings.CutSuffix(c.ErrorQueue, errorSuffix); ok {
+			c.Queue = main
+		}
+	}
+	if c.Queue == c.ErrorQueue {
+		return c, &FieldError{"ErrorQueue", c.ErrorQueue, "another queue than Queue"}
+	}
+	if err := checkName("Queue", c.Queue); err != nil {
+		return c, err
+	}
+	if err := checkName("ErrorQueue", c.ErrorQueue); err != nil {
+		return c, err
+	}
+	c.Window = cmp.Or(c.Window, defaultWindow)
+	c.HoldFor = cmp.Or(c.HoldFor, defaultHoldFor)
+	switch c.Wait {
+	case 0:
+		c.Wait = defaultWait
+	case NoWait:
+		c.Wait = 0
+	}
+	return c, c.checkBounds()
+}
+
+func (c Config) checkBounds() error {
+	switch {
+	case c.Window < 1 || c.Window > maxWindow:
+		return &FieldError{"Window", fmt.Sprint(c.Window), fmt.Sprintf("1 to %d", maxWindow)}
+	case c.HoldFor < 0:
+		return &FieldError{"HoldFor", c.HoldFor.String(), "above 0"}
+	case c.MaxDeliveries < 0:
+		return &FieldError{"MaxDeliveries", fmt.Sprint(c.MaxDeliveries), "above 0"}
+	case c.Wait < 0:
+		return &FieldError{"Wait", c.Wait.String(), "0 or above, or NoWait"}
+	}
+	return nil
+}
+
+// checkName refuses a name that AMQP cannot carry.
+func checkName(field, name string) error {
+	if len(name) > wire.MaxName {
+		return &FieldError{field, name[:40] + "...", fmt.Sprintf("at most %d bytes", wire.MaxName)}
+	}
+	return nil
+}

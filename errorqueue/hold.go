@@ -1,0 +1,175 @@
+package errorqueue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+)
+
+// hold is what a reader has taken from the queue and not given back: on one channel after the
+// other, with a subscription for each window. One goroutine uses it, that of the call. If the
+// process dies the broker takes everything back.
+//
+// It gives messages back in their order. A queue that gets back what a channel held sorts it by the
+// tags of the subscriptions, if there were at most 32 of them; with more the order is lost.
+// (RabbitMQ 3.10, 4.0 and 4.3 do so for quorum queues. A classic queue keeps each message's place.)
+// A nack would lose the order too. So tags sort as text, each channel has few of them, and the
+// channels are closed one after the other, each when the queue has what the one before it held.
+type hold struct {
+	session session  // immutable
+	queue   string   // immutable
+	chunks  []*chunk // the channels, in the order of their use
+}
+
+// chunk is one channel, with what it holds.
+type chunk struct {
+	ch     channel          // immutable
+	closed chan *amqp.Error // immutable
+	tags   int              // subscriptions that it has had
+	held   int              // messages that are neither acked nor given back
+
+	ackedUpTo uint64 // all messages up to this tag are acked
+	singly    bool   // messages behind it are acked too
+}
+
+// held is a message that a reader holds.
+type held struct {
+	amqp.Delivery
+	chunk   *chunk
+	message Message
+}
+
+const (
+	tagsPerChunk = 24          // below the 32 up to which a queue sorts
+	silence      = time.Second // without a change; then the queue is asked whether it has messages
+)
+
+// last is the channel for the next window.
+func (h *hold) last(ctx context.Context) (*chunk, error) {
+	if n := len(h.chunks); n > 0 && h.chunks[n-1].tags < tagsPerChunk {
+		return h.chunks[n-1], nil
+	}
+	ch, err := h.session.Channel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &chunk{ch: ch, closed: ch.NotifyClose(make(chan *amqp.Error, 1))}
+	h.chunks = append(h.chunks, c)
+	return c, nil
+}
+
+// any says whether there is anything to give back.
+func (h *hold) any() bool {
+	return slices.ContainsFunc(h.chunks, func(c *chunk) bool { return c.held > 0 })
+}
+
+// ack acks messages, and returns how many of them the broker has taken out of the queue. They are
+// in the order in which they were read.
+func (h *hold) ack(ctx context.Context, all []*held) (acked int, err error) {
+	for len(all) > 0 {
+		c, n := all[0].chunk, 0
+		for n < len(all) && all[n].chunk == c {
+			n++
+		}
+		if err := c.ack(all[:n]); err != nil {
+			return acked, err
+		}
+		// The broker answers a request on this channel when it has taken the acks before it.
+		if err := h.session.Do(ctx, "settle", func() error { return c.ch.Qos(1, 0, false) }); err != nil {
+			return acked, err
+		}
+		c.held -= n
+		acked += n
+		all = all[n:]
+	}
+	return acked, nil
+}
+
+// ack acks messages of the channel, in their order: all up to one with one ack, as long as none
+// before it is to stay in the queue, and the others singly.
+func (c *chunk) ack(messages []*held) error {
+	upTo := c.ackedUpTo
+	for len(messages) > 0 && messages[0].DeliveryTag == upTo+1 {
+		upTo, messages = upTo+1, messages[1:]
+	}
+	if upTo > c.ackedUpTo {
+		if err := c.ch.Ack(upTo, true); err != nil {
+			return err
+		}
+		c.ackedUpTo = upTo
+	}
+	for _, d := range messages {
+		if err := c.ch.Ack(d.DeliveryTag, false); err != nil {
+			return err
+		}
+		c.singly = true
+	}
+	return nil
+}
+
+// ackedWithin is how long a channel stays open behind single acks. A broker's channel passes 32 of
+// them on to a quorum queue, and the others when the queue has applied those. Closing it before
+// loses them: RabbitMQ 3.10 did so in one of ten runs, and what was moved was parked again.
+const ackedWithin = 50 * time.Millisecond
+
+// giveBack closes the channels in their order, and waits until the queue has what they held.
+func (h *hold) giveBack() {
+	ctx := context.Background() // no channel may stay open; each request has its own time limit
+	watch := true
+	for _, c := range h.chunks {
+		before := 0
+		if watch {
+			n, err := count(ctx, h.session, h.queue)
+			before, watch = n, err == nil
+		}
+		if c.singly {
+			backoff.Wait(ctx, ackedWithin)
+		}
+		if !c.ch.IsClosed() {
+			_ = h.session.Do(ctx, "close a channel", c.ch.Close)
+		}
+		watch = watch && h.isBack(ctx, before+c.held)
+	}
+}
+
+// backWithin is how long a queue may take to get back what a channel held. Another consumer may
+// take it meanwhile, so the queue may never have as many messages as are waited for.
+const backWithin = 10 * time.Second
+
+// isBack waits until the queue has so many messages.
+func (h *hold) isBack(ctx context.Context, want int) bool {
+	pause := time.Millisecond
+	for end := time.Now().Add(backWithin); time.Now().Before(end); pause = min(2*pause, 50*time.Millisecond) {
+		n, err := count(ctx, h.session, h.queue)
+		if err != nil {
+			return false
+		}
+		if n >= want {
+			return true
+		}
+		backoff.Wait(ctx, pause)
+	}
+	return false
+}
+
+// comeBack waits until a queue that has n messages has so many as wanted, or has got no more for a
+// second, and returns how many it has. What a lost connection held may be on its way back.
+func comeBack(ctx context.Context, s session, queue string, n, want int) int {
+	for still := time.Now(); n < want && time.Since(still) < silence && backoff.Wait(ctx, 20*time.Millisecond); {
+		now, err := count(ctx, s, queue)
+		if err != nil {
+			break
+		}
+		if now != n {
+			n, still = now, time.Now()
+		}
+	}
+	return n
+}
+
+func tagOf(n int) string { return fmt.Sprintf("errors-%02d", n) }

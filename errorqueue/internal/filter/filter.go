@@ -1,0 +1,96 @@
+package filter
+
+import (
+	"fmt"
+	"time"
+)
+
+// Filter chooses messages: those that fit every field that is set. Of a list, one value must fit.
+type Filter struct {
+	Reasons       []string
+	ErrorTypes    []string
+	ErrorContains string // regardless of case
+	Groups        []string
+
+	IDs       []string
+	Consumers []string
+	Hosts     []string
+	Apps      []string
+	Versions  []string
+	Targets   []string
+
+	OlderThan time.Duration // 0 is any age
+	NewerThan time.Duration
+
+	Headers []Header
+	Body    []Body
+}
+
+// Header asks for a header.
+type Header struct {
+	Name   string
+	Exists bool   // any value fits
+	Value  string // if not Exists
+}
+
+// Body asks for a value in a JSON body.
+type Body struct {
+	Path   string
+	Exists bool   // any value fits
+	Value  string // if not Exists
+}
+
+// Message is what filters look at.
+type Message struct {
+	ID, Reason, Type, Error, Group          string
+	Consumer, Host, App, AppVersion, Target string
+	Since                                   time.Time // when its age began; zero is no age
+	Headers                                 map[string]any
+	Body                                    []byte
+}
+
+// lists are the fields that hold several values, in the order in which a text has them.
+var lists = []struct {
+	key   string // in a text
+	of    func(*Filter) *[]string
+	value func(*Message) string
+}{
+	{"reason", func(f *Filter) *[]string { return &f.Reasons }, func(m *Message) string { return m.Reason }},
+	{"type", func(f *Filter) *[]string { return &f.ErrorTypes }, func(m *Message) string { return m.Type }},
+	{"group", func(f *Filter) *[]string { return &f.Groups }, func(m *Message) string { return m.Group }},
+	{"id", func(f *Filter) *[]string { return &f.IDs }, func(m *Message) string { return m.ID }},
+	{"consumer", func(f *Filter) *[]string { return &f.Consumers }, func(m *Message) string { return m.Consumer }},
+	{"host", func(f *Filter) *[]string { return &f.Hosts }, func(m *Message) string { return m.Host }},
+	{"app", func(f *Filter) *[]string { return &f.Apps }, func(m *Message) string { return m.App }},
+	{"version", func(f *Filter) *[]string { return &f.Versions }, func(m *Message) string { return m.AppVersion }},
+	{"queue", func(f *Filter) *[]string { return &f.Targets }, func(m *Message) string { return m.Target }},
+}
+
+// list is the field of a key that takes several values, nil for other keys.
+func (f *Filter) list(key string) *[]string {
+	for _, l := range lists {
+		if l.key == key {
+			return l.of(f)
+		}
+	}
+	return nil
+}
+
+// IsZero says whether the Filter chooses all messages.
+func (f Filter) IsZero() bool {
+	for _, l := range lists {
+		if len(*l.of(&f)) > 0 {
+			return false
+		}
+	}
+	return len(f.Headers)+len(f.Body) == 0 && f.ErrorContains == "" && f.OlderThan == 0 && f.NewerThan == 0
+}
+
+// Error says which field or term is wrong.
+type Error struct {
+	Field string
+	Value string
+	Want  string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s is %q, want %s", e.Field, e.Value, e.Want) }

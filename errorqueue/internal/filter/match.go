@@ -1,0 +1,115 @@
+package filter
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Matcher is a Filter at one moment. A message that was chosen once is chosen again, however long
+// the whole takes. It is immutable.
+type Matcher struct {
+	filter Filter
+	now    time.Time
+	needle string   // ErrorContains in lower case
+	paths  [][]step // of Body, by index
+}
+
+// At checks the Filter and makes a Matcher of it.
+func (f Filter) At(now time.Time) (*Matcher, error) {
+	m := &Matcher{filter: f, now: now, needle: strings.ToLower(f.ErrorContains)}
+	if f.OlderThan < 0 {
+		return nil, &Error{"Filter.OlderThan", f.OlderThan.String(), "no less than 0"}
+	}
+	if f.NewerThan < 0 {
+		return nil, &Error{"Filter.NewerThan", f.NewerThan.String(), "no less than 0"}
+	}
+	for _, h := range f.Headers {
+		if h.Name == "" {
+			return nil, &Error{"Filter.Headers.Name", "", "a header's name"}
+		}
+	}
+	for _, b := range f.Body {
+		path, err := parsePath(b.Path)
+		if err != nil {
+			return nil, &Error{"Filter.Body.Path", b.Path, err.Error()}
+		}
+		m.paths = append(m.paths, path)
+	}
+	return m, nil
+}
+
+// Matches says whether a message is chosen.
+func (m *Matcher) Matches(msg *Message) bool {
+	return m.fitsLists(msg) && m.fitsError(msg) && m.fitsAge(msg) && m.fitsHeaders(msg) && m.fitsBody(msg)
+}
+
+func (m *Matcher) fitsLists(msg *Message) bool {
+	for _, l := range lists {
+		if of := *l.of(&m.filter); len(of) > 0 && !slices.Contains(of, l.value(msg)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *Matcher) fitsError(msg *Message) bool {
+	return m.needle == "" || strings.Contains(strings.ToLower(msg.Error), m.needle)
+}
+
+func (m *Matcher) fitsAge(msg *Message) bool {
+	older, newer := m.filter.OlderThan, m.filter.NewerThan
+	if older == 0 && newer == 0 {
+		return true
+	}
+	if msg.Since.IsZero() {
+		return false
+	}
+	age := m.now.Sub(msg.Since)
+	return (older == 0 || age > older) && (newer == 0 || age < newer)
+}
+
+func (m *Matcher) fitsHeaders(msg *Message) bool {
+	for _, h := range m.filter.Headers {
+		v, there := msg.Headers[h.Name]
+		if !there || !h.Exists && headerText(v) != h.Value {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *Matcher) fitsBody(msg *Message) bool {
+	if len(m.paths) == 0 {
+		return true
+	}
+	var body any
+	d := json.NewDecoder(bytes.NewReader(msg.Body))
+	d.UseNumber() // a float64 cannot tell large ids apart
+	if d.Decode(&body) != nil {
+		return false
+	}
+	for i, b := range m.filter.Body {
+		v, ok := find(body, m.paths[i])
+		if !ok || !b.Exists && !equalText(v, b.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// headerText is a header's value as a person would write it.
+func headerText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	case time.Time:
+		return v.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprint(v)
+}

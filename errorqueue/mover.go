@@ -1,0 +1,159 @@
+package errorqueue
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+)
+
+// Failure is a message that could not be published. It is where it was.
+type Failure struct {
+	ID     string `json:"id"`
+	Target string `json:"target"`
+	Err    error  `json:"-"`
+	Text   string `json:"error"`
+}
+
+// mover publishes messages to other queues, and acks them when that is confirmed. So at any time a
+// message is in one of the two queues, or in both: at most a window of messages is. One goroutine
+// uses it.
+type mover struct {
+	// Immutable once it moves.
+	sender   *sender
+	envelope func(*held) envelope // nil: nothing is published, and the message is deleted
+	window   int
+	rate     float64 // messages a second; 0 is no limit
+
+	// Written by move, fail, cameBack and lose.
+	began     time.Time // of the first move, if there is a rate
+	sent      int       // since began
+	tally     tally
+	recent    recent
+	failedIDs map[string]bool // messages that are not tried again; bounded
+}
+
+// tally is what a mover has done.
+type tally struct {
+	moved    int
+	twice    int // of those, may be in both queues
+	again    int // were moved once more, because they were parked still
+	failed   int
+	failures []Failure // the first ones
+}
+
+// ended is how many messages are moved, or cannot be, each counted once.
+func (t tally) ended() int { return t.moved + t.failed - t.again }
+
+const (
+	maxFailures  = 100     // that are listed
+	maxFailedIDs = 100_000 // that are remembered
+)
+
+// copyTo has it publish what it moves, before it moves anything.
+func (m *mover) copyTo(s *sender, e func(*held) envelope) { m.sender, m.envelope = s, e }
+
+// burst is how many messages are published together: few, if a rate spreads them over time.
+func (m *mover) burst() int {
+	if m.rate <= 0 {
+		return m.window
+	}
+	return max(1, min(m.window, int(m.rate/10)))
+}
+
+// move moves up to a burst of messages that the reader holds. The error is for what ends
+// everything; a message that could not be published is a Failure.
+func (m *mover) move(ctx context.Context, r *reader, all []*held) error {
+	if len(all) == 0 {
+		return nil
+	}
+	if err := m.pause(ctx); err != nil {
+		return err
+	}
+	if err := r.session().Err(); err != nil {
+		return err // the messages are parked again, and would be in both queues
+	}
+	m.sent += len(all)
+	finish, cancel := outlast(ctx)
+	defer cancel()
+	placed, last := m.publish(finish, all)
+	acked, err := r.ack(finish, placed)
+	m.recent.add(placed, acked)
+	m.tally.moved += len(placed)
+	if err != nil {
+		m.tally.twice += len(placed)
+		return fmt.Errorf("%d messages are moved and may still be parked too: %w", len(placed), err)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case len(placed) == 0 && !isItsOwnFault(last):
+		return fmt.Errorf("%w: %w", ErrNotMoved, last)
+	}
+	return nil
+}
+
+// publish publishes messages, and returns those that are confirmed and in a queue, and the last
+// error of the others.
+func (m *mover) publish(ctx context.Context, all []*held) (placed []*held, last error) {
+	if m.envelope == nil {
+		return all, nil
+	}
+	envs := make([]envelope, len(all))
+	for i, d := range all {
+		envs[i] = m.envelope(d)
+	}
+	for i, err := range m.sender.SendBatch(ctx, envs) {
+		if err == nil {
+			placed = append(placed, all[i])
+			continue
+		}
+		last = err
+		m.fail(Failure{ID: all[i].message.ID, Target: envs[i].RoutingKey, Err: err, Text: err.Error()})
+	}
+	return placed, last
+}
+
+// pause waits until the rate allows another burst.
+func (m *mover) pause(ctx context.Context) error {
+	if m.rate <= 0 {
+		return nil
+	}
+	if m.began.IsZero() {
+		m.began = time.Now()
+	}
+	due := m.began.Add(time.Duration(float64(m.sent) / m.rate * float64(time.Second)))
+	if wait := time.Until(due); wait > 0 && !backoff.Wait(ctx, wait) {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (m *mover) fail(f Failure) {
+	m.tally.failed++
+	if len(m.tally.failures) < maxFailures {
+		m.tally.failures = append(m.tally.failures, f)
+	}
+	if m.failedIDs == nil {
+		m.failedIDs = map[string]bool{}
+	}
+	if f.ID != "" && len(m.failedIDs) < maxFailedIDs {
+		m.failedIDs[f.ID] = true
+	}
+}
+
+// gaveUp says whether a message could not be published before.
+func (m *mover) gaveUp(d *held) bool { return m.failedIDs[d.message.ID] }
+
+// cameBack says whether a message was moved before and is parked still. It is moved again then, and
+// no limit counts it twice. Its ack may have been answered.
+func (m *mover) cameBack(d *held) (back, acked bool) {
+	if back, acked = m.recent.cameBack(d); back {
+		m.tally.again++
+	}
+	return back, acked
+}
+
+// lose is for a connection that was lost.
+func (m *mover) lose() { m.recent.lose() }

@@ -1,0 +1,109 @@
+package errorqueue
+
+import (
+	"encoding/json"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+)
+
+// read makes a Message of a delivery.
+func (q *Queue) read(d *amqp.Delivery, position int) Message {
+	h := d.Headers
+	m := Message{
+		Position: position, ID: d.MessageId,
+		Reason: text(h, wire.Reason), Error: text(h, wire.Error), Type: text(h, wire.ErrorType),
+		Stack: text(h, wire.Stack), Group: text(h, wire.ErrorGroup),
+		Consumer: text(h, wire.Consumer), Host: text(h, wire.Host), App: text(h, wire.App), AppVersion: text(h, wire.AppVersion),
+		FirstFailedAt: moment(h, wire.FirstFailedAt), FailedAt: moment(h, wire.FailedAt),
+		History: pastOf(text(h, wire.History)), Deaths: deathsOf(h),
+		OriginalExchange: text(h, wire.OriginalExchange), OriginalRoutingKey: text(h, wire.OriginalRoutingKey),
+		OriginalExpiration: text(h, wire.OriginalExpiration), OriginalUserID: text(h, wire.OriginalUserID),
+		RedriveCount: wire.Int(h[wire.RedriveCount]), RedrivenAt: moment(h, wire.RedrivenAt), RedriveID: text(h, wire.RedriveID),
+		Headers: wire.UserHeaders(h), Timestamp: d.Timestamp, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding,
+		CorrelationID: d.CorrelationId, ReplyTo: d.ReplyTo, MessageType: d.Type, AppID: d.AppId, UserID: d.UserId,
+		Priority: d.Priority, Deliveries: wire.Int(h[wire.DeliveryCount]), Body: d.Body, BodySize: len(d.Body),
+	}
+	_, m.Illegible = h[illegible]
+	m.Origin = originOf(h, m)
+	attempts, counted := h[wire.RetryAttempts]
+	switch {
+	case m.Origin == OriginClojure:
+		m.Attempts = wire.Int(attempts) // which counts the last attempt too
+	case counted || m.Origin == OriginConsumer:
+		m.Attempts = wire.Int(attempts) + 1
+	}
+	if m.Origin == OriginBroker {
+		m.blameBroker()
+	}
+	m.Target, m.TargetFrom = q.targetOf(text(h, wire.Queue), m.Deaths)
+	return m
+}
+
+// originOf decides by the headers that are there. The broker may dead-letter a message that a
+// consumer had retried: that one has some of a consumer's headers, but they do not say why it is
+// parked.
+func originOf(h amqp.Table, m Message) Origin {
+	_, counted := h[wire.RetryAttempts]
+	switch {
+	case len(m.Deaths) > 0:
+		return OriginBroker
+	case m.Reason != "" || text(h, wire.Queue) != "":
+		return OriginConsumer
+	case counted:
+		return OriginClojure
+	}
+	return OriginOther
+}
+
+// blameBroker fills in what only the broker knows. The message is here for the broker's reason. If
+// a consumer had retried it, the consumer's reason is in the history.
+func (m *Message) blameBroker() {
+	last := m.Deaths[0]
+	m.Reason = last.Reason
+	m.FailedAt = last.At
+	if m.FirstFailedAt.IsZero() {
+		m.FirstFailedAt = last.At
+	}
+	first := m.Deaths[len(m.Deaths)-1]
+	if m.OriginalExchange == "" && m.OriginalRoutingKey == "" {
+		m.OriginalExchange, m.OriginalRoutingKey = first.Exchange, first.RoutingKey
+	}
+	if m.OriginalExpiration == "" {
+		m.OriginalExpiration = first.Expiration
+	}
+	if m.Group == "" {
+		m.Group = "broker:" + last.Reason + ":" + last.Queue
+	}
+}
+
+func moment(h amqp.Table, name string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text(h, name))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// pastOf reads the header bunnicula-history.
+func pastOf(text string) []Attempt {
+	var all []struct {
+		At      string `json:"at"`
+		Attempt int    `json:"attempt"`
+		Reason  string `json:"reason"`
+		Error   string `json:"error"`
+		Host    string `json:"host"`
+		Took    int64  `json:"ms"`
+	}
+	if len(text) > wire.MaxOurs || json.Unmarshal([]byte(text), &all) != nil {
+		return nil
+	}
+	var past []Attempt
+	for _, p := range all {
+		at, _ := time.Parse(time.RFC3339Nano, p.At) // the zero time if it is none
+		past = append(past, Attempt{At: at, Attempt: p.Attempt, Reason: p.Reason, Error: p.Error, Host: p.Host, Took: time.Duration(p.Took) * time.Millisecond})
+	}
+	return past
+}

@@ -1,0 +1,74 @@
+package errorqueue
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Target is a queue that messages are redriven to.
+type Target struct {
+	Queue    string `json:"queue"` // "" for messages of which no queue is known
+	Messages int    `json:"messages"`
+	Derived  int    `json:"derived"` // of those, how many do not name the queue in a header
+
+	// Source says how the queue is known, as Message.TargetFrom does, or "caller" for the option
+	// To. If the messages differ it is that of the first one that does not name the queue.
+	Source string `json:"source"`
+
+	Missing bool `json:"missing"` // there is no such queue
+}
+
+// plan says what a redrive or a discard would move, and where to. It is made of values only.
+type plan struct {
+	targets   map[string]*Target
+	matched   int           // messages that would be moved
+	illegible int           // messages that are chosen, and cannot be copied
+	slowest   time.Duration // from the first failure of a message until it was parked
+}
+
+// add adds a message with this verdict. It goes to the queue to, or, if that is "", to its own
+// target.
+func (p *plan) add(m *Message, v verdict, to string) {
+	switch v {
+	case leave:
+		return
+	case leaveWhole:
+		p.illegible++
+		return
+	}
+	p.matched++
+	p.slowest = max(p.slowest, m.tookToFail())
+	name, from := m.Target, m.TargetFrom
+	if to != "" {
+		name, from = to, fromCaller
+	}
+	t := p.targets[name]
+	if t == nil {
+		t = &Target{Queue: name, Source: from}
+		if p.targets == nil {
+			p.targets = map[string]*Target{}
+		}
+		p.targets[name] = t
+	}
+	t.Messages++
+	if from != fromHeader && from != fromCaller {
+		if t.Derived == 0 {
+			t.Source = from
+		}
+		t.Derived++
+	}
+}
+
+// sorted are the targets, beginning with the one that most messages go to.
+func (p *plan) sorted() []Target {
+	var all []Target
+	for _, t := range slices.Collect(maps.Values(p.targets)) {
+		all = append(all, *t)
+	}
+	slices.SortFunc(all, func(a, b Target) int {
+		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Queue, b.Queue))
+	})
+	return all
+}

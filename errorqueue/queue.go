@@ -1,0 +1,137 @@
+package errorqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// Queue is an open error queue. It is safe for use by many goroutines at once. Their calls take
+// turns, because a call that reads holds the queue's messages until it ends.
+type Queue struct {
+	// Immutable.
+	name string
+	main string // "" if it is not known
+	cfg  Config // resolved
+	conn *connection.Connection
+	link link // of its own; what the client library cannot read does not end it
+	log  *slog.Logger
+
+	turn  chan struct{} // holds a token while no call reads
+	limit int64         // of deliveries of a message, 0 if that is not known; set by Open
+}
+
+// Open connects and looks at the queue. It returns ErrNoQueue if there is none, and the
+// connection's errors. The Queue has a TCP connection of its own, which Close ends. A nil logger
+// means slog.Default().
+func Open(ctx context.Context, conn *connection.Connection, cfg Config, log *slog.Logger) (*Queue, error) {
+	cfg, err := cfg.resolve()
+	if err != nil {
+		return nil, fmt.Errorf("errorqueue: %w", err)
+	}
+	if conn == nil {
+		return nil, errors.New("errorqueue: the connection is nil")
+	}
+	if log == nil {
+		log = slog.Default()
+	}
+	q := newQueue(cfg)
+	q.conn, q.log = conn, log.With("queue", cfg.ErrorQueue)
+	q.link = ownLink(conn, cfg.ErrorQueue)
+	if err := q.look(ctx); err != nil {
+		q.Close(context.WithoutCancel(ctx))
+		return nil, q.failed(err)
+	}
+	return q, nil
+}
+
+func newQueue(cfg Config) *Queue {
+	q := &Queue{name: cfg.ErrorQueue, main: cfg.Queue, cfg: cfg, turn: make(chan struct{}, 1)}
+	q.turn <- struct{}{}
+	return q
+}
+
+// beside is another error queue, read over the same TCP connection and with the same bounds.
+func (q *Queue) beside(ctx context.Context, s session, main, name string) *Queue {
+	other := newQueue(Config{
+		Queue: main, ErrorQueue: name,
+		Window: q.cfg.Window, HoldFor: q.cfg.HoldFor, MaxDeliveries: q.cfg.MaxDeliveries, Wait: q.cfg.Wait,
+	})
+	other.conn, other.link, other.log = q.conn, q.link, q.log
+	other.limit = limitOf(ctx, s, name, nil)
+	return other
+}
+
+// Name is the error queue's name.
+func (q *Queue) Name() string { return q.name }
+
+// Close ends the Queue's TCP connection. What a call still holds goes back to the queue.
+func (q *Queue) Close(ctx context.Context) { q.link.Close(ctx) }
+
+// look returns ErrNoQueue if there is no queue, and finds out its delivery limit.
+func (q *Queue) look(ctx context.Context) error {
+	s, err := q.link.Session(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := count(ctx, s, q.name); err != nil {
+		if errors.Is(err, errNotFound) {
+			return ErrNoQueue
+		}
+		if !errors.Is(err, errNotAllowed) {
+			return err
+		}
+	}
+	if own := topology.ErrorQueue(q.name); q.cfg.guessed { // it must not be a main queue
+		if _, err := count(ctx, s, own); err == nil {
+			return &FieldError{"ErrorQueue", q.name, fmt.Sprintf("the name of an error queue: that may be one, or the main queue of %q", own)}
+		}
+	}
+	q.limit = limitOf(ctx, s, q.name, q.cfg.Arguments)
+	return nil
+}
+
+// maxDeliveries is the delivery count at which a reading ends.
+func (q *Queue) maxDeliveries() int { return boundOf(q.cfg.MaxDeliveries, q.limit) }
+
+// Status is what can be known of an error queue without reading it.
+type Status struct {
+	Queue    string `json:"queue"`          // the error queue
+	Main     string `json:"main,omitempty"` // the main queue, "" if it is not known
+	Messages int    `json:"messages"`       // that no reader holds; -1 if the user may not ask
+
+	// Quarantine is how many messages wait in the main queue's quarantine queue. That is the
+	// consumer's working place and is never touched here. It is -1 if there is none, or if the user
+	// may not ask.
+	Quarantine int `json:"quarantine"`
+
+	// MaxDeliveries is the bound that readings keep to: see Config.MaxDeliveries.
+	MaxDeliveries int `json:"max_deliveries"`
+}
+
+// Status asks the broker.
+func (q *Queue) Status(ctx context.Context) (Status, error) {
+	st := Status{Queue: q.name, Main: q.main, Messages: -1, Quarantine: -1, MaxDeliveries: q.maxDeliveries()}
+	s, err := q.link.Session(ctx)
+	if err != nil {
+		return st, q.failed(err)
+	}
+	switch st.Messages, err = count(ctx, s, q.name); {
+	case errors.Is(err, errNotFound):
+		return st, q.failed(ErrNoQueue)
+	case err != nil && !errors.Is(err, errNotAllowed):
+		return st, q.failed(err)
+	}
+	if q.main != "" {
+		if st.Quarantine, err = count(ctx, s, topology.QuarantineQueue(q.main)); err != nil {
+			st.Quarantine = -1
+		}
+	}
+	return st, nil
+}
+
+func (q *Queue) failed(err error) error { return fmt.Errorf("errorqueue: queue %q: %w", q.name, err) }

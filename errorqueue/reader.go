@@ -1,0 +1,236 @@
+package errorqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+)
+
+// reader is one pass over the queue from its head. It holds all that it has read until its end,
+// when what was not acked goes back in its order. One goroutine uses it, that of the call.
+//
+// A quorum queue puts what it gets back behind what it got back earlier, and all of that before
+// what was never delivered. So a reader that ends early first reads on until it meets a message
+// that was never delivered: else the queue's head would end up behind other messages.
+type reader struct {
+	// Immutable.
+	queue  *Queue
+	hold   *hold
+	of     int // messages in the queue at the beginning, -1 if unknown
+	began  time.Time
+	unlock func()
+
+	// Written by next, fill, ack and readOn.
+	edge    edge
+	left    int // messages that are still to be read
+	read    int // messages that next has returned
+	acked   int
+	size    int             // of the next window
+	pending []amqp.Delivery // of the last window, not returned yet; all in the last chunk
+	again   bool            // the last of a window was delivered before: so may be the next ones
+	worn    bool            // a message must not be delivered more often
+}
+
+// extent is how much of the queue a reader reads.
+type extent struct {
+	most   int  // messages; negative is all that are there at the beginning
+	expect int  // messages that are waited for: a lost connection may have held them
+	edge   edge // of a message that cannot be read
+}
+
+// whole is the extent of the whole queue.
+func whole(e edge) extent { return extent{most: -1, expect: e.of, edge: e} }
+
+const firstWindow = 16 // until it is known how large messages are
+
+// begin waits for its turn and starts a reader. A connection that is just being lost is waited for.
+func (q *Queue) begin(ctx context.Context, what extent) (*reader, error) {
+	for tries := 0; ; tries++ {
+		s, err := q.link.Session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r, err := q.start(ctx, s, what)
+		if err == nil || tries == 3 || !isOver(s, err) {
+			return r, err
+		}
+	}
+}
+
+func (q *Queue) start(ctx context.Context, s session, what extent) (*reader, error) {
+	if q.maxDeliveries() == 0 {
+		return nil, fmt.Errorf("the queue has a limit of %d: %w: set MaxDeliveries to read it all the same", q.limit, ErrDeliveryLimit)
+	}
+	unlock, err := q.lock(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	n, err := count(ctx, s, q.name)
+	if err == nil && n < what.expect {
+		n = comeBack(ctx, s, q.name, n, what.expect)
+	}
+	left := n
+	switch {
+	case errors.Is(err, errNotFound):
+		err = ErrNoQueue
+	case errors.Is(err, errNotAllowed):
+		left, err = math.MaxInt32, nil // until the queue is silent
+	}
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	if what.most >= 0 {
+		left = min(left, what.most)
+	}
+	size := min(firstWindow, q.cfg.Window)
+	if q.maxDeliveries() <= strangerLimit {
+		size = 1 // its count tells whether others may be delivered at all
+	}
+	return &reader{
+		queue: q, hold: &hold{session: s, queue: q.name}, of: n, edge: what.edge, began: time.Now(), unlock: unlock,
+		left: left, size: size,
+	}, nil
+}
+
+// next is the next message, false at the end. The message stays held until the reader ends or acks
+// it.
+func (r *reader) next(ctx context.Context) (*held, bool, error) {
+	if ctx.Err() != nil {
+		return nil, false, context.Cause(ctx)
+	}
+	if len(r.pending) == 0 {
+		if err := r.fill(ctx); err != nil {
+			return nil, false, err
+		}
+		if len(r.pending) == 0 {
+			return nil, false, nil
+		}
+	}
+	d := &held{Delivery: r.pending[0], chunk: r.hold.chunks[len(r.hold.chunks)-1]}
+	r.pending[0] = amqp.Delivery{} // the caller decides how long its body stays in memory
+	r.pending = r.pending[1:]
+	r.read++
+	d.message = r.queue.read(&d.Delivery, r.read)
+	if d.message.Deliveries >= r.queue.maxDeliveries() {
+		r.worn = true
+		return nil, false, fmt.Errorf("message %q at position %d has been delivered %d times: %w: give the queue a policy with a high delivery-limit, and set MaxDeliveries below that",
+			d.message.ID, r.read, d.message.Deliveries, ErrDeliveryLimit)
+	}
+	return d, true, nil
+}
+
+// fill reads the next window.
+func (r *reader) fill(ctx context.Context) error {
+	n := r.edge.window(r.read, min(r.size, r.left))
+	if n == 0 {
+		return nil
+	}
+	if r.edge.settled && r.edge.near(r.read) { // it is known what would happen
+		return &stuckError{read: r.read, window: n, of: r.of, err: r.edge.err}
+	}
+	window, err := r.hold.window(ctx, n)
+	if err != nil {
+		return r.because(err, n)
+	}
+	if len(window) < n {
+		r.left = 0 // the queue has no more
+	} else {
+		r.left -= n
+	}
+	r.pending = window
+	if len(window) > 0 {
+		r.again = wire.Int(window[len(window)-1].Headers[wire.DeliveryCount]) > 0
+	}
+	r.resize(window)
+	return nil
+}
+
+const maxHeldInMemory = 16 << 20 // bytes of bodies
+
+// resize chooses the size of the next window by the bodies of the last one.
+func (r *reader) resize(window []amqp.Delivery) {
+	bytes := 0
+	for _, d := range window {
+		bytes += len(d.Body)
+	}
+	switch {
+	case bytes > maxHeldInMemory:
+		r.size = max(1, r.size/2)
+	case bytes < maxHeldInMemory/4:
+		r.size = min(r.size*2, r.queue.cfg.Window)
+	}
+}
+
+// atEdge says whether the next message may be one that cannot be read. Asking for that one loses
+// what the reader holds.
+func (r *reader) atEdge() bool { return len(r.pending) == 0 && r.edge.near(r.read) }
+
+// overdue says whether the reader has held messages for as long as it may.
+func (r *reader) overdue() bool { return time.Since(r.began) >= r.queue.cfg.HoldFor }
+
+// session is the one that the reader holds its messages on.
+func (r *reader) session() session { return r.hold.session }
+
+// moreToRead adds a message to those that are to be read.
+func (r *reader) moreToRead() { r.left++ }
+
+// ack takes messages out of the queue, and returns when the broker has done that, and of how many.
+// They are in the order in which they were read.
+func (r *reader) ack(ctx context.Context, messages []*held) (acked int, err error) {
+	acked, err = r.hold.ack(ctx, messages)
+	r.acked += acked
+	if err != nil {
+		return acked, r.because(err, 0)
+	}
+	return acked, nil
+}
+
+// because adds why the session ended, if it did: a channel only knows that it is closed. The window
+// is how many messages had been asked for.
+func (r *reader) because(err error, window int) error {
+	s := r.session()
+	if !isOver(s, err) {
+		return err
+	}
+	if ended := s.Err(); window > 0 && isUnreadable(ended) {
+		return &stuckError{read: r.read, window: window, of: r.of, err: ended}
+	}
+	return errors.Join(err, s.Err())
+}
+
+// end gives everything back, in its order, and waits until the queue has it.
+func (r *reader) end(ctx context.Context) {
+	defer r.unlock()
+	r.readOn(ctx)
+	r.pending = nil
+	r.hold.giveBack()
+}
+
+// readOn reads what must not stay ahead of what goes back: see reader.
+func (r *reader) readOn(ctx context.Context) {
+	limit := 5 * time.Minute // for a million messages; with HoldFor it is below consumer_timeout
+	if ctx.Err() != nil {
+		limit = 2 * time.Second // the caller waits; a changed order loses nothing
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	r.edge.settled = false // the message that cannot be read must not stay ahead either
+	for r.again && !r.worn && r.hold.any() && r.session().Err() == nil {
+		r.read, r.pending = r.read+len(r.pending), nil // the edge counts them
+		n, err := count(ctx, r.session(), r.queue.name)
+		if err != nil || n <= 0 {
+			return
+		}
+		r.left = n
+		if r.fill(ctx) != nil || len(r.pending) == 0 {
+			return
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package errorqueue
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+)
+
+// RedriveOptions are the options of [Queue.Redrive]. Filter or All must be set.
+type RedriveOptions struct {
+	// Filter chooses messages.
+	Filter Filter
+
+	// All redrives every message, if there is no Filter.
+	All bool
+
+	// To is the queue that messages go to.
+	//
+	// Defaults to the queue that each came from: see Message.Target.
+	To string
+
+	// Limit ends the redrive after so many messages, those at the queue's head.
+	//
+	// Defaults to no limit.
+	Limit int
+
+	// Rate is how many messages are moved in a second, at most. From 0.01.
+	//
+	// Defaults to 0, as fast as possible.
+	Rate float64
+
+	// Batches are sizes, such as 1, 10, 100, 1000. So many messages are moved, then the redrive
+	// waits for Watch and counts how many of them are parked again. If they are too many it stops
+	// with ErrFailedAgain. The last size is repeated until all are moved. The last batch of all is
+	// not watched.
+	//
+	// Defaults to none: all messages are moved, and nothing is watched.
+	Batches []int
+
+	// Watch is how long to wait after a batch. A message that fails is parked when its retries are
+	// used up, so Watch must be longer than all delays of the consumer's Backoff together. The wait
+	// ends earlier when too many are seen to have failed.
+	//
+	// Defaults to the time that the slowest of the chosen messages took from its first failure
+	// until it was parked, a tenth more, and 10 s; at least a minute and at most an hour. With To
+	// it is a minute.
+	Watch time.Duration
+
+	// Tolerate is which part of a batch may fail again, from 0 to 1.
+	//
+	// Defaults to 0: one message that fails again stops the redrive.
+	Tolerate float64
+
+	// DryRun only says what would be done: RedriveReport.Matched and Targets.
+	DryRun bool
+
+	// Window is how many messages may be published and not acked yet. So many may be in both queues
+	// if the process dies. From 1 to 1000.
+	//
+	// Defaults to 100.
+	Window int
+
+	// ID marks the messages (header bunnicula-redrive-id). A message that has it already is left
+	// alone, so that one that failed again is not redriven twice. A redrive that was interrupted
+	// can be continued under its ID. At most 255 bytes.
+	//
+	// Defaults to a new UUIDv7.
+	ID string
+
+	// Progress is told how far the call is: see [Progress].
+	Progress func(Progress)
+}
+
+const minRate = 0.01 // messages a second; a slower round would hold messages for too long
+
+// resolve checks the options and fills in the defaults.
+func (o RedriveOptions) resolve(q *Queue, now time.Time) (RedriveOptions, *filter.Matcher, error) {
+	o.Window = cmp.Or(o.Window, defaultMoveWindow)
+	if o.ID == "" {
+		o.ID = sending.NewID()
+	}
+	if o.To == q.name {
+		return o, nil, &FieldError{"To", o.To, "another queue than the error queue"}
+	}
+	if err := checkName("To", o.To); err != nil {
+		return o, nil, err
+	}
+	if err := checkName("ID", o.ID); err != nil {
+		return o, nil, err
+	}
+	switch {
+	case o.Watch < 0:
+		return o, nil, &FieldError{"Watch", o.Watch.String(), "above 0"}
+	case !(o.Tolerate >= 0 && o.Tolerate <= 1): // NaN too
+		return o, nil, &FieldError{"Tolerate", fmt.Sprint(o.Tolerate), "from 0 to 1"}
+	}
+	for _, n := range o.Batches {
+		if n < 1 {
+			return o, nil, &FieldError{"Batches", fmt.Sprint(o.Batches), "sizes above 0"}
+		}
+	}
+	matcher, err := chosen(o.Filter, o.All, now)
+	if err != nil {
+		return o, nil, err
+	}
+	return o, matcher, checkMove(o.Limit, o.Rate, o.Window)
+}
+
+// chosen is the Filter of what moves or deletes messages, at one moment.
+func chosen(f Filter, all bool, now time.Time) (*filter.Matcher, error) {
+	m, err := f.at(now)
+	if err == nil && f.IsZero() && !all {
+		err = ErrNoFilter
+	}
+	return m, err
+}
+
+// checkMove checks the options that all have that move messages.
+func checkMove(limit int, rate float64, window int) error {
+	switch {
+	case limit < 0:
+		return &FieldError{"Limit", itoa(limit), "0 or above"}
+	case rate != 0 && !(rate >= minRate): // NaN too
+		return &FieldError{"Rate", fmt.Sprint(rate), fmt.Sprintf("0, or %v and above", minRate)}
+	case window < 1 || window > maxMoveWindow:
+		return &FieldError{"Window", itoa(window), fmt.Sprintf("1 to %d", maxMoveWindow)}
+	}
+	return nil
+}
+
+// RedriveReport is what a redrive has done, also when it ends with an error.
+type RedriveReport struct {
+	ID         string        `json:"id"` // on each message that was moved
+	DryRun     bool          `json:"dry_run"`
+	Matched    int           `json:"matched"`     // chosen, up to the limit, as far as the redrive came
+	Moved      int           `json:"moved"`       // published, confirmed, and no longer parked
+	MaybeTwice int           `json:"maybe_twice"` // of those, may still be parked: a connection was lost
+	Failed     int           `json:"failed"`      // could not be published, and are parked still
+	Failures   []Failure     `json:"failures"`    // the first 100 of them
+	Illegible  int           `json:"illegible"`   // chosen, not Matched, still parked: see Message.Illegible
+	Targets    []Target      `json:"targets"`     // with To, and no DryRun, without numbers
+	Batches    []Batch       `json:"batches"`
+	Watch      time.Duration `json:"watch"`  // of each batch, at most, in nanoseconds; 0 without Batches
+	Rounds     int           `json:"rounds"` // passes over the queue that moved messages
+	Took       time.Duration `json:"took"`   // nanoseconds
+}
+
+// Batch is one batch of a redrive.
+type Batch struct {
+	Moved       int  `json:"moved"`
+	FailedAgain int  `json:"failed_again"`
+	Watched     bool `json:"watched"` // whether FailedAgain is known
+}

@@ -1,0 +1,63 @@
+package errorqueue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+)
+
+// What the package uses of a publisher.
+type (
+	sender   = sending.Pipeline
+	envelope = sending.Envelope
+)
+
+const (
+	maxProperties = sending.MaxProperties
+
+	defaultMoveWindow = 100 // messages that are published together
+	maxMoveWindow     = 1000
+
+	sendTimeout = 30 * time.Second // for a window
+	grace       = 3 * time.Second  // for the window in flight when the context ends
+)
+
+// sender makes a sender with room for a window, and returns the name that the connection is logged
+// in with.
+func (q *Queue) sender(ctx context.Context, window int) (s *sender, user string, err error) {
+	publishing, err := q.conn.Transport().Publishing().Session(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	s, err = sending.New(q.conn.Transport(), window, q.log)
+	return s, publishing.User(), err
+}
+
+// stop ends a sender. It does not wait for what was given up because a broker took nothing.
+func stop(s *sender) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.Stop(ctx)
+}
+
+// isItsOwnFault says whether a message could not be published for a reason that may not concern
+// others.
+func isItsOwnFault(err error) bool {
+	return errors.Is(err, sending.ErrUnroutable) || errors.Is(err, sending.ErrTooLarge) || errors.As(err, new(*sending.RefusedError))
+}
+
+// outlast is a context for what has begun: it ends a moment after ctx, or when everything should
+// long be done.
+func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(grace):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}

@@ -1,0 +1,203 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+)
+
+// Connection is a *connection.Connection.
+type Connection interface {
+	Name() string
+	Health() connection.Health
+}
+
+// Consumers is a *consumer.Group.
+type Consumers interface{ Health() []consumer.Health }
+
+// Health watches connections and consumers. It is an http.Handler for /livez and /readyz. Make it
+// with [New].
+type Health struct {
+	config Config // immutable
+
+	// Written by Start, and read by Stop after it.
+	looked chan struct{} // closed when the goroutine that looks has ended
+	stop   context.CancelFunc
+	server *http.Server
+
+	mu          sync.Mutex // guards what follows
+	addr        net.Addr
+	connections map[string]Connection
+	consumers   []Consumers
+	judge       judge
+	since       time.Time            // when the status became what it is
+	bad         map[string]time.Time // when each part became bad, by kind and name
+	wedged      map[string]time.Time // when each consumer became wedged
+}
+
+// New checks the Config. The error names the field that is wrong.
+func New(cfg Config) (*Health, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	return &Health{
+		config: cfg, connections: map[string]Connection{}, judge: newJudge(cfg, now), since: now,
+		bad: map[string]time.Time{}, wedged: map[string]time.Time{},
+	}, nil
+}
+
+// WatchConnection adds a connection to those that are watched, under this name.
+func (h *Health) WatchConnection(name string, c Connection) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connections[name] = c
+}
+
+// WatchConsumers adds consumers to those that are watched.
+func (h *Health) WatchConsumers(c Consumers) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.consumers = append(h.consumers, c)
+}
+
+// Report asks all parts for their health now, and judges it.
+func (h *Health) Report() Report {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	r := Report{Parts: h.parts(), Live: true}
+	good := true
+	bad, wedged := map[string]time.Time{}, map[string]time.Time{}
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		if p.OK {
+			continue
+		}
+		good = false
+		key := p.Kind + " " + p.Name
+		since := keep(h.bad, bad, key, now)
+		p.Since = &since
+		if p.Wedged && now.Sub(keep(h.wedged, wedged, key, now)) >= h.config.WedgedAge && h.config.WedgedAge != NeverRestart {
+			r.Live = false
+		}
+	}
+	h.bad, h.wedged = bad, wedged
+	before := h.judge.status
+	if r.Status = h.judge.see(now, good); r.Status != before {
+		h.since = now
+	}
+	r.Since = h.since
+	return r
+}
+
+// keep carries the time since when something is so from one look to the next.
+func keep(from, to map[string]time.Time, key string, now time.Time) time.Time {
+	since, there := from[key]
+	if !there {
+		since = now
+	}
+	to[key] = since
+	return since
+}
+
+func (h *Health) parts() []Part {
+	parts := []Part{}
+	for _, name := range slices.Sorted(maps.Keys(h.connections)) {
+		parts = append(parts, ofConnection(name, h.connections[name].Health()))
+	}
+	for _, group := range h.consumers {
+		for _, c := range group.Health() {
+			parts = append(parts, ofConsumer(c))
+		}
+	}
+	return parts
+}
+
+// Start begins to look at each Interval, and to listen at Config.Addr if there is one. Stop ends
+// both.
+func (h *Health) Start(ctx context.Context) error {
+	if h.config.Addr != "" {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", h.config.Addr)
+		if err != nil {
+			return fmt.Errorf("health: Config.Addr %q: %w", h.config.Addr, err)
+		}
+		h.mu.Lock()
+		h.addr = listener.Addr()
+		h.mu.Unlock()
+		h.server = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+		go func() { _ = h.server.Serve(listener) }() // until Stop
+	}
+	looking, cancel := context.WithCancel(context.Background())
+	h.stop, h.looked = cancel, make(chan struct{})
+	go h.look(looking)
+	return nil
+}
+
+// Addr is where Start listens, with the port that the system chose for ":0". It is nil if Start
+// does not listen.
+func (h *Health) Addr() net.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.addr
+}
+
+// Stop ends what Start began. It may be called twice, and without a Start.
+func (h *Health) Stop(ctx context.Context) error {
+	if h.stop == nil {
+		return nil
+	}
+	h.stop()
+	<-h.looked
+	if h.server == nil {
+		return nil
+	}
+	if err := h.server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("health: stop: %w", err), h.server.Close())
+	}
+	return nil
+}
+
+func (h *Health) look(ctx context.Context) {
+	defer close(h.looked)
+	tick := time.NewTicker(h.config.Interval)
+	defer tick.Stop()
+	told := Starting
+	for {
+		r := h.Report()
+		h.tell(told, r)
+		told = r.Status
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tell calls OnDown or OnUp if the status has changed so. It catches and logs a panic of theirs.
+func (h *Health) tell(before Status, r Report) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("a callback of health panicked", "status", r.Status, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	switch wasDown, isDown := before == Down, r.Status == Down; {
+	case isDown && !wasDown && h.config.OnDown != nil:
+		h.config.OnDown(r)
+	case wasDown && !isDown && h.config.OnUp != nil:
+		h.config.OnUp(r)
+	}
+}

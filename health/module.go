@@ -1,0 +1,54 @@
+package health
+
+import (
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+)
+
+// Module provides a *Health that watches the app's connections and consumers. It takes the
+// app's [Config], if there is one.
+//
+// Put it before consumer.Module: then it answers from the beginning, also while the consumers still
+// wait for a broker.
+var Module = fx.Module("bunnicula.health",
+	fx.Provide(provide),
+	fx.Invoke(func(*Health) {}), // so that its start hook runs before those of what it watches
+	fx.Invoke(watch),
+)
+
+// watch adds the app's connections and consumers, as far as it has any.
+func watch(h *Health, p struct {
+	fx.In
+
+	Connection  *connection.Connection       `optional:"true"`
+	Connections []connection.NamedConnection `group:"bunnicula.connections"`
+	Consumers   *consumer.Group              `optional:"true"`
+}) {
+	if p.Connection != nil {
+		h.WatchConnection(p.Connection.Name(), p.Connection)
+	}
+	for _, c := range p.Connections {
+		h.WatchConnection(c.Name, c.Connection)
+	}
+	if p.Consumers != nil {
+		h.WatchConsumers(p.Consumers)
+	}
+}
+
+type params struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Config    Config `optional:"true"`
+}
+
+func provide(p params) (*Health, error) {
+	h, err := New(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	p.Lifecycle.Append(fx.StartStopHook(h.Start, h.Stop))
+	return h, nil
+}

@@ -1,0 +1,106 @@
+package health
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+)
+
+// Report is the state of an app at one moment.
+type Report struct {
+	Status Status    `json:"status"`
+	Since  time.Time `json:"since"` // when the Status became what it is
+	Live   bool      `json:"live"`  // what /livez says
+	Parts  []Part    `json:"parts"`
+}
+
+// Part is a connection or a consumer.
+type Part struct {
+	Kind    string     `json:"kind"` // "connection" or "consumer"
+	Name    string     `json:"name"`
+	OK      bool       `json:"ok"`
+	Since   *time.Time `json:"since,omitempty"`   // when it became bad
+	Error   string     `json:"error,omitempty"`   // why it is not OK
+	Warning string     `json:"warning,omitempty"` // what an operator should know of it
+	Wedged  bool       `json:"wedged,omitempty"`  // no slot of the consumer is free again
+
+	stopping bool
+}
+
+// ready is what /readyz says. A consumer that is stopping is not ready from the first moment.
+func (r Report) ready() bool {
+	return (r.Status == OK || r.Status == Degraded) && !slices.ContainsFunc(r.Parts, func(p Part) bool { return p.stopping })
+}
+
+// Err says what is bad. It is nil if nothing is.
+func (r Report) Err() error {
+	var errs []error
+	for _, p := range r.Parts {
+		if !p.OK {
+			errs = append(errs, fmt.Errorf("%s %q: %s", p.Kind, p.Name, p.Error))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ofConnection is the state of a connection. One that nobody has used yet is good.
+func ofConnection(name string, h connection.Health) Part {
+	p := Part{Kind: "connection", Name: name, OK: true}
+	var down, warn []string
+	for _, l := range []struct {
+		purpose string
+		health  connection.LinkHealth
+	}{{"publishing", h.Publishing}, {"consuming", h.Consuming}} {
+		switch {
+		case l.health.Used && !l.health.Connected && l.health.Err != nil:
+			down = append(down, fmt.Sprintf("%s: %v", l.purpose, l.health.Err))
+		case l.health.Used && !l.health.Connected:
+			down = append(down, l.purpose+": not connected yet")
+		case l.health.Blocked != "":
+			warn = append(warn, fmt.Sprintf("%s: the broker takes no messages (%s)", l.purpose, l.health.Blocked))
+		}
+	}
+	p.OK, p.Error, p.Warning = len(down) == 0, strings.Join(down, "; "), strings.Join(warn, "; ")
+	return p
+}
+
+// ofConsumer is the state of a consumer.
+func ofConsumer(h consumer.Health) Part {
+	p := Part{Kind: "consumer", Name: h.Name, OK: h.Ready, stopping: h.Stopping}
+	var warn []string
+	add := func(n int, what string) {
+		if n > 0 {
+			warn = append(warn, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(h.Stuck, "handlers are stuck")
+	add(h.MonitorsBlocked, "calls of a monitor do not return")
+	add(h.CopiesBlocked, "copies to a retry or error queue are not taken by the broker")
+	if h.Slow {
+		warn = append(warn, "a message that came back without an end is handled alone")
+	}
+	if h.Paused {
+		warn = append(warn, "it is paused")
+	}
+	p.Warning = strings.Join(warn, "; ")
+	if p.OK {
+		return p
+	}
+	p.Wedged = h.Err == nil && !h.Stopping && h.Stuck+h.MonitorsBlocked > 0
+	switch {
+	case h.Stopping:
+		p.Error = "it is stopping"
+	case h.Err != nil:
+		p.Error = h.Err.Error()
+	case p.Wedged:
+		p.Error, p.Warning = "no slot is left: "+p.Warning, ""
+	default:
+		p.Error = "not subscribed yet"
+	}
+	return p
+}

@@ -1,0 +1,60 @@
+package wire
+
+import (
+	"fmt"
+	"math"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Check refuses headers over which a connection would end: the client library gives up in the
+// middle of writing them, or the broker cannot read them. It is for headers that did not come from
+// [Headers].
+func Check(t amqp.Table) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	return checkAll(t)
+}
+
+func checkAll(v any) error {
+	switch v := v.(type) {
+	case float32, float64:
+		return finite(v)
+	case amqp.Table:
+		if len(v) > maxEntries {
+			return tooMany(len(v))
+		}
+		for k, e := range v {
+			if len(k) > MaxName {
+				return fmt.Errorf("name %q is %d bytes long, AMQP allows %d", Cut(k, 40), len(k), MaxName)
+			}
+			if err := checkAll(e); err != nil {
+				return err
+			}
+		}
+	case []any:
+		if len(v) > maxEntries {
+			return tooMany(len(v))
+		}
+		for _, e := range v {
+			if err := checkAll(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finite refuses a float that RabbitMQ cannot read. The broker ends the whole connection over one
+// (541), each time that it comes.
+func finite(v any) error {
+	f, ok := v.(float64)
+	if !ok {
+		f = float64(v.(float32))
+	}
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return fmt.Errorf("%v: the broker reads finite numbers only", f)
+	}
+	return nil
+}
