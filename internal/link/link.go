@@ -14,7 +14,7 @@ import (
 type link struct {
 	purpose   string           // immutable
 	dedicated bool             // immutable: one user only
-	reads     bool             // immutable: made by Reading
+	reads     bool             // immutable: nothing is published on it
 	settings  func() *Settings // a function, since fmt would print the password of what a pointer leads to
 	log       *slog.Logger
 	notice    func(transport.Event)
