@@ -170,7 +170,7 @@ var mutants = []mutant{
 	{
 		name: "missing-quarantine-interrupts", breaks: "a quarantine queue that is missing ends the session",
 		edits: []edit{{"consumer.guard.waiting", `
-			g.refused()
+			g.refused(nil)
 			return false`, `
 			g.link.Abort(err)
 			return false`}},
