@@ -99,7 +99,7 @@ var mutants = []mutant{
 	{
 		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",
 		edits: []edit{{
-			"errorqueue.mover.move",
+			"errorqueue.mover.publish",
 			`if err == nil {
 				placed = append(placed, all[i])
 				continue
@@ -114,11 +114,9 @@ var mutants = []mutant{
 	{
 		name: "redrive-acks-first", breaks: "a parked message is acked before its copy is confirmed",
 		edits: []edit{
-			{"errorqueue.mover.move", `placed := all`, `$old
-				if err := p.settle(finish, all); err != nil {
-					return err
-				}`},
-			{"errorqueue.mover.move", `p.settle(finish, placed)`, `p.session.Err()`},
+			{"errorqueue.mover.move", `placed, last := m.publish(finish, all)`, `acked, err := r.ack(finish, all)
+				$old`},
+			{"errorqueue.mover.move", `acked, err := r.ack(finish, placed)`, ``},
 		},
 		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},
 	},
