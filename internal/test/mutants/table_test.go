@@ -270,7 +270,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "first-suspect-is-guilty", breaks: "an innocent message is refused",
-		edits:  []edit{{"internal/sending.inquiry.run", `len(sent) == 1`, `len(sent) > 0`}},
+		edits:  []edit{{"internal/sending.inquiry.find", `len(sent) == 1`, `len(sent) > 0`}},
 		caught: []by{publisher, {pkg: "internal/sending", test: "^TestSeveralGuiltyOnesAreAllFound$"}},
 	},
 	{
@@ -291,9 +291,8 @@ var mutants = []mutant{
 	{
 		name: "redrive-acks-first", breaks: "a parked message is acked before its copy is confirmed",
 		edits: []edit{
-			{"errorqueue.mover.move", `placed, last := m.publish(finish, all)`, `
-				acked, err := r.ack(finish, all)
-				placed, last := m.publish(finish, all)`},
+			{"errorqueue.mover.move", `placed, last := m.publish(finish, all)`, `acked, err := r.ack(finish, all)
+				$old`},
 			{"errorqueue.mover.move", `acked, err := r.ack(finish, placed)`, ``},
 		},
 		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},
