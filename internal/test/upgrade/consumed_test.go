@@ -27,7 +27,7 @@ type heir struct {
 	messages []fixture.Message // without what takes long in short mode
 	conn     *connection.Connection
 	consumer *consumer.Consumer
-	parked   string // the error queue
+	parked   string        // the error queue
 	began    time.Time     // the delays of what waits began later
 	later    time.Duration // since the snoozed message was put to sleep
 
