@@ -10,7 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// The broker ends the channel or the connection on which it is asked for what it does not know.
+// The broker closes a channel, or the whole connection, that asks for something it does not know.
 func TestARawChannelHarmsNobodyElse(t *testing.T) {
 	conn := connect(t, connection.Config{URL: amqptest.URL(t)})
 	consuming, publishing := session(t, conn.Transport().Consuming()), session(t, conn.Transport().Publishing())

@@ -34,14 +34,14 @@ func wrong(field, format string, args ...any) error {
 	return &fieldError{field: field, problem: fmt.Sprintf(format, args...)}
 }
 
-// resolved is a Config that was checked and has its defaults.
+// resolved is a checked Config with its defaults filled in.
 type resolved struct {
 	Config
 	targets []target
 }
 
-// resolve checks every field. Its errors name the field and show no password:
-// url.Parse, amqp.ParseURI and their errors do show it.
+// resolve checks every field. Its errors name the field and show no password. They do not wrap the
+// errors of url.Parse and amqp.ParseURI, which show it.
 func (c Config) resolve() (*resolved, error) {
 	r := &resolved{Config: c}
 	for _, step := range []func() error{r.where, r.files, r.naming, r.durations} {
@@ -57,7 +57,7 @@ func (c Config) resolve() (*resolved, error) {
 	return r, nil
 }
 
-// settings are what a link needs. Certificates are read again at each connect.
+// settings returns the Settings of a link. Certificates are read again at each connect.
 func (r *resolved) settings() link.Settings {
 	s := link.Settings{
 		Name: r.Name, Version: r.Version,
@@ -124,14 +124,15 @@ func (r *resolved) whereURL(field, u string) error {
 		return err
 	}
 	if ask := r.wantsTLS(); ask != "" && !t.secure {
-		// Whoever gave it would not want the password to go out in the clear.
+		// Somebody who set it would not want the password to be sent unencrypted.
 		return wrong(field, "begins with amqp://, but %s is set; want amqps://", ask)
 	}
 	r.targets = append(r.targets, r.override(t))
 	return nil
 }
 
-// notAHost says that nothing can be dialled by that name. What is left may still not exist.
+// notAHost says whether no broker can be dialled by that name. A name that passes may still not
+// exist.
 func notAHost(host string) bool {
 	if strings.ContainsAny(host, "/@[] ") {
 		return true
@@ -140,7 +141,7 @@ func notAHost(host string) bool {
 	return err != nil && strings.Contains(host, ":")
 }
 
-// wantsTLS names a field that asks for TLS, if one does.
+// wantsTLS returns the name of a field that asks for TLS, or "".
 func (c *Config) wantsTLS() string {
 	switch {
 	case c.TLS != nil:
@@ -153,7 +154,7 @@ func (c *Config) wantsTLS() string {
 	return ""
 }
 
-// override puts the Config's own fields in place of the URL's.
+// override replaces parts of the URL by the Config's own fields.
 func (c *Config) override(t target) target {
 	t.username = cmp.Or(c.Username, t.username)
 	t.password = cmp.Or(c.Password, t.password)
@@ -227,7 +228,8 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "..."
 }
 
-// programVersion is "" for what was not built from a commit or a released module, as tests are not.
+// programVersion is "" for a program that was built neither from a commit nor from a released
+// module, such as a test.
 func programVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "(devel)" {

@@ -25,8 +25,8 @@ type target struct {
 	serverName         string
 	sasl               []string
 	ca, cert, key      string
-	heartbeat          time.Duration // of the URL; 0 is the Config's
-	dialTimeout        time.Duration // of the URL; 0 is the Config's
+	heartbeat          time.Duration // from the URL; 0 means the Config's
+	dialTimeout        time.Duration // from the URL; 0 means the Config's
 }
 
 // String leaves the password out.
@@ -40,8 +40,8 @@ func (t target) String() string {
 
 var aScheme = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]{0,19}$`)
 
-// fromURL reads a URL. What it shows of one that is wrong cannot be part of a password:
-// whatever was put in the wrong place, or not percent-encoded, may be.
+// fromURL reads a URL. An error shows only what cannot be part of a password. Text in the wrong
+// place, or text that is not percent-encoded, can be.
 func fromURL(field, raw string) (target, error) {
 	u, err := parseURL(field, raw)
 	if err != nil {
@@ -67,7 +67,7 @@ func fromURL(field, raw string) (target, error) {
 		dialTimeout: time.Duration(uri.ConnectionTimeout) * time.Millisecond,
 	}
 	if n, err := strconv.Atoi(u.Query().Get("heartbeat")); err == nil {
-		// 0 would turn off the only thing that notices a frozen peer.
+		// 0 would turn off the only detection of a frozen peer.
 		t.heartbeat = time.Duration(min(max(n, 1), 3600)) * time.Second
 	}
 	return t, nil
@@ -92,13 +92,13 @@ func parseURL(field, raw string) (*url.URL, error) {
 		return nil, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
-		// amqp://user:12/34@host parses, as the port 12 of the host "user".
+		// url.Parse takes amqp://user:12/34@host for the port 12 of the host "user".
 		return nil, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
 	}
 	return u, nil
 }
 
-// checkURI refuses what the client library lets through.
+// checkURI refuses what the client library accepts by mistake.
 func checkURI(field string, uri amqp.URI, query url.Values) error {
 	if notAHost(uri.Host) {
 		return wrong(field, "has a host that is neither a name nor an address")
@@ -114,7 +114,7 @@ func checkURI(field string, uri amqp.URI, query url.Values) error {
 	return nil
 }
 
-// tlsConfig is nil for a target without TLS.
+// tlsConfig returns nil for a target without TLS.
 func (r *resolved) tlsConfig(t target) (*tls.Config, error) {
 	if !t.secure {
 		return nil, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// batches has rounds move a batch, waits, and counts how many of it have failed again; then the
-// next batch. One goroutine uses it.
+// batches lets rounds move one batch, waits, and counts how many messages of it have failed again,
+// before the next batch. One goroutine uses it.
 type batches struct {
 	// Immutable.
 	queue    *Queue
@@ -19,7 +19,7 @@ type batches struct {
 	rounds   *rounds
 	progress *reporter
 	each     time.Duration // how long each batch is watched
-	homes    []*Queue      // where the targets' consumers park what fails again
+	homes    []*Queue      // where the consumers of the targets park failures
 
 	// Written by run and batch.
 	done  []Batch
@@ -28,11 +28,11 @@ type batches struct {
 
 const (
 	minWatch = time.Minute
-	maxWatch = time.Hour // unless the caller wants more
+	maxWatch = time.Hour // unless the caller asks for more
 )
 
-// watchFor is how long to watch a batch of messages, of which the slowest took so long to be
-// parked.
+// watchFor returns how long to watch a batch. slowest is the longest time that a message of the
+// batch took to be parked.
 func watchFor(slowest time.Duration) time.Duration {
 	return min(max(slowest+slowest/10+10*time.Second, minWatch), maxWatch)
 }
@@ -80,9 +80,9 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 	return b, true, err
 }
 
-// watch waits until the time is up or too many messages have come back, and returns how many of
-// this redrive are parked again. The depth is that of the error queues without the batch, negative
-// if it is not known.
+// watch waits until the time is up or too many messages have come back, and returns how many
+// messages of this redrive are parked again. depth is how many messages the error queues had
+// without the batch; it is negative if that is unknown.
 func (r *batches) watch(ctx context.Context, depth, tolerated int) (total int, err error) {
 	const look = time.Second
 	defer r.progress.watch(0)
@@ -102,13 +102,13 @@ func (r *batches) watch(ctx context.Context, depth, tolerated int) (total int, e
 		if total, err = r.parkedAgain(ctx); err != nil || total-r.again > tolerated {
 			return total, err
 		}
-		seen = time.Now() // messages of others have come
+		seen = time.Now() // the new messages do not belong to this redrive
 	}
 	return r.parkedAgain(ctx)
 }
 
-// depth is how many messages are in the homes. It is -1 if the user may not ask, or the connection
-// has just been lost.
+// depth returns how many messages are in the homes. It is -1 if the user may not ask, or if the
+// connection has just been lost.
 func (r *batches) depth(ctx context.Context) (int, error) {
 	s, err := r.queue.link.Session(ctx)
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *batches) depth(ctx context.Context) (int, error) {
 }
 
 // parkedAgain counts the messages of this redrive that are in the homes. After a lost connection it
-// begins anew, a few times.
+// starts again, a few times.
 func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 	for range lossesInARow {
 		n, err = 0, nil
@@ -150,8 +150,8 @@ func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// homesOf finds the queues where the targets' consumers park what fails again. That is the queue
-// that is read, unless it is an archive or To names another queue.
+// homesOf finds the queues in which the targets' consumers park failures. There is one only, the
+// queue that is read, unless that is an archive or To names another queue.
 func (q *Queue) homesOf(ctx context.Context, targets []Target, sizes []int) ([]*Queue, error) {
 	homes := []*Queue{q}
 	s, err := q.link.Session(ctx)
@@ -167,7 +167,7 @@ func (q *Queue) homesOf(ctx context.Context, targets []Target, sizes []int) ([]*
 		switch _, err := count(ctx, s, name); {
 		case errors.Is(err, errNotFound) && archive: // the error queue has another name
 			return nil, &FieldError{"Batches", fmt.Sprint(sizes), fmt.Sprintf("none: what fails again is not seen, as there is no queue %q", name)}
-		case errors.Is(err, errNotFound): // that target parks in the queue that is read
+		case errors.Is(err, errNotFound): // the target parks in the queue that is read
 		case err != nil && !errors.Is(err, errNotAllowed):
 			return nil, err
 		default:

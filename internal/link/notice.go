@@ -7,15 +7,17 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Notices hands events on, in order, without making the sender wait. Its zero value is ready, but for Log.
+// Notices calls functions with events, in order. The sender does not wait for them. The zero value
+// is ready once Log is set.
 type Notices struct {
-	Log *slog.Logger // of panics in what is called
+	Log *slog.Logger // of panics in the functions
 
-	mu      sync.Mutex
-	next    int
-	funcs   map[int]func(transport.Event)
-	queue   []transport.Event
-	running bool // the goroutine that hands on; it ends with the queue, and nobody waits for it
+	mu    sync.Mutex
+	next  int
+	funcs map[int]func(transport.Event)
+	queue []transport.Event
+	// A goroutine calls the functions. It ends when the queue is empty, and nobody waits for it.
+	running bool
 }
 
 // Add calls f at each event from now on, until the returned function is called.

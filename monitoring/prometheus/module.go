@@ -20,8 +20,8 @@ var Module = fx.Module("bunnicula.monitoring.prometheus",
 	fx.Invoke(watch),
 )
 
-// watch finds what the app's connections and consumers have put into the group. fx compares types,
-// so the group's members have the type without a name that Source is an alias of.
+// watch adds the members of the application's value group. fx compares types, so the members have
+// the unnamed type of which Source is an alias.
 func watch(m *Monitor, p struct {
 	fx.In
 

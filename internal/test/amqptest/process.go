@@ -29,7 +29,15 @@ type Process struct {
 // ProcessOption changes how a [Process] is started.
 type ProcessOption func(*processOptions)
 
-type processOptions struct{ megabytes int }
+type processOptions struct {
+	megabytes int
+	program   string // "" is the test binary
+}
+
+// Program starts this executable in place of the test binary.
+func Program(file string) ProcessOption {
+	return func(o *processOptions) { o.program = file }
+}
 
 // MemoryLimit lets the process die when it asks for more than so many megabytes: the Go runtime ends it
 // on the spot, with no deferred calls, an exit code that is not 0 and "out of memory" or "failed to
@@ -59,6 +67,9 @@ func StartProcess(t testing.TB, env []string, options ...ProcessOption) *Process
 	}
 	// If TestMain forgets to look, no test is to run in there, and to start processes in turn.
 	args := []string{os.Args[0], "-test.run=^$"}
+	if o.program != "" {
+		args = []string{o.program}
+	}
 	if o.megabytes > 0 {
 		if runtime.GOOS != "linux" {
 			t.Skip("a memory limit: the kernel keeps to it only on Linux")
