@@ -30,12 +30,13 @@ type guard struct {
 	abort  context.CancelFunc
 	fell   signal // wakes the guard at its end: a message of its channel was settled
 
-	// Only the guard's goroutine uses these. It waits for the answer to each request on the channel even
-	// if the session ends meanwhile, because the close of the channel is another request.
+	// Only the guard's goroutine uses these. It waits for the answer to each request on the channel
+	// even if the session ends meanwhile, because two requests at once may swap their replies (see
+	// transport), and the close of the channel is one.
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
 	blind bool          // the broker does not let this user look
-	told  bool          // that it does not let this user take messages
+	told  bool          // it was logged that the broker does not let this user take messages
 }
 
 // lookEvery is how often a guard looks for messages that other processes have set aside and left.
