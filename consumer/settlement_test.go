@@ -504,7 +504,10 @@ func TestAMessageThatCannotBeReadIsNeverCopied(t *testing.T) {
 	raw.RoutingKey = "orders-quarantine"
 	for name, s := range map[string]decide.Settlement{
 		"heard": decide.Hear(&c.rules, &decoded(c, raw).facts, decide.Given{Now: time.Now()}),
-		"after": func() decide.Settlement { s, _ := decide.Before(&c.rules, &decoded(c, raw).facts, decide.Given{}); return s }(),
+		"after": func() decide.Settlement {
+			s, _ := decide.Before(&c.rules, &decoded(c, raw).facts, decide.Given{})
+			return s
+		}(),
 	} {
 		if s.Copy != nil || s.Deed != decide.DeedReject {
 			t.Errorf("%s: %+v", name, s)
