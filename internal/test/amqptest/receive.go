@@ -8,10 +8,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// patience is how long [Get] waits: far longer than anything takes that works.
+// patience is how long [Get] waits: much longer than any successful operation takes.
 const patience = 10 * time.Second
 
-// Get takes the next message from the queue, and waits for it if there is none.
+// Get takes the next message from the queue. It waits for one if the queue is empty.
 func Get(t testing.TB, queue string) amqp.Delivery {
 	t.Helper()
 	var d amqp.Delivery
@@ -23,7 +23,7 @@ func Get(t testing.TB, queue string) amqp.Delivery {
 	return d
 }
 
-// Drain takes what is in the queue now.
+// Drain takes all messages that are in the queue now.
 func Drain(t testing.TB, queue string) []amqp.Delivery {
 	t.Helper()
 	var all []amqp.Delivery
@@ -55,9 +55,9 @@ func take(t testing.TB, queue string) (d amqp.Delivery, ok bool) {
 	return d, ok
 }
 
-// Eventually asks until the answer is yes; if it never is, the test fails and the message
-// says what did not happen. It is for the broker's state, which nothing announces: time
-// of our own is simulated.
+// Eventually calls cond until it is true. If that takes longer than within, the test fails with the
+// message. It is for the broker's state, whose changes the broker does not report. The framework's
+// own time is simulated instead.
 func Eventually(t testing.TB, within time.Duration, cond func() bool, format string, args ...any) {
 	t.Helper()
 	for end := time.Now().Add(within); !cond(); time.Sleep(20 * time.Millisecond) {
