@@ -68,6 +68,16 @@ soak: ## Random faults for a while (FOR=30m, SEED=42 to play them again); BROKER
 	eval "$$vars"
 	CGO_ENABLED=1 go test -race -count=1 -timeout 12h -v ./internal/test/faults -run '^TestSoak$$' -soak $(FOR) -seed $(SEED)
 
+UPGRADE_FROM ?= b6aeeff
+
+.PHONY: upgrade
+upgrade: ## Kill workers of an earlier commit and of today side by side (UPGRADE_FROM, SEED=42 to play it again); BROKER=4.3 too
+	@scripts/need cc=gcc,libc6-dev
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	UPGRADE_FROM=$(UPGRADE_FROM) CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) -v ./internal/test/upgrade -run '^TestRolling' -seed $(SEED) $(ARGS)
+
 .PHONY: bench
 bench: ## Measure us beside the raw client (ARGS, e.g. "-quick", "-run consume", "-h"); BROKER=4.3 too
 	@scripts/broker up

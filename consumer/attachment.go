@@ -62,7 +62,7 @@ func (a *attachment) after(session transport.Session, entered time.Time, err err
 	switch bad := transport.EndedByMessage(session.Err()); {
 	case bad && !dedicated && a.shared.Roll.Lost(session, entered):
 		a.log.Warn("a message ends the connection at each delivery; this consumer goes on with a dedicated one", "err", session.Err())
-		a.set(a.conn.Dedicated("consume " + a.queue))
+		a.set(a.conn.Reading("consume " + a.queue))
 	case !bad && dedicated:
 		a.close()
 	default:

@@ -169,7 +169,9 @@ func (g *guard) acquire() bool {
 		case g.taking.Err() != nil || g.from.IsClosed():
 			return false
 		case g.c.gauges.lost.Load() > 0:
-			g.hear()
+			if g.hear(); g.from == nil { // the broker has closed the channel over it
+				return false
+			}
 		}
 	}
 }

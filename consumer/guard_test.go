@@ -66,6 +66,10 @@ func TestMessagesInQuarantineAreHandledOneAtATimeInTheWholeProcess(t *testing.T)
 		if suspects.most != 1 {
 			l.Errorf("%d were handled at once", suspects.most)
 		}
+		for _, queue := range []string{"orders", "invoices", "letters"} { // all goes on
+			l.publish(queue, "last in "+queue)
+		}
+		l.wait(time.Second, "handled behind them", func() bool { return others.messages("last") == 3 })
 	})
 }
 
@@ -149,9 +153,10 @@ func TestLinksThatAreLostInOtherProcessesAreNoDeaths(t *testing.T) {
 			inLab(t, usual, func(l *lab) {
 				var did tally
 				holders := make(chan string, 100)
+				consumers := map[string]*consumer.Consumer{}
 				for i := range crashes - 1 {
 					name := fmt.Sprint("p", i+1)
-					l.start(l.process(name), consumer.Spec{
+					consumers[name] = l.start(l.process(name), consumer.Spec{
 						Queue: "orders", MaxCrashes: crashes, Timeout: 10 * time.Minute,
 						Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
 							holders <- name
@@ -163,7 +168,7 @@ func TestLinksThatAreLostInOtherProcessesAreNoDeaths(t *testing.T) {
 				for range crashes - 2 {
 					name := <-holders
 					time.Sleep(5 * time.Second)
-					l.loseLink(name)
+					l.loseLink(name, consumers[name])
 				}
 				time.Sleep(5 * time.Minute)
 				for _, d := range l.sim.Messages("orders-error") {

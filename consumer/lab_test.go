@@ -81,12 +81,14 @@ func (l *lab) fault(s simulated.Step) simulated.Fault {
 	return simulated.Fault{}
 }
 
-// loseLink cuts a process's consuming link at its next frame, and waits for that.
-func (l *lab) loseLink(process string) {
+// loseLink cuts a process's consuming link at once: at the frame that a pause sends.
+func (l *lab) loseLink(process string, c *consumer.Consumer) {
 	l.cut.Store(&process)
+	c.Pause()
 	for l.cut.Load() != nil {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
+	c.Resume()
 }
 
 func (l *lab) process(name string) *simulated.Process {

@@ -138,7 +138,7 @@ func (s *Spec) checkChoices() error {
 
 // hearing is how long a message that has crashed too often goes round the quarantine queue.
 // Meanwhile a process that only lost its connection over the message can clear it.
-const hearing = 20 * time.Second
+const hearing = 10 * time.Second
 
 var hostname = func() string {
 	name, err := os.Hostname()

@@ -23,7 +23,9 @@ type Publisher interface {
 	Publish(ctx context.Context, routingKey string, payload any, opts ...Option) error
 
 	// PublishAsync waits for room in the window, not for the confirm, which its
-	// Confirmation tells. ctx bounds both. Messages of one goroutine are sent in order.
+	// Confirmation tells. ctx bounds both. Messages of one goroutine with the same exchange and routing
+	// key are sent in order. They can come in another order if some are sent again: after a lost
+	// connection, a refusal, or 2 s in which the broker confirms nothing.
 	// The error is for what could not be sent at all; the Confirmation is nil then.
 	PublishAsync(ctx context.Context, routingKey string, payload any, opts ...Option) (Confirmation, error)
 

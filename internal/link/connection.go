@@ -57,7 +57,7 @@ func (c *Connection) Publishing() transport.Link { return c.publishing }
 func (c *Connection) Consuming() transport.Link { return c.consuming }
 
 // Dedicated makes a link that nobody else uses.
-func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, true) }
+func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, false) }
 
 // Reading is Dedicated for a user that only reads and may not lose a message.
 func (c *Connection) Reading(purpose string) transport.Link { return c.another(purpose, true) }

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"regexp"
 
@@ -45,12 +44,11 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 	properties := amqp.NewConnectionProperties()
 	properties["product"] = "Bunnicula for Go"
 	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", set.Name, l.purpose))
-	var beneath io.ReadWriteCloser = sock
 	size := frameSize
 	if l.reads {
-		beneath, size = newLegible(sock), legibleFrame
+		size = wideFrame
 	}
-	c, err := amqp.Open(beneath, amqp.Config{
+	c, err := amqp.Open(newReader(sock, l.reads), amqp.Config{
 		SASL: t.auth(properties), Vhost: t.VHost, Heartbeat: cmp.Or(t.Heartbeat, set.Heartbeat),
 		FrameSize: size, Locale: "en_US", Properties: properties,
 	})

@@ -14,7 +14,7 @@ import (
 type link struct {
 	purpose   string           // immutable
 	dedicated bool             // immutable: one user only
-	reads     bool             // immutable: made by Reading
+	reads     bool             // immutable: nothing is published on it
 	settings  func() *Settings // a function: fmt would print the password behind a pointer
 	log       *slog.Logger
 	notice    func(transport.Event)

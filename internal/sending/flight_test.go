@@ -24,8 +24,9 @@ func (p *promise) Acked() bool           { return p.acked }
 // pipe is a collector without a broker.
 type pipe struct {
 	*flight
-	lane     *lane
-	promises []*promise
+	collector *collector
+	lane      *lane
+	promises  []*promise
 }
 
 // openChannel is a channel that has not ended; nothing else is asked of it.
@@ -43,11 +44,15 @@ func newPipe() *pipe {
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	l := &lane{pipeline: s, room: make(account, 500), wake: make(chan struct{}, 1)}
 	s.router.lanes = []*lane{l}
-	p := &pipe{lane: l, flight: &flight{
-		pipeline: s, session: openSession{}, ch: openChannel{}, sent: make(chan entry, 1000), returns: returns{from: make(chan amqp.Return, 1000)},
-		closed: make(chan *amqp.Error), dead: make(chan struct{}), finished: make(chan struct{}), stall: &stall{lane: l},
-	}}
-	go p.collect()
+	f := &flight{
+		pipeline: s, session: openSession{}, ch: openChannel{}, sent: make(chan entry, 1000),
+		dead: make(chan struct{}), finished: make(chan struct{}),
+	}
+	c := &collector{
+		flight: f, returns: returns{from: make(chan amqp.Return, 1000)}, closed: make(chan *amqp.Error), stall: &stall{lane: l},
+	}
+	p := &pipe{lane: l, flight: f, collector: c}
+	go c.run()
 	return p
 }
 
@@ -71,7 +76,7 @@ func (p *pipe) confirm(i int, ack bool) {
 
 func (p *pipe) close() {
 	close(p.sent)
-	close(p.closed)
+	close(p.collector.closed)
 	<-p.finished
 }
 
@@ -150,7 +155,7 @@ func TestAReturnBelongsToItsMessage(t *testing.T) {
 		change(func(e *Envelope) { e.Body = []byte("other") })
 		first, second := p.send(env), p.send(env)
 
-		p.returns.from <- amqp.Return{ReplyCode: 312, ReplyText: "NO_ROUTE", MessageId: "m", Exchange: "e", RoutingKey: "k", Body: []byte("b")}
+		p.collector.returns.from <- amqp.Return{ReplyCode: 312, ReplyText: "NO_ROUTE", MessageId: "m", Exchange: "e", RoutingKey: "k", Body: []byte("b")}
 		for i := range p.promises {
 			p.confirm(i, true)
 		}

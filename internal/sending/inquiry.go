@@ -124,14 +124,10 @@ func (q *inquiry) release(group []*Message) {
 // the broker has ended the channel for one of those that were sent, cause is why.
 func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.Error) {
 	byOrder(group)
-	session, err := q.link.Session(q.ctx)
-	if err != nil {
-		return nil, group, nil //nolint:nilerr // nothing was sent, and nothing is known
-	}
-	f, err := q.pipeline.fly(q.ctx, session, nil)
-	if err != nil {
+	session, f := q.open()
+	if f == nil {
 		backoff.Wait(q.ctx, 100*time.Millisecond) // the session is about to end
-		return nil, group, nil                    //nolint:nilerr // nothing was sent, and nothing is known
+		return nil, group, nil
 	}
 	n := 0
 	for n < len(group) && f.write(q.ctx, group[n]) {
@@ -147,8 +143,21 @@ func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.E
 	stop.Stop()
 	sent, innocent := f.suspects()
 	q.release(innocent)
-	if !blamed(f.cause) {
+	if !blamed(f.outcome.cause) {
 		return nil, group[n:], nil
 	}
-	return sent, group[n:], f.cause
+	return sent, group[n:], f.outcome.cause
+}
+
+// open opens a channel for a test. It is nil if that cannot be.
+func (q *inquiry) open() (transport.Session, *flight) {
+	session, err := q.link.Session(q.ctx)
+	if err != nil {
+		return nil, nil
+	}
+	f, err := q.pipeline.fly(q.ctx, session, nil)
+	if err != nil {
+		return nil, nil
+	}
+	return session, f
 }

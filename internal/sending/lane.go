@@ -17,9 +17,9 @@ type lane struct {
 	room     account       // places for stuck keys
 	wake     chan struct{} // there is something to write
 
-	mu    sync.Mutex // guards what is below
-	again []*Message // their fate is unknown: they go first, in the order of their first write
-	queue fifo       // not written yet
+	mu    sync.Mutex     // guards what is below
+	again []*Message     // their fate is unknown: they go first, in the order of their first write
+	queue fifo[*Message] // not written yet
 
 	// Guarded by the router.
 	messages int  // that have this lane
@@ -75,6 +75,9 @@ func (l *lane) next() *Message {
 		m := l.again[0]
 		l.again = l.again[1:]
 		return m
+	}
+	if l.queue.len() == 0 {
+		return nil
 	}
 	return l.queue.pop()
 }
@@ -145,13 +148,13 @@ func (l *lane) send(session transport.Session) (isBlamed bool) {
 	suspects, innocent := f.suspects()
 	unknown := len(suspects) + len(innocent)
 	p.putBack(innocent...)
-	if f.cause != nil && p.ctx.Err() == nil || unknown > 1 { // else it was worn out
-		p.log.Warn("publishing channel ended", "unknown", unknown, "err", errors.Join(asError(f.cause)))
+	if f.outcome.cause != nil && p.ctx.Err() == nil || unknown > 1 { // else it was worn out
+		p.log.Warn("publishing channel ended", "unknown", unknown, "err", errors.Join(asError(f.outcome.cause)))
 	}
 	if len(suspects) > 0 {
-		p.inquire(suspects, f.cause, !f.elsewhere)
+		p.inquire(suspects, f.outcome.cause, !f.outcome.elsewhere)
 	}
-	return blamed(f.cause)
+	return blamed(f.outcome.cause)
 }
 
 // write writes what there is until the channel or the pipeline ends.
@@ -182,43 +185,4 @@ func (l *lane) giveUpAll(cause error) {
 	for m := l.next(); m != nil; m = l.next() {
 		l.pipeline.giveUp(cause, m)
 	}
-}
-
-// fifo is a queue that keeps its memory.
-type fifo struct {
-	all  []*Message
-	head int // of those that are left
-}
-
-func (q *fifo) len() int { return len(q.all) - q.head }
-
-func (q *fifo) push(m *Message) {
-	if q.head > 0 && len(q.all) == cap(q.all) {
-		n := copy(q.all, q.all[q.head:])
-		clear(q.all[n:])
-		q.all, q.head = q.all[:n], 0
-	}
-	q.all = append(q.all, m)
-}
-
-func (q *fifo) pop() *Message {
-	if q.head == len(q.all) {
-		return nil
-	}
-	m := q.all[q.head]
-	q.all[q.head] = nil
-	if q.head++; q.head == len(q.all) {
-		q.all, q.head = q.all[:0], 0
-	}
-	return m
-}
-
-// unpop puts back the last that pop returned.
-func (q *fifo) unpop(m *Message) {
-	if q.head == 0 {
-		q.all = slices.Insert(q.all, 0, m)
-		return
-	}
-	q.head--
-	q.all[q.head] = m
 }

@@ -22,24 +22,24 @@ type stall struct {
 
 // look is called every lookEvery while messages are in flight. If the lane is slow it makes the oldest message's
 // key stuck there, and frees the others.
-func (s *stall) look(f *flight, all []entry) {
-	if s == nil || len(all) == 0 {
+func (s *stall) look(c *collector) {
+	if s == nil || c.all.len() == 0 {
 		return
 	}
 	now := time.Now()
-	_, alarm, _ := f.session.Blocked()
-	if alarm || f.answers != s.answers || now.Sub(s.looked) > 10*lookEvery { // the last: nothing was in flight
-		s.answers, s.since, s.probe = f.answers, now, nil
+	_, alarm, _ := c.flight.session.Blocked()
+	if alarm || c.answers != s.answers || now.Sub(s.looked) > 10*lookEvery { // the last: nothing was in flight
+		s.answers, s.since, s.probe = c.answers, now, nil
 	}
 	s.looked = now
 	if now.Sub(s.since) < stuckAfter {
 		return
 	}
-	p := f.pipeline
+	p, all := c.flight.pipeline, c.all.left()
 	if front := frontOf(all); front != nil {
 		p.router.slow(s.lane, front.m.key())
 	}
-	s.rescue(f, all)
+	s.rescue(p, all)
 	for i := range all {
 		p.ease(all[i].place(), s.lane)
 	}
@@ -58,7 +58,7 @@ func frontOf(all []entry) *entry {
 // rescue moves messages of other keys to another lane, where they are sent again: the first one to see
 // whether that lane gets confirms, and if it does all others. Without that, in a broker that is only slow, all would
 // be there twice.
-func (s *stall) rescue(f *flight, all []entry) {
+func (s *stall) rescue(p *Pipeline, all []entry) {
 	rest := false
 	if s.probe != nil {
 		select {
@@ -74,7 +74,7 @@ func (s *stall) rescue(f *flight, all []entry) {
 			continue
 		}
 		old := e.m.account
-		to := f.pipeline.router.move(e.m, f.pipeline)
+		to := p.router.move(e.m, p)
 		if to == nil {
 			continue
 		}

@@ -28,7 +28,15 @@ type Process struct {
 // ProcessOption changes how a [Process] is started.
 type ProcessOption func(*processOptions)
 
-type processOptions struct{ megabytes int }
+type processOptions struct {
+	megabytes int
+	program   string // "" is the test binary
+}
+
+// Program starts this executable in place of the test binary.
+func Program(file string) ProcessOption {
+	return func(o *processOptions) { o.program = file }
+}
 
 // MemoryLimit makes the process die when it asks for more than so many megabytes. The Go runtime
 // then ends it at once: no deferred calls run, the exit code is not 0, and the last lines contain
@@ -58,6 +66,9 @@ func StartProcess(t testing.TB, env []string, options ...ProcessOption) *Process
 	}
 	// A TestMain that does not check env must not run tests, which would start processes in turn.
 	args := []string{os.Args[0], "-test.run=^$"}
+	if o.program != "" {
+		args = []string{o.program}
+	}
 	if o.megabytes > 0 {
 		if runtime.GOOS != "linux" {
 			t.Skip("a memory limit: the kernel keeps to it only on Linux")

@@ -71,6 +71,13 @@ func TestProcessThatIsStillThereIsKilledAtCleanup(t *testing.T) {
 	}
 }
 
+func TestProcessCanBeAnotherProgram(t *testing.T) {
+	p := amqptest.StartProcess(t, nil, amqptest.Program("true"))
+	if code := p.Wait(30 * time.Second); code != 0 || p.Output() != "" {
+		t.Errorf("exit code %d; it said %q", code, p.Output())
+	}
+}
+
 func TestProcessDiesOfTooMuchMemory(t *testing.T) {
 	p := worker(t, "grows", amqptest.MemoryLimit(256))
 	code := p.Wait(60 * time.Second)

@@ -66,3 +66,14 @@ func Eventually(t testing.TB, within time.Duration, cond func() bool, format str
 		}
 	}
 }
+
+// Fail takes the first message of a queue and gives it back as a failure: its delivery count goes up, on each
+// version. A nack does not do that from RabbitMQ 4.3 on, and a reject does.
+func Fail(t testing.TB, queue string) {
+	t.Helper()
+	ch := Channel(t)
+	Eventually(t, 5*time.Second, func() bool {
+		d, ok, err := ch.Get(queue, false)
+		return err == nil && ok && d.Reject(true) == nil
+	}, "amqptest: queue %s has no message to give back", queue)
+}

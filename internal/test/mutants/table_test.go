@@ -20,21 +20,20 @@ var mutants = []mutant{
 	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
 		edits: []edit{{
-			"consumer.Consumer.settleByCopy",
-			`!c.place(d.session, s.Copy) || !d.session.ack(d, time.Now())`,
-			`!d.session.ack(d, time.Now()) || !c.place(d.session, s.Copy)`,
+			"consumer.settler.byCopy",
+			`!s.place(d, what.Copy) || !s.ack(d, time.Now())`,
+			`!s.ack(d, time.Now()) || !s.place(d, what.Copy)`,
 		}},
 		caught: []by{engine, {pkg: "consumer", test: "^TestThePrefetchBoundsWhatIsHeldAlsoOverPauses$"}},
 	},
 	{
 		name: "ack-of-an-older-session", breaks: "an ack goes to the channel that is there now, whatever its delivery came on",
 		edits: []edit{
-			{"consumer.Consumer", "", "$old\nnewest atomic.Pointer[session]\n"},
-			{"consumer.Consumer.newSession", `c.calm.Store(false)`, "c.newest.Store(s)\n$old"},
-			{"consumer.session.ack", `err := errSessionOver`, `
-				if newest := s.consumer.newest.Load(); newest != s {
-					s.settled(d)
-					return newest.ch.Ack(d.raw.DeliveryTag, false) == nil
+			{"consumer.gauges", "", "$old\nnewest atomic.Pointer[channel]\n"},
+			{"consumer.Consumer.openSession", `s.main, s.intake, in.from = main, in, main`, "c.gauges.newest.Store(main)\n$old"},
+			{"consumer.settler.ack", `err := acksOver(d)`, `
+				if newest := s.gauges.newest.Load(); newest != nil && newest != d.from && d.solo == nil {
+					return newest.Ack(d.tag(), false) == nil
 				}
 				$old`},
 		},
@@ -43,9 +42,9 @@ var mutants = []mutant{
 	{
 		name: "copy-not-mandatory", breaks: "a copy that no queue takes counts as placed",
 		edits: []edit{{
-			"consumer.Consumer.bareCopy",
-			`sending.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p}`,
-			`sending.Envelope{Exchange: s.to.Exchange, RoutingKey: s.to.RoutingKey, Publishing: p, NotMandatory: true}`,
+			"consumer.envelope",
+			`sending.Envelope{Exchange: c.To.Exchange, RoutingKey: c.To.RoutingKey, Publishing: c.Publishing}`,
+			`sending.Envelope{Exchange: c.To.Exchange, RoutingKey: c.To.RoutingKey, Publishing: c.Publishing, NotMandatory: true}`,
 		}},
 		caught: []by{engine, scenario("retry-queues-deleted")},
 	},
@@ -53,53 +52,231 @@ var mutants = []mutant{
 		name: "blocked-copy-nacked", breaks: "a message whose copy cannot be placed is given back",
 		edits: []edit{
 			{
-				"consumer.Consumer.settleByCopy",
-				`if !c.place(d.session, s.Copy) || !d.session.ack(d, time.Now()) { return }`,
-				`if !c.place(d.session, s.Copy) {
-					d.session.giveBack(d)
+				"consumer.settler.byCopy",
+				`if !s.place(d, what.Copy) || !s.ack(d, time.Now()) { return }`,
+				`if !s.place(d, what.Copy) {
+					s.nack(d)
 					return
 				}
-				if !d.session.ack(d, time.Now()) {
+				if !s.ack(d, time.Now()) {
 					return
 				}`,
 			},
-			{"consumer.Consumer.place", `!backoff.Wait(s.ctx, pause.Next())`, `backoff.Wait(s.ctx, pause.Next()) || true`},
+			{"consumer.settler.place", `!backoff.Wait(d.from.ctx, pause.Next())`, `backoff.Wait(d.from.ctx, pause.Next()) || true`},
 		},
 		caught: []by{engine, scenario("error-queue-full")},
 	},
 	{
-		name: "any-return", breaks: "the first return is taken for one's own",
+		name: "copy-not-repaired", breaks: "a copy whose exchange is gone does not bring it back",
+		edits:  []edit{{"consumer.missing", `errors.As(err, &refused) && refused.Code == amqp.NotFound`, `errors.As(err, &refused) && refused.Code == 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestACopyBringsBackTheQueueOrExchangeThatIsGone$/^bunnicula_error$"}},
+	},
+	{
+		name: "property-dropped", breaks: "a copy loses a property",
+		edits:  []edit{{"internal/wire.Again", `d.ReplyTo`, `""`}},
+		caught: []by{{pkg: "consumer", test: "^TestACopyKeepsBodyPropertiesAndHeaders$"}, {pkg: "consumer", test: "^TestARetriedMessageKeepsItsPropertiesAndShowsWhereItCameFrom$"}},
+	},
+	{
+		name: "header-dropped", breaks: "a copy loses a user's header if it is no text",
+		edits:  []edit{{"internal/wire.Again", `IsUsers(k)`, `_, text := v.(string); text && IsUsers(k)`}},
+		caught: []by{{pkg: "consumer", test: "^TestACopyKeepsBodyPropertiesAndHeaders$"}},
+	},
+	{
+		name: "one-attempt-too-many", breaks: "a message is tried once more than MaxRetries allows",
+		edits:  []edit{{"consumer/internal/decide.Rules.retry", `f.Delivery.LastAttempt()`, `f.Delivery.Attempt > f.Delivery.MaxRetries+1`}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestAMessageIsTriedOnceAndThenMaxRetriesTimes$"}},
+	},
+	{
+		name: "interrupted-acked", breaks: "a message whose handler a stop has cancelled is acked",
 		edits: []edit{{
-			"internal/sending.confirmed.returnOf",
-			`r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
-				wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts])`,
-			`r != nil || bytes.Equal(r.Body, m.env.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,
+			"consumer/internal/decide.After",
+			`if r.KeepsPlace { return Settlement{Deed: DeedLeave, Outcome: outcome} }`,
+			`if !r.KeepsPlace { return Settlement{Deed: DeedAck, Outcome: outcome} }`,
 		}},
-		caught: []by{publisher, {pkg: "publisher", test: "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$"}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestWhatAStopInterruptsIsNoAttemptUnlessItIsAcked$"}},
 	},
 	{
 		name: "tag-reused", breaks: "a subscription has the tag of an earlier one",
-		edits:  []edit{{"consumer.session.subscribe", `s.tags++`, `s.tags = 1`}},
+		edits:  []edit{{"consumer.intake.subscribe", `in.tags++`, `in.tags = 1`}},
 		caught: []by{engine},
 	},
 	{
 		name: "prefetch-of-a-live-consumer", breaks: "the prefetch is changed by basic.qos alone, which does nothing to a subscription",
-		edits: []edit{{"consumer.session.adjust", `before := s.mode`, `
-			prefetch := s.consumer.pace.prefetch(want)
-			s.mode = want
-			return s.link.Do(s.consumer.hard, "qos", func() error { return s.ch.Qos(prefetch, 0, false) })
-			$old`}},
-		caught: []by{{pkg: "consumer", test: "^TestAMessageThatTheClientCannotReadIsParkedWhileOtherConsumersWorkOn$"}},
+		edits: []edit{{"consumer.intake.bring", `if err := in.change(want); err != nil { return err }`, `
+			in.standing = want
+			return in.from.session.Do(context.Background(), "qos", func() error { return in.from.Qos(want, 0, false) })`}},
+		caught: []by{engine},
 	},
 	{
 		name: "backlog-forgotten", breaks: "what was taken ahead and is not come to stays unacked for ever",
-		edits:  []edit{{"consumer.session.shed", `s.giveBack(s.backlog...)`, ``}},
+		edits:  []edit{{"consumer.intake.shed", `in.giveBack(in.backlog)`, ``}},
 		caught: []by{engine, {pkg: "consumer", test: "^TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow$"}},
+	},
+	{
+		name: "pause-keeps", breaks: "a pause does not give back what no handler has started",
+		edits:  []edit{{"consumer.intake.rest", `in.giveBack(all)`, `_ = all`}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestPauseGivesBackWhatWasPrefetchedAndResumeGoesOn$"}},
+	},
+	{
+		name: "given-back-acked", breaks: "what a pause or a stop gives back is acked, and no copy is made",
+		edits:  []edit{{"consumer.settler.giveBack", `s.sending.Send(ctx, envelope(what.Copy)) == nil`, `ctx != nil`}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestPausesAndRestartsMakeNoInnocentMessageLookLikeAKiller$"}},
+	},
+	{
+		name: "given-back-counted", breaks: "what is given back looks like a message that killed its process",
+		edits:  []edit{{"consumer.settler.giveBack", `d.facts.Returned == 0`, `d.facts.Returned >= 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestPausesAndRestartsMakeNoInnocentMessageLookLikeAKiller$"}},
+	},
+	{
+		name: "multiple-over-a-gap", breaks: "an ack of many covers a message whose handler still runs",
+		edits:  []edit{{"consumer/internal/acks.ring.collect", `Ack{oldest.tag, false}`, `Ack{oldest.tag, true}`}},
+		caught: []by{engine, {pkg: "consumer/internal/acks", test: "^TestEveryFinishedDeliveryIsAckedInTimeAndNoOther$"}},
+	},
+	{
+		name: "nobody-set-aside", breaks: "a message that came back twice is handled beside others",
+		edits:  []edit{{"consumer/internal/decide.Before", `!f.Alone && f.Returns >= Suspicious && r.guarded()`, `!f.Alone && f.Returns >= 1000 && r.guarded()`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCameBackTwiceIsSetAside$"}, {pkg: "consumer", test: "^TestALookThatIsRefusedIsNoLossThatAMessageWasSurvivedIn$"}},
+	},
+	{
+		name: "crashed-too-soon", breaks: "a message is parked as crashed one death too soon",
+		edits:  []edit{{"consumer/internal/decide.Before", `Suspicious+f.Returns >= r.MaxCrashes`, `Suspicious+f.Returns+1 >= r.MaxCrashes`}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestAMessageInQuarantineIsParkedAsCrashedBeforeItsHandlerRuns$"}},
+	},
+	{
+		name: "crashed-never", breaks: "a message that kills each process is handled for ever",
+		edits:  []edit{{"consumer/internal/decide.Before", `f.Alone && Suspicious+f.Returns >= r.MaxCrashes`, `f.Alone && f.Returns < 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled$"}},
+	},
+	{
+		name: "no-hearing", breaks: "a message is parked as crashed before any process could say that it has survived it",
+		edits:  []edit{{"consumer/internal/decide.Rules.crashed", `!f.CrashedAt.IsZero() && g.Now.Sub(f.CrashedAt) >= r.Hearing`, `g.Now.Sub(f.CrashedAt) >= r.Hearing`}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestLinksThatAreLostInOtherProcessesAreNoDeaths$"}},
+	},
+	{
+		name: "hearing-skipped", breaks: "a process that waits for its own handler does not say what it has survived",
+		edits:  []edit{{"consumer.guard.acquire", `g.hear()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestLinksThatAreLostInOtherProcessesAreNoDeaths$"}},
+	},
+	{
+		name: "losses-forgotten", breaks: "a process that has lost its connection takes its own messages for killers",
+		edits:  []edit{{"consumer/internal/decide.Decode", `f.Returned-lost`, `f.Returned-0*lost`}},
+		caught: []by{{pkg: "consumer", test: "^TestAFlappingLinkParksNothingAsCrashed$"}, {pkg: "consumer", test: "^TestInItsHearingAMessageIsHandledByWhoSurvivedIt$"}},
+	},
+	{
+		name: "a-look-is-a-loss", breaks: "a look into a quarantine queue that is missing counts as a loss that was survived",
+		edits:  []edit{{"consumer.guard.refused", `g.from.acks.Unsettled() > 0`, `g.from.acks.Unsettled() >= 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestALookThatIsRefusedIsNoLossThatAMessageWasSurvivedIn$"}},
+	},
+	{
+		name: "missing-quarantine-interrupts", breaks: "a quarantine queue that is missing ends the session",
+		edits: []edit{{"consumer.guard.waiting", `
+			g.refused(nil)
+			return false`, `
+			g.link.Abort(err)
+			return false`}},
+		caught: []by{{pkg: "consumer", test: "^TestADeletedQuarantineQueueInterruptsNothing$"}},
+	},
+	{
+		name: "not-alone", breaks: "a message from quarantine is handled beside others",
+		edits:  []edit{{"consumer.gate.close", `g.closed.Store(true)`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestAHandlerThatTakesLongerThanTheGatesPatienceHoldsUpNoSuspect$"}, {pkg: "consumer", test: "^TestASuspectIsHandledAloneAndThenAllGoesOn$"}},
+	},
+	{
+		name: "gate-open", breaks: "a worker enters a gate that is closed",
+		edits:  []edit{{"consumer.gate.enter", `g.closed.Load()`, `g.closed.Load() && g.inside.Load() < 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestNobodyEntersAClosedGate$"}},
+	},
+	{
+		name: "gate-stays-closed", breaks: "the gate stays closed after a message was handled alone",
+		edits:  []edit{{"consumer.guard.run", `g.c.openGate()`, ``}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestMessagesInQuarantineAreHandledOneAtATimeInTheWholeProcess$"}},
+	},
+	{
+		name: "gate-without-patience", breaks: "a handler that takes long keeps a whole consumer from working",
+		edits:  []edit{{"consumer.gate.close", `time.NewTimer(patience)`, `time.NewTimer(1000 * patience)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAHandlerThatTakesLongerThanTheGatesPatienceHoldsUpNoSuspect$"}},
+	},
+	{
+		name: "token-for-each", breaks: "consumers of one process handle messages from quarantine at once",
+		edits: []edit{
+			{"consumer.guard.acquire", `ok := g.token().Acquire(ctx)`, `ok := ctx.Err() == nil`},
+			{"consumer.guard.alone", `g.token().Release()`, ``},
+			{"consumer.guard.run", `g.token().Release()`, ``},
+			{"consumer.guard.handle", `newSolo(g.token().Release)`, `newSolo(func() {})`},
+		},
+		caught: []by{{pkg: "consumer", test: "^TestMessagesInQuarantineAreHandledOneAtATimeInTheWholeProcess$"}},
+	},
+	{
+		name: "token-kept-by-a-handler", breaks: "the token is never released after a message was handled alone",
+		edits:  []edit{{"consumer.pool.take", `d.solo.freeToken()`, ``}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestMessagesInQuarantineAreHandledOneAtATimeInTheWholeProcess$"}},
+	},
+	{
+		name: "token-kept-without-a-slot", breaks: "the token is never released where no slot was free, or the session ended",
+		edits:  []edit{{"consumer.guard.alone", `g.token().Release()`, ``}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestASessionThatEndsWhileASuspectWaitsForASlotKeepsNobodyOutOfQuarantine$"}},
+	},
+	{
+		name: "stuck-suspect-waited-for", breaks: "a handler that hangs over a message handled alone holds up the whole consumer",
+		edits:  []edit{{"consumer.Consumer.stuck", `d.solo.openGate()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestAStuckSuspectHoldsUpNobody$"}},
+	},
+	{
+		name: "unread-acked", breaks: "a message that the client cannot read is acked",
+		edits:  []edit{{"consumer/internal/decide.Rules.unread", `Settlement{Deed: DeedLeave}`, `Settlement{Deed: DeedAck}`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost$"}},
+	},
+	{
+		name: "unread-rejected-where-unsafe", breaks: "a message that the client cannot read is rejected where the broker may drop it",
+		edits: []edit{{
+			"consumer.deadLettersSafely",
+			`q.Arguments["x-dead-letter-strategy"] == "at-least-once" && q.Arguments["x-overflow"] == "reject-publish"`, `true`,
+		}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost$"}},
+	},
+	{
+		name: "fatal-panics", breaks: "a panic in OnFatal ends the process",
+		edits:  []edit{{"consumer.supervisor.tell", `if p := recover(); p != nil { v.c.log.Error("OnFatal panicked", "panic", p) }`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestAnOnFatalThatPanicsHarmsNobody$"}},
+	},
+	{
+		name: "two-requests", breaks: "a channel is closed while the broker's answer to a request on it is still to come",
+		edits:  []edit{{"consumer.guard.waiting", `context.Background()`, `g.taking`}},
+		caught: []by{engine},
+	},
+	{
+		name: "any-return", breaks: "the first return is taken for one's own",
+		edits: []edit{{
+			"internal/sending.isOf",
+			`r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&
+				wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])`,
+			`r != nil || bytes.Equal(r.Body, e.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,
+		}},
+		caught: []by{publisher, {pkg: "publisher", test: "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$"}},
+	},
+	{
+		name: "nack-confirms", breaks: "a message that the broker did not take counts as confirmed",
+		edits:  []edit{{"internal/sending.collector.settle", `err = ErrNacked`, `err = nil`}},
+		caught: []by{publisher, engine, {pkg: "internal/sending", test: "^TestTheOldestIsSettledAtOnce$"}},
+	},
+	{
+		name: "unknown-confirms", breaks: "a message whose channel has ended counts as confirmed",
+		edits: []edit{{
+			"internal/sending.collector.settle",
+			`if !acked && f.ch.IsClosed() { return false }`,
+			`if !acked && f.ch.IsClosed() { acked = true }`,
+		}},
+		caught: []by{publisher, engine},
+	},
+	{
+		name: "first-suspect-is-guilty", breaks: "an innocent message is refused",
+		edits:  []edit{{"internal/sending.inquiry.find", `len(sent) == 1`, `len(sent) > 0`}},
+		caught: []by{publisher, {pkg: "internal/sending", test: "^TestSeveralGuiltyOnesAreAllFound$"}},
 	},
 	{
 		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",
 		edits: []edit{{
-			"errorqueue.mover.move",
+			"errorqueue.mover.publish",
 			`if err == nil {
 				placed = append(placed, all[i])
 				continue
@@ -114,11 +291,9 @@ var mutants = []mutant{
 	{
 		name: "redrive-acks-first", breaks: "a parked message is acked before its copy is confirmed",
 		edits: []edit{
-			{"errorqueue.mover.move", `placed := all`, `$old
-				if err := p.settle(finish, all); err != nil {
-					return err
-				}`},
-			{"errorqueue.mover.move", `p.settle(finish, placed)`, `p.session.Err()`},
+			{"errorqueue.mover.move", `placed, last := m.publish(finish, all)`, `acked, err := r.ack(finish, all)
+				$old`},
+			{"errorqueue.mover.move", `acked, err := r.ack(finish, placed)`, ``},
 		},
 		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},
 	},
