@@ -67,8 +67,9 @@ func Eventually(t testing.TB, within time.Duration, cond func() bool, format str
 	}
 }
 
-// Fail takes the first message of a queue and gives it back as a failure: its delivery count goes up, on each
-// version. A nack does not do that from RabbitMQ 4.3 on, and a reject does.
+// Fail takes the first message of a queue and gives it back as a failure, so that its delivery
+// count increases with every version of RabbitMQ. A reject does that. A nack does not, from
+// RabbitMQ 4.3 on.
 func Fail(t testing.TB, queue string) {
 	t.Helper()
 	ch := Channel(t)

@@ -224,7 +224,8 @@ func unreadableAmong(innocents int) func(s *stage) {
 			}
 		})
 		s.finish()
-		// After the first loss the consumer takes one message at a time, so no others are given back.
+		// After the first loss the consumer takes one message at a time, so no others are given
+		// back.
 		for _, r := range s.rows {
 			if most := 2 * s.scenario.spec.Prefetch; r.Duplicates > most {
 				s.t.Errorf("%s: %d duplicates, want %d at most, what both consumers held at first", r.Queue, r.Duplicates, most)
