@@ -119,7 +119,8 @@ var kinds = rapid.SampledFrom([]kind{good, good, good, unroutable, limited, twin
 
 var messages = rapid.Custom(func(t *rapid.T) planned {
 	m := planned{
-		at:     rapid.OneOf(rapid.Just(time.Second), seconds(0, 10)).Draw(t, "at"), // Just makes many begin at once
+		// With Just, many begin at once.
+		at:     rapid.OneOf(rapid.Just(time.Second), seconds(0, 10)).Draw(t, "at"),
 		how:    rapid.SampledFrom([]string{"publish", "async", "batch"}).Draw(t, "how"),
 		within: rapid.OneOf(rapid.Just(5*time.Minute), seconds(0, 40)).Draw(t, "within"),
 	}

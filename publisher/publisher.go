@@ -22,11 +22,11 @@ type Publisher interface {
 	// The payload is encoded by the Config's Codec; a []byte is sent as it is.
 	Publish(ctx context.Context, routingKey string, payload any, opts ...Option) error
 
-	// PublishAsync waits for room in the window, not for the confirm, which its
-	// Confirmation tells. ctx bounds both. Messages of one goroutine with the same exchange and routing
-	// key are sent in order. They can come in another order if some are sent again: after a lost
-	// connection, a refusal, or 2 s in which the broker confirms nothing.
-	// The error is for what could not be sent at all; the Confirmation is nil then.
+	// PublishAsync waits for room in the window, but not for the confirm: the Confirmation reports
+	// that. ctx bounds both. Messages of one goroutine with the same exchange and routing key are
+	// sent in order. The order may change if some are sent again: after a lost connection, a
+	// refusal, or 2 s in which the broker confirms nothing. If a message could not be sent at all,
+	// PublishAsync returns an error and a nil Confirmation.
 	PublishAsync(ctx context.Context, routingKey string, payload any, opts ...Option) (Confirmation, error)
 
 	// PublishBatch sends many messages and waits for all of them. If some fail, the error is a

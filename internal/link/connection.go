@@ -59,7 +59,7 @@ func (c *Connection) Consuming() transport.Link { return c.consuming }
 // Dedicated makes a link that nobody else uses.
 func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, false) }
 
-// Reading is Dedicated for a user that only reads and may not lose a message.
+// Reading is Dedicated for a user that only reads.
 func (c *Connection) Reading(purpose string) transport.Link { return c.another(purpose, true) }
 
 func (c *Connection) another(purpose string, reads bool) *link {

@@ -6,13 +6,14 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// The library's limits for what is in a header. Beyond them it ends the connection.
+// The library's limits for headers. It ends the connection for a message beyond them.
 const (
 	maxDepth   = 32
 	maxEntries = 8192
 )
 
-// A content header begins with class, weight and body size; then flags say which properties there are.
+// A content header begins with class, weight and body size. Flags follow, which say which
+// properties there are.
 const (
 	beforeFlags    = 12
 	hasContentType = 1 << 15
@@ -20,7 +21,8 @@ const (
 	hasHeaders     = 1 << 13
 )
 
-// table finds the headers in a content header's payload: the table's entries are payload[at+4 : end]. It is false if there are none.
+// table finds the headers in a content header's payload: the entries of the table are payload[at+4
+// : end]. It is false if there are no headers.
 func table(payload []byte) (at, end int, ok bool) {
 	if len(payload) < beforeFlags+2 {
 		return 0, 0, false
@@ -45,13 +47,15 @@ func table(payload []byte) (at, end int, ok bool) {
 	return at, at + 4 + size, true
 }
 
-// isLegible says whether the library reads all of a content header. It makes nothing.
+// isLegible says whether the library can read a whole content header. It does not allocate
+// (BenchmarkReader).
 func isLegible(payload []byte) bool {
 	at, end, ok := table(payload)
 	return !ok || reads(payload[at+4:end], true, 0)
 }
 
-// withoutIllegible is a content header's payload, in which what the library cannot read is in transport.HeaderIllegible.
+// withoutIllegible returns a content header's payload, in which the headers that the library cannot
+// read are in transport.HeaderIllegible.
 func withoutIllegible(payload []byte) []byte {
 	at, end, ok := table(payload)
 	if !ok {
@@ -68,10 +72,10 @@ func withoutIllegible(payload []byte) []byte {
 	return append(append(result, good...), payload[end:]...)
 }
 
-// sift parts a table's entries, so that one more can be added to the good ones. What comes behind an entry that has no end is bad
-// with it.
+// sift splits a table's entries into those that the library can read and the others, and leaves
+// room for one more good entry. Entries behind one without a known end are bad too.
 func sift(table []byte) (good, bad []byte) {
-	n, last := 0, 0 // good entries, and where the last of them begins
+	n, last := 0, 0 // the number of good entries, and where the last of them begins
 	defer func() {
 		if len(bad) > 0 && n == maxEntries {
 			good, bad = good[:last], append(bad, good[last:]...)
@@ -105,7 +109,8 @@ func skipName(b []byte) (rest []byte, ok bool) {
 	return b[1+int(b[0]):], true
 }
 
-// skipValue is what comes behind a value; whether the library reads it, and whether it is known where it ends.
+// skipValue returns the bytes behind a value. read says whether the library can read the value, and
+// ok whether its end is known.
 func skipValue(b []byte, depth int) (rest []byte, read, ok bool) {
 	if len(b) == 0 {
 		return nil, false, false
@@ -143,7 +148,7 @@ func skipValue(b []byte, depth int) (rest []byte, read, ok bool) {
 	return rest, true, true
 }
 
-// reads says whether the library reads what is in a table or an array.
+// reads says whether the library can read all values of a table or an array.
 func reads(inside []byte, named bool, depth int) bool {
 	if depth > maxDepth {
 		return false

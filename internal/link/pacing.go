@@ -20,7 +20,7 @@ const soon = 3 * time.Second
 type pacing struct {
 	absent, trouble backoff.Backoff
 	longest         time.Duration
-	unreadable      int // sessions in a row that ended because of an unreadable message
+	unreadable      int // sessions in a row that a message has ended
 }
 
 func newPacing(shortest, longest time.Duration) *pacing {
@@ -31,17 +31,17 @@ func newPacing(shortest, longest time.Duration) *pacing {
 	}
 }
 
-// The broker delivers an unreadable message again and again, until its delivery limit (100, see
-// topology) parks the message. The queue waits behind the message meanwhile. Short pauses bring
-// that to an end within half a minute.
+// The broker delivers a message that ends the session again and again, until its delivery limit
+// (100, see topology) parks the message. The queue waits behind the message meanwhile. Short pauses
+// bring that to an end within half a minute.
 const (
 	patience = 120 // sessions
 	briefly  = 250 * time.Millisecond
 )
 
-// afterLoss returns the pause after a session that has lasted this long. unreadable says that an
-// unreadable or unconvertible message has ended it on a dedicated connection, so that no other user
-// was disturbed.
+// afterLoss returns the pause after a session that has lasted this long. unreadable says that a
+// message has ended the session (transport.EndedByMessage) on a dedicated connection, so that no
+// other user was disturbed.
 func (p *pacing) afterLoss(up time.Duration, unreadable bool) time.Duration {
 	if !unreadable || up > p.longest {
 		p.unreadable = 0

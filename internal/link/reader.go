@@ -8,27 +8,29 @@ import (
 	"sync/atomic"
 )
 
-// reader is the socket of a link on which no message's headers end the connection: those that the library
-// would not read are taken out of their frame before the library sees it (headers.go).
+// reader is the socket of a link. No message's headers end the connection: headers that the library
+// cannot read are removed from their frame before the library gets it (headers.go).
 //
-// It costs next to nothing for a usual message: it looks at the first bytes of each frame, where they lie in the
-// socket's buffer, and at the headers of one only if they are so long that they may be nested too deeply.
+// A usual message costs little (BenchmarkReader). The reader looks at the first bytes of each
+// frame, in the socket's buffer. It looks at headers only if they are long enough to be nested too
+// deeply.
 type reader struct {
 	*socket
 
-	least int  // bytes of a content header that is looked at
+	least int  // content headers with fewer bytes are not looked at
 	wide  bool // the library is told of larger frames: see wideFrame
 
 	// Only Read uses these.
-	next  []byte // of a frame that was changed, and not read yet
+	next  []byte // of a changed frame, and not read yet
 	pass  int    // bytes behind next that need no look
-	err   error  // behind both
+	err   error  // comes after both
 	tuned bool   // the broker has said how large its frames are
 
-	frameMax atomic.Uint32 // of the broker, which the library is not told; written by Read
+	// The broker's frame size, of which the library is not told; written by Read.
+	frameMax atomic.Uint32
 }
 
-// newReader makes the reader of a link that publishes, or that only reads.
+// newReader makes a reader. wide is for a link on which nothing is published.
 func newReader(s *socket, wide bool) *reader {
 	return &reader{socket: s, least: leastIllegible, wide: wide}
 }
@@ -41,11 +43,12 @@ const (
 	contentHeader = 2 // a frame's type
 )
 
-// leastIllegible is the size of the smallest content header that the library cannot read: a list of which each
-// holds another one, one deeper than maxDepth, behind the fixed part, the table's size, and an empty name.
+// leastIllegible is the size of the smallest content header that the library cannot read. It has
+// the fixed part, the table's size, an empty name, and nested lists, one level deeper than
+// maxDepth.
 const leastIllegible = beforeFlags + 2 + 4 + 1 + (maxDepth+1)*5
 
-// Read is the library's. It reads as much as there is without waiting.
+// Read implements io.Reader for the library. It reads as much as it can without waiting.
 func (r *reader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		switch {
@@ -73,7 +76,8 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// frame looks at the next frames, and says what of them is to be read. It is false if it would have to wait, and may not.
+// frame looks at the next frames, and sets how they are read. It is false if it would have to wait
+// and wait is false.
 func (r *reader) frame(wait bool) bool {
 	if r.pass = r.passing(); r.pass > 0 {
 		return true
@@ -114,7 +118,8 @@ func (r *reader) frame(wait bool) bool {
 	return true
 }
 
-// passing is how many bytes of frames that are not to be changed begin with the next one, as far as the socket has read them.
+// passing returns how many bytes need no change, from the next frame on. It looks only at frames in
+// the socket's buffer.
 func (r *reader) passing() (n int) {
 	all, _ := r.in.Peek(r.in.Buffered())
 	for len(all)-n >= frameHead {
@@ -132,7 +137,7 @@ func (r *reader) passing() (n int) {
 
 func frameSizeOf(head []byte) int { return int(binary.BigEndian.Uint32(head[3:])) }
 
-// isLooked says whether a frame may have to be changed.
+// isLooked says whether a frame may need a change.
 func (r *reader) isLooked(head []byte, size int) bool {
 	if head[0] == contentHeader {
 		return size >= r.least && size <= largestHeader
@@ -140,21 +145,23 @@ func (r *reader) isLooked(head []byte, size int) bool {
 	return !r.tuned && bytes.Equal(head, tuneHead)
 }
 
-// The library refuses a frame that is larger than what it has agreed on. The broker does not keep to that: headers that just fitted a frame
-// are sent in a larger one when it has added its own, as it does to what it dead-letters. So the library is told of a
-// larger frame than the broker is, on links on which nothing is published.
+// The library refuses a frame that is larger than the negotiated size. The broker can send such a
+// frame: it adds headers of its own, for example when it dead-letters a message, even to headers
+// that just fitted a frame. So, on links on which nothing is published, the library is told of a
+// larger frame size than the broker.
 const (
 	wideFrame     = 4 << 20
 	largestHeader = wideFrame - frameHead - frameEnd - 64
 )
 
 var (
-	tuneHead = []byte{1, 0, 0, 0, 0, 0, 12} // of connection.tune, and of tune-ok: a method, on channel 0, of this size
+	// The head of connection.tune and of tune-ok: a method on channel 0 of this size.
+	tuneHead = []byte{1, 0, 0, 0, 0, 0, 12}
 	tune     = []byte{0, 10, 0, 30}
 	tuneOK   = append(slices.Clone(tuneHead), 0, 10, 0, 31)
 )
 
-// tune changes what the broker says of its frames.
+// tune changes the frame size in the broker's connection.tune.
 func (r *reader) tune(payload []byte) {
 	if !bytes.HasPrefix(payload, tune) {
 		return
@@ -166,7 +173,8 @@ func (r *reader) tune(payload []byte) {
 	}
 }
 
-// Write is the library's. It tells the broker the frame size that it knows.
+// Write implements io.Writer for the library. In tune-ok it replaces the frame size by one that the
+// broker accepts.
 func (r *reader) Write(p []byte) (int, error) {
 	if at := len(tuneOK) + 2; r.wide && len(p) >= at+4 && bytes.HasPrefix(p, tuneOK) {
 		p = slices.Clone(p)

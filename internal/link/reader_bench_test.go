@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// endless gives the same bytes again and again, as a socket does: no more at once than it is asked for.
+// endless returns the same bytes again and again, in pieces of the size that the reader asks for.
 type endless struct {
 	net.Conn
 	all []byte
@@ -25,7 +25,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func (*endless) SetReadDeadline(time.Time) error { return nil }
 func (*endless) Close() error                    { return nil }
 
-// BenchmarkReader reads one delivery, as the library does: 4 KiB at a time.
+// BenchmarkReader reads one delivery as the library does, 4 KiB at a time.
 func BenchmarkReader(b *testing.B) {
 	headers := slices.Concat(
 		entry("tenant", 'S', sized([]byte("acme"))), entry("traceparent", 'S', sized(make([]byte, 55))), entry("shard", 'l', make([]byte, 8)),

@@ -38,8 +38,8 @@ func Permanent(err error) bool {
 	return errors.As(err, &refused)
 }
 
-// EndedByMessage says whether a message has ended the session, and would end the next one too: an
-// unreadable message, or an unconvertible one (541).
+// EndedByMessage says whether a message has ended the session, and would end the next one too: the
+// client cannot read it, or the broker cannot convert it (541).
 func EndedByMessage(err error) bool {
 	if errors.Is(err, ErrUnreadable) {
 		return true

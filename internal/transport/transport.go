@@ -43,8 +43,8 @@ type Connection interface {
 	Consuming() Link
 	// Dedicated makes a link that has one user only. It lasts until its Close, or until Stop.
 	Dedicated(purpose string) Link
-	// Reading is Dedicated for a user that only reads and may not lose a message. No header ends
-	// its session: see [HeaderIllegible]. Nothing is published on it.
+	// Reading is Dedicated for a user that only reads. Nothing is published on it, so it can read
+	// headers that are larger than the negotiated frame, which a broker may send.
 	Reading(purpose string) Link
 
 	// Shared is what all consumers of the Connection share.

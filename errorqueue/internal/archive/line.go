@@ -17,7 +17,7 @@ type line struct {
 	RoutingKey shortText        `json:"routing_key"`
 	Properties properties       `json:"properties"`
 	Headers    map[string]Field `json:"headers,omitempty"`
-	Text       *string          `json:"text,omitempty"` // the body, if it is UTF-8; otherwise it is in Bytes
+	Text       *string          `json:"text,omitempty"` // the body if it is UTF-8, or Bytes
 	Bytes      []byte           `json:"bytes,omitempty"`
 
 	End      bool `json:"end,omitempty"` // the line is a lastLine

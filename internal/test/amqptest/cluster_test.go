@@ -9,7 +9,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// confirmed publishes until the broker confirms, which it may refuse while a queue has no leader.
+// confirmed publishes until the broker confirms: it may refuse messages while a queue has no
+// leader.
 func confirmed(t *testing.T, ch *amqp.Channel, queue, body string) {
 	t.Helper()
 	amqptest.Eventually(t, 60*time.Second, func() bool {

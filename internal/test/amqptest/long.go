@@ -2,8 +2,8 @@ package amqptest
 
 import "testing"
 
-// Long skips a test that takes long, because it waits or because it repeats, unless all tests are to
-// run: make test-all.
+// Long skips a test that takes long, because it waits or because it repeats, unless all tests run:
+// make test-all.
 func Long(t testing.TB) {
 	t.Helper()
 	if testing.Short() {

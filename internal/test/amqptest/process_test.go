@@ -27,7 +27,7 @@ func TestProcessTellsItsExitCodeAndWhatItWrote(t *testing.T) {
 	if want := []string{"on stderr", "on stdout", "unfinished"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	p.Terminate() // too late, and no harm
+	p.Terminate() // too late, but harmless
 	p.Kill()
 }
 

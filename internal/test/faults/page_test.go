@@ -18,7 +18,8 @@ import (
 
 const page = "../../../docs/RELIABILITY.md"
 
-// TestPage makes the page with -update -results FILE, and else checks that it tells of the matrix as it is.
+// TestPage makes the page if -update -results FILE is given. Otherwise it checks that the page fits
+// the matrix.
 func TestPage(t *testing.T) {
 	if *updatePage {
 		rows, err := readRows(*resultsFile)
@@ -42,13 +43,14 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// line is a row of the page's table: one scenario and queue type, measured on each broker.
+// line matches a row of the page's table: one scenario and queue type, measured on each broker.
 var line = regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\| (.*) \\| (quorum|classic) \\| (.*) \\| (.*) \\| (.*) \\| (.*) \\| (.*) \\|$")
 
-// nothingLost is that cell of a line: on each broker none, or not played there.
+// nothingLost matches that cell of a line if no broker has lost a message. A scenario that a broker
+// does not run has a dash.
 var nothingLost = regexp.MustCompile("^(0|–)( · (0|–))*$")
 
-// checkPage says where the page does not fit the matrix.
+// checkPage returns how the page differs from the matrix.
 func checkPage(matrix []scenario, text string) (complaints []string) {
 	listed := map[string]bool{}
 	for _, m := range line.FindAllStringSubmatch(text, -1) {
@@ -95,11 +97,12 @@ func readRows(file string) ([]row, error) {
 	return rows, nil
 }
 
-// brokers are the versions that the page can compare, in the order of its cells. It has those that were measured.
+// brokers are the versions that the page can show, in the order of its cells. The page shows those
+// that were measured.
 var brokers = []string{"3.10", "4.0", "4.3"}
 
-// render makes the page of the last run of each scenario on each broker. It refuses to if one is missing or
-// failed: the page says what was seen.
+// render makes the page from the last run of each scenario on each broker. It returns an error if a
+// run is missing or has failed.
 func render(matrix []scenario, rows []row) (string, error) {
 	last := map[string]row{}
 	versions := map[string]string{}
@@ -123,7 +126,7 @@ func render(matrix []scenario, rows []row) (string, error) {
 	var total row
 	for _, sc := range matrix {
 		for _, queue := range sc.withDefaults().types {
-			var cells []*row // nil where it is not played
+			var cells []*row // nil for a broker that does not run the scenario
 			for _, b := range measured {
 				if is43(versions[b]) && !slices.Contains(sc.on43().withDefaults().types, queue) {
 					cells = append(cells, nil)
@@ -170,7 +173,7 @@ func each(rows []*row, cell func(row) string) string {
 	return strings.Join(cells, " · ")
 }
 
-// again is how long it took to be at work again.
+// again returns the cell with the recovery times.
 func again(r row) string {
 	if r.Faults == 0 {
 		return "–"
