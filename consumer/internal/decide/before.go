@@ -36,7 +36,8 @@ func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
 // GiveBack returns the Settlement that gives a message back by a copy for its own queue, with no
 // attempt used. Before RabbitMQ 4.3 a nack raises the delivery count, and the count of a copy
 // begins anew. So a message that was given back twice does not look like one that killed its
-// process twice. GiveBack returns false for a message whose headers leave no room for a copy's.
+// process twice. GiveBack returns false for a message of which no copy can be made: its headers
+// cannot be read, or leave no room.
 func GiveBack(r *Rules, f *Facts, g Given) (Settlement, bool) {
 	if f.Unread { // a copy would be without what cannot be read
 		return Settlement{}, false
@@ -89,7 +90,8 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 // Hear is about a message from quarantine that this process may not handle now, because the token
 // is taken. If the message has its hearing, and has not crashed too often for this process, it is
 // cleared: its copy counts only the returns that this process did not survive. Any other message
-// goes round, or is parked when its hearing is over.
+// goes round, or is parked when its hearing is over. One whose headers cannot be read is treated as
+// Before does.
 func Hear(r *Rules, f *Facts, g Given) Settlement {
 	if f.Unread {
 		return r.unread()
