@@ -68,7 +68,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "copy-not-repaired", breaks: "a copy whose exchange is gone does not bring it back",
-		edits:  []edit{{"consumer.missing", `errors.As(err, &refused) && refused.Code == amqp.NotFound`, `errors.As(err, &refused) && refused.Code == amqp.NotFound && refused.Code == 0`}},
+		edits:  []edit{{"consumer.missing", `errors.As(err, &refused) && refused.Code == amqp.NotFound`, `errors.As(err, &refused) && refused.Code == amqp.PreconditionFailed`}},
 		caught: []by{{pkg: "consumer", test: "^TestACopyBringsBackTheQueueOrExchangeThatIsGone$/^bunnicula_error$"}},
 	},
 	{
@@ -233,6 +233,11 @@ var mutants = []mutant{
 			`q.Arguments["x-dead-letter-strategy"] == "at-least-once" && q.Arguments["x-overflow"] == "reject-publish"`, `true`,
 		}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost$"}},
+	},
+	{
+		name: "unread-not-taken-out", breaks: "headers that the client cannot read are left in the frame, and end the connection",
+		edits:  []edit{{"internal/link.link.dial", `l.reads`, `l.reads && size == 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageThatTheClientCannotReadIsParkedAtOnceAndNobodyLosesAConnection$"}},
 	},
 	{
 		name: "fatal-panics", breaks: "a panic in OnFatal ends the process",
