@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 PKG ?= ./...
 ARGS ?=
-TIMEOUT ?= 10m
+TIMEOUT ?= 15m
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.8.0
 BENCHSTAT := v0.0.0-20260908200009-22c9c6c9d4da
@@ -29,13 +29,16 @@ demo: ## Start a broker and run examples/import against it (ARGS)
 	@scripts/broker up
 	AMQP_URL=$$(scripts/broker url) go run ./examples/import $(ARGS)
 
-.PHONY: test
-test: ## All tests, with the race detector and a broker (PKG, ARGS, TIMEOUT)
+.PHONY: test test-all
+test: ## Tests, with the race detector and a broker, in some five minutes (PKG, ARGS, TIMEOUT)
+test-all: ## Also those that take long, because they wait or because they repeat
+test: SHORT := -short
+test test-all:
 	@scripts/need cc=gcc,libc6-dev # the race detector is linked by a C compiler
 	scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(ARGS) $(PKG)
+	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(SHORT) $(ARGS) $(PKG)
 
 # One set of results for each broker's version; the page is made of all that there are.
 RESULTS := .broker/results
@@ -64,6 +67,16 @@ soak: ## Random faults for a while (FOR=30m, SEED=42 to play them again); BROKER
 	vars=$$(scripts/broker env)
 	eval "$$vars"
 	CGO_ENABLED=1 go test -race -count=1 -timeout 12h -v ./internal/test/faults -run '^TestSoak$$' -soak $(FOR) -seed $(SEED)
+
+UPGRADE_FROM ?= b6aeeff
+
+.PHONY: upgrade
+upgrade: ## Kill workers of an earlier commit and of today side by side (UPGRADE_FROM, SEED=42 to play it again); BROKER=4.3 too
+	@scripts/need cc=gcc,libc6-dev
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	UPGRADE_FROM=$(UPGRADE_FROM) CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) -v ./internal/test/upgrade -run '^TestRolling' -seed $(SEED) $(ARGS)
 
 .PHONY: bench
 bench: ## Measure us beside the raw client (ARGS, e.g. "-quick", "-run consume", "-h"); BROKER=4.3 too

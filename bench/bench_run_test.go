@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// call is the program with these flags: its exit code, and what it said to stdout and stderr.
+// call runs the program with these flags. It returns the exit code, and the text on stdout and
+// stderr.
 func call(t *testing.T, ctx context.Context, args ...string) (code int, out, complaints string) {
 	t.Helper()
 	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))

@@ -8,8 +8,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/bench/peer"
 )
 
-// BenchmarkConsume has every way to consume beside a peer in this process, which allocates nothing for a message: what
-// is reported is the client's.
+// BenchmarkConsume runs every way to consume against a peer in this process. The peer allocates
+// nothing for a message, so the reported allocations are the client's.
 func BenchmarkConsume(b *testing.B) {
 	benchmark(b, func(w workload) bool { return w.Preload })
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// document is what messages hold: something that a customer wrote.
+// document is the payload of messages: a text that a customer might write.
 type document struct {
 	ID    string `json:"id"`
 	Topic string `json:"topic"`
@@ -14,12 +14,12 @@ type document struct {
 
 const sentence = "I still have not received my new card, although I ordered it over a week ago. "
 
-// makeBody is a document that takes so many bytes as JSON, or the smallest there is.
+// makeBody returns a document of so many bytes as JSON, or the smallest document.
 func makeBody(size int) []byte {
 	d := document{ID: "c-0001", Topic: "card_arrival"}
 	empty, err := json.Marshal(d)
 	if err != nil {
-		panic(err) // three strings
+		panic(err) // three strings always encode
 	}
 	if room := size - len(empty); room > 0 {
 		d.Text = strings.Repeat(sentence, room/len(sentence)+1)[:room]

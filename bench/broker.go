@@ -18,16 +18,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// broker is where the queues are.
+// broker holds the queues of the benchmark.
 type broker struct {
 	url     string // of one node
 	version string
-	pids    []int // of all nodes, none if one is not known
+	pids    []int // of all nodes; none if one is unknown
 	conn    *amqp.Connection
 }
 
-// openBroker takes the URL of a broker, or those of a cluster's nodes, with commas between: the first is the one that is
-// talked to, the others are only asked who they are.
+// openBroker takes the URL of a broker, or the URLs of a cluster's nodes, separated by commas. The
+// benchmark uses the first node; it asks the others only for their process ids.
 func openBroker(urls string) (*broker, error) {
 	var b *broker
 	var pids []int
@@ -55,7 +55,8 @@ func openBroker(urls string) (*broker, error) {
 func (b *broker) dial() error {
 	conn, err := amqp.DialConfig(b.url, amqp.Config{Heartbeat: 10 * time.Second, Properties: amqp.Table{"connection_name": "bench"}})
 	if err != nil {
-		return fmt.Errorf("dial the broker (AMQP_URL, or -url): %w", err) // the client leaves passwords out
+		// The client's errors have no password.
+		return fmt.Errorf("dial the broker (AMQP_URL, or -url): %w", err)
 	}
 	b.conn = conn
 	return nil
@@ -63,7 +64,7 @@ func (b *broker) dial() error {
 
 func (b *broker) close() { _ = b.conn.CloseDeadline(time.Now().Add(5 * time.Second)) }
 
-// with calls f with a channel of its own.
+// with calls f with a channel that only f uses.
 func (b *broker) with(f func(*amqp.Channel) error) error {
 	if b.conn.IsClosed() {
 		if err := b.dial(); err != nil {
@@ -84,10 +85,10 @@ func closed(err error) error {
 	return err
 }
 
-// newQueue makes up a name that nobody else has.
+// newQueue returns a name that no other queue has.
 func newQueue() string { return "bench-" + strings.ToLower(rand.Text()[:10]) }
 
-// topologyOf is what a consumer of ours declares, for whichever side.
+// topologyOf returns the topology of a consumer of this library. All sides use it.
 func topologyOf(v variant, queue string) (topology.Topology, error) {
 	nothing := func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
 	c, err := consumer.New(nil, consumer.Spec{Queue: queue, QueueType: v.QueueType, Backoff: v.Backoff, Handler: nothing}, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
@@ -101,7 +102,7 @@ func (b *broker) declare(t topology.Topology) error {
 	return b.with(func(ch *amqp.Channel) error { return t.Declare(ch) })
 }
 
-// remove deletes all queues, even if some cannot be.
+// remove deletes all queues. It goes on if one cannot be deleted.
 func (b *broker) remove(t topology.Topology) error {
 	var errs []error
 	for _, name := range t.Names() {
@@ -113,7 +114,7 @@ func (b *broker) remove(t topology.Topology) error {
 	return errors.Join(errs...)
 }
 
-// preload puts messages into a queue, on several channels at once.
+// preload publishes messages to a queue, on several channels at once.
 func (b *broker) preload(ctx context.Context, queue string, body []byte, messages int) error {
 	const channels = 4
 	var filling sync.WaitGroup
@@ -141,8 +142,8 @@ func (b *broker) preload(ctx context.Context, queue string, body []byte, message
 	return nil
 }
 
-// rest waits until the broker has done what the messages before left it to do: until it uses less than a
-// tenth of a core, for at most three seconds.
+// rest waits for the broker to finish the work of earlier messages: until it uses less than a tenth
+// of a core, for at most three seconds.
 func (b *broker) rest(ctx context.Context) {
 	const look, patience = 100 * time.Millisecond, 3 * time.Second
 	before, known := processCPU(b.pids)
@@ -162,7 +163,8 @@ func (b *broker) rest(ctx context.Context) {
 	}
 }
 
-// depth waits until so many messages are ready in the queue, or a few more: a broker counts a little later than it answers.
+// depth waits until so many messages are ready in the queue, or a few more. The broker updates its
+// counts a little after it answers.
 func (b *broker) depth(ctx context.Context, queue string, want, more int) error {
 	got := 0
 	for end := time.Now().Add(5 * time.Second); ; {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// findBroker is the process behind an address, if it is an Erlang on this machine whose files we may look at. Else 0:
-// its CPU is left blank then.
+// findBroker returns the process at an address, if it is an Erlang on this machine whose files this
+// user may read. Otherwise it returns 0, and the CPU of the broker is not measured.
 func findBroker(addr net.Addr) int {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsLoopback() {
@@ -44,7 +44,8 @@ func findBroker(addr net.Addr) int {
 	return 0
 }
 
-// listening finds the sockets in proc_net_tcp(5) that listen on a port, by the names that their descriptors have.
+// listening finds the sockets in proc_net_tcp(5) that listen on a port. It returns the names that
+// their descriptors have.
 func listening(table []byte, port int) []string {
 	const listen = "0A"
 	var sockets []string

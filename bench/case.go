@@ -10,28 +10,28 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// workload is a case before its queue's type and its size are chosen: some work, and the ways to do it.
+// workload is a case without the queue's type and the size: some work, and the ways to do it.
 type workload struct {
 	Name  string
-	Work  string // what is done, for people
-	Count int    // messages, of 256 bytes and in a quorum queue
-	Quick int    // of -quick; 0 leaves it out there
-	Fixed bool   // the count is what it is about: nothing changes it, nor the size
+	Work  string // a description for people
+	Count int    // messages of 256 bytes in a quorum queue
+	Quick int    // the count with -quick; 0 leaves the case out
+	Fixed bool   // the case is about its count: no flag changes the count or the size
 
-	Figure  metric   // that the ratio is of
-	Columns []metric // what else is shown
+	Figure  metric   // the metric of the ratio
+	Columns []metric // other metrics to print
 
-	Preload bool            // the messages are in the queue before it begins
-	Backoff []time.Duration // of the queues
-	Varies  bool            // it is also measured with other sizes, and classic queues
-	OnPeer  bool            // it makes sense without a broker
-	Idle    bool            // on a peer, there are no messages
-	Long    bool            // it runs only when it is asked for
+	Preload bool            // the messages are in the queue before the work begins
+	Backoff []time.Duration // the delays of the retry queues
+	Varies  bool            // the case is also measured with other sizes and classic queues
+	OnPeer  bool            // the case can run without a broker
+	Idle    bool            // with -peer there are no messages
+	Long    bool            // the case runs only if it is selected
 
 	Sides []side // ours is the first
 }
 
-// side is a way to do the work.
+// side is one way to do the work.
 type side struct {
 	Name string
 	do   func(context.Context, *run) error
@@ -48,10 +48,10 @@ type variant struct {
 
 const mainSize = 256
 
-// Name is the workload's, the queue's type and the size of a body, as in consume-16/quorum/256.
+// Name joins the workload, the queue's type and the size of a body, as in consume-16/quorum/256.
 func (v variant) Name() string { return fmt.Sprintf("%s/%s/%d", v.workload.Name, v.QueueType, v.Size) }
 
-// Warm is how many messages come before those that are measured.
+// Warm is the number of warm-up messages.
 func (v variant) Warm() int {
 	if len(v.Backoff) > 0 || v.Idle {
 		return 0
@@ -59,10 +59,10 @@ func (v variant) Warm() int {
 	return max(v.Count/10, 1)
 }
 
-// isMain says whether it is the variant that every workload has.
+// isMain says whether it is the variant that exists for every workload.
 func (v variant) isMain() bool { return v.QueueType == topology.Quorum && v.Size == mainSize }
 
-// workloads are all there are.
+// workloads returns all workloads.
 func workloads() []workload {
 	var all []workload
 	for _, some := range [][]workload{publishWorkloads(), consumeWorkloads(), otherWorkloads()} {
@@ -80,19 +80,19 @@ func findCase(name string) (workload, bool) {
 	return workload{}, false
 }
 
-// selection is which cases run.
+// selection says which cases run.
 type selection struct {
-	pattern *regexp.Regexp // nil is all
+	pattern *regexp.Regexp // nil selects all
 	types   []topology.QueueType
 	sizes   []int
-	chosen  bool // types or sizes were given: each case has all of them
+	chosen  bool // flags gave types or sizes: each case runs with all of them
 	long    bool
 	quick   bool
 	peer    bool
-	count   int // 0 is each case's own
+	count   int // 0 is each case's own count
 }
 
-// variants are the cases that are selected, in order.
+// variants returns the selected cases, in order.
 func (s selection) variants() []variant {
 	var selected []variant
 	for _, w := range workloads() {
@@ -112,7 +112,7 @@ func (s selection) variants() []variant {
 	return selected
 }
 
-// wants leaves out, unless it was asked for, what few would look at.
+// wants leaves out cases that few people need, unless they are selected.
 func (s selection) wants(v variant) bool {
 	switch {
 	case s.pattern != nil && !s.pattern.MatchString(v.Name()),
@@ -129,7 +129,7 @@ func (s selection) wants(v variant) bool {
 	return v.Varies && (v.QueueType == topology.Quorum || v.Size == mainSize)
 }
 
-// countOf is smaller for larger messages, so that a case takes about as long.
+// countOf returns fewer messages for larger sizes, so that each case takes about as long.
 func (s selection) countOf(v variant) int {
 	switch {
 	case v.Idle:
@@ -152,7 +152,7 @@ func (s selection) countOf(v variant) int {
 	return max(n, 100)
 }
 
-// unknown is the error for a pattern that selects nothing.
+// unknown returns the error for a pattern that selects nothing.
 func (s selection) unknown() error {
 	names := make([]string, 0, len(workloads()))
 	for _, w := range workloads() {

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// Sides that several cases, or the goals, name.
+// Names of sides that several cases, or the goals, use.
 const (
 	rawLoop     = "raw loop, one ack each"
 	rawAutoAck  = "raw loop, auto-ack"
@@ -51,7 +51,7 @@ func consumeWorkloads() []workload {
 		},
 	)
 	for _, backlog := range []int{10_000, 100_000, 1_000_000} {
-		count := backlog * 10 / 11 // and the warm-up
+		count := backlog * 10 / 11 // the warm-up takes the rest
 		quick := 0
 		if backlog == 10_000 {
 			quick = count

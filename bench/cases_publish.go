@@ -2,12 +2,13 @@ package main
 
 import "fmt"
 
-// work are the columns of cases that count messages.
+// work has the columns of cases that count messages.
 var work = []metric{clientCPU, brokerCPU, reads, writes, allocs, bytesUsed}
 
 const ours = "bunnicula"
 
-// window is how many messages a pipelined publisher has on their way; it is our default.
+// window is how many messages a pipelined publisher has in flight. It is the default of this
+// library.
 const window = 1024
 
 const rawPipelined = "raw, pipelined, window 1,024"

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// printComparison prints what another run measured, and the change since: of the ratios, which can be compared,
-// and of our own figures, which can be only on the same machine when it has the same to do.
+// printComparison prints the results of another run and the changes since. It compares ratios, and
+// also absolute figures if both runs had the same machine and the same work.
 func printComparison(w io.Writer, old, now *results) {
 	fmt.Fprintf(w, "\ncompared with %s\n", old.When.Format("2006-01-02 15:04"))
 	if old.Machine.Cores != now.Machine.Cores || old.Machine.Broker != now.Machine.Broker || old.Peer != now.Peer || old.Quick != now.Quick {
@@ -40,7 +40,7 @@ func (c change) Change() float64 {
 	return (c.Now/c.Before - 1) * 100
 }
 
-// compareCase leaves out what one of the two does not know.
+// compareCase leaves out figures that only one of the runs has.
 func compareCase(before, now caseResult) []change {
 	var all []change
 	own, alsoOwn := before.Sides[0], now.Sides[0]

@@ -13,15 +13,16 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// stack is a function as it was called by those above it, and what it called: all samples' stacks, folded.
+// stack is a function with its callers, and the functions that it called. It combines the stacks of
+// all samples.
 type stack struct {
 	Function string
-	CPU      int64 // nanoseconds, of the function and of what it called
+	CPU      int64 // nanoseconds, including the functions that it called
 	Self     int64 // of the function itself
 	Calls    []*stack
 }
 
-// fold makes one tree of a CPU profile's samples, what took most first.
+// fold makes one tree of the samples of a CPU profile, the largest CPU first.
 func fold(p *profile.Profile) (*stack, error) {
 	cpu := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == "cpu" && t.Unit == "nanoseconds" })
 	if cpu < 0 {
@@ -67,7 +68,7 @@ func (s *stack) sort() {
 	}
 }
 
-// owner is whose code a function is.
+// owner says to whom the code of a function belongs.
 type owner int
 
 const (
@@ -88,7 +89,7 @@ var ownerLooks = [owners]struct{ colour, name string }{
 	theRest:     {"#a3d696", "the rest: standard library, handler"},
 }
 
-// kernelCalls are the runtime's own names for system calls.
+// kernelCalls matches the runtime's own names for system calls.
 var kernelCalls = regexp.MustCompile(`^(internal/(runtime/)?)?syscall[./]|^runtime\.(futex|usleep|madvise|sysMmap|munmap|tgkill|write1|read|epollwait|sched_getaffinity)$`)
 
 func ownerOf(function string) owner {
@@ -106,7 +107,7 @@ func ownerOf(function string) owner {
 	return theRest
 }
 
-// shares adds up what each owner's functions took themselves.
+// shares adds the CPU of the functions themselves, by owner.
 func (s *stack) shares(sum *[owners]int64) {
 	sum[ownerOf(s.Function)] += s.Self
 	for _, c := range s.Calls {
@@ -120,12 +121,13 @@ const (
 	flameMargin = 10
 	flameTop    = 84
 	flameRow    = 18
-	flameLetter = 6.7 // width of one: they are all the same
+	flameLetter = 6.7 // the width of one; all have the same width
 	flameBytes  = 150 << 10
-	flameLeast  = 0.003 // of all the CPU; what took less is left out
+	flameLeast  = 0.003 // a fraction of all the CPU; less is left out
 )
 
-// flame draws a CPU profile: below each function is what it called, each as wide as the CPU that it took with all below it.
+// flame draws a CPU profile. The functions that a function called are below it, each as wide as its
+// CPU.
 func flame(p *profile.Profile, title, under string) (string, error) {
 	all, err := fold(p)
 	if err != nil {
@@ -163,7 +165,7 @@ func (s *stack) draw(title, under string, least float64) string {
 	return b.String()
 }
 
-// drawLegend says whose code has which colour, and what that took itself, without what it called.
+// drawLegend shows the colour of each owner, and the CPU of the owner's functions themselves.
 func (s *stack) drawLegend(b *strings.Builder) {
 	var took [owners]int64
 	s.shares(&took)
@@ -175,7 +177,7 @@ func (s *stack) drawLegend(b *strings.Builder) {
 	}
 }
 
-// drawAt draws a function and all that it called, and returns how deep that went.
+// drawAt draws a function and all that it called, and returns the depth.
 func (s *stack) drawAt(b *strings.Builder, x float64, row int, all, least int64) (depth int) {
 	if s.CPU < least || s.CPU == 0 {
 		return 0
@@ -215,22 +217,22 @@ func percent(part, of int64) float64 {
 	return 100 * float64(part) / float64(of)
 }
 
-// shortName is a function with its package's last element only.
+// shortName returns a function's name with only the last element of its package.
 func shortName(function string) string {
 	function, _, _ = strings.Cut(function, "[") // type arguments
 	return function[strings.LastIndexByte(function, '/')+1:]
 }
 
-// alone matches what says little without the name before it: attempt.func1.
+// alone matches names that say little without the name before them: attempt.func1.
 var alone = regexp.MustCompile(`^(func|gowrap|deferwrap)?\d+(\.|$)`)
 
-// fitted cuts a name: its package first, then its receiver, then its end.
+// fitted shortens a name: first its package, then its receiver, then its end.
 func fitted(name string, width float64) string {
 	letters := int(width / flameLetter)
 	for utf8.RuneCountInString(name) > letters {
 		_, rest, more := strings.Cut(name, ".")
 		if !more || alone.MatchString(rest) {
-			if letters < 5 { // fewer tell nothing
+			if letters < 5 { // fewer letters say nothing
 				return ""
 			}
 			return string([]rune(name)[:letters-1]) + "…"
@@ -240,7 +242,7 @@ func fitted(name string, width float64) string {
 	return name
 }
 
-// drawFlame draws the CPU profile of a side beside it.
+// drawFlame draws the CPU profile of a side into a file beside the profile.
 func drawFlame(name, title, under string) error {
 	text, err := os.ReadFile(name + ".cpu.pprof")
 	if err != nil {

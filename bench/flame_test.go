@@ -19,7 +19,8 @@ const (
 	workFunction   = "github.com/bunnicula-go/bunnicula/consumer.(*Consumer).work"
 )
 
-// madeProfile has one sample for each stack, which goes from the root to the leaf; functions joined by "+" are inlined.
+// madeProfile has one sample for each stack. A stack goes from the root to the leaf; functions
+// joined by "+" are inlined.
 func madeProfile(stacks map[string]time.Duration) *profile.Profile {
 	p := &profile.Profile{
 		SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}},
@@ -237,7 +238,8 @@ func TestAFlameGraphStandsBesideItsProfile(t *testing.T) {
 		t.Error("nothing is drawn")
 	}
 	var text bytes.Buffer
-	if err := madeProfile(nil).Write(&text); err != nil { // no sample: the side was over before the first
+	// The side ended before the first sample.
+	if err := madeProfile(nil).Write(&text); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(name+".cpu.pprof", text.Bytes(), 0o600); err != nil {

@@ -13,24 +13,25 @@ const (
 	gateFile   = "testdata/gate.json"
 	gateRounds = 9
 	gateCount  = 10_000
-	gateSlack  = 1.10 // so much above what is kept is let through
+	gateSlack  = 1.10 // the allowed factor over the kept figures
 )
 
-// gated are the cases that are kept. The first side is held against the second.
+// gated are the cases with kept figures. The first side is compared with the second.
 var gated = []struct{ Case, Beside string }{
 	{"consume-16", rawLoop},
 	{"publish-16", rawCallers(16)},
 	{"publish-async", rawPipelined},
 }
 
-// gate is what is kept of one case, and what is measured.
+// gate holds the kept, or the measured, figures of one case.
 type gate struct {
-	Allocations float64 // of ours, for one message
-	ClientCPU   float64 // of ours, as a ratio to the raw client's in the same round
+	Allocations float64 // of this library, for one message
+	ClientCPU   float64 // of this library, as a ratio to the raw client in the same round
 }
 
-// TestGate fails when a message costs our side more than it did when testdata/gate.json was written. It needs no broker,
-// and looks at no clock: a busy machine makes everything slower, and leaves the work the same.
+// TestGate fails when a message costs this library more than when testdata/gate.json was written.
+// It needs no broker and measures no wall time: a busy machine makes everything slower, but the
+// work stays the same.
 func TestGate(t *testing.T) {
 	switch {
 	case raceDetector:
@@ -38,7 +39,8 @@ func TestGate(t *testing.T) {
 	case testing.Short():
 		t.Skip("-short")
 	}
-	// One core each: what goroutines cost that look for work on another core depends on who else is on it.
+	// Each process has one core. Otherwise the cost of goroutines that look for work on another
+	// core would depend on the load of that core.
 	t.Setenv("GOMAXPROCS", "1")
 	kept := readGate(t)
 	now := map[string]gate{}
@@ -75,12 +77,12 @@ func (g gate) passes(kept gate) bool {
 	return g.Allocations <= kept.Allocations*gateSlack && g.ClientCPU <= kept.ClientCPU*gateSlack
 }
 
-// worst is the higher of each, so that what is kept is not a lucky moment's.
+// worst returns the higher figures, so that a lucky run does not set the kept ones.
 func (g gate) worst(other gate) gate {
 	return gate{max(g.Allocations, other.Allocations), max(g.ClientCPU, other.ClientCPU)}
 }
 
-// best is the lower of each: it is enough to be good once of two times.
+// best returns the lower figures: one good run of two is enough.
 func (g gate) best(other gate) gate {
 	return gate{min(g.Allocations, other.Allocations), min(g.ClientCPU, other.ClientCPU)}
 }
@@ -101,7 +103,7 @@ func measureGate(t *testing.T, name, beside string) gate {
 	return gate{Allocations: all.Median, ClientCPU: of.PerRound}
 }
 
-// playOnPeer plays a case with as many messages, each side in processes of its own.
+// playOnPeer plays a case with so many messages. Each side runs in its own processes.
 func playOnPeer(t *testing.T, name string, rounds, count int) caseResult {
 	t.Helper()
 	w, found := findCase(name)

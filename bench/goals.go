@@ -5,16 +5,16 @@ import (
 	"io"
 )
 
-// goal is what a case is to show, in a quorum queue with messages of 256 bytes.
+// goal is what a case should show, with a quorum queue and messages of 256 bytes.
 type goal struct {
 	What   string
 	Case   string // the workload's name
-	Beside string // the side that ours is compared with; "" is none
+	Beside string // the side that this library is compared with; "" is none
 	Metric metric
 	Kind   goalKind
 	Want   float64
-	Dream  float64 // the stretch
-	Slack  float64 // ours may be worse by so much, in the metric's own unit, whatever the ratio
+	Dream  float64 // a more ambitious value
+	Slack  float64 // an allowed excess in the metric's own unit, whatever the ratio
 }
 
 type goalKind int
@@ -22,11 +22,11 @@ type goalKind int
 const (
 	atLeast  goalKind = iota // the ratio to the other side
 	atMost                   // the ratio to the other side
-	added                    // at most so much more than the other side
-	inItself                 // at most, by itself
+	added                    // the allowed excess over the other side
+	inItself                 // the allowed value, without another side
 )
 
-// goals are what is promised: speed as a ratio, in one run, beside the same work on the raw client.
+// goals are the promises: speed as a ratio to the same work on the raw client, in one run.
 var goals = []goal{
 	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawLoop, Metric: rate, Kind: atLeast, Want: 1.45, Dream: 2},
 	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawAutoAck, Metric: rate, Kind: atLeast, Want: 0.65, Dream: 1},
@@ -43,7 +43,7 @@ var goals = []goal{
 	{What: "MiB of 200 idle consumers", Case: "many-200", Metric: memory, Kind: inItself, Want: 6, Dream: 3},
 }
 
-// verdict is what became of a goal.
+// verdict says whether a goal was met.
 type verdict int
 
 const (
@@ -57,7 +57,7 @@ func (v verdict) String() string {
 	return [...]string{"not measured", "MISSED", "met", "met, and more"}[v]
 }
 
-// judge holds a goal against what was measured.
+// judge compares a goal with the results.
 func (g goal) judge(r *results) (got float64, v verdict) {
 	c, there := r.find(variant{workload: workload{Name: g.Case}, QueueType: mainType, Size: mainSize}.Name())
 	if !there {
@@ -102,7 +102,7 @@ func (g goal) judge(r *results) (got float64, v verdict) {
 	return got, missed
 }
 
-// ofClient says whether it can be judged without a broker.
+// ofClient says whether the goal can be judged without a broker.
 func (g goal) ofClient() bool {
 	return g.Metric == clientCPU || g.Metric == allocs || g.Metric == memory
 }
@@ -114,7 +114,7 @@ func (g goal) sign() string {
 	return "≤"
 }
 
-// printGoals prints all goals that the run tells something of, and returns how many are missed.
+// printGoals prints all goals for which the run has results, and returns how many were missed.
 func printGoals(w io.Writer, r *results) (failed int) {
 	var lines []string
 	for _, g := range goals {

@@ -14,14 +14,15 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// footprint is what a process holds.
+// footprint is the memory and the goroutines of a process.
 type footprint struct {
 	at         time.Time
 	bytes      uint64
 	goroutines int
 }
 
-// measureFootprint collects garbage first: twice, as what has a finalizer goes in the second round only.
+// measureFootprint collects garbage twice, because an object with a finalizer is freed by the
+// second collection only.
 func measureFootprint() footprint {
 	runtime.GC()
 	runtime.GC()
@@ -30,7 +31,7 @@ func measureFootprint() footprint {
 	return footprint{at: time.Now(), bytes: m.HeapInuse + m.StackInuse, goroutines: runtime.NumGoroutine()}
 }
 
-// idling measures what has been made since.
+// idling measures what was allocated since.
 func (before footprint) idling(made time.Time) sample {
 	after := measureFootprint()
 	return sample{
@@ -40,7 +41,7 @@ func (before footprint) idling(made time.Time) sample {
 	}
 }
 
-// idleOurs starts so many consumers of one queue, side by side as a Group does, on one Connection.
+// idleOurs starts so many consumers of one queue concurrently, as a Group does, on one Connection.
 func idleOurs(consumers int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		before := measureFootprint()
@@ -53,7 +54,7 @@ func idleOurs(consumers int) func(context.Context, *run) error {
 					return err
 				}
 			}
-			turns := make(chan struct{}, 16) // as a Group has them
+			turns := make(chan struct{}, 16) // as a Group has it
 			err := each(all, func(c *consumer.Consumer) error {
 				turns <- struct{}{}
 				defer func() { <-turns }()
@@ -69,7 +70,7 @@ func idleOurs(consumers int) func(context.Context, *run) error {
 	}
 }
 
-// each calls f for all side by side.
+// each calls f for all consumers concurrently.
 func each(all []*consumer.Consumer, f func(*consumer.Consumer) error) error {
 	var calling sync.WaitGroup
 	errs := make([]error, len(all))
@@ -80,8 +81,8 @@ func each(all []*consumer.Consumer, f func(*consumer.Consumer) error) error {
 	return errors.Join(errs...)
 }
 
-// idleRaw has a channel, a subscription and a goroutine for each, and nothing that would bring them back when the
-// connection is lost.
+// idleRaw has a channel, a subscription and a goroutine for each consumer. Nothing restores them
+// after a lost connection.
 func idleRaw(consumers int) func(context.Context, *run) error {
 	return func(_ context.Context, r *run) error {
 		before := measureFootprint()

@@ -17,22 +17,24 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// latencyRate is how many messages a second are published: few enough that none waits for another.
+// latencyRate is how many messages a second are published: so few that no message waits for
+// another.
 const latencyRate = 500
 
-// stopwatch takes the time from just before a publish to the handler, for each message, on this process's own clock.
+// stopwatch measures the time from just before a publish to the handler, for each message, with
+// this process's own clock.
 type stopwatch struct {
 	run   *run
 	zero  time.Time
 	n     atomic.Int64
-	times []float64 // milliseconds, by the order of arrival
+	times []float64 // milliseconds, in the order of arrival
 }
 
 func newStopwatch(r *run) *stopwatch {
 	return &stopwatch{run: r, zero: time.Now(), times: make([]float64, r.meter.all())}
 }
 
-// stamp is a body that holds the time.
+// stamp returns a body with the current time.
 func (s *stopwatch) stamp() []byte {
 	body := make([]byte, max(s.run.Size, 8))
 	binary.BigEndian.PutUint64(body, uint64(time.Since(s.zero)))
@@ -53,7 +55,7 @@ func (s *stopwatch) read(body []byte) error {
 	return nil
 }
 
-// pace calls send for each message, at its time. One that is late does not put off the others.
+// pace calls send for each message at its time. A late message does not delay the others.
 func (s *stopwatch) pace(ctx context.Context, send func([]byte) error) error {
 	began := time.Now()
 	for i := range s.run.meter.all() {
@@ -68,7 +70,7 @@ func (s *stopwatch) pace(ctx context.Context, send func([]byte) error) error {
 	return s.run.meter.wait(ctx)
 }
 
-// finish makes the sample. Warm-up is left out.
+// finish makes the sample. It leaves out the warm-up.
 func (s *stopwatch) finish() {
 	own := s.run.meter.sample()
 	times := s.times[s.run.meter.warm:]
@@ -98,7 +100,8 @@ func latencyOurs(ctx context.Context, r *run) error {
 						return err
 					default:
 					}
-					_, err := pub.PublishAsync(ctx, r.Queue, body) // whether it came, the handler tells
+					// The handler shows whether the message has arrived.
+					_, err := pub.PublishAsync(ctx, r.Queue, body)
 					return err
 				})
 			})

@@ -18,11 +18,11 @@ func main() {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second ^C ends at once
+	context.AfterFunc(ctx, stop) // a second ^C ends the process at once
 	os.Exit(bench(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// Exit codes, beside 0.
+// Exit codes, besides 0.
 const (
 	exitFailed      = 1
 	exitUsage       = 2
@@ -51,7 +51,8 @@ func bench(ctx context.Context, args []string, stdout io.Writer, stderr *os.File
 		return 0
 	}
 	var old *results
-	if o.compare != "" { // read first: a file that is not there must not cost an hour
+	// The file is read first: a missing file must not cost an hour.
+	if o.compare != "" {
 		r, err := readResults(o.compare)
 		if err != nil {
 			fmt.Fprintln(stderr, "bench: -compare:", err)
@@ -69,7 +70,7 @@ func bench(ctx context.Context, args []string, stdout io.Writer, stderr *os.File
 	return measure(ctx, o, old, stdout, stderr)
 }
 
-// show prints what was measured before.
+// show prints the results of an earlier run.
 func show(o options, old *results, stdout, stderr io.Writer) int {
 	r, err := readResults(o.show)
 	if err != nil {
@@ -97,7 +98,7 @@ func printEnd(w io.Writer, r, old *results) {
 	}
 }
 
-// measure plays the cases one after the other, and writes after each what there is so far.
+// measure plays the cases one after the other. After each it writes the results so far.
 func measure(ctx context.Context, o options, old *results, stdout io.Writer, stderr *os.File) int {
 	complain := func(err error) int {
 		fmt.Fprintln(stderr, "bench:", err)
@@ -147,7 +148,7 @@ func measure(ctx context.Context, o options, old *results, stdout io.Writer, std
 			}
 			break
 		}
-		if err != nil { // the others may well work
+		if err != nil { // the other cases may work
 			code = complain(err)
 			continue
 		}

@@ -5,13 +5,14 @@ import (
 	"testing"
 )
 
-// TestMain is a side's process, if one was asked for.
+// TestMain runs a side's process if the environment asks for one.
 func TestMain(m *testing.M) {
 	if code, yes := isSide(); yes {
 		os.Exit(code)
 	}
 	if raceDetector {
-		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // else each side sleeps a second when it is done
+		// Otherwise each side sleeps for a second at its end.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	}
 	os.Exit(m.Run())
 }

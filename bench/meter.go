@@ -6,14 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// meter measures from the last message of the warm-up to the last of all.
+// meter measures from the end of the warm-up to the last message.
 type meter struct {
 	warm, count int64
 	brokerPIDs  []int
 
 	n          atomic.Int64
 	begin, end *usage
-	began      chan struct{} // closed when begin is there
+	began      chan struct{} // closed when begin is set
 	done       chan struct{} // closed at the last message
 }
 
@@ -21,7 +21,8 @@ func newMeter(warm, count int64, brokerPIDs []int) *meter {
 	return &meter{warm: warm, count: count, brokerPIDs: brokerPIDs, began: make(chan struct{}), done: make(chan struct{})}
 }
 
-// start begins to measure, for who has no warm-up. It comes before the first tick.
+// start begins the measurement of a side without a warm-up. It must be called before the first
+// tick.
 func (m *meter) start() {
 	m.begin = used(m.brokerPIDs)
 	close(m.began)
@@ -33,13 +34,13 @@ func (m *meter) tick() {
 	case m.warm:
 		m.start()
 	case m.warm + m.count:
-		<-m.began // others may be faster than who looks
+		<-m.began // another goroutine may have counted faster
 		m.end = used(m.brokerPIDs)
 		close(m.done)
 	}
 }
 
-// all is how many ticks there will be.
+// all returns the number of ticks.
 func (m *meter) all() int64 { return m.warm + m.count }
 
 // wait waits for the last message.
@@ -52,5 +53,5 @@ func (m *meter) wait(ctx context.Context) error {
 	}
 }
 
-// sample is what was measured. Call it after wait.
+// sample returns the measurement. Call it after wait.
 func (m *meter) sample() sample { return sampleOf(m.begin, m.end, m.count) }

@@ -1,6 +1,6 @@
 package main
 
-// metric is something that was measured.
+// metric names a measured quantity.
 type metric string
 
 const (
@@ -18,12 +18,12 @@ const (
 	startup    metric = "startup" // milliseconds
 )
 
-// metricInfo is how a metric is shown.
+// metricInfo says how a metric is shown.
 type metricInfo struct {
 	title    string // of its column
 	name     string // in a sentence
 	decimals int
-	higher   bool // is better
+	higher   bool // a higher value is better
 }
 
 var metrics = map[metric]metricInfo{
@@ -41,5 +41,5 @@ var metrics = map[metric]metricInfo{
 	startup:    {"start ms", "start-up time", 0, false},
 }
 
-// sample is one side in one round. What could not be known is absent.
+// sample holds the metrics of one side in one round. Unknown ones are absent.
 type sample map[metric]float64

@@ -96,7 +96,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	return o, o.resolve(pattern, types, sizes)
 }
 
-// resolve checks what the flags say, and turns it into a selection.
+// resolve checks the flags and makes the selection.
 func (o *options) resolve(pattern, types, sizes string) (err error) {
 	o.chosen = types != "" || sizes != ""
 	switch {

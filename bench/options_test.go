@@ -10,7 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// names are those of the cases that flags select.
+// names returns the names of the cases that flags select.
 func names(t *testing.T, args ...string) []string {
 	t.Helper()
 	o, err := parse(args, &strings.Builder{})

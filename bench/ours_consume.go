@@ -13,17 +13,17 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/statsd"
 )
 
-// A slow message is one in slowEvery, and takes slowFor. Its handler is found waiting, not working.
+// One message in slowEvery is slow, and takes slowFor. Its handler sleeps and uses no CPU.
 const (
 	slowEvery = 1000
 	slowFor   = 200 * time.Millisecond
 )
 
-// slowness lets the messages be slow that are to be, by the order in which they come.
+// slowness makes messages slow, by the order in which they come.
 type slowness struct{ n atomic.Int64 }
 
 func (s *slowness) wait() {
-	if s.n.Add(1)%slowEvery == slowEvery/2 { // so none is among the last
+	if s.n.Add(1)%slowEvery == slowEvery/2 { // so no slow message is among the last
 		time.Sleep(slowFor)
 	}
 }
@@ -34,7 +34,7 @@ func (r *run) noop(context.Context, consumer.Delivery) consumer.Result {
 	return consumer.Ack()
 }
 
-// inJSON is noop behind decoding.
+// inJSON is noop after decoding the body.
 func (r *run) inJSON() consumer.Handler {
 	return consumer.JSON(func(_ context.Context, m consumer.Message[document]) consumer.Result {
 		if m.Payload.ID == "" {
@@ -45,7 +45,8 @@ func (r *run) inJSON() consumer.Handler {
 	})
 }
 
-// spec has what all sides have in common: our defaults, but for how much is done at once.
+// spec has the settings that all sides share: the defaults of this library, except for the
+// concurrency and the prefetch.
 func (r *run) spec(concurrency, prefetch int) consumer.Spec {
 	return consumer.Spec{Queue: r.Queue, QueueType: r.QueueType, Concurrency: concurrency, Prefetch: prefetch, Handler: r.noop}
 }
@@ -57,7 +58,7 @@ func (r *run) consume(ctx context.Context, spec consumer.Spec, monitor monitorin
 	})
 }
 
-// consumeOn runs a consumer while f does.
+// consumeOn runs a consumer for as long as f runs.
 func (r *run) consumeOn(ctx context.Context, conn *connection.Connection, spec consumer.Spec, monitor monitoring.Monitor, f func() error) error {
 	c, err := consumer.New(conn, spec, monitor, quiet())
 	if err != nil {
@@ -82,14 +83,14 @@ func consumeOursJSON(ctx context.Context, r *run) error {
 	return r.consume(ctx, spec, nil)
 }
 
-// consumeOursBare is without what most would have.
+// consumeOursBare runs without features that most applications use.
 func consumeOursBare(ctx context.Context, r *run) error {
 	spec := r.spec(16, 300)
 	spec.Handler, spec.Timeout = r.inJSON(), consumer.NoTimeout
 	return r.consume(ctx, spec, monitoring.Nop{})
 }
 
-// consumeOursWatched is with all that most would have.
+// consumeOursWatched runs with all features that most applications use.
 func consumeOursWatched(ctx context.Context, r *run) error {
 	metrics, err := statsd.New(statsd.Config{Addr: r.StatsD, Prefix: "bench"})
 	if err != nil {
@@ -111,7 +112,7 @@ func consumeOursSlow(ctx context.Context, r *run) error {
 	return r.consume(ctx, spec, nil)
 }
 
-// pause is how long a retried message waits.
+// pause is the delay of a retried message.
 const pause = 100 * time.Millisecond
 
 var errOnce = errors.New("the first time it fails")
@@ -129,10 +130,11 @@ func retryOurs(ctx context.Context, r *run) error {
 		}
 		return r.noop(ctx, d)
 	}
-	return r.consume(ctx, spec, monitoring.Nop{}) // the raw side says nothing of its failures either
+	// The raw side does not report its failures either.
+	return r.consume(ctx, spec, monitoring.Nop{})
 }
 
-// decodeDocument is what a raw side does where ours has consumer.JSON.
+// decodeDocument is for raw sides, which do not have consumer.JSON.
 func decodeDocument(body []byte) error {
 	var d document
 	if err := json.Unmarshal(body, &d); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// quiet is a log as in production, at info, whose lines go nowhere.
+// quiet returns a log at level info, as in production, that discards its lines.
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 // goodbye bounds a Stop.
@@ -22,7 +22,7 @@ func goodbye() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), 20*time.Second)
 }
 
-// connected calls f with a Connection of ours, and stops it.
+// connected calls f with a Connection of this library, and stops the Connection.
 func (r *run) connected(f func(*connection.Connection) error) error {
 	conn, err := connection.New(connection.Config{URL: r.URL, Name: "bench"}, quiet())
 	if err != nil {
@@ -34,7 +34,7 @@ func (r *run) connected(f func(*connection.Connection) error) error {
 	return errors.Join(err, conn.Stop(ctx))
 }
 
-// publishing calls f with a started Client of ours, and stops it.
+// publishing calls f with a started Client of this library, and stops the Client.
 func (r *run) publishing(ctx context.Context, f func(*publisher.Client) error) error {
 	return r.connected(func(conn *connection.Connection) error {
 		pub, err := publisher.New(conn, publisher.Config{}, quiet())
@@ -51,7 +51,7 @@ func (r *run) publishing(ctx context.Context, f func(*publisher.Client) error) e
 	})
 }
 
-// publishOurs publishes one at a time, in so many goroutines.
+// publishOurs publishes one message at a time in each of so many goroutines.
 func publishOurs(callers int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.publishing(ctx, func(pub *publisher.Client) error {
@@ -60,7 +60,7 @@ func publishOurs(callers int) func(context.Context, *run) error {
 	}
 }
 
-// share calls f for each message, in so many goroutines, and counts what is done.
+// share calls f for each message, in so many goroutines, and counts the messages that are done.
 func (r *run) share(callers int, f func() error) error {
 	var taken atomic.Int64
 	var calling sync.WaitGroup
@@ -81,7 +81,7 @@ func (r *run) share(callers int, f func() error) error {
 	return <-errs
 }
 
-// publishAsyncOurs has one goroutine that publishes and one that waits for the confirmations.
+// publishAsyncOurs has one goroutine that publishes, and one that waits for the confirmations.
 func publishAsyncOurs(ctx context.Context, r *run) error {
 	return r.publishing(ctx, func(pub *publisher.Client) error {
 		sent := make(chan publisher.Confirmation, sending.DefaultWindow)
@@ -100,7 +100,7 @@ func publishAsyncOurs(ctx context.Context, r *run) error {
 	})
 }
 
-// confirmations takes all that was sent, also behind an error.
+// confirmations receives all confirmations, even after an error.
 func (r *run) confirmations(sent <-chan publisher.Confirmation) (err error) {
 	for c := range sent {
 		<-c.Done()
@@ -112,7 +112,7 @@ func (r *run) confirmations(sent <-chan publisher.Confirmation) (err error) {
 	return err
 }
 
-// publishBatchOurs publishes batches of so many.
+// publishBatchOurs publishes batches of this size.
 func publishBatchOurs(size int64) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.publishing(ctx, func(pub *publisher.Client) error {

@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// The page's measured part is between these lines, and made of the results beside the page.
+// The generated part of the page is between these lines. It comes from the results beside the page.
 const (
 	pageBegin = "<!-- measured: begin (make performance) -->\n"
 	pageEnd   = "<!-- measured: end -->\n"
 )
 
-// writePage brings the measured part of a page up to date, from the results in the directory that is named like it.
+// writePage updates the generated part of a page, from the results in the directory with the page's
+// name.
 func writePage(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -89,7 +90,7 @@ func markdown(runs []results) string {
 	return b.String()
 }
 
-// cells are what all runs say of a case and one of its other sides.
+// cells returns the results of all runs for a case and one of its other sides.
 func cells(runs []results, c caseResult, beside string) string {
 	columns := make([][]string, 6)
 	for i := range runs {

@@ -11,10 +11,11 @@ import (
 type bar struct {
 	Label, Beside string
 	Value         float64
-	Better        bool // than the other side
+	Better        bool // this library is better than the other side
 }
 
-// bars are the figures' ratios. One at which less is better is turned round, so that a longer bar is always the better one.
+// bars returns the ratios of the figures. It inverts a ratio for which less is better, so that a
+// longer bar is always the better one.
 func bars(r *results) []bar {
 	var all []bar
 	for _, c := range r.Cases {
@@ -39,7 +40,7 @@ func bars(r *results) []bar {
 const (
 	plotWidth  = 980
 	plotLabels = 500 // left of the bars
-	plotNumber = 60  // right of them
+	plotNumber = 60  // right of the bars
 	plotLine   = 22
 	plotTop    = 64
 	plotBottom = 34

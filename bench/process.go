@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// play runs a side in a process of its own: this program once more.
+// play runs a side in its own process, which is this program again.
 func play(ctx context.Context, o order) (sample, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -20,13 +20,15 @@ func play(ctx context.Context, o order) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.Within+30*time.Second) // it has a limit itself, and stops with more grace
+	// The process has its own limit, at which it stops more gracefully.
+	ctx, cancel := context.WithTimeout(ctx, o.Within+30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, self, "-test.run=^$") // which only a test binary that forgot to look would see
+	// A test binary that ignores the order sees this flag, and runs no tests.
+	cmd := exec.CommandContext(ctx, self, "-test.run=^$")
 	cmd.Env = append(os.Environ(), sideEnv+"="+string(text))
 	var said, complained bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complained
-	alive, err := cmd.StdinPipe() // closed when we die
+	alive, err := cmd.StdinPipe() // closed by the system when this process dies
 	if err != nil {
 		return nil, err
 	}

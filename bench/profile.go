@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// profiled writes a CPU profile and one of the allocations of what f does to files, if they are named.
+// profiled writes a CPU profile of f and one of its allocations to files with this name, unless it
+// is "".
 func profiled(name string, f func() error) (err error) {
 	if name == "" {
 		return f()
@@ -30,10 +31,10 @@ func profiled(name string, f func() error) (err error) {
 	return errors.Join(err, pprof.Lookup("allocs").WriteTo(allocs, 0), allocs.Close())
 }
 
-// profilesDir is where the profiles are, beneath the results.
+// profilesDir is the directory of the profiles, within that of the results.
 const profilesDir = "profiles"
 
-// profileName is what the files of a side begin with. Those of its last round stay.
+// profileName is the prefix of a side's files. A later round overwrites them.
 func profileName(v variant, s side) string {
 	plain := func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

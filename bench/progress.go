@@ -7,13 +7,13 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// newProgress shows what is being measured: a line on a terminal that is written over, and nothing elsewhere. What it
-// returns for the end takes the line away.
+// newProgress shows the current measurement. On a terminal that is one line, which it overwrites;
+// elsewhere it shows nothing. clear removes the line at the end.
 func newProgress(f *os.File) (show func(format string, args ...any), clear func()) {
 	if !isatty.IsTerminal(f.Fd()) {
 		return func(string, ...any) {}, func() {}
 	}
-	const back = "\r\x1b[K" // to the line's start, and nothing behind
+	const back = "\r\x1b[K" // to the start of the line, and clear it
 	return func(format string, args ...any) {
 		text := fmt.Sprintf(format, args...)
 		fmt.Fprint(f, back+text[:min(len(text), 110)])

@@ -2,5 +2,5 @@
 
 package main
 
-// raceDetector allocates, and takes CPU, by itself.
+// raceDetector is true if the race detector is on, which allocates and takes CPU by itself.
 const raceDetector = false

@@ -11,7 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// subscribe opens a channel and takes messages on it.
+// subscribe opens a channel and consumes on it.
 func (r *run) subscribe(conn *amqp.Connection, prefetch int, autoAck bool) (*amqp.Channel, <-chan amqp.Delivery, error) {
 	ch, err := conn.Channel()
 	if err != nil {
@@ -24,8 +24,8 @@ func (r *run) subscribe(conn *amqp.Connection, prefetch int, autoAck bool) (*amq
 	return ch, deliveries, err
 }
 
-// loops subscribes on so many channels, and has so many goroutines for each that call f for each message.
-// An error of f ends it.
+// loops subscribes on so many channels. Each channel has so many goroutines that call f for each
+// message. An error of f ends it.
 func (r *run) loops(ctx context.Context, channels, workers, prefetch int, autoAck bool, f func(amqp.Delivery) error) error {
 	return r.dial(func(conn *amqp.Connection) error {
 		ctx, cancel := context.WithCancelCause(ctx)
@@ -45,14 +45,14 @@ func (r *run) loops(ctx context.Context, channels, workers, prefetch int, autoAc
 					}
 				}()
 			}
-			defer func() { _ = ch.Close() }() // an RPC behind the last ack
+			defer func() { _ = ch.Close() }() // answered after the last ack
 		}
 		return r.meter.wait(ctx)
 	})
 }
 
-// acked counts a message and acks it, each with a frame of its own. The ack comes first: the last message is
-// done when its ack is written.
+// acked counts a message and acks it, each with one frame. The ack comes first, so that the last
+// message is done when its ack is written.
 func (r *run) acked(d amqp.Delivery) error {
 	if err := d.Ack(false); err != nil {
 		return err
@@ -61,14 +61,15 @@ func (r *run) acked(d amqp.Delivery) error {
 	return nil
 }
 
-// consumeRaw is the loop that everybody writes.
+// consumeRaw is the usual loop of a raw client.
 func consumeRaw(channels, prefetch int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.loops(ctx, channels, 1, prefetch, false, r.acked)
 	}
 }
 
-// consumeRawAutoAck lets the broker forget each message as it is sent. What a process that dies held is lost.
+// consumeRawAutoAck lets the broker forget each message as soon as it is sent. Messages of a
+// process that dies are lost.
 func consumeRawAutoAck(ctx context.Context, r *run) error {
 	return r.loops(ctx, 1, 1, 0, true, func(amqp.Delivery) error {
 		r.meter.tick()
@@ -96,9 +97,10 @@ func consumeRawSlow(ctx context.Context, r *run) error {
 // retryCount is the header that counts attempts.
 const retryCount = "retry-attempts"
 
-// retryRaw publishes a copy to the retry queue, waits for its confirm and acks the original.
+// retryRaw publishes a copy to the retry queue, waits for its confirm, and acks the original.
 func retryRaw(ctx context.Context, r *run) error {
-	return r.confirming(func(pub confirming) error { // a connection of its own, as a blocked one stops acks too
+	// It uses a second connection, because a blocked connection stops acks too.
+	return r.confirming(func(pub confirming) error {
 		var first atomic.Bool
 		return r.loops(ctx, 1, 16, 300, false, func(d amqp.Delivery) error {
 			if first.CompareAndSwap(false, true) {

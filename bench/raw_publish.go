@@ -10,7 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// dial opens a connection as one would: a heartbeat, a name.
+// dial opens a connection with the usual settings: a heartbeat and a name.
 func (r *run) dial(f func(*amqp.Connection) error) error {
 	conn, err := amqp.DialConfig(r.URL, amqp.Config{Heartbeat: 10 * time.Second, Properties: amqp.Table{"connection_name": "bench raw"}})
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *run) dial(f func(*amqp.Connection) error) error {
 	return err
 }
 
-// confirming is a channel with confirms. Returns are taken off it, and remembered.
+// confirming is a channel with confirms. It receives returns, and remembers them.
 type confirming struct {
 	*amqp.Channel
 	returned chan amqp.Return
@@ -47,7 +47,8 @@ func (r *run) confirming(f func(confirming) error) error {
 	})
 }
 
-// send publishes with the properties that ours sets too: persistent, mandatory, an id, a time.
+// send publishes with the same properties as this library: persistent, mandatory, an id, a
+// timestamp.
 func (ch confirming) send(queue string, body []byte) (*amqp.DeferredConfirmation, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -59,7 +60,7 @@ func (ch confirming) send(queue string, body []byte) (*amqp.DeferredConfirmation
 	})
 }
 
-// wait waits for a confirm. A return comes before it.
+// wait waits for a confirm. A return comes before the confirm.
 func (ch confirming) wait(ctx context.Context, c *amqp.DeferredConfirmation) error {
 	ok, err := c.WaitContext(ctx)
 	switch {
@@ -76,7 +77,8 @@ func (ch confirming) wait(ctx context.Context, c *amqp.DeferredConfirmation) err
 	}
 }
 
-// publishRaw publishes one at a time, in so many goroutines that share one channel.
+// publishRaw publishes one message at a time in each of so many goroutines, which share one
+// channel.
 func publishRaw(callers int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.confirming(func(ch confirming) error {
@@ -91,7 +93,8 @@ func publishRaw(callers int) func(context.Context, *run) error {
 	}
 }
 
-// publishPipelined has one goroutine that publishes and one that waits for the confirms, and so many messages between them.
+// publishPipelined has one goroutine that publishes and one that waits for the confirms. Up to
+// window messages are between them.
 func publishPipelined(window int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.confirming(func(ch confirming) error {
@@ -100,13 +103,13 @@ func publishPipelined(window int) func(context.Context, *run) error {
 	}
 }
 
-// pipeline publishes so many messages, and calls tick for each that is confirmed.
+// pipeline publishes so many messages, and calls tick for each confirmed one.
 func (ch confirming) pipeline(ctx context.Context, queue string, body []byte, messages int64, window int, tick func()) error {
 	sent := make(chan *amqp.DeferredConfirmation, window)
 	waited := make(chan error, 1)
 	go func() {
 		var err error
-		for c := range sent { // all of them, so that the other never waits for room
+		for c := range sent { // all of them, so that the publishing goroutine never waits for room
 			if err == nil {
 				err = ch.wait(ctx, c)
 				tick()

@@ -15,22 +15,22 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// results are everything that one run measured, as JSON keeps it.
+// results holds all measurements of one run, in the form of the JSON file.
 type results struct {
 	When    time.Time
 	Machine machine
 	Rounds  int
 	Quick   bool `json:",omitempty"`
-	Peer    bool `json:",omitempty"` // not a broker
+	Peer    bool `json:",omitempty"` // with -peer
 	Cases   []caseResult
 }
 
-// machine is what the figures depend on.
+// machine holds the conditions on which the figures depend.
 type machine struct {
 	Cores  int
 	System string
 	Go     string
-	Client string // of amqp091-go
+	Client string // version of amqp091-go
 	Broker string `json:",omitempty"`
 	Load   string `json:",omitempty"` // the load averages at the start
 }
@@ -44,7 +44,7 @@ type caseResult struct {
 	Messages  int
 	Figure    metric
 	Columns   []metric
-	Sides     []sideResult // ours is the first
+	Sides     []sideResult // the first is this library
 }
 
 // sideResult is one side, in each round.
@@ -126,7 +126,7 @@ const (
 	plotFile     = "bench.svg"
 )
 
-// keepPrevious puts the results of the run before aside.
+// keepPrevious renames the results of the last run.
 func keepPrevious(dir string) error {
 	err := os.Rename(filepath.Join(dir, resultsFile), filepath.Join(dir, previousFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,7 +14,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// made is a run in which ours was so many times as fast as the raw loop.
+// made returns a run in which this library was so many times as fast as the raw loop.
 func made(times float64) *results {
 	return &results{
 		When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 3, Machine: machine{Cores: 2, System: "linux/amd64", Go: "go1.26", Client: "v1", Broker: "4.0.5"},
@@ -94,10 +94,10 @@ func TestThePlotIsXMLAndHasABarForEachRatio(t *testing.T) {
 			words += string(x) + "\n"
 		}
 	}
-	if rectangles != 3 { // the paper and two bars
+	if rectangles != 3 { // the background and two bars
 		t.Errorf("%d rectangles, want 3", rectangles)
 	}
-	// A latency of half is twice as good.
+	// Half the latency is twice as good.
 	for _, want := range []string{"consume-16/quorum/256", rawLoop, "1.50", "latency/quorum/256 (p99)", "2.00", "RabbitMQ 4.0.5"} {
 		if !strings.Contains(words, want+"\n") && !strings.Contains(words, want) {
 			t.Errorf("%q is not in the plot", want)
@@ -106,7 +106,7 @@ func TestThePlotIsXMLAndHasABarForEachRatio(t *testing.T) {
 }
 
 func TestNoLabelOfThePlotMeetsAnother(t *testing.T) {
-	const letter = 6.7 // pixels, of the widest usual fonts on average
+	const letter = 6.7 // pixels, the average of the widest usual fonts
 	var s selection
 	s.types, s.sizes, s.long = []topology.QueueType{topology.Quorum, topology.Classic}, []int{mainSize, 262144}, true
 	for _, v := range s.variants() {
@@ -150,7 +150,7 @@ func TestResultsAreReadAsTheyWereWritten(t *testing.T) {
 	if _, err := readResults(filepath.Join(dir, previousFile)); err != nil {
 		t.Error(err)
 	}
-	if err := keepPrevious(dir); err != nil { // there is nothing to keep now
+	if err := keepPrevious(dir); err != nil { // there is nothing left to rename
 		t.Error(err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 type runner struct {
 	broker   *broker // nil with -peer
 	statsd   string
-	profiles string // directory for profiles, "" for none
-	setting  string // of the measurement, for their pictures
+	profiles string // the directory for profiles, "" for none
+	setting  string // of the measurement, for the pictures of profiles
 	progress func(format string, args ...any)
 }
 
@@ -61,7 +61,7 @@ func (r *runner) orderOf(v variant, s side) order {
 	return o
 }
 
-// draw makes a picture of where a side's CPU went in its last round.
+// draw draws the CPU profile of a side's last round.
 func (r *runner) draw(v variant, s side) error {
 	return drawFlame(filepath.Join(r.profiles, profileName(v, s)), v.Name()+": "+s.Name, r.setting)
 }
@@ -73,14 +73,14 @@ func (r *runner) playSide(ctx context.Context, v variant, s side) (sample, error
 	return r.playOnBroker(ctx, v, r.orderOf(v, s))
 }
 
-// playOnBroker has queues for the side, and deletes them, whatever happens.
+// playOnBroker declares queues for the side, and always deletes them.
 func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample, err error) {
 	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
 	t, err := topologyOf(v, o.Queue)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.broker.remove(t)) }() // also when ctx has ended
+	defer func() { err = errors.Join(err, r.broker.remove(t)) }() // even if ctx has ended
 	if err := r.broker.declare(t); err != nil {
 		return nil, err
 	}
@@ -100,9 +100,10 @@ func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample
 	return one, r.broker.depth(ctx, o.Queue, 0, unsettled)
 }
 
-// unsettled is how many messages may be in the queue again behind a side that has acked all of them: a channel of a busy
-// RabbitMQ 3.10 has closed with acks that it had taken and not yet passed on to a quorum queue, which then has
-// those messages back. It is the prefetch, and a side that does not ack does not come further than that.
+// unsettled is how many messages may be in the queue again after a side that has acked all of them.
+// A busy RabbitMQ 3.10 has closed a channel together with acks that it had accepted and not yet
+// passed on to a quorum queue, which then got those messages back. The number is the prefetch. A
+// side that does not ack never gets more messages than that.
 const unsettled = 300
 
 // isPublish says whether the messages stay in the queue.
@@ -134,7 +135,8 @@ func (r *runner) playOnPeer(ctx context.Context, v variant, o order) (_ sample, 
 	return one, nil
 }
 
-// dropMetrics is where StatsD's packets go: they are read, so that none piles up, and dropped.
+// dropMetrics returns the address of a socket that reads the packets of StatsD, so that none wait,
+// and drops them.
 func dropMetrics() (addr string, closeIt func(), err error) {
 	socket, err := (&net.ListenConfig{}).ListenPacket(context.Background(), "udp", "127.0.0.1:0")
 	if err != nil {

@@ -96,7 +96,7 @@ func TestQueuesAreDeletedAlsoAfterAnErrorOrAnInterrupt(t *testing.T) {
 			t.Fatal(err)
 		}
 		amqptest.Cleanup(t, names.Names()...)
-		if len(names.Names()) < 4 { // its retry queue among them
+		if len(names.Names()) < 4 { // the topology has a retry queue too
 			t.Errorf("queues %v", names.Names())
 		}
 		if _, err := r.playOnBroker(tt.ctx, v, o); !tt.want(err) {
@@ -128,7 +128,7 @@ func TestAMessageThatIsLeftOverIsFound(t *testing.T) {
 	if err := r.broker.depth(ctx, queue, 7, 0); err != nil {
 		t.Error(err)
 	}
-	cancel() // it need not be waited for
+	cancel() // the test does not wait for the side
 	if err := r.broker.depth(ctx, queue, 0, 6); err == nil || !strings.Contains(err.Error(), "7 messages are in the queue") {
 		t.Errorf("got %v", err)
 	}

@@ -18,30 +18,31 @@ type order struct {
 	URL, Queue string
 	QueueType  topology.QueueType
 	Size       int // of a body, in bytes
-	Count      int // messages that are measured
-	Warm       int // messages before those
+	Count      int // measured messages
+	Warm       int // warm-up messages
 	StatsD     string
-	BrokerPIDs []int // none if they are not known
+	BrokerPIDs []int // none if unknown
 	Within     time.Duration
-	Profile    string // what the files of its profiles begin with; "" for none
+	Profile    string // the prefix of the profiles' files; "" for none
 }
 
-// report is what it answers.
+// report is the answer of a side's process.
 type report struct {
 	Sample sample `json:",omitempty"`
 	Error  string `json:",omitempty"`
 }
 
-// sideEnv holds the order in a side's environment. With it, this program is that side and nothing else.
+// sideEnv is the environment variable with the order. With it, this program runs that side and
+// nothing else.
 const sideEnv = "BUNNICULA_BENCH_SIDE"
 
-// isSide runs the side that this process is, if it is one, and returns its exit code.
+// isSide runs a side if this process is one, and returns its exit code.
 func isSide() (code int, yes bool) {
 	text := os.Getenv(sideEnv)
 	if text == "" {
 		return 0, false
 	}
-	go func() { // the parent holds the other end, and tells by its death
+	go func() { // the parent holds the other end, which closes when the parent dies
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(3)
 	}()
@@ -87,11 +88,11 @@ func runSide(text string) (sample, error) {
 
 var errTooSlow = errors.New("it took too long")
 
-// run is one side in one round, in its process.
+// run is one side in one round, in its own process.
 type run struct {
 	order
 
 	meter *meter
 	body  []byte // a message's
-	own   sample // instead of the meter's
+	own   sample // replaces the meter's, if set
 }

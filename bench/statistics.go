@@ -5,7 +5,7 @@ import "slices"
 // summary is one metric of one side over all rounds.
 type summary struct{ Median, Min, Max float64 }
 
-// summarise is false if no round knows it.
+// summarise is false if no round has the metric.
 func summarise(rounds []sample, m metric) (summary, bool) {
 	var values []float64
 	for _, round := range rounds {
@@ -19,7 +19,7 @@ func summarise(rounds []sample, m metric) (summary, bool) {
 	return summary{Median: median(values), Min: slices.Min(values), Max: slices.Max(values)}, true
 }
 
-// median of none is 0.
+// median returns 0 for no values.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -32,7 +32,8 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// percentile is the smallest value that at least share of all are not above. It sorts its argument.
+// percentile returns the smallest value v such that at least this share of all values is not above
+// v. It sorts its argument.
 func percentile(values []float64, share float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -47,11 +48,11 @@ func percentile(values []float64, share float64) float64 {
 
 // ratio compares a side with another.
 type ratio struct {
-	PerRound  float64 // the median of the rounds' own ratios: the figure
+	PerRound  float64 // the figure: the median of the rounds' own ratios
 	OfMedians float64
 }
 
-// compareSides divides ours by theirs, round by round. It is false if no round knows both.
+// compareSides divides ours by theirs in each round. It is false if no round has both.
 func compareSides(ours, theirs []sample, m metric) (ratio, bool) {
 	var each, our, their []float64
 	for i := range min(len(ours), len(theirs)) {
@@ -68,7 +69,7 @@ func compareSides(ours, theirs []sample, m metric) (ratio, bool) {
 	return ratio{PerRound: median(each), OfMedians: median(our) / median(their)}, true
 }
 
-// difference is the median of ours less theirs, round by round.
+// difference returns the median of ours minus theirs, round by round.
 func difference(ours, theirs []sample, m metric) (float64, bool) {
 	var each []float64
 	for i := range min(len(ours), len(theirs)) {

@@ -57,12 +57,12 @@ func TestAPercentileIsOneOfTheValues(t *testing.T) {
 }
 
 func TestTheFigureIsTheMedianOfTheRoundsOwnRatios(t *testing.T) {
-	// The machine was slow in the second round, for both.
+	// The machine was slow for both sides in the second round.
 	got, known := compareSides(rounds(rate, 200, 20, 220), rounds(rate, 100, 10, 100), rate)
 	if !known || got.PerRound != 2 || got.OfMedians != 2 {
 		t.Errorf("got %+v, %v, want 2 and 2", got, known)
 	}
-	// In the third it was slow for one of them only.
+	// It was slow for only one of them in the third.
 	got, _ = compareSides(rounds(rate, 200, 200, 50), rounds(rate, 100, 50, 100), rate)
 	if got.PerRound != 2 || got.OfMedians != 2 {
 		t.Errorf("got %+v, want 2 and 2", got)

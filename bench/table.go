@@ -16,7 +16,7 @@ func printHead(w io.Writer, r *results) {
 	fmt.Fprintln(w)
 }
 
-// setting is beside what it was measured, and on what.
+// setting names the server, and the machine.
 func (r *results) setting() string {
 	m := r.Machine
 	at := "RabbitMQ " + m.Broker
@@ -67,7 +67,7 @@ func columnWidth(m metric) int {
 	return 7
 }
 
-// number writes a number with its thousands apart.
+// number formats a number with separated thousands.
 func number(v float64, decimals int) string {
 	whole, rest, _ := strings.Cut(strconv.FormatFloat(v, 'f', decimals, 64), ".")
 	sign := ""

@@ -21,7 +21,8 @@ type usage struct {
 	memory        runtime.MemStats
 }
 
-// used looks at the clock first. To look takes a moment, so what begins then is not made faster by it.
+// used reads the clock first. Reading the other figures takes a moment, and the following work must
+// not look faster because of that.
 func used(brokerPIDs []int) *usage {
 	u := &usage{at: time.Now()}
 	u.client = ownCPU()
@@ -31,7 +32,7 @@ func used(brokerPIDs []int) *usage {
 	return u
 }
 
-// ownCPU is this process's, user and system.
+// ownCPU returns this process's CPU, user and system.
 func ownCPU() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
@@ -40,7 +41,7 @@ func ownCPU() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// systemCalls are the reads and writes of this process, where Linux counts them.
+// systemCalls returns the reads and writes of this process, where Linux counts them.
 func systemCalls() (reads, writes float64, known bool) {
 	text, err := os.ReadFile("/proc/self/io")
 	if err != nil {
@@ -62,10 +63,11 @@ func systemCalls() (reads, writes float64, known bool) {
 	return reads, writes, true
 }
 
-// ticks is how many there are in a second in /proc, on every Linux that Go runs on (USER_HZ).
+// ticks is the number of ticks in a second in /proc (USER_HZ), on every Linux that Go supports.
 const ticks = 100
 
-// processCPU is that of other processes together, if they are of this machine and Linux tells.
+// processCPU returns the CPU of other processes together, if they are on this machine and Linux
+// shows it.
 func processCPU(pids []int) (all time.Duration, known bool) {
 	for _, pid := range pids {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -81,7 +83,8 @@ func processCPU(pids []int) (all time.Duration, known bool) {
 	return all, len(pids) > 0
 }
 
-// parseStat reads utime and stime of proc_pid_stat(5). The name in it, in parentheses, can hold anything.
+// parseStat reads utime and stime of proc_pid_stat(5). The name in parentheses can contain
+// anything.
 func parseStat(stat []byte) (time.Duration, bool) {
 	behind := bytes.LastIndexByte(stat, ')')
 	if behind < 0 {
@@ -102,7 +105,7 @@ func parseStat(stat []byte) (time.Duration, bool) {
 	return time.Duration(user+system) * time.Second / ticks, true
 }
 
-// sampleOf is what was used between two moments, over so many messages.
+// sampleOf returns the usage between two moments, divided by so many messages.
 func sampleOf(from, to *usage, messages int64) sample {
 	n := float64(messages)
 	s := sample{

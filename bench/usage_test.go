@@ -38,7 +38,7 @@ func TestWhatIsUsedBetweenTwoMomentsIsMeasured(t *testing.T) {
 	if cpu := s[clientCPU] / 100_000 * float64(len(keep)); cpu < 0.1 || cpu > 10 {
 		t.Errorf("%.3f s of CPU, want 0.1 and a little", cpu)
 	}
-	if cpu, known := s[brokerCPU]; !known || cpu <= 0 { // this process is its own broker here
+	if cpu, known := s[brokerCPU]; !known || cpu <= 0 { // of this process
 		t.Errorf("broker %v, %v", cpu, known)
 	}
 	if _, known := s[reads]; !known {

@@ -10,7 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// The broker ends the channel or the connection on which it is asked for what it does not know.
+// The broker closes a channel, or the whole connection, that asks for something it does not know.
 func TestARawChannelHarmsNobodyElse(t *testing.T) {
 	conn := connect(t, connection.Config{URL: amqptest.URL(t)})
 	consuming, publishing := session(t, conn.Transport().Consuming()), session(t, conn.Transport().Publishing())
@@ -22,7 +22,7 @@ func TestARawChannelHarmsNobodyElse(t *testing.T) {
 	if _, err := ch.QueueDeclare("", false, true, true, false, amqp.Table{"x-queue-type": 7}); err == nil {
 		t.Fatal("a queue of type 7")
 	}
-	<-ended
+	<-ended //nolint:errcheck // that there is one is enough
 	again, err := conn.Channel(soon(t))
 	if err != nil || again == ch {
 		t.Fatalf("after its end: %v", err)

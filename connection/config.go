@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// Config says where the broker is and how to stay connected to it. The zero
-// Config is a broker on this machine, with the user and password guest.
+// Config says where the broker is and how to stay connected to it. The zero Config is a broker on
+// this machine, with the user and password guest.
 type Config struct {
-	// URL is the broker, as amqp://user:password@host:5672/vhost, or amqps:// for TLS.
-	// Special characters are percent-encoded; the vhost "/" is written %2F, or left out.
-	// The query parameters of RabbitMQ's URI specification are understood
+	// URL is the broker, as amqp://user:password@host:5672/vhost, or amqps:// for TLS. Special
+	// characters are percent-encoded. The vhost "/" is written %2F, or left out. The query
+	// parameters of RabbitMQ's URI specification are understood
 	// (https://www.rabbitmq.com/docs/uri-query-parameters).
 	//
-	// Defaults to amqp://guest:guest@localhost:5672/. Give URL, URLs or Host, not two of them.
+	// Defaults to amqp://guest:guest@localhost:5672/. Only one of URL, URLs and Host may be set.
 	URL string
 
-	// URLs are the nodes of one cluster. They are tried in turn, from the first, at
-	// start and after each loss.
+	// URLs are the nodes of one cluster. They are tried in turn, from the first, at start and after
+	// each loss.
 	URLs []string
 
 	// Host and Port name the broker when there is no URL.
@@ -36,35 +36,36 @@ type Config struct {
 	Password string
 	VHost    string
 
-	// Name is shown by the broker's tools beside each connection, with its purpose
-	// behind it, as in "shop (consume)". It is also the app's name in the headers of
-	// parked messages.
+	// Name is shown by the broker's tools for each TCP connection, followed by its purpose, as in
+	// "shop (consume)". It is also the application's name in the headers of parked messages.
 	//
 	// Defaults to the program's file name.
 	Name string
 
-	// Version is the app's, in the headers of parked messages: it tells which deploy they failed in. At most 255 bytes.
+	// Version is the application's version. The headers of parked messages have it, so that they
+	// tell with which deploy they failed. At most 255 bytes.
 	//
-	// Defaults to the version of the program's main module, which the go command takes from the commit that it builds
-	// (https://pkg.go.dev/runtime/debug#Module); none where that is not known.
+	// Defaults to the version of the program's main module, which the go command derives from the
+	// commit that it builds (https://pkg.go.dev/runtime/debug#Module). If that is not known, there
+	// is none.
 	Version string
 
-	// TLS is used for amqps URLs, and for Host when it is not nil; beside an amqp URL it is
-	// refused. It is cloned. The broker's certificate is verified unless you say otherwise here.
+	// TLS is used for amqps URLs, and for Host when it is not nil. With an amqp URL it is an error.
+	// It is cloned. The broker's certificate is verified unless this configuration says otherwise.
 	//
-	// Defaults to the system's authorities, the URL's host as ServerName, TLS 1.2 or newer.
+	// Defaults to the system's authorities, the URL's host as ServerName, and TLS 1.2 or newer.
 	TLS *tls.Config
 
 	// CAFile, CertFile and KeyFile are PEM files: the authority that signed the broker's
-	// certificate, and this client's certificate and key. They are read again at each
-	// connect, so that a renewed certificate is taken up. Setting one turns on TLS for Host.
+	// certificate, and this client's certificate and key. They are read again at each connect, so
+	// that a renewed certificate is used. Setting one of them turns on TLS for Host.
 	CAFile   string
 	CertFile string
 	KeyFile  string
 
-	// Heartbeat is how often the peers show each other that they live. A peer that is
-	// silent for one and a half of it is given up. Whole seconds, from 1 s to 1 h; the
-	// broker may ask for less.
+	// Heartbeat is the interval at which both peers send heartbeats. A connection whose peer is
+	// silent for one and a half intervals is closed. Whole seconds, from 1 s to 1 h; the broker may
+	// ask for less.
 	//
 	// Defaults to 10 s.
 	Heartbeat time.Duration
@@ -74,16 +75,17 @@ type Config struct {
 	// Defaults to 15 s.
 	DialTimeout time.Duration
 
-	// ReplyTimeout bounds the wait for the broker's answer to a request such as declaring
-	// a queue. A session whose broker does not answer is ended.
+	// ReplyTimeout bounds the wait for the broker's answer to a request such as declaring a queue.
+	// A session whose broker does not answer is ended.
 	//
 	// Defaults to 30 s.
 	ReplyTimeout time.Duration
 
-	// MinBackoff and MaxBackoff bound the pause before a lost connection is tried again.
-	// It doubles from one to the other, and each pause is a random part of it. A broker that
-	// is not there, and one that has just been lost, is tried again within 3 s; a refusal
-	// that looks permanent, such as a wrong password, waits MaxBackoff at once.
+	// MinBackoff and MaxBackoff bound the pause before a lost connection is tried again. The bound
+	// of the pause doubles from the first to the second, and each pause is a random part of it. A
+	// broker that refuses TCP connections, or that has just been lost, is tried again within 3 s.
+	// After a refusal that looks permanent, such as a wrong password, the pause is MaxBackoff at
+	// once.
 	//
 	// Default to 100 ms and 30 s.
 	MinBackoff time.Duration
@@ -112,12 +114,12 @@ func (c Config) String() string {
 	return fmt.Sprintf("connection.Config{%s name=%q heartbeat=%s}", where, c.Name, cmp.Or(c.Heartbeat, defaultHeartbeat))
 }
 
-// Format writes String, whatever the verb, so that %#v and %d hide passwords as well.
+// Format writes String for every verb, so that %#v and %d hide passwords too.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// LogValue is String, so that slog hides them too.
+// LogValue is String, so that slog hides passwords too.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalText is String, so that JSON and XML hide them, also those of a struct that holds a Config, as slog
-// writes them. A Config can be read from JSON, and not be written to be read again.
+// MarshalText is String, so that JSON and XML hide passwords too, also in a struct that holds a
+// Config. A Config can be read from JSON, but one that was written cannot be read back.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

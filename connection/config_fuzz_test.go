@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// everything is all that can be seen of a Config.
+// everything returns each text that shows a Config.
 func everything(t *testing.T, c Config) (string, *resolved) {
 	t.Helper()
 	r, err := c.resolve()
@@ -21,7 +21,8 @@ func everything(t *testing.T, c Config) (string, *resolved) {
 	return fmt.Sprintf("%v %+v %#v %v %+v %s", c, c, c, err, err, text), r
 }
 
-// FuzzURL reads URLs of whatever people write. One is refused in few words, or is a broker that can be dialled.
+// FuzzURL reads URLs of whatever people write. Each is refused in a short error, or is a broker
+// that can be dialled.
 func FuzzURL(f *testing.F) {
 	for _, raw := range []string{
 		"", "amqp://", "amqps://", "amqp://guest:guest@localhost:5672/%2f", "amqp://u:p%40ss%2Fw@h/v?heartbeat=5&connection_timeout=100",
@@ -73,8 +74,8 @@ func FuzzURL(f *testing.F) {
 	})
 }
 
-// FuzzNoPasswordInAURLIsShown puts a password into a URL, encoded as it should be and as people do. The marks around it
-// are what is looked for, since a password such as "amqp" is in every message.
+// FuzzNoPasswordInAURLIsShown puts a password into a URL, percent-encoded or not. It looks for the
+// marks around the password, since a password such as "amqp" is part of every error.
 func FuzzNoPasswordInAURLIsShown(f *testing.F) {
 	for _, password := range []string{"", "secret", "p@ss/w:rd", "p%40ss", "p%zz", "4711/", "4711?", "#", "[", "]", " ", "\n", "\x00", "%", "://", "@h:5672/", "ä", "\xff", "amqp://u:p@h"} {
 		f.Add("user", password, "h", "v")

@@ -98,7 +98,7 @@ func TestAConfigIsShownWithWhereItConnects(t *testing.T) {
 	}
 }
 
-// Passwords as people write them, encoded or not. None may be seen, in whatever goes wrong.
+// Passwords as people write them, percent-encoded or not. No error may show one.
 func TestNoPasswordIsEverShown(t *testing.T) {
 	for raw, secrets := range map[string][]string{
 		"amqp://user:s3cr3tXYZ@127.0.0.1:1/v":                  {"s3cr3tXYZ"},

@@ -12,18 +12,18 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Connection is one logical connection to a broker: two TCP connections, one to
-// publish and one to consume, each opened when it is first needed and kept alive.
-// It is safe for use by many goroutines at once.
+// Connection is one logical connection to a broker: two TCP connections, one to publish and one to
+// consume. Each is opened when it is first needed, and reopened when it is lost. A Connection is
+// safe for use by many goroutines at once.
 type Connection struct {
 	transport transport.Connection // immutable
 
-	raw  transport.Link // of Channel; made at its first call
+	raw  transport.Link // for Channel; made at its first call
 	once sync.Once      // makes raw
 }
 
-// New checks the Config and makes a Connection. It does not connect yet: what uses
-// it does. A nil logger means slog.Default(). The error names the field that is wrong.
+// New checks the Config and makes a Connection. It does not connect: the first user does. A nil
+// logger means slog.Default(). The error names the field that is wrong.
 func New(cfg Config, log *slog.Logger) (*Connection, error) {
 	r, err := cfg.resolve()
 	if err != nil {
@@ -39,25 +39,26 @@ func New(cfg Config, log *slog.Logger) (*Connection, error) {
 // tests put a simulated broker behind a Connection.
 func Over(t transport.Connection) *Connection { return &Connection{transport: t} }
 
-// Transport is what the other packages of this module use. Its type is internal.
+// Transport is for the other packages of this module. Its type is internal.
 func (c *Connection) Transport() transport.Connection { return c.transport }
 
 // Name is the Config's, or the program's.
 func (c *Connection) Name() string { return c.transport.Name() }
 
-// Version is the app's: the Config's, or the program's; "" if it is not known.
+// Version is the Config's, or the program's; "" if it is not known.
 func (c *Connection) Version() string { return c.transport.Version() }
 
-// Channel opens a channel of the client library, for what this module does not offer. The channels
-// of Channel share a TCP connection of their own, so nothing that is done with them disturbs a
-// consumer or a publisher of this module. It is opened at the first call, and kept alive.
+// Channel opens a channel of the client library, for what this module does not offer. All channels
+// of Channel share one TCP connection that nothing else uses, so they cannot disturb a consumer or
+// a publisher of this module. That connection is opened at the first call of Channel, and reopened
+// when it is lost.
 //
-// The caller closes the channel. It ends with its TCP connection, or with Stop, and does not come
-// back: its NotifyClose tells, and Channel then opens another one. Its acks are those of the client
-// library: an ack that returned nil may be lost with the connection.
+// The caller closes the channel. The channel ends with its TCP connection, or with Stop, and does
+// not come back: NotifyClose reports the end, and Channel then opens another one. An ack on it is
+// that of the client library: one that returned nil may be lost with the connection.
 //
-// The error is ctx's if there is no connection by then, ErrClosed after Stop, and at once a
-// *RefusedError if the broker has never let us in.
+// The error is ctx's if ctx ends before there is a connection, and ErrClosed after Stop. It is a
+// *RefusedError, at once, if the broker refuses the connection and has never accepted one.
 func (c *Connection) Channel(ctx context.Context) (*amqp.Channel, error) {
 	c.once.Do(func() { c.raw = c.transport.Dedicated("channels") })
 	for {
@@ -66,7 +67,7 @@ func (c *Connection) Channel(ctx context.Context) (*amqp.Channel, error) {
 			return nil, err
 		}
 		ch, err := session.Channel(ctx)
-		if errors.Is(err, amqp.ErrClosed) { // the session is about to end, and another one to begin
+		if errors.Is(err, amqp.ErrClosed) { // the session is about to end
 			select {
 			case <-session.Done():
 				continue
@@ -84,14 +85,13 @@ func (c *Connection) Channel(ctx context.Context) (*amqp.Channel, error) {
 	}
 }
 
-// Notify calls f at each Event from now on, one at a time and in order, until the
-// returned function is called. f may take its time, and may call Stop: nothing waits for it but
-// the next notice.
+// Notify calls f at each Event from now on, one at a time and in order, until the returned function
+// is called. f may block, and may call Stop: only the next Event waits for it.
 func (c *Connection) Notify(f func(Event)) (stop func()) { return c.transport.Notify(f) }
 
-// Ready waits until every TCP connection that is in use is up; if none is in use
-// yet it opens the one to publish. It returns ctx's error when that ends first, ErrClosed after
-// Stop, and at once a *RefusedError if the broker has never let us in.
+// Ready waits until every TCP connection that is in use is up. If none is in use yet, it opens the
+// one to publish. The error is ctx's if ctx ends first, and ErrClosed after Stop. It is a
+// *RefusedError, at once, if the broker refuses the connection and has never accepted one.
 func (c *Connection) Ready(ctx context.Context) error {
 	h := c.Health()
 	if h.Publishing.Used || !h.Consuming.Used {
@@ -107,9 +107,8 @@ func (c *Connection) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Stop closes all TCP connections and ends every session. It returns when that is
-// done, at the latest when ctx ends; without a deadline it gives the broker 5 s to
-// answer. Stop may be called twice.
+// Stop closes all TCP connections and ends every session. It returns when that is done, or when ctx
+// ends. If ctx has no deadline, the broker has 5 s to answer. Stop may be called twice.
 func (c *Connection) Stop(ctx context.Context) error { return c.transport.Stop(ctx) }
 
 // Abort closes every socket without a word to the broker.

@@ -1,10 +1,9 @@
 // Package connection keeps one logical connection to RabbitMQ alive.
 //
-// A [Connection] is two TCP connections, one to publish and one to consume, so
-// that a broker which blocks publishers never stops an ack. Each is opened when
-// it is first needed, watched, and opened again for as long as it takes when it
-// is lost. One such TCP connection's life is a session; nothing of a session
-// outlives it.
+// A [Connection] is two TCP connections, one to publish and one to consume, so that a broker that
+// blocks publishers does not stop acks. Each is opened when it is first needed, and reopened when
+// it is lost, for as long as that takes. The life of one TCP connection is a session. Nothing of a
+// session outlives it.
 //
-// Most apps give a [Config] to [Module] and never call anything here.
+// Most applications give a [Config] to [Module] and call nothing else of this package.
 package connection

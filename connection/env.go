@@ -24,7 +24,8 @@ import (
 // What is not set keeps Config's default. The error names the variable.
 func ConfigFromEnv() (Config, error) { return ConfigFrom(os.Getenv) }
 
-// ConfigFrom is ConfigFromEnv of another environment, or of one in which some variables were replaced by flags.
+// ConfigFrom is ConfigFromEnv for another environment, such as one in which flags have replaced
+// some variables.
 func ConfigFrom(getenv func(string) string) (Config, error) {
 	c := Config{
 		Username: getenv("AMQP_USERNAME"),
@@ -45,7 +46,8 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 		if n, notANumber := strconv.Atoi(s); notANumber == nil {
 			h, err = time.Duration(n)*time.Second, nil
 		}
-		if err != nil || h <= 0 { // 0 in Config would be the default
+		// Config would take 0 for the default.
+		if err != nil || h <= 0 {
 			return Config{}, wrong("AMQP_HEARTBEAT", "is %q, want a duration such as 10s", cut(s, 20))
 		}
 		c.Heartbeat = h
@@ -59,13 +61,13 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 	return c, nil
 }
 
-// variable turns the names of fields into those of the variables that they were read from.
+// variable replaces the names of fields by those of the variables from which they were read.
 var variable = strings.NewReplacer(
 	"URLs", "AMQP_URL", "URL", "AMQP_URL", "Heartbeat", "AMQP_HEARTBEAT", "Name", "AMQP_CONNECTION_NAME", "VHost", "AMQP_VHOST",
 	"CAFile", "AMQP_CA_FILE", "CertFile", "AMQP_CERT_FILE", "KeyFile", "AMQP_KEY_FILE",
 )
 
-// A comma may be part of a password; one before the next URL's scheme is between two URLs.
+// A comma may be part of a password. Only a comma in front of a URL's scheme separates two URLs.
 var betweenURLs = regexp.MustCompile(`\s*,\s*(amqps?://)`)
 
 func splitURLs(s string) []string {

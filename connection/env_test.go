@@ -12,11 +12,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 )
 
-// setenv leaves of our variables only those that are given.
+// setenv sets these variables, and unsets all others that ConfigFromEnv reads.
 func setenv(t *testing.T, env map[string]string) {
 	for _, entry := range os.Environ() {
 		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AMQP_") {
-			t.Setenv(name, "") // so that it is restored
+			t.Setenv(name, "") // so that the test's end restores it
 			_ = os.Unsetenv(name)
 		}
 	}

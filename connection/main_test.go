@@ -40,10 +40,10 @@ func within(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// soon is a context for what should take no time.
+// soon returns a context for an operation that should take no time.
 func soon(t testing.TB) context.Context { return within(t, 15*time.Second) }
 
-// session is the live one of a link.
+// session returns the live session of a link.
 func session(t testing.TB, l transport.Link) transport.Session {
 	t.Helper()
 	s, err := l.Session(soon(t))
@@ -62,16 +62,6 @@ func works(t testing.TB, s transport.Session) {
 	}
 	if err := s.Do(soon(t), "close", ch.Close); err != nil {
 		t.Error(err)
-	}
-}
-
-// ended waits for the end of a session.
-func ended(t testing.TB, s transport.Session) {
-	t.Helper()
-	select {
-	case <-s.Done():
-	case <-soon(t).Done():
-		t.Fatal("the session does not end")
 	}
 }
 

@@ -1,8 +1,8 @@
 package connection
 
-// Metrics tells the figures of both TCP connections at this moment, for monitoring/prometheus. The
+// Metrics tells the metrics of both TCP connections at this moment, for monitoring/prometheus. The
 // labels are the connection's name and the purpose, "publish" or "consume". A TCP connection that
-// nobody has used yet has none.
+// is not used yet has no metrics.
 func (c *Connection) Metrics(tell func(name string, value float64, labels ...string)) {
 	h := c.Health()
 	linkMetrics(h.Publishing, tell, c.Name(), "publish")

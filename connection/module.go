@@ -8,13 +8,14 @@ import (
 	"go.uber.org/fx"
 )
 
-// Module provides a *Connection made from the app's Config, with its *slog.Logger if it has one. It connects when the
-// first consumer or publisher starts, and closes after all that use it.
+// Module provides a *Connection made from the application's Config, and from its *slog.Logger if it
+// has one. The Connection connects when the first consumer or publisher starts, and closes after
+// all of them have stopped.
 var Module = fx.Module("bunnicula.connection", fx.Provide(provide, fx.Annotate(metricsOf, metricsGroup)))
 
-// Named provides another Connection beside the app's own, for a consumer whose
-// Spec.Connection is this name, and for constructors that ask for a *Connection
-// with the tag `name:"..."`.
+// Named provides another Connection beside the application's own. A consumer whose Spec.Connection
+// is this name uses it, and so does a constructor that asks for a *Connection with the tag
+// `name:"..."`.
 func Named(name string, cfg Config) fx.Option {
 	if name == "" {
 		return fx.Error(fmt.Errorf("connection.Named: the name is empty; the app's own connection comes from connection.Module"))
@@ -35,14 +36,15 @@ func Named(name string, cfg Config) fx.Option {
 	)
 }
 
-// NamedConnection is a Connection of [Named], as an fx value group carries it.
+// NamedConnection is a Connection of [Named], as a member of an fx value group.
 type NamedConnection struct {
 	Name       string
 	Connection *Connection
 }
 
-// metricsGroup is where monitoring/prometheus finds the Metrics of connections and consumers. The
-// type of its members has no name, because none of those packages imports another for it.
+// metricsGroup is the value group in which monitoring/prometheus finds the Metrics of connections
+// and consumers. The type of its members has no name, so that none of these packages has to import
+// another.
 var metricsGroup = fx.ResultTags(`group:"bunnicula.metrics"`)
 
 func metricsOf(c *Connection) func(tell func(name string, value float64, labels ...string)) {

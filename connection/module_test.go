@@ -52,5 +52,5 @@ func TestAWrongConfigEndsTheAppBeforeItStarts(t *testing.T) {
 	}
 }
 
-// quiet keeps the log of an app out of the test's.
+// quiet keeps the application's log out of the test's output.
 var quiet = fx.Supply(slog.New(slog.DiscardHandler))

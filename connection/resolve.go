@@ -34,14 +34,14 @@ func wrong(field, format string, args ...any) error {
 	return &fieldError{field: field, problem: fmt.Sprintf(format, args...)}
 }
 
-// resolved is a Config that was checked and has its defaults.
+// resolved is a checked Config with its defaults filled in.
 type resolved struct {
 	Config
 	targets []target
 }
 
-// resolve checks every field. Its errors name the field and show no password:
-// url.Parse, amqp.ParseURI and their errors do show it.
+// resolve checks every field. Its errors name the field and show no password. They do not wrap the
+// errors of url.Parse and amqp.ParseURI, which show it.
 func (c Config) resolve() (*resolved, error) {
 	r := &resolved{Config: c}
 	for _, step := range []func() error{r.where, r.files, r.naming, r.durations} {
@@ -57,7 +57,7 @@ func (c Config) resolve() (*resolved, error) {
 	return r, nil
 }
 
-// settings are what a link needs. Certificates are read again at each connect.
+// settings returns the Settings of a link. Certificates are read again at each connect.
 func (r *resolved) settings() link.Settings {
 	s := link.Settings{
 		Name: r.Name, Version: r.Version,
@@ -93,43 +93,46 @@ func (r *resolved) where() error {
 	case r.Port != 0 && r.Host == "":
 		return wrong("Port", "is %d, but Host is empty; a URL carries its own port", r.Port)
 	case r.Host != "":
-		if notAHost(r.Host) {
-			return wrong("Host", "is not a host name or address; a port goes into Port, a URL into URL")
-		}
-		secure := r.wantsTLS() != ""
-		port := r.Port
-		if port == 0 {
-			port = map[bool]int{false: 5672, true: 5671}[secure]
-		}
-		r.targets = []target{r.override(target{
-			secure: secure, host: r.Host, addr: net.JoinHostPort(r.Host, strconv.Itoa(port)),
-			username: "guest", password: "guest", vhost: "/",
-		})}
-		return nil
+		return r.whereHost()
+	case len(r.URLs) == 0:
+		return r.whereURL("URL", cmp.Or(r.URL, "amqp://guest:guest@localhost:5672/"))
 	}
-	urls, field := r.URLs, "URLs[%d]"
-	if len(urls) == 0 {
-		urls, field = []string{cmp.Or(r.URL, "amqp://guest:guest@localhost:5672/")}, "URL"
-	}
-	for i, u := range urls {
-		name := field
-		if len(r.URLs) > 0 {
-			name = fmt.Sprintf(field, i)
-		}
-		t, err := fromURL(name, u)
-		if err != nil {
+	for i, u := range r.URLs {
+		if err := r.whereURL(fmt.Sprintf("URLs[%d]", i), u); err != nil {
 			return err
 		}
-		if ask := r.wantsTLS(); ask != "" && !t.secure {
-			// Whoever gave it would not want the password to go out in the clear.
-			return wrong(name, "begins with amqp://, but %s is set; want amqps://", ask)
-		}
-		r.targets = append(r.targets, r.override(t))
 	}
 	return nil
 }
 
-// notAHost says that nothing can be dialled by that name. What is left may still not exist.
+func (r *resolved) whereHost() error {
+	if notAHost(r.Host) {
+		return wrong("Host", "is not a host name or address; a port goes into Port, a URL into URL")
+	}
+	secure := r.wantsTLS() != ""
+	port := cmp.Or(r.Port, map[bool]int{false: 5672, true: 5671}[secure])
+	r.targets = []target{r.override(target{
+		secure: secure, host: r.Host, addr: net.JoinHostPort(r.Host, strconv.Itoa(port)),
+		username: "guest", password: "guest", vhost: "/",
+	})}
+	return nil
+}
+
+func (r *resolved) whereURL(field, u string) error {
+	t, err := fromURL(field, u)
+	if err != nil {
+		return err
+	}
+	if ask := r.wantsTLS(); ask != "" && !t.secure {
+		// Somebody who set it would not want the password to be sent unencrypted.
+		return wrong(field, "begins with amqp://, but %s is set; want amqps://", ask)
+	}
+	r.targets = append(r.targets, r.override(t))
+	return nil
+}
+
+// notAHost says whether no broker can be dialled by that name. A name that passes may still not
+// exist.
 func notAHost(host string) bool {
 	if strings.ContainsAny(host, "/@[] ") {
 		return true
@@ -138,7 +141,7 @@ func notAHost(host string) bool {
 	return err != nil && strings.Contains(host, ":")
 }
 
-// wantsTLS names a field that asks for TLS, if one does.
+// wantsTLS returns the name of a field that asks for TLS, or "".
 func (c *Config) wantsTLS() string {
 	switch {
 	case c.TLS != nil:
@@ -151,7 +154,7 @@ func (c *Config) wantsTLS() string {
 	return ""
 }
 
-// override puts the Config's own fields in place of the URL's.
+// override replaces parts of the URL by the Config's own fields.
 func (c *Config) override(t target) target {
 	t.username = cmp.Or(c.Username, t.username)
 	t.password = cmp.Or(c.Password, t.password)
@@ -225,7 +228,8 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "..."
 }
 
-// programVersion is "" for what was not built from a commit or a released module, as tests are not.
+// programVersion is "" for a program that was built neither from a commit nor from a released
+// module, such as a test.
 func programVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "(devel)" {

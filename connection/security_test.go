@@ -66,7 +66,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// server is a certificate for localhost and 127.0.0.1, but for what change does to it.
+// server returns a certificate for localhost and 127.0.0.1, after change has altered it.
 func (a *authority) server(change func(*x509.Certificate)) tls.Certificate {
 	a.t.Helper()
 	key := newKey(a.t)
@@ -86,7 +86,8 @@ func (a *authority) server(change func(*x509.Certificate)) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// peer stands where a broker should be, and keeps the first bytes that it is told after a handshake.
+// peer listens in the place of a broker. It keeps the first bytes that a client sends after the
+// handshake.
 type peer struct {
 	addr string
 
@@ -94,7 +95,7 @@ type peer struct {
 	told []byte
 }
 
-// newPeer starts a peer. answer makes of a new connection the one that AMQP is spoken on.
+// newPeer starts a peer. answer turns a new TCP connection into the one on which AMQP is spoken.
 func newPeer(t testing.TB, answer func(net.Conn) net.Conn) *peer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -119,7 +120,7 @@ func newPeer(t testing.TB, answer func(net.Conn) net.Conn) *peer {
 	return p
 }
 
-// serve hears one client out, for no longer than its handshake and eight bytes take.
+// serve reads from one client, until that has ended its handshake and sent eight bytes.
 func (p *peer) serve(raw net.Conn, answer func(net.Conn) net.Conn) {
 	defer raw.Close()
 	_ = raw.SetDeadline(time.Now().Add(5 * time.Second))
@@ -134,7 +135,7 @@ func (p *peer) serve(raw net.Conn, answer func(net.Conn) net.Conn) {
 	p.told = append(p.told, b[:n]...)
 }
 
-// heard says whether the handshake was good and somebody began to speak AMQP.
+// heard says whether a handshake has succeeded and the client has begun to speak AMQP.
 func (p *peer) heard() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,15 +146,16 @@ func speakTLS(cfg *tls.Config) func(net.Conn) net.Conn {
 	return func(raw net.Conn) net.Conn { return tls.Server(raw, cfg) }
 }
 
-// choose answers as a server does that has never heard of anything newer than this version, and does
-// not say so by an alert.
+// choose answers as a server does that knows no version newer than this one, and that does not
+// report that by an alert.
 func choose(version byte) func(net.Conn) net.Conn {
 	return func(raw net.Conn) net.Conn {
 		if _, err := raw.Read(make([]byte, 1)); err != nil {
 			return nil
 		}
 		hello := append([]byte{3, version}, make([]byte, 32)...) // version, random
-		hello = append(hello, 0, 0xc0, 0x09, 0)                  // no session, ECDHE-ECDSA-AES128-SHA, no compression
+		// No session, ECDHE-ECDSA-AES128-SHA, no compression.
+		hello = append(hello, 0, 0xc0, 0x09, 0)
 		hello = append([]byte{2, 0, 0, byte(len(hello))}, hello...)
 		_, _ = raw.Write(append([]byte{22, 3, version, 0, byte(len(hello))}, hello...))
 		_, _ = raw.Read(make([]byte, 1<<14))
@@ -165,8 +167,8 @@ func certified(cert tls.Certificate) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{cert}}
 }
 
-// Each of these peers is refused, before it is told anything; and accepted as soon as the Config says
-// that the one thing that is wrong with it is right, so that it is this thing which is refused.
+// Each of these peers is refused before the client sends anything to it. It is accepted once the
+// Config allows the one thing that is wrong with it. That shows that this thing is the reason.
 func TestAPeerWhoIsNotTheBrokerHearsNothingFromUs(t *testing.T) {
 	ca := newAuthority(t)
 	good := ca.server(nil)
@@ -298,7 +300,7 @@ func TestTheNameInTheURLIsTheOneThatIsVerified(t *testing.T) {
 	}
 }
 
-// Somebody who names an authority does not want the password to go out in the clear.
+// Somebody who names an authority does not want the password to be sent unencrypted.
 func TestAURLWithTLSParametersButWithoutTLSIsRefused(t *testing.T) {
 	for _, parameter := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
 		for _, cfg := range []connection.Config{
@@ -313,7 +315,7 @@ func TestAURLWithTLSParametersButWithoutTLSIsRefused(t *testing.T) {
 	}
 }
 
-// Apps keep their settings in a struct, and log or serve that as JSON.
+// Applications keep their settings in a struct, and log or serve that as JSON.
 func TestAConfigIsMarshalledWithoutItsPassword(t *testing.T) {
 	cfg := connection.Config{
 		URL: "amqp://user:s3cr3tURL@127.0.0.1", URLs: []string{"amqp://user:s3cr3tURL@127.0.0.1"}, Password: "s3cr3tXYZ",

@@ -25,8 +25,8 @@ type target struct {
 	serverName         string
 	sasl               []string
 	ca, cert, key      string
-	heartbeat          time.Duration // of the URL; 0 is the Config's
-	dialTimeout        time.Duration // of the URL; 0 is the Config's
+	heartbeat          time.Duration // from the URL; 0 means the Config's
+	dialTimeout        time.Duration // from the URL; 0 means the Config's
 }
 
 // String leaves the password out.
@@ -40,29 +40,12 @@ func (t target) String() string {
 
 var aScheme = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]{0,19}$`)
 
-// fromURL reads a URL. What it shows of one that is wrong cannot be part of a password:
-// whatever was put in the wrong place, or not percent-encoded, may be.
+// fromURL reads a URL. An error shows only what cannot be part of a password. Text in the wrong
+// place, or text that is not percent-encoded, can be.
 func fromURL(field, raw string) (target, error) {
-	scheme, rest, found := strings.Cut(raw, "://")
-	if !found {
-		return target{}, wrong(field, "is not a URL, want amqp://user:password@host:5672/vhost")
-	}
-	if scheme != "amqp" && scheme != "amqps" {
-		if !aScheme.MatchString(scheme) {
-			return target{}, wrong(field, "does not begin with amqp:// or amqps://")
-		}
-		return target{}, wrong(field, "has the scheme %q, want amqp or amqps", scheme)
-	}
-	if betweenURLs.MatchString(rest) {
-		return target{}, wrong(field, "holds several URLs, which go into URLs")
-	}
-	u, err := url.Parse(raw)
+	u, err := parseURL(field, raw)
 	if err != nil {
-		return target{}, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
-	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
-		// amqp://user:12/34@host parses, as the port 12 of the host "user".
-		return target{}, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
+		return target{}, err
 	}
 	uri, err := amqp.ParseURI(raw)
 	if err != nil {
@@ -73,16 +56,8 @@ func fromURL(field, raw string) (target, error) {
 		}
 		return target{}, wrong(field, "is not a valid AMQP URL (https://www.rabbitmq.com/docs/uri-spec)")
 	}
-	if notAHost(uri.Host) {
-		return target{}, wrong(field, "has a host that is neither a name nor an address")
-	}
-	if uri.Port < 1 || uri.Port > 65535 {
-		return target{}, wrong(field, "has the port %d, want 1 to 65535", uri.Port)
-	}
-	for _, p := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
-		if scheme == "amqp" && u.Query().Has(p) {
-			return target{}, wrong(field, "begins with amqp://, but has the parameter %s; want amqps://", p)
-		}
+	if err := checkURI(field, uri, u.Query()); err != nil {
+		return target{}, err
 	}
 	t := target{
 		secure: uri.Scheme == "amqps", host: uri.Host, addr: net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)),
@@ -92,13 +67,54 @@ func fromURL(field, raw string) (target, error) {
 		dialTimeout: time.Duration(uri.ConnectionTimeout) * time.Millisecond,
 	}
 	if n, err := strconv.Atoi(u.Query().Get("heartbeat")); err == nil {
-		// 0 would turn off the only thing that notices a frozen peer.
+		// 0 would turn off the only detection of a frozen peer.
 		t.heartbeat = time.Duration(min(max(n, 1), 3600)) * time.Second
 	}
 	return t, nil
 }
 
-// tlsConfig is nil for a target without TLS.
+// parseURL parses a URL whose scheme is amqp or amqps.
+func parseURL(field, raw string) (*url.URL, error) {
+	scheme, rest, found := strings.Cut(raw, "://")
+	switch {
+	case !found:
+		return nil, wrong(field, "is not a URL, want amqp://user:password@host:5672/vhost")
+	case scheme != "amqp" && scheme != "amqps":
+		if !aScheme.MatchString(scheme) {
+			return nil, wrong(field, "does not begin with amqp:// or amqps://")
+		}
+		return nil, wrong(field, "has the scheme %q, want amqp or amqps", scheme)
+	case betweenURLs.MatchString(rest):
+		return nil, wrong(field, "holds several URLs, which go into URLs")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, wrong(field, "cannot be parsed, want %s://user:password@host:5672/vhost with a number as port and special characters percent-encoded", scheme)
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 && strings.ContainsAny(rest[i:], "@#") {
+		// url.Parse takes amqp://user:12/34@host for the port 12 of the host "user".
+		return nil, wrong(field, "has an @ or # in the wrong place, special characters such as / ? # @ are percent-encoded")
+	}
+	return u, nil
+}
+
+// checkURI refuses what the client library accepts by mistake.
+func checkURI(field string, uri amqp.URI, query url.Values) error {
+	if notAHost(uri.Host) {
+		return wrong(field, "has a host that is neither a name nor an address")
+	}
+	if uri.Port < 1 || uri.Port > 65535 {
+		return wrong(field, "has the port %d, want 1 to 65535", uri.Port)
+	}
+	for _, p := range []string{"cacertfile", "certfile", "keyfile", "server_name_indication"} {
+		if uri.Scheme == "amqp" && query.Has(p) {
+			return wrong(field, "begins with amqp://, but has the parameter %s; want amqps://", p)
+		}
+	}
+	return nil
+}
+
+// tlsConfig returns nil for a target without TLS.
 func (r *resolved) tlsConfig(t target) (*tls.Config, error) {
 	if !t.secure {
 		return nil, nil

@@ -9,25 +9,27 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// attachment is the TCP connection that a consumer's sessions come from: the one that all consumers share, or a
-// dedicated one. A consumer goes to a dedicated connection when its queue is suspected of a message with which
-// each delivery ends the connection. There it meets the message again, one at a time, until the queue's delivery limit
-// parks it, and the others work on. It goes back when a dedicated session has lasted.
+// attachment says which TCP connection a consumer's sessions come from: the shared one or a
+// dedicated one. A consumer gets a dedicated connection when its queue is suspected of holding a
+// message whose every delivery ends the connection. There it takes one message at a time until the
+// queue's delivery limit parks that message, while the other consumers work on. The consumer goes
+// back to the shared connection when a dedicated session has lasted for returnAfter.
 type attachment struct {
-	conn   transport.Connection // immutable
-	queue  string               // immutable
+	// Immutable.
+	conn   transport.Connection
+	queue  string
 	log    *slog.Logger
 	shared *transport.Shared
 
-	mu  sync.Mutex
-	own transport.Link // the dedicated connection, nil if there is none; the supervisor writes it, Health reads it
+	mu  sync.Mutex     // guards own: the supervisor writes it, Health reads it
+	own transport.Link // the dedicated connection; nil if there is none
 }
 
 func newAttachment(conn transport.Connection, queue string, log *slog.Logger) *attachment {
 	return &attachment{conn: conn, queue: queue, log: log, shared: conn.Shared()}
 }
 
-// link is where sessions come from.
+// link returns the TCP connection of the next session.
 func (a *attachment) link() (link transport.Link, dedicated bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -37,7 +39,8 @@ func (a *attachment) link() (link transport.Link, dedicated bool) {
 	return a.conn.Consuming(), false
 }
 
-// enter waits for the consumer's turn to subscribe, and returns when that was.
+// enter waits for the consumer's turn in the roll call, and returns the time at which it came. On a
+// dedicated connection there is no roll call.
 func (a *attachment) enter(ctx context.Context) (time.Time, error) {
 	if _, dedicated := a.link(); dedicated {
 		return time.Now(), nil
@@ -45,11 +48,12 @@ func (a *attachment) enter(ctx context.Context) (time.Time, error) {
 	return a.shared.Roll.Enter(ctx)
 }
 
-// after chooses the connection of the next session, by how the last one has ended. It is true if a message of this queue
-// has ended that one.
+// after chooses the connection of the next session by how the last one ended. It returns true if a
+// message of this consumer's queue ended the last one, on a dedicated connection.
 func (a *attachment) after(session transport.Session, entered time.Time, err error) (blamed bool) {
 	if transport.EndedByMessage(err) {
-		select { // the channel's end may be known before the connection's
+		// The channel's end may be known before the connection's, and only the latter says why.
+		select {
 		case <-session.Done():
 		case <-time.After(time.Second):
 		}
@@ -58,7 +62,7 @@ func (a *attachment) after(session transport.Session, entered time.Time, err err
 	switch bad := transport.EndedByMessage(session.Err()); {
 	case bad && !dedicated && a.shared.Roll.Lost(session, entered):
 		a.log.Warn("a message ends the connection at each delivery; this consumer goes on with a dedicated one", "err", session.Err())
-		a.set(a.conn.Dedicated("consume " + a.queue))
+		a.set(a.conn.Reading("consume " + a.queue))
 	case !bad && dedicated:
 		a.close()
 	default:
@@ -85,7 +89,7 @@ func (a *attachment) close() {
 	own.Close(ctx)
 }
 
-// leave is the end of the consumer.
+// leave is called at the end of the consumer.
 func (a *attachment) leave() {
 	a.close()
 	a.shared.Roll.Leave()

@@ -13,12 +13,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 )
 
-// ErrStopping is the cause of a handler's cancelled context when the consumer stops. See
-// context.Cause.
+// ErrStopping is the cause of a handler's cancelled context when the consumer stops. context.Cause
+// returns it.
 var ErrStopping = decide.ErrStopping
 
-// attempt is one run of the handler. It ends once: when the handler returns or, if it does not, when the
-// watchdog finds it stuck.
+// attempt is one run of the handler. It ends once: when the handler returns, or when the watchdog
+// finds the handler stuck. With WhenStuck Hold it ends only when the handler returns.
 type attempt struct {
 	watchdog.Operation
 
@@ -28,11 +28,11 @@ type attempt struct {
 	ctx      handlerContext
 	began    time.Time
 	worker   *worker
-	then     func(*attempt, decide.Ending) // called once
+	then     func(*attempt, decide.Ending) // called once, when the attempt ends
 
 	state    atomic.Int32   // running, stuck or returned; the worker and the watchdog write it
-	ended    atomic.Bool    // then was called; who sets it first calls then
-	expiring sync.WaitGroup // Expired runs; the worker waits for it before it says that a stuck handler returned
+	ended    atomic.Bool    // the goroutine that sets it first calls then
+	expiring sync.WaitGroup // Expired runs; the worker waits for it before it logs a late return
 }
 
 const (
@@ -41,9 +41,9 @@ const (
 	returned
 )
 
-// attempt runs the handler in this goroutine, and calls then with how it ended: here, or in another
-// goroutine if the handler outlives its timeout and grace. If the handler calls runtime.Goexit attempt does
-// not return, but then has been called.
+// attempt runs the handler in this goroutine and calls then with how the attempt ended. If the
+// handler outlives its timeout and grace, the watchdog calls then in another goroutine. If the
+// handler calls runtime.Goexit, then is called and attempt does not return.
 func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(*attempt, decide.Ending)) {
 	a := &d.attempt
 	a.consumer, a.delivery, a.worker, a.then, a.began = c, d, w, then, time.Now()
@@ -70,7 +70,7 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 	clean = true
 }
 
-// finish is the handler's return, however it came.
+// finish is called when the handler has returned, panicked or called runtime.Goexit.
 func (a *attempt) finish(e decide.Ending) {
 	if a.consumer.spec.Timeout != NoTimeout {
 		a.consumer.handlers.End(&a.Operation)
@@ -88,7 +88,7 @@ func (a *attempt) finish(e decide.Ending) {
 	a.end(e)
 }
 
-// Expired is the watchdog's: the handler had its timeout and its grace, and still runs.
+// Expired is called by the watchdog when the handler still runs after its timeout and its grace.
 func (a *attempt) Expired() {
 	a.expiring.Add(1)
 	defer a.expiring.Done()
@@ -121,7 +121,8 @@ func panicError(p any) error {
 	return fmt.Errorf("panic: %v", p)
 }
 
-// stuck makes a handler known that does not return. Its slot stays taken, and nothing waits for it any more.
+// stuck reports a handler that does not return. The handler keeps its slot. The gate and the token
+// no longer wait for it.
 func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
 	c.log.Error("handler is stuck", "message_id", d.id(), "attempt", d.facts.Delivery.Attempt,
 		"after", after.Round(time.Millisecond), "held", c.spec.WhenStuck == Hold, "stack", stack)
@@ -133,6 +134,7 @@ func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
 	}
 }
 
+// unstuck reports that a stuck handler has returned after all. Its slot is free again.
 func (c *Consumer) unstuck(d *received, after time.Duration) {
 	c.log.Warn("stuck handler returned", "message_id", d.id(), "attempt", d.facts.Delivery.Attempt,
 		"after", after.Round(time.Millisecond))

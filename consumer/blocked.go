@@ -11,7 +11,7 @@ import (
 // lateCopy is how long the confirm of a copy may take before the copy counts as blocked.
 const lateCopy = 2 * time.Second
 
-// noConfirm is why a copy has no confirm, as far as that is known.
+// noConfirm returns why a copy has no confirm, as far as the publishing connection knows.
 func (s *settler) noConfirm() error {
 	switch h := s.conn.Publishing().Health(); {
 	case h.Blocked != "":
@@ -22,16 +22,20 @@ func (s *settler) noConfirm() error {
 	return fmt.Errorf("not confirmed for %s", lateCopy)
 }
 
-// blockedCopy makes it known, once, that a message is held because its copy cannot be placed.
+// blockedCopy counts and logs, once, that a message is held because its copy cannot be placed. It
+// belongs to one copy on its way, which may never be blocked.
 type blockedCopy struct {
 	settler  *settler
 	delivery *received
 	copy     *decide.Copy
 
-	mu          sync.Mutex // guards known and done: a timer and the copy's goroutine write them
+	// known says that the copy was counted as blocked, done that it was placed or its channel has
+	// ended. A timer and the copy's goroutine write them.
+	mu          sync.Mutex // guards known and done
 	known, done bool
 }
 
+// because reports the copy as blocked, and why. Only the first call does.
 func (b *blockedCopy) because(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -40,12 +44,12 @@ func (b *blockedCopy) because(err error) {
 	}
 	b.known = true
 	b.settler.gauges.copies.Add(1)
-	b.delivery.settled() // others need not wait for it
+	b.delivery.settled() // the gate does not stay closed for a blocked copy
 	b.settler.log.Warn("copy not placed, holding the message",
 		"message_id", b.copy.MessageId, "to", b.copy.To.RoutingKey, "exchange", b.copy.To.Exchange, "err", err)
 }
 
-// over is the end of it: the copy is placed, or the channel has ended.
+// over is called when the copy is placed or the channel has ended.
 func (b *blockedCopy) over() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -55,8 +59,9 @@ func (b *blockedCopy) over() {
 	b.done = true
 }
 
-// holdUnread holds a message that the client cannot read and that the broker might lose on its way to the error
-// queue. The consumer is not ready until the session ends.
+// holdUnread holds a message that the client cannot read, and that the broker could lose on its way
+// to the error queue. The message stays unacked, and the consumer is not ready, until the session
+// ends.
 func (s *settler) holdUnread(d *received) {
 	_ = d.from.acks.Leave()
 	s.gauges.unreadable.Add(1)

@@ -19,17 +19,18 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Consumer consumes one queue, over all its sessions. Make it with New.
+// Consumer consumes one queue, over all its sessions. Make it with [New].
 type Consumer struct {
 	// Immutable after New.
 	spec    Spec
 	rules   decide.Rules
-	handler Handler              // the Spec's, with its middleware
-	conn    transport.Connection // nil if it can only Process
-	id      string
+	handler Handler              // Spec.Handler with the middleware of Spec.Use
+	conn    transport.Connection // nil if the consumer can only Process
+	id      string               // random, for consumer tags
 	log     *slog.Logger
 
-	// The parts. Each says what it owns, and who writes it.
+	// The parts, immutable after New too. The type of each says what the part owns and who writes
+	// that.
 	control    *control
 	gauges     *gauges
 	lookahead  *lookahead
@@ -41,9 +42,9 @@ type Consumer struct {
 	stages     *stages
 }
 
-// New checks the Spec and makes a Consumer. A nil monitor means monitoring.Log, and a nil
-// logger slog.Default(). Without a connection the Consumer can only Process. The error
-// names the field that is wrong.
+// New checks the Spec and makes a Consumer. It does not connect. A nil monitor means
+// monitoring.Log, and a nil logger slog.Default(). With a nil connection the Consumer can only
+// Process. The error names the field of the Spec that is wrong, and its value.
 func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log *slog.Logger) (*Consumer, error) {
 	open := spec.Prefetch == 0
 	spec, top, err := spec.resolve()
@@ -70,7 +71,7 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 	return c, nil
 }
 
-// assemble makes the parts.
+// assemble makes the parts of the consumer. open says that the Spec leaves the prefetch open.
 func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor monitoring.Monitor) error {
 	c.stages, c.gauges = newStages(), new(gauges)
 	c.lookahead = newLookahead(&c.spec, open)
@@ -99,16 +100,17 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	return nil
 }
 
-// Name is the Spec's.
+// Name is Spec.Name, or Spec.Queue if that is empty.
 func (c *Consumer) Name() string { return c.spec.Name }
 
-// Topology is what the consumer declares.
+// Topology returns the queues, exchanges and bindings that the consumer needs. It says which of
+// them the consumer declares.
 func (c *Consumer) Topology() topology.Topology { return c.rules.Topology }
 
-// Start declares the queues and begins to consume. It returns when the first
-// subscription stands. If the broker is not there yet it waits until ctx ends; what waiting
-// does not mend, such as a wrong password or a queue with other arguments, is returned at
-// once. After an error the Consumer is stopped.
+// Start declares the queues and begins to consume. It returns when the first subscription stands,
+// or at once if the consumer is paused and connected. If the broker is away Start waits until ctx
+// ends. An error that waiting does not mend is returned at once: a wrong password, or a queue with
+// other arguments. After an error the Consumer is stopped, and cannot be started again.
 func (c *Consumer) Start(ctx context.Context) error {
 	if c.conn == nil {
 		return fmt.Errorf("consumer %q: there is no connection to start on", c.spec.Name)
@@ -136,14 +138,16 @@ func (c *Consumer) Start(ctx context.Context) error {
 	if err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = c.Stop(stop) // nothing runs yet
+		_ = c.Stop(stop) // no handler runs yet
 		return fmt.Errorf("consumer %q: start: %w", c.spec.Name, err)
 	}
 	return nil
 }
 
-// Process runs one delivery through decoding, the handler and the decision, exactly as
-// in production, and returns what would be done. Nothing is sent, and no broker is needed.
+// Process decodes one delivery, runs the handler and decides, exactly as in production. It returns
+// what would be done about the delivery. Nothing is sent, and no broker is needed. The handler does
+// not run for a delivery that is early, suspected of killing its process, crashed too often, or
+// unreadable.
 func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	d := c.decode(&raw, nil)
 	now := time.Now()

@@ -8,16 +8,18 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
-// handlerContext is the context of one attempt: its parent's, with a timeout. The real context, with its
-// timer, is made when somebody looks: most handlers that take microseconds never do (BenchmarkAttempt).
+// handlerContext is the context of one attempt: its parent with a timeout. The real context and its
+// timer are made when a method needs them. Most handlers that take microseconds never call such a
+// method (BenchmarkAttempt).
 type handlerContext struct {
 	parent   context.Context // immutable
 	deadline time.Time       // immutable; zero is none
 
-	mu     sync.Mutex // guards what is below; the handler, what it has started, and the attempt use it
-	real   context.Context
+	// The handler, goroutines that it has started, and the attempt use what is below.
+	mu     sync.Mutex      // guards it
+	real   context.Context // nil until it is needed
 	cancel context.CancelFunc
-	over   bool
+	over   bool // the handler has returned
 }
 
 var _ context.Context = (*handlerContext)(nil)
@@ -33,10 +35,11 @@ func (h *handlerContext) Deadline() (time.Time, bool) {
 func (h *handlerContext) Done() <-chan struct{} { return h.made().Done() }
 func (h *handlerContext) Err() error            { return h.made().Err() }
 
-// Value asks the real context: so package context finds it, and cancels what is derived from this one
-// without a goroutine.
+// Value asks the real context. So package context finds the real context behind this one, and needs
+// no goroutine to cancel what is derived from it.
 func (h *handlerContext) Value(key any) any { return h.made().Value(key) }
 
+// made returns the real context, and makes it first if need be.
 func (h *handlerContext) made() context.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -54,8 +57,8 @@ func (h *handlerContext) made() context.Context {
 	return h.real
 }
 
-// end cancels the context when the handler has returned. It returns why it was cancelled before, nil
-// if it was not.
+// end cancels the context when the handler has returned. It returns the cause if the context had
+// ended before, and nil otherwise.
 func (h *handlerContext) end() (cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

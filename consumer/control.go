@@ -5,17 +5,17 @@ import (
 	"sync/atomic"
 )
 
-// wanted is what is wanted of a consumer at one moment: a value.
+// wanted says what a consumer is to do at one moment. It is a value.
 type wanted struct {
-	stopping bool // by Stop
-	paused   bool // by Pause
+	stopping bool // Stop was called
+	paused   bool // Pause was called, and not Resume after it
 	stuck    int  // handlers past their timeout and grace
 	blocked  int  // calls of the monitor that do not return
-	slots    int  // the Spec's Concurrency
-	ahead    int  // how many messages to take from the queue, those in hand included
+	slots    int  // Spec.Concurrency; it never changes
+	ahead    int  // how many messages to take from the queue, those that are being handled included
 }
 
-// prefetch is the prefetch of the subscription that is wanted. 0 is no subscription.
+// prefetch returns the prefetch of the subscription that is wanted. 0 means no subscription.
 func (w wanted) prefetch() int {
 	if w.stopping || w.paused || w.wedged() {
 		return 0
@@ -23,16 +23,16 @@ func (w wanted) prefetch() int {
 	return w.ahead
 }
 
-// wedged says that no slot is left that could do anything.
+// wedged returns whether stuck handlers and blocked monitor calls take every slot.
 func (w wanted) wedged() bool { return w.stuck+w.blocked >= w.slots }
 
-// control holds what is wanted. Pause, Resume, Stop, the attempts, the reporter and the lookahead change
-// it; the intake follows it.
+// control holds what is wanted. Pause, Resume, Stop, attempts and the reporter change it. The
+// intake makes the subscription follow it.
 type control struct {
-	changed signal // wakes the intake
+	changed signal // wakes the intake; docs/DESIGN.md lists who sets it
 
-	mu  sync.Mutex // serializes updates
-	now atomic.Pointer[wanted]
+	mu  sync.Mutex             // serializes updates
+	now atomic.Pointer[wanted] // replaced by update
 }
 
 func newControl(first wanted) *control {
@@ -41,7 +41,7 @@ func newControl(first wanted) *control {
 	return c
 }
 
-// get is what is wanted now.
+// get returns what is wanted now.
 func (c *control) get() wanted { return *c.now.Load() }
 
 // update changes what is wanted, and wakes the intake once.

@@ -10,18 +10,19 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// declarer declares the consumer's queues: for the supervisor before each session, and for the settler when a
-// copy finds one missing.
+// declarer declares the consumer's queues. The supervisor asks for that before each session, and
+// the settler when a copy finds a queue missing.
 type declarer struct {
 	topology topology.Topology // immutable
-	keep     bool              // immutable: deleted queues stay deleted
-	log      *slog.Logger
+	keep     bool              // immutable: deleted queues stay deleted (RedeclareOff)
+	log      *slog.Logger      // immutable
 
-	once atomic.Bool // they have been declared; the supervisor writes it
-	busy atomic.Bool // again is at work; who sets it clears it
+	once atomic.Bool // the queues were declared and a subscription stood; the supervisor sets it
+	busy atomic.Bool // a copy's goroutine declares; that goroutine sets and clears it
 }
 
-// first declares the queues for a session.
+// first declares the queues before a session. If deleted queues are to stay deleted, only the first
+// session does.
 func (d *declarer) first(ctx context.Context, link transport.Session) error {
 	if d.keep && d.once.Load() {
 		return nil
@@ -29,10 +30,11 @@ func (d *declarer) first(ctx context.Context, link transport.Session) error {
 	return d.declare(ctx, link)
 }
 
-// declared notes that a subscription has stood: the queues are there.
+// declared is called when a subscription stands, which shows that the queues are there.
 func (d *declarer) declared() { d.once.Store(true) }
 
-// again declares the queues when a copy found one missing. One at a time is enough.
+// again declares the queues after a copy found one missing. While one goroutine declares, others do
+// not.
 func (d *declarer) again(ctx context.Context, link transport.Session) {
 	if d.keep || !d.busy.CompareAndSwap(false, true) {
 		return
@@ -43,8 +45,8 @@ func (d *declarer) again(ctx context.Context, link transport.Session) {
 	}
 }
 
-// declare works on a channel of its own, as a refusal closes it. It waits for each answer, whatever ends
-// meanwhile: closing the channel is a request, too.
+// declare uses a channel of its own, because a refusal closes the channel. It waits for the answer to
+// each request even if ctx ends meanwhile, because the close of the channel is another request.
 func (d *declarer) declare(ctx context.Context, link transport.Session) error {
 	ch, err := link.Channel(ctx)
 	if err != nil {
@@ -56,7 +58,7 @@ func (d *declarer) declare(ctx context.Context, link transport.Session) error {
 		err = nil
 	}
 	if !ch.IsClosed() {
-		_ = link.Do(context.Background(), "close a channel", ch.Close) // if that fails the session is over
+		_ = link.Do(context.Background(), "close a channel", ch.Close) // an error: it is over
 	}
 	return err
 }

@@ -14,14 +14,14 @@ import (
 // received is a delivery on its way through the consumer.
 type received struct {
 	facts decide.Facts // immutable once decoded
-	from  *channel     // what it must be settled on; nil in Process
-	solo  *solo        // set by the guard before it hands the delivery out; nil for all others
+	from  *channel     // the channel on which it must be settled; immutable, nil in Process
+	solo  *solo        // set by the guard before a worker has it; nil unless handled alone
 
-	left    atomic.Bool // it is outside the gate again
-	attempt attempt     // the run of its handler, once there is one
+	left    atomic.Bool // the gate counts it no more; the worker or the watchdog sets it
+	attempt attempt     // the run of its handler, once there is one; see there who writes it
 }
 
-// decode reads a delivery. It takes a pointer, as an amqp.Delivery is large.
+// decode reads a delivery. raw is a pointer because an amqp.Delivery is large; it is not kept.
 func (c *Consumer) decode(raw *amqp.Delivery, from *channel) *received {
 	d := &received{from: from}
 	decide.Decode(&c.rules, raw, int(c.gauges.lost.Load()), &d.facts)
@@ -31,18 +31,20 @@ func (c *Consumer) decode(raw *amqp.Delivery, from *channel) *received {
 func (d *received) tag() uint64 { return d.facts.Raw.DeliveryTag }
 func (d *received) id() string  { return d.facts.Delivery.MessageID }
 
-// channel is a channel's life, and what was delivered on it. A delivery is settled on its channel or
-// not at all: when the channel ends, its unacked deliveries are the broker's again.
+// channel is one AMQP channel of a session, with the acks of what was delivered on it. A delivery
+// is settled on its channel or not at all: when the channel ends, its unacked deliveries are the
+// broker's again. A channel is immutable.
 type channel struct {
 	transport.Channel
 
 	session transport.Session
 	acks    *acks.Acks
-	ctx     context.Context // ends when the channel is over
+	ctx     context.Context // ends when the channel was closed here, or a stop is out of time
 	end     context.CancelFunc
 }
 
-// openChannel opens a channel of a session. fell is told when one of its deliveries was settled.
+// openChannel opens a channel of a session. fell is called whenever a delivery of the channel was
+// settled.
 func (c *Consumer) openChannel(ctx context.Context, link transport.Session, fell func()) (*channel, error) {
 	ch, err := link.Channel(ctx)
 	if err != nil {
@@ -53,12 +55,13 @@ func (c *Consumer) openChannel(ctx context.Context, link transport.Session, fell
 	return own, nil
 }
 
-// close ends the channel, and returns how many acks were dropped with it.
+// close ends the channel. It returns how many acks could not be sent any more.
 func (ch *channel) close(why string) (dropped int, err error) {
 	if !ch.IsClosed() {
-		_ = ch.acks.Flush() // if that fails the channel has just ended
-		// A request after the last ack: when it is answered the broker has taken that ack. It has a context of
-		// its own: a Stop that is out of time must not leave the channel open, and what it holds.
+		_ = ch.acks.Flush() // an error means that the channel has just ended
+		// The broker answers the close after it has taken the last ack. The close has a context of
+		// its own, so that a Stop that is out of time does not leave the channel open with what it
+		// holds.
 		err = ch.session.Do(context.Background(), why, ch.Close)
 	}
 	ch.end()

@@ -1,13 +1,16 @@
-// Package consumer runs a function for each message of a queue and carries out what
-// it says: ack, retry later, or park in the error queue.
+// Package consumer runs a function for each message of a queue and carries out what the function
+// says: ack, retry later, or park in the error queue.
 //
-// A person writes a [Handler], usually through [JSON], and a [Spec]. A
-// [Consumer] declares the queues, runs the handler with bounded concurrency and a
-// timeout, and settles: whatever is retried or parked is first published and confirmed,
-// and only then acked, so that no fault loses a message. It may be handled twice;
-// handlers should be idempotent.
+// A user writes a [Handler], usually through [JSON], and a [Spec]. A [Consumer] declares the
+// queues, runs the handler with bounded concurrency and a timeout, and settles each message. The
+// copy of a message that is retried or parked is published and confirmed before the message is
+// acked, so no fault loses a message. A message may be handled twice, so handlers should be
+// idempotent.
 //
 // One delivery flows one way through the files of this package:
 //
-//	receive -> decode -> attempt -> settlement -> settle -> report
+//	intake -> delivery -> pool -> handle -> attempt -> settle -> report
+//
+// Package internal/decide says what is to be done about it, before and after the attempt.
+// docs/DESIGN.md has the whole path, and says which goroutine writes what.
 package consumer

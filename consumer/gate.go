@@ -6,22 +6,24 @@ import (
 	"time"
 )
 
-// gate keeps handlers out while a message from quarantine is handled alone. Workers enter it before
-// they handle a message, and leave it when they have, or when their handler is stuck.
+// gate lets no handler start while a message from quarantine is handled alone. A worker enters the
+// gate before it handles a delivery, and leaves it after that, or when the handler is stuck. The
+// message that is handled alone does not enter.
 type gate struct {
-	patience time.Duration // immutable; the longest that handlers which have begun are waited for
+	patience time.Duration // immutable; how long a closing gate waits at most for the handlers that run
 
-	closed  atomic.Bool  // written by the guard
-	inside  atomic.Int64 // written by workers
-	emptied signal       // wakes the guard: nobody is inside a closed gate
+	closed  atomic.Bool  // the guard writes it
+	inside  atomic.Int64 // workers and the watchdog write it
+	emptied signal       // wakes the guard when nobody is inside a closed gate
 }
 
-// gatePatience is the longest that others are kept from starting until what runs has ended.
+// gatePatience is how long a closed gate waits at most for the handlers that run.
 const gatePatience = 90 * time.Second
 
 func newGate() *gate { return &gate{patience: gatePatience, emptied: newSignal()} }
 
-// enter is false while the gate is closed.
+// enter returns false while the gate is closed. A worker counts itself first and looks then, so
+// that close does not miss it.
 func (g *gate) enter() bool {
 	g.inside.Add(1)
 	if g.closed.Load() {
@@ -31,16 +33,16 @@ func (g *gate) enter() bool {
 	return true
 }
 
-// leave follows each enter that was true.
+// leave must follow each enter that returned true.
 func (g *gate) leave() {
 	if g.inside.Add(-1) == 0 && g.closed.Load() {
 		g.emptied.set()
 	}
 }
 
-// close lets nobody in any more, and waits until nobody is inside, for at most patience: handlers that
-// take longer are rare, and a queue that stands still for hours is worse than a wrong suspicion. It
-// is false if ctx ended first. The gate stays closed until open in any case.
+// close closes the gate and waits until nobody is inside, for at most patience. Longer handlers are
+// rare, and a queue that stands still for hours is worse than a wrong suspicion. close returns
+// false if ctx ended first. In any case the gate stays closed until open.
 func (g *gate) close(ctx context.Context, patience time.Duration) bool {
 	g.closed.Store(true)
 	timer := time.NewTimer(patience)

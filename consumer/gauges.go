@@ -5,20 +5,23 @@ import (
 	"sync/atomic"
 )
 
-// gauges are the numbers that Health reads. Each has one owner, who writes it.
+// gauges are the numbers that Health reads. The part that each comment names writes the gauge.
 type gauges struct {
-	subscribed atomic.Bool  // the intake: a subscription stands
-	prefetch   atomic.Int64 // the intake: that of the last subscription
-	unreadable atomic.Int64 // the settler: messages held because the client cannot read them
-	alone      atomic.Bool  // the guard: its gate is closed
-	workers    atomic.Int64 // the pool: goroutines that run handlers, or wait to
-	running    atomic.Int64 // the pool: messages in their hands, those of stuck handlers among them
+	subscribed atomic.Bool  // the intake and the session: a subscription stands
+	prefetch   atomic.Int64 // the intake: the prefetch of the last subscription
+	unreadable atomic.Int64 // the settler: unreadable messages that are held
+	alone      atomic.Bool  // the guard: the gate is closed
+	workers    atomic.Int64 // the pool: workers, idle ones included
+	running    atomic.Int64 // the pool: messages in the hands of workers, stuck handlers' included
 	copies     atomic.Int64 // the settler: blocked copies
-	stale      atomic.Int64 // the settler and the session: acks that were dropped with their session
-	lost       atomic.Int64 // the supervisor and the guard: sessions and channels that this process lost and survived
+	stale      atomic.Int64 // the settler and the session: acks dropped with their session
 
-	mu  sync.Mutex
-	err error // the supervisor and the session: why there is no subscription
+	// lost counts the sessions and channels that this process lost and survived. The broker counts
+	// each of them as a return. The supervisor and the guard write it, and decode subtracts it.
+	lost atomic.Int64
+
+	mu  sync.Mutex // guards err
+	err error      // the supervisor and the session: why there is no subscription
 }
 
 func (g *gauges) setErr(err error) {

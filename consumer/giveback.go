@@ -11,7 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
-// acksOver is acks.ErrOver for a delivery whose channel has ended, and counts it as settled.
+// acksOver returns acks.ErrOver for a delivery whose channel has ended, and counts the delivery as
+// settled. Otherwise it returns nil.
 func acksOver(d *received) error {
 	if d.from.ctx.Err() == nil {
 		return nil
@@ -20,9 +21,11 @@ func acksOver(d *received) error {
 	return acks.ErrOver
 }
 
-// giveBack returns a delivery that no handler has started to its queue. Before RabbitMQ 4.3 a nack raises the delivery
-// count, and no other process can know who gave back. So a message that has a count already is given back by a
-// copy, whose count is fresh: pauses and restarts do not make innocent messages look like killers.
+// giveBack returns a delivery that no handler has begun to its queue. Before RabbitMQ 4.3 a nack
+// raises the delivery count, and no other process can know who gave the message back. So a message
+// that has a count already is given back by a copy, whose count begins anew. Otherwise pauses and
+// restarts would make innocent messages look like killers. If the copy is not confirmed in time the
+// message is nacked.
 func (s *settler) giveBack(d *received) {
 	if d.facts.Returned == 0 || s.rules.Quarantine.Queue == "" || !nackCounts(d.from.session.Peer().Version) {
 		s.nack(d)
@@ -39,7 +42,7 @@ func (s *settler) giveBack(d *received) {
 		return
 	}
 	s.copy(func() {
-		// A broker that takes no messages must not hold up a stop.
+		// The time limit keeps a broker that takes no messages from holding up a stop.
 		ctx, cancel := context.WithTimeout(d.from.ctx, lateCopy)
 		defer cancel()
 		if s.sending.Send(ctx, envelope(what.Copy)) == nil {
@@ -50,14 +53,17 @@ func (s *settler) giveBack(d *received) {
 	})
 }
 
+// nack gives a delivery back as it is.
 func (s *settler) nack(d *received) {
 	if acksOver(d) == nil {
-		_ = d.from.acks.Nack(d.tag()) // if that fails the channel has ended, and the message is back
+		_ = d.from.acks.Nack(d.tag()) // an error: the channel has ended, and the message is back
 	}
 }
 
-// nackCounts says whether a broker of this version raises x-delivery-count for a nack that requeues. RabbitMQ 4.3 does not
-// (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). A version that cannot be read is taken for one that does.
+// nackCounts returns whether a broker of this version raises x-delivery-count for a nack that
+// requeues. RabbitMQ 4.3 does not
+// (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). An unknown version is
+// assumed to do so.
 func nackCounts(version string) bool {
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")

@@ -10,11 +10,13 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Group is the consumers of one app: they start, stop and are looked at together.
+// Group is the consumers of one app. They are started, stopped and looked at together. A Group is
+// immutable.
 type Group struct{ consumers []*Consumer }
 
-// NewGroup refuses two consumers of one queue or one name, and one whose queue is another's retry or
-// error queue. Consumers of different connections may have queues of the same name.
+// NewGroup makes a Group. On one connection it refuses two consumers of the same queue, two of the
+// same name, and one whose queue is another's retry, quarantine or error queue. Consumers of
+// different connections may have the same names. The error says which consumers.
 func NewGroup(consumers ...*Consumer) (*Group, error) {
 	names, queues := map[[2]string]bool{}, map[[2]string]string{} // by connection and name or queue
 	byConnection := map[string][]topology.Topology{}
@@ -40,11 +42,11 @@ func NewGroup(consumers ...*Consumer) (*Group, error) {
 	return &Group{consumers}, nil
 }
 
-// Consumers are the group's, in the order in which they were given.
+// Consumers returns the consumers in the order in which NewGroup got them.
 func (g *Group) Consumers() []*Consumer { return g.consumers }
 
-// Plans are what the consumers declare, in their order, for topologyfile.Write. Where they use
-// several connections, the plans can be of several virtual hosts.
+// Plans returns what the consumers declare, in their order, for topologyfile.Write. If the
+// consumers use several connections, the plans may be of several virtual hosts.
 func (g *Group) Plans() []topology.Plan {
 	plans := make([]topology.Plan, len(g.consumers))
 	for i, c := range g.consumers {
@@ -53,7 +55,7 @@ func (g *Group) Plans() []topology.Plan {
 	return plans
 }
 
-// Consumer finds one by its name, nil if there is none.
+// Consumer returns the first consumer of that name, or nil if there is none.
 func (g *Group) Consumer(name string) *Consumer {
 	for _, c := range g.consumers {
 		if c.spec.Name == name {
@@ -63,12 +65,13 @@ func (g *Group) Consumer(name string) *Consumer {
 	return nil
 }
 
-// startingAtOnce is for the broker's sake, and for ours: what hundreds would take for a moment stays taken, as the stacks that they
-// leave lie between those that are used.
+// startingAtOnce is how many consumers start side by side. Hundreds at once would burden the
+// broker. They would also leave this process with memory that it cannot give back, because the
+// stacks that they no longer use lie between stacks in use.
 const startingAtOnce = 16
 
-// Start starts all side by side, sixteen at a time. If one fails the others are stopped again, without waiting for a
-// broker that they may be waiting for.
+// Start starts all consumers, sixteen side by side. If one fails, Start stops the others again,
+// also those that still wait for a broker. Its errors are those of [Consumer.Start].
 func (g *Group) Start(ctx context.Context) error {
 	starting, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -83,7 +86,7 @@ func (g *Group) Start(ctx context.Context) error {
 		if err != nil && starting.Err() == nil {
 			fail(errOther)
 		} else if errors.Is(err, errOther) {
-			return nil // the other's error is what matters
+			return nil // the error that is returned is the other consumer's
 		}
 		return err
 	})
@@ -95,11 +98,12 @@ func (g *Group) Start(ctx context.Context) error {
 
 var errOther = errors.New("another consumer could not start")
 
-// Stop stops all side by side, each as Consumer.Stop does.
+// Stop stops all consumers side by side. Its errors are those of [Consumer.Stop].
 func (g *Group) Stop(ctx context.Context) error {
 	return g.each(func(c *Consumer) error { return c.Stop(ctx) })
 }
 
+// each calls f for all consumers side by side.
 func (g *Group) each(f func(*Consumer) error) error {
 	errs := make([]error, len(g.consumers))
 	var all sync.WaitGroup
@@ -110,7 +114,7 @@ func (g *Group) each(f func(*Consumer) error) error {
 	return errors.Join(errs...)
 }
 
-// Health tells the state of each consumer.
+// Health returns the state of each consumer, in their order.
 func (g *Group) Health() []Health {
 	all := make([]Health, len(g.consumers))
 	for i, c := range g.consumers {
@@ -119,8 +123,7 @@ func (g *Group) Health() []Health {
 	return all
 }
 
-// Ready says whether every consumer is subscribed, or paused on purpose, and none has all its slots stuck: what
-// a readiness probe asks. See Health.Ready.
+// Ready returns whether every consumer is ready, for a readiness probe. See Health.Ready.
 func (g *Group) Ready() bool {
 	for _, c := range g.consumers {
 		if !c.Health().Ready {

@@ -11,35 +11,38 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// A message that kills its process comes back with a higher x-delivery-count, and so do its innocent
-// neighbours that were only taken ahead: in the main queue the count proves nothing. So a message that
-// came back twice is set aside, by a copy in the quarantine queue, to which nobody subscribes. The guard
-// takes it from there with basic.get when nothing else runs, and a worker handles it alone. There the
-// count is how often its process died over it, or its connection was lost.
+// A message that kills its process comes back with a higher x-delivery-count. So do its innocent
+// neighbours that were only taken ahead, so in the main queue the count proves nothing. A message
+// that was returned twice is therefore set aside: its copy goes to the quarantine queue, to which
+// nobody subscribes. The guard takes it from there with basic.get, and a worker handles it while no
+// other handler of the consumer runs. In quarantine the count says how often the process died, or
+// the connection was lost, over this message alone.
 
-// guard is a session's: its goroutine looks into the quarantine queue, and lets one message after the other be
-// handled alone. It runs no handler.
+// guard belongs to a session. Its goroutine looks into the quarantine queue and has one message
+// after the other handled alone. Workers run the handlers.
 type guard struct {
-	c    *Consumer         // immutable
-	link transport.Session // immutable
-
+	// Immutable.
+	c      *Consumer
+	link   transport.Session
 	taking context.Context // ends when no further message is to be taken
 	finish context.CancelFunc
 	over   context.Context // ends when the session is over
 	abort  context.CancelFunc
-	fell   signal // set when a message was settled
+	fell   signal // wakes the guard at its end: a message of its channel was settled
 
-	// Only the guard's goroutine uses these. It waits for the answer to each request on the channel, whatever
-	// ends meanwhile: closing the channel is a request, too.
+	// Only the guard's goroutine uses these. It waits for the answer to each request on the channel even
+	// if the session ends meanwhile, because the close of the channel is another request.
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
-	blind bool          // we may not look
+	blind bool          // the broker does not let this user look
+	told  bool          // that it does not let this user take messages
 }
 
-// lookEvery is how often a guard looks for what other processes have set aside and left.
+// lookEvery is how often a guard looks for messages that other processes have set aside and left.
 const lookEvery = 10 * time.Second
 
-// hearEvery is how often a guard that waits for the token looks whether it has something to say.
+// hearEvery is how often a guard that waits for the token looks whether it can clear a message that
+// has its hearing.
 const hearEvery = 3 * time.Second
 
 func newGuard(c *Consumer, link transport.Session) *guard {
@@ -57,22 +60,22 @@ func (g *guard) run() {
 			g.rest = lookEvery
 			continue
 		}
-		if !g.alone() { // the connection's token, then the gate, then a free slot
+		if !g.alone() { // the Connection's token, then the gate, then a free slot
 			continue
 		}
 		handed := g.handle(g.get())
-		g.c.openGate() // one closing, one message
+		g.c.openGate() // one closing is for one message
 		if !handed {
 			g.token().Release()
 		}
 	}
 }
 
-// token keeps the guards of one Connection apart.
+// token returns the token of the Connection. Its holder alone has a message handled alone.
 func (g *guard) token() transport.Token { return g.c.conn.Shared().Alone }
 
-// stop ends the guard. With abort it leaves the message in hand to the broker, else it waits until that
-// is settled.
+// stop ends the guard. With abort the guard leaves the message in hand to the broker. Otherwise its
+// goroutine ends when that message is settled. stop does not wait.
 func (g *guard) stop(abort bool) {
 	if abort {
 		g.abort()
@@ -80,8 +83,8 @@ func (g *guard) stop(abort bool) {
 	g.finish()
 }
 
-// wait waits until it is time to look: at once for the first time, then after a hint that something was set
-// aside, or ten seconds.
+// wait waits until it is time to look. It returns false when no further message is to be taken. The
+// first look is at once; the next ones are when rest has passed or something was set aside.
 func (g *guard) wait() bool {
 	if g.rest <= 0 {
 		return g.taking.Err() == nil
@@ -97,8 +100,9 @@ func (g *guard) wait() bool {
 	return true
 }
 
-// waiting says whether there may be messages in the quarantine queue. A queue that is missing is empty. Who may
-// not look gets without looking, when that holds up nobody.
+// waiting returns whether there may be messages in the quarantine queue. A queue that is missing
+// counts as empty. If the broker does not let the user look, waiting returns true: alone then takes
+// care that to get without a look holds up no handler.
 func (g *guard) waiting() bool {
 	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() {
 		return false
@@ -115,19 +119,20 @@ func (g *guard) waiting() bool {
 		if <-messages > 0 {
 			return true
 		}
-		g.close() // an idle consumer has one channel
+		g.close() // an idle guard has no channel, so an idle consumer has one
 		return false
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		g.refused()
+		g.refused(nil)
 		g.blind = true
 		return g.open()
 	}
-	g.refused()
+	g.refused(nil)
 	return false
 }
 
-// alone waits until the message that is taken next can be handled alone. It is false, and nothing is held,
-// when the session ends, the consumer is to rest, or no slot is free.
+// alone takes the token, closes the gate and waits until the next message can be handled alone. It
+// returns false, with the gate open and the token free, when the session ends, the consumer is to
+// take nothing, or no slot is free.
 func (g *guard) alone() bool {
 	c := g.c
 	if !g.acquire() {
@@ -135,7 +140,7 @@ func (g *guard) alone() bool {
 	}
 	c.gauges.alone.Store(true)
 	patience := c.pool.gate.patience
-	if g.blind { // there is hardly ever a message, and nobody is to wait for that
+	if g.blind { // most often there is no message, so handlers must not wait for this
 		patience = 0
 	}
 	ok := c.pool.gate.close(g.taking, patience)
@@ -149,8 +154,10 @@ func (g *guard) alone() bool {
 	return false
 }
 
-// acquire waits for the connection's token. Its holder may be a handler of ours whose session was lost: while we wait for
-// it the message it has in hand may be taken for a killer, and we know better.
+// acquire waits for the token. A handler of this process may hold it whose session was lost: its
+// message is in quarantine again, and another process may take it for a killer. So while the guard
+// waits it looks for messages of which this process knows better. acquire returns false when the
+// session ends or the guard's channel has ended.
 func (g *guard) acquire() bool {
 	for {
 		ctx, cancel := context.WithTimeout(g.taking, hearEvery)
@@ -162,12 +169,14 @@ func (g *guard) acquire() bool {
 		case g.taking.Err() != nil || g.from.IsClosed():
 			return false
 		case g.c.gauges.lost.Load() > 0:
-			g.hear()
+			if g.hear(); g.from == nil { // the broker has closed the channel over it
+				return false
+			}
 		}
 	}
 }
 
-// hear takes a message from quarantine, and says what this process knows of it.
+// hear takes one message from quarantine, and puts it back with what this process knows of it.
 func (g *guard) hear() {
 	d := g.get()
 	if d == nil {
@@ -182,7 +191,8 @@ func (g *guard) hear() {
 	}
 }
 
-// get is basic.get on the quarantine queue; nil if there is no message.
+// get takes a message from the quarantine queue with basic.get. It returns nil if there is none or
+// the broker refuses.
 func (g *guard) get() *received {
 	type answer struct {
 		raw amqp.Delivery
@@ -195,7 +205,7 @@ func (g *guard) get() *received {
 		return err
 	})
 	if err != nil {
-		g.refused()
+		g.refused(err)
 		g.rest = lookEvery
 		return nil
 	}
@@ -208,15 +218,16 @@ func (g *guard) get() *received {
 	return g.c.decode(&a.raw, g.from)
 }
 
-// handle hands the message to a worker and waits until the gate may open. It is false if there is no message, or no
-// worker has taken it. Else the token is the worker's to release, as its handler may outlive the session.
+// handle hands the message to a worker and waits until the gate may open. It returns false if d is
+// nil or no worker has taken it. Otherwise the worker releases the token, because the handler may
+// outlive the session.
 func (g *guard) handle(d *received) bool {
 	if d == nil {
 		return false
 	}
 	d.solo = newSolo(g.token().Release)
-	g.rest = 0                                 // there may be another
-	if at := d.facts.CrashedAt; !at.IsZero() { // it has its hearing: others are to meet it, too
+	g.rest = 0                                 // another message may be there
+	if at := d.facts.CrashedAt; !at.IsZero() { // its hearing: other processes are to meet it too
 		g.rest = min(lookEvery, max(time.Second, time.Until(at.Add(g.c.rules.Hearing))))
 	}
 	if !g.c.pool.handNow(g.over, d) {
@@ -227,59 +238,4 @@ func (g *guard) handle(d *received) bool {
 	case <-g.over.Done():
 	}
 	return true
-}
-
-// end waits until the message in hand is settled, unless the session is over, and closes the channel.
-func (g *guard) end() {
-	for g.from != nil && g.from.acks.Unsettled() > 0 && g.over.Err() == nil && g.link.Err() == nil && !g.from.IsClosed() {
-		select {
-		case <-g.fell:
-		case <-g.over.Done():
-		case <-g.link.Done():
-		}
-	}
-	g.close()
-	g.abort()
-}
-
-// open opens the guard's channel, if it has none.
-func (g *guard) open() bool {
-	if g.from != nil && !g.from.IsClosed() {
-		return true
-	}
-	g.close()
-	from, err := g.c.openChannel(g.taking, g.link, g.fell.set)
-	if err != nil {
-		return false // the session's own end says why
-	}
-	g.from = from
-	return true
-}
-
-// refused follows a request over which the broker may have closed the channel. If no message was in hand, none has
-// come back by that, and this process has survived nothing.
-func (g *guard) refused() {
-	if g.from.acks.Unsettled() > 0 {
-		g.close()
-		return
-	}
-	_, _ = g.from.close("close the guard's channel") // the request has failed, and that says enough
-	g.from = nil
-}
-
-// close closes the channel, unless a message on it is not settled.
-func (g *guard) close() {
-	if g.from == nil {
-		return
-	}
-	if !g.from.IsClosed() && g.from.acks.Unsettled() > 0 && g.over.Err() == nil {
-		return
-	}
-	if g.from.IsClosed() && g.link.Err() == nil {
-		g.c.gauges.lost.Add(1) // the broker closed it, and counts a delivery; the session goes on
-	}
-	if _, err := g.from.close("close the guard's channel"); err != nil {
-		g.c.log.Info("close the guard's channel", "err", err)
-	}
-	g.from = nil
 }

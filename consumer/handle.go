@@ -8,11 +8,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
-// handle takes one delivery from its worker to its settlement.
+// handle decides about one delivery, runs its handler if it is to run, and has it settled. It runs
+// in the worker's goroutine.
 func (c *Consumer) handle(w *worker, d *received) {
 	now := time.Now()
 	s, decided := decide.Before(&c.rules, &d.facts, c.given(d, now))
-	if decided && s.Outcome.Action == 0 { // the handler does not run, and the monitor hears nothing
+	if decided && s.Outcome.Action == 0 { // the handler does not run; the monitor is told nothing
 		c.settler.settle(c.stages.handlers, d, s, now)
 		return
 	}
@@ -20,35 +21,37 @@ func (c *Consumer) handle(w *worker, d *received) {
 		c.waitFor(d, now)
 	}
 	ctx := c.stages.handlers
-	// Deferred, so that a monitor that calls runtime.Goexit, as t.FailNow does, changes nothing.
+	// The rest is deferred. So a monitor that calls runtime.Goexit, as t.FailNow does, changes
+	// nothing.
 	defer func() {
 		if decided {
 			c.settler.settle(ctx, d, s, now)
 			return
 		}
-		c.attempt(ctx, w, d, c.settleEnding)
+		c.attempt(ctx, w, d, settleEnding)
 	}()
 	ctx = c.reporter.begin(ctx, d)
 }
 
-// waitFor lets the moment pass that a message is early; see decide.Moment.
+// waitFor waits for a message that is less than decide.Moment early.
 func (c *Consumer) waitFor(d *received, now time.Time) {
 	if left := d.facts.NotBefore.Sub(now); !d.facts.NotBefore.IsZero() && left > 0 {
 		backoff.Wait(c.stages.handlers, left)
 	}
 }
 
-// settleEnding is what follows an attempt.
-func (c *Consumer) settleEnding(a *attempt, e decide.Ending) {
-	now := a.began.Add(e.Duration)
+// settleEnding decides about an attempt that has ended, and settles its delivery.
+func settleEnding(a *attempt, e decide.Ending) {
+	c, now := a.consumer, a.began.Add(e.Duration)
 	c.settler.settle(a.ctx.parent, a.delivery, c.after(a.delivery, e, now), now)
 }
 
+// after decides about a delivery whose handler has ended.
 func (c *Consumer) after(d *received, e decide.Ending, now time.Time) decide.Settlement {
 	return decide.After(&c.rules, &d.facts, e, c.given(d, now))
 }
 
-// given is what a decision about a delivery needs of the world.
+// given returns what a decision about a delivery needs to be told: the time, the user, a fresh id.
 func (c *Consumer) given(d *received, now time.Time) decide.Given {
 	g := decide.Given{Now: now}
 	if d.from != nil {

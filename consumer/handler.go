@@ -10,18 +10,20 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Handler handles one delivery. It should return soon after ctx is cancelled, which
-// happens at Spec.Timeout and near the end of a stop. It is called from many goroutines at
-// once. A panic, or runtime.Goexit, is a retry.
+// Handler handles one delivery and says what is to be done about it. It is called from up to
+// Spec.Concurrency goroutines at once. ctx is cancelled when Spec.Timeout has passed, and near the
+// end of a stop; a Handler should return soon after that. A panic, or runtime.Goexit, is a retry.
 type Handler func(ctx context.Context, d Delivery) Result
 
-// JSON makes a Handler of a function that takes decoded JSON. A body that is not JSON,
-// or does not fit T, is parked as undecodable without a retry.
+// JSON makes a Handler of a function that takes decoded JSON. A message whose body is not JSON, or
+// does not fit T, is parked as undecodable without a retry. A nil h makes a nil Handler, which New
+// refuses.
 func JSON[T any](h func(ctx context.Context, msg Message[T]) Result) Handler {
 	return Decode(publisher.JSON, h)
 }
 
-// Decode is JSON with another codec. A nil h or codec makes a nil Handler, which New refuses.
+// Decode is JSON with another codec. A nil h or codec makes a nil Handler, which New refuses. A
+// codec that panics is one that cannot decode the body.
 func Decode[T any](codec publisher.Codec, h func(ctx context.Context, msg Message[T]) Result) Handler {
 	if h == nil || codec == nil {
 		return nil
@@ -35,8 +37,8 @@ func Decode[T any](codec publisher.Codec, h func(ctx context.Context, msg Messag
 	}
 }
 
-// FromError makes a handler function of one that returns an error: nil acks, Permanent
-// parks, After and SnoozeFor wait, and anything else is retried.
+// FromError makes a function for JSON or Decode of one that returns an error. nil is Ack, Permanent
+// is Error, After is RetryAfter, SnoozeFor is Snooze, and any other error is Retry.
 func FromError[T any](h func(ctx context.Context, msg Message[T]) error) func(context.Context, Message[T]) Result {
 	if h == nil {
 		return nil
@@ -44,13 +46,14 @@ func FromError[T any](h func(ctx context.Context, msg Message[T]) error) func(co
 	return func(ctx context.Context, msg Message[T]) Result { return resultOf(h(ctx, msg)) }
 }
 
-// bodyOf is what a codec sees of a delivery.
+// bodyOf returns what a codec sees of a delivery.
 func bodyOf(d Delivery) publisher.Body {
 	return publisher.Body{Bytes: d.Body, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers}
 }
 
-// decodeBody takes a panicking codec for one that cannot decode. Its error says what the message claims, or
-// shows, to be other than plain: most bodies that do not decode are compressed, or in another encoding of text.
+// decodeBody decodes the body. A panic of the codec becomes an error. The error names the content
+// encoding and a byte order mark, because most bodies that do not decode are compressed or in
+// another encoding of text.
 func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -68,13 +71,13 @@ func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err er
 		err = fmt.Errorf("the body begins with a byte order mark of %s: %w", mark, err)
 	}
 	if body.ContentEncoding != "" {
-		// Not quoted where that is possible: what is quoted does not tell failures apart.
+		// A word is not quoted, because quoted text does not count when failures are grouped.
 		err = fmt.Errorf("content encoding %s: %w", wire.Word(body.ContentEncoding), err)
 	}
 	return err
 }
 
-// byteOrderMark names the encoding of text that a body begins with the mark of, or is "".
+// byteOrderMark returns the name of the encoding whose mark the body begins with, or "".
 func byteOrderMark(body []byte) string {
 	for _, m := range []struct{ mark, name string }{
 		{"\xef\xbb\xbf", "UTF-8"}, {"\xff\xfe", "little-endian UTF-16"}, {"\xfe\xff", "big-endian UTF-16"},

@@ -7,28 +7,40 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
-// Health is the state of a Consumer at one moment.
+// Health is the state of a Consumer at one moment. It is a value.
 type Health struct {
-	Name  string
-	Queue string
+	Name  string // Spec.Name
+	Queue string // the main queue
 
-	// Ready says that it is subscribed, or Paused on purpose, that not all its slots are taken by
-	// handlers or monitors that do not return, and that it holds no message that cannot be read.
+	// Ready says that the consumer does its work: it is subscribed, or Paused without an error; it
+	// is not Stopping; stuck handlers and blocked monitor calls do not take all its slots; and it
+	// holds no unreadable message.
 	Ready bool
 
-	Subscribed      bool  // it takes messages
-	Prefetch        int   // how many it takes ahead at present, if it does
-	Paused          bool  // by Pause
-	Stopping        bool  // by Stop
-	Slow            bool  // the crash guard handles one message alone
-	Workers         int   // goroutines that run handlers, or wait to
-	Running         int   // handlers that run now, stuck ones among them
-	Stuck           int   // handlers past their timeout and grace
-	CopiesBlocked   int   // copies to a retry or error queue that the broker does not take; their messages are held
-	Unreadable      int   // messages held that the client cannot read, and that the broker might lose if they were rejected
-	StaleAcks       int   // acks dropped because their session had ended; the broker delivers those again
-	MonitorsBlocked int   // calls of the monitor that do not return; each takes a slot
-	Err             error // why it is not subscribed, or holds what it cannot read
+	Subscribed bool // the consumer takes messages
+	Prefetch   int  // the prefetch of its last subscription; see Spec.Prefetch
+	Paused     bool // Pause was called
+	Stopping   bool // Stop was called
+	Slow       bool // no handler starts, because the crash guard has a message handled alone
+	Workers    int  // goroutines that run handlers, idle ones included
+	Running    int  // messages that workers handle now, those of stuck handlers included
+	Stuck      int  // handlers past their timeout and grace; each takes a slot
+
+	// CopiesBlocked is how many copies, to a retry or error queue for example, the broker has not
+	// confirmed within 2 s or has refused. Their messages are held, unacked.
+	CopiesBlocked int
+	// Unreadable is how many messages are held because the client cannot read their headers, and
+	// because the broker could lose them if they were rejected. See docs/OPERATIONS.md.
+	Unreadable int
+	// StaleAcks is how many acks were dropped so far because their session had ended. The broker
+	// delivers those messages again.
+	StaleAcks int
+	// MonitorsBlocked is how many calls of the monitor have not returned within 5 s. Each takes a
+	// slot.
+	MonitorsBlocked int
+	// Err is why the consumer is not subscribed, or that it holds unreadable messages. It is nil if
+	// neither is so.
+	Err error
 }
 
 // MarshalJSON writes Err as text, for a health endpoint.
@@ -40,7 +52,7 @@ func (h Health) MarshalJSON() ([]byte, error) {
 	}{plain(h), decide.ErrorText(h.Err)})
 }
 
-// Health tells the Consumer's state.
+// Health returns the state of the Consumer. It asks nothing of the broker.
 func (c *Consumer) Health() Health {
 	g, w := c.gauges, c.control.get()
 	h := Health{
@@ -53,7 +65,7 @@ func (c *Consumer) Health() Health {
 	if c.conn != nil && !h.Subscribed {
 		link, _ := c.supervisor.attachment.link()
 		if now := link.Health(); !now.Connected && now.Err != nil {
-			h.Err = now.Err // what the supervisor knows is older
+			h.Err = now.Err // newer than what the supervisor knows
 		}
 	}
 	if h.Unreadable > 0 && h.Err == nil {

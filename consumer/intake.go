@@ -8,23 +8,25 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// intake takes deliveries from a session's main channel and hands them to the workers. It keeps the
-// subscription that control wants.
+// intake takes deliveries from a session's main channel and hands them to workers. It makes the
+// subscription follow control. The supervisor's goroutine runs it.
 type intake struct {
 	c     *Consumer // immutable
 	lives *session  // immutable
-	from  *channel  // immutable; the intake alone makes requests on it
+	from  *channel  // immutable; only the intake makes requests on it
 
-	// Only the goroutine that runs the intake uses these.
+	// Only the supervisor's goroutine uses these.
 	standing     int                  // the prefetch of the subscription; 0 while there is none
 	tags         int                  // subscriptions so far
-	tag          string               // of the subscription
-	deliveries   <-chan amqp.Delivery // of the subscription
-	backlog      []*received          // of an earlier subscription, handled before the next
-	backlogUntil time.Time            // when the backlog goes back to the queue; zero is never
+	tag          string               // of the last subscription
+	deliveries   <-chan amqp.Delivery // of the subscription; nil while there is none
+	backlog      []*received          // what an earlier subscription has left; it is handled first
+	backlogUntil time.Time            // when the backlog goes back to the queue; zero means never
 	next         *received            // the next to be handed to a worker
 
-	waiting atomic.Bool // set by the intake, read by whoever settles: wake the intake when fewer are unsettled
+	// waiting says that the intake is to be woken when fewer deliveries are unsettled. The intake
+	// writes it, and whoever settles reads it.
+	waiting atomic.Bool
 }
 
 var (
@@ -33,7 +35,8 @@ var (
 	errReturn   = errors.New("the consumer goes back to the shared connection")
 )
 
-// run takes deliveries until the session ends, or all is settled after a Stop.
+// run takes deliveries until the session ends, which it returns as an error, or until everything is
+// settled after a Stop.
 func (in *intake) run() error {
 	for {
 		if err := in.bring(); err != nil {
@@ -48,11 +51,12 @@ func (in *intake) run() error {
 	}
 }
 
-// burst is how many deliveries are taken at most before the intake looks at all that may have
-// happened. To take one that is there costs less than to wait for everything (make bench, consume-16).
+// burst is how many deliveries the intake takes in a row before it looks at everything else that
+// may have happened. To receive a delivery that is there costs less than to select among everything
+// (make bench, consume-16).
 const burst = 32
 
-// step hands a delivery out, takes one, or waits until something happens.
+// step hands out a delivery, or takes one, or waits until something happens.
 func (in *intake) step() error {
 	if in.next == nil && len(in.backlog) > 0 {
 		in.next, in.backlog = in.backlog[0], in.backlog[1:]
@@ -60,7 +64,7 @@ func (in *intake) step() error {
 	var taking <-chan amqp.Delivery
 	var jobs chan<- *received
 	switch {
-	case in.prefetch() == 0: // a single active consumer waits for what it has started
+	case in.prefetch() == 0: // a single active consumer may have deliveries that must not start now
 	case in.next == nil:
 		taking = in.deliveries
 		if in.rush() {
@@ -91,7 +95,8 @@ func (in *intake) step() error {
 	return nil
 }
 
-// rush takes and hands out what is there already. It is false if that was nothing.
+// rush takes and hands out what the client has already received. It returns false if that was
+// nothing.
 func (in *intake) rush() bool {
 	for n := range burst {
 		select {
@@ -108,20 +113,21 @@ func (in *intake) rush() bool {
 	return true
 }
 
-// take looks at what has just come.
+// take makes a delivery the next one to be handed out. ok is false when the subscription has ended.
 func (in *intake) take(raw *amqp.Delivery, ok bool) {
 	if !ok {
-		in.deliveries = nil // a notice says why
+		in.deliveries = nil // a notice of the channel says why
 		return
 	}
 	in.from.acks.Take(1)
 	in.next = in.c.decode(raw, in.from)
 }
 
-// takeBack puts a delivery in front that a worker could not handle, as the gate was closed meanwhile.
+// takeBack puts a delivery first again that a worker could not handle, because the guard had closed
+// the gate meanwhile.
 func (in *intake) takeBack(d *received) {
 	if d.from != in.from {
-		return // it was an earlier session's, and is the broker's again
+		return // it belongs to an earlier session, and is the broker's again
 	}
 	if in.next != nil {
 		in.backlog = append([]*received{in.next}, in.backlog...)
@@ -129,7 +135,7 @@ func (in *intake) takeBack(d *received) {
 	in.next = d
 }
 
-// fell is called when a delivery of the channel was settled.
+// fell is called, in any goroutine, when a delivery of the channel was settled.
 func (in *intake) fell() {
 	if in.waiting.Load() {
 		in.c.control.changed.set()

@@ -5,39 +5,44 @@ import (
 	"time"
 )
 
-// lookahead decides how many messages are taken ahead, where the Spec leaves that open, by how long the
-// handlers take. Many for those that take microseconds, or the broker's answers would be waited for. Few
-// for slow handlers, as another process could be handling a message that waits here. Few for large
-// messages, which take memory.
+// lookahead decides how many messages are taken ahead where the Spec leaves that open. It takes
+// many while handlers need microseconds, because workers would wait for the broker otherwise. It
+// takes few while handlers are slow, because an idle process could handle a message that waits
+// here, and few while messages are large, because they take memory.
 type lookahead struct {
-	few, many   int // immutable; equal if the Spec says how many
-	concurrency int // immutable
+	// Immutable.
+	few, many   int // equal if the Spec says how many
+	concurrency int
 	window      int64
 
-	// Attempts add to these as they end, and whoever fills a window begins the next. What ends in the same
-	// moment may count in either window, or in none.
+	// The attempts of a window add to these as they end. The attempt that fills a window sets them
+	// to zero. An attempt that ends at the same moment may count in either window, or in none.
 	n    atomic.Int64 // messages
 	busy atomic.Int64 // nanoseconds that their handlers took
 	size atomic.Int64 // bytes of their bodies
 
-	isMany atomic.Bool // the decision
+	isMany atomic.Bool // the decision; the attempt that fills a window writes it
 }
 
 const (
 	manyAhead       = 300
 	lookaheadWindow = 256 // messages between decisions
 
-	// Many are taken while handlers would be done with so many within aheadFor and their bodies take
-	// less than aheadSize; few again when they would take longer than tooLong, or more than tooLarge.
+	// Many are taken when the handlers would be done with so many within aheadFor, and their bodies
+	// would take less than aheadSize. Few are taken again when so many would take longer than
+	// tooLong or more than tooLarge. The distance between the two keeps the number from going to
+	// and fro.
 	aheadFor, tooLong   = 200 * time.Millisecond, time.Second
 	aheadSize, tooLarge = 8 << 20, 16 << 20
 
-	// aLongTime is how long one handler, or each worker, may take until the decision waits for no others.
+	// A window ends early when one handler took aLongTime, or all its handlers together took
+	// aLongTime for each worker.
 	aLongTime = time.Second
 )
 
-// newLookahead is for a resolved Spec, whose Prefetch was left open or not. A single active consumer
-// takes few: it would give up its place to take another number.
+// newLookahead makes a lookahead for a resolved Spec. open says that the user left Prefetch open. A
+// single active consumer always takes few: it would have to give up its place to take another
+// number.
 func newLookahead(s *Spec, open bool) *lookahead {
 	l := &lookahead{few: s.Prefetch, many: s.Prefetch, concurrency: s.Concurrency, window: lookaheadWindow}
 	if open && !s.SingleActive {
@@ -46,7 +51,8 @@ func newLookahead(s *Spec, open bool) *lookahead {
 	return l
 }
 
-// note counts a handler's end. It returns how many are to be taken ahead, and whether that has changed.
+// note counts an attempt that has ended. It returns whether the number changes, and the number
+// then.
 func (l *lookahead) note(took time.Duration, bytes int) (ahead int, changed bool) {
 	if l.many == l.few {
 		return l.few, false

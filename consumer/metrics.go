@@ -1,8 +1,8 @@
 package consumer
 
-// Metrics tells the figures of all consumers at this moment, for monitoring/prometheus. The labels
-// are Spec.Connection and the consumer's name: two consumers of different connections may have one
-// name.
+// Metrics calls tell with each figure of each consumer at this moment, for monitoring/prometheus.
+// The labels are Spec.Connection and the consumer's name, because consumers of different
+// connections may have the same name.
 func (g *Group) Metrics(tell func(name string, value float64, labels ...string)) {
 	for _, c := range g.consumers {
 		c.Health().metrics(tell, c.spec.Connection, c.spec.Name)

@@ -101,12 +101,12 @@ var quietLog = slog.New(slog.DiscardHandler)
 
 func (w *world) live() error {
 	overseer := w.sim.Process(control)
-	defer overseer.Stop(context.Background())
+	defer func() { _ = overseer.Stop(context.Background()) }()
 	if err := w.declare(overseer); err != nil {
 		return err
 	}
 	app := w.sim.Process("app")
-	defer app.Stop(context.Background())
+	defer func() { _ = app.Stop(context.Background()) }()
 	sender, err := sending.New(app, 16, quietLog)
 	if err != nil {
 		return err
@@ -396,7 +396,7 @@ func (p *process) exit() {
 	if p.consumer != nil {
 		_ = p.consumer.Stop(ended())
 	}
-	p.sim.Stop(ended())
+	_ = p.sim.Stop(ended())
 	if p.running.Load() > 0 {
 		p.sim.Kill(0)
 	}

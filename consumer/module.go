@@ -18,21 +18,22 @@ import (
 )
 
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
-// They start after all that they use and stop before it. The app's own fx.Invokes run after this
-// module's, so their start hooks find the queues declared. An *slog.Logger in the app is used.
+// Consumers start after everything that they use, and stop before it. The app's own fx.Invokes run
+// after this module's, so their start hooks find the queues declared. If the app provides an
+// *slog.Logger, the consumers log to it.
 var Module = fx.Module("bunnicula.consumer",
 	fx.Provide(provide, fx.Annotate(metricsOf, fx.ResultTags(`group:"bunnicula.metrics"`))),
 	fx.Invoke(func(*Group) {}),
 )
 
-// metricsOf is how monitoring/prometheus finds the Metrics of the consumers, without either package
-// importing the other.
+// metricsOf provides the consumers' Metrics to monitoring/prometheus. The value group spares each
+// of the two packages an import of the other.
 func metricsOf(g *Group) func(tell func(name string, value float64, labels ...string)) {
 	return g.Metrics
 }
 
-// Provide adds consumers. Each constructor asks fx for what it needs and returns a Spec, or
-// (Spec, error); anything else is refused by name.
+// Provide adds consumers to an app with [Module]. Each constructor takes what it needs from fx and
+// returns a Spec, or (Spec, error). Provide refuses any other argument with an error that names it.
 func Provide(constructors ...any) fx.Option {
 	options := make([]fx.Option, 0, len(constructors))
 	for i, f := range constructors {
@@ -44,7 +45,7 @@ func Provide(constructors ...any) fx.Option {
 	return fx.Options(append(options, fx.Invoke(checkModule))...)
 }
 
-// checkModule keeps an app from running without its consumers.
+// checkModule refuses an app that provides consumers and has no Module to run them.
 func checkModule(p struct {
 	fx.In
 
@@ -91,7 +92,8 @@ func provide(p params) (*Group, error) {
 		names = append(names, n.Name)
 	}
 	monitor := p.Monitors.Monitor()
-	sort.Slice(p.Specs, func(i, j int) bool { return p.Specs[i].Queue < p.Specs[j].Queue }) // fx gives no order
+	// fx gives the Specs in no order.
+	sort.Slice(p.Specs, func(i, j int) bool { return p.Specs[i].Queue < p.Specs[j].Queue })
 	consumers := make([]*Consumer, 0, len(p.Specs))
 	for _, spec := range p.Specs {
 		conn := connections[spec.Connection]
@@ -122,8 +124,9 @@ func provide(p params) (*Group, error) {
 			return g.Start(ctx)
 		},
 		OnStop: func(ctx context.Context) error {
-			// fx runs no further hooks once ctx has ended, so leave some of it to the publisher and
-			// the connections. If even that goes wrong they are closed when ctx ends.
+			// fx runs no further hooks once ctx has ended. So the consumers leave some time to the
+			// publisher and the connections. If a hook is skipped all the same, the connections are
+			// aborted when ctx ends.
 			for _, conn := range connections {
 				if conn != nil {
 					context.AfterFunc(ctx, conn.Abort)
@@ -137,8 +140,8 @@ func provide(p params) (*Group, error) {
 	return g, nil
 }
 
-// shorten leaves the larger of 2 s and a fifth of what is left to those who stop after us, and
-// never takes more than half.
+// shorten ends earlier than ctx: by 2 s or a fifth of the time that is left, whichever is larger,
+// and by half of that time at most. What stops after the consumers has that time.
 func shorten(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -8,16 +8,18 @@ import (
 	"sync"
 )
 
-// pool runs handlers in at most slots workers, which are started when they are first needed.
+// pool runs handlers in workers. It starts a worker when all others are busy, up to slots of them.
 type pool struct {
-	slots   int                      // immutable
-	handle  func(*worker, *received) // immutable
-	gate    *gate
-	gauges  *gauges
+	// Immutable.
+	slots  int
+	handle func(*worker, *received)
+	gate   *gate
+	gauges *gauges // its workers and running belong to the pool
+
 	jobs    chan *received // from the intake and the guard to an idle worker
-	refused chan *received // back to the intake: the gate was closed meanwhile
-	quit    chan struct{}  // closed by end: idle workers end
-	working sync.WaitGroup // workers
+	refused chan *received // from a worker back to the intake: the gate was closed meanwhile
+	quit    chan struct{}  // closed by end, so that idle workers end
+	working sync.WaitGroup // the workers; end waits for them
 }
 
 func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
@@ -29,11 +31,11 @@ func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
 
 // worker is a goroutine that runs handlers, one after the other, until the consumer stops.
 type worker struct {
-	id string // of its goroutine, to find its stack
+	id string // of its goroutine, to find its stack; immutable
 }
 
-// hand gives a delivery to an idle worker, or to a new one. It is false if all are busy. The intake and the guard
-// call it.
+// hand gives a delivery to an idle worker, or to a new one. It returns false if all workers are
+// busy. The intake and the guard call it.
 func (p *pool) hand(d *received) bool {
 	select {
 	case p.jobs <- d:
@@ -48,7 +50,7 @@ func (p *pool) hand(d *received) bool {
 	return true
 }
 
-// handNow is hand for a delivery that waits for a worker until ctx ends.
+// handNow is hand, and waits for an idle worker until ctx ends.
 func (p *pool) handNow(ctx context.Context, d *received) bool {
 	if p.hand(d) {
 		return true
@@ -61,7 +63,8 @@ func (p *pool) handNow(ctx context.Context, d *received) bool {
 	}
 }
 
-// work is a worker's life. A handler that calls runtime.Goexit ends its worker, and another takes its place.
+// work is a worker's goroutine; d is its first delivery. A handler that calls runtime.Goexit ends
+// the worker's goroutine, and a new one takes its place.
 func (p *pool) work(d *received) {
 	clean := false
 	defer func() {
@@ -85,12 +88,12 @@ func (p *pool) work(d *received) {
 	}
 }
 
-// take handles a delivery, unless it may not enter the gate.
+// take handles a delivery, or returns it to the intake if the gate is closed.
 func (p *pool) take(w *worker, d *received) {
 	if d.solo == nil && !p.gate.enter() {
 		select {
 		case p.refused <- d:
-		case <-d.from.ctx.Done(): // it is the broker's again
+		case <-d.from.ctx.Done(): // the delivery is the broker's again
 		}
 		return
 	}
@@ -105,20 +108,21 @@ func (p *pool) take(w *worker, d *received) {
 	p.handle(w, d)
 }
 
-// leave counts a delivery out of the gate, once: its handler has returned, or is stuck.
+// leave takes a delivery out of the gate, once: when its handler has returned or is stuck.
 func (p *pool) leave(d *received) {
 	if d.solo == nil && d.left.CompareAndSwap(false, true) {
 		p.gate.leave()
 	}
 }
 
-// end ends the workers when they are idle, and waits for them.
+// end lets each worker end when it is idle, and waits for all of them.
 func (p *pool) end() {
 	close(p.quit)
 	p.working.Wait()
 }
 
-// goroutineID reads the number that stack traces show. It is good for nothing else.
+// goroutineID returns the number of this goroutine that stack traces show. It serves to find its
+// stack.
 func goroutineID() string {
 	buf := make([]byte, 64)
 	buf = buf[:runtime.Stack(buf, false)]
@@ -130,7 +134,7 @@ func goroutineID() string {
 	return ""
 }
 
-// stack is what the worker's goroutine does at this moment.
+// stack returns the stack of the worker's goroutine at this moment.
 func (w *worker) stack() string {
 	buf := make([]byte, 4<<20)
 	buf = buf[:runtime.Stack(buf, true)]

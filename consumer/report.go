@@ -11,20 +11,21 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// monitorLimit is how long a call of the monitor may take before it counts as blocked.
+// monitorLimit is how long a call of the monitor may take until it counts as blocked.
 const monitorLimit = 5 * time.Second
 
-// reporter tells the monitor. The monitor is shielded: it can change nothing. A call that does not return
-// takes a slot from the handlers, and when all slots are taken the consumer takes nothing more.
+// reporter tells the monitor about deliveries. The monitor is shielded, so its panics change
+// nothing. A call that does not return takes a slot from the handlers. When all slots are taken the
+// consumer takes no more messages.
 type reporter struct {
 	monitor monitoring.Monitor // immutable
-	log     *slog.Logger
-	control *control
-	calls   watchdog.Watchdog
-	spare   sync.Pool // of *monitorCall
+	log     *slog.Logger       // immutable
+	control *control           // immutable
+	calls   watchdog.Watchdog  // watches the calls under way
+	spare   sync.Pool          // of *monitorCall, to save an allocation for each call
 }
 
-// begin tells the monitor that an attempt is about to begin.
+// begin tells the monitor that an attempt is about to begin. It returns the handler's context.
 func (r *reporter) begin(ctx context.Context, d *received) context.Context {
 	if r.monitor == (monitoring.Nop{}) {
 		return ctx
@@ -33,7 +34,7 @@ func (r *reporter) begin(ctx context.Context, d *received) context.Context {
 	return r.monitor.Begin(ctx, d.facts.Delivery)
 }
 
-// end tells the monitor what became of a delivery, after its settlement.
+// end tells the monitor what became of a delivery. It is called after the delivery was settled.
 func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
 	if s.Outcome.Action == 0 || r.monitor == (monitoring.Nop{}) {
 		return
@@ -42,7 +43,7 @@ func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
 	r.monitor.End(context.WithoutCancel(ctx), d.facts.Delivery, s.Outcome)
 }
 
-// monitorCall is a call of the monitor under way.
+// monitorCall is a call of the monitor under way. It is immutable meanwhile, but for the Operation.
 type monitorCall struct {
 	watchdog.Operation
 
@@ -51,7 +52,7 @@ type monitorCall struct {
 	delivery *received
 }
 
-// watch begins with a call. end must follow.
+// watch watches a call of the monitor from now on. end must follow.
 func (r *reporter) watch(method string, d *received) *monitorCall {
 	m, ok := r.spare.Get().(*monitorCall)
 	if !ok {
@@ -62,12 +63,13 @@ func (r *reporter) watch(method string, d *received) *monitorCall {
 	return m
 }
 
-// Expired is the watchdog's.
+// Expired is called by the watchdog when the call has not returned within monitorLimit.
 func (m *monitorCall) Expired() {
 	m.reporter.log.Error("monitor blocks", "method", m.method, "message_id", m.delivery.id(), "after", monitorLimit)
 	m.reporter.control.update(func(w *wanted) { w.blocked++ })
 }
 
+// end is called when the call has returned. A call that has expired frees its slot again.
 func (m *monitorCall) end() {
 	if m.reporter.calls.End(&m.Operation) {
 		m.delivery = nil

@@ -16,14 +16,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// brokerTimeout is how long RabbitMQ lets a delivery go unacked before it closes
-// the channel (consumer_timeout, https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
+// brokerTimeout is how long RabbitMQ by default lets a delivery stay unacked before it closes the
+// channel (consumer_timeout, https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
 const brokerTimeout = 30 * time.Minute
 
-// maxTimeout bounds Timeout and Grace, whose sum must not overflow. What takes longer has NoTimeout.
+// maxTimeout bounds Timeout and Grace, whose sum must not overflow. For longer handlers there is
+// NoTimeout.
 const maxTimeout = 30 * 24 * time.Hour
 
-// resolve fills in the defaults and checks every field.
+// resolve returns the Spec with its defaults filled in, and its topology. It checks every field;
+// the error names the consumer, the field and the value.
 func (s Spec) resolve() (Spec, topology.Topology, error) {
 	s.Name = cmp.Or(s.Name, s.Queue)
 	t, err := s.check()
@@ -33,7 +35,7 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 	return s, t, nil
 }
 
-// check changes s into one without defaults to fill in.
+// check checks every field of s and fills in the defaults.
 func (s *Spec) check() (topology.Topology, error) {
 	for _, step := range []func() error{s.checkHandler, s.checkRetries, s.checkTimes, s.checkCapacity, s.checkChoices} {
 		if err := step(); err != nil {
@@ -68,19 +70,19 @@ func (s *Spec) checkHandler() error {
 func (s *Spec) checkRetries() error {
 	switch {
 	case s.MaxRetries < NoRetries:
-		return fmt.Errorf("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, DefaultMaxRetries)
+		return fmt.Errorf("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, defaultMaxRetries)
 	case s.MaxRetries == NoRetries:
 		s.MaxRetries = 0
 	case s.MaxRetries == 0:
-		s.MaxRetries = DefaultMaxRetries
+		s.MaxRetries = defaultMaxRetries
 	}
 	if err := checkDelays("Backoff", s.Backoff); err != nil {
 		return err
 	}
 	if len(s.Backoff) == 0 {
-		s.Backoff = []time.Duration{DefaultBackoff}
+		s.Backoff = []time.Duration{defaultBackoff}
 	}
-	if s.MaxCrashes = cmp.Or(s.MaxCrashes, DefaultMaxCrashes); s.MaxCrashes < 3 || s.MaxCrashes > 99 {
+	if s.MaxCrashes = cmp.Or(s.MaxCrashes, defaultMaxCrashes); s.MaxCrashes < 3 || s.MaxCrashes > 99 {
 		return fmt.Errorf("MaxCrashes is %d, want 3 to 99", s.MaxCrashes)
 	}
 	return checkDelays("Delays", s.Delays)
@@ -134,8 +136,9 @@ func (s *Spec) checkChoices() error {
 	return nil
 }
 
-// hearing is how long a message that has crashed too often waits for a process that has survived it.
-const hearing = 20 * time.Second
+// hearing is how long a message that has crashed too often goes round the quarantine queue.
+// Meanwhile a process that only lost its connection over the message can clear it.
+const hearing = 10 * time.Second
 
 var hostname = func() string {
 	name, err := os.Hostname()
@@ -145,7 +148,7 @@ var hostname = func() string {
 	return wire.Cut(name, wire.MaxName)
 }()
 
-// rules are what decisions need of a resolved Spec.
+// rules returns what decisions need of a resolved Spec.
 func (s *Spec) rules(t topology.Topology) decide.Rules {
 	r := decide.Rules{
 		Consumer: s.Name, Queue: s.Queue, MaxRetries: s.MaxRetries, Backoff: s.Backoff, MaxCrashes: s.MaxCrashes,
@@ -157,8 +160,9 @@ func (s *Spec) rules(t topology.Topology) decide.Rules {
 	return r
 }
 
-// deadLettersSafely says whether what is rejected reaches the error queue at least once. That is known of a queue
-// that is declared here. The arguments of an adopted queue are not known.
+// deadLettersSafely returns whether a rejected message is known to reach the error queue at least
+// once. That is known of a main queue that the consumer declares. The arguments of another one are
+// not known, and a policy at the broker is not known of any.
 func deadLettersSafely(t topology.Topology) bool {
 	for _, q := range t.Queues {
 		if q.Role == topology.RoleMain {
@@ -168,7 +172,7 @@ func deadLettersSafely(t topology.Topology) bool {
 	return false
 }
 
-// wrapped is the Handler with its middleware.
+// wrapped returns the Handler with its middleware.
 func (s *Spec) wrapped() (Handler, error) {
 	h := s.Handler
 	for i := len(s.Use) - 1; i >= 0; i-- {
@@ -179,8 +183,9 @@ func (s *Spec) wrapped() (Handler, error) {
 	return h, nil
 }
 
-// Plan is what the consumer needs to have declared, or what is wrong with the Spec. It takes no
-// broker. topologyfile.Write writes plans to a file, for tools.
+// Plan returns what the consumer needs to have declared. It needs no broker. topologyfile.Write
+// writes plans to a file, for tools. The error names the field of the Spec that is wrong, and its
+// value.
 func (s Spec) Plan() (topology.Plan, error) {
 	s, _, err := s.resolve()
 	return s.plan(), err
@@ -193,7 +198,7 @@ func (s Spec) plan() topology.Plan {
 	}
 }
 
-// delays are all that a message can be made to wait, each once.
+// delays returns the delays of Backoff and Delays, each once.
 func (s Spec) delays() []time.Duration {
 	var all []time.Duration
 	for _, d := range append(slices.Clone(s.Backoff), s.Delays...) {
@@ -204,13 +209,14 @@ func (s Spec) delays() []time.Duration {
 	return all
 }
 
-// guarded says whether the crash guard works: the queue must count deliveries, and
-// giving messages back must not break an order that was asked for.
+// guarded returns whether the crash guard is on. The queue must count deliveries, and setting
+// messages aside must not break an order that the user asked for.
 func (s *Spec) guarded() bool {
 	return s.QueueType != topology.Classic && s.Scheme != topology.Bunnicula && !s.SingleActive
 }
 
-// slowest is how long the last of a full prefetch may take to be acked.
+// slowest returns how long the last message of a full prefetch may stay unacked. It is 0 with
+// NoTimeout.
 func (s Spec) slowest() time.Duration {
 	if s.Timeout == NoTimeout {
 		return 0

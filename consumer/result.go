@@ -8,72 +8,74 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
 
-// Result is what a handler says of a message. Make it with Ack, Retry, RetryAfter,
-// Snooze or Error. The zero Result is retried: a forgotten return may repeat work,
-// and never loses it.
+// Result is what a handler says of a message. Ack, Retry, RetryAfter, Snooze and Error make one.
+// The zero Result is retried, so a forgotten return may repeat work and never loses it.
 type Result struct{ said decide.Result }
 
 var verdictNames = [...]string{"Result{}", "Ack", "Retry", "RetryAfter", "Snooze", "Error", "Undecodable"}
 
-// Ack says that the message is done.
+// Ack says that the message is done. The message is acknowledged.
 func Ack() Result { return Result{decide.Result{Verdict: decide.Ack}} }
 
-// Retry says that it may work later. The message waits as Spec.Backoff says; after
-// Spec.MaxRetries it is parked. err may be nil.
+// Retry says that the message may succeed later. The message waits as long as Spec.Backoff says,
+// and uses an attempt. After Spec.MaxRetries retries it is parked. err is kept in the message's
+// headers; it may be nil.
 func Retry(err error) Result { return Result{decide.Result{Verdict: decide.Retry, Err: err}} }
 
-// RetryAfter is Retry with a delay of at least d, whatever the Backoff. It waits in the
-// queues of Spec.Backoff and Spec.Delays, as often as it takes.
+// RetryAfter is Retry with a delay of at least d, whatever the Backoff. The message waits in the
+// retry queues of Spec.Backoff and Spec.Delays, in several rounds if no queue has the delay. A d
+// below 0 counts as 0.
 func RetryAfter(d time.Duration, err error) Result {
 	return Result{decide.Result{Verdict: decide.RetryAfter, Err: err, Delay: max(d, 0)}}
 }
 
-// Snooze says that it is not the message's fault: it waits at least d and uses no
-// attempt. This is what a rate-limited API calls for. A message can snooze for ever. It waits in the queues of Spec.Backoff and
-// Spec.Delays: with the default, a single one of a minute, Snooze(2 * time.Second) takes a minute.
+// Snooze says that the message is to wait and has no fault. The message waits at least d and uses
+// no attempt. A handler of a rate-limited API returns it. A message can snooze without end. It
+// waits in the retry queues of Spec.Backoff and Spec.Delays: with the default, a single queue of
+// one minute, Snooze(2 * time.Second) takes a minute. A d below 0 counts as 0.
 func Snooze(d time.Duration) Result {
 	return Result{decide.Result{Verdict: decide.Snooze, Delay: max(d, 0)}}
 }
 
-// Error says that it cannot work. The message is parked in the error queue with
-// the error's text. err may be nil.
+// Error says that the message cannot succeed. The message is parked in the error queue with the
+// text of err, which may be nil.
 func Error(err error) Result { return Result{decide.Result{Verdict: decide.Error, Err: err}} }
 
-// undecodable says that the body is not what the handler takes.
+// undecodable says that the body does not decode to what the handler takes.
 func undecodable(err error) Result {
 	return Result{decide.Result{Verdict: decide.Undecodable, Err: &DecodeError{err}}}
 }
 
-// DecodeError says that a body could not be decoded.
+// DecodeError says that a body could not be decoded. Err is the codec's error.
 type DecodeError struct{ Err error }
 
 func (e *DecodeError) Error() string { return "decode: " + e.Err.Error() }
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// Err is the error that was given, or nil.
+// Err returns the error that the Result was made with, or nil.
 func (r Result) Err() error { return r.said.Err }
 
-// Delay is what RetryAfter or Snooze was given, else 0.
+// Delay returns the delay that RetryAfter or Snooze was given, and 0 for other Results.
 func (r Result) Delay() time.Duration { return r.said.Delay }
 
-// Acked says whether it is Ack.
+// Acked returns whether the Result is Ack.
 func (r Result) Acked() bool { return r.said.Verdict == decide.Ack }
 
-// Retried says whether it is Retry, RetryAfter or the zero Result.
+// Retried returns whether the Result is Retry, RetryAfter or the zero Result.
 func (r Result) Retried() bool {
 	return r.said.Verdict == 0 || r.said.Verdict == decide.Retry || r.said.Verdict == decide.RetryAfter
 }
 
-// Snoozed says whether it is Snooze.
+// Snoozed returns whether the Result is Snooze.
 func (r Result) Snoozed() bool { return r.said.Verdict == decide.Snooze }
 
-// Errored says whether it is Error, or a body that could not be decoded.
+// Errored returns whether the Result is Error, or that of a body that could not be decoded.
 func (r Result) Errored() bool {
 	return r.said.Verdict == decide.Error || r.said.Verdict == decide.Undecodable
 }
 
-// Equal is for tests: the same kind, delay and error. Errors are the same if either is the other, in
-// the sense of errors.Is, or if their texts are equal.
+// Equal returns whether two Results have the same kind, delay and error. It is for tests. Errors
+// are the same if errors.Is finds one in the other, or if their texts are equal.
 func (r Result) Equal(o Result) bool {
 	if r.said.Verdict != o.said.Verdict || r.said.Delay != o.said.Delay || (r.said.Err == nil) != (o.said.Err == nil) {
 		return false
@@ -81,7 +83,7 @@ func (r Result) Equal(o Result) bool {
 	return r.said.Err == nil || decide.IsError(r.said.Err, o.said.Err) || decide.IsError(o.said.Err, r.said.Err) || decide.ErrorText(r.said.Err) == decide.ErrorText(o.said.Err)
 }
 
-// String is the call that made it, as in "Retry(connection refused)".
+// String returns the call that made the Result, as in "Retry(connection refused)".
 func (r Result) String() string {
 	name := "Result?"
 	if r.said.Verdict >= 0 && int(r.said.Verdict) < len(verdictNames) {
@@ -117,7 +119,8 @@ type snoozeError time.Duration
 
 func (e snoozeError) Error() string { return "snooze for " + time.Duration(e).String() }
 
-// Permanent marks an error that no retry mends: FromError parks it. Permanent(nil) is nil.
+// Permanent marks an error that no retry mends. FromError makes an Error of it. Permanent(nil) is
+// nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -125,8 +128,8 @@ func Permanent(err error) error {
 	return permanentError{err}
 }
 
-// After marks an error that is worth a retry after d: FromError makes a RetryAfter of
-// it. After(d, nil) is nil.
+// After marks an error that is worth a retry after d. FromError makes a RetryAfter of it. After(d,
+// nil) is nil.
 func After(d time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -134,10 +137,10 @@ func After(d time.Duration, err error) error {
 	return afterError{err, d}
 }
 
-// SnoozeFor is an error that FromError makes a Snooze of.
+// SnoozeFor returns an error of which FromError makes a Snooze.
 func SnoozeFor(d time.Duration) error { return snoozeError(d) }
 
-// resultOf is what FromError says of an error.
+// resultOf returns the Result that FromError makes of an error.
 func resultOf(err error) Result {
 	var (
 		snooze    snoozeError

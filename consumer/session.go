@@ -10,26 +10,27 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// session is one life of the consumer on a TCP connection: a channel with the subscription, the guard beside
-// it, and what was delivered on their channels. It is immutable once it is open.
+// session is a consumer's time on one session of a TCP connection. It has the channel with the
+// subscription, the intake that uses the channel, and the guard beside it. It is immutable once it
+// is open.
 type session struct {
 	c         *Consumer
 	link      transport.Session
-	dedicated bool // the connection is this consumer's own
+	dedicated bool // no other consumer uses the TCP connection
 	began     time.Time
 
 	main     *channel
-	closed   chan *amqp.Error
-	canceled chan string
+	closed   chan *amqp.Error // why main has ended
+	canceled chan string      // the broker has cancelled the subscription
 	intake   *intake
-	guard    *guard // nil where the crash guard is off
-	guarding sync.WaitGroup
+	guard    *guard         // nil where the crash guard is off
+	guarding sync.WaitGroup // the guard's goroutine; close waits for it
 }
 
-// errHard says that a Stop is out of time.
+// errHard ends a session when the context of Stop has ended.
 var errHard = errors.New("the stop is out of time")
 
-// open makes a session.
+// openSession opens the channel of a session and makes its parts. Nothing runs yet.
 func (c *Consumer) openSession(link transport.Session, dedicated bool) (*session, error) {
 	s := &session{c: c, link: link, dedicated: dedicated, began: time.Now()}
 	in := &intake{c: c, lives: s}
@@ -46,7 +47,8 @@ func (c *Consumer) openSession(link transport.Session, dedicated bool) (*session
 	return s, nil
 }
 
-// run is the session, from its first subscription to the end of its channels.
+// run runs the session from its first subscription to the end of its channels. It returns why it
+// ended, nil for a Stop.
 func (s *session) run() error {
 	c := s.c
 	c.gauges.setErr(nil)
@@ -61,13 +63,14 @@ func (s *session) run() error {
 	if errors.Is(err, errHard) {
 		err = nil
 	}
-	if errors.Is(err, amqp.ErrClosed) && s.link.Err() == nil { // a request that found the channel closed
+	if errors.Is(err, amqp.ErrClosed) && s.link.Err() == nil { // the notice of the channel says why
 		err = s.wait()
 	}
 	return s.close(err)
 }
 
-// close ends the session, over an error or without one.
+// close ends the guard and the channel. err is why the session ends. A guard whose session was lost
+// leaves its message to the broker; otherwise close waits until that message is settled.
 func (s *session) close(err error) error {
 	c := s.c
 	c.gauges.subscribed.Store(false)
@@ -86,22 +89,25 @@ func (s *session) close(err error) error {
 	return err
 }
 
-// calmAfter is how long a session on a dedicated connection must last until it takes more than one
-// message ahead: a message that ends the connection comes back with all of them, and each time counts.
+// calmAfter is how long a session on a dedicated connection takes one message at a time. If a
+// message ends the connection, all that were taken come back, and the broker counts a return of
+// each.
 const calmAfter = 3 * time.Second
 
-// returnAfter is how long such a session must last until it goes back to the shared connection.
+// returnAfter is how long such a session lasts until the consumer goes back to the shared
+// connection.
 const returnAfter = 10 * time.Second
 
-// careful says that one message is taken at a time.
+// careful returns whether one message is taken at a time.
 func (s *session) careful() bool {
 	return s.dedicated && (s.c.spec.SingleActive || time.Since(s.began) < calmAfter)
 }
 
-// returns says that the session ends as soon as nothing is unsettled, for one on the shared connection.
+// returns returns whether the session is to end, as soon as nothing is unsettled, so that the next
+// one is on the shared connection.
 func (s *session) returns() bool { return s.dedicated && time.Since(s.began) >= returnAfter }
 
-// wait waits until the session is over, and returns why.
+// wait waits until the main channel has ended, and returns why.
 func (s *session) wait() error {
 	select {
 	case _, ok := <-s.canceled:
@@ -113,7 +119,8 @@ func (s *session) wait() error {
 	}
 }
 
-// over is what a notice on canceled means: the client closes that at the end of the channel too.
+// over returns what a notice on canceled means. The client also closes that Go channel at the end
+// of the AMQP channel.
 func (s *session) over(canceled bool) error {
 	if canceled {
 		return errCanceled
@@ -121,19 +128,20 @@ func (s *session) over(canceled bool) error {
 	return s.ended(<-s.closed)
 }
 
-// ended is why the channel has ended.
+// ended returns why the channel has ended.
 func (s *session) ended(e *amqp.Error) error {
 	if e != nil && e.Server {
 		return e
 	}
-	select { // the connection has, or is about to, and knows better
+	select { // most often the connection has ended, or is about to, and knows why
 	case <-s.link.Done():
 	case <-s.c.stages.hard.Done():
-	case <-time.After(5 * time.Second): // or it has not, after all
+	case <-time.After(5 * time.Second): // only the channel has ended
 	}
 	return errors.Join(asError(e), s.link.Err())
 }
 
+// asError turns no reason into amqp.ErrClosed.
 func asError(e *amqp.Error) error {
 	if e == nil {
 		return amqp.ErrClosed

@@ -19,21 +19,23 @@ import (
 type settler struct {
 	// Immutable.
 	rules    *decide.Rules
-	sending  *sending.Pipeline // of copies; nil in Process
+	sending  *sending.Pipeline // sends copies; nil without a connection
 	conn     transport.Connection
 	declarer *declarer
 	reporter *reporter
 	gauges   *gauges
-	asides   signal // set when a message was set aside
+	asides   signal // wakes the guard: a message was set aside
 	log      *slog.Logger
 
-	copies  chan struct{}  // a token for each copy on its way: a monitor that blocks must not pile them up
-	copying sync.WaitGroup // copies on their way and their reports; Stop waits for them
+	// copies has a place for each copy on its way. Otherwise a blocked monitor would pile them up.
+	copies  chan struct{}
+	copying sync.WaitGroup // goroutines of copies, with their reports; Stop waits for them
 }
 
-// settle carries a Settlement out, on the channel that the delivery came from. An ack is sent here, with
-// those of others. A copy gets a goroutine of its own, so that no handler waits for its confirm: there
-// are never more of them than the prefetch and the Concurrency.
+// settle carries a Settlement out on the channel that the delivery came from, and then tells the
+// monitor. An ack is sent together with others. A copy gets a goroutine of its own, so that no
+// handler waits for its confirm. There are at most as many as the largest prefetch and the
+// Concurrency together.
 func (s *settler) settle(ctx context.Context, d *received, what decide.Settlement, now time.Time) {
 	switch what.Deed {
 	case decide.DeedAck:
@@ -53,7 +55,7 @@ func (s *settler) settle(ctx context.Context, d *received, what decide.Settlemen
 	}
 }
 
-// copy runs f in a goroutine that Stop waits for.
+// copy runs f in a goroutine that Stop waits for. It waits for a place first.
 func (s *settler) copy(f func()) {
 	s.copies <- struct{}{}
 	s.copying.Go(func() {
@@ -62,9 +64,11 @@ func (s *settler) copy(f func()) {
 	})
 }
 
+// byCopy places a copy and then acks the delivery.
 func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlement) {
-	// Ack only after the copy is confirmed. The other way round, a broker that dies between the two has
-	// neither the message nor its copy; this way it may have both, and the handler sees the message twice.
+	// Ack only after the copy is confirmed. In the other order, a broker that dies between the two
+	// has neither the message nor its copy. In this order it may have both, and the handler sees
+	// the message twice.
 	if !s.place(d, what.Copy) || !s.ack(d, time.Now()) {
 		return
 	}
@@ -75,9 +79,10 @@ func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlemen
 	s.reporter.end(ctx, d, what)
 }
 
-// place publishes a copy until it is confirmed. It gives up only when the consuming channel ends: the
-// message is the broker's again then. Meanwhile the message is held, unacked: to give it back would
-// count as a crash, and spin. The prefetch is the back-pressure.
+// place publishes a copy again and again until it is confirmed. It returns false when the consuming
+// channel has ended, since the message is the broker's again then. Meanwhile the message is held,
+// unacked. If it were given back that would count as a crash, and it would be delivered and given
+// back without end. The prefetch is the back-pressure.
 func (s *settler) place(d *received, c *decide.Copy) bool {
 	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 	b := &blockedCopy{settler: s, delivery: d, copy: c}
@@ -102,25 +107,26 @@ func (s *settler) place(d *received, c *decide.Copy) bool {
 	}
 }
 
-// missing says whether a copy found no queue, or no exchange.
+// missing returns whether a copy found no queue or no exchange.
 func missing(err error) bool {
 	var refused *sending.RefusedError
 	return errors.Is(err, sending.ErrUnroutable) || errors.As(err, &refused) && refused.Code == amqp.NotFound
 }
 
+// envelope returns what is sent for a copy.
 func envelope(c *decide.Copy) sending.Envelope {
 	return sending.Envelope{Exchange: c.To.Exchange, RoutingKey: c.To.RoutingKey, Publishing: c.Publishing}
 }
 
-// ack acknowledges a delivery on the channel that it came from, and says whether it did. A delivery
-// whose channel has ended is the broker's again: its ack is dropped and counted. It is never sent on
-// another channel, where its tag is another message's.
+// ack acknowledges a delivery on the channel that it came from, and returns whether it did. If that
+// channel has ended, the delivery is the broker's again, and the ack is dropped and counted. An ack
+// is never sent on another channel, where its tag may be another message's.
 func (s *settler) ack(d *received, now time.Time) bool {
 	defer d.settled()
 	err := acksOver(d)
 	switch {
 	case err != nil:
-	case d.solo != nil: // the broker counts who died over it; it must not count who died soon after
+	case d.solo != nil: // at once, or it would be blamed if the process died a moment later
 		err = d.from.acks.AckNow(d.tag())
 	default:
 		err = d.from.acks.Ack(d.tag(), now)
@@ -128,7 +134,8 @@ func (s *settler) ack(d *received, now time.Time) bool {
 	return s.took(d, err)
 }
 
-// reject lets the broker dead-letter a message whole.
+// reject lets the broker dead-letter a message as it is. It returns whether the message was
+// rejected.
 func (s *settler) reject(d *received) bool {
 	defer d.settled()
 	err := acksOver(d)
@@ -138,7 +145,7 @@ func (s *settler) reject(d *received) bool {
 	return s.took(d, err)
 }
 
-// took counts an ack that came too late.
+// took returns whether err is nil, and counts a dropped ack otherwise.
 func (s *settler) took(d *received, err error) bool {
 	if err == nil {
 		return true
@@ -148,8 +155,10 @@ func (s *settler) took(d *received, err error) bool {
 	return false
 }
 
-// leave keeps a delivery unacked until its channel is closed. For an interrupted one that follows at once, and the queue
-// then has it back in its place. A message that the client cannot read stays until the session ends.
+// leave keeps a delivery unacked until its channel is closed. An interrupted message is left when
+// the consumer stops: its channel is closed soon, and the queue then has the message in its place.
+// An unreadable message is held until the session ends. leave returns whether the monitor is to be
+// told.
 func (s *settler) leave(d *received, what decide.Settlement) bool {
 	defer d.settled()
 	if d.facts.Unread {
@@ -160,7 +169,7 @@ func (s *settler) leave(d *received, what decide.Settlement) bool {
 	return d.from.ctx.Err() == nil && what.Outcome.Action != 0
 }
 
-// settled opens the gate behind a message that was handled alone.
+// settled lets the gate open if the message was handled alone.
 func (d *received) settled() {
 	if d.solo != nil {
 		d.solo.openGate()

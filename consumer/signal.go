@@ -1,12 +1,13 @@
 package consumer
 
-// signal wakes one goroutine that waits for something to have changed. A signal that is set twice before
-// anybody waits wakes once.
+// signal wakes one goroutine when something may have changed. It does not say what: the goroutine
+// looks at everything that it waits for. A signal that is set twice before the goroutine waits
+// wakes it once. docs/DESIGN.md lists who sets which signal.
 type signal chan struct{}
 
 func newSignal() signal { return make(signal, 1) }
 
-// set may be called from any goroutine, and never blocks.
+// set wakes the goroutine. It may be called from any goroutine, and never blocks.
 func (s signal) set() {
 	select {
 	case s <- struct{}{}:

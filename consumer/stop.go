@@ -8,18 +8,20 @@ import (
 	"time"
 )
 
-// stages are what a Stop ends, in this order: waiting for a session, the handlers, and what is left.
+// stages are the contexts that Stop ends, in this order: waiting for a session, the handlers, the
+// rest.
 type stages struct {
-	connecting     context.Context // ends with the first call of Stop
+	// Immutable.
+	connecting     context.Context // ends at the first call of Stop
 	stopConnecting context.CancelFunc
-	handlers       context.Context // the parent of the handlers'; ends near the end of Stop's context
+	handlers       context.Context // the handlers' parent; ends near the end of Stop's context
 	cancelHandlers context.CancelCauseFunc
 	hard           context.Context // ends with Stop's context
 	cancelHard     context.CancelFunc
 
 	mu                sync.Mutex // guards started and stopping
 	started, stopping bool
-	stopped           chan struct{} // closed when all has ended
+	stopped           chan struct{} // closed when everything has ended
 }
 
 func newStages() *stages {
@@ -30,6 +32,7 @@ func newStages() *stages {
 	return s
 }
 
+// start returns an error unless it is the first call, before any stop.
 func (s *stages) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,7 +46,7 @@ func (s *stages) start() error {
 	return nil
 }
 
-// stop says whether it is the first, and whether the consumer was started before it.
+// stop returns whether it is the first call, and whether the consumer was started before it.
 func (s *stages) stop() (first, started bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,18 +54,22 @@ func (s *stages) stop() (first, started bool) {
 	return first, s.started
 }
 
-// Pause stops taking messages. Handlers that run go on; what no handler has started goes back
-// to the queue for other consumers. It may be called before Start, and twice.
+// Pause stops taking messages and returns at once. Handlers that run go on. Messages that no
+// handler has begun go back to the queue for other consumers, and use no attempt. Pause may be
+// called before Start, and twice.
 func (c *Consumer) Pause() { c.control.update(func(w *wanted) { w.paused = true }) }
 
-// Resume takes messages again.
+// Resume takes messages again after Pause. It returns at once.
 func (c *Consumer) Resume() { c.control.update(func(w *wanted) { w.paused = false }) }
 
-// Stop takes no new messages, gives back what no handler has started, and lets running
-// handlers finish. In the last quarter of ctx, at most 2 s, it cancels their contexts, and puts a
-// copy of what they could not finish back into the queue. It returns when all is settled and every
-// goroutine has ended, at the latest when ctx ends: then the broker delivers again what was not
-// settled. It may be called twice, and before Start.
+// Stop takes no new messages, gives back messages that no handler has begun, and lets running
+// handlers finish. In the last quarter of the time until ctx ends, at most 2 s, it cancels their
+// contexts, and puts a copy of what they could not finish back into the queue. That uses no
+// attempt.
+//
+// Stop returns nil when everything is settled and every goroutine has ended. If ctx ends first it
+// returns an error that says how many workers still run; the broker delivers again what was not
+// settled. Stop may be called twice, and before Start.
 func (c *Consumer) Stop(ctx context.Context) error {
 	if first, started := c.stages.stop(); first {
 		c.stages.stopConnecting()
@@ -80,7 +87,7 @@ func (c *Consumer) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		c.stages.cancelHandlers(ErrStopping)
 		c.stages.cancelHard()
-		select { // what is not stuck ends now
+		select { // handlers that are not stuck end now
 		case <-c.stages.stopped:
 		case <-time.After(50 * time.Millisecond):
 		}
@@ -89,7 +96,7 @@ func (c *Consumer) Stop(ctx context.Context) error {
 	}
 }
 
-// end waits for each part in turn.
+// end waits for each part in turn, and ends it.
 func (c *Consumer) end(started bool) {
 	defer close(c.stages.stopped)
 	if started {
@@ -102,6 +109,6 @@ func (c *Consumer) end(started bool) {
 	c.stages.cancelHandlers(ErrStopping)
 	c.stages.cancelHard()
 	if c.settler.sending != nil {
-		_ = c.settler.sending.Stop(c.stages.hard) // at once: every copy is confirmed, or its channel is over
+		_ = c.settler.sending.Stop(c.stages.hard) // does not wait: no copy is on its way any more
 	}
 }

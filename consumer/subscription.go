@@ -10,10 +10,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// How long what was taken ahead when handlers were fast may wait for handlers that are slow now.
+// backlogMayLast is how long a backlog may wait for handlers that have become slow.
 const backlogMayLast = 5 * time.Second
 
-// prefetch is that of the subscription that is wanted now.
+// prefetch returns the prefetch of the subscription that is wanted now.
 func (in *intake) prefetch() int {
 	ahead := in.c.control.get().prefetch()
 	if in.lives.careful() {
@@ -22,8 +22,8 @@ func (in *intake) prefetch() int {
 	return ahead
 }
 
-// bring makes the subscription the one that is wanted, or waits for what has to come first. Another prefetch is
-// another subscription: basic.qos does nothing to one that stands.
+// bring makes the subscription the one that is wanted, as far as that is possible now. Another
+// prefetch takes another subscription, because basic.qos does not change one that stands.
 func (in *intake) bring() error {
 	want := in.prefetch()
 	in.waiting.Store(want == 0 || in.lives.returns())
@@ -40,8 +40,9 @@ func (in *intake) bring() error {
 		}
 	}
 	if in.from.acks.Unsettled() >= want {
-		// The prefetch bounds each subscription by itself. What earlier ones left unsettled, such as messages
-		// whose copies are blocked, must not grow with every new one.
+		// The prefetch bounds each subscription by itself. Without this wait each new subscription
+		// could add to what earlier ones have left unsettled, such as messages whose copies are
+		// blocked.
 		in.waiting.Store(true)
 		in.shed()
 		if in.from.acks.Unsettled() >= want {
@@ -51,7 +52,8 @@ func (in *intake) bring() error {
 	return in.subscribe(want)
 }
 
-// change ends the subscription that stands for one with another prefetch.
+// change ends the subscription that stands, because another prefetch is wanted. What it has left is
+// the backlog.
 func (in *intake) change(want int) error {
 	before := in.standing
 	rest, err := in.unsubscribe()
@@ -66,7 +68,7 @@ func (in *intake) change(want int) error {
 	return nil
 }
 
-// shed gives back what was taken when handlers were fast, if handlers that are slow now have not come to it.
+// shed gives the backlog back if handlers that have become slow have not begun it in time.
 func (in *intake) shed() {
 	if len(in.backlog) == 0 || in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
 		return
@@ -76,14 +78,14 @@ func (in *intake) shed() {
 	in.backlog, in.backlogUntil = nil, time.Time{}
 }
 
-// rest ends the subscription and gives back what has not started, in the queue's order.
+// rest ends the subscription and gives back what no handler has begun, in the queue's order.
 //
-// A single active consumer must not do that: another would become active while ours still works on
-// earlier messages. It waits until what it has started is settled, and then closes the channel. The
-// queue has the rest back as it was, in order.
+// A single active consumer must not do that: another process would become active while this one
+// still works on earlier messages. It waits until all that it has begun is settled, and then closes
+// the channel. The queue has the others back in their order then.
 func (in *intake) rest() error {
 	if in.c.control.get().paused {
-		in.c.supervisor.answer(nil) // Start need not wait for a subscription that is not wanted
+		in.c.supervisor.answer(nil) // Start does not wait for a subscription that is not wanted
 	}
 	var all []*received
 	if in.next != nil {
@@ -109,14 +111,15 @@ func (in *intake) rest() error {
 	return nil
 }
 
+// giveBack gives back deliveries that no handler has begun.
 func (in *intake) giveBack(all []*received) {
 	for _, d := range all {
 		in.c.settler.giveBack(d)
 	}
 }
 
-// subscribe starts taking messages, with a new tag: a tag that is used twice on a quorum queue ends the
-// connection.
+// subscribe starts a subscription. Its tag is new, because a tag that is used twice on a quorum
+// queue ends the connection.
 func (in *intake) subscribe(prefetch int) error {
 	c := in.c
 	in.from.acks.Gather(prefetch, c.spec.Concurrency)
@@ -128,7 +131,8 @@ func (in *intake) subscribe(prefetch int) error {
 	if c.spec.Priority != 0 {
 		args = amqp.Table{"x-priority": int32(c.spec.Priority)}
 	}
-	// Not with a context that ends before the answer comes: closing the channel is a request, too.
+	// The intake waits for each answer even if a stop is out of time, because the close of the channel is
+	// another request.
 	subscribed := make(chan (<-chan amqp.Delivery), 1)
 	tag := in.tag
 	err := in.from.session.Do(context.Background(), "subscribe", func() error {
@@ -151,15 +155,16 @@ func (in *intake) subscribe(prefetch int) error {
 	return nil
 }
 
-// unsubscribe ends the subscription, and returns what was delivered and not yet taken.
+// unsubscribe ends the subscription. It returns what the client had received and the intake had not
+// taken.
 func (in *intake) unsubscribe() ([]*received, error) {
 	if in.deliveries == nil {
 		return nil, in.lives.wait()
 	}
-	_ = in.from.acks.Flush() // if that fails the channel has ended, and so says the cancel
+	_ = in.from.acks.Flush() // an error: the channel has ended, which the cancel then returns
 	tag, deliveries := in.tag, in.deliveries
 	left := make(chan []*received, 1)
-	go func() { // Cancel waits for the client to hand over what it has
+	go func() { // Cancel returns when the client has handed over what it has received
 		var rest []*received
 		for raw := range deliveries {
 			rest = append(rest, in.c.decode(&raw, in.from))

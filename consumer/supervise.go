@@ -12,19 +12,19 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// supervisor keeps a session alive until Stop.
+// supervisor runs one session after the other until Stop.
 type supervisor struct {
 	c *Consumer // immutable
 
-	attachment *attachment // nil in Process
+	attachment *attachment // immutable; nil without a connection
 
-	first chan error    // answers Start: the first subscription stands, or why not
+	first chan error    // answers Start: nil when the first subscription stands, or why it does not
 	ran   chan struct{} // closed when run has ended
 
-	// Only the goroutine that runs the supervisor uses these.
-	backoff backoff.Backoff
-	began   time.Time // the last session
-	told    bool      // OnFatal, of this trouble
+	// Only the supervisor's goroutine uses these.
+	backoff backoff.Backoff // between sessions
+	began   time.Time       // when the last session began; zero if the last try ended before
+	told    bool            // OnFatal was called for the present trouble
 }
 
 func newSupervisor(c *Consumer) *supervisor {
@@ -34,20 +34,21 @@ func newSupervisor(c *Consumer) *supervisor {
 	}
 }
 
-// run is the supervisor's goroutine.
+// run is the supervisor's goroutine. Stop waits for it.
 func (v *supervisor) run() {
 	defer close(v.ran)
 	v.attachment.shared.Roll.Join()
 	defer v.attachment.leave()
 	for !v.c.control.get().stopping {
-		v.began = time.Now()
+		v.began = time.Time{}
 		if err := v.session(); !v.goOn(err) {
 			return
 		}
 	}
 }
 
-// session is one session, from the connection to the end of its channels.
+// session runs one session: it connects, declares the queues, subscribes and returns why that
+// ended. It counts a session that was lost.
 func (v *supervisor) session() error {
 	c := v.c
 	link, dedicated, err := v.connect()
@@ -65,16 +66,19 @@ func (v *supervisor) session() error {
 	if err != nil {
 		return err
 	}
+	v.began = time.Now()
 	err = s.run()
-	if blamed := v.attachment.after(link, entered, err); !blamed && !c.control.get().stopping {
-		// Not for a session that a message of this queue has ended: its neighbours are taken one at a time.
+	blamed := v.attachment.after(link, entered, err)
+	if !blamed && !errors.Is(err, errReturn) && !c.control.get().stopping {
+		// A session that a message of this queue ended does not count: the count would make that
+		// message look innocent, and no other was in hand.
 		c.gauges.lost.Add(1)
 	}
 	return err
 }
 
-// connect waits for a session, but not in silence: what keeps it away is known to Health, to the log and,
-// if it is a refusal, to OnFatal.
+// connect waits for a session of the connection, for 10 s at most. So Health, the log and, for a
+// refusal, OnFatal learn what keeps it away.
 func (v *supervisor) connect() (session transport.Session, dedicated bool, err error) {
 	ctx, cancel := context.WithTimeout(v.c.stages.connecting, 10*time.Second)
 	defer cancel()
@@ -83,14 +87,14 @@ func (v *supervisor) connect() (session transport.Session, dedicated bool, err e
 	return session, dedicated, err
 }
 
-// goOn says whether there is to be another session, when it is time for it.
+// goOn waits until it is time for another session. It returns false if there is to be none.
 func (v *supervisor) goOn(err error) bool {
 	switch {
 	case v.c.control.get().stopping:
 		return false
 	case errors.Is(err, errYield), errors.Is(err, errReturn):
 		return true
-	case errors.Is(err, transport.ErrClosed): // for good: there is nothing to wait for
+	case errors.Is(err, transport.ErrClosed): // the connection was stopped, and never comes back
 		v.c.gauges.setErr(err)
 		v.answer(err)
 		return false
@@ -99,17 +103,18 @@ func (v *supervisor) goOn(err error) bool {
 	return true
 }
 
-// slowRetry is the pause after a refusal that waiting does not mend.
+// slowRetry is the pause after a refusal that somebody has to mend.
 const slowRetry = 10 * time.Second
 
-// waitAfter makes known why a session has ended, and waits before the next.
+// waitAfter reports why a session has ended, and waits before the next one.
 func (v *supervisor) waitAfter(err error) {
 	v.c.gauges.setErr(err)
-	if time.Since(v.began) > 5*time.Second {
+	if !v.began.IsZero() && time.Since(v.began) > 5*time.Second {
 		v.backoff.Reset()
 		v.told = false
 	}
-	if _, dedicated := v.attachment.link(); dedicated && transport.EndedByMessage(err) { // the connection paces itself
+	// A dedicated link that a message has ended waits itself.
+	if _, dedicated := v.attachment.link(); dedicated && transport.EndedByMessage(err) {
 		v.backoff.Reset()
 	}
 	pause := v.backoff.Next()
@@ -123,13 +128,13 @@ func (v *supervisor) waitAfter(err error) {
 	if !v.told {
 		v.tell(err)
 	}
-	if !transport.Permanent(err) { // for that the connection paces itself
+	if !transport.Permanent(err) { // after a refused login the link itself waits
 		pause = slowRetry
 	}
 	backoff.Wait(v.c.stages.connecting, pause)
 }
 
-// tell calls OnFatal.
+// tell calls OnFatal in a goroutine of its own, for which nobody waits.
 func (v *supervisor) tell(err error) {
 	v.told = true
 	f := v.c.spec.OnFatal
@@ -146,7 +151,7 @@ func (v *supervisor) tell(err error) {
 	}()
 }
 
-// answer answers Start, if it is waiting. The supervisor and its session call it.
+// answer answers Start. Only the first answer counts. The supervisor's goroutine calls it.
 func (v *supervisor) answer(err error) {
 	select {
 	case v.first <- err:
@@ -154,13 +159,13 @@ func (v *supervisor) answer(err error) {
 	}
 }
 
-// subscribed is the session's: a subscription stands.
+// subscribed is called by the intake when a subscription stands.
 func (v *supervisor) subscribed() {
 	v.c.settler.declarer.declared()
 	v.answer(nil)
 }
 
-// permanent says whether somebody has to change something first.
+// permanent returns whether somebody has to change something before the consumer can go on.
 func permanent(err error) bool {
 	var mismatch *topology.MismatchError
 	if transport.Permanent(err) || errors.As(err, &mismatch) ||

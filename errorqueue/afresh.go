@@ -9,14 +9,14 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// stamp is what a redrive leaves on each message.
+// stamp is what a redrive writes into the headers of each message.
 type stamp struct {
 	id string
 	at time.Time
 }
 
-// afresh is a parked message as it goes back to a queue: as it was published at first, with its
-// history. Its attempts begin anew.
+// afresh makes the message that goes back to a queue: the parked one as it was first published,
+// with its history. Its attempts begin again at 1.
 func afresh(d *held, to, user string, s stamp) envelope {
 	ours := known(d)
 	for _, name := range []string{
@@ -24,7 +24,7 @@ func afresh(d *held, to, user string, s stamp) envelope {
 	} {
 		delete(ours, name)
 	}
-	ours[wire.Queue] = to // a consumer believes these headers only if they name its queue
+	ours[wire.Queue] = to // a consumer trusts these headers only if they name its queue
 	ours[wire.RedriveCount] = int64(d.message.RedriveCount) + 1
 	ours[wire.RedrivenAt] = s.at.UTC().Format(time.RFC3339)
 	ours[wire.RedriveID] = s.id
@@ -36,7 +36,7 @@ func afresh(d *held, to, user string, s stamp) envelope {
 	return env
 }
 
-// asItIs is a parked message as it goes to another queue to be kept: with all that is known of why
+// asItIs makes the message that another queue keeps: the parked one with all that is known of why
 // it failed. The broker's own headers must not be published again, so what they say goes into ours.
 func asItIs(d *held, to, user string) envelope {
 	ours := known(d)
@@ -54,14 +54,14 @@ func asItIs(d *held, to, user string) envelope {
 		}
 	}
 	env := again(d, to, user, ours)
-	if bytes, ok := d.Headers[illegible]; ok { // of a file, which has these headers only as bytes
+	if bytes, ok := d.Headers[illegible]; ok { // a file has these headers only as bytes
 		env.Headers[illegible] = bytes
 	}
 	return env
 }
 
-// known are our headers on a message, if they have the form in which we write them, and those that
-// say how it was published at first.
+// known returns our headers of a message that have the form in which we write them, and those that
+// say how the message was first published.
 func known(d *held) amqp.Table {
 	ours := amqp.Table{}
 	for k, v := range d.Headers {
@@ -77,7 +77,7 @@ func known(d *held) amqp.Table {
 	m := &d.message
 	if m.Origin == OriginBroker {
 		if _, there := ours[wire.OriginalExchange]; !there && len(m.OriginalExchange) <= wire.MaxName {
-			ours[wire.OriginalExchange] = m.OriginalExchange // which may be "", the default one
+			ours[wire.OriginalExchange] = m.OriginalExchange // may be "", the default exchange
 		}
 		once(wire.OriginalRoutingKey, m.OriginalRoutingKey)
 		once(wire.OriginalExpiration, m.OriginalExpiration)
@@ -90,7 +90,7 @@ func known(d *held) amqp.Table {
 	return ours
 }
 
-// again is the message with these headers of ours, as far as they fit beside the user's.
+// again makes the copy with these headers of ours, as far as they fit beside the user's.
 func again(d *held, to, user string, ours amqp.Table) envelope {
 	env := envelope{RoutingKey: to, Publishing: wire.Again(&d.Delivery, user)}
 	const toComplete = 100 // bytes, for an id, a timestamp and a content type
@@ -99,7 +99,7 @@ func again(d *held, to, user string, ours amqp.Table) envelope {
 	if len(env.Headers)+len(ours) <= wire.MaxCopied {
 		maps.Copy(env.Headers, ours)
 	}
-	if env.PropertiesSize() > maxProperties { // not even the count fits
+	if env.PropertiesSize() > maxProperties { // not even the redrive count fits
 		maps.DeleteFunc(env.Headers, func(name string, _ any) bool { return wire.IsOurs(name) })
 	}
 	return env

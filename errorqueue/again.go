@@ -6,18 +6,18 @@ import (
 	"hash/maphash"
 )
 
-// readings is how often a queue is read for one call, at most, to find the place of a message that
-// cannot be read. Two make it exact in most cases, and four settle it.
+// readings is how often one call reads a queue, at most, to find the place of a message that cannot
+// be read. Two readings make the place exact in most cases, and four settle it.
 const readings = 8
 
-// untilExact calls read until it ends by something else than a message that cannot be read, or
-// until the place of that one is exact. All that stands before it was read then, and the error is
+// untilExact calls read until it no longer returns a message that cannot be read, or until the
+// place of that message is exact. All messages in front of it have been read then, and the error is
 // an *UnreadableError.
 func untilExact(ctx context.Context, read func(edge) error) (edge, error) {
 	return reread(ctx, read, func(e edge) bool { return e.exact })
 }
 
-// untilSettled is untilExact, and the next reading ends at the same place.
+// untilSettled is untilExact, with one more reading that ends at the same place.
 func untilSettled(ctx context.Context, read func(edge) error) (edge, error) {
 	return reread(ctx, read, func(e edge) bool { return e.settled })
 }
@@ -36,12 +36,13 @@ func reread(ctx context.Context, read func(edge) error, enough func(edge) bool) 
 	}
 }
 
-// seen recognises the messages that an earlier reading of the same call has read. It takes 8 bytes
-// for each message, and more only when there is a second reading.
+// seen recognises messages that an earlier reading of the same call has read. It takes 8 bytes for
+// each message, and more only during a second reading.
 type seen struct {
+	// Written by again and before.
 	seed maphash.Seed
-	read []uint64       // what tells the messages apart, in their order
-	left map[uint64]int // how many of each were not met again yet; nil in the first reading
+	read []uint64       // hashes of the messages, in their order
+	left map[uint64]int // how many of each this reading has not met yet; nil in the first reading
 }
 
 // again begins another reading.
@@ -56,8 +57,8 @@ func (s *seen) again() {
 	}
 }
 
-// before says whether a message was read before, and otherwise remembers it. Of messages with the
-// same id and body, each is as good as the other.
+// before says whether an earlier reading has read a message, and remembers the message if not. Two
+// messages with the same id and body count as the same one: each can stand for the other.
 func (s *seen) before(d *held) bool {
 	var h maphash.Hash
 	h.SetSeed(s.seed)

@@ -1,7 +1,6 @@
 package errorqueue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,36 +10,38 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// watched is what batches have done, and where it was watched.
-type watched struct {
-	homes   []*Queue // where the targets' consumers park what fails again
-	batches []Batch
-	each    time.Duration // how long each batch is watched
-	again   int           // messages of all batches that are parked again
+// batches lets rounds move one batch, waits, and counts how many messages of it have failed again,
+// before the next batch. One goroutine uses it.
+type batches struct {
+	// Immutable.
+	queue    *Queue
+	options  RedriveOptions
+	rounds   *rounds
+	progress *reporter
+	each     time.Duration // how long each batch is watched
+	homes    []*Queue      // where the consumers of the targets park failures
+
+	// Written by run and batch.
+	done  []Batch
+	again int // messages of all batches that are parked again
 }
 
 const (
 	minWatch = time.Minute
-	maxWatch = time.Hour // unless the caller wants more
+	maxWatch = time.Hour // unless the caller asks for more
 )
 
-// watchFor is how long to watch a batch of messages, of which the slowest took so long to be
-// parked.
+// watchFor returns how long to watch a batch. slowest is the longest time that a message of the
+// batch took to be parked.
 func watchFor(slowest time.Duration) time.Duration {
 	return min(max(slowest+slowest/10+10*time.Second, minWatch), maxWatch)
 }
 
-// batches moves a batch, waits, and counts how many of it have failed again.
-func (r *redrive) batches(ctx context.Context) error {
-	homes, err := r.findHomes(ctx)
-	if err != nil {
-		return err
-	}
-	r.watched.homes, r.watched.each = homes, cmp.Or(r.options.Watch, watchFor(r.plan.slowest))
+func (r *batches) run(ctx context.Context) error {
 	for i := 1; ; i++ {
 		b, more, err := r.batch(ctx, i)
 		if b.Moved > 0 {
-			r.watched.batches = append(r.watched.batches, b)
+			r.done = append(r.done, b)
 		}
 		if err != nil || !more {
 			return err
@@ -49,9 +50,9 @@ func (r *redrive) batches(ctx context.Context) error {
 }
 
 // batch moves the batch with this number, from 1, and watches it, unless it was the last one.
-func (r *redrive) batch(ctx context.Context, number int) (b Batch, more bool, err error) {
+func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, err error) {
 	size := r.options.Batches[min(number, len(r.options.Batches))-1]
-	if most := r.most(); most >= 0 {
+	if most := r.rounds.most(r.options.Limit); most >= 0 {
 		size = min(size, most)
 	}
 	before := r.rounds.mover.tally.moved
@@ -64,57 +65,57 @@ func (r *redrive) batch(ctx context.Context, number int) (b Batch, more bool, er
 	switch {
 	case err != nil:
 		return b, false, err
-	case r.rounds.exhausted, r.most() == 0 && b.Moved > 0:
+	case r.rounds.exhausted, r.rounds.most(r.options.Limit) == 0 && b.Moved > 0:
 		return b, false, nil
 	case b.Moved == 0:
 		return b, false, fmt.Errorf("batch %d: %w", number, ErrNotMoved)
 	}
 	tolerated := r.options.Tolerate * float64(b.Moved)
 	total, err := r.watch(ctx, depth-b.Moved, int(tolerated))
-	b.FailedAgain, b.Watched = total-r.watched.again, err == nil
-	r.watched.again = total
+	b.FailedAgain, b.Watched = total-r.again, err == nil
+	r.again = total
 	if err == nil && float64(b.FailedAgain) > tolerated {
 		err = fmt.Errorf("batch %d: %d of %d: %w", number, b.FailedAgain, b.Moved, ErrFailedAgain)
 	}
 	return b, true, err
 }
 
-// watch waits until the time is up or too many messages have come back, and returns how many of
-// this redrive are parked again. The depth is that of the error queues without the batch, negative
-// if it is not known.
-func (r *redrive) watch(ctx context.Context, depth, tolerated int) (total int, err error) {
+// watch waits until the time is up or too many messages have come back, and returns how many
+// messages of this redrive are parked again. depth is how many messages the error queues had
+// without the batch; it is negative if that is unknown.
+func (r *batches) watch(ctx context.Context, depth, tolerated int) (total int, err error) {
 	const look = time.Second
 	defer r.progress.watch(0)
 	var seen time.Time
-	for end := time.Now().Add(r.watched.each); time.Now().Before(end); {
+	for end := time.Now().Add(r.each); time.Now().Before(end); {
 		r.progress.watch(time.Until(end).Round(look))
 		if !backoff.Wait(ctx, min(look, time.Until(end))) {
-			return r.watched.again, context.Cause(ctx)
+			return r.again, context.Cause(ctx)
 		}
 		n, err := r.depth(ctx)
 		if err != nil {
-			return r.watched.again, err
+			return r.again, err
 		}
-		if n < 0 || depth < 0 || n-depth <= tolerated || time.Since(seen) < r.watched.each/5 {
+		if n < 0 || depth < 0 || n-depth <= tolerated || time.Since(seen) < r.each/5 {
 			continue
 		}
-		if total, err = r.parkedAgain(ctx); err != nil || total-r.watched.again > tolerated {
+		if total, err = r.parkedAgain(ctx); err != nil || total-r.again > tolerated {
 			return total, err
 		}
-		seen = time.Now() // messages of others have come
+		seen = time.Now() // the new messages do not belong to this redrive
 	}
 	return r.parkedAgain(ctx)
 }
 
-// depth is how many messages are in the homes. It is -1 if the user may not ask, or the connection
-// has just been lost.
-func (r *redrive) depth(ctx context.Context) (int, error) {
+// depth returns how many messages are in the homes. It is -1 if the user may not ask, or if the
+// connection has just been lost.
+func (r *batches) depth(ctx context.Context) (int, error) {
 	s, err := r.queue.link.Session(ctx)
 	if err != nil {
 		return -1, err
 	}
 	total := 0
-	for _, home := range r.watched.homes {
+	for _, home := range r.homes {
 		n, err := count(ctx, s, home.name)
 		if err != nil && !errors.Is(err, errNotAllowed) && s.Err() == nil {
 			return -1, err
@@ -128,11 +129,11 @@ func (r *redrive) depth(ctx context.Context) (int, error) {
 }
 
 // parkedAgain counts the messages of this redrive that are in the homes. After a lost connection it
-// begins anew, a few times.
-func (r *redrive) parkedAgain(ctx context.Context) (n int, err error) {
+// starts again, a few times.
+func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 	for range lossesInARow {
 		n, err = 0, nil
-		for _, home := range r.watched.homes {
+		for _, home := range r.homes {
 			if err == nil {
 				err = home.each(ctx, ListOptions{}, func(d *held) bool {
 					if r.rounds.choice.redrivenBefore(&d.message) {
@@ -149,31 +150,28 @@ func (r *redrive) parkedAgain(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// findHomes finds the queues where the targets' consumers park what fails again. That is the queue
-// that is read, unless it is an archive or To names another queue.
-func (r *redrive) findHomes(ctx context.Context) ([]*Queue, error) {
-	q := r.queue
+// homesOf finds the queues in which the targets' consumers park failures. There is one only, the
+// queue that is read, unless that is an archive or To names another queue.
+func (q *Queue) homesOf(ctx context.Context, targets []Target, sizes []int) ([]*Queue, error) {
 	homes := []*Queue{q}
 	s, err := q.link.Session(ctx)
 	if err != nil {
 		return nil, err
 	}
 	archive := q.name == archiveQueue(q.main)
-	for _, t := range r.targets {
+	for _, t := range targets {
 		name := topology.ErrorQueue(t.Queue)
 		if name == q.name || t.Queue == q.main && !archive {
 			continue
 		}
 		switch _, err := count(ctx, s, name); {
 		case errors.Is(err, errNotFound) && archive: // the error queue has another name
-			return nil, &FieldError{"Batches", fmt.Sprint(r.options.Batches), fmt.Sprintf("none: what fails again is not seen, as there is no queue %q", name)}
-		case errors.Is(err, errNotFound): // that target parks in the queue that is read
+			return nil, &FieldError{"Batches", fmt.Sprint(sizes), fmt.Sprintf("none: what fails again is not seen, as there is no queue %q", name)}
+		case errors.Is(err, errNotFound): // the target parks in the queue that is read
 		case err != nil && !errors.Is(err, errNotAllowed):
 			return nil, err
 		default:
-			home := q.beside(t.Queue, name)
-			home.limit = home.limitOf(ctx, s)
-			homes = append(homes, home)
+			homes = append(homes, q.beside(ctx, s, t.Queue, name))
 		}
 	}
 	return homes, nil

@@ -14,19 +14,19 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// What the package uses of a connection.
+// The types of a connection that this package uses.
 type (
 	link    = transport.Link
 	session = transport.Session
 	channel = transport.Channel
 )
 
-// illegible is the header in which a connection hands over headers that the client library cannot
+// illegible is the header in which a connection delivers headers that the client library cannot
 // read.
 const illegible = transport.HeaderIllegible
 
-// ownLink makes a TCP connection for one error queue. A message with headers that the client
-// library cannot read does not end it.
+// ownLink makes a TCP connection for one error queue. Headers that the client library cannot read
+// do not end it.
 func ownLink(conn *connection.Connection, queue string) link {
 	return conn.Transport().Reading("errors " + queue)
 }
@@ -37,8 +37,7 @@ var (
 	errLocked     = errors.New("locked")
 )
 
-// ask does something on a channel of its own, because the broker closes a channel on which it
-// refuses something.
+// ask makes a request on a channel of its own, because a refusal closes the channel.
 func ask(ctx context.Context, s session, what string, f func(channel) error) error {
 	ch, err := s.Channel(ctx)
 	if err != nil {
@@ -62,7 +61,7 @@ func ask(ctx context.Context, s session, what string, f func(channel) error) err
 	return err
 }
 
-// count is how many messages of a queue no consumer holds. It is -1 with an error.
+// count returns how many messages of a queue are not held by a consumer. It is -1 with an error.
 func count(ctx context.Context, s session, queue string) (int, error) {
 	n := make(chan int, 1)
 	err := ask(ctx, s, "look at a queue", func(ch channel) error {
@@ -76,8 +75,8 @@ func count(ctx context.Context, s session, queue string) (int, error) {
 	return <-n, nil
 }
 
-// isOver says whether an error came from the end of the session, which may take a moment to be
-// known.
+// isOver says whether the end of the session has caused an error. The session may report its end a
+// moment later.
 func isOver(s session, err error) bool {
 	if s.Err() != nil {
 		return true
@@ -101,15 +100,15 @@ func isLoss(err error) bool {
 	case errors.Is(err, transport.ErrUnreadable):
 		return false
 	case errors.As(err, &closed):
-		return !closed.Server // what the broker itself says is about a channel
+		return !closed.Server // the broker's own errors are about a channel
 	case errors.As(err, &socket):
-		return !errors.Is(err, context.DeadlineExceeded) // that is a net.Error too
+		return !errors.Is(err, context.DeadlineExceeded) // DeadlineExceeded is a net.Error too
 	}
 	return errors.Is(err, transport.ErrNoReply) || errors.Is(err, io.EOF)
 }
 
-// isUnreadable says whether a session ended because of a message: the broker could not convert it
-// for AMQP 0-9-1, which it says with 541, or the client library could not read it.
+// isUnreadable says whether a message has ended a session: the broker could not convert it for AMQP
+// 0-9-1 (541), or the client library could not read it.
 func isUnreadable(ended error) bool {
 	var closed *amqp.Error
 	if errors.As(ended, &closed) && closed.Server && closed.Code == amqp.InternalError {

@@ -13,7 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// On a broker of our own, which is killed.
+// The broker is the test's own, because the test kills it.
 func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts a broker")
@@ -33,7 +33,8 @@ func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
 			}
 			publish(t, ch, queue+"-error", n, func(i int) amqp.Publishing { return parked(queue, i) })
 			broker.Settle()
-			time.Sleep(3 * time.Second) // a quorum queue that is new may not survive a kill, by the broker's fault
+			// A new quorum queue may not survive a kill. That is the broker's fault.
+			time.Sleep(3 * time.Second)
 
 			conn, err := connection.New(connection.Config{URL: broker.URL, Name: "errorqueue-test", MinBackoff: 50 * time.Millisecond, MaxBackoff: time.Second}, slog.New(slog.DiscardHandler))
 			if err != nil {
@@ -47,7 +48,7 @@ func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer q.Close(ctx)
-			back := make(chan struct{}) // closed when it is up again
+			back := make(chan struct{}) // closed when the broker is up again
 			killed := false
 			report, err := q.Redrive(ctx, RedriveOptions{All: true, Window: window, Rate: 500, Progress: func(p Progress) {
 				if !killed && p.Moved > n/4 {
@@ -74,7 +75,7 @@ func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
 				total++
 			}
 			twice := total - len(seen)
-			// A broker that is killed forgets what was acked last, which of a classic queue may be all.
+			// A killed broker forgets the last acks. In a classic queue these may be all acks.
 			if left := drain(t, ch, q.Name()); len(seen) != n || len(left) != 0 || kind == topology.Quorum && twice > 2*window {
 				t.Errorf("%d of %d messages are in the main queue, %d are parked, %d are there twice", len(seen), n, len(left), twice)
 			}
@@ -83,7 +84,7 @@ func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
 	}
 }
 
-// on is a channel to a broker, with confirms.
+// on returns a channel to a broker, with confirms.
 func on(t *testing.T, broker *amqptest.Broker) *amqp.Channel {
 	t.Helper()
 	ch, err := amqptest.DialURL(t, broker.URL).Channel()
@@ -96,7 +97,7 @@ func on(t *testing.T, broker *amqptest.Broker) *amqp.Channel {
 	return ch
 }
 
-// drain takes all messages of a queue, and returns their ids.
+// drain empties a queue, and returns the ids of its messages.
 func drain(t *testing.T, ch *amqp.Channel, queue string) (ids []string) {
 	t.Helper()
 	for {

@@ -5,17 +5,17 @@ import "github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 // choice decides which messages a redrive or a discard moves. It is immutable.
 type choice struct {
 	filter  *filter.Matcher
-	redrive string // the id of a redrive: messages that it has moved before are left; "" is none
-	copies  bool   // what is moved is published elsewhere
+	redrive string // the id of a redrive; messages that it has moved are left; "" is none
+	copies  bool   // the messages are published elsewhere
 }
 
-// verdict is what is done with a message.
+// verdict says what is done with a message.
 type verdict int
 
 const (
 	leave      verdict = iota
 	take               // it is moved
-	leaveWhole         // it is chosen, and cannot be copied: see Message.Illegible
+	leaveWhole         // it is chosen, but cannot be copied: see Message.Illegible
 )
 
 func (c choice) of(m *Message) verdict {
@@ -29,5 +29,5 @@ func (c choice) of(m *Message) verdict {
 	return take
 }
 
-// redrivenBefore says whether the message was moved by this redrive, and is parked again.
+// redrivenBefore says whether this redrive has moved the message, which is parked again.
 func (c choice) redrivenBefore(m *Message) bool { return c.redrive != "" && m.RedriveID == c.redrive }

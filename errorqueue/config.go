@@ -13,10 +13,10 @@ import (
 
 // Config says which error queue is opened, and how it is read. Queue or ErrorQueue must be set.
 type Config struct {
-	// Queue is the consumer's main queue. Messages that do not say where they came from are
-	// redriven there.
+	// Queue is the consumer's main queue. A message that does not say where it came from is
+	// redriven to it.
 	//
-	// Defaults to ErrorQueue without its "-error". If ErrorQueue does not end so, there is no main
+	// Defaults to ErrorQueue without the suffix "-error". Without that suffix there is no main
 	// queue.
 	Queue string
 
@@ -25,29 +25,29 @@ type Config struct {
 	// Defaults to Queue + "-error".
 	ErrorQueue string
 
-	// Window is how many messages are held in memory at once. Large messages lower it, down to one,
-	// so that a window takes about 16 MiB at most.
+	// Window is how many messages are in memory at once. Large messages reduce it, down to one, so
+	// that a window takes about 16 MiB at most.
 	//
 	// Defaults to 250. From 1 to 2000.
 	Window int
 
 	// HoldFor is how long a call may hold the messages that it has read. The broker takes all
-	// messages back from a channel that holds one for longer than its consumer_timeout, which is 30
-	// minutes unless configured otherwise. A List that takes longer ends; a redrive gives all back
-	// and starts another round.
+	// messages of a channel back if the channel holds one for longer than its consumer_timeout, 30
+	// minutes by default. A List that takes longer than HoldFor ends. A redrive gives all messages
+	// back and starts another round.
 	//
 	// Defaults to 20 minutes.
 	HoldFor time.Duration
 
 	// MaxDeliveries is how often a message may have been delivered. In a quorum queue each reading
-	// counts as a delivery of every message that it passes, and the queue drops a message that is
-	// above its limit. A call that meets a message with this count ends with ErrDeliveryLimit.
+	// counts as a delivery of every message that it passes, and the queue drops a message above its
+	// delivery limit. A call that meets a message with this count ends with ErrDeliveryLimit.
 	//
-	// Defaults to 500,000 if the queue has the limit of 1,000,000 that topology declares, to half
-	// of the limit of a queue with a lower one, and at most to 10 then, because RabbitMQ 4's
+	// Defaults to 500,000 if the queue has the limit of 1,000,000 that topology declares. For a
+	// queue with a lower limit it is half of that limit, and at most 10, because RabbitMQ 4's
 	// default limit is 20. A limit that a policy sets is not seen. A call that ends with
-	// ErrDeliveryLimit has counted for the first message too, so repeating it again and again loses
-	// that message.
+	// ErrDeliveryLimit counts as a delivery of the first message too, so repeating it again and
+	// again loses that message.
 	MaxDeliveries int
 
 	// Wait is how long a call waits while another reader holds the queue's messages.
@@ -55,16 +55,16 @@ type Config struct {
 	// Defaults to 5 s. NoWait means not at all.
 	Wait time.Duration
 
-	// Arguments are those that the error queue was declared with. Its delivery limit is found with
-	// them.
+	// Arguments are the arguments with which the error queue was declared. They are needed to find
+	// out its delivery limit.
 	//
-	// Defaults to those that topology declares.
+	// Defaults to those with which topology declares an error queue.
 	Arguments map[string]any
 
 	guessed bool // made by Named: the name may be that of a consumer's main queue
 }
 
-// NoWait is for Config.Wait.
+// NoWait is a value for Config.Wait.
 const NoWait time.Duration = -1
 
 const (
@@ -77,7 +77,8 @@ const (
 	archiveSuffix = "-archive"
 )
 
-// Of returns the Config for the error queue of a topology, such as a consumer's: Of(c.Topology()).
+// Of returns the Config for the error queue of a topology, such as that of a consumer:
+// Of(c.Topology()).
 func Of(t topology.Topology) Config {
 	var cfg Config
 	for _, q := range t.Queues {
@@ -91,9 +92,9 @@ func Of(t topology.Topology) Config {
 	return cfg
 }
 
-// Named returns the Config for a name as a person gives it: that of the error queue,
-// "orders-error"; of the main queue, "orders"; or of the archive, "orders-archive", which is read
-// like an error queue. A queue with another name needs a Config of its own.
+// Named returns the Config for a name that a person has given: the error queue "orders-error", the
+// main queue "orders", or the archive "orders-archive", which is read like an error queue. A queue
+// with another kind of name needs a Config made by hand.
 func Named(name string) Config {
 	if main, ok := strings.CutSuffix(name, archiveSuffix); ok && main != "" {
 		return Config{Queue: main, ErrorQueue: name, guessed: true}
@@ -103,6 +104,9 @@ func Named(name string) Config {
 	}
 	return Config{Queue: name}
 }
+
+// archiveQueue returns the name of the archive of a main queue.
+func archiveQueue(queue string) string { return queue + archiveSuffix }
 
 // resolve checks the Config and fills in the defaults.
 func (c Config) resolve() (Config, error) {

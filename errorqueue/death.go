@@ -8,18 +8,18 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// Death is one entry of x-death: the broker's account of why a message left a queue.
+// Death is one entry of x-death, in which the broker records why a message left a queue.
 type Death struct {
 	Queue      string    `json:"queue"`
 	Reason     string    `json:"reason"` // "delivery_limit", "expired", "rejected" or "maxlen"
 	Count      int       `json:"count"`
-	At         time.Time `json:"at,omitzero"`          // of the first, to the second
-	Exchange   string    `json:"exchange"`             // that it was published to
+	At         time.Time `json:"at,omitzero"`          // the first time, to the second
+	Exchange   string    `json:"exchange"`             // to which it was published
 	RoutingKey string    `json:"routing_key"`          // the first one
 	Expiration string    `json:"expiration,omitempty"` // that the message had, in milliseconds
 }
 
-// deathsOf reads x-death. A publisher may have written anything into it.
+// deathsOf reads x-death. A publisher may have written anything into that header.
 func deathsOf(h amqp.Table) []Death {
 	all, _ := h["x-death"].([]any)
 	var deaths []Death
@@ -39,4 +39,15 @@ func deathsOf(h amqp.Table) []Death {
 		deaths = append(deaths, d)
 	}
 	return deaths
+}
+
+// text returns a header that is text, and "" for other types.
+func text(h amqp.Table, name string) string {
+	switch v := h[name].(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
 }

@@ -20,10 +20,10 @@ type DiscardOptions struct {
 	// All discards every message, if there is no Filter.
 	All bool
 
-	// Delete deletes the messages for good. Otherwise they go to the archive.
+	// Delete deletes the messages for good. Without it they go to the archive.
 	Delete bool
 
-	// Archive is the queue that messages go to. It is declared if it does not exist: a durable
+	// Archive is the queue to which messages go. If it does not exist, it is declared as a durable
 	// quorum queue without limits.
 	//
 	// Defaults to the main queue's name + "-archive".
@@ -37,34 +37,32 @@ type DiscardOptions struct {
 	Progress func(Progress)
 }
 
-// DiscardReport is what a discard has done, also when it ends with an error.
+// DiscardReport says what a discard has done, also if it ends with an error.
 type DiscardReport struct {
-	DryRun     bool      `json:"dry_run"`
-	Archive    string    `json:"archive"` // "" if messages are deleted
-	Matched    int       `json:"matched"`
-	Discarded  int       `json:"discarded"`
-	MaybeTwice int       `json:"maybe_twice"` // of those, may still be parked: a connection was lost
+	DryRun    bool   `json:"dry_run"`
+	Archive   string `json:"archive"` // "" if messages are deleted
+	Matched   int    `json:"matched"`
+	Discarded int    `json:"discarded"`
+	// Of those, may still be parked, because a connection was lost.
+	MaybeTwice int       `json:"maybe_twice"`
 	Failed     int       `json:"failed"`
 	Failures   []Failure `json:"failures"` // the first 100 of them
 
-	// Illegible are messages that were chosen and stay parked, unless they are to be deleted. They
-	// are not among Matched. See Message.Illegible.
+	// Illegible is how many chosen messages stay parked because they cannot be copied. It is 0 with
+	// Delete. They are not counted in Matched. See Message.Illegible.
 	Illegible int `json:"illegible"`
 
 	Rounds int           `json:"rounds"`
 	Took   time.Duration `json:"took"` // nanoseconds
 }
 
-// archiveQueue is the name of the queue that messages of a main queue are archived in.
-func archiveQueue(queue string) string { return queue + archiveSuffix }
-
-// Discard takes messages out of the error queue: into its archive, or for good. The archive can be
-// opened like an error queue (Config.ErrorQueue), to list it and to redrive from it. A message
-// there has all that it had; what only the broker said of why it failed is in the framework's
+// Discard removes messages from the error queue: into its archive, or for good. The archive can be
+// opened like an error queue (Config.ErrorQueue), to list it and to redrive from it. A message in
+// the archive has all that it had; what only the broker knew of its failure is in the framework's
 // headers.
 //
-// What is archived is confirmed before it is taken out of the error queue, as in [Queue.Redrive],
-// and the errors are the same.
+// An archived message is confirmed before it is removed from the error queue, as in
+// [Queue.Redrive], and the errors are the same.
 func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, error) {
 	began := time.Now()
 	report := DiscardReport{DryRun: o.DryRun}
@@ -117,7 +115,7 @@ type discard struct {
 	progress *reporter
 	rounds   *rounds // moves, and counts what it has moved
 
-	plan plan // of a dry run
+	plan plan // of a dry run; written by run
 }
 
 func (d *discard) run(ctx context.Context) error {
@@ -149,8 +147,8 @@ func (d *discard) run(ctx context.Context) error {
 	return d.rounds.run(ctx, most)
 }
 
-// declareArchive declares the archive as topology declares error queues. A queue that exists is
-// taken as it is. A user who may not declare finds out by publishing whether it exists.
+// declareArchive declares the archive with the arguments of an error queue of topology. An existing
+// queue is used as it is. A user who may not declare learns by publishing whether the queue exists.
 func (q *Queue) declareArchive(ctx context.Context, name string) error {
 	if err := checkName("Archive", name); err != nil {
 		return err

@@ -7,12 +7,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// simulatedQueue is a queue with a message that cannot be read, as the broker behaves.
+// simulatedQueue is a queue with a message that cannot be read. It behaves as the broker does.
 type simulatedQueue struct {
 	ids    []int // in their order
 	bad    int
-	fresh  int  // from this index on, nothing was ever delivered
-	quorum bool // it puts what it gets back behind what it got back before
+	fresh  int  // messages from this index on were never delivered
+	quorum bool // it puts messages that it gets back behind those that it got back before
 	deaths int
 }
 
@@ -82,8 +82,20 @@ func TestAllThatStandsBeforeAMessageThatCannotBeReadIsReadInAFewReadings(t *test
 }
 
 func TestAMessageThatIsTakenFromTheFrontMovesTheEdge(t *testing.T) {
-	e := edge{}.met(&stuckError{read: 40, window: 1, of: 100}).met(&stuckError{read: 40, window: 1, of: 90}).without(30)
+	e := edge{}.met(&stuckError{read: 40, window: 1, of: 100}).met(&stuckError{read: 40, window: 1, of: 100}).without(30)
 	if u := e.unreadable(); !e.exact || e.safe != 10 || u.Position != 11 || u.Behind != 59 {
 		t.Errorf("%+v, %v", e, u)
+	}
+}
+
+// The messages of a lost connection come back a moment later. A reading that begins before that
+// finds the message that cannot be read at the queue's head.
+func TestAReadingThatBeginsTooEarlyProvesNothing(t *testing.T) {
+	early := edge{}.met(&stuckError{read: 40, window: 20, of: 100}).met(&stuckError{read: 0, window: 1, of: 3})
+	if early.exact || early.of != 100 {
+		t.Errorf("%+v", early)
+	}
+	if e := early.met(&stuckError{read: 40, window: 1, of: 100}); !e.exact || e.settled {
+		t.Errorf("%+v", e)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/archive"
 )
 
-// What a call can end with, beside the context's error and those of connection. Match them with
-// errors.Is.
+// The errors of a call, besides the context's error and those of package connection. Match them
+// with errors.Is.
 var (
 	// ErrNoQueue: the error queue does not exist.
 	ErrNoQueue = errors.New("there is no such queue")
@@ -20,43 +20,43 @@ var (
 	// ErrBusy: another reader holds the messages of this error queue. See [Config.Wait].
 	ErrBusy = errors.New("somebody else reads this queue at the moment")
 
-	// ErrHeldTooLong: a List took longer than Config.HoldFor. What it has yielded is good.
+	// ErrHeldTooLong: a List took longer than Config.HoldFor. All messages that it has yielded are
+	// valid.
 	ErrHeldTooLong = errors.New("messages were held for too long")
 
-	// ErrDeliveryLimit: one more reading could make the broker drop a message. Nothing more was
-	// read. See [Config.MaxDeliveries].
+	// ErrDeliveryLimit: one more reading could make the broker drop a message. The call has read no
+	// further. See [Config.MaxDeliveries].
 	ErrDeliveryLimit = errors.New("the broker may drop what is delivered more often")
 
 	// ErrFailedAgain: a redrive in batches was stopped, because too many of a batch failed again.
 	ErrFailedAgain = errors.New("too many failed again")
 
-	// ErrNotMoved: no message of a window could be published, so the rest was not tried. They are
-	// all where they were.
+	// ErrNotMoved: no message of a window could be published, so the rest was not tried. All of
+	// them are where they were.
 	ErrNotMoved = errors.New("no message could be published")
 
-	// ErrGone: messages that a redrive had chosen were gone when it came to move them. Another
-	// consumer has taken them, or holds them.
+	// ErrGone: messages that a redrive had chosen were gone before it moved them. Another consumer
+	// has taken them, or holds them.
 	ErrGone = errors.New("messages that were chosen are not there any more")
 
-	// ErrFormat: a file is not what Export writes.
+	// ErrFormat: the file was not written by Export.
 	ErrFormat = archive.ErrFormat
 )
 
-// UnreadableError says that a message of the queue cannot be read with AMQP 0-9-1, and stands in
-// front of messages that therefore could not be read either. An AMQP 1.0 client can publish such a
-// message to RabbitMQ 4, with a UUID or a char among its application properties: the broker cannot
+// UnreadableError says that a message of the queue cannot be read with AMQP 0-9-1, and that the
+// messages behind it therefore could not be read either. An AMQP 1.0 client can publish such a
+// message to RabbitMQ 4, with a UUID or a char among its application properties. The broker cannot
 // convert it, and ends the connection with 541 whenever it should deliver it.
 //
-// All messages before it were read, and what was to be done with them was done. It stays where it
-// is, and is never counted as a message that was seen. An AMQP 1.0 client, or a shovel with an AMQP
-// 1.0 source, can take it out. Each call that ends at it loses its TCP connection two or three
-// times.
+// All messages in front of it were read and processed. The message stays where it is, and is never
+// counted as a message that was seen. An AMQP 1.0 client, or a shovel with an AMQP 1.0 source, can
+// remove it. Each call that ends at it loses its TCP connection a few times.
 type UnreadableError struct {
 	// Position is its place in the queue, from 1, in the order of this call. A quorum queue changes
-	// it: the lost connections put the message behind others that were delivered before.
+	// the place: each lost connection puts the message behind others that were delivered before.
 	Position int
 
-	// Behind is how many messages may stand behind it that were not read, -1 if that is unknown.
+	// Behind is how many unread messages may be behind it, -1 if that is unknown.
 	Behind int
 
 	Err error // what ended the connection

@@ -11,7 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
-// The mail server was down, and is up again: what failed for that goes back, carefully.
+// The mail server was down, and is up again. The messages that failed because of it go back in
+// batches.
 func Example() {
 	ctx := context.Background()
 	conn, err := connection.New(connection.Config{URL: "amqp://localhost"}, nil)
@@ -37,11 +38,11 @@ func Example() {
 	done, err := q.Redrive(ctx, errorqueue.RedriveOptions{
 		Filter:   filter,
 		Batches:  []int{1, 10, 100, 1000},
-		Watch:    2 * time.Minute, // longer than the consumer's Backoff takes
+		Watch:    2 * time.Minute, // longer than all delays of the consumer's Backoff together
 		Tolerate: 0.05,
 	})
 	switch {
-	case errors.Is(err, errorqueue.ErrFailedAgain): // it is not the mail server
+	case errors.Is(err, errorqueue.ErrFailedAgain): // the mail server was not the only cause
 	case err != nil:
 		log.Println(err)
 	}

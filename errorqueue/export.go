@@ -18,9 +18,9 @@ type ExportOptions struct {
 	Progress func(Progress)
 }
 
-// Export writes messages as JSON Lines, and changes nothing in the queue. The first line says what
-// the file is, the last one how many messages there are, and each line between them is a message:
-// exchange and routing key, properties, headers, and the body as text if it is UTF-8, else in
+// Export writes messages as JSON Lines, and changes nothing in the queue. The first line describes
+// the file, the last one says how many messages there are, and each line between them is a message:
+// exchange and routing key, properties, headers, and the body as text if it is UTF-8, otherwise in
 // base64. Headers keep their AMQP types:
 //
 //	null, true, "text", 42           themselves; a number is an int64
@@ -32,10 +32,11 @@ type ExportOptions struct {
 //
 // A name that is not UTF-8 is written as "base64:...".
 //
-// The broker's counts of deliveries, which reading changes, are left out. Export returns how many
-// messages were written. The errors are those of [Queue.List] and of w. With an *UnreadableError
-// the file is whole, with all messages before that one; with other errors it has no last line, and
-// Import refuses it. Export holds the queue's messages while it writes.
+// The broker's counts of deliveries are left out, because reading changes them. Export returns how
+// many messages were written. The errors are those of [Queue.List] and of w. With an
+// *UnreadableError the file is complete, with all messages in front of the unreadable one. With
+// other errors it has no last line, and Import refuses it. Export holds the queue's messages while
+// it writes.
 func (q *Queue) Export(ctx context.Context, w io.Writer, o ExportOptions) (messages int, err error) {
 	file, err := archive.NewWriter(w, q.name, q.main, time.Now())
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// GroupBy is what messages are grouped by.
+// GroupBy says which property groups messages.
 type GroupBy string
 
 // The ways to group.
@@ -21,13 +21,13 @@ const (
 	ByTarget   GroupBy = "queue"    // where it came from
 	ByHost     GroupBy = "host"
 	ByApp      GroupBy = "app"
-	ByVersion  GroupBy = "version" // of the app
+	ByVersion  GroupBy = "version" // the application's version
 )
 
 // GroupOptions are the options of [Queue.Groups]. The zero value groups all messages by their kind
 // of failure.
 type GroupOptions struct {
-	// By is what is grouped by.
+	// By says which property groups messages.
 	//
 	// Defaults to ByGroup.
 	By GroupBy
@@ -43,7 +43,7 @@ type GroupOptions struct {
 	// Defaults to 1000.
 	MaxGroups int
 
-	// Progress is told how far the call is: see [Progress].
+	// Progress receives the progress of the call: see [Progress].
 	Progress func(Progress)
 }
 
@@ -51,16 +51,16 @@ const defaultMaxGroups = 1000
 
 const sampleBody = 4 << 10 // bytes of a sample's body that are kept
 
-// Group says what messages have in common, and how many they are.
+// Group describes messages that have something in common.
 type Group struct {
-	Key    string    `json:"key"` // "" for messages that do not say
+	Key    string    `json:"key"` // "" for messages without the property
 	Count  int       `json:"count"`
-	First  time.Time `json:"first,omitzero"` // when the earliest was parked, as far as is known
+	First  time.Time `json:"first,omitzero"` // when the earliest was parked, if known
 	Last   time.Time `json:"last,omitzero"`
 	Sample Message   `json:"sample"` // the first of them, with the first 4 KiB of its body
 }
 
-// GroupReport is what Groups has found.
+// GroupReport is the result of Groups.
 type GroupReport struct {
 	By         GroupBy `json:"by"`
 	Groups     []Group `json:"groups"` // the largest first
@@ -70,7 +70,8 @@ type GroupReport struct {
 }
 
 // Groups counts the messages by what they have in common. Like List it changes nothing, holds all
-// messages until it ends, and ends with the same errors; the report is of what was read then.
+// messages until it ends, and ends with the same errors. With an error the report covers the
+// messages that were read.
 func (q *Queue) Groups(ctx context.Context, o GroupOptions) (GroupReport, error) {
 	o.By = cmp.Or(o.By, ByGroup)
 	o.MaxGroups = cmp.Or(o.MaxGroups, defaultMaxGroups)
@@ -111,6 +112,7 @@ type grouping struct {
 	most int                   // groups; immutable
 	key  func(*Message) string // immutable
 
+	// Written by add.
 	groups   map[string]*Group
 	messages int
 	other    int // messages of further groups
@@ -126,7 +128,7 @@ func (g *grouping) add(m Message) {
 			g.other++
 			return
 		}
-		// A part of the slice would keep the whole body in memory.
+		// A slice of the body would keep the whole body in memory.
 		m.Body = slices.Clone(m.Body[:min(len(m.Body), sampleBody)])
 		group = &Group{Key: key, Sample: m, First: at, Last: at}
 		g.groups[key] = group

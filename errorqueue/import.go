@@ -15,13 +15,13 @@ import (
 
 // ImportOptions are the options of [Queue.Import].
 type ImportOptions struct {
-	// To is the queue that messages are published to.
+	// To is the queue to which messages are published.
 	//
 	// Defaults to the queue that was opened, whatever queue the file was made from.
 	To string
 
-	// From is the line of the file to begin with. To go on where an import ended, use
-	// ImportReport.Next.
+	// From is the line of the file with which to begin. ImportReport.Next is the value with which
+	// an import can be continued.
 	//
 	// Defaults to the first message.
 	From int
@@ -34,14 +34,14 @@ type ImportOptions struct {
 	// Defaults to 100.
 	Window int
 
-	// Progress is told how far the call is: see [Progress].
+	// Progress receives the progress of the call: see [Progress].
 	Progress func(Progress)
 }
 
-// ImportReport is what an import has done, also when it ends with an error.
+// ImportReport says what an import has done, also if it ends with an error.
 type ImportReport struct {
 	DryRun   bool          `json:"dry_run"`
-	Source   string        `json:"source"` // the queue that the file was made from
+	Source   string        `json:"source"` // the queue from which the file was made
 	To       string        `json:"to"`
 	Messages int           `json:"messages"` // in the file, as far as it was read
 	Imported int           `json:"imported"` // published and confirmed
@@ -51,15 +51,15 @@ type ImportReport struct {
 
 // Import publishes the messages of a file that [Queue.Export] has written, in its order, mandatory
 // and confirmed. Bodies, properties, the user's headers of every AMQP type, and the framework's
-// headers are as they were. Left out is what would do harm when it is published again: expiration,
+// headers stay as they were. Import leaves out what would do harm in a second publish: expiration,
 // CC and BCC, a user id that is not the connection's, and the broker's own headers. What those said
-// of why a message failed goes into the framework's headers.
+// of a message's failure goes into the framework's headers.
 //
-// An *os.File, or another reader that can seek, is read to its end before anything is published: a
-// wrong line, or a file that was cut off, then moves nothing. From a reader that cannot seek, the
-// messages before a wrong line are published. A *LineError tells the line; ErrFormat says that the
-// file is no export at all. The first message that cannot be published ends the import.
-// ImportReport.Next says where to go on.
+// A reader that can seek, such as an *os.File, is read to its end before anything is published: a
+// wrong line, or a truncated file, then moves nothing. From a reader that cannot seek, the messages
+// before a wrong line are published. A *LineError names the line; ErrFormat says that the file is
+// no export at all. The first message that cannot be published ends the import. ImportReport.Next
+// says where to continue.
 func (q *Queue) Import(ctx context.Context, r io.Reader, o ImportOptions) (ImportReport, error) {
 	began := time.Now()
 	o.Window, o.To = cmp.Or(o.Window, defaultMoveWindow), cmp.Or(o.To, q.name)
@@ -88,25 +88,26 @@ func (o ImportOptions) check() error {
 	return checkName("To", o.To)
 }
 
-// importer is one call of Import: it publishes a window at a time. One goroutine uses it.
+// importer is one call of Import. It publishes one window after the other. One goroutine uses it.
 type importer struct {
 	queue   *Queue        // immutable
 	options ImportOptions // immutable
 	sender  *sender       // set by run before the file is read
-	user    string        // the connection's; set by run
+	user    string        // the name of the connection's login; set by run
 
+	// Written by run, take and flush.
 	report reporter
-	found  archive.Contents // set by run when the file was read
+	found  archive.Contents // set at the end of the file
 	envs   []envelope       // the window
-	lines  []int            // of the window, by index
-	bytes  int              // of the window's bodies
+	lines  []int            // the line of each message in the window, by index
+	bytes  int              // of the bodies in the window
 
 	imported int
-	next     int   // the line to go on with
+	next     int   // the line with which to continue
 	read     int   // messages
 	failed   int   // messages that could not be published
 	of       int   // messages in the file, -1 if unknown
-	err      error // what ended it
+	err      error // the error that ended it
 }
 
 // run reads the file and publishes what is in it.
@@ -142,12 +143,12 @@ func (in *importer) run(ctx context.Context, r io.Reader) (err error) {
 	return errors.Join(in.flush(ctx), err)
 }
 
-// check reads a file that can be read again to its end, and returns how many messages it has. They
-// are -1 for a reader that cannot seek after all, as a pipe.
+// check reads a file to its end that can be read again, and returns how many messages it has. It
+// returns -1 for a reader whose seek fails, such as a pipe.
 func check(ctx context.Context, r io.Reader, s io.Seeker) (int, error) {
 	start, err := s.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return -1, nil
+		return -1, nil //nolint:nilerr // it cannot be read twice, and is read once
 	}
 	found, err := readFile(ctx, r, 0, func(int, *amqp.Delivery) error { return nil })
 	if err != nil {
@@ -157,7 +158,7 @@ func check(ctx context.Context, r io.Reader, s io.Seeker) (int, error) {
 	return found.Messages, err
 }
 
-// take adds a message to the window, and publishes the window when it is full.
+// take adds a message to the window, and publishes a full window.
 func (in *importer) take(ctx context.Context, line int, d *amqp.Delivery) error {
 	parked := &held{Delivery: *d, message: in.queue.read(d, 0)}
 	in.envs = append(in.envs, asItIs(parked, in.options.To, in.user))
@@ -184,7 +185,7 @@ func (in *importer) flush(ctx context.Context) error {
 			in.failed++
 		}
 		switch {
-		case in.err != nil: // next is the line of the first that failed
+		case in.err != nil: // next is the line of the first message that failed
 		case err == nil:
 			in.next = in.lines[i] + 1
 		default:
@@ -200,7 +201,7 @@ func (in *importer) tell() {
 	in.report.tell(Progress{Of: in.of, Read: in.read, Moved: in.imported, Failed: in.failed})
 }
 
-// readFile is archive.Read with the public type of its errors, under the same text.
+// readFile is archive.Read with the public types of errors, with the same texts.
 func readFile(ctx context.Context, r io.Reader, from int, f func(line int, d *amqp.Delivery) error) (archive.Contents, error) {
 	found, err := archive.Read(ctx, r, from, f)
 	var wrong *archive.LineError

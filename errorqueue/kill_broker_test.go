@@ -14,7 +14,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// redriverVar makes the test binary redrive the queue that it names, instead of testing.
+// redriverVar makes the test binary redrive the queue that it names, instead of running tests.
 const redriverVar = "BUNNICULA_TEST_REDRIVE"
 
 const (
@@ -22,7 +22,7 @@ const (
 	beganWord  = "began"
 )
 
-// readOnly, in front of the queue's name, makes it list the queue, and stay there.
+// readOnly, in front of the queue's name, makes the process list the queue and hold its messages.
 const readOnly = "list:"
 
 // redriver is such a process.

@@ -10,46 +10,48 @@ import (
 )
 
 const (
-	strangerLimit = 10      // of deliveries, for a queue of which nothing is known
-	familiarLimit = 500_000 // for a queue with the limit of a million that topology declares
+	strangerLimit = 10      // deliveries, for a queue of which nothing is known
+	familiarLimit = 500_000 // deliveries, for a queue with topology's limit of a million
 
 	deliveryLimit = "x-delivery-limit"
 )
 
-// maxDeliveries is the delivery count at which a reading ends.
-func (q *Queue) maxDeliveries() int {
+// boundOf returns the delivery count at which a reading ends: the wanted one, or what the limit of
+// the queue allows.
+func boundOf(wanted int, limit int64) int {
 	switch {
-	case q.cfg.MaxDeliveries > 0:
-		return q.cfg.MaxDeliveries
-	case q.limit >= 2*familiarLimit:
+	case wanted > 0:
+		return wanted
+	case limit >= 2*familiarLimit:
 		return familiarLimit
-	case q.limit > 0: // each further try counts too, so half of the limit is left for them
-		return int(min(strangerLimit, q.limit/2))
+	case limit > 0: // later tries count too, so half of the limit is left for them
+		return int(min(strangerLimit, limit/2))
 	}
 	return strangerLimit
 }
 
-// compareOnly is an argument that gets an invalid value. A broker that is asked to declare a queue
-// that exists compares the arguments, this one last, or, for a classic queue, not at all. It checks
-// whether the value is valid only for a queue that does not exist, and refuses it then. So a
-// declaration with this argument never declares a queue.
+// compareOnly is an argument that gets an invalid value. If the queue exists, the broker compares
+// the arguments of a declaration with those of the queue. It compares this one last, or, for a
+// classic queue, not at all. If the queue does not exist, the broker checks the value and refuses
+// it. So a declaration with this argument never declares a queue.
 const compareOnly = "x-queue-leader-locator"
 
-// limitOf finds out the queue's delivery limit. It declares the queue as topology does, with
-// compareOnly, and corrects one argument after the other as the broker says how it differs. It is 0
+// limitOf finds out a queue's delivery limit. It declares the queue with these arguments and
+// compareOnly; without arguments it takes those of topology. The broker then names an argument that
+// differs. limitOf corrects one argument after the other, until it knows the limit. The result is 0
 // if the queue has no limit of its own, or if the user may not ask.
-func (q *Queue) limitOf(ctx context.Context, s session) int64 {
-	arguments := maps.Clone(q.cfg.Arguments)
+func limitOf(ctx context.Context, s session, queue string, arguments map[string]any) int64 {
+	arguments = maps.Clone(arguments)
 	if len(arguments) == 0 {
-		arguments = standardArguments(q.name)
+		arguments = standardArguments(queue)
 	}
 	if arguments == nil {
 		return 0
 	}
 	arguments[compareOnly] = "compare-only"
-	const differences = 16 // a bound; a queue has fewer arguments
+	const differences = 16 // an upper bound; a queue has fewer arguments
 	for range differences {
-		again := topology.Topology{Queues: []topology.Queue{{Name: q.name, Role: topology.RoleError, Arguments: arguments}}}
+		again := topology.Topology{Queues: []topology.Queue{{Name: queue, Role: topology.RoleError, Arguments: arguments}}}
 		err := ask(ctx, s, "compare a queue", func(ch channel) error { return again.Declare(ch) })
 		var other *topology.MismatchError
 		if err != nil && !errors.As(err, &other) {
@@ -59,7 +61,7 @@ func (q *Queue) limitOf(ctx context.Context, s session) int64 {
 			n, _ := arguments[deliveryLimit].(int64)
 			return n
 		}
-		if other.Existing == "" { // the broker does not say the value
+		if other.Existing == "" { // the broker does not tell the value
 			return 0
 		}
 		adopt(arguments, other.Argument, other.Existing)
@@ -67,7 +69,7 @@ func (q *Queue) limitOf(ctx context.Context, s session) int64 {
 	return 0
 }
 
-// adopt sets an argument to the value that the broker said the queue has.
+// adopt sets an argument to the value that the broker says the queue has.
 func adopt(arguments map[string]any, name, existing string) {
 	number, err := strconv.ParseInt(existing, 10, 64)
 	switch {
@@ -82,8 +84,8 @@ func adopt(arguments map[string]any, name, existing string) {
 	}
 }
 
-// standardArguments are those that topology declares an error queue with. They are nil for a name
-// that an error queue cannot have.
+// standardArguments returns the arguments with which topology declares an error queue. It returns
+// nil for a name that an error queue cannot have.
 func standardArguments(queue string) map[string]any {
 	plan, err := topology.New(topology.Plan{Queue: "a", ErrorQueue: queue})
 	if err != nil {

@@ -21,23 +21,23 @@ type ListOptions struct {
 	// Defaults to no limit.
 	Limit int
 
-	// Progress is told how far the call is: see [Progress].
+	// Progress receives the progress of the call: see [Progress].
 	Progress func(Progress)
 }
 
 // List yields the messages that are in the queue now, beginning with the one that was parked first.
-// It changes nothing: when the loop has ended, by a break too, all that was read is in the queue
-// again, in its order. Until then nobody else sees these messages. A bounded number of messages is
-// in memory at once. Each reading counts as a delivery: see Config.MaxDeliveries.
+// It changes nothing: when the loop has ended, also by a break, all messages that it has read are
+// in the queue again, in their order. Until then nobody else sees these messages. A bounded number
+// of messages is in memory at once. Each reading counts as a delivery: see Config.MaxDeliveries.
 //
-// A list that ends early, by its Limit or a break, reads on without showing it until it meets a
-// message that was never read before: a quorum queue would change the order otherwise. When ctx
-// ends it does so for 2 s at most. Then, and when the process is killed or the connection is lost,
-// no message is lost but some may have changed places.
+// A list that ends early, by its Limit or a break, reads on without yielding, until it meets a
+// message that was never read before. Otherwise a quorum queue would change the order. After the
+// end of ctx it reads on for 2 s at most. If that is not enough, or if the process is killed or the
+// connection is lost, no message is lost but some may have changed places.
 //
-// An error ends the list: the context's, those of connection, ErrNoQueue, ErrBusy, ErrHeldTooLong,
-// ErrDeliveryLimit, *FieldError, or *UnreadableError. What came before it is good. The loop must
-// not call other methods of the Queue that read.
+// An error ends the list: the context's, those of package connection, ErrNoQueue, ErrBusy,
+// ErrHeldTooLong, ErrDeliveryLimit, *FieldError, or *UnreadableError. The messages before it are
+// valid. The loop must not call other methods of the Queue that read.
 func (q *Queue) List(ctx context.Context, o ListOptions) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		if err := q.each(ctx, o, func(d *held) bool { return yield(d.message, nil) }); err != nil {
@@ -46,7 +46,7 @@ func (q *Queue) List(ctx context.Context, o ListOptions) iter.Seq2[Message, erro
 	}
 }
 
-// each calls f once for each message that is chosen, until f returns false.
+// each calls f once for each chosen message, until f returns false.
 func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) error {
 	if o.Limit < 0 {
 		return &FieldError{"Limit", itoa(o.Limit), "0 or above"}
@@ -62,7 +62,8 @@ func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) err
 		return l.read(ctx, e)
 	})
 	var u *UnreadableError
-	if errors.As(err, &u) && e.of >= 0 { // an earlier reading may have passed what now stands behind
+	// An earlier reading may have passed messages that are behind it now.
+	if errors.As(err, &u) && e.of >= 0 {
 		u.Behind = max(0, e.of-1-l.seen.total())
 	}
 	return err
@@ -77,10 +78,10 @@ type listing struct {
 
 	report  reporter
 	seen    seen
-	matched int
+	matched int // written by read
 }
 
-// read is one reading of the queue. What an earlier one has read is not yielded again.
+// read reads the queue once. It does not yield a message that an earlier reading has read.
 func (l *listing) read(ctx context.Context, e edge) error {
 	r, err := l.queue.begin(ctx, whole(e))
 	if err != nil {

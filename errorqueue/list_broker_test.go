@@ -17,7 +17,8 @@ import (
 
 func TestAListChangesNothing(t *testing.T) {
 	eachKind(t, func(t *testing.T, queue string) {
-		const n = 1500 // more windows than a channel of a pass may have, of 25 messages each
+		// More windows, of 25 messages each, than one channel of a reader may have.
+		const n = 1500
 		park(t, queue, n)
 		q := open(t, Config{Queue: queue, Window: 25})
 		for range 2 {
@@ -184,7 +185,7 @@ func TestAPassHoldsABoundedNumberInMemory(t *testing.T) {
 	}
 }
 
-// heap is how much the heap has grown at most when somebody looked.
+// heap measures how much the heap has grown at most.
 type heap struct{ before, grown uint64 }
 
 func watchHeap() *heap { return &heap{before: inUse()} }
@@ -194,7 +195,7 @@ func (h *heap) look() {
 	h.grown = max(h.grown, now-min(h.before, now))
 }
 
-// inUse is what is left after a garbage collection.
+// inUse returns the heap in use after a garbage collection.
 func inUse() uint64 {
 	var m runtime.MemStats
 	runtime.GC()

@@ -10,10 +10,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
-// A reader holds the queue's messages, so a second one would find the queue empty, or half of it,
-// and could not know. So readers take turns: those of a Queue by a token, those of a vhost by an
-// exclusive queue, which only one connection can have and which goes with it. A user who may not
-// declare that queue reads without this lock.
+// A reader holds the queue's messages. A second reader would find the queue empty, or half empty,
+// and could not know why. So readers take turns. Those of one Queue share a token. Those of one
+// vhost share an exclusive queue, which only one connection can have and which the broker deletes
+// with that connection. A user who may not declare that queue reads without it.
 
 // lockName is the name of the exclusive queue beside an error queue.
 func lockName(queue string) string {
@@ -21,7 +21,7 @@ func lockName(queue string) string {
 	return queue[:min(len(queue), 255-len(suffix))] + suffix
 }
 
-// lock waits for the token and the exclusive queue, each for Config.Wait at most.
+// lock waits for the token and the exclusive queue, each for at most Config.Wait.
 func (q *Queue) lock(ctx context.Context, s session) (unlock func(), err error) {
 	if err := q.takeTurn(ctx); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// How large the largest tests are.
+// The sizes of the largest tests.
 var (
 	many  = flag.Int("many", 5000, "messages in the tests of bulk")
 	reads = flag.Int("reads", 1000, "how often a queue is read, a tenth of it with -short")
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// open opens an error queue, with the Config's defaults but for what the test sets.
+// open opens an error queue. The Config has its defaults except for what the test sets.
 func open(t testing.TB, cfg Config) *Queue {
 	t.Helper()
 	q, err := Open(t.Context(), connecttest.New(t, connection.Config{}), cfg, slog.New(slog.DiscardHandler))
@@ -47,17 +47,18 @@ func open(t testing.TB, cfg Config) *Queue {
 	return q
 }
 
-// kinds are the types of queues that everything is tested with.
+// kinds are the types of queues with which every test runs.
 var kinds = []topology.QueueType{topology.Quorum, topology.Classic}
 
-// eachKind runs a test for each type of queue, with the name of a main queue that is declared, its error queue too.
+// eachKind runs a test for each type of queue. The test gets the name of a main queue that is
+// declared, and so is its error queue.
 func eachKind(t *testing.T, test func(t *testing.T, queue string)) {
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) { test(t, declare(t, kind)) })
 	}
 }
 
-// declare declares a consumer's queues and returns the main one's name.
+// declare declares a consumer's queues and returns the name of the main queue.
 func declare(t testing.TB, kind topology.QueueType) string {
 	t.Helper()
 	queue := amqptest.Queue(t, "errors", "-archive")
@@ -71,7 +72,7 @@ func declare(t testing.TB, kind topology.QueueType) string {
 	return queue
 }
 
-// parked is a message as a consumer parks it.
+// parked returns a message in the form in which a consumer parks it.
 func parked(queue string, n int) amqp.Publishing {
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, MessageId: id(n), ContentType: "application/json", Timestamp: time.Unix(1_800_000_000, 0),
@@ -125,7 +126,8 @@ func park(t testing.TB, queue string, n int) {
 	fill(t, topology.ErrorQueue(queue), n, func(i int) amqp.Publishing { return parked(queue, i) })
 }
 
-// inOrder empties a queue and checks that it held the messages from 0 to n-1 but those that are left out, in that order and once.
+// inOrder empties a queue. It checks that the queue had the messages from 0 to n-1, in that order
+// and once each, except for those that are left out.
 func inOrder(t testing.TB, queue string, n int, out func(i int) bool) {
 	t.Helper()
 	var want, got []string
@@ -147,7 +149,7 @@ func inOrder(t testing.TB, queue string, n int, out func(i int) bool) {
 	}
 }
 
-// empty takes all messages of a queue, faster than one by one.
+// empty removes all messages of a queue, faster than one by one.
 func empty(t testing.TB, queue string) []amqp.Delivery {
 	t.Helper()
 	n := amqptest.Depth(t, queue)
@@ -163,7 +165,7 @@ func empty(t testing.TB, queue string) []amqp.Delivery {
 	for {
 		wait := 10 * time.Second
 		if len(all) >= n {
-			wait = 100 * time.Millisecond // there may be one too many
+			wait = 100 * time.Millisecond // there may be one message too many
 		}
 		select {
 		case d := <-deliveries:
@@ -181,7 +183,7 @@ func empty(t testing.TB, queue string) []amqp.Delivery {
 	}
 }
 
-// list collects a list.
+// list returns the messages of a List.
 func list(t testing.TB, q *Queue, o ListOptions) []Message {
 	t.Helper()
 	var all []Message

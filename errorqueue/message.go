@@ -9,8 +9,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 )
 
-// Message is a parked message, with all that is known of why it failed. What is not known is the
-// zero value. No header makes reading a message fail, whoever wrote it.
+// Message is a parked message, with all that is known of why it failed. Whatever is unknown is the
+// zero value. Reading a message never fails because of its headers, whoever wrote them.
 type Message struct {
 	Position int    `json:"position"` // in the queue, from 1, at the time of reading
 	ID       string `json:"id,omitempty"`
@@ -31,19 +31,20 @@ type Message struct {
 	App        string `json:"app,omitempty"`
 	AppVersion string `json:"app_version,omitempty"`
 
-	Target string `json:"target,omitempty"` // the queue that it came from, and is redriven to
+	// The queue from which it came, and to which it is redriven.
+	Target string `json:"target,omitempty"`
 
-	// TargetFrom says how Target is known: by the header bunnicula-queue ("header"), by the
-	// broker's account of where the message died ("x-death"), or, if the message says nothing, as
-	// the main queue of the error queue that was opened ("opened"). If nothing is known it is
-	// "unknown".
+	// TargetFrom says how Target is known: from the header bunnicula-queue ("header"), from the
+	// broker's record of where the message died ("x-death"), or, if the message says nothing, as
+	// the main queue of the opened error queue ("opened"). Without any of these it is "unknown".
 	TargetFrom string `json:"target_from"`
 
 	Attempts      int       `json:"attempts,omitempty"` // since it was published or redriven
 	FirstFailedAt time.Time `json:"first_failed_at,omitzero"`
-	FailedAt      time.Time `json:"failed_at,omitzero"` // when it was parked, as far as is known
+	FailedAt      time.Time `json:"failed_at,omitzero"` // when it was parked, if known
 	History       []Attempt `json:"history,omitempty"`  // the last ten at most, oldest first
-	Deaths        []Death   `json:"deaths,omitempty"`   // the broker's account (x-death), newest first
+	// The broker's record (x-death), newest first.
+	Deaths []Death `json:"deaths,omitempty"`
 
 	OriginalExchange   string `json:"original_exchange,omitempty"` // as it was first published
 	OriginalRoutingKey string `json:"original_routing_key,omitempty"`
@@ -54,11 +55,11 @@ type Message struct {
 	RedrivenAt   time.Time `json:"redriven_at,omitzero"`
 	RedriveID    string    `json:"redrive_id,omitempty"` // of the last redrive
 
-	Headers map[string]any `json:"headers,omitempty"` // the user's, neither ours nor the broker's
+	Headers map[string]any `json:"headers,omitempty"` // the user's, without ours and the broker's
 
 	// Illegible says that some headers are nested deeper than the client library reads. They are
 	// not in Headers. Calls that copy messages leave this one where it is, because the copy would
-	// lose them. A consumer cannot handle it either.
+	// lose those headers. A consumer cannot handle it either.
 	Illegible bool `json:"illegible,omitempty"`
 
 	Timestamp       time.Time `json:"timestamp,omitzero"`
@@ -71,11 +72,12 @@ type Message struct {
 	UserID          string    `json:"user_id,omitempty"`
 	Priority        uint8     `json:"priority,omitempty"`
 
-	// Deliveries is how often a quorum queue has had the message back, from readers too.
+	// Deliveries is how often a quorum queue has got the message back, also from readers.
 	Deliveries int `json:"deliveries,omitempty"`
 
-	Body     []byte `json:"-"`
-	BodySize int    `json:"body_size"` // in bytes; more than len(Body) if that is cut: see Group
+	Body []byte `json:"-"`
+	// In bytes; more than len(Body) in the sample of a Group, whose body is cut.
+	BodySize int `json:"body_size"`
 }
 
 // MarshalJSON writes the body as "body" if it is UTF-8, else in base64 as "body_base64", and
@@ -101,7 +103,7 @@ type Attempt struct {
 	At      time.Time     `json:"at"`
 	Attempt int           `json:"attempt"` // from 1
 	Reason  string        `json:"reason"`
-	Error   string        `json:"error,omitempty"` // its first 200 bytes
+	Error   string        `json:"error,omitempty"` // the first 200 bytes
 	Host    string        `json:"host,omitempty"`
 	Took    time.Duration `json:"took"` // nanoseconds
 }
@@ -117,7 +119,7 @@ const (
 	OriginOther    Origin = "other"    // nothing is known
 )
 
-// How a queue is known that a message is redriven to: see Message.TargetFrom and Target.Source.
+// The values of Message.TargetFrom and Target.Source.
 const (
 	fromHeader = "header"
 	fromDeath  = "x-death"
@@ -126,7 +128,7 @@ const (
 	fromNobody = "unknown"
 )
 
-// since is when the message is taken to have failed: when it was parked, or, if that is not known,
+// since returns the time at which the message failed: when it was parked, or, if that is unknown,
 // when it was published.
 func (m *Message) since() time.Time {
 	if !m.FailedAt.IsZero() {
@@ -135,8 +137,8 @@ func (m *Message) since() time.Time {
 	return m.Timestamp
 }
 
-// tookToFail is the time from the message's first failure until it was parked, or, if it was
-// redriven since, from then on. It is 0 if that is not known.
+// tookToFail returns the time from the message's first failure, or from its last redrive, until it
+// was parked. It is 0 if that is unknown.
 func (m *Message) tookToFail() time.Duration {
 	since := m.FirstFailedAt
 	if m.RedrivenAt.After(since) {
@@ -148,7 +150,7 @@ func (m *Message) tookToFail() time.Duration {
 	return m.FailedAt.Sub(since)
 }
 
-// subject is what a filter looks at.
+// subject returns the values for a filter.
 func (m *Message) subject() filter.Message {
 	return filter.Message{
 		ID: m.ID, Reason: m.Reason, Type: m.Type, Error: m.Error, Group: m.Group,

@@ -20,7 +20,7 @@ var now = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
 func ordersQueue() *Queue { return newQueue(Config{Queue: "orders", ErrorQueue: "orders-error"}) }
 
-// deliveryOf is a message as the broker delivers it.
+// deliveryOf returns a message in the form in which the broker delivers it.
 func deliveryOf(p amqp.Publishing) *amqp.Delivery {
 	return &amqp.Delivery{
 		Headers: p.Headers, ContentType: p.ContentType, ContentEncoding: p.ContentEncoding, DeliveryMode: p.DeliveryMode, Priority: p.Priority,

@@ -8,7 +8,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
-// Failure is a message that could not be published. It is where it was.
+// Failure is a message that could not be published. It stays where it was.
 type Failure struct {
 	ID     string `json:"id"`
 	Target string `json:"target"`
@@ -16,16 +16,17 @@ type Failure struct {
 	Text   string `json:"error"`
 }
 
-// mover publishes messages to other queues, and acks them when that is confirmed. So at any time a
-// message is in one of the two queues, or in both: at most a window of messages is. One goroutine
-// uses it.
+// mover publishes messages to other queues, and acks them when the broker has confirmed the copies.
+// So at any time a message is in one of the two queues, or in both; that is a window of messages at
+// most. One goroutine uses it.
 type mover struct {
 	// Immutable once it moves.
 	sender   *sender
-	envelope func(*held) envelope // nil: nothing is published, and the message is deleted
+	envelope func(*held) envelope // nil: nothing is published, and messages are deleted
 	window   int
 	rate     float64 // messages a second; 0 is no limit
 
+	// Written by move, fail, cameBack and lose.
 	began     time.Time // of the first move, if there is a rate
 	sent      int       // since began
 	tally     tally
@@ -33,30 +34,28 @@ type mover struct {
 	failedIDs map[string]bool // messages that are not tried again; bounded
 }
 
-// tally is what a mover has done.
+// tally says what a mover has done.
 type tally struct {
 	moved    int
 	twice    int // of those, may be in both queues
-	again    int // were moved once more, because they were parked still
+	again    int // were moved once more, because they were still parked
 	failed   int
-	failures []Failure // the first ones
+	failures []Failure // the first failures
 }
 
-// ended is how many messages are moved, or cannot be, each counted once.
+// ended returns how many messages were moved or cannot be moved. Each counts once.
 func (t tally) ended() int { return t.moved + t.failed - t.again }
 
 const (
-	defaultMoveWindow = 100
-	maxMoveWindow     = 1000
-
 	maxFailures  = 100     // that are listed
 	maxFailedIDs = 100_000 // that are remembered
 )
 
-// copyTo has it publish what it moves, before it moves anything.
+// copyTo sets where messages are published. It must be called before the first move.
 func (m *mover) copyTo(s *sender, e func(*held) envelope) { m.sender, m.envelope = s, e }
 
-// burst is how many messages are published together: few, if a rate spreads them over time.
+// burst returns how many messages are published together. A rate makes bursts small, to spread
+// messages over time.
 func (m *mover) burst() int {
 	if m.rate <= 0 {
 		return m.window
@@ -64,8 +63,8 @@ func (m *mover) burst() int {
 	return max(1, min(m.window, int(m.rate/10)))
 }
 
-// move moves up to a burst of messages that the reader holds. The error is for what ends
-// everything; a message that could not be published is a Failure.
+// move moves up to a burst of messages that the reader holds. The error is for what ends the whole
+// call; a message that could not be published is a Failure.
 func (m *mover) move(ctx context.Context, r *reader, all []*held) error {
 	if len(all) == 0 {
 		return nil
@@ -74,7 +73,7 @@ func (m *mover) move(ctx context.Context, r *reader, all []*held) error {
 		return err
 	}
 	if err := r.session().Err(); err != nil {
-		return err // the messages are parked again, and would be in both queues
+		return err // the messages are parked again: copies would be in both queues
 	}
 	m.sent += len(all)
 	finish, cancel := outlast(ctx)
@@ -96,8 +95,8 @@ func (m *mover) move(ctx context.Context, r *reader, all []*held) error {
 	return nil
 }
 
-// publish publishes messages, and returns those that are confirmed and in a queue, and the last
-// error of the others.
+// publish publishes messages. It returns those that are confirmed and routed to a queue, and the
+// last error of the others.
 func (m *mover) publish(ctx context.Context, all []*held) (placed []*held, last error) {
 	if m.envelope == nil {
 		return all, nil
@@ -148,8 +147,8 @@ func (m *mover) fail(f Failure) {
 // gaveUp says whether a message could not be published before.
 func (m *mover) gaveUp(d *held) bool { return m.failedIDs[d.message.ID] }
 
-// cameBack says whether a message was moved before and is parked still. It is moved again then, and
-// no limit counts it twice. Its ack may have been answered.
+// cameBack says whether a message was moved before and is still parked, and whether its ack was
+// answered. It is then moved again, and no limit counts it twice.
 func (m *mover) cameBack(d *held) (back, acked bool) {
 	if back, acked = m.recent.cameBack(d); back {
 		m.tally.again++
@@ -157,5 +156,5 @@ func (m *mover) cameBack(d *held) (back, acked bool) {
 	return back, acked
 }
 
-// lose is for a connection that was lost.
+// lose is called after a lost connection.
 func (m *mover) lose() { m.recent.lose() }

@@ -31,7 +31,7 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 	attempts, counted := h[wire.RetryAttempts]
 	switch {
 	case m.Origin == OriginClojure:
-		m.Attempts = wire.Int(attempts) // which counts the last attempt too
+		m.Attempts = wire.Int(attempts) // the header counts the last attempt too
 	case counted || m.Origin == OriginConsumer:
 		m.Attempts = wire.Int(attempts) + 1
 	}
@@ -42,9 +42,8 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 	return m
 }
 
-// originOf decides by the headers that are there. The broker may dead-letter a message that a
-// consumer had retried: that one has some of a consumer's headers, but they do not say why it is
-// parked.
+// originOf decides by the headers that exist. The broker may dead-letter a message that a consumer
+// had retried. Such a message has some headers of a consumer, but they do not say why it is parked.
 func originOf(h amqp.Table, m Message) Origin {
 	_, counted := h[wire.RetryAttempts]
 	switch {
@@ -58,8 +57,8 @@ func originOf(h amqp.Table, m Message) Origin {
 	return OriginOther
 }
 
-// blameBroker fills in what only the broker knows. The message is here for the broker's reason. If
-// a consumer had retried it, the consumer's reason is in the history.
+// blameBroker fills in what only the broker knows. The message is parked for the broker's reason.
+// If a consumer had retried it, the consumer's reason is in the history.
 func (m *Message) blameBroker() {
 	last := m.Deaths[0]
 	m.Reason = last.Reason
@@ -77,16 +76,6 @@ func (m *Message) blameBroker() {
 	if m.Group == "" {
 		m.Group = "broker:" + last.Reason + ":" + last.Queue
 	}
-}
-
-func text(h amqp.Table, name string) string {
-	switch v := h[name].(type) {
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	}
-	return ""
 }
 
 func moment(h amqp.Table, name string) time.Time {

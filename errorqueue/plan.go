@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// Target is a queue that messages are redriven to.
+// Target is a queue to which messages are redriven.
 type Target struct {
-	Queue    string `json:"queue"` // "" for messages of which no queue is known
+	Queue    string `json:"queue"` // "" for messages whose queue is unknown
 	Messages int    `json:"messages"`
 	Derived  int    `json:"derived"` // of those, how many do not name the queue in a header
 
 	// Source says how the queue is known, as Message.TargetFrom does, or "caller" for the option
-	// To. If the messages differ it is that of the first one that does not name the queue.
+	// To. If the messages differ, it is that of the first one that does not name the queue.
 	Source string `json:"source"`
 
-	Missing bool `json:"missing"` // there is no such queue
+	Missing bool `json:"missing"` // the queue does not exist
 }
 
-// plan says what a redrive or a discard would move, and where to. It is made of values only.
+// plan says what a redrive or a discard would move, and where to. It holds values only.
 type plan struct {
 	targets   map[string]*Target
 	matched   int           // messages that would be moved
-	illegible int           // messages that are chosen, and cannot be copied
+	illegible int           // messages that are chosen, but cannot be copied
 	slowest   time.Duration // from the first failure of a message until it was parked
 }
 
@@ -61,7 +61,7 @@ func (p *plan) add(m *Message, v verdict, to string) {
 	}
 }
 
-// sorted are the targets, beginning with the one that most messages go to.
+// sorted returns the targets, beginning with that of the most messages.
 func (p *plan) sorted() []Target {
 	var all []Target
 	for _, t := range slices.Collect(maps.Values(p.targets)) {

@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Progress is how far a call has come. The call's own goroutine reports it, at most ten times a
-// second and at the end, and waits for the callback: that may draw a line, and should not ask a
-// server.
+// Progress says how far a call has come. The call's own goroutine reports it, at most ten times a
+// second and at the end, and waits for the callback. So the callback may draw a line, but should
+// not call a server.
 type Progress struct {
 	Of      int `json:"of"`      // messages in the queue, or the file, at the start; -1 if unknown
-	Read    int `json:"read"`    // so far; each round of a redrive begins anew
+	Read    int `json:"read"`    // so far; starts again with each round of a redrive
 	Matched int `json:"matched"` // of those, chosen by the filter
 	Moved   int `json:"moved"`   // published and confirmed, or deleted
 	Failed  int `json:"failed"`  // could not be published, and stay where they are
 	Round   int `json:"round"`   // of a redrive, from 1
 
-	// Watch is how much longer a redrive looks after a batch, in nanoseconds; 0 while it moves
-	// messages.
+	// Watch is how much longer a redrive watches a batch, in nanoseconds. It is 0 while messages
+	// are moved.
 	Watch time.Duration `json:"watch"`
 }
 
-// reporter tells a caller the progress. One goroutine uses it, that of the call.
+// reporter reports the progress to the caller. One goroutine uses it, that of the call.
 type reporter struct {
 	to     func(Progress) // immutable; may be nil
-	latest Progress       // that tell was given
-	told   time.Time      // when the caller was told last
+	latest Progress       // the last one that tell was given
+	told   time.Time      // when the last report was made
 }
 
 const tellEvery = 100 * time.Millisecond
 
-// tell reports, unless it has just done so.
+// tell makes a report, unless the last one was a moment ago.
 func (r *reporter) tell(now Progress) {
 	r.latest = now
 	if r.to == nil || time.Since(r.told) < tellEvery {
@@ -40,21 +40,21 @@ func (r *reporter) tell(now Progress) {
 	r.to(now)
 }
 
-// watch reports how much longer a redrive looks after a batch.
+// watch reports how much longer a redrive watches a batch.
 func (r *reporter) watch(d time.Duration) {
 	now := r.latest
 	now.Watch = d
 	r.tell(now)
 }
 
-// end reports what was told last.
+// end reports the latest progress.
 func (r *reporter) end() {
 	if r.to != nil {
 		r.to(r.latest)
 	}
 }
 
-// orEmpty makes JSON write an empty list as [], so that whoever reads it need not expect null.
+// orEmpty makes JSON write an empty list as [], so that readers of the JSON need not expect null.
 func orEmpty[T any](all []T) []T {
 	if all == nil {
 		return []T{}

@@ -15,17 +15,17 @@ import (
 type Queue struct {
 	// Immutable.
 	name string
-	main string // "" if it is not known
+	main string // "" if unknown
 	cfg  Config // resolved
 	conn *connection.Connection
-	link link // of its own; what the client library cannot read does not end it
+	link link // of its own; no header ends its session
 	log  *slog.Logger
 
 	turn  chan struct{} // holds a token while no call reads
-	limit int64         // of deliveries of a message, 0 if that is not known; set by Open
+	limit int64         // of deliveries of a message, 0 if unknown; set by Open
 }
 
-// Open connects and looks at the queue. It returns ErrNoQueue if there is none, and the
+// Open connects and checks that the queue exists. It returns ErrNoQueue if not, and the
 // connection's errors. The Queue has a TCP connection of its own, which Close ends. A nil logger
 // means slog.Default().
 func Open(ctx context.Context, conn *connection.Connection, cfg Config, log *slog.Logger) (*Queue, error) {
@@ -55,23 +55,25 @@ func newQueue(cfg Config) *Queue {
 	return q
 }
 
-// beside is another error queue, read over the same TCP connection and with the same bounds.
-func (q *Queue) beside(main, name string) *Queue {
+// beside returns another error queue, which is read over the same TCP connection and with the same
+// bounds.
+func (q *Queue) beside(ctx context.Context, s session, main, name string) *Queue {
 	other := newQueue(Config{
 		Queue: main, ErrorQueue: name,
 		Window: q.cfg.Window, HoldFor: q.cfg.HoldFor, MaxDeliveries: q.cfg.MaxDeliveries, Wait: q.cfg.Wait,
 	})
 	other.conn, other.link, other.log = q.conn, q.link, q.log
+	other.limit = limitOf(ctx, s, name, nil)
 	return other
 }
 
 // Name is the error queue's name.
 func (q *Queue) Name() string { return q.name }
 
-// Close ends the Queue's TCP connection. What a call still holds goes back to the queue.
+// Close ends the Queue's TCP connection. Messages that a call still holds go back to the queue.
 func (q *Queue) Close(ctx context.Context) { q.link.Close(ctx) }
 
-// look returns ErrNoQueue if there is no queue, and finds out its delivery limit.
+// look returns ErrNoQueue if the queue does not exist, and finds out its delivery limit.
 func (q *Queue) look(ctx context.Context) error {
 	s, err := q.link.Session(ctx)
 	if err != nil {
@@ -90,26 +92,29 @@ func (q *Queue) look(ctx context.Context) error {
 			return &FieldError{"ErrorQueue", q.name, fmt.Sprintf("the name of an error queue: that may be one, or the main queue of %q", own)}
 		}
 	}
-	q.limit = q.limitOf(ctx, s)
+	q.limit = limitOf(ctx, s, q.name, q.cfg.Arguments)
 	return nil
 }
 
-// Status is what can be known of an error queue without reading it.
+// maxDeliveries returns the delivery count at which a reading ends.
+func (q *Queue) maxDeliveries() int { return boundOf(q.cfg.MaxDeliveries, q.limit) }
+
+// Status describes an error queue without reading it.
 type Status struct {
 	Queue    string `json:"queue"`          // the error queue
-	Main     string `json:"main,omitempty"` // the main queue, "" if it is not known
+	Main     string `json:"main,omitempty"` // the main queue, "" if unknown
 	Messages int    `json:"messages"`       // that no reader holds; -1 if the user may not ask
 
-	// Quarantine is how many messages wait in the main queue's quarantine queue. That is the
-	// consumer's working place and is never touched here. It is -1 if there is none, or if the user
-	// may not ask.
+	// Quarantine is how many messages are in the main queue's quarantine queue. The consumer works
+	// with that queue, and this package never touches it. It is -1 if there is no such queue, or if
+	// the user may not ask.
 	Quarantine int `json:"quarantine"`
 
-	// MaxDeliveries is the bound that readings keep to: see Config.MaxDeliveries.
+	// MaxDeliveries is the bound for readings: see Config.MaxDeliveries.
 	MaxDeliveries int `json:"max_deliveries"`
 }
 
-// Status asks the broker.
+// Status asks the broker for the queue's state.
 func (q *Queue) Status(ctx context.Context) (Status, error) {
 	st := Status{Queue: q.name, Main: q.main, Messages: -1, Quarantine: -1, MaxDeliveries: q.maxDeliveries()}
 	s, err := q.link.Session(ctx)

@@ -12,12 +12,13 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// reader is one pass over the queue from its head. It holds all that it has read until its end,
-// when what was not acked goes back in its order. One goroutine uses it, that of the call.
+// reader reads the queue once, from its head. It holds all messages that it has read until its end.
+// Those that were not acked go back then, in their order. One goroutine uses it, that of the call.
 //
-// A quorum queue puts what it gets back behind what it got back earlier, and all of that before
-// what was never delivered. So a reader that ends early first reads on until it meets a message
-// that was never delivered: else the queue's head would end up behind other messages.
+// A quorum queue puts messages that it gets back behind those that it got back earlier, and in
+// front of those that were never delivered. So a reader that ends early first reads on until it
+// meets a message that was never delivered. Otherwise the queue's head would end up behind other
+// messages.
 type reader struct {
 	// Immutable.
 	queue  *Queue
@@ -26,20 +27,23 @@ type reader struct {
 	began  time.Time
 	unlock func()
 
+	// Written by next, fill, ack and readOn.
 	edge    edge
 	left    int // messages that are still to be read
 	read    int // messages that next has returned
 	acked   int
 	size    int             // of the next window
 	pending []amqp.Delivery // of the last window, not returned yet; all in the last chunk
-	again   bool            // the last of a window was delivered before: so may be the next ones
-	worn    bool            // a message must not be delivered more often
+	// The last message of a window was delivered before, so the next ones may be too.
+	again bool
+	worn  bool // a message must not be delivered once more
 }
 
-// extent is how much of the queue a reader reads.
+// extent says how much of the queue a reader reads.
 type extent struct {
-	most   int  // messages; negative is all that are there at the beginning
-	expect int  // messages that are waited for: a lost connection may have held them
+	most int // messages; negative is all that are there at the beginning
+	// Messages to wait for: a lost connection may have held them.
+	expect int
 	edge   edge // of a message that cannot be read
 }
 
@@ -48,7 +52,8 @@ func whole(e edge) extent { return extent{most: -1, expect: e.of, edge: e} }
 
 const firstWindow = 16 // until it is known how large messages are
 
-// begin waits for its turn and starts a reader. A connection that is just being lost is waited for.
+// begin waits for its turn and starts a reader. It also waits for a connection that has just been
+// lost.
 func (q *Queue) begin(ctx context.Context, what extent) (*reader, error) {
 	for tries := 0; ; tries++ {
 		s, err := q.link.Session(ctx)
@@ -98,8 +103,8 @@ func (q *Queue) start(ctx context.Context, s session, what extent) (*reader, err
 	}, nil
 }
 
-// next is the next message, false at the end. The message stays held until the reader ends or acks
-// it.
+// next returns the next message, false at the end. The reader holds the message until the reader
+// ends or acks it.
 func (r *reader) next(ctx context.Context) (*held, bool, error) {
 	if ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
@@ -113,7 +118,7 @@ func (r *reader) next(ctx context.Context) (*held, bool, error) {
 		}
 	}
 	d := &held{Delivery: r.pending[0], chunk: r.hold.chunks[len(r.hold.chunks)-1]}
-	r.pending[0] = amqp.Delivery{} // the caller decides how long its body stays in memory
+	r.pending[0] = amqp.Delivery{} // the caller decides how long the body stays in memory
 	r.pending = r.pending[1:]
 	r.read++
 	d.message = r.queue.read(&d.Delivery, r.read)
@@ -131,7 +136,7 @@ func (r *reader) fill(ctx context.Context) error {
 	if n == 0 {
 		return nil
 	}
-	if r.edge.settled && r.edge.near(r.read) { // it is known what would happen
+	if r.edge.settled && r.edge.near(r.read) { // the outcome is known
 		return &stuckError{read: r.read, window: n, of: r.of, err: r.edge.err}
 	}
 	window, err := r.hold.window(ctx, n)
@@ -153,7 +158,7 @@ func (r *reader) fill(ctx context.Context) error {
 
 const maxHeldInMemory = 16 << 20 // bytes of bodies
 
-// resize chooses the size of the next window by the bodies of the last one.
+// resize sets the size of the next window by the bodies of the last one.
 func (r *reader) resize(window []amqp.Delivery) {
 	bytes := 0
 	for _, d := range window {
@@ -167,21 +172,21 @@ func (r *reader) resize(window []amqp.Delivery) {
 	}
 }
 
-// atEdge says whether the next message may be one that cannot be read. Asking for that one loses
-// what the reader holds.
+// atEdge says whether the next message may be the one that cannot be read. Asking for it loses the
+// messages that the reader holds.
 func (r *reader) atEdge() bool { return len(r.pending) == 0 && r.edge.near(r.read) }
 
 // overdue says whether the reader has held messages for as long as it may.
 func (r *reader) overdue() bool { return time.Since(r.began) >= r.queue.cfg.HoldFor }
 
-// session is the one that the reader holds its messages on.
+// session returns the session on which the reader holds its messages.
 func (r *reader) session() session { return r.hold.session }
 
-// moreToRead adds a message to those that are to be read.
+// moreToRead adds one message to those that are left to read.
 func (r *reader) moreToRead() { r.left++ }
 
-// ack takes messages out of the queue, and returns when the broker has done that, and of how many.
-// They are in the order in which they were read.
+// ack removes messages from the queue. It returns when the broker has removed them, and how many.
+// The messages are in the order in which they were read.
 func (r *reader) ack(ctx context.Context, messages []*held) (acked int, err error) {
 	acked, err = r.hold.ack(ctx, messages)
 	r.acked += acked
@@ -191,8 +196,8 @@ func (r *reader) ack(ctx context.Context, messages []*held) (acked int, err erro
 	return acked, nil
 }
 
-// because adds why the session ended, if it did: a channel only knows that it is closed. The window
-// is how many messages had been asked for.
+// because adds the reason of the session's end to an error, if the session has ended: a channel
+// only knows that it is closed. window is how many messages had been asked for.
 func (r *reader) because(err error, window int) error {
 	s := r.session()
 	if !isOver(s, err) {
@@ -204,7 +209,7 @@ func (r *reader) because(err error, window int) error {
 	return errors.Join(err, s.Err())
 }
 
-// end gives everything back, in its order, and waits until the queue has it.
+// end gives all messages back, in their order, and waits until the queue has them.
 func (r *reader) end(ctx context.Context) {
 	defer r.unlock()
 	r.readOn(ctx)
@@ -212,15 +217,17 @@ func (r *reader) end(ctx context.Context) {
 	r.hold.giveBack()
 }
 
-// readOn reads what must not stay ahead of what goes back: see reader.
+// readOn reads the messages that must not stay in front of those that go back: see reader.
 func (r *reader) readOn(ctx context.Context) {
-	limit := 5 * time.Minute // for a million messages; with HoldFor it is below consumer_timeout
+	// For a million messages. With HoldFor it is below consumer_timeout.
+	limit := 5 * time.Minute
 	if ctx.Err() != nil {
-		limit = 2 * time.Second // the caller waits; a changed order loses nothing
+		limit = 2 * time.Second // the caller waits; a changed order loses no message
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	r.edge.settled = false // the message that cannot be read must not stay ahead either
+	// The message that cannot be read must not stay in front either.
+	r.edge.settled = false
 	for r.again && !r.worn && r.hold.any() && r.session().Err() == nil {
 		r.read, r.pending = r.read+len(r.pending), nil // the edge counts them
 		n, err := count(ctx, r.session(), r.queue.name)

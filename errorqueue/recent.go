@@ -2,15 +2,16 @@ package errorqueue
 
 import "crypto/sha256"
 
-// recent remembers what was moved last, and recognises it if a lost connection has brought it back
-// into the queue. That may happen even to messages whose acks the broker has answered: it passes
-// acks on to a quorum queue's leader when that has time for them. One goroutine uses it.
+// recent remembers the messages that were moved last, and recognises those that a lost connection
+// has brought back into the queue. Even a message whose ack was answered may come back: the broker
+// answers before it has passed the ack on to the leader of a quorum queue. One goroutine uses it.
 type recent struct {
+	// Written by add, lose and cameBack.
 	last   []moved       // since the last lost connection
-	unsure map[moved]int // messages that may be parked still, and how many of each
+	unsure map[moved]int // messages that may still be parked, and how many of each
 }
 
-// moved is a message that was moved: what tells it from others, and whether its ack was answered.
+// moved identifies a message that was moved, and says whether its ack was answered.
 type moved struct {
 	mark  string
 	acked bool
@@ -18,7 +19,7 @@ type moved struct {
 
 const maxRecent = 2000 // messages; more than a broker has on its way
 
-// add remembers messages, of which the first were acked.
+// add remembers messages. acked says how many of them, from the first, were acked.
 func (r *recent) add(messages []*held, acked int) {
 	for i, d := range messages {
 		r.last = append(r.last, moved{mark(d), i < acked})
@@ -26,7 +27,7 @@ func (r *recent) add(messages []*held, acked int) {
 	r.last = r.last[max(0, len(r.last)-maxRecent):]
 }
 
-// lose is for a connection that was lost: what was moved last may be parked still.
+// lose is called after a lost connection: the messages that were moved last may still be parked.
 func (r *recent) lose() {
 	if r.unsure == nil {
 		r.unsure = map[moved]int{}
@@ -37,8 +38,8 @@ func (r *recent) lose() {
 	r.last = nil
 }
 
-// cameBack says whether a message was moved before and is parked still, and whether its ack had
-// been answered.
+// cameBack says whether a message was moved before and is still parked, and whether its ack was
+// answered.
 func (r *recent) cameBack(d *held) (back, acked bool) {
 	if len(r.unsure) == 0 {
 		return false, false
@@ -52,8 +53,8 @@ func (r *recent) cameBack(d *held) (back, acked bool) {
 	return false, false
 }
 
-// mark tells a message from others. Messages with the same mark have the same id and body, so that
-// each is as good as the other.
+// mark identifies a message. Messages with the same mark have the same id and body, so each can
+// stand for the other.
 func mark(d *held) string {
 	sum := sha256.Sum256(d.Body)
 	return d.MessageId + " " + string(sum[:])

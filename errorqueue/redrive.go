@@ -8,25 +8,26 @@ import (
 	"time"
 )
 
-// Redrive moves messages from the error queue back to where they came from, to be handled as if
-// they were new: attempts begin anew, and the headers of the failure go. The history, and how the
-// message was published at first, stay. A message is published, mandatory, and confirmed before it
-// is taken out of the error queue. So none is lost, whenever the process, the connection or the
-// broker dies, and at most a Window of them is in both queues then.
+// Redrive moves messages from the error queue back to the queues from which they came, to be
+// handled like new ones: attempts begin again, and the headers of the failure are removed. The
+// history stays, and so does how the message was published at first. A message is published,
+// mandatory, and confirmed before it is removed from the error queue. So no message is lost when
+// the process, the connection or the broker dies, and at most a Window of messages is in both
+// queues then.
 //
 // Messages that are parked while Redrive runs are left alone, except for some after the connection
 // was lost twice. A message that cannot be published stays where it is, and is a Failure. Before
-// anything is moved Redrive checks that every target exists, and returns *MissingTargetError if one
-// does not. When ctx ends, what is on its way is finished, for 3 s at most, and the rest stays; the
+// Redrive moves anything it checks that every target exists, and returns *MissingTargetError if one
+// does not. When ctx ends, messages in flight have 3 s to be confirmed, and the rest stays; the
 // error is the context's then.
 //
-// The report is good with an error too. Beside the errors of [Queue.List] there are ErrNoFilter,
-// ErrFailedAgain, ErrNotMoved and ErrGone. With an *UnreadableError all that stood before that
-// message was looked at, and moved if it was chosen.
+// The report is valid with an error too. Besides the errors of [Queue.List] there are ErrNoFilter,
+// ErrFailedAgain, ErrNotMoved and ErrGone. With an *UnreadableError every message in front of that
+// one was looked at, and moved if it was chosen.
 //
-// A redrive may take hours: it goes over the queue in rounds, and goes on when the connection is
-// lost. A broker that is killed may forget the last acks, many of them in a classic queue: what was
-// moved is parked again then, and moved twice.
+// A redrive may take hours. It reads the queue in rounds, and continues after a lost connection. A
+// broker that is killed may forget the last acks, many of them in a classic queue. The messages are
+// then parked again, and are moved twice.
 func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, error) {
 	began := time.Now()
 	o, matcher, err := o.resolve(q, began)
@@ -50,8 +51,8 @@ func (q *Queue) Redrive(ctx context.Context, o RedriveOptions) (RedriveReport, e
 	return report, nil
 }
 
-// redrive is one call of Redrive: it makes a plan, and has rounds move what the plan is about. One
-// goroutine uses it.
+// redrive is one call of Redrive. It makes a plan, and lets rounds move the messages of the plan.
+// One goroutine uses it.
 type redrive struct {
 	// Immutable.
 	queue    *Queue
@@ -63,11 +64,10 @@ type redrive struct {
 	plan    plan
 	targets []Target // of the plan, checked
 
-	// Written by batches.
-	watched watched
+	batches *batches // written by runBatches, nil without the option
 }
 
-// redrive makes one. The caller stops its mover's sender.
+// redrive makes a redrive. The caller stops the sender of its mover.
 func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redrive, error) {
 	sender, user, err := q.sender(ctx, o.Window)
 	if err != nil {
@@ -86,7 +86,7 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 
 func (r *redrive) run(ctx context.Context) error {
 	defer r.progress.end()
-	s := &survey{queue: r.queue, choice: r.rounds.choice, to: r.options.To, most: r.most(), report: r.progress}
+	s := &survey{queue: r.queue, choice: r.rounds.choice, to: r.options.To, most: r.rounds.most(r.options.Limit), report: r.progress}
 	defer s.end(ctx)
 	blocked, err := r.survey(ctx, s)
 	switch {
@@ -100,19 +100,19 @@ func (r *redrive) run(ctx context.Context) error {
 		return fmt.Errorf("batches: what fails again is parked behind it, and not seen: %w", blocked)
 	case len(r.options.Batches) > 0:
 		s.end(ctx)
-		return r.batches(ctx)
+		return r.runBatches(ctx)
 	case r.quick(s):
 		if done, err := r.rounds.first(ctx, s.reader, s.kept); done || err != nil {
 			return err
 		}
 	}
 	s.end(ctx)
-	return r.rounds.run(ctx, r.most())
+	return r.rounds.run(ctx, r.rounds.most(r.options.Limit))
 }
 
-// survey finds out where messages are to go, and checks that. With the option To that is known, and
-// nothing is read unless it is a dry run. What stands behind a message that cannot be read is not
-// planned; blocked says so.
+// survey finds out the targets of the messages, and checks that they exist. With the option To the
+// target is known, and nothing is read unless it is a dry run. Messages behind one that cannot be
+// read are not planned; blocked says so.
 func (r *redrive) survey(ctx context.Context, s *survey) (blocked, err error) {
 	if to := r.options.To; to != "" && !r.options.DryRun {
 		r.targets = []Target{{Queue: to, Source: fromCaller}}
@@ -130,10 +130,11 @@ func (r *redrive) survey(ctx context.Context, s *survey) (blocked, err error) {
 	return blocked, r.queue.check(ctx, r.targets)
 }
 
-// quickly is how long it may take to move what a survey holds.
+// quickly is how long moving the messages of a survey may take.
 const quickly = 5 * time.Minute
 
-// quick says whether the survey's reader can move what it holds: it has read the queue already.
+// quick says whether the survey's reader can move the messages that it holds. That saves reading
+// the queue again.
 func (r *redrive) quick(s *survey) bool {
 	if s.reader == nil || s.large {
 		return false
@@ -141,15 +142,19 @@ func (r *redrive) quick(s *survey) bool {
 	return r.options.Rate == 0 || float64(r.plan.matched)/r.options.Rate <= min(quickly, r.queue.cfg.HoldFor/2).Seconds()
 }
 
-// most is how many messages are to be moved yet, negative for all.
-func (r *redrive) most() int {
-	if r.options.Limit == 0 {
-		return -1
+func (r *redrive) runBatches(ctx context.Context) error {
+	homes, err := r.queue.homesOf(ctx, r.targets, r.options.Batches)
+	if err != nil {
+		return err
 	}
-	return max(0, r.options.Limit-r.rounds.mover.tally.ended())
+	r.batches = &batches{
+		queue: r.queue, options: r.options, rounds: r.rounds, progress: r.progress, homes: homes,
+		each: cmp.Or(r.options.Watch, watchFor(r.plan.slowest)),
+	}
+	return r.batches.run(ctx)
 }
 
-// missed says whether messages of the plan were gone when it came to move them.
+// missed says whether messages of the plan were gone before they were moved.
 func (r *redrive) missed() error {
 	gone := r.plan.matched - r.rounds.mover.tally.ended()
 	if r.options.DryRun || r.options.Limit > 0 || gone <= 0 {
@@ -158,13 +163,16 @@ func (r *redrive) missed() error {
 	return fmt.Errorf("%d of %d: %w", gone, r.plan.matched, ErrGone)
 }
 
-// report says what was done.
+// report says what the redrive has done.
 func (r *redrive) report() RedriveReport {
 	t := r.rounds.mover.tally
-	return RedriveReport{
-		ID: r.options.ID, DryRun: r.options.DryRun,
-		Matched: max(r.plan.matched, t.moved+t.failed), Moved: t.moved, MaybeTwice: t.twice,
-		Failed: t.failed, Failures: t.failures, Illegible: max(r.plan.illegible, r.rounds.illegible),
-		Targets: r.targets, Batches: r.watched.batches, Watch: r.watched.each, Rounds: r.rounds.count,
+	report := RedriveReport{
+		ID: r.options.ID, DryRun: r.options.DryRun, Targets: r.targets,
+		Matched: max(r.plan.matched, t.moved+t.failed), Illegible: max(r.plan.illegible, r.rounds.illegible),
+		Moved: t.moved, MaybeTwice: t.twice, Failed: t.failed, Failures: t.failures, Rounds: r.rounds.count,
 	}
+	if r.batches != nil {
+		report.Batches, report.Watch = r.batches.done, r.batches.each
+	}
+	return report
 }

@@ -64,7 +64,7 @@ func TestARedrivenMessageIsAsItWasAtFirst(t *testing.T) {
 
 func TestARedriveKeepsTheOrder(t *testing.T) {
 	eachKind(t, func(t *testing.T, queue string) {
-		const n = 1200 // more than one pass keeps
+		const n = 1200 // more than a survey keeps
 		park(t, queue, n)
 		q := open(t, Config{Queue: queue, Window: 50})
 		report := redriveOK(t, q, RedriveOptions{All: true, Window: 30})
@@ -99,7 +99,7 @@ func TestAFilteredRedriveOfAFewAmongManyLeavesTheOthersInOrder(t *testing.T) {
 		if depth := amqptest.Depth(t, q.Name()); depth != n-12 {
 			t.Errorf("%d messages are parked, want %d", depth, n-12)
 		}
-		if n <= 20_000 { // it takes too long otherwise
+		if n <= 20_000 { // more messages take too long
 			inOrder(t, q.Name(), n, chosen)
 		}
 		inOrder(t, queue, n, func(i int) bool { return !chosen(i) })
@@ -111,7 +111,9 @@ func TestALimitTakesTheOldest(t *testing.T) {
 		const n = 100
 		park(t, queue, n)
 		q := open(t, Config{Queue: queue, Window: 10})
-		list(t, q, ListOptions{}) // what was delivered before goes behind others that were, if one is not careful
+		// The list makes the messages delivered ones. A careless reader would put them behind
+		// others.
+		list(t, q, ListOptions{})
 		if first := list(t, q, ListOptions{Limit: 3}); len(first) != 3 || first[2].ID != id(2) {
 			t.Errorf("the first three are %v", first)
 		}
@@ -253,7 +255,8 @@ func TestASlowRedriveGoesInRoundsAndMovesEachOnce(t *testing.T) {
 	})
 }
 
-// failing parks what comes into a queue again, as a consumer does, if its number is one of these; the rest it acks.
+// failing parks the messages with these numbers again, as a consumer does when its handler fails.
+// It acks all others.
 func failing(t *testing.T, queue string, fails func(n int) bool) {
 	t.Helper()
 	ch := amqptest.Channel(t)
@@ -284,7 +287,8 @@ func TestBatchesStopWhenTooManyFailAgain(t *testing.T) {
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 100
 		park(t, queue, n)
-		failing(t, queue, func(n int) bool { return n == 3 || n >= 11 && n < 20 }) // one of the second batch, 9 of the third
+		// One of the second batch, 9 of the third.
+		failing(t, queue, func(n int) bool { return n == 3 || n >= 11 && n < 20 })
 		q := open(t, Config{Queue: queue})
 		report, err := q.Redrive(t.Context(), RedriveOptions{All: true, Batches: []int{1, 10, 20}, Watch: 1200 * time.Millisecond, Tolerate: 0.1})
 		want := []Batch{{Moved: 1, Watched: true}, {Moved: 10, FailedAgain: 1, Watched: true}, {Moved: 20, FailedAgain: 9, Watched: true}}
@@ -413,6 +417,6 @@ func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
 	if _, err := Open(t.Context(), connecttest.New(t, connection.Config{}), Named(queue+"-archive"), slog.New(slog.DiscardHandler)); !errors.As(err, &field) || field.Value != queue+"-archive" {
 		t.Errorf("got %v", err)
 	}
-	open(t, Config{Queue: queue + "-archive"}) // said in full
+	open(t, Config{Queue: queue + "-archive"}) // its full name
 	open(t, Config{Queue: queue, ErrorQueue: queue + "-archive"})
 }

@@ -17,12 +17,12 @@ type RedriveOptions struct {
 	// All redrives every message, if there is no Filter.
 	All bool
 
-	// To is the queue that messages go to.
+	// To is the queue to which messages go.
 	//
-	// Defaults to the queue that each came from: see Message.Target.
+	// Defaults to the queue from which each came: see Message.Target.
 	To string
 
-	// Limit ends the redrive after so many messages, those at the queue's head.
+	// Limit ends the redrive after so many messages, beginning at the queue's head.
 	//
 	// Defaults to no limit.
 	Limit int
@@ -32,24 +32,23 @@ type RedriveOptions struct {
 	// Defaults to 0, as fast as possible.
 	Rate float64
 
-	// Batches are sizes, such as 1, 10, 100, 1000. So many messages are moved, then the redrive
-	// waits for Watch and counts how many of them are parked again. If they are too many it stops
-	// with ErrFailedAgain. The last size is repeated until all are moved. The last batch of all is
-	// not watched.
+	// Batches are sizes, such as 1, 10, 100, 1000. The redrive moves a batch, waits for Watch, and
+	// counts how many messages of the batch are parked again. If they are too many, it stops with
+	// ErrFailedAgain. The last size is repeated until all messages are moved. The very last batch
+	// is not watched.
 	//
 	// Defaults to none: all messages are moved, and nothing is watched.
 	Batches []int
 
 	// Watch is how long to wait after a batch. A message that fails is parked when its retries are
 	// used up, so Watch must be longer than all delays of the consumer's Backoff together. The wait
-	// ends earlier when too many are seen to have failed.
+	// ends earlier when too many messages have failed.
 	//
-	// Defaults to the time that the slowest of the chosen messages took from its first failure
-	// until it was parked, a tenth more, and 10 s; at least a minute and at most an hour. With To
-	// it is a minute.
+	// Defaults to the longest time that a chosen message took from its first failure until it was
+	// parked, plus a tenth and 10 s; at least a minute and at most an hour. With To it is a minute.
 	Watch time.Duration
 
-	// Tolerate is which part of a batch may fail again, from 0 to 1.
+	// Tolerate is the fraction of a batch that may fail again, from 0 to 1.
 	//
 	// Defaults to 0: one message that fails again stops the redrive.
 	Tolerate float64
@@ -57,24 +56,24 @@ type RedriveOptions struct {
 	// DryRun only says what would be done: RedriveReport.Matched and Targets.
 	DryRun bool
 
-	// Window is how many messages may be published and not acked yet. So many may be in both queues
-	// if the process dies. From 1 to 1000.
+	// Window is how many messages may be published and not acked yet. That many may be in both
+	// queues if the process dies. From 1 to 1000.
 	//
 	// Defaults to 100.
 	Window int
 
 	// ID marks the messages (header bunnicula-redrive-id). A message that has it already is left
-	// alone, so that one that failed again is not redriven twice. A redrive that was interrupted
-	// can be continued under its ID. At most 255 bytes.
+	// alone, so that one that failed again is not redriven twice. An interrupted redrive can be
+	// continued with its ID. At most 255 bytes.
 	//
 	// Defaults to a new UUIDv7.
 	ID string
 
-	// Progress is told how far the call is: see [Progress].
+	// Progress receives the progress of the call: see [Progress].
 	Progress func(Progress)
 }
 
-const minRate = 0.01 // messages a second; a slower round would hold messages for too long
+const minRate = 0.01 // messages a second; a slower round would hold messages too long
 
 // resolve checks the options and fills in the defaults.
 func (o RedriveOptions) resolve(q *Queue, now time.Time) (RedriveOptions, *filter.Matcher, error) {
@@ -109,7 +108,7 @@ func (o RedriveOptions) resolve(q *Queue, now time.Time) (RedriveOptions, *filte
 	return o, matcher, checkMove(o.Limit, o.Rate, o.Window)
 }
 
-// chosen is the Filter of what moves or deletes messages, at one moment.
+// chosen makes the Matcher of a call that moves or deletes messages, at one moment.
 func chosen(f Filter, all bool, now time.Time) (*filter.Matcher, error) {
 	m, err := f.at(now)
 	if err == nil && f.IsZero() && !all {
@@ -118,7 +117,7 @@ func chosen(f Filter, all bool, now time.Time) (*filter.Matcher, error) {
 	return m, err
 }
 
-// checkMove checks the options that all have that move messages.
+// checkMove checks the options that all calls have that move messages.
 func checkMove(limit int, rate float64, window int) error {
 	switch {
 	case limit < 0:
@@ -131,21 +130,25 @@ func checkMove(limit int, rate float64, window int) error {
 	return nil
 }
 
-// RedriveReport is what a redrive has done, also when it ends with an error.
+// RedriveReport says what a redrive has done, also if it ends with an error.
 type RedriveReport struct {
-	ID         string        `json:"id"` // on each message that was moved
-	DryRun     bool          `json:"dry_run"`
-	Matched    int           `json:"matched"`     // chosen, up to the limit, as far as the redrive came
-	Moved      int           `json:"moved"`       // published, confirmed, and no longer parked
-	MaybeTwice int           `json:"maybe_twice"` // of those, may still be parked: a connection was lost
-	Failed     int           `json:"failed"`      // could not be published, and are parked still
-	Failures   []Failure     `json:"failures"`    // the first 100 of them
-	Illegible  int           `json:"illegible"`   // chosen, not Matched, still parked: see Message.Illegible
-	Targets    []Target      `json:"targets"`     // with To, and no DryRun, without numbers
-	Batches    []Batch       `json:"batches"`
-	Watch      time.Duration `json:"watch"`  // of each batch, at most, in nanoseconds; 0 without Batches
-	Rounds     int           `json:"rounds"` // passes over the queue that moved messages
-	Took       time.Duration `json:"took"`   // nanoseconds
+	ID     string `json:"id"` // on each message that was moved
+	DryRun bool   `json:"dry_run"`
+	// Chosen, up to the limit, as far as the redrive has read.
+	Matched int `json:"matched"`
+	Moved   int `json:"moved"` // published, confirmed, and no longer parked
+	// Of those, may still be parked, because a connection was lost.
+	MaybeTwice int       `json:"maybe_twice"`
+	Failed     int       `json:"failed"`   // could not be published, and are still parked
+	Failures   []Failure `json:"failures"` // the first 100 of them
+	// Chosen, not Matched, still parked: see Message.Illegible.
+	Illegible int      `json:"illegible"`
+	Targets   []Target `json:"targets"` // without numbers if To is set and DryRun is not
+	Batches   []Batch  `json:"batches"`
+	// Of each batch, at most, in nanoseconds; 0 without Batches.
+	Watch  time.Duration `json:"watch"`
+	Rounds int           `json:"rounds"` // passes over the queue that moved messages
+	Took   time.Duration `json:"took"`   // nanoseconds
 }
 
 // Batch is one batch of a redrive.

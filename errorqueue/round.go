@@ -2,8 +2,8 @@ package errorqueue
 
 import "context"
 
-// round is one pass of a reader, in which a mover moves what is chosen. Rounds makes it, and takes
-// from it what it has found when it has ended. One goroutine uses it.
+// round is one reading in which a mover moves the chosen messages. Its rounds makes it, and takes
+// its results when it has ended. One goroutine uses it.
 type round struct {
 	// Immutable.
 	reader   *reader
@@ -14,26 +14,27 @@ type round struct {
 	doubtful bool
 	tell     func(read, matched int) // reports the progress
 
+	// Written by run, add and flush.
 	burst []*held // chosen, not moved yet
 	bytes int     // of the bodies in burst
 
 	read      int // messages
 	chosen    int // messages, without those that were moved before
-	matched   int // messages that were chosen in this round and in those before
+	matched   int // messages that were chosen in this round and the earlier ones
 	illegible int
-	acksLost  int  // messages that were moved and acked before, and are parked still
-	exhausted bool // no message is left that is to be looked at
+	acksLost  int  // messages that were moved and acked before, and are still parked
+	exhausted bool // no message is left to look at
 }
 
-// run reads and moves. It is done when most messages are chosen, or none is left to look at; else
-// it has held messages for as long as it may. After an error the messages in burst go back with the
-// others.
+// run reads and moves. It is done when enough messages are chosen, or none is left to look at.
+// Otherwise it has held messages for as long as it may. After an error the messages in burst go
+// back with the others.
 func (r *round) run(ctx context.Context) (done bool, err error) {
 	for r.most < 0 || r.chosen < r.most {
 		if r.reader.overdue() {
 			return false, r.flush(ctx)
 		}
-		if r.reader.atEdge() { // what is not moved by then is lost with the connection
+		if r.reader.atEdge() { // messages that are not moved by then are lost with the connection
 			if err := r.flush(ctx); err != nil {
 				return false, err
 			}
@@ -56,13 +57,13 @@ func (r *round) run(ctx context.Context) (done bool, err error) {
 }
 
 // isNew says whether a message has come since the first round. After a lost connection the count
-// cannot tell: a broker that was killed may have forgotten acks, and what was moved is there again.
-// What was never delivered has come meanwhile, if as many as expected were read before it.
+// cannot tell that: a killed broker may have forgotten acks, so that moved messages are there
+// again. A message that was never delivered is new if as many as expected were read in front of it.
 func (r *round) isNew(d *held) bool {
 	return r.doubtful && r.expected >= 0 && r.reader.read > r.expected && !d.Redelivered
 }
 
-// add takes a message into the burst, if it is chosen, and moves a burst that is full.
+// add adds a message to the burst if it is chosen, and moves a full burst.
 func (r *round) add(ctx context.Context, d *held) error {
 	switch r.choice.of(&d.message) {
 	case leave:
@@ -79,7 +80,7 @@ func (r *round) add(ctx context.Context, d *held) error {
 		r.matched++
 	} else if acked {
 		r.acksLost++
-		r.reader.moreToRead() // it was not counted among those that are to be read
+		r.reader.moreToRead() // it was not counted among those that are left to read
 	}
 	r.burst, r.bytes = append(r.burst, d), r.bytes+len(d.Body)
 	if len(r.burst) < r.mover.burst() && r.bytes < maxHeldInMemory {

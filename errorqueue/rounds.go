@@ -8,10 +8,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
-// rounds moves what a choice takes, however long that lasts: in rounds, each of which holds
-// messages no longer than it may and then gives them back. Nothing is moved twice, because what was
-// moved is acked and gone. Nothing is left out, because what goes back keeps its place. What comes
-// into the queue meanwhile stands behind all that, and is not looked at. One goroutine uses it.
+// rounds moves the chosen messages, however long that takes. Each round holds messages no longer
+// than it may, and then gives them back. Nothing is moved twice, because a moved message is acked
+// and gone. Nothing is left out, because messages that go back keep their places. Messages that
+// arrive meanwhile are behind all others, and are not looked at. One goroutine uses it.
 type rounds struct {
 	// Immutable.
 	queue  *Queue
@@ -19,12 +19,13 @@ type rounds struct {
 	mover  *mover // counts what it has moved
 	report *reporter
 
+	// Written by startAt, run, one, first and lose.
 	of        int       // messages in the queue before the first round, -1 if unknown
-	left      int       // messages that are still to be looked at, -1 if unknown
+	left      int       // messages that are left to look at, -1 if unknown
 	count     int       // rounds
-	illegible int       // messages that cannot be copied, in the round that has seen most of them
-	doubtful  bool      // a connection was lost: the broker may have died, and forgotten acks
-	exhausted bool      // the last round has looked at all
+	illegible int       // messages that cannot be copied, in the round that has seen the most
+	doubtful  bool      // a connection was lost: the broker may have died and forgotten acks
+	exhausted bool      // the last round has looked at all messages
 	lost      time.Time // when a connection was lost last
 	losses    int       // in a row, with nothing moved in between
 	edge      edge      // of a message that cannot be read
@@ -35,11 +36,20 @@ const (
 	lossesInARow = 5           // with nothing moved in between
 )
 
-// startAt is for what a survey has found out.
+// startAt sets the edge that a survey has found.
 func (r *rounds) startAt(e edge) { r.edge = e }
 
+// most returns how many messages may still be moved up to a limit. It is negative, for all, if the
+// limit is 0.
+func (r *rounds) most(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return max(0, limit-r.mover.tally.ended())
+}
+
 // run moves up to most messages, or all if most is negative. With an *UnreadableError it has looked
-// at all that stands before that message.
+// at all messages in front of that one.
 func (r *rounds) run(ctx context.Context, most int) error {
 	before := r.mover.tally.ended()
 	r.losses = 0
@@ -58,7 +68,7 @@ func (r *rounds) run(ctx context.Context, most int) error {
 		case err == nil:
 			r.losses = 0
 		case errors.Is(err, ErrBusy) && ctx.Err() == nil && time.Since(r.lost) < ghost:
-			backoff.Wait(ctx, time.Second) // the lock may be held by our own lost connection
+			backoff.Wait(ctx, time.Second) // our own lost connection may still hold the lock
 		case errors.As(err, new(*stuckError)) && r.edge.settled:
 			return r.edge.unreadable()
 		case !lost || ctx.Err() != nil:
@@ -75,7 +85,7 @@ func (r *rounds) run(ctx context.Context, most int) error {
 func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error) {
 	what := extent{most: r.left, expect: r.left, edge: r.edge}
 	if r.doubtful {
-		what.most = -1 // what was acked may be there again: see round.isNew
+		what.most = -1 // acked messages may be there again: see round.isNew
 	}
 	p, err := r.queue.begin(ctx, what)
 	if err != nil {
@@ -102,15 +112,15 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 	if lost && errors.As(err, &stuck) {
 		r.edge = r.edge.met(stuck)
 	}
-	r.edge = r.edge.without(p.acked) // which stood before the message
+	r.edge = r.edge.without(p.acked) // the acked messages were in front of it
 	if r.left >= 0 {
 		r.left = max(0, r.left+one.acksLost-p.acked)
 	}
 	return done, lost, err
 }
 
-// first is the first round, of messages that a survey has chosen and whose reader still holds them.
-// It is not done if the connection was lost.
+// first is the first round, with messages that a survey has chosen and whose reader still holds
+// them. It is not done if the connection was lost.
 func (r *rounds) first(ctx context.Context, p *reader, chosen []*held) (done bool, err error) {
 	r.begin(p)
 	for rest := chosen; len(rest) > 0; {
@@ -140,8 +150,8 @@ func (r *rounds) begin(p *reader) {
 	}
 }
 
-// lose is for a connection that was lost in a round that has moved something, or nothing. It
-// returns an error if another round would be of no use.
+// lose is called after a lost connection. moved says whether the round has moved a message. The
+// error says that another round would be useless.
 func (r *rounds) lose(err error, moved bool) error {
 	r.lost = time.Now()
 	if errors.As(err, new(*stuckError)) && r.edge.exact {

@@ -8,7 +8,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
-// What the package uses of a publisher.
+// The types of a publisher that this package uses.
 type (
 	sender   = sending.Pipeline
 	envelope = sending.Envelope
@@ -17,12 +17,14 @@ type (
 const (
 	maxProperties = sending.MaxProperties
 
+	defaultMoveWindow = 100 // messages that are published together
+	maxMoveWindow     = 1000
+
 	sendTimeout = 30 * time.Second // for a window
 	grace       = 3 * time.Second  // for the window in flight when the context ends
 )
 
-// sender makes a sender with room for a window, and returns the name that the connection is logged
-// in with.
+// sender makes a sender with room for a window, and returns the name of the connection's login.
 func (q *Queue) sender(ctx context.Context, window int) (s *sender, user string, err error) {
 	publishing, err := q.conn.Transport().Publishing().Session(ctx)
 	if err != nil {
@@ -32,7 +34,8 @@ func (q *Queue) sender(ctx context.Context, window int) (s *sender, user string,
 	return s, publishing.User(), err
 }
 
-// stop ends a sender. It does not wait for what was given up because a broker took nothing.
+// stop ends a sender. It does not wait for messages that were given up because the broker took
+// none.
 func stop(s *sender) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -40,13 +43,13 @@ func stop(s *sender) {
 }
 
 // isItsOwnFault says whether a message could not be published for a reason that may not concern
-// others.
+// other messages.
 func isItsOwnFault(err error) bool {
 	return errors.Is(err, sending.ErrUnroutable) || errors.Is(err, sending.ErrTooLarge) || errors.As(err, new(*sending.RefusedError))
 }
 
-// outlast is a context for what has begun: it ends a moment after ctx, or when everything should
-// long be done.
+// outlast returns a context for work that has begun. It ends a moment after ctx, or after
+// sendTimeout.
 func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	stop := context.AfterFunc(ctx, func() {

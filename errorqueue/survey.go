@@ -6,30 +6,30 @@ import (
 	"fmt"
 )
 
-// survey reads the queue for a plan. If what is chosen is little it also keeps the messages, so
-// that the same reader can move them. One goroutine uses it.
+// survey reads the queue for a plan. If few messages are chosen, it also keeps them, so that the
+// same reader can move them. One goroutine uses it.
 type survey struct {
 	// Immutable.
 	queue  *Queue
 	choice choice
-	to     string // where all go, "" for the target of each
+	to     string // where all messages go; "" is the target of each
 	most   int    // messages; negative is all
 	report *reporter
 
-	// Of the last reading.
+	// Written by run, read and add, for the last reading.
 	plan   plan
-	kept   []*held // what is chosen, if that is all
+	kept   []*held // the chosen messages, if these are all
 	bytes  int     // of the bodies of kept
-	large  bool    // more is chosen than kept can hold
+	large  bool    // more messages are chosen than kept can hold
 	reader *reader // still holds what it has read; nil if its connection ended
 	edge   edge
 }
 
-// keepAtMost is how many messages, and maxHeldInMemory how many bytes of them, a survey keeps.
+// keepAtMost is how many messages a survey keeps; maxHeldInMemory bounds their bytes.
 const keepAtMost = 1000
 
-// run reads until the plan is made. With an *UnreadableError the plan is made of all that stands
-// before that message.
+// run reads until the plan is made. With an *UnreadableError the plan covers all messages in front
+// of that one.
 func (s *survey) run(ctx context.Context) (err error) {
 	s.edge, err = untilSettled(ctx, func(e edge) error {
 		s.end(ctx)
@@ -43,7 +43,7 @@ func (s *survey) run(ctx context.Context) (err error) {
 	return err
 }
 
-// end gives back what the reader holds.
+// end gives back the messages that the reader holds.
 func (s *survey) end(ctx context.Context) {
 	if s.reader != nil {
 		s.reader.end(ctx)
@@ -91,7 +91,7 @@ func (s *survey) add(d *held) {
 	s.kept = append(s.kept, d)
 }
 
-// check looks whether the targets exist, and marks those that do not. The error is about all of
+// check looks whether the targets exist, and marks those that do not. The error covers all of
 // those.
 func (q *Queue) check(ctx context.Context, targets []Target) error {
 	var missing error

@@ -6,9 +6,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// targetOf is the queue that a message came from, and how that is known. The header knows best. The
-// broker knows where the message died: that may be a queue that a consumer has beside its main
-// queue.
+// targetOf returns the queue from which a message came, and how that is known. The header is the
+// best source. The broker's record may name a queue that a consumer has beside its main queue.
 func (q *Queue) targetOf(header string, deaths []Death) (string, string) {
 	if header != "" && header != q.name {
 		return header, fromHeader
@@ -24,8 +23,8 @@ func (q *Queue) targetOf(header string, deaths []Death) (string, string) {
 	return "", fromNobody
 }
 
-// mainOf is the main queue, if the queue is one that its consumer declares beside it; else the
-// queue itself.
+// mainOf returns the main queue if the queue is one that a consumer declares beside it, otherwise
+// the queue itself.
 func (q *Queue) mainOf(queue string) string {
 	if q.main == "" {
 		return queue

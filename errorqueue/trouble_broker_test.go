@@ -38,7 +38,8 @@ func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
 		report, err := q.Redrive(ctx, RedriveOptions{All: true, Window: window, Rate: 400, Progress: func(p Progress) {
 			if cut < cuts && p.Moved > 100*(cut+1) {
 				if cut++; cut == cuts {
-					amqptest.Publish(t, "", queue+"-error", parked(queue, n)) // meanwhile
+					// These messages arrive while the redrive runs.
+					amqptest.Publish(t, "", queue+"-error", parked(queue, n))
 				}
 				proxy.Cut()
 			}
@@ -57,7 +58,8 @@ func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
 		for _, times := range seen {
 			twice += times - 1
 		}
-		if len(seen) != n || twice > 2*cuts*window { // the sender may send once more what it has no confirm of
+		// The sender may send each unconfirmed message once more.
+		if len(seen) != n || twice > 2*cuts*window {
 			t.Errorf("%d of %d messages are there, %d twice", len(seen), n, twice)
 		}
 		t.Logf("%d cuts, %d rounds, %d duplicates", cuts, report.Rounds, twice)
@@ -125,7 +127,7 @@ func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
 	})
 }
 
-// illegibleIn is the field of a file that holds what could not be read.
+// illegibleIn returns the field of a file that holds the headers that could not be read.
 func illegibleIn(t *testing.T, file string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(file, illegible+`":{"bytes":"`)
@@ -136,8 +138,9 @@ func illegibleIn(t *testing.T, file string) string {
 	return text
 }
 
-// What is published and not acked when the connection is lost is parked still, and moved again. It must not use up the limit for others, which
-// would stay, while the report says that they may be parked too.
+// A message that is published and not acked when the connection is lost is still parked, and is
+// moved again. It must not use up the limit of other messages. Those would stay parked, while the
+// report would say that they may be in both queues.
 func TestALimitCountsAMessageOnceThatIsMovedTwice(t *testing.T) {
 	eachKind(t, func(t *testing.T, queue string) {
 		const n, window, cuts = 6000, 100, 4
@@ -148,7 +151,8 @@ func TestALimitCountsAMessageOnceThatIsMovedTwice(t *testing.T) {
 		report, err := q.Redrive(t.Context(), RedriveOptions{All: true, Limit: n, Window: window, Progress: func(p Progress) {
 			if cut < cuts && p.Moved > 1000*(cut+1) {
 				cut++
-				time.AfterFunc(time.Duration(cut)*time.Millisecond, func() { proxy.Cut() }) // while a window is on its way
+				// A window is in flight then.
+				time.AfterFunc(time.Duration(cut)*time.Millisecond, func() { proxy.Cut() })
 			}
 		}})
 		if err != nil || cut != cuts {
@@ -158,7 +162,8 @@ func TestALimitCountsAMessageOnceThatIsMovedTwice(t *testing.T) {
 		for _, d := range empty(t, queue) {
 			seen[d.MessageId] = true
 		}
-		left := empty(t, q.Name()) // duplicates may be: a broker can forget acks that it has answered
+		// Duplicates are allowed: a broker can forget acks that it has answered.
+		left := empty(t, q.Name())
 		for _, d := range left {
 			if !seen[d.MessageId] {
 				t.Fatalf("%d of %d are moved, and %s is parked still: %+v", len(seen), n, d.MessageId, report)
@@ -189,15 +194,17 @@ func openThrough(t *testing.T, proxy *amqptest.Proxy, cfg Config) *Queue {
 	return q
 }
 
-// A broker that dead-letters adds its own headers, and does not ask whether they fit a frame with the user's.
+// A broker that dead-letters a message adds its own headers, even if they do not fit a frame
+// together with the user's.
 func TestHeadersLargerThanAFrameBlockNothing(t *testing.T) {
 	eachKind(t, func(t *testing.T, queue string) {
-		const spare = 50 // bytes that a frame has room for, beside the user's headers
+		const spare = 50 // bytes that a frame has left beside the user's headers
 		ch := amqptest.Channel(t)
 		if err := ch.Confirm(false); err != nil {
 			t.Fatal(err)
 		}
-		const properties = 4 + 1 + 3 + 1 + 4 + 1 + 4 + 2 // of a table with one text named pad, a delivery mode, an id and an expiration
+		// Of a table with one text named pad, a delivery mode, an id and an expiration.
+		const properties = 4 + 1 + 3 + 1 + 4 + 1 + 4 + 2
 		pad := strings.Repeat("x", 128*1024-8-14-properties-spare)
 		big := amqp.Publishing{DeliveryMode: amqp.Persistent, Expiration: "1", MessageId: "big", Headers: amqp.Table{"pad": pad}}
 		publish(t, ch, queue, 1, func(int) amqp.Publishing { return big })
@@ -216,7 +223,8 @@ func TestHeadersLargerThanAFrameBlockNothing(t *testing.T) {
 	})
 }
 
-// What it held is on its way back to the queue when the next round begins.
+// The messages of the lost connection are on their way back to the queue when the next round
+// begins.
 func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes many messages")
@@ -246,7 +254,7 @@ func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
 	})
 }
 
-// A broker takes a connection that is gone without a word for alive, and with it the lock, for longer than we do.
+// The broker takes a dead connection for alive longer than the client does, and with it the lock.
 func TestARedriveOutlivesItsOwnGhost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some heartbeats")

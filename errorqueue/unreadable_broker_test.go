@@ -12,8 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// parkAround parks messages from 0 to n-1, and before the one at this place a message that the broker
-// cannot convert for AMQP 0-9-1.
+// parkAround parks messages from 0 to n-1. In front of the one at this place it parks a message
+// that the broker cannot convert for AMQP 0-9-1.
 func parkAround(t *testing.T, queue string, n, at int) {
 	t.Helper()
 	errors := queue + "-error"
@@ -28,7 +28,7 @@ func parkAround(t *testing.T, queue string, n, at int) {
 	amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, errors) == n+1 }, "not all are there")
 }
 
-// unreadable is the error that names a message that cannot be read, with its place.
+// unreadable returns the error for a message that cannot be read at this place.
 func unreadable(t *testing.T, what string, err error) *UnreadableError {
 	t.Helper()
 	var u *UnreadableError
@@ -93,14 +93,14 @@ func TestAllThatStandsBeforeAMessageThatTheBrokerCannotConvertIsRead(t *testing.
 		back(n + 1)
 
 		_, err = q.Redrive(t.Context(), RedriveOptions{All: true, Batches: []int{1}, Watch: time.Second})
-		unreadable(t, "batches", err)
+		_ = unreadable(t, "batches", err)
 		if depth := amqptest.Depth(t, queue); depth != 0 {
 			t.Errorf("in batches %d were moved, of which none could be watched", depth)
 		}
 		back(n + 1)
 
 		few, err := q.Redrive(t.Context(), RedriveOptions{Filter: terms(t, "id="+id(3)+","+id(at-1))})
-		if unreadable(t, "redrive of two", err); few.Moved != 2 || few.Matched != 2 || few.Failed != 0 {
+		if _ = unreadable(t, "redrive of two", err); few.Moved != 2 || few.Matched != 2 || few.Failed != 0 {
 			t.Errorf("redrive of two: %+v, %v", few, err)
 		}
 		back(n - 1)

@@ -8,17 +8,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-const (
-	silence      = time.Second // without a delivery; then the queue is asked whether it has messages
-	patientTimes = 30          // how often it may answer that it has
-)
+const patientTimes = 30 // how often a silent queue may answer that it has messages
 
 var errSilent = errors.New("the queue has messages and the broker delivers none: a consumer with a higher priority, or a single active one, may get them")
 
-// window takes up to n messages from the head of the queue, and holds them. Fewer come if the queue
-// has no more. The client library buffers without bound what a subscription brings, so each window
-// is a subscription with a prefetch of its size, which is then cancelled: the messages stay with
-// the channel.
+// window takes up to n messages from the head of the queue, and holds them. It takes fewer if the
+// queue has no more. The client library buffers the deliveries of a subscription without a bound.
+// So each window is a subscription with a prefetch of its size, which is then cancelled; the
+// channel keeps the messages.
 func (h *hold) window(ctx context.Context, n int) ([]amqp.Delivery, error) {
 	c, err := h.last(ctx)
 	if err != nil {
@@ -47,8 +44,8 @@ func (h *hold) window(ctx context.Context, n int) ([]amqp.Delivery, error) {
 	return append(window, late...), err
 }
 
-// collect takes n deliveries of a subscription, or all if the queue has no more: then it is silent,
-// and has no message when asked twice.
+// collect takes n deliveries of a subscription, or fewer if the queue has no more. That is so when
+// the queue is silent and has answered twice that it has no message.
 func (h *hold) collect(ctx context.Context, c *chunk, deliveries <-chan amqp.Delivery, n int) ([]amqp.Delivery, error) {
 	window := make([]amqp.Delivery, 0, n)
 	quiet := time.NewTimer(silence)
@@ -102,18 +99,18 @@ func (h *hold) askWhy(ctx context.Context, asked *silent) (done bool, err error)
 	return asked.empty == 2, nil
 }
 
-// ended is why a subscription ended.
+// ended returns why a subscription has ended.
 func (h *hold) ended(ctx context.Context) error {
 	if _, err := count(ctx, h.session, h.queue); errors.Is(err, errNotFound) {
-		return ErrNoQueue // somebody has deleted it
+		return ErrNoQueue // the queue was deleted
 	}
 	return amqp.ErrClosed
 }
 
-// cancel ends a subscription, and returns what it has brought meanwhile.
+// cancel ends a subscription, and returns the deliveries that came meanwhile.
 func (h *hold) cancel(ctx context.Context, c *chunk, tag string, deliveries <-chan amqp.Delivery) ([]amqp.Delivery, error) {
 	late := make(chan []amqp.Delivery, 1)
-	go func() { // Cancel waits until the buffer of the client library is empty
+	go func() { // Cancel waits until the client library's buffer is empty
 		var all []amqp.Delivery
 		for d := range deliveries {
 			all = append(all, d)

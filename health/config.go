@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Config says how long something may be bad, and where probes are answered.
+// Config says how long parts may be bad, and where probes are answered.
 type Config struct {
 	// Addr is where Start listens, as host:port or :port.
 	//
-	// Defaults to "": Start does not listen. Mount the Health, an http.Handler, on a server of
-	// yours.
+	// Defaults to "": Start does not listen. Mount the Health, an http.Handler, on a server of your
+	// own.
 	Addr string
 
 	// Grace is how long the app may take to be ready for the first time. Until then its status is

@@ -41,7 +41,7 @@ type Health struct {
 	connections map[string]Connection
 	consumers   []Consumers
 	judge       judge
-	since       time.Time            // when the status became what it is
+	since       time.Time            // when the Status changed last
 	bad         map[string]time.Time // when each part became bad, by kind and name
 	wedged      map[string]time.Time // when each consumer became wedged
 }
@@ -73,7 +73,7 @@ func (h *Health) WatchConsumers(c Consumers) {
 	h.consumers = append(h.consumers, c)
 }
 
-// Report asks all parts for their health now, and judges it.
+// Report asks all parts for their health now, and derives the Status.
 func (h *Health) Report() Report {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,7 +103,7 @@ func (h *Health) Report() Report {
 	return r
 }
 
-// keep carries the time since when something is so from one look to the next.
+// keep copies the time since which a condition holds from one look to the next.
 func keep(from, to map[string]time.Time, key string, now time.Time) time.Time {
 	since, there := from[key]
 	if !there {
@@ -126,7 +126,7 @@ func (h *Health) parts() []Part {
 	return parts
 }
 
-// Start begins to look at each Interval, and to listen at Config.Addr if there is one. Stop ends
+// Start begins to look at each Interval, and to listen at Config.Addr if that is set. Stop ends
 // both.
 func (h *Health) Start(ctx context.Context) error {
 	if h.config.Addr != "" {
@@ -187,7 +187,8 @@ func (h *Health) look(ctx context.Context) {
 	}
 }
 
-// tell calls OnDown or OnUp if the status has changed so. It catches and logs a panic of theirs.
+// tell calls OnDown or OnUp if the status has changed accordingly. It catches and logs their
+// panics.
 func (h *Health) tell(before Status, r Report) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// app is one connection and one consumer, as they are said to be.
+// app is one connection and one consumer, whose health the test sets.
 type app struct {
 	link     atomic.Pointer[connection.LinkHealth]
 	consumer atomic.Pointer[consumer.Health]
@@ -166,7 +166,7 @@ func TestOnlyAConsumerThatIsWedgedForLongFailsLive(t *testing.T) {
 		a.set(connection.LinkHealth{Used: true, Connected: true}, consumer.Health{Ready: true, Stuck: 1})
 		live(200)
 		a.set(connection.LinkHealth{Used: true, Connected: true}, wedged)
-		live(200) // counted anew
+		live(200) // the age counts from zero again
 	})
 }
 

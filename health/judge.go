@@ -5,7 +5,7 @@ import "time"
 // Status is the state of an app.
 type Status string
 
-// The statuses. The package documentation draws how they follow each other.
+// The statuses. The package documentation shows the transitions between them.
 const (
 	Starting Status = "starting" // it has not been ready yet
 	OK       Status = "ok"       // everything is good

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A history is what is seen each second, good (g) or bad (b), and what the judge says to it:
-// (s)tarting, (o)k, d(e)graded, (d)own.
+// A history is the state at each second, good (g) or bad (b), and the status that the judge
+// derives: (s)tarting, (o)k, d(e)graded, (d)own.
 func TestTheStatusFollowsWhatIsSeenWithPatience(t *testing.T) {
 	for name, row := range map[string]struct {
 		config Config

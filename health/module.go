@@ -7,18 +7,19 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// Module provides a *Health that watches the app's connections and consumers. It takes the
-// app's [Config], if there is one.
+// Module provides a *Health that watches the application's connections and consumers. It takes the
+// application's [Config], if there is one.
 //
-// Put it before consumer.Module: then it answers from the beginning, also while the consumers still
+// Put it before consumer.Module. It then answers from the beginning, also while the consumers still
 // wait for a broker.
 var Module = fx.Module("bunnicula.health",
 	fx.Provide(provide),
-	fx.Invoke(func(*Health) {}), // so that its start hook runs before those of what it watches
+	// Its start hook must run before those of the connections and consumers.
+	fx.Invoke(func(*Health) {}),
 	fx.Invoke(watch),
 )
 
-// watch adds the app's connections and consumers, as far as it has any.
+// watch adds the application's connections and consumers, if it has any.
 func watch(h *Health, p struct {
 	fx.In
 

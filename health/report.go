@@ -14,8 +14,8 @@ import (
 // Report is the state of an app at one moment.
 type Report struct {
 	Status Status    `json:"status"`
-	Since  time.Time `json:"since"` // when the Status became what it is
-	Live   bool      `json:"live"`  // what /livez says
+	Since  time.Time `json:"since"` // when the Status changed last
+	Live   bool      `json:"live"`  // the answer of /livez
 	Parts  []Part    `json:"parts"`
 }
 
@@ -24,20 +24,20 @@ type Part struct {
 	Kind    string     `json:"kind"` // "connection" or "consumer"
 	Name    string     `json:"name"`
 	OK      bool       `json:"ok"`
-	Since   *time.Time `json:"since,omitempty"`   // when it became bad
-	Error   string     `json:"error,omitempty"`   // why it is not OK
-	Warning string     `json:"warning,omitempty"` // what an operator should know of it
-	Wedged  bool       `json:"wedged,omitempty"`  // no slot of the consumer is free again
+	Since   *time.Time `json:"since,omitempty"`   // when the part became bad
+	Error   string     `json:"error,omitempty"`   // why the part is not OK
+	Warning string     `json:"warning,omitempty"` // what an operator should know about the part
+	Wedged  bool       `json:"wedged,omitempty"`  // see the package documentation
 
 	stopping bool
 }
 
-// ready is what /readyz says. A consumer that is stopping is not ready from the first moment.
+// ready is the answer of /readyz. A consumer that begins to stop is not ready from that moment.
 func (r Report) ready() bool {
 	return (r.Status == OK || r.Status == Degraded) && !slices.ContainsFunc(r.Parts, func(p Part) bool { return p.stopping })
 }
 
-// Err says what is bad. It is nil if nothing is.
+// Err says what is bad. It is nil if nothing is bad.
 func (r Report) Err() error {
 	var errs []error
 	for _, p := range r.Parts {
@@ -48,7 +48,7 @@ func (r Report) Err() error {
 	return errors.Join(errs...)
 }
 
-// ofConnection is the state of a connection. One that nobody has used yet is good.
+// ofConnection returns the state of a connection. A connection that is not used yet is good.
 func ofConnection(name string, h connection.Health) Part {
 	p := Part{Kind: "connection", Name: name, OK: true}
 	var down, warn []string
@@ -69,7 +69,7 @@ func ofConnection(name string, h connection.Health) Part {
 	return p
 }
 
-// ofConsumer is the state of a consumer.
+// ofConsumer returns the state of a consumer.
 func ofConsumer(h consumer.Health) Part {
 	p := Part{Kind: "consumer", Name: h.Name, OK: h.Ready, stopping: h.Stopping}
 	var warn []string

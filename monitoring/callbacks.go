@@ -2,13 +2,13 @@ package monitoring
 
 import "context"
 
-// Callbacks is a Monitor made of functions, one for each thing that Clojure's Bunnicula tells its
-// monitoring. At most one of them is called for a delivery, after it was settled. A nil function is
+// Callbacks is a Monitor made of functions, one for each event of the monitoring of Clojure's
+// Bunnicula. At most one of them is called for a delivery, after it was settled. A nil function is
 // skipped, so the zero Callbacks does nothing.
 //
 // As in Clojure, the function says what the handler did, not what became of the message: OnRetry is
-// also called when no retry was left and the message was parked. [Outcome.Action] tells the two
-// apart.
+// also called when no retry was left and the message was parked. [Outcome.Action] distinguishes the
+// two.
 //
 // No function is called for a delivery that shutdown interrupted: it will be delivered again.
 type Callbacks struct {
@@ -69,7 +69,7 @@ func (c Callbacks) pickFailure(o Outcome) func(context.Context, Delivery, Outcom
 	case ReasonError:
 		return c.OnError
 	}
-	// A reason that this package does not know must not be dropped in silence.
+	// A reason that this package does not know must not be dropped silently.
 	if o.Action == Retried {
 		return c.OnRetry
 	}

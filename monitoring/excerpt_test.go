@@ -27,7 +27,7 @@ func TestAnExcerptIsCutAtARune(t *testing.T) {
 		{"line\nbreak", 100, "line\nbreak"},
 		{"\xff\x00", 100, `"\xff\x00"`},
 		{"ab\xe2\x82", 100, `"ab\xe2\x82"`}, // the body itself ends in the middle of a rune
-		{"ab\xff", 2, "ab"},                 // what is not shown does not matter
+		{"ab\xff", 2, "ab"},                 // bytes that are not shown do not matter
 		{"\x82\x82\x82\x82\x82", 4, `"\x82\x82\x82\x82"`},
 	} {
 		if got := (monitoring.Delivery{Body: []byte(c.body)}).Excerpt(c.n); got != c.want {

@@ -33,7 +33,7 @@ func TestLogWritesOneLineForEachDelivery(t *testing.T) {
 		name    string
 		log     monitoring.Log
 		outcome monitoring.Outcome
-		want    map[string]any // beyond what every line has
+		want    map[string]any // besides the attributes of every line
 	}{
 		{
 			name:    "acked",
@@ -136,7 +136,7 @@ func TestLogHandsTheContextOfEndToItsHandler(t *testing.T) {
 	}
 }
 
-// spy is a handler that looks at the context of each line.
+// spy is a handler that keeps the context of each line.
 type spy struct {
 	slog.Handler
 	look func(context.Context)

@@ -101,7 +101,7 @@ func TestAConstructorsErrorStopsTheApp(t *testing.T) {
 	}
 }
 
-// deliver stands for the consumer: it tells the app's monitors of one delivery.
+// deliver takes the place of the consumer: it calls the application's monitors for one delivery.
 func deliver(ctx context.Context) any {
 	return func(g monitors.Group) {
 		m, d := g.Monitor(), monitoring.Delivery{Consumer: "orders"}

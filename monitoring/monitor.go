@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Monitor is told of every delivery, once before its handler runs and once after it was settled. It
+// Monitor is called twice for every delivery, before its handler runs and after it was settled. It
 // cannot change an outcome: the consumer catches and logs a panic in a Monitor.
 //
 // Both methods are called from many goroutines at once. They are called for every delivery, so they
@@ -104,10 +104,11 @@ type Reason string
 // messages are all but ReasonNone and ReasonRetry. A message whose last attempt timed out or
 // panicked is parked with that reason.
 const (
-	ReasonNone             Reason = ""                  // acked, snoozed or interrupted
-	ReasonRetry            Reason = "retry"             // asked for by the handler, or its zero Result
+	ReasonNone Reason = "" // acked, snoozed or interrupted
+	// Asked for by the handler, or by its zero Result.
+	ReasonRetry            Reason = "retry"
 	ReasonError            Reason = "error"             // the handler says: it cannot succeed
-	ReasonRetriesExhausted Reason = "retries-exhausted" // asked for by the handler, and none left
+	ReasonRetriesExhausted Reason = "retries-exhausted" // asked for by the handler, none left
 	ReasonTimeout          Reason = "timeout"           // the handler ran too long
 	ReasonPanic            Reason = "panic"             // a panic or runtime.Goexit
 	ReasonUndecodable      Reason = "undecodable"       // the body does not decode

@@ -5,13 +5,13 @@ import (
 	"log/slog"
 )
 
-// Multi feeds several monitors. It catches the panics of each and logs them, so that one monitor's
-// panic reaches neither the others nor the consumer. The log is the consumer's, or slog.Default
-// where no consumer calls the Multi. A nil context from a Begin is replaced by the one that went
-// in. Nil monitors are left out.
+// Multi calls several monitors. It catches and logs the panics of each, so that a panic of one
+// reaches neither the others nor the consumer. It writes to the consumer's log, or to slog.Default
+// if no consumer calls the Multi. If a Begin returns a nil context, Multi continues with the one
+// before. Nil monitors are left out.
 //
-// The context that one Begin returns goes to the next Begin, so the last one's goes to the handler.
-// End is called in the opposite order. Multi() is [Nop].
+// The context that one Begin returns goes to the next Begin, and that of the last one goes to the
+// handler. End is called in the opposite order. Multi() is [Nop].
 func Multi(monitors ...Monitor) Monitor {
 	var m multi
 	for _, one := range monitors {
@@ -35,10 +35,10 @@ func Multi(monitors ...Monitor) Monitor {
 	}
 }
 
-// multi holds at least two.
+// multi has at least two monitors.
 type multi []shield
 
-// LogTo gives a logger to all that have none.
+// LogTo gives a logger to all monitors that have none.
 func (m multi) LogTo(logger *slog.Logger) Monitor {
 	out := make(multi, len(m))
 	for i, one := range m {
@@ -60,7 +60,7 @@ func (m multi) End(ctx context.Context, d Delivery, o Outcome) {
 	}
 }
 
-// Nop is a Monitor that does nothing. Give it where silence is wanted.
+// Nop is a Monitor that does nothing. Provide it for an application that should not log deliveries.
 type Nop struct{}
 
 var _ Monitor = Nop{}

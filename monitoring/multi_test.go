@@ -54,7 +54,7 @@ func TestMultiOfNothingDoesNothing(t *testing.T) {
 
 type tracerKey struct{}
 
-// tracer leaves its name in the context and notes whose it found there.
+// tracer adds its name to the context, and records the names that it finds there.
 type tracer struct {
 	name  string
 	calls *[]string

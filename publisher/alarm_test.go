@@ -19,7 +19,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// On a broker of our own: an alarm blocks everybody who publishes there.
+// The broker is the test's own, because an alarm blocks every publisher of a broker.
 func TestABrokerOfOurOwn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts a broker")
@@ -58,7 +58,7 @@ func memoryAlarm(t *testing.T, broker *amqptest.Broker) {
 	broker.Ctl("set_vm_memory_high_watermark", "0.00001")
 	clear := sync.OnceFunc(func() { broker.Ctl("set_vm_memory_high_watermark", "0.4") })
 	t.Cleanup(clear)
-	// The broker tells of its alarm when somebody publishes.
+	// The broker reports its alarm when somebody publishes.
 	waits, err := pub.PublishAsync(context.Background(), q, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func memoryAlarm(t *testing.T, broker *amqptest.Broker) {
 		t.Error("it was confirmed under the alarm")
 	}
 
-	pub = client(t, conn, publisher.Config{}) // on the same, blocked, session
+	pub = client(t, conn, publisher.Config{}) // on the same session, which is blocked
 	waits, err = pub.PublishAsync(context.Background(), q, 1, publisher.MessageID("waits"))
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func on(t *testing.T, broker *amqptest.Broker) string {
 	return name
 }
 
-// A broker that takes smaller frames than we ask for ends the connection at large headers.
+// A broker whose frames are smaller than the client asks for ends the connection at large headers.
 func connectionKiller(t *testing.T, broker *amqptest.Broker) {
 	broker.Ctl("eval", "application:set_env(rabbit, frame_max, 8192).")
 	t.Cleanup(func() { broker.Ctl("eval", "application:set_env(rabbit, frame_max, 131072).") })

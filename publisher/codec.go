@@ -13,34 +13,34 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// Codec turns payloads into bodies and back. Publishers encode with it and consumers
-// decode; protobuf, Avro or msgpack is a type with these two methods
-// (examples/protobuf), and so is a compression around another Codec.
+// Codec turns payloads into bodies and back. Publishers encode with it, and consumers decode. A
+// codec for protobuf, Avro or msgpack is a type with these two methods (examples/protobuf). So is a
+// compression that wraps another Codec.
 type Codec interface {
-	// Encode makes the body, and says what is in it.
+	// Encode makes the body and its content type.
 	Encode(payload any) (Body, error)
-	// Decode fills what payload points to: a *T for handlers of Message[T], so a **M for those
-	// of Message[*M], which it has to make. It must not keep b.
+	// Decode sets what payload points to. payload is a *T for handlers of Message[T]; for handlers
+	// of Message[*M] it is a **M, and Decode allocates the M. Decode must not keep b.
 	Decode(b Body, payload any) error
 }
 
-// Body is an encoded payload. ContentType and ContentEncoding are the message's properties of these names;
-// those that an Option sets win. Headers are added to the message's by Encode, and are all of the user's in
-// Decode; they may be nil.
+// Body is an encoded payload. ContentType and ContentEncoding are the properties of the message
+// with these names; an Option that sets one of them wins. Encode adds Headers to those of the
+// message. Decode gets all headers of the user in Headers. Headers may be nil.
 type Body struct {
 	Bytes                        []byte
 	ContentType, ContentEncoding string
 	Headers                      map[string]any
 }
 
-// JSON is the default codec, encoding/json with its rules. The error for a body that it cannot decode says
-// what the message claims it to be, where that is not plain JSON in UTF-8.
+// JSON is the default codec: encoding/json with its rules. The error for a body that it cannot
+// decode names the content type of the message, if that is not plain JSON in UTF-8.
 var JSON Codec = jsonCodec{}
 
-// Raw passes bytes on. It encodes []byte and string, and decodes into *[]byte and *string.
+// Raw copies bytes. It encodes []byte and string, and decodes into *[]byte and *string.
 var Raw Codec = rawCodec{}
 
-// encoder is the part of a Codec that publishing needs.
+// encoder returns the part of a Codec that publishing needs.
 func encoder(c Codec) sending.Encode {
 	if c == nil {
 		return nil
@@ -73,7 +73,7 @@ func (jsonCodec) Decode(b Body, payload any) error {
 	return err
 }
 
-// saysJSON is true for no content type, for JSON in UTF-8, and for bytes of an unknown kind.
+// saysJSON is true for an empty content type, for JSON in UTF-8, and for bytes of an unknown kind.
 func saysJSON(contentType string) bool {
 	switch contentType {
 	case "", typeJSON, sending.Bytes:

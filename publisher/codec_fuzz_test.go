@@ -12,7 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// FuzzJSONDecode compares with encoding/json, which has the last word on all but an empty body.
+// FuzzJSONDecode compares the codec with encoding/json, which decides for all bodies but an empty
+// one.
 func FuzzJSONDecode(f *testing.F) {
 	for _, body := range []string{
 		"", " \t", "null", "0", "-0", "1e400", `"\ud800"`, "{}", `{"id":7,"name":"x","tags":["a"],"nested":{"deep":[null]}}`, `{"id":"7"}`,
@@ -52,7 +53,7 @@ func FuzzJSONDecode(f *testing.F) {
 	})
 }
 
-// FuzzRaw gives every byte back, in memory of its own.
+// FuzzRaw expects every byte back, in newly allocated memory.
 func FuzzRaw(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add([]byte("a\xff\x00"))
@@ -78,7 +79,8 @@ func FuzzRaw(f *testing.F) {
 	})
 }
 
-// FuzzBuild makes a message of whatever a caller gives. It is either refused, or within every limit.
+// FuzzBuild makes a message of whatever a caller gives. The message is refused, or it is within
+// every limit.
 func FuzzBuild(f *testing.F) {
 	f.Add("q", "", []byte("{}"), "tenant", "acme", int64(time.Second), "id", 3, uint8(0))
 	f.Add("orders.created", "events", []byte(nil), "retry-attempts", "\xff", int64(-1), strings.Repeat("x", 256), 0, uint8(255))

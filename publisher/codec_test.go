@@ -13,7 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// zip is a compression around another Codec.
+// zip is a compression that wraps another Codec.
 type zip struct{ publisher.Codec }
 
 func (z zip) Encode(payload any) (publisher.Body, error) {
@@ -45,7 +45,8 @@ func (z zip) Decode(b publisher.Body, payload any) error {
 func TestACodecSaysHowItEncodes(t *testing.T) {
 	c := zip{publisher.JSON}
 	env := build(t, "hello", publisher.With(c), publisher.Header("by", "option"))
-	want := amqp.Table{"schema": int64(7), "by": "option"} // an option wins, and the framework's own are left out
+	// An option wins, and the framework's own headers are left out.
+	want := amqp.Table{"schema": int64(7), "by": "option"}
 	if env.ContentType != "application/json" || env.ContentEncoding != "gzip" || !reflect.DeepEqual(env.Headers, want) {
 		t.Errorf("%q, %q, %v", env.ContentType, env.ContentEncoding, env.Headers)
 	}

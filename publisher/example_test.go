@@ -32,18 +32,20 @@ func Example() {
 	switch {
 	case err == nil: // confirmed, and in the queue
 	case errors.Is(err, publisher.ErrUnroutable): // there is no queue "orders"
-	case errors.Is(err, publisher.ErrUnconfirmed): // it may be there: publish it again, with the same id
-	default: // it is not there
+	// The broker may have it: publish it again, with the same id.
+	case errors.Is(err, publisher.ErrUnconfirmed):
+	default: // the broker does not have it
 	}
 }
 
 func ExampleClient_PublishAsync() {
-	var pub *publisher.Client // of New, or from fx
+	var pub *publisher.Client // made by New, or by fx
 
 	ctx := context.Background()
 	var sent []publisher.Confirmation
 	for i := range 10_000 {
-		c, err := pub.PublishAsync(ctx, "orders", Order{ID: i}) // waits while Window messages are unconfirmed
+		// PublishAsync waits while Window messages are unconfirmed.
+		c, err := pub.PublishAsync(ctx, "orders", Order{ID: i})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -58,7 +60,7 @@ func ExampleClient_PublishAsync() {
 }
 
 func ExampleClient_PublishBatch() {
-	var pub *publisher.Client // of New, or from fx
+	var pub *publisher.Client // made by New, or by fx
 
 	err := pub.PublishBatch(context.Background(),
 		publisher.Message{RoutingKey: "orders", Payload: Order{ID: 1}},

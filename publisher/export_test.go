@@ -4,13 +4,13 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
-// Written says whether an async message has gone to the socket, or was about to.
+// Written says whether a message of PublishAsync has been written to the socket, or is about to be.
 func Written(c Confirmation) bool { return c.(*sending.Message).Written() }
 
-// InFlight is how many messages are in the pipeline.
+// InFlight returns how many messages the pipeline has in flight.
 func InFlight(c *Client) int { return c.pipeline.InFlight() }
 
-// UserID sets the property that a broker refuses if it is not the connection's own.
+// UserID sets the property that a broker refuses unless it is the name of the connection's login.
 func UserID(id string) Option { return func(d *sending.Draft) error { d.UserId = id; return nil } }
 
 // Build makes the Envelope that a Client with this Config publishes.
@@ -18,7 +18,7 @@ func (c Config) Build(routingKey string, payload any, opts ...Option) (sending.E
 	return sending.Build(c.defaults().rules(), routingKey, payload, opts)
 }
 
-// BuildBatch makes those of a batch.
+// BuildBatch makes the Envelopes of a batch.
 func (c Config) BuildBatch(messages ...Message) ([]sending.Envelope, map[int]error) {
 	return sending.BuildBatch(len(messages), func(i int) (sending.Envelope, error) {
 		return c.Build(messages[i].RoutingKey, messages[i].Payload, messages[i].Options...)

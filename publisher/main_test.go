@@ -63,7 +63,7 @@ func sender(t testing.TB, conn *connection.Connection) *sending.Pipeline {
 	return s
 }
 
-// stop does not wait long for messages that a test has left behind.
+// stop stops s. Messages that a test has left in flight do not delay it for long.
 func stop(t testing.TB, s interface{ Stop(context.Context) error }) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -73,7 +73,7 @@ func stop(t testing.TB, s interface{ Stop(context.Context) error }) {
 	}
 }
 
-// queue declares a queue of the test's own.
+// queue declares a queue for one test.
 func queue(t testing.TB, args amqp.Table) string {
 	t.Helper()
 	name := amqptest.Queue(t, "publisher")
@@ -85,7 +85,7 @@ func queue(t testing.TB, args amqp.Table) string {
 
 var quorum = amqp.Table{"x-queue-type": "quorum"}
 
-// soon is a context for what should take no time.
+// soon returns a context for an operation that should take no time.
 func soon(t testing.TB) context.Context { return within(t, 20*time.Second) }
 
 func within(t testing.TB, d time.Duration) context.Context {
@@ -94,7 +94,7 @@ func within(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// ids counts the messages of a queue by their ids, and empties it.
+// ids counts the messages of a queue by their ids, and empties the queue.
 func ids(t testing.TB, queue string) map[string]int {
 	t.Helper()
 	count := map[string]int{}
@@ -104,7 +104,7 @@ func ids(t testing.TB, queue string) map[string]int {
 	return count
 }
 
-// account checks that each of these ids is in the queue, and no other; it logs duplicates.
+// account checks that the queue has each of these ids and no other. It logs duplicates.
 func account(t testing.TB, queue string, want []string) {
 	t.Helper()
 	got := ids(t, queue)

@@ -14,19 +14,21 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
-// A history is drawn, acted out on a broker in simulated time, and looked at afterwards: whatever a publish returned must
-// be true, whatever happened. A failing history is made as short as it can be. To see one again, or to look longer:
+// The test draws a history, runs it on a broker in simulated time, and examines it afterwards: what
+// each publish returned must be true, whatever happened. rapid shrinks a history that fails. To run
+// one again, or to run more of them:
 //
 //	go test ./publisher -run TestWhateverHappens -rapid.seed=... -rapid.checks=20000
 func TestWhateverHappensWhatAPublishReturnsIsTrue(t *testing.T) {
 	histories.Check(t, 500, anyHistory, func(h history) error { return h.actOut(t) }, "what was returned is not true, see below")
 }
 
-// actOut runs a history in a bubble, and says what is wrong.
+// actOut runs a history in a bubble, and returns what is wrong with it.
 func (h history) actOut(t *testing.T) (err error) {
 	w := &world{history: h}
 	defer func() {
-		if p := recover(); p != nil { // goroutines that never end, at the end of the bubble or before
+		// The bubble panics at its end if goroutines are left that never end.
+		if p := recover(); p != nil {
 			buf := make([]byte, 1<<20)
 			err = fmt.Errorf("%v\n%s", p, buf[:runtime.Stack(buf, true)])
 		}
@@ -38,37 +40,37 @@ func (h history) actOut(t *testing.T) (err error) {
 	return err
 }
 
-// history is what a few goroutines publish.
+// history is what a few goroutines publish, and which faults happen meanwhile.
 type history struct {
 	broker   simulated.Options
 	window   int
 	messages []planned
 	faults   []fault
-	stop     time.Duration // when the publisher is stopped, 0 is at the end
+	stop     time.Duration // when the publisher is stopped; 0 is at the end
 }
 
-// planned is a message, or a batch of them.
+// planned is one message, or one batch of messages.
 type planned struct {
 	at     time.Duration
 	how    string // "publish", "async", "batch"
 	what   []kind
-	within time.Duration // its context's
+	within time.Duration // the timeout of its context
 }
 
-// kind is where a message goes.
+// kind is the destination of a message.
 type kind string
 
 const (
 	good        kind = "good"
 	limited     kind = "to a queue of 3"
 	unroutable  kind = "unroutable"
-	twin        kind = "unroutable twin of the one before" // with its id
+	twin        kind = "unroutable twin of the one before" // of the message before, and with its id
 	careless    kind = "unroutable, not mandatory"
 	noExchange  kind = "to no exchange"
 	foreignUser kind = "of another user"
 )
 
-// fault is what goes wrong at the n-th step of its kind.
+// fault happens at the n-th step of its kind.
 type fault struct {
 	step string
 	n    int
@@ -93,7 +95,7 @@ func (h history) String() string {
 	return s.String()
 }
 
-// GoString is what rapid prints.
+// GoString is for rapid, which prints histories with it.
 func (h history) GoString() string { return h.String() }
 
 func seconds(from, to int) *rapid.Generator[time.Duration] {
@@ -117,7 +119,8 @@ var kinds = rapid.SampledFrom([]kind{good, good, good, unroutable, limited, twin
 
 var messages = rapid.Custom(func(t *rapid.T) planned {
 	m := planned{
-		at:     rapid.OneOf(rapid.Just(time.Second), seconds(0, 10)).Draw(t, "at"), // many at once
+		// With Just, many begin at once.
+		at:     rapid.OneOf(rapid.Just(time.Second), seconds(0, 10)).Draw(t, "at"),
 		how:    rapid.SampledFrom([]string{"publish", "async", "batch"}).Draw(t, "how"),
 		within: rapid.OneOf(rapid.Just(5*time.Minute), seconds(0, 40)).Draw(t, "within"),
 	}
@@ -129,7 +132,7 @@ var messages = rapid.Custom(func(t *rapid.T) planned {
 	return m
 })
 
-// faults are such as can happen at their step.
+// faults draws faults that can happen at their step.
 var faults = rapid.Custom(func(t *rapid.T) fault {
 	f := fault{
 		step: rapid.SampledFrom([]string{"publish", "confirm", "return", "reply", "dial", "open", "confirm.select", "close", "closed"}).Draw(t, "step"),

@@ -17,16 +17,17 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// world is a history that is being acted out.
+// world is a history that is being run.
 type world struct {
 	history
 	sim   *simulated.Broker
-	armed atomic.Bool // faults happen
-	hung  atomic.Bool // a confirm will never come as long as its channel lives
+	armed atomic.Bool // faults happen from now on
+	// A confirm will not come as long as its channel lives.
+	hung atomic.Bool
 
 	mu      sync.Mutex
 	results []result
-	wrong   error // the first that was found
+	wrong   error // the first error that was found
 }
 
 // result is what a publish returned.
@@ -34,7 +35,7 @@ type result struct {
 	kind    kind
 	id, key string
 	err     error
-	within  time.Duration // its context's
+	within  time.Duration // the timeout of its context
 	took    time.Duration
 	stopped bool // the publisher was stopped meanwhile
 }
@@ -49,7 +50,7 @@ func (w *world) check(err error) {
 	}
 }
 
-// tail is the end of the journal.
+// tail returns the end of the journal.
 func (w *world) tail(n int) string {
 	if w.sim == nil {
 		return ""
@@ -77,17 +78,17 @@ func (w *world) fault(s simulated.Step) simulated.Fault {
 	return simulated.Fault{}
 }
 
-// control is a process with which nothing goes wrong.
+// control is a process to which no fault happens.
 const control = "control"
 
-// run acts the history out, and says what is wrong. It is to be called in a bubble.
+// run runs the history, and returns what is wrong. It must be called in a bubble.
 func (w *world) run() error {
 	o := w.broker
 	o.Faults = w.fault
 	w.sim = simulated.New(o)
 	overseer, app := w.sim.Process(control), w.sim.Process("app")
-	defer overseer.Stop(context.Background())
-	defer app.Stop(context.Background())
+	defer func() { _ = overseer.Stop(context.Background()) }()
+	defer func() { _ = app.Stop(context.Background()) }()
 	w.check(declare(overseer))
 	pub, err := publisher.New(connection.Over(app), publisher.Config{Window: w.window}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -145,7 +146,7 @@ func declare(conn transport.Connection) error {
 	return errors.Join(err, err2)
 }
 
-// publish publishes what is planned, and enters what was returned.
+// publish publishes a planned message or batch, and records the result.
 func (w *world) publish(pub *publisher.Client, number int, m planned, stopped *atomic.Bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), m.within)
 	defer cancel()
@@ -211,10 +212,10 @@ func (w *world) publish(pub *publisher.Client, number int, m planned, stopped *a
 // sent is a message on the wire.
 type sent struct{ id, key string }
 
-// look compares what was returned with what happened.
+// look compares what each publish returned with what has happened.
 func (w *world) look() error {
 	happened := map[simulated.EventKind]map[sent]bool{}
-	flight := map[int]int{} // by channel
+	flight := map[int]int{} // messages, by channel
 	for _, e := range w.sim.Journal() {
 		of := sent{e.Message, e.Queue}
 		switch e.Kind {
@@ -227,7 +228,7 @@ func (w *world) look() error {
 		case simulated.Confirmed, simulated.Nacked:
 			flight[e.Channel]--
 			if e.Kind == simulated.Confirmed && !e.OK {
-				continue // returned, or not mandatory
+				continue // returned by the broker, or not mandatory
 			}
 		case simulated.Returned, simulated.Faulted:
 		default:
@@ -252,7 +253,7 @@ func (w *world) look() error {
 	return nil
 }
 
-// look says what is not true about a result.
+// look returns what is not true about a result.
 func (r result) look(happened map[simulated.EventKind]map[sent]bool, there bool) error {
 	of := sent{r.id, r.key}
 	if r.took > r.within+10*time.Millisecond {

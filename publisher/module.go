@@ -11,9 +11,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/startup"
 )
 
-// Module provides a Publisher, and the same as a *Client, on the app's Connection. A
-// Config in the app is used if there is one. It connects when the app starts, and stops
-// before the Connection does.
+// Module provides a Publisher, and the same as a *Client, on the application's Connection. It uses
+// a Config if the application provides one. The Client connects when the application starts, and
+// stops before the Connection does.
 var Module = fx.Module("bunnicula.publisher",
 	fx.Provide(func(p params) (*Client, error) { return start(p.Lifecycle, p.Connection, p.Config, p.Logger) }),
 	fx.Provide(func(c *Client) Publisher { return c }),
@@ -55,7 +55,7 @@ func start(lc fx.Lifecycle, conn *connection.Connection, cfg Config, log *slog.L
 			return c.Start(ctx)
 		},
 		OnStop: func(ctx context.Context) error {
-			// fx runs no further hooks once ctx has ended: then the connection is closed all the same.
+			// fx runs no further hooks once ctx has ended, so the connection is closed here.
 			context.AfterFunc(ctx, conn.Abort)
 			return c.Stop(ctx)
 		},

@@ -33,7 +33,7 @@ func TestModulePublishesFromStartToStop(t *testing.T) {
 	}
 }
 
-// amqptestID looks at the id of the message in the queue and puts the message back.
+// amqptestID returns the id of the message in the queue, and puts the message back.
 func amqptestID(t *testing.T, q string) string {
 	d, ok, err := amqptest.Channel(t).Get(q, false)
 	if err != nil || !ok {
@@ -85,5 +85,5 @@ func TestAnAppWithAWrongUserDoesNotStart(t *testing.T) {
 	_ = app.Stop(context.Background())
 }
 
-// quiet keeps the log of an app out of the test's.
+// quiet keeps the application's log out of the test's output.
 var quiet = fx.Supply(slog.New(slog.DiscardHandler))

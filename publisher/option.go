@@ -13,15 +13,15 @@ import (
 // Option changes one message.
 type Option func(*sending.Draft) error
 
-// Exchange publishes to this exchange instead of the Config's. "" is the default
-// exchange, which routes to the queue that is named by the routing key.
+// Exchange publishes to this exchange instead of the Config's. "" is the default exchange, which
+// routes to the queue that the routing key names.
 func Exchange(name string) Option {
 	return func(d *sending.Draft) error { d.Exchange = name; return nil }
 }
 
-// Headers adds headers: values of any AMQP type, int, nested maps and slices. The
-// framework's own and the broker's are left out, so a handler may forward those of
-// the message that it got.
+// Headers adds headers: values of any AMQP type, int, nested maps and slices. It leaves out the
+// headers of the framework and of the broker, so a handler may forward the headers of its own
+// message.
 func Headers(h map[string]any) Option {
 	return func(d *sending.Draft) error {
 		if d.Added == nil {
@@ -35,7 +35,7 @@ func Headers(h map[string]any) Option {
 // Header adds one header, as Headers does.
 func Header(name string, value any) Option { return Headers(map[string]any{name: value}) }
 
-// MessageID names the message. Give the same id when you publish the same message again.
+// MessageID sets the message's id. When you publish the same message again, use the same id.
 //
 // Defaults to a new UUIDv7.
 func MessageID(id string) Option {
@@ -47,7 +47,7 @@ func CorrelationID(id string) Option {
 	return func(d *sending.Draft) error { d.CorrelationId = id; return nil }
 }
 
-// ReplyTo names the queue that an answer should go to.
+// ReplyTo names the queue to which an answer should be sent.
 func ReplyTo(queue string) Option {
 	return func(d *sending.Draft) error { d.ReplyTo = queue; return nil }
 }
@@ -64,7 +64,7 @@ func AppID(name string) Option {
 	return func(d *sending.Draft) error { d.AppId = name; return nil }
 }
 
-// ContentType replaces the codec's.
+// ContentType replaces the codec's content type.
 func ContentType(mime string) Option {
 	return func(d *sending.Draft) error { d.ContentType = mime; return nil }
 }
@@ -81,18 +81,18 @@ func Timestamp(t time.Time) Option {
 	return func(d *sending.Draft) error { d.Timestamp = t; return nil }
 }
 
-// Priority orders messages in a queue declared with x-max-priority (classic), or puts
-// those above 4 ahead (quorum, RabbitMQ 4.0 and later).
+// Priority orders the messages of a classic queue that was declared with x-max-priority. In a
+// quorum queue of RabbitMQ 4.0 or later, messages with a priority above 4 overtake the others.
 //
 // Defaults to 0.
 func Priority(p uint8) Option {
 	return func(d *sending.Draft) error { d.Priority = p; return nil }
 }
 
-// Expiration drops the message from its queue when it has waited this long. A queue
-// declared by a consumer here dead-letters, so a message that expires there is parked in the
-// error queue, not lost. From 0 to topology.MaxDelay, in whole milliseconds; a copy that is retried
-// does not expire.
+// Expiration removes the message from its queue when it has waited this long. A queue that a
+// consumer of this framework has declared dead-letters, so a message that expires there is parked
+// in the error queue, not lost. From 0 to topology.MaxDelay, in whole milliseconds. The copy of a
+// retried message does not expire.
 //
 // Defaults to never.
 func Expiration(after time.Duration) Option {
@@ -105,13 +105,13 @@ func Expiration(after time.Duration) Option {
 	}
 }
 
-// NotMandatory lets the broker drop the message in silence when no queue is bound for it:
-// for events that nobody needs to hear. Publish then returns nil.
+// NotMandatory lets the broker drop the message when no queue is bound for it, for events that need
+// no receiver. Publish then returns nil.
 func NotMandatory() Option {
 	return func(d *sending.Draft) error { d.NotMandatory = true; return nil }
 }
 
-// Transient does not ask the broker to keep the message over a restart. A quorum
+// Transient makes the message non-persistent: the broker need not keep it over a restart. A quorum
 // queue keeps it all the same.
 func Transient() Option {
 	return func(d *sending.Draft) error { d.DeliveryMode = 1; return nil }

@@ -9,7 +9,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// The parts of what a message costs that need no broker: "make bench-parts".
+// Benchmarks of those parts of a publish that need no broker: "make bench-parts".
 
 type order struct {
 	ID    int64     `json:"id"`

@@ -48,7 +48,7 @@ func TestAMessageThatIsNotMandatoryMayBeDropped(t *testing.T) {
 }
 
 func TestAFullQueueRefusesAndTheNextPublishGoesOn(t *testing.T) {
-	// Classic, because the limit of a quorum queue is soft.
+	// The queue is classic, because the length limit of a quorum queue is soft.
 	full := queue(t, amqp.Table{"x-queue-type": "classic", "x-max-length": 1, "x-overflow": "reject-publish"})
 	other := queue(t, quorum)
 	pub := client(t, connect(t, connection.Config{}), publisher.Config{})
@@ -160,7 +160,7 @@ func TestWhatWouldBreakTheConnectionIsRefusedBeforeTheWire(t *testing.T) {
 		t.Errorf("the connection was lost %d times", lost)
 	}
 
-	// At the limit everything arrives: of a Client, and of a Sender, for which it is the frame.
+	// Messages at the limit arrive: from a Client, and from a Sender, whose limit is the frame.
 	err = pub.Publish(soon(t), q, 1, publisher.Header("a", big), publisher.Header("b", big[:48<<10]))
 	if err != nil {
 		t.Errorf("Publish, below the limit: %v", err)

@@ -12,41 +12,43 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Publisher is what an application asks for. [Client] is the real one, and
-// publishertest.Recorder the one for tests.
+// Publisher is the interface on which applications depend. [Client] publishes to a broker, and
+// publishertest.Recorder is for tests.
 type Publisher interface {
-	// Publish sends one message and returns nil only when the broker has confirmed it
-	// and routed it to a queue. It waits for that until ctx ends, across
-	// reconnects; a message that was sent meanwhile goes out again with the
-	// same id, so it may arrive twice, and is not lost.
+	// Publish sends one message. It returns nil only when the broker has confirmed the message and
+	// routed it to a queue. It waits for that until ctx ends. After a lost connection it sends an
+	// unconfirmed message again, with the same id. So a message may arrive twice, and is not lost.
 	//
 	// The payload is encoded by the Config's Codec; a []byte is sent as it is.
 	Publish(ctx context.Context, routingKey string, payload any, opts ...Option) error
 
-	// PublishAsync waits for room in the window, not for the confirm, which its
-	// Confirmation tells. ctx bounds both. Messages of one goroutine are sent in order.
-	// The error is for what could not be sent at all; the Confirmation is nil then.
+	// PublishAsync waits for room in the window, but not for the confirm: the Confirmation reports
+	// that. ctx bounds both. Messages of one goroutine with the same exchange and routing key are
+	// sent in order. The order may change if some are sent again: after a lost connection, a
+	// refusal, or 2 s in which the broker confirms nothing. If a message could not be sent at all,
+	// PublishAsync returns an error and a nil Confirmation.
 	PublishAsync(ctx context.Context, routingKey string, payload any, opts ...Option) (Confirmation, error)
 
-	// PublishBatch sends many messages and waits for all of them. If some fail, the error
-	// is a *BatchError that tells which; the others are confirmed. If one cannot be
-	// encoded or is too large, none is sent: then it lists them all, the others with ErrNotSent.
+	// PublishBatch sends many messages and waits for all of them. If some fail, the error is a
+	// *BatchError that says which; the others are confirmed. If a message cannot be encoded or is
+	// too large, none is sent. The *BatchError then lists all of them, the valid ones with
+	// ErrNotSent.
 	PublishBatch(ctx context.Context, messages ...Message) error
 }
 
-// Confirmation is a message on its way.
+// Confirmation is the outcome of one message, which comes later.
 type Confirmation interface {
-	// Done is closed when its fate is known.
+	// Done is closed when the outcome is known.
 	Done() <-chan struct{}
-	// Err is what Publish would have returned. Read it after Done.
+	// Err is the error that Publish would have returned. Read it after Done.
 	Err() error
-	// MessageID is the id that it was sent with.
+	// MessageID is the id with which the message was sent.
 	MessageID() string
 }
 
-// Config is how a Client publishes. The zero Config is what most want.
+// Config says how a Client publishes. The zero Config suits most applications.
 type Config struct {
-	// Exchange is where messages go unless the Exchange option says otherwise.
+	// Exchange is the exchange of messages without the Exchange option.
 	//
 	// Defaults to "", the default exchange: the routing key is the queue.
 	Exchange string
@@ -61,7 +63,7 @@ type Config struct {
 	// Defaults to 16 MiB, which is also RabbitMQ 4's own limit (max_message_size).
 	MaxBody int
 
-	// Window is how many messages may be unconfirmed at once. Whoever publishes more waits.
+	// Window is how many messages may be unconfirmed at once. A publish beyond that waits.
 	//
 	// Defaults to 1024.
 	Window int
@@ -80,9 +82,8 @@ func (c Config) rules() sending.Rules {
 	return sending.Rules{Exchange: c.Exchange, Encode: encoder(c.Codec), MaxBody: c.MaxBody}
 }
 
-// Client is the Publisher that talks to a broker. It is safe for use by many
-// goroutines at once; their messages share one channel, and their confirms are in
-// flight together.
+// Client is the Publisher that publishes to a broker. It is safe for use by many goroutines at
+// once. All of their messages share one pipeline, so their confirms are awaited together.
 type Client struct {
 	rules    sending.Rules        // immutable
 	conn     transport.Connection // immutable
@@ -111,7 +112,7 @@ func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, er
 	return &Client{rules: cfg.rules(), conn: conn.Transport(), pipeline: pipeline}, nil
 }
 
-// Publish is described at [Publisher].
+// Publish implements [Publisher].
 func (c *Client) Publish(ctx context.Context, routingKey string, payload any, opts ...Option) error {
 	env, err := c.build(routingKey, payload, opts)
 	if err != nil {
@@ -126,7 +127,7 @@ func (c *Client) build(routingKey string, payload any, opts []Option) (sending.E
 	return env, err
 }
 
-// PublishAsync is described at [Publisher].
+// PublishAsync implements [Publisher].
 func (c *Client) PublishAsync(ctx context.Context, routingKey string, payload any, opts ...Option) (Confirmation, error) {
 	env, err := c.build(routingKey, payload, opts)
 	if err != nil {
@@ -139,7 +140,7 @@ func (c *Client) PublishAsync(ctx context.Context, routingKey string, payload an
 	return m, nil
 }
 
-// PublishBatch is described at [Publisher].
+// PublishBatch implements [Publisher].
 func (c *Client) PublishBatch(ctx context.Context, messages ...Message) error {
 	envs, errs := sending.BuildBatch(len(messages), func(i int) (sending.Envelope, error) {
 		return c.build(messages[i].RoutingKey, messages[i].Payload, messages[i].Options)
@@ -161,6 +162,6 @@ func (c *Client) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop takes no more messages, and waits until those in flight are confirmed or ctx
-// ends. What is left then fails: with ErrUnconfirmed if it was sent, else with ErrClosed.
+// Stop takes no more messages, and waits until those in flight are confirmed or ctx ends. Messages
+// that are left then fail: with ErrUnconfirmed if they were sent, otherwise with ErrClosed.
 func (c *Client) Stop(ctx context.Context) error { return c.pipeline.Stop(ctx) }

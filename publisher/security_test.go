@@ -14,7 +14,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// What a Client leaves free is for the headers of a consumer that retries the message.
+// A Client leaves some bytes free, for the headers that a consumer adds when it retries the
+// message.
 func TestAClientsHeadersAreLimitedToTheByte(t *testing.T) {
 	const limit = sending.MaxProperties - 4<<10
 	options := func(n int) []publisher.Option {
@@ -76,7 +77,8 @@ func TestNamesOfExactly255BytesArrive(t *testing.T) {
 	}
 }
 
-// A body is limited by MaxBody, and beyond that by the broker, which closes the channel of all.
+// MaxBody limits a body. Beyond that the broker limits it, and closes the channel that all messages
+// share.
 func TestABodyIsLimitedByUsAndThenByTheBroker(t *testing.T) {
 	q := queue(t, quorum)
 	conn := connect(t, connection.Config{})
@@ -94,7 +96,8 @@ func TestABodyIsLimitedByUsAndThenByTheBroker(t *testing.T) {
 
 	larger := client(t, conn, publisher.Config{MaxBody: 32 << 20})
 	err := larger.Publish(soon(t), q, body)
-	if amqptest.Major(t) < 4 { // whose own limit is 128 MiB
+	// RabbitMQ 3 itself allows 128 MiB.
+	if amqptest.Major(t) < 4 {
 		if err != nil {
 			t.Errorf("below the broker's limit: %v", err)
 		}
@@ -106,7 +109,7 @@ func TestABodyIsLimitedByUsAndThenByTheBroker(t *testing.T) {
 	}
 }
 
-// Deeper than 32, a table ends the connection of every consumer that gets it.
+// A table that is nested deeper than 32 would end the connection of every consumer that gets it.
 func TestHeadersNestedAsDeepAsIsAllowedArrive(t *testing.T) {
 	q := queue(t, quorum)
 	pub := client(t, connect(t, connection.Config{}), publisher.Config{})

@@ -22,7 +22,7 @@ func through(t *testing.T, cfg publisher.Config, heartbeat time.Duration) (*publ
 	return client(t, conn, cfg), conn, proxy
 }
 
-// written starts a publish and waits until it is on the wire.
+// written starts a publish and waits until the message is on the wire.
 func written(t *testing.T, pub *publisher.Client, queue string, opts ...publisher.Option) publisher.Confirmation {
 	t.Helper()
 	c, err := pub.PublishAsync(context.Background(), queue, 1, opts...)
@@ -107,7 +107,7 @@ func TestPublishAsyncWaitsForRoomOnly(t *testing.T) {
 			t.Error(c.Err())
 		}
 	}
-	account(t, q, want) // and not the fifth
+	account(t, q, want) // and not the fifth message
 }
 
 func TestPublishOnAFrozenConnectionEndsWithItsContext(t *testing.T) {
@@ -180,7 +180,7 @@ func TestWithoutABrokerTheErrorSaysNotSentAndWhy(t *testing.T) {
 		t.Errorf("async: %v", err)
 	}
 
-	// What waits is sent when the broker is back.
+	// Messages that wait are sent when the broker is back.
 	q := queue(t, quorum)
 	waits, err := pub.PublishAsync(context.Background(), q, 1)
 	if err != nil {
@@ -201,7 +201,8 @@ func TestWithoutABrokerTheErrorSaysNotSentAndWhy(t *testing.T) {
 func TestStopEndsWhoStillWaits(t *testing.T) {
 	q := queue(t, quorum)
 	pub, _, proxy := through(t, publisher.Config{}, 0)
-	if err := pub.Publish(soon(t), q, 1); err != nil { // the channel is open
+	// This publish opens the channel.
+	if err := pub.Publish(soon(t), q, 1); err != nil {
 		t.Fatal(err)
 	}
 	proxy.Freeze()
@@ -233,7 +234,7 @@ func TestStopWaitsForWhatIsInFlight(t *testing.T) {
 		}
 		sent, want = append(sent, c), append(want, c.MessageID())
 	}
-	var stops sync.WaitGroup // side by side, too
+	var stops sync.WaitGroup // concurrently, too
 	for range 3 {
 		stops.Go(func() {
 			if err := pub.Stop(soon(t)); err != nil {
@@ -279,7 +280,8 @@ func TestStopBeforeAnythingWasPublished(t *testing.T) {
 func TestAStoppedConnectionEndsWhoWaits(t *testing.T) {
 	q := queue(t, quorum)
 	pub, conn, proxy := through(t, publisher.Config{}, 0)
-	if err := pub.Publish(soon(t), q, 1); err != nil { // the channel is open
+	// This publish opens the channel.
+	if err := pub.Publish(soon(t), q, 1); err != nil {
 		t.Fatal(err)
 	}
 	proxy.Freeze()

@@ -10,7 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// A quorum queue of RabbitMQ 3.10 nacks a channel for ever that it has nacked once, also when its limit is gone.
+// A quorum queue of RabbitMQ 3.10 that has nacked a message of a channel nacks all later ones of
+// that channel too, even when its limit is gone.
 func TestAQueueWhoseLimitWasLiftedTakesMessagesAgainWhileOthersGoOn(t *testing.T) {
 	t.Parallel()
 	full, other := queue(t, quorum), queue(t, quorum)

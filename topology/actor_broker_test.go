@@ -21,7 +21,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// actor is one who has a role, and what there is for it.
+// actor is a user with a role, and the queue and connection that it uses.
 type actor struct {
 	t     *testing.T
 	ctx   context.Context
@@ -30,7 +30,7 @@ type actor struct {
 	log   *journal
 }
 
-// journal is a log that is written and read at once.
+// journal is a log that may be read while it is written.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -53,9 +53,9 @@ func (j *journal) line(with string) string {
 	return ""
 }
 
-// work consumes one message that is acked, one that is retried, one that is parked and one that is
-// quarantined. It returns the refusal that it meets, if it meets one: as the error of Start, or as
-// what the log says of a copy that the broker does not take.
+// work consumes four messages: one is acked, one retried, one parked and one quarantined. It
+// returns the first refusal: the error of Start, or the text of the log when the broker refuses a
+// copy.
 func (a actor) work(change func(*consumer.Spec)) error {
 	a.t.Helper()
 	spec := consumer.Spec{
@@ -82,7 +82,7 @@ func (a actor) work(change func(*consumer.Spec)) error {
 	defer func() {
 		ctx, cancel := context.WithTimeout(a.ctx, 3*time.Second)
 		defer cancel()
-		if err := c.Stop(ctx); (err != nil) != held { // which Stop goes on trying to place
+		if err := c.Stop(ctx); (err != nil) != held { // Stop keeps trying to publish a blocked copy
 			a.t.Errorf("stop: %v", err)
 		}
 	}()
@@ -92,10 +92,11 @@ func (a actor) work(change func(*consumer.Spec)) error {
 	for _, body := range []string{"ack", "retry", "error"} {
 		amqptest.Publish(a.t, "", a.queue, amqp.Publishing{Body: []byte(body)})
 	}
-	cannot := func() string { return a.log.line("cannot go on") }
+	cannot := func() string { return a.log.line("cannot be handled") }
 	amqptest.Eventually(a.t, 20*time.Second, func() bool { return len(ended.Ends()) == 4 || c.Health().CopiesBlocked == 2 || cannot() != "" },
 		"neither all is done nor two messages are held: %v", ended.Outcomes())
-	if cannot() != "" { // from 4.3 on nobody may look at a queue on which he has no permission
+	// From 4.3 on a user without a permission on a queue may not look at it.
+	if cannot() != "" {
 		return errors.New(cannot())
 	}
 	if held = c.Health().CopiesBlocked > 0; held {
@@ -116,8 +117,8 @@ func (a actor) work(change func(*consumer.Spec)) error {
 	return nil
 }
 
-// suspect is a message that came back twice, as if its process had died over it: it will be
-// quarantined.
+// suspect publishes a message in the state after two returns, as if its process had died because of
+// it. It will be quarantined.
 func (a actor) suspect() {
 	a.t.Helper()
 	amqptest.Publish(a.t, "", a.queue, amqp.Publishing{Body: []byte("suspect")})
@@ -136,7 +137,7 @@ func (a actor) suspect() {
 	}
 }
 
-// publish sends one message as an app does.
+// publish publishes one message as an application does.
 func (a actor) publish(cfg publisher.Config, key string, opts ...publisher.Option) error {
 	a.t.Helper()
 	pub, err := publisher.New(a.conn, cfg, slog.New(slog.NewTextHandler(a.log, nil)))
@@ -151,8 +152,8 @@ func (a actor) publish(cfg publisher.Config, key string, opts ...publisher.Optio
 	return pub.Publish(a.ctx, key, []byte("ack"), opts...)
 }
 
-// redrive moves what is parked back: published again, without our headers, and acked after its
-// confirm.
+// redrive moves the parked messages back: it publishes each again, without our headers, and acks it
+// after its confirm.
 func (a actor) redrive() error {
 	a.t.Helper()
 	amqptest.Publish(a.t, "", a.queue+"-error", amqp.Publishing{Body: []byte("x"), Headers: amqp.Table{"retry-attempts": int64(1), "tenant": "acme"}})
@@ -172,7 +173,7 @@ func (a actor) redrive() error {
 	if d := amqptest.Get(a.t, a.queue); d.MessageId != "again" || d.Headers["retry-attempts"] != nil || d.Headers["tenant"] != "acme" {
 		a.t.Errorf("%+v is back", d)
 	}
-	if err := ch.Close(); err != nil { // the broker has the ack then
+	if err := ch.Close(); err != nil { // by then the broker has the ack
 		a.t.Error(err)
 	}
 	if n := amqptest.Depth(a.t, a.queue+"-error"); n != 0 {
@@ -181,7 +182,7 @@ func (a actor) redrive() error {
 	return nil
 }
 
-// look counts, which is all that it may do.
+// look only counts messages and consumers, which is all that this role may do.
 func (a actor) look() error {
 	a.t.Helper()
 	if err := a.conn.Ready(a.ctx); err != nil {
@@ -215,8 +216,8 @@ func (a actor) channel() *amqp.Channel {
 	return ch
 }
 
-// refused checks that an error says 403, and for what. Brokers before 4 do not say which permission
-// it takes.
+// refused checks that an error is a 403, and for which resource. Brokers before 4 do not name the
+// missing permission.
 func (a actor) refused(what string, err error, kind, resource string) {
 	a.t.Helper()
 	text := fmt.Sprint(err)

@@ -10,7 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// refused are the arguments that a plan cannot give to its main queue, with the reason.
+// refused are the arguments that a plan may not set on its main queue, with the reason.
 var refused = map[string]string{
 	"x-queue-type":                "set Type",
 	"x-single-active-consumer":    "set SingleActive",
@@ -67,7 +67,7 @@ func normalised(arguments map[string]any) (map[string]any, error) {
 	return clean, nil
 }
 
-// normal converts one value into what the client library can send.
+// normal converts one value to a type that the client library can send.
 func normal(value any) (any, error) {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:

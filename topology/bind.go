@@ -27,7 +27,7 @@ type Bind struct {
 	// Defaults to the queue's name.
 	Keys []string
 
-	// Arguments are those of the binding, such as x-match for a headers exchange.
+	// Arguments are the arguments of the binding, such as x-match for a headers exchange.
 	//
 	// Defaults to none.
 	Arguments map[string]any
@@ -53,7 +53,7 @@ func (p *Plan) checkBindings() error {
 	for i := range bindings {
 		b := &bindings[i]
 		if len(b.Keys) == 0 {
-			b.Keys = []string{p.Queue} // as the default exchange does
+			b.Keys = []string{p.Queue} // as in the default exchange
 		}
 		if err := b.check(p.Queue); err != nil {
 			return fmt.Errorf("Bindings[%d]: exchange %q: %w", i, b.Exchange, err)

@@ -69,8 +69,8 @@ func TestTheStandardSchemeIsTheDesigns(t *testing.T) {
 	}
 }
 
-// What a message goes through in each scheme and type, once declared: a wait and the
-// way back, and the error queue.
+// In each scheme and type, a declared topology retries a message after its delay, and parks a
+// message.
 func TestWhatIsRetriedComesBackAndWhatIsParkedStays(t *testing.T) {
 	const delay = 300 * time.Millisecond
 	for name, plan := range map[string]topology.Plan{
@@ -129,7 +129,7 @@ func TestAMismatchNamesQueueArgumentAndBothValues(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name      string
-		arguments amqp.Table // of the queue that is there
+		arguments amqp.Table // of the existing queue
 		plan      topology.Plan
 		want      topology.MismatchError
 	}{
@@ -178,7 +178,7 @@ func TestAMismatchOfAnExchangeIsNamed(t *testing.T) {
 	}
 }
 
-// asMismatch is the MismatchError in err without its cause, which must be a 406.
+// asMismatch returns the MismatchError in err without its cause. The cause must be a 406.
 func asMismatch(t *testing.T, err error) topology.MismatchError {
 	t.Helper()
 	var got *topology.MismatchError

@@ -10,8 +10,8 @@ import (
 // every key.
 const anyKey = "#"
 
-// bunnicula is the topology of a checked plan of the scheme Bunnicula. Its order is that in which
-// Clojure's bunnicula.component.consumer-with-retry declares.
+// bunnicula returns the topology of a checked plan of the scheme Bunnicula. Its order is that of
+// the declarations in Clojure's bunnicula.component.consumer-with-retry.
 func bunnicula(p Plan) Topology {
 	var (
 		retry   = bunniculaRetry(p.Queue)
@@ -44,13 +44,15 @@ func bunnicula(p Plan) Topology {
 	return t
 }
 
-// bunniculaRetry is the name of the retry queue and of the exchange that leads to it.
+// bunniculaRetry returns the name of the retry queue and of the exchange that leads to it.
 func bunniculaRetry(queue string) string { return queue + "-retry" }
 
-// bunniculaRequeue is the name of the exchange that leads from the retry queue to the main queue.
+// bunniculaRequeue returns the name of the exchange that leads from the retry queue to the main
+// queue.
 func bunniculaRequeue(queue string) string { return bunniculaRetry(queue) + "-requeue" }
 
-// checkScheme refuses plans of the scheme Bunnicula for anything that Clojure's does not declare.
+// checkScheme refuses a plan of the scheme Bunnicula that needs anything which Clojure's does not
+// declare.
 func (p *Plan) checkScheme() error {
 	if p.Scheme != Bunnicula {
 		return nil

@@ -11,8 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// clojure declares what bunnicula.component.consumer-with-retry declares, with the
-// same calls.
+// clojure declares the same as bunnicula.component.consumer-with-retry, with the same calls.
 func clojure(t *testing.T, q, exchange string) {
 	t.Helper()
 	ch := amqptest.Channel(t)
@@ -64,7 +63,7 @@ func TestBunniculaAndClojureDeclareTheSame(t *testing.T) {
 				clojure(t, queue, exchange)
 			}
 
-			// Each arrives once: there is no binding too many.
+			// Each message arrives once: there is no additional binding.
 			publish(t, route.Destination{Exchange: exchange, RoutingKey: queue}, "published")
 			publish(t, route.Error(mustNew(t, plan)), "parked")
 			receive(t, queue)

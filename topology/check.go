@@ -45,7 +45,7 @@ func (p *Plan) checkQueue() error {
 	return nil
 }
 
-// checkChoices checks the fields that take one of a few values, and GroupSize.
+// checkChoices checks the fields that have a few valid values, and GroupSize.
 func (p *Plan) checkChoices() error {
 	switch {
 	case p.Type != Quorum && p.Type != Classic:
@@ -76,7 +76,8 @@ func (p *Plan) checkDelays() error {
 	return nil
 }
 
-// checkNames checks the names that are made from the queue's name. No two queues may share one.
+// checkNames checks the names that are derived from the queue's name. No two queues may have the
+// same name.
 func (p *Plan) checkNames() error {
 	if err := checkName(p.ErrorQueue); err != nil {
 		return fmt.Errorf("ErrorQueue %q: %w", p.ErrorQueue, err)
@@ -103,7 +104,7 @@ func (p *Plan) checkNames() error {
 	return nil
 }
 
-// retryNames are the names of the retry queues and of their exchanges.
+// retryNames returns the names of the retry queues and of their exchanges.
 func (p *Plan) retryNames() []string {
 	if p.Scheme == Bunnicula {
 		return []string{bunniculaRetry(p.Queue), bunniculaRequeue(p.Queue)}

@@ -2,7 +2,7 @@ package topology
 
 import amqp "github.com/rabbitmq/amqp091-go"
 
-// Declarer is the part of *amqp.Channel that declares things.
+// Declarer is the part of *amqp.Channel that declares and binds.
 type Declarer interface {
 	ExchangeDeclare(name, kind string, durable, autoDelete, internal, noWait bool, args amqp.Table) error
 	QueueDeclare(name string, durable, autoDelete, exclusive, noWait bool, args amqp.Table) (amqp.Queue, error)
@@ -16,12 +16,11 @@ var _ Declarer = (*amqp.Channel)(nil)
 // the queues that it does not declare exist. It may be called again at any time: what exists
 // already is left as it is.
 //
-// Declare stops at the first refusal, because the broker closes the channel with it. What was
-// declared before stays. The error is, or wraps, a [*MismatchError], [ErrMissing], [ErrRefused] or
+// Declare stops at the first refusal, because the broker then closes the channel. Earlier
+// declarations stay. The error is, or wraps, a [*MismatchError], [ErrMissing], [ErrRefused] or
 // [ErrUnchecked] where one of them applies; errors.As finds the *amqp.Error in it.
 //
-// The client library gives its calls no time limit. Close the connection to end a Declare that
-// hangs.
+// The client library's calls have no timeout. Close the connection to end a Declare that hangs.
 func (t Topology) Declare(d Declarer) error {
 	for _, e := range t.Exchanges {
 		if err := d.ExchangeDeclare(e.Name, e.Kind, !e.Transient, e.AutoDelete, false, false, nil); err != nil {
@@ -41,8 +40,8 @@ func (t Topology) Declare(d Declarer) error {
 			return refusal(err, step{what: "binding", name: b.Queue, exchange: b.Exchange, key: b.Key})
 		}
 	}
-	// The check comes last because the broker may refuse it to this user. Everything is declared
-	// then, and the caller can go on without the check.
+	// The check comes last because the broker may not allow it to this user. Everything is declared
+	// then, and the caller can continue without the check.
 	for _, q := range t.Queues {
 		if !q.Existing {
 			continue

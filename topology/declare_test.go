@@ -13,8 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// recorder is a Declarer that writes down what it is asked for, and refuses the
-// call that starts with Refuse.
+// recorder is a Declarer that records its calls. It refuses the call that starts with Refuse.
 type recorder struct {
 	Calls  []string
 	Refuse string

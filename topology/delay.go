@@ -22,12 +22,12 @@ var delayUnits = []struct {
 	{"ms", time.Millisecond},
 }
 
-// FormatDelay spells a delay as it stands in a queue's name: a whole number of the largest unit,
-// out of h, m, s and ms, that divides it. So 90 seconds are "90s" and 60 are "1m"; 1500
-// milliseconds are "1500ms"; two days are "48h". Each delay has one spelling, so two delays share a
-// queue only if they are equal.
+// FormatDelay writes a delay for a queue's name: a whole number of the largest unit, out of h, m, s
+// and ms, that divides it. So 90 seconds are "90s" and 60 are "1m"; 1500 milliseconds are "1500ms";
+// two days are "48h". Each delay has one spelling, so two delays share a queue only if they are
+// equal.
 //
-// Fractions of a millisecond are cut; [New] refuses such delays.
+// Fractions of a millisecond are cut off; [New] refuses such delays.
 func FormatDelay(delay time.Duration) string {
 	for _, u := range delayUnits {
 		if delay != 0 && delay%u.unit == 0 {

@@ -8,11 +8,11 @@
 //		Delays: []time.Duration{10 * time.Second, time.Minute},
 //	})
 //
-// Each delay has a retry queue of its own. A broker looks for expired messages at a queue's head
-// only: in one queue, a message that waits a second would wait an hour behind one that waits an
-// hour (https://www.rabbitmq.com/docs/ttl#per-message-ttl-caveats). The delay is a part of the
-// queue's name. So a changed schedule declares new queues instead of colliding with the arguments
-// of old ones, and the old ones drain.
+// Each delay has its own retry queue. A broker expires messages only at a queue's head. In a shared
+// queue, a message that waits a second would wait an hour behind one that waits an hour
+// (https://www.rabbitmq.com/docs/ttl#per-message-ttl-caveats). The delay is a part of the queue's
+// name. So a changed schedule declares new queues instead of colliding with the arguments of old
+// ones, and the old ones drain.
 //
 // [Topology.Declare] declares a Topology at a broker. When the broker refuses something, the error
 // says what is wrong and what to do: see [MismatchError], [ErrMissing], [ErrRefused] and

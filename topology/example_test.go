@@ -29,7 +29,7 @@ func Example() {
 func ExampleTopology_String() {
 	t, err := topology.New(topology.Plan{
 		Queue: "emails",
-		Mode:  topology.Satellites, // the queue itself was there before
+		Mode:  topology.Satellites, // the queue existed before
 		Bindings: []topology.Bind{
 			{Exchange: "events", Kind: "topic", Keys: []string{"order.*"}},
 		},

@@ -12,8 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// declare declares the topology of a plan on a channel of its own, since the broker
-// closes the channel with a refusal. What it declares is deleted when the test ends.
+// declare declares the topology of a plan on a channel of its own, because the broker closes the
+// channel with a refusal. Its queues are deleted at the end of the test.
 func declare(t *testing.T, p topology.Plan) error {
 	t.Helper()
 	deleteAtEnd(t, p)
@@ -30,7 +30,7 @@ func deleteAtEnd(t *testing.T, p topology.Plan) {
 	amqptest.Cleanup(t, names...)
 }
 
-// raw declares a queue with the client alone.
+// raw declares a queue with the client library alone.
 func raw(t *testing.T, name string, arguments amqp.Table) {
 	t.Helper()
 	amqptest.Cleanup(t, name)
@@ -39,7 +39,7 @@ func raw(t *testing.T, name string, arguments amqp.Table) {
 	}
 }
 
-// publish publishes a message the way d says, and waits until a queue has it.
+// publish publishes a message to the destination d, and waits until a queue has it.
 func publish(t *testing.T, d route.Destination, body string) {
 	t.Helper()
 	msg := amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte(body)}
@@ -49,13 +49,13 @@ func publish(t *testing.T, d route.Destination, body string) {
 	amqptest.Publish(t, d.Exchange, d.RoutingKey, msg)
 }
 
-// receive takes one message out of a queue.
+// receive takes one message from a queue.
 func receive(t *testing.T, queue string) string {
 	t.Helper()
 	return string(amqptest.Get(t, queue).Body)
 }
 
-// reject lets the next message of a queue die.
+// reject rejects the next message of a queue, so that it is dead-lettered.
 func reject(t *testing.T, queue string) {
 	t.Helper()
 	ch := amqptest.Channel(t)

@@ -12,22 +12,22 @@ import (
 // section 4.2.5.3).
 const maxName = 255
 
-// reservedPrefix begins the names that belong to the broker (AMQP 0-9-1, sections 3.1.3 and 3.1.4).
+// reservedPrefix is the prefix of names that belong to the broker (AMQP 0-9-1, sections 3.1.3 and
+// 3.1.4).
 const reservedPrefix = "amq."
 
-// RetryQueue is the name of the queue in which messages of queue wait for delay, such as
-// "orders-retry-10s". [FormatDelay] spells the delay.
+// RetryQueue returns the name of the queue in which messages of queue wait for delay, such as
+// "orders-retry-10s". [FormatDelay] writes the delay.
 func RetryQueue(queue string, delay time.Duration) string {
 	return queue + "-retry-" + FormatDelay(delay)
 }
 
-// ErrorQueue is the name of the error queue of queue, such as "orders-error", unless [Plan] gives
-// it another.
+// ErrorQueue returns the name of the error queue of queue, such as "orders-error", unless its
+// [Plan] has another name.
 func ErrorQueue(queue string) string { return queue + "-error" }
 
-// QuarantineQueue is the name of the queue in which messages of queue wait to be handled alone,
-// such as "orders-quarantine". A message gets there when its process or its connection died over it
-// twice.
+// QuarantineQueue returns the name of the queue in which messages of queue wait to be handled
+// alone, such as "orders-quarantine". A message is set aside there when it was returned twice.
 func QuarantineQueue(queue string) string { return queue + "-quarantine" }
 
 // checkName returns what is wrong with the name of a queue that is to be declared.

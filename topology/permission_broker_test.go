@@ -13,7 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// channelOf is a channel of a new user who has these permissions.
+// channelOf returns a channel of a new user with these permissions.
 func channelOf(t *testing.T, user, configure, write, read string) *amqp.Channel {
 	t.Helper()
 	address, err := url.Parse(amqptest.URL(t))
@@ -46,7 +46,7 @@ func TestAWorkerWithoutPermissionsUsesNever(t *testing.T) {
 	worker := channelOf(t, queue, "^$", "^amq\\.default$", "^"+queue+"$")
 
 	plan.Mode = topology.Never
-	// From 4.3 on, brokers may refuse to let it look, and close the channel.
+	// From 4.3 on, brokers may refuse the check, and close the channel.
 	if err := mustNew(t, plan).Declare(worker); errors.Is(err, topology.ErrUnchecked) {
 		t.Skipf("this broker lets no worker look: %v", err)
 	} else if err != nil {
@@ -61,7 +61,7 @@ func TestAWorkerWithoutPermissionsUsesNever(t *testing.T) {
 	}
 }
 
-// The permissions that the documentation of All asks for are enough.
+// The permissions that the documentation of All names are enough.
 func TestAllNeedsNoMorePermissionsThanItSays(t *testing.T) {
 	queue := amqptest.Queue(t, "topology")
 	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}

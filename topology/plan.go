@@ -7,8 +7,8 @@ import (
 
 // Plan is what one consumer needs to have declared. Only Queue must be set.
 type Plan struct {
-	// Queue is the main queue, which is consumed. The names of the other queues are made from
-	// it. None of the names may have more than 255 bytes.
+	// Queue is the main queue, which is consumed. The names of the other queues are derived from
+	// it. No name may have more than 255 bytes.
 	Queue string
 
 	// Type is the type of all the plan's queues.
@@ -28,7 +28,7 @@ type Plan struct {
 	ErrorQueue string
 
 	// Bindings bind the main queue to exchanges. With or without bindings, the main queue gets
-	// what is published to the default exchange with its name as the routing key. Retried
+	// messages that are published to the default exchange with its name as the routing key. Retried
 	// messages return that way: they do not pass the exchanges of Bindings again.
 	//
 	// Defaults to none. The mode Never makes none.
@@ -45,13 +45,13 @@ type Plan struct {
 	Arguments map[string]any
 
 	// GroupSize is the number of replicas with which each quorum queue is created
-	// (x-quorum-initial-group-size). Brokers compare it when a queue is declared again, so
-	// choose it before the first time.
+	// (x-quorum-initial-group-size). Brokers compare it when a queue is declared again, so choose
+	// it before the first declaration.
 	//
 	// Defaults to the broker's own, which is 3 unless configured otherwise.
 	GroupSize int
 
-	// SingleActive lets one consumer at a time receive; the others stand by
+	// SingleActive lets only one consumer at a time receive messages; the others stand by
 	// (x-single-active-consumer of the main queue).
 	//
 	// Defaults to false.
@@ -77,19 +77,18 @@ const (
 	// See https://www.rabbitmq.com/docs/quorum-queues#dead-lettering.
 	Quorum QueueType = "quorum"
 
-	// Classic queues live on one node and dead-letter at most once. A message that returns
-	// from a retry queue is lost if the broker dies at that moment, or if the main queue
-	// cannot take it because it was deleted or is full. See
-	// https://www.rabbitmq.com/docs/dlx#safety. Classic queues do not count deliveries, so a
-	// message that kills its process is delivered for ever.
+	// Classic queues are on one node and dead-letter at most once. A message that returns from a
+	// retry queue is lost if the broker dies at that moment, or if the main queue cannot take it
+	// because it was deleted or is full. See https://www.rabbitmq.com/docs/dlx#safety. Classic
+	// queues do not count deliveries, so a message that kills its process is delivered for ever.
 	Classic QueueType = "classic"
 )
 
-// Mode is how much of a topology is declared.
+// Mode says how much of a topology is declared.
 type Mode int
 
 const (
-	// All declares everything. This takes the permission to configure all the queues and,
+	// All declares everything. The user needs the permission to configure all the queues and,
 	// because they dead-letter, to read them and to write to the default exchange
 	// (https://www.rabbitmq.com/docs/access-control).
 	All Mode = iota
@@ -98,15 +97,15 @@ const (
 	// arguments. Use it to adopt a queue that existed before.
 	Satellites
 
-	// Never declares nothing, and checks that every queue exists. Use it for workers without
-	// the permission to configure.
+	// Never declares nothing, and checks that every queue exists. Use it for workers without the
+	// permission to configure.
 	Never
 )
 
 // String returns the mode's name.
 func (m Mode) String() string { return nameOf(m, "All", "Satellites", "Never") }
 
-// Scheme is a shape of queues and exchanges.
+// Scheme is an arrangement of queues and exchanges.
 type Scheme int
 
 const (
@@ -114,21 +113,20 @@ const (
 	// only, which always exists and cannot be deleted.
 	Standard Scheme = iota
 
-	// Bunnicula declares exactly what Bunnicula for Clojure declares, and moves messages the
-	// same way, so that consumers of both can share a queue. Use it to join a running fleet,
-	// and Standard otherwise, because this scheme can lose messages:
+	// Bunnicula declares exactly what Bunnicula for Clojure declares, and moves messages the same
+	// way, so that consumers of both can share a queue. Use it to join a running fleet, and
+	// Standard otherwise, because this scheme can lose messages:
 	//
-	//   - The exchanges that lead to the retry queue and back are transient. After a restart
-	//     of the broker, a message that expires before a consumer has declared them again
-	//     finds no exchange and is dropped.
-	//   - The queues are classic and dead-letter at most once: a message that returns from
-	//     the retry queue while the broker dies can be lost.
-	//   - The main queue does not dead-letter: a message whose expiration ends there is
-	//     dropped, not parked.
+	//   - The exchanges that lead to the retry queue and back are transient. After a restart of the
+	//     broker, a message that expires before a consumer has declared them again finds no
+	//     exchange and is dropped.
+	//   - The queues are classic and dead-letter at most once: a message that returns from the
+	//     retry queue while the broker dies can be lost.
+	//   - The main queue does not dead-letter: a message that expires there is dropped, not parked.
 	//   - Deliveries are not counted: a message that kills its process is delivered for ever.
 	//
-	// There is one delay, because in a queue with several a message waits for those before it.
-	// The queues are declared without a type, as Clojure does. They get the virtual host's
+	// There is one delay, because in a queue with several delays a message waits for those before
+	// it. The queues are declared without a type, as in Clojure. They get the virtual host's
 	// default type, which is classic unless configured otherwise.
 	Bunnicula
 )
@@ -136,7 +134,7 @@ const (
 // String returns the scheme's name.
 func (s Scheme) String() string { return nameOf(s, "Standard", "Bunnicula") }
 
-// nameOf is the String of an enumeration.
+// nameOf implements String for an enumeration.
 func nameOf[T ~int](v T, names ...string) string {
 	if v < 0 || int(v) >= len(names) {
 		return fmt.Sprintf("%T(%d)", v, int(v))

@@ -14,8 +14,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// FuzzNames makes a topology of whatever somebody calls a queue. It is either refused, or has names
-// that a broker takes and that do not collide.
+// FuzzNames makes a topology for any queue name. The plan is refused, or its names are valid at a
+// broker and do not collide.
 func FuzzNames(f *testing.F) {
 	f.Add("orders", "", "events", "order.*.paid", int64(10_000), int64(60_000), byte(0))
 	f.Add("orders", "orders-retry-10s", "", "orders", int64(10_000), int64(10_000), byte(1))
@@ -62,8 +62,8 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// FuzzRefusal reads whatever a broker says of a declaration. The broker's own error can always be
-// had, and an argument that is named is found.
+// FuzzRefusal parses any text of the broker about a declaration. The broker's own error stays
+// available, and a named argument is found.
 func FuzzRefusal(f *testing.F) {
 	for _, reason := range []string{
 		"", "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '2000' but current is '1000'",

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	printWidth = 120 // characters, after which a line is folded
+	printWidth = 120 // characters; longer lines are folded
 	separator  = " · "
 )
 
@@ -84,7 +84,7 @@ func (b Binding) row() row {
 	return r
 }
 
-// printArgument quotes values that could be empty or hold blanks.
+// printArgument quotes values that may be empty or contain blanks.
 func printArgument(name string, value any) string {
 	s, ok := value.(string)
 	if !ok {

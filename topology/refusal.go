@@ -18,28 +18,28 @@ var (
 	// no permission, or whose name is reserved (403).
 	ErrRefused = errors.New("topology: access refused")
 
-	// ErrUnchecked is wrapped by the error for a queue that must exist and that this user may
-	// not look for (403). Brokers before 4.3 let every user look; since 4.3 it takes a
-	// permission on the queue. Everything else has been declared by then, so a
-	// caller can open another channel and go on. It notices a missing main queue when it
-	// consumes, and any other missing queue when it publishes with the mandatory flag.
+	// ErrUnchecked is wrapped by the error for a queue that must exist and that this user may not
+	// look for (403). Brokers before 4.3 let every user look; since 4.3 a permission on the queue
+	// is necessary. Everything else has been declared by then, so a caller can open another channel
+	// and continue. A missing main queue shows when the caller consumes, and any other missing
+	// queue when it publishes with the mandatory flag.
 	ErrUnchecked = errors.New("topology: not allowed to look")
 )
 
-// MismatchError is about a queue or an exchange that exists and differs from what was declared
-// (406). Nothing was changed.
+// MismatchError says that a queue or an exchange exists and differs from the declaration (406).
+// Nothing was changed.
 type MismatchError struct {
 	What     string // "queue" or "exchange"
 	Name     string
 	Role     Role   // of the queue, "" for an exchange
 	Argument string // the argument's or the attribute's name: "x-message-ttl", "durable", "type"
 
-	// Existing and Wanted are the argument's values at the broker and in the declaration:
-	// "none" if there is none, `""` if it is empty, and "" if the broker's text was cut.
+	// Existing and Wanted are the argument's values at the broker and in the declaration: "none" if
+	// there is none, `""` if it is empty, and "" if the broker has cut its text.
 	Existing string
 	Wanted   string
 
-	Err error // the broker's own, an *amqp.Error
+	Err error // the broker's error, an *amqp.Error
 }
 
 // Error says what differs and what to do about it.
@@ -73,14 +73,14 @@ func orUnknown(value string) string {
 	return value
 }
 
-// step is what Declare asked for when the broker refused.
+// step is the declaration that the broker refused.
 type step struct {
 	what          string // "queue", "exchange" or "binding"
 	name          string // the queue's or the exchange's
 	role          Role
 	arguments     map[string]any // of a queue
 	exchange, key string         // of a binding
-	passive       bool           // the queue was only looked for
+	passive       bool           // the queue was only checked
 }
 
 func (s step) String() string {
@@ -114,7 +114,7 @@ func refusal(err error, s step) error {
 	return fmt.Errorf("topology: %v: %w", s, err)
 }
 
-// permission says which permission a step takes
+// permission names the permission that a step needs
 // (https://www.rabbitmq.com/docs/access-control#authorisation).
 func (s step) permission() string {
 	switch s.what {
@@ -131,7 +131,7 @@ func (s step) permission() string {
 // are missing where the broker has cut its text at 255 bytes.
 var inequivalent = regexp.MustCompile(`inequivalent arg '([^']+)'\s*for `)
 
-// mismatch reads the broker's text. It returns nil if the text is about something else.
+// mismatch parses the broker's text. It returns nil for a text about something else.
 func mismatch(reason string, s step) *MismatchError {
 	found := inequivalent.FindStringSubmatch(reason)
 	if found == nil {
@@ -151,7 +151,7 @@ func mismatch(reason string, s step) *MismatchError {
 // quoted matches a value in the broker's text: '5', or the value '5' of type 'long'.
 var quoted = regexp.MustCompile(`^(?:the value )?'(.*?)'(?: of type '\w+')?$`)
 
-// bare removes the quotes and the type from a value. A value that was cut gives "".
+// bare removes the quotes and the type from a value. A value that was cut becomes "".
 func bare(value string) string {
 	found := quoted.FindStringSubmatch(value)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// refuse declares a plan at a broker that refuses the call that starts with call.
+// refuse declares a plan at a broker that refuses the call with this prefix.
 func refuse(t *testing.T, p topology.Plan, call string, code int, reason string) error {
 	t.Helper()
 	r := recorder{Refuse: call, Err: &amqp.Error{Code: code, Reason: reason, Server: true}}
@@ -48,17 +48,17 @@ func TestAMismatchIsReadFromTheBrokersWords(t *testing.T) {
 			topology.MismatchError{What: "queue", Name: "q", Role: topology.RoleMain, Argument: "x-expires", Existing: "1000", Wanted: "none"},
 			"Declare: topology.Satellites",
 		},
-		{ // an empty value, and a vhost that looks like the broker's words
+		{ // an empty value, and a vhost with a name like the broker's words
 			"queue q", "inequivalent arg 'x-dead-letter-exchange' for queue 'q' in vhost ': received 'x' but': received '' but current is 'dlx'",
 			topology.MismatchError{What: "queue", Name: "q", Role: topology.RoleMain, Argument: "x-dead-letter-exchange", Existing: "dlx", Wanted: `""`},
 			"Declare: topology.Satellites",
 		},
-		{ // an attribute, the words of old brokers
+		{ // an attribute, with the words of old brokers
 			"queue q", "inequivalent arg 'durable'for queue 'q' in vhost '/': received 'true' but current is 'false'",
 			topology.MismatchError{What: "queue", Name: "q", Role: topology.RoleMain, Argument: "durable", Existing: "false", Wanted: "true"},
 			"Declare: topology.Satellites",
 		},
-		{ // cut: what is wanted is known all the same
+		{ // the text is cut, but the wanted value is known
 			"queue q-retry-2s", "inequivalent arg 'x-message-ttl' for queue 'qqqqqqqqq...",
 			topology.MismatchError{What: "queue", Name: "q-retry-2s", Role: topology.RoleRetry, Argument: "x-message-ttl", Wanted: "2000"},
 			"something else at the broker",

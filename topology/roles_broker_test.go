@@ -15,10 +15,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// permissions are a user's, as patterns for the names of queues and exchanges.
+// permissions are those of a user, as patterns for the names of queues and exchanges.
 type permissions struct{ configure, write, read string }
 
-// without is the same but for one resource, such as "configure orders-error".
+// without returns the permissions without one resource, such as "configure orders-error".
 func (p permissions) without(one string) permissions {
 	kind, resource, _ := strings.Cut(one, " ")
 	pattern := map[string]*string{"configure": &p.configure, "write": &p.write, "read": &p.read}[kind]
@@ -48,11 +48,12 @@ func documented(t *testing.T) map[string]permissions {
 	return all
 }
 
-// roles do what their users are for. Each needs all of these, and no more.
+// roles do the work of their users. Each needs exactly these permissions.
 var roles = map[string]struct {
 	act   func(actor) error
 	needs []string
-	finds string // what was declared for it: nothing, the main queue and the exchange shop, or all queues
+	// What is declared for it: nothing, the main queue and the exchange shop, or all queues.
+	finds string
 }{
 	"worker": {
 		act:   func(a actor) error { return a.work(func(*consumer.Spec) {}) },
@@ -64,7 +65,7 @@ var roles = map[string]struct {
 				s.Bindings = []topology.Bind{{Exchange: a.queue + "-events", Kind: "topic", Keys: []string{"order.#"}}}
 			})
 		},
-		needs: []string{"configure events", "write orders", "read events"}, // and what worker needs
+		needs: []string{"configure events", "write orders", "read events"}, // and those of worker
 	},
 	"adopter": {
 		act:   func(a actor) error { return a.work(func(s *consumer.Spec) { s.Declare = topology.Satellites }) },
@@ -96,8 +97,8 @@ var roles = map[string]struct {
 	"watcher":  {act: actor.look, finds: "all"},
 }
 
-// toDeclare is what declaring the queues takes: configure on each, and read on those that
-// dead-letter.
+// toDeclare returns the permissions to declare the queues: configure on each, and read on those
+// that dead-letter.
 func toDeclare(mode topology.Mode) (needs []string) {
 	top, err := topology.New(topology.Plan{Queue: "orders", Delays: []time.Duration{100 * time.Millisecond}, Mode: mode})
 	if err != nil {
@@ -123,7 +124,7 @@ func TestEachRoleOfTheDocumentationNeedsJustItsPermissions(t *testing.T) {
 		}
 	}
 	type test struct{ role, missing string }
-	tests := map[string]test{} // by the name of the queue, which is the user's as well
+	tests := map[string]test{} // by the name of the queue, which is also the user's
 	users := map[string]permissions{}
 	for name, role := range roles {
 		has, ok := table[name]

@@ -3,17 +3,17 @@ package topology
 import "maps"
 
 const (
-	// deliveryLimit parks a message that is returned again and again, should the crash guard
-	// not do so. It is finite, because -1 means no limit on RabbitMQ 4.0 and a limit of zero
-	// on 3.10. It is explicit, because their defaults differ too.
+	// deliveryLimit parks a message that is returned again and again, if the crash guard does not.
+	// It is finite, because -1 means no limit on RabbitMQ 4.0 and a limit of zero on 3.10. It is
+	// explicit, because the brokers' defaults differ too.
 	deliveryLimit int64 = 100
 
-	// parkedDeliveryLimit is so high that no message reaches it. An error queue has no
-	// dead-letter exchange: it would drop a message at the limit.
+	// parkedDeliveryLimit is so high that no message reaches it. An error queue has no dead-letter
+	// exchange, so it would drop a message at the limit.
 	parkedDeliveryLimit int64 = 1_000_000
 )
 
-// standard is the topology of a checked plan of the scheme Standard.
+// standard returns the topology of a checked plan of the scheme Standard.
 func standard(p Plan) Topology {
 	var t Topology
 	t.Queues = append(t.Queues, p.mainQueue())
@@ -45,8 +45,8 @@ func standard(p Plan) Topology {
 	return t
 }
 
-// quarantines says whether there is a quarantine queue. Only quorum queues count deliveries, and a
-// single active consumer would lose the order of its messages.
+// quarantines says whether there is a quarantine queue. Only quorum queues count deliveries, and
+// the messages of a single active consumer would lose their order.
 func (p Plan) quarantines() bool { return p.Scheme == Standard && p.Type == Quorum && !p.SingleActive }
 
 func (p Plan) mainQueue() Queue {
@@ -58,15 +58,15 @@ func (p Plan) mainQueue() Queue {
 	return Queue{Name: p.Queue, Role: RoleMain, Arguments: arguments}
 }
 
-// arguments returns the arguments that every queue has, and more.
+// arguments returns the arguments that every queue has, merged with more.
 func (p Plan) arguments(more ...map[string]any) map[string]any {
 	all := map[string]any{
 		"x-queue-type": string(p.Type), // explicit: a virtual host can have another default
-		// A full queue refuses what is published. The default, drop-head, would delete
-		// confirmed messages. Without reject-publish the broker also dead-letters at most
-		// once, whatever the strategy says, and does not report it:
-		// https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering
-		// No queue here has a length limit, but a policy can give it one.
+		// A full queue refuses new messages. The default, drop-head, would delete confirmed
+		// messages. Without reject-publish the broker also dead-letters at most once, whatever the
+		// strategy says, and does not report it:
+		// https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering No
+		// queue here has a length limit, but a policy can set one.
 		"x-overflow": "reject-publish",
 	}
 	if p.GroupSize > 0 {
@@ -78,7 +78,7 @@ func (p Plan) arguments(more ...map[string]any) map[string]any {
 	return all
 }
 
-// deadLetterTo lets a queue dead-letter to another one through the default exchange.
+// deadLetterTo makes a queue dead-letter to another one through the default exchange.
 func (p Plan) deadLetterTo(queue string) map[string]any {
 	to := map[string]any{
 		"x-dead-letter-exchange":    "",

@@ -9,8 +9,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Topology is what [New] makes of a [Plan]. It is plain data and shares no memory with the plan.
-// The zero Topology declares nothing.
+// Topology is the result of [New]. It is plain data and shares no memory with the plan. The zero
+// Topology declares nothing.
 type Topology struct {
 	Scheme    Scheme
 	Exchanges []Exchange // that are declared
@@ -34,15 +34,15 @@ type Queue struct {
 	// Delay is how long messages wait in a retry queue. It is zero for other queues.
 	Delay time.Duration
 
-	// Existing says that the queue is not declared: Declare checks that it exists, whatever
-	// its arguments.
+	// Existing says that the queue is not declared: Declare checks that it exists, whatever its
+	// arguments.
 	Existing bool
 
-	// Arguments are those with which the queue is declared. Integers are int64.
+	// Arguments are the arguments of the declaration. Integers are int64.
 	Arguments map[string]any
 }
 
-// Role is what a queue is for.
+// Role says what a queue is for.
 type Role string
 
 // The roles.
@@ -62,8 +62,8 @@ type Binding struct {
 }
 
 // New returns the topology of a plan. It refuses a plan that a broker would refuse, that would lose
-// messages, or two of whose queues would have one name. The error names the field and its value.
-// New does not see other plans, of which two can want one queue: a consumer.Group and package
+// messages, or two of whose queues would have the same name. The error names the field and its
+// value. New does not know other plans, which may want the same queue: a consumer.Group and package
 // topologyfile check that.
 func New(p Plan) (Topology, error) {
 	p, err := p.checked()
@@ -77,7 +77,7 @@ func New(p Plan) (Topology, error) {
 	return t.only(p.Mode), nil
 }
 
-// only marks or removes what a mode does not declare.
+// only marks or removes the parts that a mode does not declare.
 func (t Topology) only(m Mode) Topology {
 	for i := range t.Queues {
 		if q := &t.Queues[i]; m == Never || m == Satellites && q.Role == RoleMain {
@@ -90,7 +90,7 @@ func (t Topology) only(m Mode) Topology {
 	return t
 }
 
-// Names are the names of all the queues, the main queue's first.
+// Names returns the names of all the queues, the main queue's first.
 func (t Topology) Names() []string {
 	var names []string
 	for _, q := range t.Queues {
@@ -99,8 +99,8 @@ func (t Topology) Names() []string {
 	return names
 }
 
-// Equal says whether two topologies are the same, in the same order. Arguments that are nil equal
-// empty ones.
+// Equal says whether two topologies are the same, in the same order. Nil arguments equal empty
+// ones.
 func (t Topology) Equal(u Topology) bool {
 	return t.Scheme == u.Scheme &&
 		slices.Equal(t.Exchanges, u.Exchanges) &&

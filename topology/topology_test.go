@@ -23,7 +23,7 @@ func mustNew(t testing.TB, p topology.Plan) topology.Topology {
 
 var events = topology.Bind{Exchange: "events", Kind: "topic", Keys: []string{"order.*", "refund.#"}}
 
-// goldenPlans each have a file in testdata that says what they come to.
+// goldenPlans are plans whose topologies are files in testdata.
 var goldenPlans = map[string]topology.Plan{
 	"standard":   {Queue: "orders", Delays: []time.Duration{10 * time.Second, time.Minute}},
 	"no-retries": {Queue: "orders"},
@@ -133,7 +133,8 @@ func TestATopologyKeepsNothingOfItsPlan(t *testing.T) {
 
 func TestArgumentsAreSentAsTheBrokerUnderstandsThem(t *testing.T) {
 	arguments := mustNew(t, topology.Plan{Queue: "q", Arguments: map[string]any{
-		"x-max-length":       5_000_000_000, // an int, which the client would cut to 32 bits
+		// An int, which the client library would cut to 32 bits.
+		"x-max-length":       5_000_000_000,
 		"x-small":            uint64(7),
 		"x-table":            map[string]any{"n": 1},
 		"x-float":            1.5,

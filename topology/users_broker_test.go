@@ -16,8 +16,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// addUsers makes users for the length of the test, with their names as passwords and these
-// permissions; the zero permissions are none at all. It is one call, since each takes a second.
+// addUsers makes users until the end of the test, with their names as passwords and these
+// permissions. The zero permissions are none at all. It is one call, because each call takes a
+// second.
 func addUsers(t *testing.T, users map[string]permissions) {
 	t.Helper()
 	text := func(s string) string { return `<<"` + strings.ReplaceAll(s, `\`, `\\`) + `">>` }
@@ -62,7 +63,7 @@ func connectAs(t *testing.T, user string) *connection.Connection {
 	return conn
 }
 
-// newActor connects the queue's user, and declares what its role finds.
+// newActor connects the queue's user, and declares what its role needs to exist.
 func newActor(t *testing.T, queue, finds string) actor {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -88,7 +89,7 @@ func newActor(t *testing.T, queue, finds string) actor {
 	return actor{t: t, ctx: ctx, conn: connectAs(t, queue), queue: queue, log: new(journal)}
 }
 
-// namesOf puts a test's own names in the place of the documentation's.
+// namesOf replaces the documentation's names by the test's own.
 func namesOf(queue string) *strings.Replacer {
 	return strings.NewReplacer("orders", queue, "events", queue+"-events", "shop", queue+"-shop")
 }

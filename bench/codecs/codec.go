@@ -7,16 +7,17 @@ import (
 	goccy "github.com/goccy/go-json"
 )
 
-// codec decodes JSON as one library does.
+// codec decodes JSON with one library.
 type codec struct {
 	name   string
 	decode func(data []byte, to any) error
 }
 
-// codecs are all that are measured; jsonv2.go adds one. The first says what is right.
+// codecs are the measured ones; jsonv2.go adds one. The first one defines the correct result.
 var codecs = []codec{
 	{"encoding-json", json.Unmarshal},
 	{"goccy", goccy.Unmarshal},
 	{"sonic", sonic.Unmarshal},
-	{"sonic-std", sonic.ConfigStd.Unmarshal}, // as encoding/json in everything: it also checks and copies strings
+	// It does all that encoding/json does: it also checks and copies strings.
+	{"sonic-std", sonic.ConfigStd.Unmarshal},
 }

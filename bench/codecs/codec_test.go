@@ -58,7 +58,8 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("history", func(b *testing.B) { decodeAll[[]conversation](b, d.histories) })
 }
 
-// decodeAll decodes one document after the other, so that no branch is learnt by heart.
+// decodeAll decodes one document after the other, so that the branch predictor cannot learn one
+// document.
 func decodeAll[T any](b *testing.B, all [][]byte) {
 	size := 0
 	for _, text := range all {
@@ -81,8 +82,8 @@ func decodeAll[T any](b *testing.B, all [][]byte) {
 	}
 }
 
-// cpu is what this process has used, the garbage collector with it. Unlike ns/op it does not count the time for which a busy
-// machine did something else.
+// cpu returns the CPU that this process has used, including the garbage collector. Unlike ns/op, it
+// does not include the time of other processes on a busy machine.
 func cpu(b *testing.B) int64 {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {

@@ -7,10 +7,10 @@ import (
 	"os"
 )
 
-// banking77 is what examples/import ships. Its licence and its notice are beside it.
+// banking77 is a file of examples/import. Its licence and its notice are beside it.
 const banking77 = "../../examples/import/testdata/banking77/messages.csv"
 
-// conversation is what a customer wrote: a message as most are.
+// conversation is a text of a customer: a message of the usual size.
 type conversation struct {
 	ID    string `json:"id"`
 	Topic string `json:"topic"`
@@ -27,7 +27,7 @@ type page struct {
 
 const pageSize = 100
 
-// documents are JSON, by kind.
+// documents holds JSON documents by kind.
 type documents struct {
 	conversations [][]byte // one each
 	pages         [][]byte // of ids

@@ -5,15 +5,15 @@ import "encoding/binary"
 // channel is one channel of a connection. The connection's lock guards it.
 type channel struct {
 	id        uint16
-	prefetch  int // of the consumers to come; 0 is no bound
+	prefetch  int // of later consumers; 0 is no bound
 	consumers []*consumer
 	unsettled unsettled
 
-	confirms  bool   // confirm.select
-	published uint64 // messages, and the last one's tag
-	confirmed uint64 // up to which tag
-	content   bool   // a header frame is to come
-	bodyLeft  uint64 // bytes of the message that is coming in
+	confirms  bool   // after confirm.select
+	published uint64 // how many, which is also the last tag
+	confirmed uint64 // the last confirmed tag
+	content   bool   // a header frame must come next
+	bodyLeft  uint64 // missing bytes of the message that is arriving
 }
 
 // consumer is one subscription.
@@ -22,18 +22,18 @@ type consumer struct {
 	template template
 	autoAck  bool
 	limited  bool
-	left     int64 // messages that it still gets, if limited
+	left     int64 // remaining messages, if limited
 	prefetch int
 	open     int // deliveries that are not settled
 	gone     bool
 }
 
-// credit says whether it may have another message.
+// credit says whether the consumer may get another message.
 func (c *consumer) credit() bool {
 	return !c.gone && (!c.limited || c.left > 0) && (c.autoAck || c.prefetch == 0 || c.open < c.prefetch)
 }
 
-// deliver appends deliveries until the credit ends, or b is as long as limit.
+// deliver appends deliveries until the credit ends, or until b has the length limit.
 func (ch *channel) deliver(b []byte, limit int, counts *counters) []byte {
 	n := int64(0)
 	for i, c := range ch.consumers {
@@ -59,7 +59,7 @@ func (ch *channel) deliver(b []byte, limit int, counts *counters) []byte {
 	return b
 }
 
-// settle takes an ack, or a nack. It is false for an unknown tag.
+// settle processes an ack or a nack. It is false for an unknown tag.
 func (ch *channel) settle(tag uint64, multiple, requeue bool, counts *counters) bool {
 	n := int64(0)
 	known := ch.unsettled.settle(tag, multiple, func(i int) {
@@ -79,7 +79,7 @@ func (ch *channel) settle(tag uint64, multiple, requeue bool, counts *counters) 
 	return known
 }
 
-// confirm appends one ack for all that was published since the last.
+// confirm appends one ack for all messages since the last one.
 func (ch *channel) confirm(b []byte, counts *counters) []byte {
 	if !ch.confirms || ch.confirmed == ch.published {
 		return b

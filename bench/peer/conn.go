@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// conn is one connection. The goroutine that serves it reads; another writes.
+// conn is one connection. One goroutine serves it and reads; another one writes.
 type conn struct {
 	server *Server
 	socket net.Conn
 	in     *bufio.Reader
-	wake   chan struct{} // something is to be written
+	wake   chan struct{} // there is something to write
 
-	heartbeat time.Duration // agreed on, 0 is none
+	heartbeat time.Duration // as negotiated; 0 is none
 
-	mu       sync.Mutex // guards what follows, and all channels
+	mu       sync.Mutex // guards the fields below, and all channels
 	out      []byte     // answers that the writer has not taken yet
 	channels map[uint16]*channel
-	order    []*channel // the same, so that none is served first always
+	order    []*channel // the same channels, so that the first served one varies
 	turn     int
-	closing  bool // after out, the socket is to be closed
+	closing  bool // the socket must be closed after out
 	broken   error
 }
 
@@ -36,7 +36,7 @@ func newConn(s *Server, socket net.Conn) *conn {
 	}
 }
 
-// serve reads until the connection ends. The error is for a client that broke the protocol.
+// serve reads until the connection ends. The error is for a client that violated the protocol.
 func (c *conn) serve() error {
 	defer c.socket.Close()
 	if err := c.handshake(); err != nil {
@@ -54,7 +54,7 @@ func (c *conn) serve() error {
 	return errors.Join(c.broken, ordinary(err))
 }
 
-// ordinary leaves out how connections end when nobody is to blame.
+// ordinary removes the errors with which a connection may end.
 func ordinary(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return nil
@@ -74,12 +74,13 @@ func (c *conn) read() error {
 		if _, err := c.in.Discard(n); err != nil {
 			return err
 		}
-		// Answer when all that has come is handled: so many messages share a confirm, and many acks a delivery.
+		// Answer when all received frames are handled. That way many messages share a confirm, and
+		// many acks share a delivery.
 		if c.in.Buffered() == 0 || closed {
 			c.poke()
 		}
 		if closed {
-			_, _ = io.Copy(io.Discard, c.socket) // the writer closes it
+			_, _ = io.Copy(io.Discard, c.socket) // the writer closes the socket
 			return nil
 		}
 	}
@@ -92,10 +93,10 @@ func (c *conn) poke() {
 	}
 }
 
-// batch is how many bytes of deliveries are written at once, or a little more.
+// batch is about how many bytes of deliveries are written at once.
 const batch = 64 * 1024
 
-// write writes what there is to write, until the connection ends.
+// write writes answers and deliveries until the connection ends.
 func (c *conn) write(done <-chan struct{}) {
 	var beat <-chan time.Time
 	if c.heartbeat > 0 {

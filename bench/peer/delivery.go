@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Properties that a Publisher of this project sets, so that a client has as much to read as it has in life. In the
-// order of their flags, from bit 15 (AMQP 0-9-1, section 4.2.6.1).
+// The properties that a Publisher of this project sets, so that a client has the usual amount to
+// read. They are in the order of their flags, from bit 15 (AMQP 0-9-1, section 4.2.6.1).
 const (
 	flagContentType  = 1 << 15
 	flagDeliveryMode = 1 << 12
@@ -15,10 +15,10 @@ const (
 	flagAppID        = 1 << 3
 )
 
-// template is a whole delivery, of which only the tag is missing.
+// template is a complete delivery without its tag.
 type template struct {
 	bytes []byte
-	tag   int // where it goes
+	tag   int // the place of the tag
 }
 
 func newTemplate(channel uint16, consumerTag, queue string, body []byte) template {
@@ -56,7 +56,7 @@ func newTemplate(channel uint16, consumerTag, queue string, body []byte) templat
 	return t
 }
 
-// append adds the delivery with this tag.
+// append appends the delivery with this tag.
 func (t template) append(b []byte, tag uint64) []byte {
 	at := len(b) + t.tag
 	b = append(b, t.bytes...)

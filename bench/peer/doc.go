@@ -1,17 +1,18 @@
-// Package peer is an AMQP 0-9-1 server that counts instead of storing. It is for benchmarks, and for nothing else:
-// no message that is published to it is kept, every one is confirmed, and what it delivers was made up.
+// Package peer is an AMQP 0-9-1 server that counts messages instead of storing them. It is only for
+// benchmarks: it keeps no published message, confirms every one, and delivers generated messages.
 //
-// What is measured beside it is the client's own work. So it must be cheap: a delivery is copied from bytes that
-// were made once, with its tag patched in, many of them leave in one write, and no message costs an allocation.
-// It keeps to the protocol all the same, and to what a client may rely on: the prefetch of each consumer bounds what is
-// unacked, an ack for an unknown tag ends the channel, and confirms come in order.
+// A benchmark with the peer measures the client's own work, so the peer must be cheap. A delivery
+// is copied from prebuilt bytes, and only its tag is filled in. Many deliveries share one write,
+// and no message causes an allocation. Still the peer follows the protocol, and guarantees what a
+// client may rely on: the prefetch of each consumer bounds the unacked messages, an ack for an
+// unknown tag ends the channel, and confirms come in order.
 //
 //	server.go    listens; Counts
 //	conn.go      one connection: a goroutine that reads, and one that writes
 //	handshake.go from the protocol header to connection.open
-//	method.go    what a channel's methods do
+//	method.go    the methods of a channel
 //	channel.go   consumers, credit, confirms
-//	unsettled.go which delivery tags have no ack yet
+//	unsettled.go the delivery tags without an ack
 //	delivery.go  the prebuilt frames
 //	frame.go     reading and writing of frames and their fields
 package peer

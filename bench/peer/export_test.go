@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// HandleAMessage returns a function that delivers one message, takes its ack, takes a message that is published and
-// confirms it, without a socket.
+// HandleAMessage returns a function that works without a socket. It delivers one message, takes the
+// ack, takes a published message and confirms it.
 func HandleAMessage(t *testing.T) func() {
 	s := &Server{config: Config{Body: bytes.Repeat([]byte("x"), 256)}}
 	c := newConn(s, nil)

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Types of frames, and the byte behind each (AMQP 0-9-1, section 4.2.3).
+// The types of frames, and the byte after each frame (AMQP 0-9-1, section 4.2.3).
 const (
 	frameMethod    = 1
 	frameHeader    = 2
@@ -15,11 +15,11 @@ const (
 	frameHeartbeat = 8
 	frameEnd       = 0xCE
 
-	frameOverhead = 8          // a frame's own bytes around its payload
+	frameOverhead = 8          // the bytes of a frame around its payload
 	frameMax      = 128 * 1024 // RabbitMQ's default
 )
 
-// frame is one frame. Its payload is the reader's own memory, until the next.
+// frame is one frame. Its payload is memory of the reader, valid until the next frame.
 type frame struct {
 	kind    byte
 	channel uint16
@@ -28,8 +28,8 @@ type frame struct {
 
 var errFrame = errors.New("not a frame")
 
-// readFrame looks at the next frame in r, whose buffer must hold the largest. What it returns is to be discarded
-// when it has been handled.
+// readFrame returns the next frame in r, whose buffer must have room for the largest frame. The
+// caller discards the returned number of bytes when it has handled the frame.
 func readFrame(r *bufio.Reader) (frame, int, error) {
 	head, err := r.Peek(7)
 	if err != nil {
@@ -49,7 +49,7 @@ func readFrame(r *bufio.Reader) (frame, int, error) {
 	return frame{kind: whole[0], channel: binary.BigEndian.Uint16(whole[1:3]), payload: whole[7 : 7+size]}, len(whole), nil
 }
 
-// begin starts a frame whose size is not known yet; end fills it in.
+// begin starts a frame of unknown size; end fills the size in.
 func begin(b []byte, kind byte, channel uint16) (out []byte, start int) {
 	b = append(b, kind)
 	b = binary.BigEndian.AppendUint16(b, channel)
@@ -61,7 +61,7 @@ func end(b []byte, start int) []byte {
 	return append(b, frameEnd)
 }
 
-// method appends a method frame; arguments appends its arguments, and may be nil.
+// method appends a method frame. arguments appends the arguments, and may be nil.
 func method(b []byte, channel uint16, m methodID, arguments func([]byte) []byte) []byte {
 	b, start := begin(b, frameMethod, channel)
 	b = binary.BigEndian.AppendUint16(b, m.class)
@@ -92,7 +92,7 @@ func appendTable(b []byte, pairs ...any) []byte {
 			if v {
 				b[len(b)-1] = 1
 			}
-		case []byte: // a table that is encoded already
+		case []byte: // an encoded table
 			b = append(append(b, 'F'), v...)
 		}
 	}
@@ -100,10 +100,10 @@ func appendTable(b []byte, pairs ...any) []byte {
 	return b
 }
 
-// fields reads a method's arguments, one after the other. What is missing reads as zero, and is remembered.
+// fields reads a method's arguments, one after the other. Missing ones read as zero, and set fell.
 type fields struct {
 	b    []byte
-	fell bool // short of what was asked for
+	fell bool // an argument was missing
 }
 
 func (f *fields) take(n int) []byte {
@@ -145,8 +145,8 @@ func (f *fields) uint64() uint64 {
 	return 0
 }
 
-// short is a short string, in the reader's own memory.
+// short reads a short string. The result is memory of the reader.
 func (f *fields) short() []byte { return f.take(int(f.byte())) }
 
-// long is a long string, or a table.
+// long reads a long string or a table.
 func (f *fields) long() []byte { return f.take(int(f.uint32())) }

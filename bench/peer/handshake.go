@@ -14,7 +14,7 @@ const (
 	heartbeat  = 60 // seconds, unless the client asks for less
 )
 
-// handshake is everything up to connection.open-ok.
+// handshake covers everything up to connection.open-ok.
 func (c *conn) handshake() error {
 	var header [8]byte
 	if _, err := io.ReadFull(c.in, header[:]); err != nil {
@@ -72,7 +72,7 @@ func (c *conn) say(m methodID, arguments func([]byte) []byte) error {
 	return err
 }
 
-// hear reads the method that has to come now.
+// hear reads the method that must come next.
 func (c *conn) hear(want methodID) (*fields, error) {
 	for {
 		f, n, err := readFrame(c.in)

@@ -8,7 +8,7 @@ import (
 // methodID is a class and a method.
 type methodID struct{ class, method uint16 }
 
-// The methods that are understood, and their answers.
+// The methods that the peer understands, and their answers.
 var (
 	connectionStart   = methodID{10, 10}
 	connectionStartOk = methodID{10, 11}
@@ -65,7 +65,7 @@ const (
 	notImplemented     = 540
 )
 
-// handle takes one frame, and says whether it was the last.
+// handle processes one frame, and says whether it was the last one.
 func (c *conn) handle(f frame) (last bool) {
 	if f.kind == frameHeartbeat {
 		return false
@@ -102,7 +102,7 @@ func (c *conn) handle(f frame) (last bool) {
 	return false
 }
 
-// complete is the end of a message that was published.
+// complete is called at the end of a published message.
 func (c *conn) complete(ch *channel) {
 	ch.published++
 	c.server.counts.published.Add(1)
@@ -123,7 +123,7 @@ func (c *conn) onConnection(f frame) (last bool) {
 	}
 }
 
-// fail closes the connection, as a client that breaks the protocol deserves.
+// fail closes the connection of a client that violates the protocol.
 func (c *conn) fail(code uint16, text string) (last bool) {
 	c.broken = fmt.Errorf("%d %s", code, text)
 	c.out = method(c.out, 0, connectionClose, func(b []byte) []byte { return appendReason(b, code, text) })
@@ -152,7 +152,7 @@ func (c *conn) drop(ch *channel) {
 	}
 }
 
-// onMethod takes a method on a channel; ch is nil if it is not open.
+// onMethod processes a method on a channel; ch is nil if the channel is not open.
 func (c *conn) onMethod(id uint16, ch *channel, m methodID, args *fields) (last bool) {
 	switch {
 	case m == channelOpen && ch == nil:
@@ -164,7 +164,8 @@ func (c *conn) onMethod(id uint16, ch *channel, m methodID, args *fields) (last 
 	case m == channelCloseOk:
 		return false
 	case ch == nil:
-		// What was on its way when we closed it is to be ignored (section 2.2.7); a client that never opened it is not told.
+		// Frames for a channel that the peer has closed are ignored (section 2.2.7). A client that
+		// never opened the channel gets no error either.
 		return false
 	case ch.content || ch.bodyLeft > 0:
 		return c.fail(unexpectedFrame, "a method in the middle of a message")
@@ -196,14 +197,14 @@ func (c *conn) onMethod(id uint16, ch *channel, m methodID, args *fields) (last 
 	return false
 }
 
-// answer writes a method, unless the client said no-wait.
+// answer writes a method, unless the client asked for no-wait.
 func (c *conn) answer(ch *channel, noWait bool, m methodID, arguments func([]byte) []byte) {
 	if !noWait {
 		c.out = method(c.out, ch.id, m, arguments)
 	}
 }
 
-// onTopology says yes to all that is declared, bound, purged or deleted.
+// onTopology accepts every declaration, binding, purge and deletion.
 func (c *conn) onTopology(ch *channel, m methodID, args *fields) bool {
 	none := func(b []byte) []byte { return append(b, 0, 0, 0, 0) } // no messages
 	args.uint16()
@@ -232,7 +233,7 @@ func (c *conn) onTopology(ch *channel, m methodID, args *fields) bool {
 	return true
 }
 
-// onBasic is publishing, consuming and settling.
+// onBasic processes publishes, subscriptions and settlements.
 func (c *conn) onBasic(ch *channel, m methodID, args *fields) bool {
 	switch m {
 	case basicPublish:

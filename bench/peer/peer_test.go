@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// listen starts a peer that has to have been treated according to the protocol by the end of the test.
+// listen starts a peer. At the end of the test it checks that no client has violated the protocol.
 func listen(t testing.TB, cfg peer.Config) *peer.Server {
 	t.Helper()
 	s, err := peer.Listen(cfg)
@@ -66,7 +66,7 @@ func next(t testing.TB, deliveries <-chan amqp.Delivery) amqp.Delivery {
 	panic("unreachable")
 }
 
-// nothing gives what should not come the time that it would need.
+// nothing waits for as long as an unexpected delivery would need.
 func nothing(t testing.TB, deliveries <-chan amqp.Delivery) {
 	t.Helper()
 	select {
@@ -199,7 +199,7 @@ func TestNothingComesAfterACancel(t *testing.T) {
 	if err := ch.Ack(d.DeliveryTag, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := ch.Qos(1, 0, false); err != nil { // an RPC, behind which nothing is on its way
+	if err := ch.Qos(1, 0, false); err != nil { // after its answer no delivery is on its way
 		t.Fatal(err)
 	}
 	if d, open := <-deliveries; open {
@@ -287,7 +287,7 @@ func TestAPeerWithoutAWordBeatsItsHeart(t *testing.T) {
 	}
 	closed := conn.NotifyClose(make(chan *amqp.Error, 1))
 	select {
-	case err := <-closed: // the client gives up after three heartbeats without a sign of life
+	case err := <-closed: // the client gives up after three silent heartbeat intervals
 		t.Errorf("closed: %v", err)
 	case <-time.After(4 * time.Second):
 	}
@@ -311,12 +311,13 @@ func TestAMethodThatIsNotKnownIsRefused(t *testing.T) {
 	}
 }
 
-// The peer must not be what is measured.
+// The peer must not influence the measurement.
 func TestAMessageCostsThePeerNoAllocation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
 	}
-	// The client in this process allocates; so what is counted is the peer's own code, on bytes in memory.
+	// The client in this process allocates. So the test counts only the peer's own code, on bytes
+	// in memory.
 	got := testing.AllocsPerRun(1000, peer.HandleAMessage(t))
 	if got != 0 {
 		t.Errorf("%v allocations to deliver, be acked, take and confirm a message, want 0", got)

@@ -9,40 +9,41 @@ import (
 	"sync/atomic"
 )
 
-// Config is what a Server delivers.
+// Config says what a Server delivers.
 type Config struct {
-	// Body is every message's.
+	// Body is the body of every message.
 	//
 	// Defaults to an empty one.
 	Body []byte
 
-	// Messages is how many each consumer gets.
+	// Messages is how many messages each consumer gets.
 	//
-	// Defaults to as many as it takes. Idle means none.
+	// Defaults to no limit. Idle means none.
 	Messages int64
 }
 
-// Idle is a special value of Config.Messages: consumers get nothing.
+// Idle is a special value of Config.Messages: consumers get no messages.
 const Idle = -1
 
-// Counts are what a Server has seen.
+// Counts says what a Server has received and sent.
 type Counts struct {
 	Delivered   int64 // messages
 	Acked       int64 // messages
 	GivenBack   int64 // messages, by nack or reject with requeue
-	Settlements int64 // frames that acked or gave back: one may be for many messages
+	Settlements int64 // frames that acked or gave back; one may be for many messages
 	Published   int64 // messages
-	Confirms    int64 // frames: one may be for many messages
+	Confirms    int64 // frames; one may be for many messages
 }
 
 type counters struct{ delivered, acked, givenBack, settlements, published, confirms atomic.Int64 }
 
-// Server serves AMQP on a port of its own on 127.0.0.1 until Close. Make it with Listen.
+// Server serves AMQP on a port of 127.0.0.1 until Close. Make it with Listen.
 type Server struct {
 	config   Config
 	listener net.Listener
 	counts   counters
-	serving  sync.WaitGroup // the goroutine that accepts, and each connection's; Close waits for them
+	// The goroutines that accept and those of connections; Close waits for them.
+	serving sync.WaitGroup
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
@@ -61,10 +62,10 @@ func Listen(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// URL is where it listens. It takes any user and password.
+// URL is the server's address. Any user and password are accepted.
 func (s *Server) URL() string { return "amqp://bench:bench@" + s.listener.Addr().String() + "/" }
 
-// Counts tells what it has seen so far.
+// Counts returns the counts so far.
 func (s *Server) Counts() Counts {
 	c := &s.counts
 	return Counts{
@@ -73,8 +74,8 @@ func (s *Server) Counts() Counts {
 	}
 }
 
-// Close closes all connections, waits until all goroutines have ended, and returns in what way clients broke
-// the protocol, if they did.
+// Close closes all connections and waits until all goroutines have ended. It returns how clients
+// have violated the protocol, if they have.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true

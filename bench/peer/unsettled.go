@@ -1,14 +1,15 @@
 package peer
 
-// unsettled are the deliveries of a channel that have no ack yet: a ring, because tags are given out and
-// mostly come back in order. It grows when one tag is held while very many others pass it.
+// unsettled holds the deliveries of a channel that have no ack yet. It is a ring, because tags are
+// assigned in order and mostly acked in order. It grows when one tag stays unacked while very many
+// others pass it.
 type unsettled struct {
-	owners []uint8 // by tag: 1 + the consumer's index, 0 is settled
-	first  uint64  // the oldest that may be unsettled
+	owners []uint8 // by tag: 1 + the index of the consumer; 0 is settled
+	first  uint64  // the oldest tag that may be unsettled
 	next   uint64  // the next tag
 }
 
-// add gives out the next tag.
+// add assigns the next tag.
 func (u *unsettled) add(consumer int) (tag uint64) {
 	if u.next == 0 { // tags begin at 1
 		u.first, u.next = 1, 1
@@ -32,8 +33,8 @@ func (u *unsettled) grow() {
 	}
 }
 
-// settle takes one tag, or all up to it, and tells whose they were. It is false for a tag that is not unsettled; with
-// multiple, 0 means all there are, and then it is true even if there are none.
+// settle settles one tag, or all tags up to it, and reports their consumers. It is false for a tag
+// that is not unsettled. With multiple, 0 means all tags; it is then true even if there are none.
 func (u *unsettled) settle(tag uint64, multiple bool, credit func(consumer int)) bool {
 	if multiple && tag == 0 {
 		if u.first == u.next {

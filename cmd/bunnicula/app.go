@@ -13,7 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
-// commands are what follows "bunnicula". Each has a file of its name.
+// commands are the subcommands. Each has a file of its name.
 var commands = []func(*app) *cobra.Command{
 	statusCommand,
 	topologyCommand,
@@ -22,15 +22,15 @@ var commands = []func(*app) *cobra.Command{
 	doctorCommand,
 }
 
-// terminal is all that the command knows of the world outside, but for the broker.
+// terminal is the command's environment, apart from the broker.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) string
-	asks     bool // somebody can answer
-	shows    bool // somebody looks at out
-	columns  int  // that out has room for, 0 if that is not known
-	draws    bool // somebody looks at err, where bars can be drawn
+	asks     bool // a person can answer questions
+	shows    bool // out is a terminal
+	columns  int  // of the terminal at out, 0 if that is not known
+	draws    bool // err is a terminal on which bars can be drawn
 }
 
 // app is one run of the command.
@@ -43,10 +43,10 @@ type app struct {
 	timeout    time.Duration
 	json       bool
 	readOnly   bool
-	started    bool // the arguments were right
+	started    bool // cobra has accepted the arguments
 }
 
-// run is the command, and returns its exit code.
+// run runs the command and returns its exit code.
 func run(ctx context.Context, t terminal, args ...string) int {
 	a := &app{terminal: t, interrupt: ctx}
 	root := a.root()
@@ -106,7 +106,7 @@ Exit codes:
 	return root
 }
 
-// version is the module's, of which the command was built.
+// version is the version of the module from which the command was built.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -135,7 +135,7 @@ func fileFlag(cmd *cobra.Command, name *string) {
 	_ = cmd.MarkFlagFilename("file", "yml", "yaml")
 }
 
-// read reads a topology file; it is wrong usage if it is wrong.
+// read reads a topology file. An error in the file is wrong usage.
 func (a *app) read(name string) (topologyfile.File, error) {
 	var f topologyfile.File
 	var err error
@@ -153,7 +153,7 @@ func (a *app) read(name string) (topologyfile.File, error) {
 	return f, nil
 }
 
-// within gives f as long as --timeout says.
+// within runs f with a context that ends after --timeout.
 func (a *app) within(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("not done within --timeout %s", a.timeout))
 	defer cancel()

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	patience = 10 * time.Second // for a broker that is not there; --timeout may be less
+	patience = 10 * time.Second // for a broker that does not answer; --timeout may be less
 	goodbye  = 2 * time.Second
 )
 
@@ -55,12 +55,12 @@ func (a *app) connected(ctx context.Context, f func(*connection.Connection) erro
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
-		_ = conn.Stop(ctx) // it is closed, politely or not
+		_ = conn.Stop(ctx) // an error does not matter: the connection is closed in any case
 	}()
 	return f(conn)
 }
 
-// inspecting runs f with a broker that answers.
+// inspecting runs f with a broker that has answered.
 func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) error {
 	return a.connected(ctx, func(conn *connection.Connection) error {
 		if err := a.answers(ctx, conn.Transport().Consuming()); err != nil {
@@ -70,7 +70,7 @@ func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) err
 	})
 }
 
-// answers waits for a broker no longer than a person would.
+// answers waits for the broker, but at most as long as patience.
 func (a *app) answers(ctx context.Context, link transport.Link) error {
 	limit := min(patience, a.timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
@@ -79,7 +79,8 @@ func (a *app) answers(ctx context.Context, link transport.Link) error {
 	return a.whichBroker(err)
 }
 
-// whichBroker adds to the error of one that does not answer, or lets nobody in, that nobody has said which.
+// whichBroker adds to the error of a broker that does not answer, or refuses the user, that the
+// address is the default because none was given.
 func (a *app) whichBroker(err error) error {
 	if err == nil || a.url != "" || a.getenv("AMQP_URL") != "" {
 		return err
@@ -87,7 +88,7 @@ func (a *app) whichBroker(err error) error {
 	return fmt.Errorf("%w (neither AMQP_URL nor --url is set, so this was the broker of this machine)", err)
 }
 
-// where is the broker, as it is shown.
+// where is the broker's address, as it is shown.
 func where(p transport.Peer) string {
 	scheme := "amqp"
 	if p.TLS {
@@ -96,7 +97,7 @@ func where(p transport.Peer) string {
 	return fmt.Sprintf("%s://%s/%s", scheme, p.Addr, strings.TrimPrefix(p.VHost, "/"))
 }
 
-// api is the management API, nil if nobody said where it is.
+// api returns a client of the management API, or nil if its address was not given.
 func (a *app) api() (api *management.Client, done func(), err error) {
 	raw, from := a.management, "--management-url"
 	if raw == "" {
@@ -124,7 +125,8 @@ func (a *app) api() (api *management.Client, done func(), err error) {
 	return api, web.CloseIdleConnections, nil
 }
 
-// known asks the management API for all that it knows of the virtual host; nil if there is no API.
+// known asks the management API for the queues and bindings of the virtual host. It returns nil
+// without an API.
 func (a *app) known(ctx context.Context, b *inspect.Broker) (*inspect.Known, error) {
 	api, done, err := a.api()
 	if api == nil || err != nil {

@@ -15,7 +15,7 @@ func (a *app) mayChange(what string) error {
 	return nil
 }
 
-// canAsk is for what takes a while before it asks.
+// canAsk refuses at once what could not be confirmed later, before work that takes a while.
 func (a *app) canAsk(yes bool) error {
 	if !yes && !a.asks {
 		return &exitError{exitRefused, errors.New("not done: there is no terminal to ask at, say --yes")}
@@ -23,7 +23,7 @@ func (a *app) canAsk(yes bool) error {
 	return nil
 }
 
-// confirm asks somebody. Where nobody is, --yes must have been said.
+// confirm asks the person at the terminal. Without a terminal --yes must be given.
 func (a *app) confirm(question string, yes bool) error {
 	if yes {
 		return nil
@@ -34,7 +34,7 @@ func (a *app) confirm(question string, yes bool) error {
 	})
 }
 
-// confirmTyped asks for a name to be typed, for what cannot be undone.
+// confirmTyped asks the person to type a name, before what cannot be undone.
 func (a *app) confirmTyped(question, name string) error {
 	return a.ask(fmt.Sprintf("%s Type %s to do it:", question, name), func(answer string) bool { return answer == name })
 }

@@ -115,7 +115,7 @@ func (a *app) printFindings(r doctorReport) {
 	count := map[doctor.Severity]int{}
 	for _, f := range r.Findings {
 		count[f.Severity]++
-		// The severity is coloured after the text was folded, whose width it must not change.
+		// The severity is coloured after the text was folded, because colours would count as width.
 		text := strings.TrimPrefix(fold(fmt.Sprintf("%s: %s", f.Subject, f.Problem), "         "), "         ")
 		fmt.Fprintf(a.out, "\n%s  %s\n", a.paint(colors[f.Severity], fmt.Sprintf("%-7s", f.Severity)), text)
 		for _, part := range []struct{ name, text string }{{"why", f.Why}, {"do", f.Do}, {"see", f.See}} {

@@ -43,7 +43,7 @@ All of it takes as long as it takes, unless --timeout is given.`,
 	)
 }
 
-// terms is the grammar, for people.
+// terms explains what a TERM is.
 const terms = `
   reason=timeout,panic     also type, group, id, consumer, host, app, version,
                            queue: one of these; queue is where messages came
@@ -54,9 +54,9 @@ const terms = `
   body.user.id=42          a value in a JSON body; body.items[0], that there is one
 `
 
-// errorsQueue is which error queue, and how to read it.
+// errorsQueue is the choice of an error queue, and how it is read.
 type errorsQueue struct {
-	name          string // that was given
+	name          string // the argument QUEUE
 	errorQueue    string
 	file          string
 	maxDeliveries int
@@ -73,7 +73,7 @@ func (o *errorsQueue) addTo(cmd *cobra.Command) {
 	flags.IntVar(&o.maxDeliveries, "max-deliveries", 0, "stop before a message was delivered more often (default\n500000, or 10 for a queue that was declared otherwise)")
 }
 
-// config is decided by the file, or else by the names.
+// errorsConfig finds QUEUE in the topology file, if there is one, and else goes by its name.
 func (a *app) errorsConfig(o errorsQueue) (errorqueue.Config, error) {
 	if o.name == "" {
 		return errorqueue.Config{}, usage(errors.New("QUEUE is empty, want the name of a consumer's queue"))
@@ -101,7 +101,8 @@ func (a *app) errorsConfig(o errorsQueue) (errorqueue.Config, error) {
 	return cfg, nil
 }
 
-// openErrors runs f with an open error queue, until it ends or --timeout, if it was given, says so.
+// openErrors runs f with an open error queue. Opening takes --timeout at most; f is bound by it
+// only if it was given.
 func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(context.Context, *errorqueue.Queue) error) error {
 	if err := notEmpty(cmd); err != nil {
 		return err
@@ -130,7 +131,7 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 		defer func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 			defer cancel()
-			q.Close(ctx) // what it held has gone back by then
+			q.Close(ctx) // f has given back what it held
 		}()
 		err = f(ctx, q)
 		p.end()
@@ -138,8 +139,8 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 	})
 }
 
-// notEmpty refuses a flag that was given without a value, perhaps by a variable that is not set: --to "" would move to where the
-// messages came from, --url "" to another broker.
+// notEmpty refuses a flag with an empty value, perhaps from an unset variable of a shell: --to ""
+// would move messages to where they came from, and --url "" would choose another broker.
 func notEmpty(cmd *cobra.Command) error {
 	for _, name := range []string{"url", "file", "error-queue", "to", "archive", "redrive-id"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
@@ -149,7 +150,7 @@ func notEmpty(cmd *cobra.Command) error {
 	return nil
 }
 
-// plainLog leaves out what a person at a terminal knows.
+// plainLog leaves out the time and the level of a log line.
 func plainLog(_ []string, attribute slog.Attr) slog.Attr {
 	if attribute.Key == slog.TimeKey || attribute.Key == slog.LevelKey {
 		return slog.Attr{}
@@ -157,7 +158,7 @@ func plainLog(_ []string, attribute slog.Attr) slog.Attr {
 	return attribute
 }
 
-// explained says a package's errors in the command's terms, with their exit codes.
+// explained turns an error of errorqueue into one in the command's terms, with its exit code.
 func explained(err error) error {
 	var field *errorqueue.FieldError
 	var missing *errorqueue.MissingTargetError
@@ -185,8 +186,8 @@ func explained(err error) error {
 	return err
 }
 
-// unreadable is the error if it says that a message cannot be read, and nil else. What stands before that
-// message has been read then.
+// unreadable is the error if it says that a message cannot be read, and nil else. What stands
+// before that message has been read then.
 func unreadable(err error) error {
 	var u *errorqueue.UnreadableError
 	if errors.As(err, &u) {
@@ -202,7 +203,7 @@ func (a *app) warn(err error) {
 	}
 }
 
-// flagOf is the flag, or the argument, for a field of the package's options.
+// flagOf is the flag or argument for a field of errorqueue's options.
 func flagOf(field string) string {
 	switch field {
 	case "Queue":
@@ -219,7 +220,7 @@ func flagOf(field string) string {
 	return field
 }
 
-// choice is which messages.
+// choice is the choice of messages by flags.
 type choice struct {
 	ids    []string
 	groups []string
@@ -232,13 +233,13 @@ func (c *choice) addTo(cmd *cobra.Command) {
 	flags.StringArrayVar(&c.groups, "group", nil, "a kind of failure, as groups shows it; several times")
 }
 
-// addAllTo adds --all, for what would not choose everything by itself.
+// addAllTo adds --all too, for commands that do nothing without a choice.
 func (c *choice) addAllTo(cmd *cobra.Command) {
 	c.addTo(cmd)
 	cmd.Flags().BoolVar(&c.all, "all", false, "all messages, where there is no term")
 }
 
-// filter is made of the terms and flags.
+// filter makes a Filter of the terms and flags.
 func (c *choice) filter(terms []string) (errorqueue.Filter, error) {
 	f, err := errorqueue.ParseTerms(terms...)
 	if err != nil {
@@ -246,7 +247,7 @@ func (c *choice) filter(terms []string) (errorqueue.Filter, error) {
 	}
 	for flag, values := range map[string][]string{"--id": c.ids, "--group": c.groups} {
 		for _, v := range values {
-			if v == "" { // perhaps a variable that is not set
+			if v == "" { // perhaps an unset variable of a shell
 				return f, usage(fmt.Errorf("%s is empty, want a value", flag))
 			}
 		}
@@ -258,7 +259,7 @@ func (c *choice) filter(terms []string) (errorqueue.Filter, error) {
 	return f, nil
 }
 
-// chosen are the filter's messages, or all must have been said.
+// chosen is filter for commands that need a choice, or --all.
 func (c *choice) chosen(terms []string) (errorqueue.Filter, error) {
 	f, err := c.filter(terms)
 	if err == nil && f.IsZero() && !c.all {

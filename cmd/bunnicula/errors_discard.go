@@ -73,7 +73,7 @@ func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.Dis
 		if err != nil {
 			return err
 		}
-		o.Limit = seen.Matched // what was parked since is behind these, and nobody said yes to it
+		o.Limit = seen.Matched // nobody said yes to what was parked since, behind these
 	}
 	if !o.DryRun {
 		p.begin("discard")
@@ -88,7 +88,7 @@ func (a *app) reportedDiscard(r discardReport, err error) error {
 		return err
 	}
 	var text strings.Builder
-	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else that there is nothing is not known
+	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else it is not known that there is nothing
 		writeDiscard(&text, r)
 	}
 	return a.printMoved(r, text.String(), err, left(r.Failed, r.Illegible))

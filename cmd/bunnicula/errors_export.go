@@ -68,13 +68,13 @@ func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.Expo
 		n, err = q.Export(ctx, w, o)
 		p.end()
 		if blocked = unreadable(err); blocked != nil {
-			return nil
+			return nil //nolint:nilerr // it is told beside the file, which is whole
 		}
 		return err
 	}
 	report := a.out
 	if output == "-" {
-		report = a.err // out has the file
+		report = a.err // standard output has the file
 		if err := write(a.out); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.Expo
 	return cmp.Or(blocked, err)
 }
 
-// writeFile makes a file, for nobody else to read, and takes it away again if it could not be written.
+// writeFile makes a file that only its owner may read, and removes it again if write fails.
 func writeFile(name string, write func(io.Writer) error) (err error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {

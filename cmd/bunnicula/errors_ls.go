@@ -47,7 +47,8 @@ was. With --json each line is a message with all that show shows.
 	return cmd
 }
 
-// list prints when all has gone back, as long as that is not much: a pager that nobody leaves must not hold the queue.
+// list prints when the queue has its messages back, unless the text is large: a pager that nobody
+// leaves must not hold them.
 func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions, p *progress) error {
 	const much = 8 << 20
 	var text bytes.Buffer
@@ -82,18 +83,18 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 	return failed
 }
 
-// lister prints lines in columns that are as wide as the first messages want.
+// lister prints a line for each message. Columns are as wide as the first messages need.
 type lister struct {
 	out   *bytes.Buffer
 	now   time.Time
 	width int // of a line, 0 for any
 	json  bool
-	first [][3]string // age, reason, id, and errors, of those that are not printed yet
-	texts []string
+	first [][3]string // age, reason and id of the messages that are not printed yet
+	texts []string    // their errors
 	sizes []int
 }
 
-// measured is how many messages tell how wide columns are.
+// measured is how many messages decide the widths.
 const measured = 100
 
 func (l *lister) add(m *errorqueue.Message) error {
@@ -118,7 +119,7 @@ func (l *lister) add(m *errorqueue.Message) error {
 	return nil
 }
 
-// flush prints what waits for the others.
+// flush decides the widths, and prints the lines that wait for that.
 func (l *lister) flush() {
 	if len(l.first) == 0 {
 		return

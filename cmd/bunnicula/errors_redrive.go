@@ -63,7 +63,7 @@ cannot be published stays parked, and is exit code 1.
 	return cmd
 }
 
-// toChange is what is chosen, if it may be changed.
+// toChange makes a Filter of what is chosen, and checks that it may be changed.
 func (a *app) toChange(what string, c *choice, terms []string, dryRun, yes bool) (errorqueue.Filter, error) {
 	filter, err := c.chosen(terms)
 	if err != nil || dryRun {
@@ -75,7 +75,7 @@ func (a *app) toChange(what string, c *choice, terms []string, dryRun, yes bool)
 	return filter, a.canAsk(yes)
 }
 
-// changeFlags adds what all have that change something.
+// changeFlags adds the flags that all commands have which change something.
 func changeFlags(cmd *cobra.Command, dryRun, yes *bool) {
 	cmd.Flags().BoolVar(dryRun, "dry-run", false, "only say what would be done")
 	cmd.Flags().BoolVarP(yes, "yes", "y", false, "do not ask")
@@ -105,7 +105,7 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 		if err := a.confirm(fmt.Sprintf("Redrive %s from %s?", messages(seen.Matched), q.Name()), false); err != nil {
 			return err
 		}
-		o.Limit = seen.Matched // what was parked since is behind these, and nobody said yes to it
+		o.Limit = seen.Matched // nobody said yes to what was parked since, behind these
 	}
 	if !o.DryRun {
 		p.begin("redrive")
@@ -115,19 +115,20 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 	return a.reported(redriveReport{q.Name(), r}, cmp.Or(err, blocked))
 }
 
-// reported prints a report, where there is one, and returns what the command ends with.
+// reported prints a report, if there is one, and returns the error that the command ends with.
 func (a *app) reported(r redriveReport, err error) error {
 	if r.ID == "" { // it did not begin
 		return err
 	}
 	var text strings.Builder
-	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else that there is nothing is not known
+	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else it is not known that there is nothing
 		writeRedrive(&text, r, a.width())
 	}
 	return a.printMoved(r, text.String(), err, left(r.Failed, r.Illegible))
 }
 
-// printMoved prints a report, as JSON or as text, and returns the first of what went wrong: err, what is left, or the printing.
+// printMoved prints a report, as JSON or as text. It returns the first of these errors: err, what
+// is left, or the printing's.
 func (a *app) printMoved(report any, text string, err, left error) error {
 	var printed error
 	if a.json {
@@ -138,7 +139,7 @@ func (a *app) printMoved(report any, text string, err, left error) error {
 	return cmp.Or(err, left, printed)
 }
 
-// left is the error for messages that stay where they are.
+// left is the error for messages that stay parked.
 func left(failed, illegible int) error {
 	switch {
 	case failed > 0:
@@ -207,7 +208,7 @@ func writeTargets(out *strings.Builder, targets []errorqueue.Target, width int) 
 	t.print(out, width)
 }
 
-// writeTrouble says what did not go as it should.
+// writeTrouble says which messages may be there twice, and which could not be moved.
 func writeTrouble(out *strings.Builder, twice, failed int, failures []errorqueue.Failure) {
 	if twice > 0 {
 		fmt.Fprintf(out, "  %d of them may still be parked too, because the connection was lost\n", twice)

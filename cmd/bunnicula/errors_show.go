@@ -67,12 +67,12 @@ terms choose.
 	return cmd
 }
 
-// isID says whether an argument is an id and no term.
+// isID says whether an argument is a message id, and not a term.
 func isID(arg string) bool {
 	return arg != "" && !strings.ContainsAny(arg, "=~") && !strings.HasPrefix(arg, "header.") && !strings.HasPrefix(arg, "body.") && !strings.HasPrefix(arg, "$")
 }
 
-// orAny is a filter in words.
+// orAny is a filter as text.
 func orAny(f errorqueue.Filter) string {
 	if f.IsZero() {
 		return "it is empty"
@@ -80,7 +80,7 @@ func orAny(f errorqueue.Filter) string {
 	return f.String()
 }
 
-// writeMessage prints names and values, in the order in which a person asks.
+// writeMessage prints what is known of a message, beginning with what matters most.
 func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	row := func(name, value string) {
 		if value != "" {
@@ -96,7 +96,7 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	row("consumer", commas(plain(m.Consumer), labelled("app ", plain(m.App)), labelled("version ", plain(m.AppVersion)), labelled("host ", plain(m.Host))))
 	row("attempts", number(positive(m.Attempts)))
 	row("failed", commas(moment(m.FailedAt), labelled("first ", moment(m.FirstFailedAt))))
-	row("redrive to", commas(plain(m.Target), labelled("known from: ", string(m.TargetFrom))))
+	row("redrive to", commas(plain(m.Target), labelled("known from: ", m.TargetFrom)))
 	if m.RedriveCount > 0 {
 		row("redriven", fmt.Sprintf("%s, last %s, id %s", counted(m.RedriveCount, "time", "times"), moment(m.RedrivenAt), plain(m.RedriveID)))
 	}
@@ -141,7 +141,7 @@ func writeHistory(out *strings.Builder, m *errorqueue.Message) {
 	}
 }
 
-// headerValue shows text as text, and all else as JSON does or Go.
+// headerValue is a header as text: text as it is, bytes in hex, other values as in JSON.
 func headerValue(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -160,9 +160,9 @@ func headerValue(v any) string {
 	return plain(fmt.Sprint(v))
 }
 
-// bodyText is JSON with its structure, or text, or bytes.
+// bodyText is a body: indented JSON, text, or a hex dump.
 func bodyText(body []byte) string {
-	const most = 4 << 10 // of what nobody reads
+	const most = 4 << 10 // bytes of a hex dump
 	var pretty bytes.Buffer
 	switch {
 	case len(body) == 0:
@@ -193,7 +193,7 @@ func positive(n int) *int {
 	return &n
 }
 
-// labelled is nothing where the value is.
+// labelled is the value behind a label, "" if there is no value.
 func labelled(label, value string) string {
 	if value == "" {
 		return ""
@@ -201,7 +201,7 @@ func labelled(label, value string) string {
 	return label + value
 }
 
-// commas leaves out what is empty.
+// commas joins the parts that are not empty.
 func commas(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }

@@ -18,7 +18,7 @@ const (
 // exitError is an error with an exit code.
 type exitError struct {
 	code int
-	err  error // nil if all was said already
+	err  error // nil if everything was printed already
 }
 
 func (e *exitError) Error() string {
@@ -33,10 +33,10 @@ func (e *exitError) Unwrap() error { return e.err }
 // usage is the error for wrong usage that cobra did not see.
 func usage(err error) error { return &exitError{exitUsage, err} }
 
-// found ends with 3: what was found has been printed.
+// found is the error for exit code 3. The findings were printed before.
 func found() error { return &exitError{exitFound, nil} }
 
-// exit says what went wrong, and which exit code that is.
+// exit prints what went wrong and returns the exit code.
 func (a *app) exit(err error) int {
 	var known *exitError
 	switch {
@@ -52,12 +52,12 @@ func (a *app) exit(err error) int {
 		return known.code
 	}
 	a.complain(err)
-	if !a.started { // cobra did not even begin
+	if !a.started { // cobra has refused the arguments
 		fmt.Fprintln(a.err, "See bunnicula --help, or --help behind a command.")
 		return exitUsage
 	}
 	return exitFailed
 }
 
-// complain prints an error, in which there may be words of a file or of a broker.
+// complain prints an error. It may quote a file or a broker, so control characters are replaced.
 func (a *app) complain(err error) { fmt.Fprintln(a.err, "bunnicula:", plainLines(err.Error())) }

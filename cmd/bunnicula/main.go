@@ -1,5 +1,6 @@
-// Bunnicula looks after the queues of consumers: it shows them, compares them with what is wanted, declares them,
-// publishes, and says what is wrong. docs/COMMAND.md has more.
+// Bunnicula is the operator's command. It shows the queues of consumers, compares them with a
+// topology file, declares them, publishes messages, moves parked ones, and says what is wrong. See
+// docs/COMMAND.md.
 //
 //	go run github.com/bunnicula-go/bunnicula/cmd/bunnicula --help
 package main
@@ -16,19 +17,19 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second ^C ends it at once
+	context.AfterFunc(ctx, stop) // so that a second ^C ends the process at once
 	code := run(ctx, terminal{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
 		asks:    isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
 		shows:   isatty.IsTerminal(os.Stdout.Fd()),
-		draws:   isatty.IsTerminal(os.Stderr.Fd()) && width(os.Stderr) > 0, // or no bar can be drawn
+		draws:   isatty.IsTerminal(os.Stderr.Fd()) && width(os.Stderr) > 0, // without a width no bar can be drawn
 		columns: width(os.Stdout),
 	}, os.Args[1:]...)
 	stop()
 	os.Exit(code)
 }
 
-// width is how many columns a terminal has, 0 if it does not know.
+// width is how many columns a terminal has, 0 if that is not known.
 func width(f *os.File) int {
 	columns, _, err := cwriter.GetSize(int(f.Fd()))
 	if err != nil {

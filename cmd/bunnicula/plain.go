@@ -5,9 +5,11 @@ import (
 	"unicode"
 )
 
-// What is parked was written by anybody: an error's text, a header or a body may hold what a terminal takes for an order.
+// Anybody may have written what is parked. An error's text, a header or a body may hold control
+// sequences of a terminal.
 
-// plain is text for a line: without line breaks, and nothing in it that a terminal would not just show.
+// plain makes one line of text that a terminal only shows: without line breaks and control
+// characters.
 func plain(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -17,7 +19,7 @@ func plain(s string) string {
 	}, s))
 }
 
-// plainLines is such text with its lines and tabs.
+// plainLines is like plain, but keeps line breaks and tabs.
 func plainLines(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {

@@ -13,40 +13,41 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
-// sayEvery is how often there is a line where no bar can be drawn.
+// sayEvery is how often a line is printed where no bar can be drawn.
 const sayEvery = 5 * time.Second
 
-// progress shows on stderr how far a call is: as a bar on a terminal, else as a line now and then. It begins with the first
-// tell, and after an end with the next. What is written to it, a log, stands above the bar.
+// progress shows on stderr how far a call is: as a bar on a terminal, elsewhere as a line now and
+// then. It begins with the first tell, and after an end with the next tell. It prints what is
+// written to it, such as a log, above the bar.
 type progress struct {
 	out   io.Writer
 	draws bool
-	quiet bool // out and what the command prints would be on one terminal
+	quiet bool // the bar and the output would be on one terminal
 
 	what string
-	said time.Time // the last line
+	said time.Time // when the last line was printed
 
-	mu   sync.Mutex // of bars, which loggers write to
+	mu   sync.Mutex // guards bars, to which loggers write
 	bars *mpb.Progress
 	bar  *mpb.Bar
-	text atomic.Pointer[string] // beside the bar, which is drawn by a goroutine of its own; end waits for it
+	text atomic.Pointer[string] // beside the bar, whose own goroutine reads it; end waits for that goroutine
 }
 
 func (a *app) progress(what string) *progress {
 	return &progress{out: a.err, draws: a.draws, what: what}
 }
 
-// begin names what is done next.
+// begin sets the name of what is done next.
 func (p *progress) begin(what string) { p.what, p.said = what, time.Time{} }
 
-// tell is for an option Progress.
+// tell is called with each Progress.
 func (p *progress) tell(now errorqueue.Progress) {
 	switch {
 	case p.quiet:
 	case p.draws:
 		p.draw(now)
 	case p.said.IsZero():
-		p.said = time.Now() // what is done at once needs no line
+		p.said = time.Now() // a short call prints no line
 	case time.Since(p.said) >= sayEvery:
 		p.said = time.Now()
 		fmt.Fprintf(p.out, "%s: %s\n", p.what, counts(now))
@@ -65,13 +66,13 @@ func (p *progress) draw(now errorqueue.Progress) {
 	}
 	done, of := now.Read, now.Of
 	if settled := now.Moved + now.Failed; settled > 0 && done >= of {
-		done, of = settled, now.Matched // it knows them all, and has only to move them
+		done, of = settled, now.Matched // all messages are known and are being moved
 	}
 	p.bar.SetTotal(int64(max(of, done, 1)), false)
 	p.bar.SetCurrent(int64(done))
 }
 
-// counts is what a Progress counts.
+// counts is the text of a Progress.
 func counts(n errorqueue.Progress) string {
 	text := fmt.Sprint(n.Read)
 	if n.Of >= 0 {
@@ -93,7 +94,7 @@ func counts(n errorqueue.Progress) string {
 	return text
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (p *progress) end() {
 	if p.bar == nil {
 		return

@@ -68,7 +68,7 @@ queue is bound for is exit code 1.`,
 	return cmd
 }
 
-// target says where it goes.
+// target says where the message goes.
 func (o *publishOptions) target(cmd *cobra.Command, args []string) error {
 	exchange, key := cmd.Flags().Changed("exchange"), cmd.Flags().Changed("key")
 	switch {
@@ -100,7 +100,7 @@ func (a *app) message(cmd *cobra.Command, o publishOptions) ([]publisher.Option,
 	var err error
 	switch file, isFile := strings.CutPrefix(o.body, "@"); {
 	case o.body == "-":
-		body, err = io.ReadAll(io.LimitReader(a.in, sending.DefaultMaxBody+1)) // what is longer is refused
+		body, err = io.ReadAll(io.LimitReader(a.in, sending.DefaultMaxBody+1)) // one byte more than is allowed, which is refused
 	case isFile:
 		body, err = os.ReadFile(file)
 	default:
@@ -135,7 +135,7 @@ func contentType(given string, body []byte) string {
 	return "application/octet-stream"
 }
 
-// published is what --json prints, a line for each message.
+// published is what --json prints for each message.
 type published struct {
 	MessageID  string `json:"message_id"`
 	Exchange   string `json:"exchange"`
@@ -153,7 +153,7 @@ func (a *app) publish(ctx context.Context, conn *connection.Connection, o publis
 	defer func() {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
-		_ = pub.Stop(stop) // all that was published is confirmed, or was said not to be
+		_ = pub.Stop(stop) // every message is confirmed or reported by now
 	}()
 	return a.within(ctx, func(ctx context.Context) error {
 		waiting := make(chan publisher.Confirmation, sending.DefaultWindow)
@@ -172,7 +172,7 @@ func (a *app) publish(ctx context.Context, conn *connection.Connection, o publis
 		}()
 		done := 0
 		var failed error
-		for c := range waiting { // to the end, for whoever sends
+		for c := range waiting { // to the end, so that the sender is not blocked
 			<-c.Done()
 			switch {
 			case c.Err() == nil:
@@ -205,7 +205,7 @@ func (a *app) printPublished(p published) error {
 	return err
 }
 
-// advised says what to do about a message that did not arrive.
+// advised adds to the error what to do about a message that was not confirmed.
 func advised(err error, o publishOptions) error {
 	switch {
 	case errors.Is(err, publisher.ErrUnroutable) && o.exchange == "":

@@ -122,7 +122,7 @@ func (w statusWatch) once(ctx context.Context, b *inspect.Broker) (missing bool,
 	return missing, err
 }
 
-// consumers are those of a file and of arguments; arguments choose from a file's.
+// consumers are those of a file and of the arguments. Arguments select from a file's consumers.
 func (a *app) consumers(file string, delays []time.Duration, args []string) ([]inspect.Consumer, error) {
 	var consumers []inspect.Consumer
 	if err := checkDelays(delays); err != nil {
@@ -186,7 +186,7 @@ func (a *app) printStatus(r statusReport, again, unseen bool) error {
 	var text strings.Builder
 	if again {
 		if a.shows {
-			text.WriteString("\x1b[H\x1b[2J") // from the top, on an empty screen
+			text.WriteString("\x1b[H\x1b[2J") // clear the screen and write from its top
 		}
 		fmt.Fprintf(&text, "%s  %s\n", r.At.Local().Format(time.TimeOnly), r.Broker)
 	}
@@ -214,7 +214,7 @@ func writeStatus(out io.Writer, r statusReport, width int) {
 	t.print(out, width)
 }
 
-// label is a queue's role, and its name if that does not follow from it.
+// label is a queue's role, and its name unless it follows from the role.
 func label(consumer string, q inspect.QueueStatus) string {
 	switch {
 	case q.Role == topology.RoleRetry && q.Delay != "":
@@ -225,7 +225,7 @@ func label(consumer string, q inspect.QueueStatus) string {
 	return string(q.Role)
 }
 
-// age has the two largest units that say something.
+// age is printed in its two largest units.
 func age(now time.Time, at *time.Time) string {
 	if at == nil {
 		return ""
@@ -243,7 +243,7 @@ func age(now time.Time, at *time.Time) string {
 	}
 }
 
-// note says what should not be missed.
+// note says what a reader should notice.
 func note(q inspect.QueueStatus) string {
 	switch {
 	case q.State != inspect.Present:

@@ -76,7 +76,7 @@ func (a *app) plan(ctx context.Context, b *inspect.Broker, f topologyfile.File) 
 	return planReport{Broker: where(peer), Changes: changes}, err
 }
 
-// signs are how an action looks, and what its sum is called.
+// signs are the symbol of each action and the word for its sum.
 var signs = []struct {
 	action      inspect.Action
 	sign, color string

@@ -59,7 +59,7 @@ type (
 		Name      string         `json:"name"`
 		Role      topology.Role  `json:"role"`
 		Delay     string         `json:"delay,omitempty"`
-		Declared  bool           `json:"declared"` // else it must be there
+		Declared  bool           `json:"declared"` // if not, it must exist
 		Arguments map[string]any `json:"arguments"`
 	}
 	shownBinding struct {

@@ -19,7 +19,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// maxLife is how many deliveries Life follows before it takes a message for one that never ends.
+// maxLife is how many deliveries Life follows before it fails the test, for a message that never
+// ends.
 const maxLife = 1000
 
 // Queue delivers messages to the handler of one Spec. It holds none itself: each delivery
@@ -50,7 +51,7 @@ func (q *Queue) Deliver(payload any, opts ...Option) *Run {
 	q.t.Helper()
 	n := q.tag.Add(1)
 	ctx := q.t.Context()
-	if ctx == nil { // of the zero testing.T, in an example
+	if ctx == nil { // an example has the zero testing.T, which has no context
 		ctx = context.Background()
 	}
 	d := &draft{codec: publisher.JSON, ctx: ctx, raw: amqp.Delivery{
@@ -83,9 +84,9 @@ func (q *Queue) Result(payload any, opts ...Option) consumer.Result {
 }
 
 // Redeliver delivers the same message again, as the broker does when a consumer dies before
-// its ack: an idempotent handler says the same and does nothing twice. The broker counts
-// such deliveries: after the second the message is set aside, with Next it comes from quarantine, and Spec.MaxCrashes of them in all
-// park it.
+// its ack. An idempotent handler says the same and does nothing twice. The broker counts such
+// deliveries: after the second one the message is set aside, and Next delivers it from quarantine.
+// After Spec.MaxCrashes of them in all it is parked.
 func (q *Queue) Redeliver(r *Run) *Run {
 	q.t.Helper()
 	raw := r.Delivery
@@ -128,11 +129,12 @@ func (q *Queue) Life(payload any, opts ...Option) []*Run {
 
 func (q *Queue) run(ctx context.Context, raw amqp.Delivery) *Run {
 	r := &Run{Delivery: raw, t: q.t, queue: q.name, topology: q.topology, ctx: ctx}
-	raw.Headers = maps.Clone(raw.Headers) // a handler that writes into them does not rewrite history
+	raw.Headers = maps.Clone(raw.Headers) // a handler may write into them
 	raw.Body = slices.Clone(raw.Body)
 	ctx = context.WithValue(ctx, recordKey{}, &r.record)
 	r.Settlement = q.consumer.Process(ctx, raw)
-	if c := r.Settlement.Copy; c != nil && c.Headers[wire.CrashedAt] != nil { // it waits for other processes; there are none
+	// The message has its hearing, and no other process could clear it: so the hearing ends.
+	if c := r.Settlement.Copy; c != nil && c.Headers[wire.CrashedAt] != nil {
 		heard := q.arrival(c)
 		heard.Headers[wire.CrashedAt] = time.Unix(0, 0).UTC().Format(time.RFC3339)
 		r.Settlement = q.consumer.Process(ctx, heard)

@@ -7,7 +7,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// auth prefers what the URL asks for; EXTERNAL takes the user from the client certificate.
+// auth returns the mechanisms in the order in which they are tried: EXTERNAL first if the URL asks
+// for it, then PLAIN. With EXTERNAL the broker takes the user from the client certificate.
 func (t Target) auth(properties amqp.Table) []amqp.Authentication {
 	plain := &plain{amqp.PlainAuth{Username: t.Username, Password: t.Password}, properties}
 	if slices.ContainsFunc(t.SASL, func(m string) bool { return strings.EqualFold(m, "external") }) {
@@ -16,10 +17,10 @@ func (t Target) auth(properties amqp.Table) []amqp.Authentication {
 	return []amqp.Authentication{plain}
 }
 
-// plain and external ask the broker to say why it does not let us in. Without that it
-// closes the socket in silence, which cannot be told from a network that does so in the middle of
-// a handshake; and the one is permanent, the other is not. The library sets the capabilities
-// itself, just before it asks for the Response.
+// plain and external ask the broker to say why it refuses a login. A broker that is not asked
+// closes the socket in silence. That looks like a network that fails during the handshake, which is
+// temporary, while a refusal is permanent. The capability is set in Response because the library
+// sets the capabilities itself just before it calls that.
 type plain struct {
 	amqp.PlainAuth
 	properties amqp.Table

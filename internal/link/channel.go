@@ -24,16 +24,17 @@ func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
 	return channel{<-opened}, nil
 }
 
-// channel is the client library's, with a Publish that returns an interface.
+// channel is an *amqp.Channel whose Publish returns an interface.
 type channel struct{ *amqp.Channel }
 
-// Library is the channel itself, for connection.Connection.Channel.
+// Library returns the *amqp.Channel, for connection.Connection.Channel.
 func (c channel) Library() *amqp.Channel { return c.Channel }
 
 func (c channel) Publish(exchange, key string, mandatory bool, msg amqp.Publishing) (transport.Confirmation, error) {
 	confirmation, err := c.PublishWithDeferredConfirm(exchange, key, mandatory, false, msg)
 	if err != nil {
-		return nil, err // not a nil *DeferredConfirmation in an interface
+		// A nil *DeferredConfirmation in an interface would not be nil.
+		return nil, err
 	}
 	return confirmation, nil
 }

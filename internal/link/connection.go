@@ -1,10 +1,10 @@
 // Package link keeps TCP connections to a broker alive. Its Connection is the
-// [transport.Connection] that has amqp091-go behind it.
+// [transport.Connection] that is made of amqp091-go.
 //
 // A link is one TCP connection over all its sessions. Its supervisor dials, waits for the end of
-// the session, pauses, and dials again. Nothing of a session outlives it: the client library's own
-// recovery is not used, because it starts delivery tags at 1 again, so that an ack of the old
-// session acknowledges another message.
+// the session, pauses, and dials again. Nothing of a session outlives it. The recovery of
+// amqp091-go is not used: it starts delivery tags at 1 again, so that an ack of the old session
+// would acknowledge another message.
 package link
 
 import (
@@ -33,7 +33,7 @@ type Connection struct {
 
 var _ transport.Connection = (*Connection)(nil)
 
-// New makes a Connection. Each link connects when it is first asked for a session.
+// New makes a Connection. Each link connects at the first call of its Session.
 func New(s Settings, log *slog.Logger) *Connection {
 	c := &Connection{name: s.Name, version: s.Version, dedicated: map[*link]struct{}{}, shared: transport.NewShared()}
 	c.notices.Log = log
@@ -44,22 +44,22 @@ func New(s Settings, log *slog.Logger) *Connection {
 	return c
 }
 
-// Name is the app's.
+// Name is the name of the application.
 func (c *Connection) Name() string { return c.name }
 
-// Version is the app's; "" if it is not known.
+// Version is the version of the application; "" if it is not known.
 func (c *Connection) Version() string { return c.version }
 
-// Publishing is the link that messages are sent on.
+// Publishing is the link on which messages are published.
 func (c *Connection) Publishing() transport.Link { return c.publishing }
 
-// Consuming is the link that messages are received and acked on.
+// Consuming is the link on which messages are consumed and acked.
 func (c *Connection) Consuming() transport.Link { return c.consuming }
 
 // Dedicated makes a link that nobody else uses.
-func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, true) }
+func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, false) }
 
-// Reading is Dedicated for who reads messages and may not lose one.
+// Reading is Dedicated for a user that only reads.
 func (c *Connection) Reading(purpose string) transport.Link { return c.another(purpose, true) }
 
 func (c *Connection) another(purpose string, reads bool) *link {
@@ -83,11 +83,12 @@ func (c *Connection) another(purpose string, reads bool) *link {
 // Shared is what all consumers of the Connection share.
 func (c *Connection) Shared() *transport.Shared { return c.shared }
 
-// Notify calls f at each Event of a link.
+// Notify calls f at each Event of a link, until stop is called.
 func (c *Connection) Notify(f func(transport.Event)) (stop func()) { return c.notices.Add(f) }
 
-// close lets no more links be made. It returns those that may be open, in the order in which they
-// are to be closed: the consuming one first, since consumers settle after their copies are confirmed.
+// close lets no more links be made. It returns the open links in the order in which they are to be
+// closed. The consuming one is first, because consumers settle a message after its copy is
+// confirmed.
 func (c *Connection) close() []*link {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,8 +96,8 @@ func (c *Connection) close() []*link {
 	return append(slices.Collect(maps.Keys(c.dedicated)), c.consuming, c.publishing)
 }
 
-// Stop closes all links. It returns when that is done, at the latest when ctx ends. Without a
-// deadline the broker has 5 s to answer. Stop may be called twice.
+// Stop closes all links. It returns when they are closed, or when ctx ends. If ctx has no deadline,
+// the broker has 5 s to answer. Stop may be called twice.
 func (c *Connection) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"regexp"
 
@@ -40,17 +39,16 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 		conn = client
 	}
 	sock := newSocket(conn)
-	// The library's handshake knows no context; closing the socket ends it.
+	// The handshake of the library takes no context. Closing the socket ends it.
 	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
 	properties := amqp.NewConnectionProperties()
 	properties["product"] = "Bunnicula for Go"
 	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", set.Name, l.purpose))
-	var beneath io.ReadWriteCloser = sock
 	size := frameSize
 	if l.reads {
-		beneath, size = newLegible(sock), legibleFrame
+		size = wideFrame
 	}
-	c, err := amqp.Open(beneath, amqp.Config{
+	c, err := amqp.Open(newReader(sock, l.reads), amqp.Config{
 		SASL: t.auth(properties), Vhost: t.VHost, Heartbeat: cmp.Or(t.Heartbeat, set.Heartbeat),
 		FrameSize: size, Locale: "en_US", Properties: properties,
 	})
@@ -69,29 +67,17 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 // frameSize is RabbitMQ's own default. A message's properties must fit one frame.
 const frameSize = 128 * 1024
 
-// dialError makes an error readable, and tells what is permanent. cause is what
-// the socket met first: the library keeps only its text.
+// dialError makes an error readable, and decides whether the refusal is permanent. cause is the
+// first error of the socket. It is needed because the library keeps only the text of that error.
 func dialError(ctx context.Context, t Target, err, cause error) error {
-	var (
-		refused *amqp.Error
-		verify  *tls.CertificateVerificationError
-		alert   *net.OpError
-		record  tls.RecordHeaderError
-	)
 	for _, e := range []error{cause, err} {
-		switch {
-		case errors.As(e, &verify):
-			return &transport.RefusedError{Addr: t.Addr, What: "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)", Err: e}
-		case e != nil && noCommonVersion.MatchString(e.Error()):
-			return &transport.RefusedError{Addr: t.Addr, What: "there is no version of TLS in common, and ours are 1.2 and newer unless Config.TLS says otherwise", Err: e}
-		// So crypto/tls marks what the peer complains about; only its own errors may pass.
-		case errors.As(e, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
-			return &transport.RefusedError{Addr: t.Addr, What: alert.Err.Error() + " (check CertFile, KeyFile and their expiry)", Err: e}
-		case errors.As(e, &record):
-			return &transport.RefusedError{Addr: t.Addr, What: "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)", Err: e}
+		if what := tlsRefusal(e); what != "" {
+			return &transport.RefusedError{Addr: t.Addr, What: what, Err: e}
 		}
 	}
-	// Without the Server's word it is only the library's guess at why the handshake was cut short.
+	// Only an error from the server is a refusal. Without one, the library guesses why the
+	// handshake was cut short.
+	var refused *amqp.Error
 	if errors.As(err, &refused) && refused.Server {
 		switch refused.Code {
 		case amqp.AccessRefused:
@@ -112,6 +98,30 @@ func dialError(ctx context.Context, t Target, err, cause error) error {
 	return fmt.Errorf("dial %s: %w", t.Addr, err)
 }
 
-// noCommonVersion matches what crypto/tls says, for which it has no type: the first if the peer complains, the second
-// if it answers with a version that we do not take.
+// tlsRefusal describes an error of TLS for people. It is "" for other errors.
+func tlsRefusal(err error) string {
+	var (
+		verify *tls.CertificateVerificationError
+		alert  *net.OpError
+		record tls.RecordHeaderError
+	)
+	switch {
+	case err == nil:
+	case errors.As(err, &verify):
+		return "its certificate is not trusted: " + verify.Err.Error() + " (check CAFile and the host name)"
+	case noCommonVersion.MatchString(err.Error()):
+		return "there is no version of TLS in common, and ours are 1.2 and newer unless Config.TLS says otherwise"
+	// crypto/tls marks an alert of the peer as "remote error". Of those only an internal error of
+	// the peer may pass by itself.
+	case errors.As(err, &alert) && alert.Op == "remote error" && alert.Err.Error() != "tls: internal error":
+		return alert.Err.Error() + " (check CertFile, KeyFile and their expiry)"
+	case errors.As(err, &record):
+		return "it does not speak TLS on this port (amqp:// instead of amqps://, or another port)"
+	}
+	return ""
+}
+
+// noCommonVersion matches two errors of crypto/tls that have no type. The first one is an alert of
+// the peer. The second one means that the peer has chosen a version that this client does not
+// accept.
 var noCommonVersion = regexp.MustCompile(`tls: (protocol version not supported|server selected unsupported protocol version)`)

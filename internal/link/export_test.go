@@ -7,7 +7,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Session is a session without a broker. Abort alone ends it.
+// Session is a session without a broker. Only Abort ends it.
 type Session struct{ *session }
 
 // NewSession makes a Session on this socket.
@@ -18,11 +18,11 @@ func NewSession(sock net.Conn, replyTimeout time.Duration) Session {
 // Cause is what ended the session's socket.
 func (s Session) Cause() error { return s.socket.cause() }
 
-// Soon is how long a broker that is not there is waited for at most.
+// Soon is the longest pause before an absent broker is tried again.
 const Soon = soon
 
-// Stuck writes to the session's socket until nothing goes through any more, and returns what
-// ends that.
+// Stuck writes to the session's socket until the peer takes no more. It returns the error that ends
+// the stuck write.
 func Stuck(s transport.Session) error {
 	for {
 		if _, err := s.(*session).socket.Write(make([]byte, 64<<10)); err != nil {

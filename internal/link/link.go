@@ -14,8 +14,8 @@ import (
 type link struct {
 	purpose   string           // immutable
 	dedicated bool             // immutable: one user only
-	reads     bool             // immutable: made by Reading
-	settings  func() *Settings // a function, since fmt would print the password of what a pointer leads to
+	reads     bool             // immutable: nothing is published on it
+	settings  func() *Settings // a function: fmt would print the password behind a pointer
 	log       *slog.Logger
 	notice    func(transport.Event)
 
@@ -28,15 +28,15 @@ type link struct {
 	state  state
 }
 
-// state is what is known of a link. The supervisor writes it, but for started, which the first
-// Session sets, and closed, which Close and abort set.
+// state is what is known of a link. The supervisor writes it, with two exceptions: the first
+// Session sets started, and Close and abort set closed.
 type state struct {
 	started bool
 	closed  bool
 	session *session // nil while there is none
 	ever    bool     // there has been a session
 	err     error    // why there is no session
-	refused bool     // every target refused us at the last round
+	refused bool     // every target refused the connection in the last round
 	since   time.Time
 	lost    int
 }
@@ -85,7 +85,7 @@ func (l *link) Session(ctx context.Context) (transport.Session, error) {
 	}
 }
 
-// set changes the state and wakes who waits for a change.
+// set changes the state, and wakes every goroutine that waits for a change.
 func (l *link) set(f func(*state)) (after state) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +95,8 @@ func (l *link) set(f func(*state)) (after state) {
 	return l.state
 }
 
-// Close ends the session, with a goodbye if there is time, and lets none begin.
+// Close ends the session and lets no other begin. It says goodbye to the broker if ctx leaves time
+// for that.
 func (l *link) Close(ctx context.Context) {
 	now := l.set(func(s *state) { s.closed = true })
 	l.stop()
@@ -108,7 +109,7 @@ func (l *link) Close(ctx context.Context) {
 	<-l.done
 }
 
-// abort is Close without a word to the broker.
+// abort is Close without a goodbye.
 func (l *link) abort() {
 	now := l.set(func(s *state) { s.closed = true })
 	l.stop()
@@ -117,7 +118,7 @@ func (l *link) abort() {
 	}
 }
 
-// goodbye is how long a polite close may take: 5 s, and half of what is left.
+// goodbye is how long a goodbye may take: half of the time that ctx leaves, and at most 5 s.
 func goodbye(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -17,7 +17,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// nobody is an address where nothing listens.
+// nobody returns an address on which nothing listens.
 func nobody(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,7 +47,7 @@ func TestABrokerThatComesLaterIsFound(t *testing.T) {
 	proxy.Refuse()
 	conn := connect(t, cfg)
 	go func() {
-		for conn.Health().Publishing.Err == nil { // until it was tried
+		for conn.Health().Publishing.Err == nil { // until the first attempt has failed
 			time.Sleep(time.Millisecond)
 		}
 		proxy.Accept()
@@ -60,7 +60,7 @@ func TestABrokerThatComesLaterIsFound(t *testing.T) {
 
 func TestTheFirstOfTwoURLsMayBeDead(t *testing.T) {
 	conn := connect(t, connection.Config{URLs: []string{"amqp://u:p@" + nobody(t), amqptest.URL(t)}, MinBackoff: time.Minute, MaxBackoff: time.Minute})
-	works(t, session(t, conn.Transport().Publishing())) // without a pause
+	works(t, session(t, conn.Transport().Publishing())) // the supervisor does not pause
 }
 
 func TestTheFirstOfTwoURLsMayRefuseUsAndTheSecondLetsUsIn(t *testing.T) {
@@ -70,7 +70,8 @@ func TestTheFirstOfTwoURLsMayRefuseUsAndTheSecondLetsUsIn(t *testing.T) {
 	}
 	u.User = url.UserPassword("bunnicula", "hunter2")
 	conn := connect(t, connection.Config{URLs: []string{u.String(), amqptest.URL(t)}, MinBackoff: time.Minute, MaxBackoff: time.Minute})
-	works(t, session(t, conn.Transport().Publishing())) // without a pause, and without an error before
+	// The supervisor does not pause, and Session returns no error before.
+	works(t, session(t, conn.Transport().Publishing()))
 }
 
 func TestAWrongPasswordIsAnErrorAtOnce(t *testing.T) {
@@ -98,10 +99,12 @@ func TestAWrongVHostIsAnErrorAtOnce(t *testing.T) {
 	}
 }
 
-// A broker, or a proxy before it, that ends the connection in the middle of the handshake looks to
-// the client library as if the password were wrong.
+// The broker, or a proxy before it, may end the connection during the handshake. The client library
+// reports that as a wrong password.
 func TestAHandshakeThatIsCutShortIsNotAWrongPassword(t *testing.T) {
-	for _, after := range []int{0, 1} { // where the user, and where the vhost would be at fault
+	// A handshake cut in front of the answer for the user, and one cut in front of that for the
+	// vhost.
+	for _, after := range []int{0, 1} {
 		proxy := cutAfter(t, after)
 		conn := connect(t, connection.Config{URL: proxy, MinBackoff: 10 * time.Millisecond, MaxBackoff: 50 * time.Millisecond})
 		_, err := conn.Transport().Publishing().Session(within(t, 300*time.Millisecond))
@@ -111,8 +114,8 @@ func TestAHandshakeThatIsCutShortIsNotAWrongPassword(t *testing.T) {
 	}
 }
 
-// cutAfter is the URL of a proxy that closes its connections at the client's nth write after
-// the protocol header.
+// cutAfter returns the URL of a proxy that closes a connection at the client's nth write after the
+// protocol header.
 func cutAfter(t *testing.T, writes int) string {
 	t.Helper()
 	u, err := url.Parse(amqptest.URL(t))
@@ -236,7 +239,8 @@ func TestACutConnectionIsOpenedAgain(t *testing.T) {
 	if err := conn.Stop(soon(t)); err != nil {
 		t.Fatal(err)
 	}
-	want := []connection.Kind{1, 2, 1, 2, 1, 2, 1} // connected, lost; and the end by Stop is not told
+	// Connected and lost in turn. The loss by Stop is not told.
+	want := []connection.Kind{1, 2, 1, 2, 1, 2, 1}
 	for _, purpose := range []string{"publish", "consume"} {
 		if got := told.kinds(purpose); !slices.Equal(got, want) {
 			t.Errorf("notices for %s: %v, want %v", purpose, got, want)
@@ -249,7 +253,8 @@ func TestACutConnectionIsOpenedAgain(t *testing.T) {
 
 func TestAfterALongOutageTheBrokerIsFoundSoon(t *testing.T) {
 	cfg, proxy := through(t)
-	cfg.MinBackoff, cfg.MaxBackoff = 2*time.Second, time.Hour // so that what is not bounded takes an hour
+	// An attempt that nothing else bounds takes an hour.
+	cfg.MinBackoff, cfg.MaxBackoff = 2*time.Second, time.Hour
 	conn := connect(t, cfg)
 	first := session(t, conn.Transport().Publishing())
 	proxy.Refuse()
@@ -299,10 +304,10 @@ func TestAFrozenPeerIsNoticedAndEverythingThatIsStuckIsFreed(t *testing.T) {
 	works(t, session(t, conn.Transport().Publishing()))
 }
 
-// The heartbeat counts from the start, not from the first byte that comes.
+// The heartbeat timeout begins after the handshake, not with the first byte after it.
 func TestAPeerThatFreezesRightAfterTheHandshakeIsNoticed(t *testing.T) {
 	cfg, proxy := through(t)
-	cfg.URL += "?heartbeat=0" // which is 1 s here
+	cfg.URL += "?heartbeat=0" // the framework takes 0 for 1 s
 	conn := connect(t, cfg)
 	s := session(t, conn.Transport().Publishing())
 	proxy.Freeze()

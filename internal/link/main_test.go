@@ -40,10 +40,10 @@ func within(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// soon is a context for what should take no time.
+// soon returns a context for an operation that should take no time.
 func soon(t testing.TB) context.Context { return within(t, 15*time.Second) }
 
-// session is the live one of a link.
+// session returns the live session of a link.
 func session(t testing.TB, l transport.Link) transport.Session {
 	t.Helper()
 	s, err := l.Session(soon(t))
@@ -102,7 +102,7 @@ func (e *events) kinds(purpose string) (kinds []connection.Kind) {
 	return kinds
 }
 
-// through is a Config whose connections go through a proxy.
+// through returns a Config whose connections go through a proxy.
 func through(t testing.TB) (connection.Config, *amqptest.Proxy) {
 	t.Helper()
 	proxy := amqptest.NewProxy(t, amqptest.URL(t))

@@ -7,17 +7,20 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Notices hands events on, in order, without making the sender wait. Its zero value is ready, but for Log.
+// Notices calls functions with events, in order. The sender does not wait for them. The zero value
+// is ready once Log is set.
 type Notices struct {
-	Log *slog.Logger // of panics in what is called
+	Log *slog.Logger // of panics in the functions
 
-	mu      sync.Mutex
-	next    int
-	funcs   map[int]func(transport.Event)
-	queue   []transport.Event
-	running bool // the goroutine that hands on; it ends with the queue, and nobody waits for it
+	mu    sync.Mutex
+	next  int
+	funcs map[int]func(transport.Event)
+	queue []transport.Event
+	// A goroutine calls the functions. It ends when the queue is empty, and nobody waits for it.
+	running bool
 }
 
+// Add calls f at each event from now on, until the returned function is called.
 func (n *Notices) Add(f func(transport.Event)) func() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -34,6 +37,7 @@ func (n *Notices) Add(f func(transport.Event)) func() {
 	}
 }
 
+// Post hands an event to all that were added. It does not wait for them.
 func (n *Notices) Post(e transport.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,18 +10,17 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// soon bounds the pause before a broker is tried again that is not there, or that was connected
-// until now. The first costs it nothing: a refused TCP connection never reaches it. The second is
-// one handshake every few seconds, and who waits for a broker that restarts wants it back
-// at once. All other trouble, such as a broker that accepts and does not answer, may come from load,
-// and waits for up to MaxBackoff.
+// soon bounds the pause in two cases. A broker that refuses TCP connections is not loaded by more
+// attempts. A broker that was connected until now gets one handshake every few seconds, and the
+// application wants it back at once after a restart. All other errors may come from load, such as a
+// broker that accepts and does not answer; their pause grows to MaxBackoff.
 const soon = 3 * time.Second
 
-// pacing decides how long to wait before the URLs are tried again.
+// pacing decides how long the supervisor pauses before it tries the URLs again.
 type pacing struct {
 	absent, trouble backoff.Backoff
 	longest         time.Duration
-	unreadable      int // sessions in a row that ended by what the client could not read
+	unreadable      int // sessions in a row that a message has ended
 }
 
 func newPacing(shortest, longest time.Duration) *pacing {
@@ -32,15 +31,17 @@ func newPacing(shortest, longest time.Duration) *pacing {
 	}
 }
 
-// A message that the client cannot read is delivered again and again until the broker's limit of deliveries
-// (100, see topology) parks it, and its queue waits behind it. Short pauses let that be over in half a minute.
+// The broker delivers a message that ends the session again and again, until its delivery limit
+// (100, see topology) parks the message. The queue waits behind the message meanwhile. Short pauses
+// bring that to an end within half a minute.
 const (
 	patience = 120 // sessions
 	briefly  = 250 * time.Millisecond
 )
 
-// afterLoss is the pause after a session that has lasted this long, and whether it is known to have hurt
-// nobody else that it ended because of what the client could not read.
+// afterLoss returns the pause after a session that has lasted this long. unreadable says that a
+// message has ended the session (transport.EndedByMessage) on a dedicated connection, so that no
+// other user was disturbed.
 func (p *pacing) afterLoss(up time.Duration, unreadable bool) time.Duration {
 	if !unreadable || up > p.longest {
 		p.unreadable = 0
@@ -50,14 +51,14 @@ func (p *pacing) afterLoss(up time.Duration, unreadable bool) time.Duration {
 			return max(briefly/10, rand.N(briefly))
 		}
 	}
-	if up > p.longest { // else it may come and go all the time
+	if up > p.longest { // a shorter session may be one of many that come and go
 		p.absent.Reset()
 		p.trouble.Reset()
 	}
 	return p.absent.Next()
 }
 
-// after is the pause after these errors, one for each URL that was tried since the last pause.
+// after returns the pause after these errors, one for each URL that was tried since the last pause.
 func (p *pacing) after(errs ...error) time.Duration {
 	if allPermanent(errs) {
 		return p.longest

@@ -37,7 +37,7 @@ func TestABrokerThatIsNotThereIsTriedAgainSoonHoweverLongItIsAway(t *testing.T) 
 		}
 	}
 
-	// A broker that boots behind a proxy is refused for long, and then cut in the handshake.
+	// A proxy in front of a booting broker refuses connections first, and cuts the handshake later.
 	p := newPacing(100*time.Millisecond, 30*time.Second)
 	for range 100 {
 		p.after(absent)

@@ -17,11 +17,12 @@ import (
 type session struct {
 	conn    *amqp.Connection
 	socket  *socket
-	timeout time.Duration // for an answer of the broker
-	target  Target        // where it leads; without the password
+	timeout time.Duration // for one answer of the broker
+	target  Target        // without the password
 
-	done    chan struct{}                 // closed by watch, at the end
-	err     error                         // why it ended; written by watch before done is closed
+	done chan struct{} // closed by watch at the end of the session
+	// Why the session ended. watch writes it before it closes done.
+	err     error
 	blocked atomic.Pointer[string]        // written by watch
 	change  atomic.Pointer[chan struct{}] // closed and replaced by watch when blocked changes
 }
@@ -36,7 +37,7 @@ func newSession(conn *amqp.Connection, sock *socket, timeout time.Duration, t Ta
 	return s
 }
 
-// watch reports what the broker says of the whole connection until it ends.
+// watch reports what the broker says about the whole connection, until the connection ends.
 func (s *session) watch(notice func(transport.Event)) {
 	closed := s.conn.NotifyClose(make(chan *amqp.Error, 1))
 	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 16))
@@ -53,23 +54,31 @@ func (s *session) watch(notice func(transport.Event)) {
 			} else {
 				notice(transport.Event{Kind: transport.Unblocked})
 			}
-		case e, ok := <-closed:
-			s.err = errors.New("connection: closed")
-			switch cause := s.socket.cause(); {
-			case ok && e != nil && e.Server:
-				s.err = e
-			case ok && e != nil && e.Code == amqp.FrameError && (cause == nil || errors.Is(cause, net.ErrClosed)):
-				s.err = fmt.Errorf("%w: %w", transport.ErrUnreadable, e) // the library ended it, and not for the socket
-			case cause != nil:
-				s.err = cause
-			case ok && e != nil:
-				s.err = e
-			}
+		case e := <-closed: // nil if this client closed the connection
+			s.err = s.why(e)
 			s.socket.abort(s.err)
 			close(s.done)
 			return
 		}
 	}
+}
+
+// why returns the reason of the session's end: what the broker said, or the first error of the
+// socket.
+func (s *session) why(e *amqp.Error) error {
+	cause := s.socket.cause()
+	switch {
+	case e != nil && e.Server:
+		return e
+	case e != nil && e.Code == amqp.FrameError && (cause == nil || errors.Is(cause, net.ErrClosed)):
+		// The library ended the session, and the socket had no error.
+		return fmt.Errorf("%w: %w", transport.ErrUnreadable, e)
+	case cause != nil:
+		return cause
+	case e != nil:
+		return e
+	}
+	return errors.New("connection: closed")
 }
 
 func (s *session) setBlocked(b amqp.Blocking) {
@@ -82,10 +91,10 @@ func (s *session) setBlocked(b amqp.Blocking) {
 	close(*s.change.Swap(&change))
 }
 
-// Blocked says whether the broker takes no messages at present (a memory or disk
-// alarm), why, and gives a channel that is closed when that changes.
+// Blocked says whether the broker takes no messages at present, because of a memory or disk alarm,
+// and why. The channel is closed when that changes.
 func (s *session) Blocked() (reason string, blocked bool, change <-chan struct{}) {
-	ch := *s.change.Load() // first, so that a change in between is not missed
+	ch := *s.change.Load() // first, so that a change between the two loads is not missed
 	if r := s.blocked.Load(); r != nil {
 		return *r, true, ch
 	}
@@ -105,10 +114,10 @@ func (s *session) Err() error {
 	}
 }
 
-// User is the name that we logged in with; it is the only user id that a message may carry.
+// User is the name of the login. The broker accepts no other user id on a message.
 func (s *session) User() string { return s.target.Username }
 
-// Peer tells who is at the other end.
+// Peer describes the broker at the other end.
 func (s *session) Peer() transport.Peer {
 	said := func(key string) string {
 		text, _ := s.conn.Properties[key].(string)
@@ -120,13 +129,12 @@ func (s *session) Peer() transport.Peer {
 	}
 }
 
-// Abort closes the socket at once. Whatever is stuck in it returns.
+// Abort closes the socket at once. Every call that is stuck in it returns.
 func (s *session) Abort(why error) { s.socket.abort(why) }
 
-// Do runs f, which asks something of the broker through the client library. Its
-// calls know no timeout, so a broker that does not answer within the ReplyTimeout
-// loses the session, which frees f. When ctx ends first Do returns, and f is
-// left to end by itself: nothing that f sets may be read then.
+// Do runs f, which makes a request through the client library. Such a request has no timeout. If
+// the broker does not answer within the ReplyTimeout, Do ends the session, which frees f. If ctx
+// ends first, Do returns while f still runs: the caller may not read what f sets.
 func (s *session) Do(ctx context.Context, what string, f func() error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
@@ -148,11 +156,11 @@ func (s *session) Do(ctx context.Context, what string, f func() error) error {
 	}
 }
 
-// close says goodbye within d, and is never longer than that.
+// close says goodbye to the broker, and takes d at most.
 func (s *session) close(d time.Duration) {
 	timer := time.AfterFunc(d, func() { s.Abort(errors.New("connection: no goodbye in time")) })
 	defer timer.Stop()
-	_ = s.conn.Close() // it is closed afterwards, whatever the broker said
+	_ = s.conn.Close() // the socket is closed afterwards, whatever the broker answered
 	s.Abort(transport.ErrClosed)
 	<-s.done
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// alone is a Session whose socket leads to nobody.
+// alone returns a Session whose socket has no broker at the other end.
 func alone(t *testing.T) (link.Session, net.Conn) {
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })

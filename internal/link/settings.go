@@ -25,11 +25,11 @@ type Target struct {
 	Username string
 	Password string
 	VHost    string
-	SASL     []string // mechanisms that the URL asks for
+	SASL     []string // the mechanisms that the URL names
 
-	// TLS makes the configuration for one connection. It is nil without TLS.
+	// TLS makes the configuration of one TCP connection. It is nil without TLS.
 	TLS func() (*tls.Config, error)
 
-	Heartbeat   time.Duration // 0 is that of the Settings
-	DialTimeout time.Duration // 0 is that of the Settings
+	Heartbeat   time.Duration // 0 means the Settings' own
+	DialTimeout time.Duration // 0 means the Settings' own
 }

@@ -10,24 +10,27 @@ import (
 	"time"
 )
 
-// socket is what the client library reads and writes: the net.Conn beneath a session, which is ours.
+// socket is the connection that the client library reads and writes. It wraps the net.Conn of a
+// session.
 //
-// It exists because the library hangs on a stalled peer: nothing but closing the net.Conn frees a write
-// that is stuck, and the library does not do it while that write holds its locks. So a
-// socket whose reading fails, or is silent for too long, closes itself.
+// It detects a dead peer. The library hangs on a stalled one: only closing the net.Conn frees a
+// stuck write, and the library does not close it while that write holds the library's locks. So a
+// socket closes itself when a read fails or takes too long.
 //
-// And it saves system calls. The library writes each message and each ack by itself; here they are gathered while the ones
-// before them are on their way. It reads 4 KiB at a time; here it is sixteen times that. It has no deadlines, as the library
-// would set one for each frame.
+// It saves system calls. The library writes each message and each ack by itself. The socket gathers
+// those that come while earlier ones are being written. The library reads 4 KiB at a time, the
+// socket 64 KiB. The library would set a deadline for each frame; the socket has no SetReadDeadline
+// to offer it.
 type socket struct {
 	conn net.Conn
 	in   *bufio.Reader
 
 	once sync.Once
-	gone chan struct{} // closed at the end
+	gone chan struct{} // closed by abort
 	mu   sync.Mutex
-	idle time.Duration // a read that takes longer means that the peer is gone; 0 in the handshake
-	err  error         // what went wrong first
+	// A read that takes longer means that the peer is gone. It is 0 during the handshake.
+	idle time.Duration
+	err  error // the first error
 
 	out outbox
 }
@@ -35,7 +38,7 @@ type socket struct {
 // Sizes of the buffers, in bytes.
 const (
 	readAhead = 64 << 10
-	gathered  = 64 << 10 // Write waits while there is more
+	gathered  = 64 << 10 // Write waits while the outbox holds more
 )
 
 func newSocket(conn net.Conn) *socket {
@@ -47,10 +50,10 @@ func newSocket(conn net.Conn) *socket {
 	return s
 }
 
-// Read is the library's.
+// Read implements io.Reader for the library.
 func (s *socket) Read(p []byte) (int, error) { return s.in.Read(p) }
 
-// reading is the socket as its read-ahead sees it.
+// reading is the socket as its read buffer uses it.
 type reading socket
 
 func (r *reading) Read(p []byte) (int, error) {
@@ -70,7 +73,7 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// expect sets how long a read may take, and that of the one which waits already.
+// expect sets how long a read may take, and applies that to a read that already waits.
 func (s *socket) expect(idle time.Duration) {
 	s.mu.Lock()
 	s.idle = idle
@@ -78,9 +81,10 @@ func (s *socket) expect(idle time.Duration) {
 	_, _ = s.extend()
 }
 
-// extend gives the peer the whole of that time again.
+// extend moves the read deadline, so that the peer has the whole idle time again.
 func (s *socket) extend() (time.Duration, error) {
-	s.mu.Lock() // held over both, so that the later deadline is that of the later idle
+	// The lock covers both lines, so that the later deadline belongs to the later idle.
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.idle == 0 {
 		return 0, nil
@@ -88,28 +92,30 @@ func (s *socket) extend() (time.Duration, error) {
 	return s.idle, s.conn.SetReadDeadline(time.Now().Add(s.idle))
 }
 
-// outbox is what the library has written and send has not.
+// outbox holds the bytes that the library has written and the sender has not.
 type outbox struct {
 	mu      sync.Mutex
-	change  sync.Cond     // something was sent, or the socket has ended
-	more    chan struct{} // there is something to send
+	change  sync.Cond     // bytes were sent, or the socket has ended
+	more    chan struct{} // there are bytes to send
 	bytes   []byte
-	sending bool      // somebody writes to the net.Conn
-	last    time.Time // when that ended
-	err     error     // nothing more is sent
+	sending bool      // a goroutine writes to the net.Conn
+	last    time.Time // when the last write ended
+	err     error     // why nothing more is sent
 }
 
-// rest is how long the socket must have written nothing for the next to be written at once, by who writes it: it comes
-// alone, and to wake the sender would cost it more time than it saves the others.
+// rest is how long a socket must have been idle before Write writes to the net.Conn itself. A write
+// after such a pause usually comes alone. Waking the sender for it would cost its goroutine more
+// time than gathering saves.
 const rest = 200 * time.Microsecond
 
-// Write writes p, or keeps it for the sender, who is at it at once. Its error is that of an earlier one, and leaves the net.Conn
-// open: the broker may have said why it closed it.
+// Write writes p, or leaves it to the sender, which is woken at once. An error of Write is that of
+// an earlier write. It leaves the net.Conn open for reading: the broker may have said why it closed
+// the connection.
 func (s *socket) Write(p []byte) (int, error) {
 	o := &s.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	large := len(p) >= gathered // to copy it would cost more than it saves
+	large := len(p) >= gathered // copying it would cost more than gathering saves
 	for (len(o.bytes) >= gathered || large && o.busy()) && o.err == nil {
 		o.change.Wait()
 	}
@@ -130,7 +136,7 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send is the goroutine that writes to the net.Conn, until the socket ends.
+// send is the sender, a goroutine that writes to the net.Conn until the socket ends.
 func (s *socket) send() {
 	o := &s.out
 	var bytes []byte
@@ -144,7 +150,7 @@ func (s *socket) send() {
 		for len(o.bytes) > 0 && !o.sending && o.err == nil {
 			bytes, o.bytes = o.bytes, bytes[:0]
 			s.write(bytes)
-			if cap(bytes) > 4*gathered { // a giant's
+			if cap(bytes) > 4*gathered { // left by a large message
 				bytes = nil
 			}
 		}
@@ -152,7 +158,8 @@ func (s *socket) send() {
 	}
 }
 
-// write is called, and returns, with the outbox locked; it is unlocked while p is on its way.
+// write is called with the outbox locked, and returns with it locked. It unlocks the outbox while
+// it writes p.
 func (s *socket) write(p []byte) {
 	o := &s.out
 	o.sending = true
@@ -169,10 +176,10 @@ func (s *socket) write(p []byte) {
 	o.change.Broadcast()
 }
 
-// busy says whether something is on its way, or waits for that.
+// busy says whether bytes are being written or wait for that.
 func (o *outbox) busy() bool { return o.sending || len(o.bytes) > 0 }
 
-// fail lets nobody wait any more.
+// fail wakes every goroutine that waits for the outbox.
 func (o *outbox) fail(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -183,13 +190,15 @@ func (o *outbox) fail(err error) {
 	o.change.Broadcast()
 }
 
-// lastWords is how long Close may take to send what is left, such as the answer to the broker's goodbye.
+// lastWords is how long Close may take to send what is left, such as the answer to the broker's
+// connection.close.
 const lastWords = 250 * time.Millisecond
 
-// Close is the library's.
+// Close implements io.Closer for the library. It sends what is left.
 func (s *socket) Close() error {
 	o := &s.out
-	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWords)) // so that the waiting ends
+	// A stuck write may not make Close wait longer.
+	_ = s.conn.SetWriteDeadline(time.Now().Add(lastWords))
 	o.mu.Lock()
 	for o.busy() && o.err == nil {
 		o.change.Wait()
@@ -199,11 +208,11 @@ func (s *socket) Close() error {
 	return nil
 }
 
-// abort closes at once, and keeps the first reason.
+// abort closes the socket at once.
 func (s *socket) abort(err error) {
 	s.once.Do(func() {
 		s.blame(err)
-		// A TLS connection would first try to send close_notify, behind a write that may be stuck.
+		// Close of a TLS connection sends close_notify first, behind a write that may be stuck.
 		if c, ok := s.conn.(*tls.Conn); ok {
 			c.NetConn().Close()
 		} else {
@@ -214,7 +223,7 @@ func (s *socket) abort(err error) {
 	})
 }
 
-// blame keeps the first reason.
+// blame keeps the first error.
 func (s *socket) blame(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +232,7 @@ func (s *socket) blame(err error) {
 	}
 }
 
-// cause is what went wrong first, nil while nothing did.
+// cause returns the first error, nil while there is none.
 func (s *socket) cause() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

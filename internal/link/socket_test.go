@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// slowPeer is a net.Conn whose every write is seen, and takes until it is let go.
+// slowPeer is a net.Conn that shows every write, and blocks it until the test lets it go.
 type slowPeer struct {
 	net.Conn
 	writes chan []byte
@@ -57,7 +57,7 @@ func write(t *testing.T, s *socket, text string) {
 	}
 }
 
-// writing is a write that takes as long as the peer does.
+// writing starts a write, which takes as long as the peer does.
 func writing(t *testing.T, s *socket, text string) *sync.WaitGroup {
 	t.Helper()
 	var w sync.WaitGroup
@@ -81,7 +81,7 @@ func TestWhatIsWrittenDuringAWriteGoesOutTogetherAndInOrder(t *testing.T) {
 		}
 		first.Wait()
 		p.goOn <- nil
-		write(t, s, "e") // too soon to be alone
+		write(t, s, "e") // too soon after the last write to be written at once
 		if got := <-p.writes; string(got) != "e" {
 			t.Errorf("sent %q", got)
 		}
@@ -126,7 +126,7 @@ func TestALargeWriteIsNotCopiedAndKeepsItsPlace(t *testing.T) {
 		write(t, s, "b")
 		large := writing(t, s, strings.Repeat("c", gathered))
 		synctest.Wait()
-		for _, want := range []int{1, gathered} { // b, and then what came after it
+		for _, want := range []int{1, gathered} { // b, and then what was gathered meanwhile
 			p.goOn <- nil
 			if got := <-p.writes; len(got) != want {
 				t.Errorf("%d bytes were sent, want %d", len(got), want)
@@ -145,7 +145,7 @@ func TestALargeWriteIsNotCopiedAndKeepsItsPlace(t *testing.T) {
 func TestWhoWritesToAPeerThatTakesNothingWaitsUntilTheSocketEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newSlowPeer(t)
-		first := writing(t, s, "a") // without an error: it is the next that is told
+		first := writing(t, s, "a") // it returns no error: the next write does
 		synctest.Wait()
 		written := 0
 		var err error
@@ -200,7 +200,7 @@ func TestCloseSendsWhatIsLeftButDoesNotWaitForAPeerThatTakesNothing(t *testing.T
 			t.Errorf("sent %q", got)
 		}
 		first.Wait()
-		closing.Wait() // and this one never goes through
+		closing.Wait() // the write that is stuck never succeeds
 		if took := time.Since(began); took > lastWords {
 			t.Errorf("Close took %s", took)
 		}
@@ -220,7 +220,7 @@ func TestOneReadTakesWhatThereIs(t *testing.T) {
 	if _, err := s.Read(make([]byte, 4096)); err != nil {
 		t.Fatal(err)
 	}
-	if n := <-wrote; n != len(sent) { // a pipe's Write returns when all was read
+	if n := <-wrote; n != len(sent) { // Write on a pipe returns when all of it was read
 		t.Errorf("%d bytes were read ahead, want all %d", n, len(sent))
 	}
 	if rest, err := io.ReadAll(io.LimitReader(s, int64(len(sent)-4096))); len(rest) != len(sent)-4096 || err != nil {

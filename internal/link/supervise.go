@@ -1,7 +1,6 @@
 package link
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -23,16 +22,18 @@ func (l *link) supervise() {
 			<-s.Done()
 			l.lose(s, up)
 			if errs = nil; time.Since(up) > soon {
-				i = -1 // the first target again; one that drops us at once is not preferred
+				// The first target is tried first again. A target that ends sessions at once is not
+				// preferred.
+				i = -1
 			}
-			backoff.Wait(l.ctx, pace.afterLoss(time.Since(up), l.dedicated && errors.Is(s.Err(), transport.ErrUnreadable)))
+			backoff.Wait(l.ctx, pace.afterLoss(time.Since(up), l.dedicated && transport.EndedByMessage(s.Err())))
 			continue
 		}
 		if l.ctx.Err() != nil {
 			return
 		}
 		errs = append(errs, err)
-		all := len(errs) >= len(targets) // else the next target, at once
+		all := len(errs) >= len(targets) // otherwise the next target is tried at once
 		l.set(func(s *state) { s.err, s.refused = err, all && allPermanent(errs) })
 		l.log.Warn("connect failed", "addr", t.Addr, "err", err)
 		if all {
@@ -42,7 +43,7 @@ func (l *link) supervise() {
 	}
 }
 
-// lose makes it known that there is no session, and tells of it unless Close ended it.
+// lose makes the end of the session known. It posts an event unless Close ended the session.
 func (l *link) lose(session *session, up time.Time) {
 	stopped := l.ctx.Err() != nil
 	l.set(func(s *state) {
@@ -57,7 +58,7 @@ func (l *link) lose(session *session, up time.Time) {
 	}
 }
 
-// open dials and makes the session known.
+// open dials, and makes the session known.
 func (l *link) open(t Target) (*session, error) {
 	conn, sock, err := l.dial(t)
 	if err != nil {
@@ -66,7 +67,7 @@ func (l *link) open(t Target) (*session, error) {
 	session := newSession(conn, sock, l.settings().ReplyTimeout, t)
 	go session.watch(l.notice)
 	now := l.set(func(s *state) { s.session, s.ever, s.err, s.since = session, true, nil, time.Now() })
-	if now.closed { // a Close that came while we dialled does not know this session
+	if now.closed { // Close came during the dialling, and does not know this session
 		session.Abort(transport.ErrClosed)
 		return session, nil
 	}

@@ -80,7 +80,8 @@ func TestAMQPToATLSPortEndsWithAnError(t *testing.T) {
 
 func TestACutTLSConnectionIsOpenedAgain(t *testing.T) {
 	files := amqptest.TLSFiles(t)
-	proxy := amqptest.NewProxy(t, files.URL) // at 127.0.0.1, for which the certificate is good, too
+	// The proxy is at 127.0.0.1, for which the certificate is valid too.
+	proxy := amqptest.NewProxy(t, files.URL)
 	conn := connect(t, connection.Config{URL: proxy.URL(), CAFile: files.CA, CertFile: files.Cert, KeyFile: files.Key, Heartbeat: time.Second})
 	s := session(t, conn.Transport().Publishing())
 	proxy.Cut()

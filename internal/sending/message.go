@@ -4,35 +4,40 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-
-	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// sending is one message between begin and its end. The caller who waits for it
-// and the pipeline that carries it part ways when the caller's context ends: the
-// caller gets an error at once, and the pipeline drops the message when it comes by.
+// Message is one message between Begin and its end. Its caller and its carrier part ways when the
+// caller's context ends: the caller gets an error at once, and the carrier drops the message when it
+// comes to it.
 type Message struct {
-	env      Envelope
-	pipeline *Pipeline
-	state    atomic.Int32
-	done     chan struct{}
-	err      error // read it after done
+	env      Envelope  // immutable
+	pipeline *Pipeline // immutable
+	async    bool      // immutable: nobody waits for it in Wait
 
-	async  bool        // nobody waits for it in wait
-	unhook func() bool // an async one from its context
+	unhook func() bool // from an async caller's context; set before the message has a carrier
 
-	// The pipeline's own.
-	dc transport.Confirmation
+	state atomic.Int32
+	done  chan struct{} // closed by who ends it
+	err   error         // set by who ends it, before done is closed
+
+	// Only the carrier uses these: the lane, or the inquiry, that has the message.
+	account account // that its place is of; nil when it was given back
+	order   int64   // of its first write among all; 0 before
+
+	lane *lane // guarded by the router
 }
 
+// The states of a message. A later one never becomes an earlier one.
 const (
-	waiting int32 = iota // not written to any socket
+	queued  int32 = iota // not written to any socket
 	written              // on its way, or its fate is unknown
-	ended
+	ended                // done is closed, or about to be
 )
 
-// Done, Err and MessageID make it a Confirmation.
+// Done is closed when its fate is known, or nobody waits for it any more.
 func (m *Message) Done() <-chan struct{} { return m.done }
+
+// Err is what became of it, nil before Done.
 func (m *Message) Err() error {
 	select {
 	case <-m.done:
@@ -41,17 +46,27 @@ func (m *Message) Err() error {
 		return nil
 	}
 }
+
+// MessageID is the property of that name.
 func (m *Message) MessageID() string { return m.env.MessageId }
 
 // Written says whether it has gone to the socket, or was about to, and its fate is not known yet.
 func (m *Message) Written() bool { return m.state.Load() == written }
 
-// write claims the message for the wire. It is false when its caller has gone.
-func (m *Message) write() bool {
-	return m.state.CompareAndSwap(waiting, written) || m.state.Load() == written
+func (m *Message) key() key { return key{m.env.Exchange, m.env.RoutingKey} }
+
+// claim takes the message for the wire. It is false when its caller has gone.
+func (m *Message) claim() bool {
+	if !m.state.CompareAndSwap(queued, written) && m.state.Load() != written {
+		return false
+	}
+	if m.order == 0 {
+		m.order = m.pipeline.writes.Add(1)
+	}
+	return true
 }
 
-// end settles it once; what comes later is ignored.
+// end settles it. The first end wins.
 func (m *Message) end(err error) {
 	if m.state.Swap(ended) != ended {
 		m.finish(err)
@@ -61,11 +76,11 @@ func (m *Message) end(err error) {
 	}
 }
 
-// abandon ends it without its fate being known, and says whether it may have been sent.
-// Anybody may call it: the caller whose context has ended, the pipeline at its own end.
+// abandon ends it without its fate being known, and says whether it may have been sent. Anybody may
+// call it: the caller whose context has ended, or the pipeline at its own end.
 func (m *Message) abandon(cause error) {
 	switch m.state.Swap(ended) {
-	case waiting:
+	case queued:
 		m.finish(fmt.Errorf("not sent: %w", cause))
 	case written:
 		m.finish(fmt.Errorf("%w: %w", ErrUnconfirmed, cause))
@@ -79,9 +94,8 @@ func (m *Message) finish(err error) {
 	close(m.done)
 }
 
-// wait is for the caller: until it is settled, ctx ends, or the pipeline does.
+// Wait is for the caller: until the message has ended, ctx ends, or the pipeline does.
 func (m *Message) Wait(ctx context.Context) error {
-	s := m.pipeline
 	select {
 	case <-m.done:
 		return m.err
@@ -90,8 +104,8 @@ func (m *Message) Wait(ctx context.Context) error {
 	select {
 	case <-m.done:
 	case <-ctx.Done():
-		m.abandon(s.because(ctx))
-	case <-s.ctx.Done():
+		m.abandon(m.pipeline.because(ctx))
+	case <-m.pipeline.ctx.Done():
 		m.abandon(ErrClosed)
 	}
 	<-m.done // whoever was first is about to close it

@@ -9,37 +9,37 @@ import (
 
 // Errors of links and sessions. Their texts begin with the public package's name.
 var (
-	// ErrClosed is returned after a stop.
+	// ErrClosed is returned after Stop or Close.
 	ErrClosed = errors.New("connection: stopped")
 
 	// ErrUnreadable ends a session whose broker sent what the client library cannot read. The
-	// broker delivers that message again, to the same end, so a consumer that has met this is
-	// better on a dedicated connection.
+	// broker delivers that message again, with the same result. So a consumer that has met one
+	// should have a dedicated connection.
 	ErrUnreadable = errors.New("connection: the client cannot read what the broker sent")
 
 	// ErrNoReply ends a session whose broker does not answer a request.
 	ErrNoReply = errors.New("connection: the broker does not answer")
 )
 
-// RefusedError says that the broker does not let us in, and will not until somebody
-// changes something: a wrong user, password or vhost, or a certificate that does not fit.
+// RefusedError says that the broker refuses the connection until somebody changes something: a
+// wrong user, password or vhost, or a certificate that does not fit.
 type RefusedError struct {
 	Addr string // host:port
-	What string // for people, with what to do
-	Err  error  // *amqp.Error, or what crypto/tls said
+	What string // for people, with a remedy
+	Err  error  // *amqp.Error, or the error of crypto/tls
 }
 
 func (e *RefusedError) Error() string { return fmt.Sprintf("broker %s refused us: %s", e.Addr, e.What) }
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// Permanent says whether err is a refusal that waiting does not mend.
+// Permanent says whether err is a refusal that does not go away by waiting.
 func Permanent(err error) bool {
 	var refused *RefusedError
 	return errors.As(err, &refused)
 }
 
-// EndedByMessage says whether a session ended with an error that a message causes at each delivery: the client cannot read
-// it, or the broker cannot convert it for AMQP 0-9-1 (541).
+// EndedByMessage says whether a message has ended the session, and would end the next one too: the
+// client cannot read it, or the broker cannot convert it (541).
 func EndedByMessage(err error) bool {
 	if errors.Is(err, ErrUnreadable) {
 		return true

@@ -2,13 +2,13 @@ package transport
 
 import "fmt"
 
-// Kind is what an Event tells.
+// Kind says what an Event reports.
 type Kind int
 
 // The kinds of Event.
 const (
 	Connected Kind = iota + 1 // a session has begun
-	Lost                      // a session has ended, and not by Stop
+	Lost                      // a session has ended, but not by Stop
 	Blocked                   // the broker takes no messages: a memory or disk alarm
 	Unblocked                 // it takes them again
 )
@@ -28,10 +28,10 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind(%d)", int(k))
 }
 
-// Event is a notice of what happened to one TCP connection.
+// Event reports what happened to one TCP connection.
 type Event struct {
 	Kind    Kind
-	Purpose string // "publish" or "consume", or that of a dedicated connection
-	Reason  string // the broker's, of Blocked
-	Err     error  // why it was Lost
+	Purpose string // "publish" or "consume", or the purpose of a dedicated connection
+	Reason  string // the broker's, if Blocked
+	Err     error  // why the connection was Lost
 }

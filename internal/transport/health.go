@@ -7,16 +7,16 @@ import (
 
 // LinkHealth is the state of one TCP connection.
 type LinkHealth struct {
-	Used      bool      // something has asked for it
+	Used      bool      // a Session was asked for
 	Connected bool      // it is up
-	Since     time.Time // the last change between up and down
+	Since     time.Time // when Connected changed last
 	Addr      string    // host:port, while it is up
 	Blocked   string    // the broker's reason for taking no messages; "" is not blocked
-	Lost      int       // how often it was lost
-	Err       error     // why it is not up
+	Lost      int       // how often the connection was lost
+	Err       error     // why the connection is down
 }
 
-// OK says that it is connected and not blocked, if it is in use.
+// OK says whether the connection is up and not blocked, or not used at all.
 func (h LinkHealth) OK() bool { return !h.Used || h.Connected && h.Blocked == "" }
 
 // MarshalJSON writes Err as text, for a health endpoint.

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// Shared is what the consumers of one Connection share, so that they do not get in each other's way.
+// Shared is the state that all consumers of one Connection share.
 type Shared struct {
-	// Alone is held while a message from quarantine is handled: of two that are handled at once, one could be
-	// blamed for what the other does.
+	// Alone is held while a message from quarantine is handled alone. If two were handled at once,
+	// one could be blamed for a crash that the other caused.
 	Alone Token
-	// Roll finds whose queue has a message that ends the connection.
+	// Roll finds the queue whose message ends the connection.
 	Roll RollCall
 }
 
-// NewShared is for one Connection.
+// NewShared makes the Shared of one Connection.
 func NewShared() *Shared { return &Shared{Alone: make(Token, 1)} }
 
-// Token is held by one goroutine at a time, first come, first served.
+// Token is held by one goroutine at a time.
 type Token chan struct{}
 
 // Acquire waits for the token. It is false if ctx ends first.
@@ -34,32 +34,34 @@ func (t Token) Acquire(ctx context.Context) bool {
 	}
 }
 
-// Release follows Acquire, from any goroutine.
+// Release gives the token back. Any goroutine may call it.
 func (t Token) Release() { <-t }
 
-// RollCall finds the consumer whose queue has a message with which every delivery ends the shared TCP connection:
-// the broker cannot convert it for AMQP 0-9-1, or the client cannot read it. Neither says whose it is. So
-// after such a loss the consumers of the connection subscribe in groups, one group after the other, and the next
-// loss tells in which group it is.
+// RollCall finds the consumer whose queue has a message that ends the shared TCP connection at each
+// delivery: an unconvertible or an unreadable message. The error does not name the queue. So after
+// such a loss the consumers of the connection subscribe in groups, one group after the other. The
+// next loss then tells in which group the consumer is.
 type RollCall struct {
-	mu      sync.Mutex // guards all below; supervisors of consumers write it
+	mu      sync.Mutex // guards all fields below; supervisors of consumers write them
 	members int
-	session any       // that was lost last
-	losses  int       // in a row, within forget of each other
-	lost    time.Time // the last of them
-	began   time.Time // the roll call; zero until the first consumer enters
+	session any       // the session that was lost last
+	losses  int       // in a row, each within rollForget of the one before
+	lost    time.Time // when the last loss was
+	began   time.Time // when the roll call began; zero until the first consumer enters
 	called  int       // consumers that have entered
 }
 
 const (
 	rollGroups = 8
-	rollTurn   = 250 * time.Millisecond // of a group
-	rollLosses = 3                      // the shared connection may be lost so often
-	rollForget = time.Minute            // after a loss
+	rollTurn   = 250 * time.Millisecond // how long one group has
+	rollLosses = 3                      // how often the shared connection may be lost
+	rollForget = time.Minute            // after which a loss no longer counts
 )
 
-// Join is called once by each consumer, and Leave when it ends.
-func (r *RollCall) Join()  { r.count(1) }
+// Join is called once by each consumer when it begins.
+func (r *RollCall) Join() { r.count(1) }
+
+// Leave is called once by each consumer when it ends.
 func (r *RollCall) Leave() { r.count(-1) }
 
 func (r *RollCall) count(n int) {
@@ -68,8 +70,8 @@ func (r *RollCall) count(n int) {
 	r.members += n
 }
 
-// Enter waits for a consumer's turn to subscribe, and returns when that was. There is nothing to wait for unless the
-// shared connection was lost a moment ago.
+// Enter waits for the consumer's turn to subscribe, and returns the time of that. It does not wait
+// unless the shared connection was lost a moment ago.
 func (r *RollCall) Enter(ctx context.Context) (time.Time, error) {
 	wait := time.NewTimer(r.turn())
 	defer wait.Stop()
@@ -100,14 +102,15 @@ func (r *RollCall) turn() time.Duration {
 	return max(0, at.Sub(now))
 }
 
-// Lost is told by each consumer whose session on the shared connection was ended by a message. entered is when it
-// subscribed there. It is true if the consumer's own queue is suspected.
+// Lost is called by each consumer when a message has ended its session on the shared connection.
+// entered is the time at which the consumer subscribed there. Lost is true if the consumer's own
+// queue is suspected.
 func (r *RollCall) Lost(session any, entered time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	inTurn := !r.began.IsZero() && now.Sub(entered) < 2*rollTurn
-	if r.session == session { // another consumer has told of it
+	if r.session == session { // another consumer has reported it
 		inTurn = r.losses > 1 && r.lost.Sub(entered) < 2*rollTurn
 	} else {
 		if now.Sub(r.lost) > rollForget {

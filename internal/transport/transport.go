@@ -1,24 +1,26 @@
-// Package transport is what publishers, consumers and error queues ask of a broker. Package
-// internal/link answers with amqp091-go; tests answer with a broker in simulated time. Whoever
-// implements it keeps this contract, which is also a test (internal/test/simulated):
+// Package transport is the interface of publishers, consumers and error queues to a broker. Package
+// internal/link implements it with amqp091-go, and tests with a broker in simulated time. Each
+// implementation keeps this contract, which is also a test (internal/test/simulated):
 //
 //   - A session is the life of one TCP connection, and never comes back. When it ends, all of its
-//     channels end. What was delivered on it and not settled is the broker's again.
+//     channels end. The broker then has back every delivery of the session that was not settled.
 //   - A return precedes the confirm of its message. When a [Confirmation] is done, the return of
 //     its message is already in the channel given to NotifyReturn.
 //   - A Confirmation that is done and not acked is a nack only if its channel is open. At the end
-//     of a channel all pending confirmations become done and not acked: their fate is unknown.
+//     of a channel all pending confirms become done and not acked: the outcome of their messages is
+//     unknown.
 //   - A notice that finds no room in its Go channel may be dropped. So a channel given to
 //     NotifyReturn has room for a return of every message in flight, and one given to NotifyClose
 //     or NotifyCancel has room for one. All of them are closed at the end of the AMQP channel.
 //   - One goroutine at a time makes requests on a channel: declare, bind, delete, Qos, Consume,
 //     Cancel, Get, Confirm, Close. The client library does not match replies to requests, so two
-//     concurrent requests may swap their replies.
+//     concurrent requests may swap their replies. Only Close may run beside a request that was
+//     given up; then neither result means anything.
 //   - Publish may run beside a request, and so may Ack, Nack and Reject, which any goroutine may
 //     call. One goroutine at a time publishes, so that confirmations are in the order of its calls.
 //   - An ack whose call returned nil may still be lost with the connection. A request that is
-//     answered behind it on the same channel shows that it has arrived.
-//   - No call knows a timeout. [Session.Do] bounds a request.
+//     answered after it on the same channel shows that the ack has arrived.
+//   - No call has a timeout. [Session.Do] bounds a request.
 package transport
 
 import (
@@ -34,15 +36,15 @@ type Connection interface {
 	Name() string
 	Version() string
 
-	// Publishing is the link that messages are sent on.
+	// Publishing is the link on which messages are published.
 	Publishing() Link
-	// Consuming is the link that messages are received and acked on. Nothing is published on it: a
-	// broker with a memory alarm blocks a connection that publishes, acks on it included.
+	// Consuming is the link on which messages are consumed and acked. Nothing is published on it: a
+	// broker with a memory alarm blocks every connection that publishes, and with it the acks.
 	Consuming() Link
-	// Dedicated makes a link that nobody else uses. It lasts until its Close, or until Stop.
+	// Dedicated makes a link that has one user only. It lasts until its Close, or until Stop.
 	Dedicated(purpose string) Link
-	// Reading is Dedicated for who reads messages and may not lose one. No header ends its session:
-	// see [HeaderIllegible]. Nothing is published on it.
+	// Reading is Dedicated for a user that only reads. Nothing is published on it, so it can read
+	// headers that are larger than the negotiated frame, which a broker may send.
 	Reading(purpose string) Link
 
 	// Shared is what all consumers of the Connection share.
@@ -50,20 +52,21 @@ type Connection interface {
 
 	// Notify calls f at each Event, one at a time and in order, until stop is called.
 	Notify(f func(Event)) (stop func())
-	// Stop closes all links and ends every session, at the latest when ctx ends.
+	// Stop closes all links and ends every session. It returns when that is done, or when ctx ends.
 	Stop(ctx context.Context) error
 	// Abort closes every socket without a word to the broker.
 	Abort()
 }
 
-// Link is one TCP connection over all its sessions. It connects again for as long as it takes.
+// Link is one TCP connection over all its sessions. It reconnects until it is closed.
 type Link interface {
-	// Session waits for a live session and returns it; the first call opens the connection. Its
-	// error is ctx's when that ends first, ErrClosed after Close, and at once a *RefusedError if
-	// the broker has never let us in.
+	// Session waits for a live session and returns it. The first call opens the connection. The
+	// error is ctx's if ctx ends first, and ErrClosed after Close. It is a *RefusedError, at once,
+	// if the broker refuses the connection and has never accepted one.
 	Session(context.Context) (Session, error)
 	Health() LinkHealth
-	// Close ends the session, with a goodbye if ctx leaves time for it, and lets none begin.
+	// Close ends the session and lets no other begin. It says goodbye to the broker if ctx leaves
+	// time for that.
 	Close(context.Context)
 }
 
@@ -71,26 +74,26 @@ type Link interface {
 type Session interface {
 	// Channel opens a channel.
 	Channel(context.Context) (Channel, error)
-	// Do runs f, which makes a request. A broker that does not answer in time loses the session,
-	// which frees f. When ctx ends first Do returns, and f is left to end by itself: what f sets
-	// may not be read then.
+	// Do runs f, which makes a request. If the broker does not answer in time, Do ends the session,
+	// which frees f. If ctx ends first, Do returns while f still runs: the caller may not read what
+	// f sets.
 	Do(ctx context.Context, what string, f func() error) error
 	// Done is closed when the session has ended.
 	Done() <-chan struct{}
-	// Err is why the session ended, nil while it lives.
+	// Err is why the session ended. It is nil while the session lives.
 	Err() error
-	// Abort closes the socket at once. Whatever waits for it returns.
+	// Abort closes the socket at once. Every call that waits for the session returns.
 	Abort(why error)
-	// User is the name of the login. It is the only user id that a message may carry.
+	// User is the name of the login. The broker accepts no other user id on a message.
 	User() string
-	// Peer tells who is at the other end.
+	// Peer describes the broker at the other end.
 	Peer() Peer
-	// Blocked says whether the broker takes no messages (a memory or disk alarm), and why. The
-	// channel is closed at the next change.
+	// Blocked says whether the broker takes no messages, because of a memory or disk alarm, and
+	// why. The channel is closed at the next change.
 	Blocked() (reason string, blocked bool, change <-chan struct{})
 }
 
-// Channel is an *amqp.Channel, whose methods say what each of these does.
+// Channel is an *amqp.Channel, whose documentation describes each of these methods.
 type Channel interface {
 	ExchangeDeclare(name, kind string, durable, autoDelete, internal, noWait bool, args amqp.Table) error
 	QueueDeclare(name string, durable, autoDelete, exclusive, noWait bool, args amqp.Table) (amqp.Queue, error)
@@ -117,16 +120,16 @@ type Channel interface {
 	Close() error
 }
 
-// Confirmation is what becomes of one published message.
+// Confirmation is the outcome of one published message.
 type Confirmation interface {
 	Done() <-chan struct{}
 	Acked() bool
 }
 
-// Peer is who is at the other end of a session, and what was agreed with it.
+// Peer describes the broker at the other end of a session, and what was negotiated with it.
 type Peer struct {
-	Product   string // as the broker says, "RabbitMQ"
-	Version   string // as the broker says, "4.0.5"
+	Product   string // as the broker says, such as "RabbitMQ"
+	Version   string // as the broker says, such as "4.0.5"
 	Cluster   string // the cluster's name
 	Addr      string // host:port
 	User      string
@@ -135,6 +138,6 @@ type Peer struct {
 	Heartbeat time.Duration
 }
 
-// HeaderIllegible stands in place of headers that the client library cannot read. Its value is
-// their bytes, names and values as AMQP encodes them.
+// HeaderIllegible replaces headers that the client library cannot read. Its value is their bytes:
+// names and values as AMQP encodes them.
 const HeaderIllegible = "bunnicula-illegible"

@@ -7,9 +7,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Check refuses headers over which a connection would end: the client library gives up in the
-// middle of writing them, or the broker cannot read them. It is for headers that did not come from
-// [Headers].
+// Check refuses headers that would end a connection: those on which the client library gives up in
+// the middle of writing, and those that the broker cannot read. It is for headers that were not
+// made by [Headers].
 func Check(t amqp.Table) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -46,8 +46,8 @@ func checkAll(v any) error {
 	return nil
 }
 
-// finite refuses a float that RabbitMQ cannot read. The broker ends the whole connection over one
-// (541), each time that it comes.
+// finite refuses a float that RabbitMQ cannot read. The broker ends the whole connection (541) each
+// time that it gets such a float.
 func finite(v any) error {
 	f, ok := v.(float64)
 	if !ok {

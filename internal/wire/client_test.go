@@ -9,7 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// client is the real client library, talking to the smallest broker that it will publish to.
+// client is the real client library. It is connected to the smallest broker to which it publishes.
 type client struct {
 	ch      *amqp.Channel
 	headers chan []byte // the content headers that it has sent
@@ -48,12 +48,13 @@ func (c *client) size(t testing.TB, h amqp.Table) int {
 	return len(<-c.headers) - 14 // class, weight, body size, flags
 }
 
-// What the broker says to a method: class and method, and the arguments.
+// The broker's answer to each method: class and method, followed by the arguments.
 var answers = map[uint32][]byte{
-	10<<16 | 11: {0, 10, 0, 30, 0, 10, 0, 0, 0, 0, 0, 0}, // start-ok: tune, 10 channels, frames of any size
-	10<<16 | 40: {0, 10, 0, 41, 0},                       // open: open-ok
-	10<<16 | 50: {0, 10, 0, 51},                          // close: close-ok
-	20<<16 | 10: {0, 20, 0, 11, 0, 0, 0, 0},              // channel.open: open-ok
+	// start-ok is answered by tune: 10 channels, frames of any size.
+	10<<16 | 11: {0, 10, 0, 30, 0, 10, 0, 0, 0, 0, 0, 0},
+	10<<16 | 40: {0, 10, 0, 41, 0},          // open: open-ok
+	10<<16 | 50: {0, 10, 0, 51},             // close: close-ok
+	20<<16 | 10: {0, 20, 0, 11, 0, 0, 0, 0}, // channel.open: open-ok
 	0: append([]byte{0, 10, 0, 10, 0, 9, 0, 0, 0, 0, // the protocol's name: start, no properties
 		0, 0, 0, 5}, append([]byte("PLAIN"), append([]byte{0, 0, 0, 5}, "en_US"...)...)...),
 }

@@ -12,11 +12,11 @@ const (
 	RoomToCome = 128
 )
 
-// Again makes a message that can be published of one that was received. It keeps the body, the
-// properties and the user's headers. It leaves out what would lose the message or close the
-// channel: the expiration, CC and BCC, the broker's own headers, and a user id other than user,
-// which is the connection's. It leaves out our headers too: the caller adds them. Headers is not
-// nil.
+// Again makes a message to publish from one that was received. It keeps the body, the properties
+// and the user's headers. It leaves out what would lose the message or close the channel: the
+// expiration, CC and BCC, the broker's own headers, and a user id other than user, which is the
+// name of the connection's login. It leaves out our headers too: the caller adds them. Headers is
+// not nil.
 func Again(d *amqp.Delivery, user string) amqp.Publishing {
 	p := amqp.Publishing{
 		ContentType: d.ContentType, ContentEncoding: d.ContentEncoding,
@@ -36,7 +36,8 @@ func Again(d *amqp.Delivery, user string) amqp.Publishing {
 	return p
 }
 
-// UserHeaders returns the headers that neither we nor the broker wrote, or nil if there are none.
+// UserHeaders returns the headers that neither the framework nor the broker has written, or nil if
+// there are none.
 func UserHeaders(h amqp.Table) map[string]any {
 	var user map[string]any
 	for k, v := range h {
@@ -44,15 +45,15 @@ func UserHeaders(h amqp.Table) map[string]any {
 			continue
 		}
 		if user == nil {
-			user = map[string]any{} // not before it is needed: most messages have none
+			user = map[string]any{} // allocated only when needed: most messages have none
 		}
 		user[k] = v
 	}
 	return user
 }
 
-// Kept says whether one of our headers goes on to the message's copy. It must have the type and the
-// size with which we write it, because anybody can publish a header with our prefix.
+// Kept says whether one of our headers goes into the copy of a message. It must have the type and
+// the size with which we write it, because anybody can publish a header with our prefix.
 func Kept(name string, value any) bool {
 	switch name {
 	case RedriveCount:
@@ -69,8 +70,9 @@ func Kept(name string, value any) bool {
 	return false
 }
 
-// Shrink drops our headers until the rest takes at most limit bytes. It drops only what people
-// read, the largest first: stack, history, error, and then whatever decides nothing.
+// Shrink removes our headers until the rest takes at most limit bytes. It removes only headers that
+// people read, the largest first: stack, history, error. Then it removes other headers on which no
+// decision depends.
 func Shrink(ours amqp.Table, limit int) {
 	for _, name := range []string{
 		Stack, History, Error, ErrorType, Host, App, AppVersion, Consumer, OriginalRoutingKey,
@@ -85,7 +87,7 @@ func Shrink(ours amqp.Table, limit int) {
 			continue
 		}
 		if (name == Stack || name == Error) && over < len(value) {
-			ours[name] = Cut(value, len(value)-over) // half of any other value is worth nothing
+			ours[name] = Cut(value, len(value)-over) // half of any other value is useless
 			continue
 		}
 		delete(ours, name)

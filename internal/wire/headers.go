@@ -9,14 +9,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Sizes that AMQP 0-9-1, the broker or the client library gives.
+// Sizes that AMQP 0-9-1, the broker or the client library requires.
 const (
 	MaxName  = 255 // bytes of a short string, such as a name (AMQP 0-9-1, section 4.2.5.3)
 	maxDepth = 16  // of nested tables; the client library cannot read tables nested deeper than 32
 )
 
-// The client library cannot read a table or an array of more than 8192 entries, and loses its
-// connection over one. Consumers add up to 20 headers to what they retry and park, and the broker
+// The client library cannot read a table or an array of more than 8192 entries: such a message ends
+// its connection. Consumers add up to 20 headers to retried and parked messages, and the broker
 // adds up to 10.
 const (
 	maxEntries = 8192
@@ -24,9 +24,9 @@ const (
 	MaxCopied  = maxEntries - 16 // of a copy with our headers, before the broker adds its own
 )
 
-// Headers converts a user's headers into what the client library can send. Integers become int64,
-// because the library would cut an int to 32 bits. Maps and slices of other types become tables and
-// arrays. The error names the header.
+// Headers converts a user's headers to types that the client library can send. Integers become
+// int64, because the library would cut an int to 32 bits. Maps and slices of other types become
+// tables and arrays. The error names the header.
 func Headers(h map[string]any) (amqp.Table, error) {
 	if len(h) > MaxHeaders {
 		return nil, fmt.Errorf("there are %d, want at most %d", len(h), MaxHeaders)
@@ -61,7 +61,7 @@ func field(v any, depth int) (any, error) {
 	return reflected(reflect.ValueOf(v), depth)
 }
 
-// reflected converts a value of a type that a user has defined, or that AMQP does not have.
+// reflected converts a value of a user-defined type, or of a type that AMQP does not have.
 func reflected(r reflect.Value, depth int) (any, error) {
 	switch {
 	case r.Kind() == reflect.Bool:
@@ -88,8 +88,8 @@ func reflected(r reflect.Value, depth int) (any, error) {
 	return nil, fmt.Errorf("AMQP has no type for %T", r.Interface())
 }
 
-// array converts a slice or an array. One of bytes, such as json.RawMessage or a [16]byte, is
-// copied as bytes.
+// array converts a slice or an array. One of bytes, such as json.RawMessage or [16]byte, is copied
+// as bytes.
 func array(r reflect.Value, depth int) (any, error) {
 	if r.Type().Elem().Kind() == reflect.Uint8 {
 		b := make([]byte, r.Len())

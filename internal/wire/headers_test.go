@@ -131,7 +131,7 @@ func TestSizeIsWhatTheClientSends(t *testing.T) {
 	}
 }
 
-// grow makes a value out of bytes, and returns what it did not need.
+// grow makes a value of bytes, and returns the rest of them.
 func grow(data []byte, depth int) (any, []byte) {
 	if len(data) == 0 {
 		return nil, nil
@@ -214,7 +214,8 @@ func FuzzHeaders(f *testing.F) {
 		given := map[string]any{"a": v, string(rest): 1}
 		h, err := Headers(maps.Clone(given))
 		if err != nil {
-			return // it says why; that it does not panic is enough
+			// The error says why. The test only needs that there is no panic.
+			return
 		}
 		if err := Check(h); err != nil {
 			t.Fatalf("Headers makes what Check refuses: %v", err)

@@ -1,11 +1,11 @@
-// Package wire knows the headers of messages: the framework's own, whose each header is, and which
-// sizes and types AMQP, the broker and the client library allow.
+// Package wire knows the headers of messages: the framework's own, who writes each header, and
+// which sizes and types AMQP, the broker and the client library allow.
 package wire
 
 import "strings"
 
-// The headers that the framework writes. RetryAttempts is also Clojure's. No other count decides
-// how often a message is retried.
+// The headers that the framework writes. Clojure's Bunnicula has RetryAttempts too. No other count
+// decides how often a message is retried.
 const (
 	Prefix = "bunnicula-"
 
@@ -28,16 +28,17 @@ const (
 	OriginalExpiration = Prefix + "original-expiration"
 	OriginalUserID     = Prefix + "original-user-id"
 	NotBefore          = Prefix + "not-before"
-	Crashes            = Prefix + "crashes"    // returns that a copy from quarantine has taken along
-	CrashedAt          = Prefix + "crashed-at" // when a message in quarantine reached the limit of crashes
-	Illegible          = Prefix + "illegible"  // in place of headers that the client library cannot read: their bytes
+	Crashes            = Prefix + "crashes"    // the returns that a copy of a message in quarantine carries on
+	CrashedAt          = Prefix + "crashed-at" // when a message in quarantine reached MaxCrashes
+	Illegible          = Prefix + "illegible"  // bytes of headers that the client library cannot read
 	RedriveCount       = Prefix + "redrive-count"
 	RedrivenAt         = Prefix + "redriven-at"
 	RedriveID          = Prefix + "redrive-id"
 )
 
-// What a quorum queue counts on a message. DeliveryCount is how often it has had the message back;
-// from RabbitMQ 4.3 on it leaves out what was given back without fault, which AcquiredCount includes.
+// The counts of a quorum queue. DeliveryCount is how often the queue has got the message back. From
+// RabbitMQ 4.3 on it leaves out a message that was given back without a failure, which
+// AcquiredCount includes.
 const (
 	DeliveryCount = "x-delivery-count"
 	AcquiredCount = "x-acquired-count"
@@ -49,8 +50,8 @@ func IsCount(name string) bool { return name == DeliveryCount || name == Acquire
 // IsOurs says whether the framework writes this header.
 func IsOurs(name string) bool { return name == RetryAttempts || strings.HasPrefix(name, Prefix) }
 
-// IsBrokers says whether a broker writes this header. A copy carries none of them: a republished
-// x-death can look like a cycle, and then the broker drops the message.
+// IsBrokers says whether a broker writes this header. A copy has none of them: a republished
+// x-death can look like a cycle, and the broker drops a message in a cycle.
 func IsBrokers(name string) bool {
 	switch name {
 	case "x-death", DeliveryCount, AcquiredCount:
@@ -64,8 +65,7 @@ func IsBrokers(name string) bool {
 	return false
 }
 
-// IsRouting says whether the broker routes a further copy by this header each time that the message
-// is published.
+// IsRouting says whether the broker routes further copies by this header at each publish.
 func IsRouting(name string) bool { return name == "CC" || name == "BCC" }
 
 // IsUsers says whether a header is the user's: neither ours, nor the broker's, nor one that routes.

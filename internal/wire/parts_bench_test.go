@@ -7,7 +7,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// someTable is what a message carries that was retried once.
+// someTable returns the headers of a message that was retried once.
 func someTable() amqp.Table {
 	return amqp.Table{
 		"tenant": "acme", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",

@@ -2,7 +2,7 @@ package wire
 
 import amqp "github.com/rabbitmq/amqp091-go"
 
-// Size is how many bytes a header table takes on the wire.
+// Size returns the size of a header table on the wire, in bytes.
 func Size(t amqp.Table) int {
 	n := 4
 	for k, v := range t {

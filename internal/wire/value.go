@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Cut shortens s to at most n bytes. It cuts between two runes and puts an ellipsis at the end.
-// Bytes that are not UTF-8 are replaced.
+// Cut shortens s to at most n bytes. It cuts between two runes and appends an ellipsis. It replaces
+// bytes that are not UTF-8.
 func Cut(s string, n int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= n {
@@ -24,8 +24,8 @@ func Cut(s string, n int) string {
 	return s[:n] + mark
 }
 
-// Int reads a count that any client may have written, as an AMQP integer of any size, a float or
-// text. What is not a count is 0.
+// Int reads a count that any client may have written: an AMQP integer of any size, a float or text.
+// Everything else is 0.
 func Int(v any) int {
 	var n int64
 	switch v := v.(type) {

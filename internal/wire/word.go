@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Word is a short property as an error shows it: as it is if it consists of plain characters, else quoted.
-// Failures are grouped by their texts without what is quoted, so a content type should not be.
+// Word returns a short property for an error: unquoted if it consists of plain characters,
+// otherwise quoted. Failures are grouped by their texts without quoted parts, so a content type
+// should stay unquoted.
 func Word(s string) string {
 	s = Cut(s, 60)
 	plain := func(r rune) bool { return r > ' ' && r < 0x7f && r != '"' && r != '\'' || r == ' ' }

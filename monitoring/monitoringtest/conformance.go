@@ -14,11 +14,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Conformance checks that a Monitor bears every delivery that can come. It must not panic, lose the
+// Conformance checks that a Monitor accepts every possible delivery. It must not panic, lose the
 // context's values, change the delivery or make its caller wait, and many goroutines may call it at
-// once. Run it with -race.
+// once. Run Conformance with -race.
 //
-// newMonitor is called once for each subtest. What must be closed it registers with t.Cleanup. Also
+// newMonitor is called once for each subtest. It registers with t.Cleanup what must be closed. Also
 // run Conformance for a Monitor whose server is down: it must pass too.
 func Conformance(t *testing.T, newMonitor func(t *testing.T) monitoring.Monitor) {
 	t.Helper()
@@ -113,7 +113,7 @@ func concurrent(t *testing.T, m monitoring.Monitor) {
 	wg.Wait()
 }
 
-// bound is so long that a Monitor exceeds it only if it waits for something.
+// bound is long enough that a Monitor exceeds it only if it blocks.
 const bound = 5 * time.Second
 
 func prompt(t *testing.T, m monitoring.Monitor) {
@@ -148,7 +148,7 @@ func end(t *testing.T, ctx context.Context, m monitoring.Monitor, d monitoring.D
 	m.End(ctx, d, o)
 }
 
-// noPanic reports the first panic of a test only: the others would say the same.
+// noPanic reports only the first panic of a test: the others would be the same.
 func noPanic(t *testing.T, method string, d monitoring.Delivery, o monitoring.Outcome) {
 	t.Helper()
 	if p := recover(); p != nil && !t.Failed() {
@@ -156,7 +156,8 @@ func noPanic(t *testing.T, method string, d monitoring.Delivery, o monitoring.Ou
 	}
 }
 
-// describe is short, because some deliveries are large. It calls no method of the error.
+// describe returns a short text, because some deliveries are large. It calls no method of the
+// error.
 func describe(d monitoring.Delivery, o monitoring.Outcome) string {
 	return fmt.Sprintf("delivery: consumer %.40q, attempt %d of %d, %d headers, body of %d bytes; outcome: %v, reason %q, error of type %T",
 		d.Consumer, d.Attempt, d.MaxRetries+1, len(d.Headers), len(d.Body), o.Action, o.Reason, o.Err)
@@ -171,7 +172,7 @@ func ordinary() monitoring.Delivery {
 	}
 }
 
-// deliveries are unusual ones: empty, with bytes that are not text, with headers of every type.
+// deliveries returns unusual ones: empty, with bytes that are not text, with headers of every type.
 func deliveries() []monitoring.Delivery {
 	strange := string([]byte{0, 0xff, 0xfe, '\n', ':', '|', '@', '#', ' ', '"'})
 	odd := ordinary()
@@ -196,7 +197,7 @@ func deliveries() []monitoring.Delivery {
 	return []monitoring.Delivery{{}, ordinary(), odd, large, negative}
 }
 
-// outcomes are all actions with all reasons, also those that do not belong together.
+// outcomes returns all actions with all reasons, including impossible combinations.
 func outcomes() []monitoring.Outcome {
 	var all []monitoring.Outcome
 	for action := monitoring.Action(-1); action <= monitoring.Interrupted+1; action++ {
@@ -210,7 +211,7 @@ func outcomes() []monitoring.Outcome {
 	return all
 }
 
-// outcomesOfNote are few, so that they can be combined with all deliveries.
+// outcomesOfNote returns a few outcomes, to be combined with all deliveries.
 func outcomesOfNote() []monitoring.Outcome {
 	parked := func(r monitoring.Reason, err error) monitoring.Outcome {
 		return monitoring.Outcome{Action: monitoring.Parked, Reason: r, Err: err, Group: "g", Duration: time.Second}

@@ -11,7 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/monitoringtest"
 )
 
-// faulty are monitors that Conformance has to refuse, and a part of what it says.
+// faulty are monitors that Conformance must refuse, and a part of its error.
 var faulty = map[string]struct {
 	monitor monitoring.Monitor
 	says    string
@@ -47,7 +47,7 @@ var faulty = map[string]struct {
 
 const faultyVariable = "MONITORINGTEST_FAULTY"
 
-// The suite is run on a faulty Monitor in a process of its own, for it has to fail there.
+// Conformance fails for a faulty Monitor, so each one runs in its own process.
 func TestConformanceRefusesMonitorsThatAreFaulty(t *testing.T) {
 	if name := os.Getenv(faultyVariable); name != "" {
 		monitoringtest.Conformance(t, func(*testing.T) monitoring.Monitor { return faulty[name].monitor })

@@ -11,8 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Recorder is a Monitor that records what it is told. Its zero value is ready, and many goroutines
-// may use it at once. Do not copy it after its first use.
+// Recorder is a Monitor that records its calls. Its zero value is ready, and many goroutines may
+// use it at once. Do not copy it after its first use.
 type Recorder struct {
 	mu     sync.Mutex
 	begins []monitoring.Delivery
@@ -27,7 +27,7 @@ type End struct {
 
 	// Begun says whether the context came from a Begin of the same Recorder.
 	Begun bool
-	// CtxErr is the error of End's context when End was called. Consumers promise nil.
+	// CtxErr is the error of End's context when End was called. Consumers guarantee nil.
 	CtxErr error
 }
 
@@ -117,7 +117,7 @@ func (r *Recorder) Reset() {
 	r.begins, r.ends = nil, nil
 }
 
-// keep copies what a Monitor may not keep.
+// keep copies the parts of a delivery that a Monitor may not keep.
 func keep(d monitoring.Delivery) monitoring.Delivery {
 	d.Body = bytes.Clone(d.Body)
 	d.Headers = maps.Clone(d.Headers)

@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// headers lets a propagator read a message's headers. Clients in other languages may write texts as
+// headers lets a propagator read a message's headers. Clients in other languages may write text as
 // bytes.
 type headers map[string]any
 

@@ -18,7 +18,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// From a publish over a retry queue to the handler's second attempt, and on to what that publishes.
+// The links lead from a publish through a retry queue to the handler's second attempt, and on to
+// the message that this attempt publishes.
 func TestAMessagesWayIsLinkedOverARetryAndToWhatItsHandlerPublishes(t *testing.T) {
 	first, second := amqptest.Queue(t, "first"), amqptest.Queue(t, "second")
 	spans := tracetest.NewSpanRecorder()

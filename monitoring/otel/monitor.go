@@ -30,7 +30,7 @@ var _ monitoring.Monitor = (*Monitor)(nil)
 
 const scope = "github.com/bunnicula-go/bunnicula/monitoring/otel"
 
-// Attributes beside those of the semantic conventions.
+// Attributes besides those of the semantic conventions.
 const (
 	attributeConsumer = attribute.Key("bunnicula.consumer")
 	attributeAttempt  = attribute.Key("bunnicula.attempt")
@@ -89,8 +89,8 @@ func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Cont
 	return ctx
 }
 
-// destination is exchange, routing key and queue, without empty and repeated ones, as the semantic
-// conventions ask.
+// destination joins exchange, routing key and queue, without empty and repeated ones, as the
+// semantic conventions require.
 func destination(d monitoring.Delivery) string {
 	var parts []string
 	for _, part := range []string{d.Exchange, d.RoutingKey, d.Queue} {

@@ -23,7 +23,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher/publishertest"
 )
 
-// seen keeps what a Monitor makes.
+// seen keeps the spans and metrics of a Monitor.
 type seen struct {
 	*otel.Monitor
 	spans  *tracetest.SpanRecorder
@@ -75,7 +75,8 @@ func wants(t *testing.T, span sdk.ReadOnlySpan, want map[string]any) {
 	}
 }
 
-// published are the headers of a message that was published within a span, and that span's context.
+// published returns the headers of a message that was published within a span, and the context of
+// that span.
 func (s seen) published(t *testing.T) (map[string]any, trace.SpanContext) {
 	t.Helper()
 	var sent publishertest.Recorder
@@ -213,7 +214,8 @@ func TestAPublishIsASpanUntilItsFateIsKnown(t *testing.T) {
 	if err := pub.Publish(context.Background(), "orders", 1); err == nil {
 		t.Error("no error")
 	}
-	if _, err := pub.PublishAsync(context.Background(), "orders", 1); err != nil { // its Confirmation has the error
+	// The Confirmation has the error.
+	if _, err := pub.PublishAsync(context.Background(), "orders", 1); err != nil {
 		t.Error(err)
 	}
 	amqptest.Eventually(t, time.Second, func() bool { return len(s.spans.Ended()) == 4 }, "its span does not end")

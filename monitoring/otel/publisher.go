@@ -12,8 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Publisher traces what is published through another Publisher, and adds the span's context to the
-// messages' headers.
+// Publisher traces the publishes of another Publisher, and adds the span's context to the messages'
+// headers.
 func (m *Monitor) Publisher(next publisher.Publisher) publisher.Publisher { return tracing{m, next} }
 
 type tracing struct {
@@ -80,7 +80,7 @@ func (t tracing) start(ctx context.Context, routingKey string, n int) (context.C
 }
 
 // carry adds the span's headers after the caller's options. So they replace the trace headers of a
-// message that is forwarded.
+// forwarded message.
 func (t tracing) carry(ctx context.Context, opts []publisher.Option) []publisher.Option {
 	h := headers{}
 	t.propagator.Inject(ctx, h)

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// expressions are those of the dashboard's panels and of the alerts.
+// expressions returns those of the dashboard's panels and of the alerts.
 func expressions(t *testing.T) (panels, alerts map[string]string) {
 	t.Helper()
 	panels, alerts = map[string]string{}, map[string]string{}
@@ -79,7 +79,7 @@ var (
 	series = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
 
-// The dashboard and the alerts ask for metrics that there are, and the dashboard for all of them.
+// The dashboard and the alerts use only metrics that exist, and the dashboard uses all of them.
 func TestTheDashboardShowsTheMetricsThatThereAre(t *testing.T) {
 	_, registry := busy(t)
 	families, err := registry.Gather()

@@ -3,17 +3,18 @@
 // Of each delivery:
 //
 //	bunnicula_deliveries_total            counter    consumer, action, reason   settled deliveries
-//	bunnicula_handler_duration_seconds    histogram  consumer, action           how long the handler ran
-//	bunnicula_message_age_seconds         histogram  consumer, action           from first publish to ack or parking
-//	bunnicula_message_attempts            histogram  consumer, action           attempts until ack or parking
+//	bunnicula_handler_duration_seconds    histogram  consumer, action           run time of the handler
+//	bunnicula_message_age_seconds         histogram  consumer, action           from publish to the end
+//	bunnicula_message_attempts            histogram  consumer, action           attempts until the end
 //
-// The actions and reasons are those of package monitoring. The age goes by the message's timestamp,
-// which AMQP gives in whole seconds and another host's clock may have written. Consumers of one
-// name on different connections are counted together here.
+// The end is the ack, or the parking. The actions and reasons are those of package monitoring. The
+// age is based on the message's timestamp, which AMQP gives in whole seconds and which the clock of
+// another host may have set. Consumers with the same name on different connections are counted
+// together here.
 //
 // Of each consumer, with the labels connection and consumer, at the moment of the scrape. The label
-// connection is Spec.Connection: it is empty, which to Prometheus is the same as absent, unless the
-// consumer uses a connection.Named.
+// connection is Spec.Connection. It is empty unless the consumer uses a connection.Named;
+// Prometheus treats an empty label as an absent one.
 //
 //	bunnicula_consumer_up                 gauge      1 if it is subscribed or paused, and not wedged
 //	bunnicula_consumer_handlers           gauge      handlers that run
@@ -29,6 +30,6 @@
 //	bunnicula_connection_blocked          gauge      1 while the broker takes no messages
 //	bunnicula_connection_lost_total       counter    how often it was lost
 //
-// In an fx app, add [Module]; the default registry has the metrics then, which promhttp.Handler
-// serves. Elsewhere call [New] and [Monitor.Watch].
+// In an fx application, add [Module]; the default registry then has the metrics, which
+// promhttp.Handler serves. Elsewhere call [New] and [Monitor.Watch].
 package prometheus

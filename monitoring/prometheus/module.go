@@ -8,7 +8,8 @@ import (
 
 // Module provides a *Monitor, adds it to the app's monitoring, and adds the metrics of the app's
 // connections and consumers. It takes the app's [Config], if there is one. The metrics leave the
-// registry when the app stops.
+// registry when the app stops. Connections and consumers are those of connection.Module,
+// connection.Named and consumer.Module; give others to [Monitor.Watch].
 //
 // An app with a Monitor has no log of its deliveries. To have both, add
 //
@@ -19,8 +20,8 @@ var Module = fx.Module("bunnicula.monitoring.prometheus",
 	fx.Invoke(watch),
 )
 
-// watch finds what the app's connections and consumers have put into the group. fx compares types,
-// so the group's members have the type without a name that Source is an alias of.
+// watch adds the members of the application's value group. fx compares types, so the members have
+// the unnamed type of which Source is an alias.
 func watch(m *Monitor, p struct {
 	fx.In
 

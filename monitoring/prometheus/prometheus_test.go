@@ -21,7 +21,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
 )
 
-// source is a Source of figures that are written as Prometheus writes them, all of one label set.
+// source returns a Source of these metrics, all with the same labels.
 func source(labels []string, figures map[string]float64) prometheus.Source {
 	return func(tell func(name string, value float64, labels ...string)) {
 		for name, value := range figures {
@@ -30,7 +30,8 @@ func source(labels []string, figures map[string]float64) prometheus.Source {
 	}
 }
 
-// busy is a Monitor that has seen every kind of outcome, of a consumer and a connection in trouble.
+// busy returns a Monitor after every kind of outcome, which watches a consumer and a connection in
+// trouble.
 func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 	t.Helper()
 	registry := prom.NewRegistry()
@@ -145,7 +146,7 @@ bunnicula_message_attempts_count{action="parked",consumer="orders"} 2
 	}
 }
 
-// Prometheus refuses a whole scrape in which one metric stands twice.
+// Prometheus refuses a whole scrape in which a metric occurs twice.
 func TestTwoConsumersOfOneNameDoNotBreakTheScrape(t *testing.T) {
 	m, registry := busy(t)
 	var all []*consumer.Consumer
@@ -222,7 +223,7 @@ func TestDurationAndAgeAreObservedWhereTheyMeanSomething(t *testing.T) {
 	}
 }
 
-// What promtool says of metrics: names, units, help.
+// promtool checks names, units and help texts.
 func TestNothingIsWrongWithTheMetricsInTheEyesOfPrometheus(t *testing.T) {
 	_, registry := busy(t)
 	problems, err := testutil.GatherAndLint(registry)

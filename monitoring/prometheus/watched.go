@@ -7,9 +7,9 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 )
 
-// Source tells figures of the moment: for each its name, its value, and its labels in the order in
-// which this package's documentation lists them. The method Metrics of a *connection.Connection and
-// of a *consumer.Group is a Source.
+// Source tells metrics at this moment. It calls tell with the name of each, its value, and its
+// labels in the order of this package's documentation. The method Metrics of a
+// *connection.Connection and of a *consumer.Group is a Source.
 type Source = func(tell func(name string, value float64, labels ...string))
 
 // Watch adds the metrics of a source: m.Watch(conn.Metrics), m.Watch(group.Metrics).
@@ -25,7 +25,7 @@ type watched struct {
 	sources []Source // guarded by mu
 }
 
-// figure is how Prometheus is told of one kind of figure.
+// figure describes one metric to Prometheus.
 type figure struct {
 	desc *prom.Desc
 	kind prom.ValueType
@@ -43,7 +43,7 @@ func ofConnection(name, help string, kind prom.ValueType) figure {
 	return newFigure(name, help, kind, "connection", "purpose")
 }
 
-// figures are all that sources tell, by the name that they tell.
+// figures are the metrics of all sources, by the names with which sources tell them.
 var figures = map[string]figure{
 	"consumer_up":               ofConsumer("consumer_up", "1 if the consumer is subscribed, or paused, and not wedged.", prom.GaugeValue),
 	"consumer_handlers":         ofConsumer("consumer_handlers", "Handlers that run.", prom.GaugeValue),
@@ -57,15 +57,15 @@ var figures = map[string]figure{
 	"connection_lost_total":     ofConnection("connection_lost_total", "How often the connection was lost.", prom.CounterValue),
 }
 
-// Describe makes it a prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (w *watched) Describe(ch chan<- *prom.Desc) {
 	for _, f := range figures {
 		ch <- f.desc
 	}
 }
 
-// Collect makes it a prometheus.Collector. Two connections may have one name; the first is shown,
-// because Prometheus refuses a whole scrape in which a metric stands twice.
+// Collect implements prometheus.Collector. If two connections have the same name, only the first
+// one is shown, because Prometheus refuses a whole scrape in which a metric occurs twice.
 func (w *watched) Collect(ch chan<- prom.Metric) {
 	w.mu.Lock()
 	sources := w.sources[:len(w.sources):len(w.sources)]

@@ -15,8 +15,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/sentry"
 )
 
-// The two must not see each other: neither the app's tags and breadcrumbs in our events,
-// nor our events in the app's project.
+// The application's own Sentry and ours are separate: the application's tags and breadcrumbs are
+// not in our events, and our events do not go to the application's project.
 func TestAnAppsOwnSentryIsLeftAlone(t *testing.T) {
 	apps, ours := newServer(t), newServer(t)
 	if err := sdk.Init(sdk.ClientOptions{Dsn: apps.dsn(), Release: "app"}); err != nil {
@@ -50,7 +50,7 @@ func TestAnAppsOwnSentryIsLeftAlone(t *testing.T) {
 }
 
 func TestWithoutADSNOneLineSaysSo(t *testing.T) {
-	t.Setenv("SENTRY_DSN", newServer(t).dsn()) // of somebody else
+	t.Setenv("SENTRY_DSN", newServer(t).dsn()) // of another project
 	var log bytes.Buffer
 	m := newMonitor(t, sentry.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for range 3 {
@@ -88,7 +88,7 @@ func TestCloseGivesAServerThatHangsUpWithItsContext(t *testing.T) {
 	for range 5 {
 		m.End(t.Context(), monitoring.Delivery{}, parked(nil))
 	}
-	<-s.requests // the first is under way
+	<-s.requests // the first request is in progress
 
 	cause := errors.New("the app has to stop")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -12,7 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Config says where events go and what they hold. It never prints or logs its DSN.
+// Config says where events go and what they contain. It never prints or logs its DSN.
 type Config struct {
 	// DSN is the project's address, with its key. The variable SENTRY_DSN is not used.
 	//
@@ -35,15 +35,15 @@ type Config struct {
 	// Defaults to none. sentry-go's own default, the host's name, is not used.
 	ServerName string
 
-	// SampleRate is the share of events that is sent, above 0 and at most 1.
+	// SampleRate is the fraction of events that is sent, above 0 and at most 1.
 	//
 	// Defaults to 1, all of them.
 	SampleRate float64
 
-	// SendPayload is how many bytes of the payload an event holds, as
+	// SendPayload is how many bytes of the payload an event contains, as
 	// [monitoring.Delivery.Excerpt] cuts them.
 	//
-	// Defaults to 0: no event holds any of it.
+	// Defaults to 0: no event contains any of it.
 	SendPayload int
 
 	// Reports decides whether a delivery is reported. It is called for every delivery, so it
@@ -66,7 +66,7 @@ type Config struct {
 
 	// Logger takes the few lines that the Monitor logs.
 	//
-	// Defaults to the fx app's *slog.Logger, or slog.Default.
+	// Defaults to the fx application's *slog.Logger, or slog.Default.
 	Logger *slog.Logger
 }
 

@@ -14,11 +14,12 @@ import (
 func TestAConfigErrorNamesTheFieldButNeverTheKey(t *testing.T) {
 	const want = "want https://key@host/project"
 	for dsn, why := range map[string]string{
-		"ftp://" + key + "@localhost/42":               "invalid scheme; " + want,
-		"https://localhost/" + key:                     "empty username; " + want,
-		"https://" + key + "@/42":                      "empty host; " + want,
-		"https://" + key + "@localhost":                "empty project id; " + want,
-		"https://" + key + ":" + secret:                "not a URL; " + want, // a parser takes the secret for a port
+		"ftp://" + key + "@localhost/42": "invalid scheme; " + want,
+		"https://localhost/" + key:       "empty username; " + want,
+		"https://" + key + "@/42":        "empty host; " + want,
+		"https://" + key + "@localhost":  "empty project id; " + want,
+		// A parser takes the secret for a port.
+		"https://" + key + ":" + secret:                "not a URL; " + want,
 		"https://" + key + ":" + secret + "%zz@host/1": "not a URL; " + want,
 		"\x7f" + key: "not a URL; " + want,
 	} {

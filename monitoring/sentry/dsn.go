@@ -10,7 +10,7 @@ import (
 )
 
 // checkDSN says what is wrong with a DSN. It does not quote the parser's errors, because they quote
-// the DSN, which holds the key.
+// the DSN, which contains the key.
 func checkDSN(dsn string) error {
 	_, err := sdk.NewDsn(dsn)
 	var parse *sdk.DsnParseError
@@ -24,7 +24,7 @@ func checkDSN(dsn string) error {
 	}
 }
 
-// dsnFaults are those of sentry-go's messages that do not quote the DSN.
+// dsnFaults are the errors of sentry-go that do not quote the DSN.
 var dsnFaults = map[string]bool{
 	"invalid scheme": true, "empty username": true, "empty host": true, "invalid port": true, "empty project id": true,
 }

@@ -17,7 +17,7 @@ const (
 	maxChain = 30      // errors of a chain that branches, in all
 )
 
-// newEvent is the event for a delivery. It holds at most payload bytes of the body.
+// newEvent makes the event of a delivery. It contains at most payload bytes of the body.
 func newEvent(d monitoring.Delivery, o monitoring.Outcome, payload int) *sdk.Event {
 	event := sdk.NewEvent()
 	event.Level = sdk.LevelError
@@ -54,8 +54,8 @@ func fingerprint(d monitoring.Delivery, o monitoring.Outcome) []string {
 	return []string{d.Consumer, o.Group}
 }
 
-// exceptions are the errors of the chain. The outermost is the last, as Sentry expects, and gets
-// the handler's stack. sentry-go would take the stack of this goroutine, which says nothing.
+// exceptions returns the errors of the chain. The outermost is the last, as Sentry expects, and has
+// the handler's stack. sentry-go would use the stack of this goroutine, which says nothing.
 func exceptions(o monitoring.Outcome) []sdk.Exception {
 	if o.Err == nil {
 		return []sdk.Exception{{Type: nameless(o), Value: "message " + o.Action.String(), Stacktrace: parseStack(o.Stack)}}
@@ -74,7 +74,7 @@ func exceptions(o monitoring.Outcome) []sdk.Exception {
 	return chain
 }
 
-// nameless is the title of a failure without an error.
+// nameless returns the title of a failure without an error.
 func nameless(o monitoring.Outcome) string {
 	if o.Reason == monitoring.ReasonNone {
 		return "failed"
@@ -85,15 +85,16 @@ func nameless(o monitoring.Outcome) string {
 // password matches the secret in scheme://user:secret@host.
 var password = regexp.MustCompile(`(://[^/\s:@]*):[^/\s@]+@`)
 
-// redact replaces the passwords of URLs. Errors of dialling often quote a URL.
+// redact replaces the passwords in URLs. Errors of dialling often quote a URL.
 func redact(text string) string {
 	if !strings.Contains(text, "://") {
-		return text // a quick test, also of a megabyte
+		// A fast check, even for a megabyte of text.
+		return text
 	}
 	return password.ReplaceAllString(text, "$1:***@")
 }
 
-// tag shortens a value to one line that Sentry takes as a tag.
+// tag shortens a value to one line of the length that Sentry allows for a tag.
 func tag(value string) string {
 	return cut(strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }), " "), maxTag)
 }

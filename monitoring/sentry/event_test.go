@@ -77,7 +77,7 @@ func TestAnEventSaysWhatHappened(t *testing.T) {
 			t.Errorf("the event contains %q:\n%s", never, got.json)
 		}
 	}
-	delete(r.envelope, "dsn") // the protocol's own place for it, beside the header
+	delete(r.envelope, "dsn") // the protocol has a place of its own for the DSN
 	if text := fmt.Sprint(r.envelope); strings.Contains(text, key) || strings.Contains(text, secret) {
 		t.Errorf("the envelope's header holds the key: %s", text)
 	}
@@ -177,10 +177,10 @@ func values(e event) []string {
 }
 
 func handlerThatPanics() {
-	os.Args[len(os.Args)+1000] = "" // an index that no linter can know
+	os.Args[len(os.Args)+1000] = "" // an index that no linter can compute
 }
 
-// stackOfPanic is what a consumer keeps of a panic.
+// stackOfPanic returns the stack that a consumer keeps of a panic.
 func stackOfPanic(f func()) (stack string) {
 	defer func() {
 		if recover() != nil {

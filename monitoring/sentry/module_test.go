@@ -36,7 +36,7 @@ func TestASentryThatHangsNeitherFailsNorUsesUpTheStop(t *testing.T) {
 		sentry.Module,
 		fx.Supply(sentry.Config{DSN: s.dsn()}),
 		fx.Provide(func() *slog.Logger { return slog.New(slog.NewTextHandler(&log, nil)) }),
-		// What the app started first, its connection for one, stops last.
+		// The part that starts first, such as the connection, stops last.
 		fx.Invoke(func(lc fx.Lifecycle) {
 			lc.Append(fx.StopHook(func(ctx context.Context) {
 				deadline, _ := ctx.Deadline()
@@ -86,7 +86,7 @@ func TestModulePassesConfigErrorsOn(t *testing.T) {
 	}
 }
 
-// failWhileStopping stands for a consumer whose last message is parked while it stops.
+// failWhileStopping takes the place of a consumer whose last message is parked while it stops.
 func failWhileStopping(lc fx.Lifecycle, g monitors.Group) {
 	m, d := g.Monitor(), monitoring.Delivery{Consumer: "orders"}
 	lc.Append(fx.StopHook(func() { m.End(context.Background(), d, parked(nil)) }))

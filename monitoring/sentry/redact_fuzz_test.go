@@ -7,8 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzThePasswordOfAURLIsBlottedOut has an error quote a URL with a password that is encoded as it
-// should be.
+// FuzzThePasswordOfAURLIsBlottedOut puts a URL with a percent-encoded password into an error.
 func FuzzThePasswordOfAURLIsBlottedOut(f *testing.F) {
 	f.Add("dial ", "shop", "hunter2", "rabbit:5672", ": refused")
 	f.Add("amqp://a:b@c, then ", "", "p@ss/w:rd", "[::1]", "@")
@@ -25,7 +24,7 @@ func FuzzThePasswordOfAURLIsBlottedOut(f *testing.F) {
 	})
 }
 
-// FuzzADSNIsNeverShown checks one that nobody should have written.
+// FuzzADSNIsNeverShown checks malformed DSNs.
 func FuzzADSNIsNeverShown(f *testing.F) {
 	for _, dsn := range []string{"", "https://", "http://h/1", "://", "https://%zz@h/1", "https://h:port/1", "ftp://a:b@h/1", "https://a:b@h", "\x7f", "https://[::1/1"} {
 		f.Add(dsn, "")

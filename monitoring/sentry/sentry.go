@@ -48,7 +48,8 @@ func New(cfg Config) (*Monitor, error) {
 	client, err := sdk.NewClient(options(cfg, closing))
 	if err != nil {
 		abort(nil)
-		return nil, errors.New("sentry: sentry-go refuses the Config") // its error may quote the DSN
+		// The error of sentry-go may quote the DSN.
+		return nil, errors.New("sentry: sentry-go refuses the Config")
 	}
 	cfg.DSN = ""
 	return &Monitor{cfg: cfg, client: client, abort: abort}, nil
@@ -101,8 +102,8 @@ func (m *Monitor) Close(ctx context.Context) error {
 		if !m.client.FlushWithContext(ctx) {
 			m.closeErr = fmt.Errorf("%w: %w", ErrUnsent, context.Cause(ctx))
 		}
-		// The client waits for the request that is under way, and a server may never answer it.
-		// This ends all requests.
+		// The client waits for the request in progress, and a server may never answer it. This ends
+		// all requests.
 		m.abort(errClosed)
 		m.client.Close()
 	})

@@ -20,20 +20,20 @@ const (
 	secret = "fedcba9876543210fedcba9876543210"
 )
 
-// request is one that Sentry was sent: its headers, and what its envelope holds.
+// request is one request to Sentry: its headers, and the events of its envelope.
 type request struct {
 	header   http.Header
 	envelope map[string]any
 	events   []event
 }
 
-// event is an event as sentry-go reads it, and the JSON that it came as.
+// event is an event as sentry-go decodes it, and its JSON.
 type event struct {
 	sdk.Event
 	json string
 }
 
-// server takes envelopes as Sentry does.
+// server accepts envelopes as Sentry does.
 type server struct {
 	*httptest.Server
 	requests chan request
@@ -45,7 +45,7 @@ func newServer(t *testing.T) *server {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // the monitor was closed in the middle
+			return // the monitor was closed during the request
 		}
 		if r.Method != http.MethodPost || r.URL.Path != "/api/42/envelope/" {
 			t.Errorf("%s %s; want POST /api/42/envelope/", r.Method, r.URL.Path)
@@ -56,19 +56,20 @@ func newServer(t *testing.T) *server {
 		}
 		select {
 		case s.requests <- request{r.Header, envelope, events}:
-		default: // more than a test looks at
+		default: // more events than a test looks at
 		}
 	}))
 	t.Cleanup(s.Close)
 	return s
 }
 
-// dsn is the address of the server's project, with a key and, as older ones have it, a secret.
+// dsn returns the address of the server's project, with a key and, like old ones, a secret.
 func (s *server) dsn() string {
 	return fmt.Sprintf("http://%s:%s@%s/42", key, secret, strings.TrimPrefix(s.URL, "http://"))
 }
 
-// next is the next request that holds an event. Others report what the client dropped.
+// next returns the next request with an event. Other requests report events that the client
+// dropped.
 func (s *server) next(t *testing.T) request {
 	t.Helper()
 	for {
@@ -83,7 +84,7 @@ func (s *server) next(t *testing.T) request {
 	}
 }
 
-// rest is the events that have arrived and were not looked at.
+// rest returns the events that have arrived and that no test has looked at.
 func (s *server) rest() []event {
 	var events []event
 	for {
@@ -131,7 +132,7 @@ func parseEnvelope(body []byte) (header map[string]any, events []event, err erro
 	}
 }
 
-// readLine gives io.EOF only if nothing is left.
+// readLine returns io.EOF only if nothing is left.
 func readLine(in *bufio.Reader, into any) error {
 	line, err := in.ReadBytes('\n')
 	if len(bytes.TrimSpace(line)) == 0 && err == io.EOF {
@@ -140,14 +141,14 @@ func readLine(in *bufio.Reader, into any) error {
 	return json.Unmarshal(line, into)
 }
 
-// newHangingServer takes requests and never answers.
+// newHangingServer accepts requests and never answers.
 func newHangingServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{requests: make(chan request, 1000)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		s.requests <- request{header: r.Header}
-		<-r.Context().Done() // the client has gone away
+		<-r.Context().Done() // until the client has gone away
 	}))
 	t.Cleanup(s.Close)
 	return s

@@ -12,8 +12,8 @@ import (
 // maxFrames limits a stack: an endless recursion has very many.
 const maxFrames = 100
 
-// parseStack reads what runtime/debug.Stack writes, innermost frame first. It returns the outermost
-// frame first, as Sentry expects, or nil if there is no frame.
+// parseStack reads the output of runtime/debug.Stack, innermost frame first. It returns the
+// outermost frame first, as Sentry expects, or nil if there is no frame.
 func parseStack(text string) *sdk.Stacktrace {
 	var frames []sdk.Frame
 	lines := strings.Split(text, "\n")
@@ -28,7 +28,8 @@ func parseStack(text string) *sdk.Stacktrace {
 		}
 		i++
 		if function == "panic" || function == "runtime.Goexit" {
-			frames = frames[:0] // the frames before are deferred calls and the runtime: they did not cause it
+			// The frames before are deferred calls and the runtime, which are not the cause.
+			frames = frames[:0]
 			continue
 		}
 		frames = append(frames, newFrame(function, file, line))
@@ -47,8 +48,8 @@ func newFrame(function, file string, line int) sdk.Frame {
 	return f
 }
 
-// inApp says whether a frame is the app's code. In a program built with -trimpath, sentry-go would
-// take all code for Go's standard library.
+// inApp says whether a frame belongs to the application. In a program built with -trimpath,
+// sentry-go would take all code for Go's standard library.
 func inApp(f sdk.Frame) bool {
 	first, _, _ := strings.Cut(f.Module, "/")
 	switch {

@@ -11,7 +11,7 @@
 // Each delivery counts one of these five, or one of these two, which Clojure does not have:
 //
 //	<consumer>.snooze       counter  the message waits; no attempt was used
-//	<consumer>.interrupted  counter  shutdown cancelled the handler; the message is in its queue again
+//	<consumer>.interrupted  counter  shutdown cancelled the handler; the message is back
 //
 // A parked message also counts, whatever the reason:
 //

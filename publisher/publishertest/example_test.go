@@ -11,7 +11,7 @@ import (
 
 type Email struct{ To string }
 
-// greet is the code under test: it asks for a Publisher, so that a Recorder will do.
+// greet is the code under test. It takes a Publisher, so that a test can give it a Recorder.
 func greet(ctx context.Context, pub publisher.Publisher, to string) error {
 	return pub.Publish(ctx, "emails", Email{To: to}, publisher.Type("greeting"))
 }

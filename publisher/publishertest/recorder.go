@@ -14,21 +14,22 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Recorder is a Publisher that keeps messages instead of sending them. It treats bad input as
-// publisher.Client does: what cannot be encoded or is too large is refused with the same error. The zero
-// value is ready, and it is safe for use by many goroutines at once. Set its fields before.
+// Recorder is a Publisher that keeps messages instead of sending them. It refuses bad input with
+// the same errors as publisher.Client: a payload that cannot be encoded, or a message that is too
+// large. The zero value is ready. Set the fields before the first publish. A Recorder is safe for
+// use by many goroutines at once.
 type Recorder struct {
-	// Err is what each publish ends with; nothing is recorded then.
+	// Err is the error of each publish. If it is set, nothing is recorded.
 	//
 	// Defaults to nil: the message is recorded.
 	Err error
 
-	// ErrFor is asked when Err is nil.
+	// ErrFor returns the error of a publish with this routing key. It is called if Err is nil.
 	//
 	// Defaults to no error for any routing key.
 	ErrFor func(routingKey string) error
 
-	// Config is that of the Client for which it stands in.
+	// Config is the Config of the Client that the Recorder replaces.
 	//
 	// Defaults to the zero Config.
 	Config publisher.Config
@@ -39,8 +40,8 @@ type Recorder struct {
 
 var _ publisher.Publisher = (*Recorder)(nil)
 
-// Message is one that was published: as it would have gone over the wire, and what it
-// was made of.
+// Message is a message that was published: the form in which a Client would have sent it, and the
+// payload of which it was made.
 type Message struct {
 	Exchange        string
 	RoutingKey      string
@@ -53,7 +54,7 @@ func message(env sending.Envelope, payload any) Message {
 	return Message{env.Exchange, env.RoutingKey, env.NotMandatory, env.Publishing, payload}
 }
 
-// build is what a Client with the Recorder's Config does.
+// build makes the same message as a Client with the Recorder's Config.
 func (r *Recorder) build(routingKey string, payload any, opts []publisher.Option) (sending.Envelope, error) {
 	codec := cmp.Or(r.Config.Codec, publisher.JSON)
 	encode := func(payload any) (sending.Encoded, error) {
@@ -64,14 +65,14 @@ func (r *Recorder) build(routingKey string, payload any, opts []publisher.Option
 	return sending.Build(rules, routingKey, payload, opts)
 }
 
-// Messages are all so far, in order.
+// Messages returns all messages so far, in order.
 func (r *Recorder) Messages() []Message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.messages)
 }
 
-// Sent are those with this routing key, in order.
+// Sent returns the messages with this routing key, in order.
 func (r *Recorder) Sent(routingKey string) []Message {
 	return slices.DeleteFunc(r.Messages(), func(m Message) bool { return m.RoutingKey != routingKey })
 }
@@ -92,7 +93,8 @@ func (r *Recorder) Publish(ctx context.Context, routingKey string, payload any, 
 	return r.record(ctx, message(env, payload))
 }
 
-// PublishAsync records the message. Its Confirmation is done at once, and has the Err.
+// PublishAsync records the message. Its Confirmation is done at once, and has the error of Err or
+// ErrFor.
 func (r *Recorder) PublishAsync(ctx context.Context, routingKey string, payload any, opts ...publisher.Option) (publisher.Confirmation, error) {
 	env, err := r.build(routingKey, payload, opts)
 	if err != nil {
@@ -104,7 +106,7 @@ func (r *Recorder) PublishAsync(ctx context.Context, routingKey string, payload 
 	return confirmation{env.MessageId, r.record(ctx, message(env, payload))}, nil
 }
 
-// PublishBatch records those messages that have no error, unless the input is bad: then none.
+// PublishBatch records each message that has no error. If the input is bad, it records none.
 func (r *Recorder) PublishBatch(ctx context.Context, messages ...publisher.Message) error {
 	envs, bad := sending.BuildBatch(len(messages), func(i int) (sending.Envelope, error) {
 		return r.build(messages[i].RoutingKey, messages[i].Payload, messages[i].Options)
@@ -145,7 +147,7 @@ func notSent(ctx context.Context, routingKey string) error {
 	return fmt.Errorf("publisher: publish to %q: not sent: %w", routingKey, context.Cause(ctx))
 }
 
-// confirmation is one whose fate is known.
+// confirmation is a Confirmation that is done.
 type confirmation struct {
 	id  string
 	err error

@@ -1,9 +1,9 @@
-// Package topologyfile keeps what consumers declare in a YAML file, for tools that do not run the
-// app: the command bunnicula, a deployment's job, a review.
+// Package topologyfile keeps the declarations of consumers in a YAML file, for tools that do not
+// run the application: the command bunnicula, a deployment's job, a review.
 //
 //	consumers:
 //	  - queue: orders            # topology.Plan in snake case; only queue is needed
-//	    delays: [10s, 1m]        # as Go spells durations
+//	    delays: [10s, 1m]        # as Go writes durations
 //	    bindings:
 //	      - exchange: events
 //	        kind: topic
@@ -15,9 +15,9 @@
 //	    timeout: 60s             # or none
 //	    grace: 5s
 //
-// A field that is not known is an error that names its line. A file is about one virtual host.
+// An unknown field is an error that names its line. A file is for one virtual host.
 //
-// A Go program writes the file itself, so that the plans stand in one place. [Write] does not write
+// A Go program writes the file itself, so that the plans are in one place. [Write] does not write
 // the last four fields: add those that differ from the defaults by hand.
 //
 //	if len(os.Args) > 1 && os.Args[1] == "topology" {

@@ -29,7 +29,7 @@ type Consumer struct {
 	Line int
 }
 
-// Topologies are the topologies of all consumers, in the file's order.
+// Topologies returns the topologies of all consumers, in the file's order.
 func (f File) Topologies() []topology.Topology {
 	all := make([]topology.Topology, len(f.Consumers))
 	for i, c := range f.Consumers {

@@ -75,7 +75,7 @@ func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
 	}
 }
 
-// What a Spec says beyond its plan is written by hand, and read.
+// The fields of a Spec that are not in its plan are written by hand, and read.
 func TestTheFieldsOfASpecAreRead(t *testing.T) {
 	const text = `consumers:
   - queue: a
@@ -102,7 +102,7 @@ func TestTheFieldsOfASpecAreRead(t *testing.T) {
 	}
 }
 
-// The plans of a consumer.Group are what its consumers declare.
+// The plans of a consumer.Group are the declarations of its consumers.
 func TestAGroupsPlansAreWritten(t *testing.T) {
 	handler := func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
 	var all []*consumer.Consumer

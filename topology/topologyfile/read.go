@@ -32,8 +32,8 @@ func Read(name string, r io.Reader) (File, error) {
 	return Parse(name, text)
 }
 
-// Parse reads the text of a file. It refuses what topology.New refuses, and consumers that want one
-// queue. An error says name, line, field and what is wrong.
+// Parse reads the text of a file. It refuses plans that topology.New refuses, and consumers that
+// want the same queue. An error has the name, the line, the field and the reason.
 func Parse(name string, text []byte) (File, error) {
 	var s shape
 	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
@@ -105,13 +105,13 @@ func linesOf(text []byte, n int) []int {
 	return lines
 }
 
-// These match what the YAML library says of unknown fields and wrong types.
+// These match the YAML library's errors about unknown fields and wrong types.
 var (
 	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 	wrongType    = regexp.MustCompile(`cannot unmarshal !!(\w+) (?:(.*) )?into \S+`)
 )
 
-// plain rewrites the YAML library's errors: who writes the file does not know our Go types.
+// plain rewrites the YAML library's errors: the author of the file does not know our Go types.
 func plain(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.TrimPrefix(text, "unmarshal errors:\n  ")

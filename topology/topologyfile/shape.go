@@ -68,7 +68,7 @@ func entryOf(p topology.Plan) entry {
 	return e
 }
 
-// duration is spelled as Go spells it. A duration below zero is "none".
+// duration is written as Go writes it. A negative duration is "none".
 type duration time.Duration
 
 func (d duration) value() time.Duration { return time.Duration(d) }

@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Write writes what these plans declare. All must be of one virtual host. It refuses a plan that
-// topology.New refuses, and plans that want one queue, and then writes nothing.
+// Write writes a file with these plans. All must be for one virtual host. It writes nothing if
+// topology.New refuses a plan, or if plans want the same queue.
 func Write(w io.Writer, plans ...topology.Plan) error {
 	var s shape
 	var topologies []topology.Topology

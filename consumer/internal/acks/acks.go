@@ -1,6 +1,6 @@
-// Package acks settles the deliveries of one channel. Most of what a small message costs the broker is
-// its ack, so finished deliveries are acknowledged together: one basic.ack with "multiple" for the tags
-// without a gap, after at most a millisecond or a third of the prefetch.
+// Package acks settles the deliveries of one channel. Most of what a small message costs the broker
+// is its ack. So finished deliveries are acknowledged together: one basic.ack with "multiple" for
+// the tags without a gap, when a third of the prefetch waits or after a millisecond.
 package acks
 
 import (
@@ -20,47 +20,52 @@ type Channel interface {
 
 // Acks settles what was delivered on one channel. Its methods may be called from any goroutine.
 //
-// A decision of the ring and its write are one critical section. Otherwise a "multiple" of the timer
-// could be written before the nack of an earlier tag, which would be lost by that.
+// A decision of the ring and its write are one critical section. Otherwise the timer could write a
+// "multiple" before the nack of an earlier tag. The broker would take that tag for acknowledged,
+// and its message would be lost.
 type Acks struct {
-	ch   Channel
-	fell func() // called without the lock when Unsettled falls
+	ch   Channel // immutable
+	fell func()  // immutable; called without the lock when Unsettled falls
 
 	mu        sync.Mutex // guards all below, and the order of the writes on ch
 	ring      *ring
-	most      int         // as many that wait are acknowledged at once
-	unsettled int         // taken, and not settled
-	timer     *time.Timer // runs while acks wait
-	over      bool
+	most      int         // when so many acks wait they are sent
+	unsettled int         // deliveries that were taken and are not settled
+	timer     *time.Timer // sends what waits; nil until it is first needed
+	over      bool        // End was called
 }
 
-// New settles on ch. fell is called whenever a delivery has been settled; it must not block.
+// New makes the Acks of a channel. fell is called whenever a delivery was settled; it must not
+// block.
 func New(ch Channel, fell func()) *Acks { return &Acks{ch: ch, fell: fell, ring: newRing(), most: 1} }
 
-// Gather is told of a subscription's prefetch and of the workers. A third of the prefetch at most
-// waits, and no tag whose replacement a worker could be waiting for.
+// Gather sets how many acks may wait, for a subscription with this prefetch and so many workers. It
+// is a third of the prefetch at most. It is fewer where a worker could be idle until the broker has
+// an ack and delivers the next message.
 func (a *Acks) Gather(prefetch, concurrency int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.most = max(1, min(prefetch/3, prefetch-concurrency))
 }
 
-// Take counts deliveries that have come.
+// Take counts n deliveries that were taken from the channel.
 func (a *Acks) Take(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.unsettled += n
 }
 
-// Unsettled is how many deliveries were taken and are not settled. A delivery whose ack waits counts as settled.
+// Unsettled returns how many deliveries were taken and are not settled. A delivery whose ack waits
+// counts as settled.
 func (a *Acks) Unsettled() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.unsettled
 }
 
-// Ack acknowledges a tag that has finished now, together with others. The first ack after a rest is sent at
-// once: where messages come one by one, a late ack would meet the next message on the broker's way to the disk.
+// Ack acknowledges a tag that has finished now, together with others. The first ack after a pause
+// is sent at once. Where messages come one by one, a later ack would be written to the broker's
+// disk together with the next message, and delay that message.
 func (a *Acks) Ack(tag uint64, now time.Time) error {
 	return a.settle(func() error {
 		if a.most == 1 {
@@ -79,25 +84,26 @@ func (a *Acks) Ack(tag uint64, now time.Time) error {
 	})
 }
 
-// AckNow acknowledges a tag by itself, at once.
+// AckNow acknowledges a tag at once and by itself.
 func (a *Acks) AckNow(tag uint64) error {
 	return a.settleAlone(tag, func() error { return a.ch.Ack(tag, false) })
 }
 
-// Nack gives a tag's message back to its queue. It says nothing about the message.
+// Nack gives a tag's message back to its queue.
 func (a *Acks) Nack(tag uint64) error {
 	return a.settleAlone(tag, func() error { return a.ch.Nack(tag, false, true) })
 }
 
-// Reject lets the broker dead-letter a tag's message as it is.
+// Reject rejects a tag's message without requeue, so that the broker dead-letters it as it is.
 func (a *Acks) Reject(tag uint64) error {
 	return a.settleAlone(tag, func() error { return a.ch.Nack(tag, false, false) })
 }
 
-// Leave counts a delivery as settled that stays unacknowledged until the channel is closed.
+// Leave counts a delivery as settled, and sends nothing: the message stays unacked until the
+// channel is closed. After End it returns ErrOver.
 func (a *Acks) Leave() error { return a.settle(func() error { return nil }) }
 
-// Flush sends all acks that wait.
+// Flush sends all acks that wait. After End it returns ErrOver.
 func (a *Acks) Flush() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,7 +113,7 @@ func (a *Acks) Flush() error {
 	return a.write(a.ring.flush(time.Now()))
 }
 
-// End drops what waits, and returns how many acks that are. Nothing is sent after it.
+// End drops the acks that wait, and returns how many they were. Nothing is sent after it.
 func (a *Acks) End() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -118,11 +124,13 @@ func (a *Acks) End() int {
 	return a.ring.waiting
 }
 
+// settleAlone settles a tag by how, at once and by itself.
 func (a *Acks) settleAlone(tag uint64, how func() error) error {
 	return a.settle(func() error { return a.single(tag, time.Now(), how) })
 }
 
-// settle runs how under the lock, unless the channel has ended, and counts a delivery off.
+// settle runs how under the lock, unless End was called, and counts a delivery as settled in any
+// case.
 func (a *Acks) settle(how func() error) error {
 	a.mu.Lock()
 	err := ErrOver
@@ -135,6 +143,7 @@ func (a *Acks) settle(how func() error) error {
 	return err
 }
 
+// single settles a tag by how, and sends the acks for which that tag was the gap.
 func (a *Acks) single(tag uint64, now time.Time, how func() error) error {
 	gone := a.ring.gone(tag, now)
 	if err := how(); err != nil {
@@ -143,7 +152,7 @@ func (a *Acks) single(tag uint64, now time.Time, how func() error) error {
 	return a.write(gone)
 }
 
-// collect sends what is due, and sets the timer for the rest.
+// collect sends the acks that are due, and sets the timer for the others.
 func (a *Acks) collect(now time.Time) error {
 	err := a.write(a.ring.due(now))
 	if err == nil && a.ring.waiting > 0 {
@@ -173,6 +182,6 @@ func (a *Acks) onTimer() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.over {
-		_ = a.collect(time.Now()) // if that fails the channel has ended, and its notice is on the way
+		_ = a.collect(time.Now()) // an error: the channel has ended, and a notice tells that
 	}
 }

@@ -5,22 +5,22 @@ import "time"
 // Delay is how long a finished delivery may wait for others to be acknowledged with it.
 const Delay = time.Millisecond
 
-// Ack is a basic.ack to be sent. Multiple acknowledges every tag up to this one.
+// Ack is a basic.ack to be sent. If Multiple is true it acknowledges every tag up to this one.
 type Ack struct {
 	Tag      uint64
 	Multiple bool
 }
 
-// ring knows every delivery tag of a channel. It is pure: its methods take a time and return the acks
-// that are to be sent, in this order. A tag that nobody has spoken of yet is a gap, as "multiple"
-// acknowledges whatever was delivered up to it.
+// ring knows the state of every delivery tag of a channel. It is pure: its methods take a time and
+// return the acks that are to be sent, in their order. A tag that was neither finished nor gone is
+// a gap, because a "multiple" behind it would acknowledge it.
 type ring struct {
 	first   uint64     // all tags before it are settled
 	states  []state    // of tag t at t modulo the length, a power of two, from first on
-	queue   []finished // from next on, in the order in which they were finished; some may be settled since
-	next    int        // in queue
+	queue   []finished // tags in the order in which they finished; some were settled since
+	next    int        // index of the first of queue that was not looked at
 	waiting int        // tags that are finished and not acknowledged
-	sent    time.Time  // when the last ack was
+	sent    time.Time  // when the last ack was sent
 	out     []Ack      // what the method in progress returns; kept to save an allocation
 }
 
@@ -33,6 +33,7 @@ const (
 	settled              // acknowledged, given back or rejected
 )
 
+// finished is a tag and when it finished.
 type finished struct {
 	tag uint64
 	at  time.Time
@@ -40,14 +41,15 @@ type finished struct {
 
 func newRing() *ring { return &ring{first: 1, states: make([]state, 64)} }
 
-// finish notes that a tag may be acknowledged.
+// finish notes that a tag has finished, so that it may be acknowledged.
 func (r *ring) finish(tag uint64, now time.Time) {
 	r.set(tag, ready)
 	r.queue = append(r.queue, finished{tag, now})
 	r.waiting++
 }
 
-// gone notes that a tag was settled by itself, and acknowledges what has no gap any more.
+// gone notes that a tag was settled by itself. It acknowledges the tags for which that was the last
+// gap.
 func (r *ring) gone(tag uint64, now time.Time) []Ack {
 	r.set(tag, settled)
 	r.out = r.out[:0]
@@ -55,14 +57,15 @@ func (r *ring) gone(tag uint64, now time.Time) []Ack {
 	return r.out
 }
 
-// due acknowledges the tags that have no gap before them, and those behind a gap that are Delay old: a
-// slow handler keeps nobody else's message unacknowledged.
+// due acknowledges the tags that have no gap before them, and those behind a gap that finished a
+// Delay ago: a slow handler keeps no other handler's message unacked.
 func (r *ring) due(now time.Time) []Ack { return r.collect(now, false) }
 
-// flush acknowledges all that is finished.
+// flush acknowledges all tags that are finished.
 func (r *ring) flush(now time.Time) []Ack { return r.collect(now, true) }
 
-// wait is how long the oldest finished tag may still wait. It is for after due.
+// wait returns how long the oldest finished tag may still wait. It must follow due, with the same
+// time.
 func (r *ring) wait(now time.Time) time.Duration {
 	if r.waiting == 0 {
 		return 0
@@ -70,6 +73,8 @@ func (r *ring) wait(now time.Time) time.Duration {
 	return max(0, r.queue[r.next].at.Add(Delay).Sub(now))
 }
 
+// collect acknowledges the tags that have no gap before them, and those behind a gap that are old
+// enough, or all.
 func (r *ring) collect(now time.Time, all bool) []Ack {
 	r.out = r.out[:0]
 	r.unbroken(now)
@@ -100,7 +105,7 @@ func (r *ring) unbroken(now time.Time) {
 			last = r.first
 			n++
 		}
-		r.set(r.first, open) // the place is a later tag's now
+		r.set(r.first, open) // the place in states belongs to a later tag now
 	}
 	r.waiting -= n
 	if n > 0 {
@@ -108,12 +113,13 @@ func (r *ring) unbroken(now time.Time) {
 	}
 }
 
+// send adds an ack to those that the method in progress returns.
 func (r *ring) send(a Ack, now time.Time) {
 	r.sent = now
 	r.out = append(r.out, a)
 }
 
-// is says whether a tag has a state.
+// is returns whether a tag has a state.
 func (r *ring) is(tag uint64, s state) bool {
 	if tag < r.first {
 		return false
@@ -124,8 +130,9 @@ func (r *ring) is(tag uint64, s state) bool {
 	return r.states[tag%uint64(len(r.states))] == s
 }
 
-// set makes the ring reach the tag. Behind a slow handler the prefetch does not bound how far that is,
-// as other tags come and go meanwhile; it is a byte for each.
+// set sets a tag's state, and makes the ring longer if it does not reach that tag. The prefetch
+// does not bound the length, because other tags come and go behind the tag of a slow handler. Each
+// takes a byte.
 func (r *ring) set(tag uint64, s state) {
 	for tag-r.first >= uint64(len(r.states)) {
 		longer := make([]state, 2*len(r.states))

@@ -7,15 +7,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Suspicious is the number of returns from which a message is set aside. The first return may have
-// been an accident of a neighbour's.
+// Suspicious is the number of returns from which a message is set aside. A single return may have
+// been the fault of a neighbour.
 const Suspicious = 2
 
-// Moment is too little to go round again for: the worker waits for it.
+// Moment is how early a message may be for the worker to wait for it, in place of another round in
+// a retry queue.
 const Moment = 50 * time.Millisecond
 
-// Before decides about a delivery whose handler has not run. It is false, with no Settlement, for
-// one whose handler is to run now.
+// Before decides about a delivery before its handler runs. It returns false, and no Settlement, if
+// the handler is to run now.
 func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
 	switch {
 	case f.Unread:
@@ -32,17 +33,20 @@ func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
 	return Settlement{}, false
 }
 
-// GiveBack is a copy of a message for its own queue, with no attempt used. Before RabbitMQ 4.3 a nack
-// raises the delivery count, and the copy's count is fresh: so a message that was given back twice
-// does not look like one that killed its process twice. It is false for a message whose headers leave
-// no room for it.
+// GiveBack returns the Settlement that gives a message back by a copy for its own queue, with no
+// attempt used. Before RabbitMQ 4.3 a nack raises the delivery count, and the count of a copy
+// begins anew. So a message that was given back twice does not look like one that killed its
+// process twice. GiveBack returns false for a message whose headers leave no room for a copy's.
 func GiveBack(r *Rules, f *Facts, g Given) (Settlement, bool) {
+	if f.Unread { // a copy would be without what cannot be read
+		return Settlement{}, false
+	}
 	p := plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore}
 	s := r.copy(f, p, g)
 	return s, s.Deed == DeedCopy
 }
 
-// early sends a message round again that came more than a Moment before its time.
+// early has a message wait again that came a Moment or more before its time.
 func (r *Rules) early(f *Facts, g Given) Settlement {
 	left := f.NotBefore.Sub(g.Now)
 	p := plan{to: route.Retry(r.Topology, left), attempts: f.tried()}
@@ -53,8 +57,8 @@ func (r *Rules) early(f *Facts, g Given) Settlement {
 	return r.copy(f, p, g)
 }
 
-// aside puts a message that came back twice into the quarantine queue. One that no copy can be made of
-// is handled where it is.
+// aside puts a message that was returned twice into the quarantine queue. It returns false if no
+// copy of the message fits, so that its handler runs.
 func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore}
 	if c := r.whole(f, p, g); c.fits() {
@@ -64,14 +68,15 @@ func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 	return Settlement{Deed: DeedCopy, Copy: c}, c.fits()
 }
 
-// crashed is about a message that came back too often while it was handled alone. The broker counts a
-// lost connection like a death, and only the process that lost it can tell. So the message first
-// waits for a hearing: it goes round the quarantine queue, and who has lost a session and lives counts
-// that off and handles it. After the hearing it is parked.
+// crashed is about a message that was returned too often while it was handled alone. The broker
+// counts a lost connection like a death, and only the process that lost the connection knows
+// better. So the message first has a hearing: it goes round the quarantine queue for a time. A
+// process that has lost sessions and survived subtracts them, and handles the message if too few
+// returns are left. After the hearing the message is parked.
 func (r *Rules) crashed(f *Facts, g Given) Settlement {
 	if !f.CrashedAt.IsZero() && g.Now.Sub(f.CrashedAt) >= r.Hearing {
 		p := r.park(f)
-		p.outcome = parked(monitoring.ReasonCrashed, ErrCrashed, "")
+		p.outcome = parked(monitoring.ReasonCrashed, ErrCrashed)
 		return r.copy(f, p, g)
 	}
 	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned, crashedAt: f.CrashedAt}
@@ -81,10 +86,14 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 	return r.copy(f, p, g)
 }
 
-// Hear is about a message from quarantine that this process may not handle now, as it handles another one alone. One that
-// has its hearing, and that this process has survived, is cleared: the copy's count is without those times. All others
-// go round.
+// Hear is about a message from quarantine that this process may not handle now, because the token
+// is taken. If the message has its hearing, and has not crashed too often for this process, it is
+// cleared: its copy counts only the returns that this process did not survive. Any other message
+// goes round.
 func Hear(r *Rules, f *Facts, g Given) Settlement {
+	if f.Unread {
+		return r.unread()
+	}
 	if Suspicious+f.Returns >= r.MaxCrashes {
 		return r.crashed(f, g)
 	}
@@ -95,11 +104,11 @@ func Hear(r *Rules, f *Facts, g Given) Settlement {
 	return r.copy(f, p, g)
 }
 
-// unread is about a message whose headers the client cannot read. No copy of it can be made, but the
-// broker can dead-letter it whole.
+// unread is about a message whose headers the client cannot read. No copy of it can be made. The
+// broker can dead-letter it whole; where that could lose it the message is left.
 func (r *Rules) unread() Settlement {
 	if !r.Rejects {
 		return Settlement{Deed: DeedLeave}
 	}
-	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread, "")}
+	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread)}
 }

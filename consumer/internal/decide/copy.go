@@ -14,18 +14,18 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Copy is a message that is published in place of a delivery.
+// Copy is a message that is published in place of a delivery. It is a value.
 type Copy struct {
 	To route.Destination
 	amqp.Publishing
 }
 
-// errNoRoom says why a message is parked that could have been retried.
+// errNoRoom says why a message is parked and not retried.
 var errNoRoom = errors.New("its headers leave no room for a retry")
 
-// copy settles a delivery by a copy. User headers that fill a frame, in bytes or in number, leave no
-// room for the count that a retry has to carry. Such a message is parked with its user headers only,
-// which fit since they came.
+// copy returns the Settlement that publishes a copy. User headers that fill a frame, in bytes or in
+// number, leave no room for the count that a retry has to carry. Such a message is parked with the
+// user's headers only. They fit, because they have arrived in a frame.
 func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	p.outcome.Group = r.group(p.outcome)
 	if c := r.whole(f, p, g); c.fits() {
@@ -41,12 +41,12 @@ func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	o.Group = r.group(*o)
 	c := r.bare(f, route.Error(r.Topology), g)
 	if wire.PropertiesSize(&c.Publishing) > wire.MaxProperties {
-		c.DeliveryMode = f.Raw.DeliveryMode // a byte that was not there
+		c.DeliveryMode = f.Raw.DeliveryMode // bare may have added this byte
 	}
 	return Settlement{Deed: DeedCopy, Outcome: p.outcome, Copy: c}
 }
 
-// group is the fingerprint of a failure, "" if there was none.
+// group returns the fingerprint of a failure, or "" if there was none.
 func (r *Rules) group(o monitoring.Outcome) string {
 	if o.Reason == monitoring.ReasonNone {
 		return ""
@@ -54,9 +54,9 @@ func (r *Rules) group(o monitoring.Outcome) string {
 	return fingerprint(r.Consumer, o.Err, o.Reason)
 }
 
-// whole makes the message that is published in place of f: its body, its properties and its user
-// headers as they were, and ours about what happened. What would lose a message or close the channel
-// is left out: see [wire.Again].
+// whole returns the copy of f with our headers about what happened. Body, properties and the user's
+// headers are as they were. What could lose the message or close the channel is left out: see
+// [wire.Again].
 func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	c := r.bare(f, p.to, g)
 	c.MessageId = cmp.Or(c.MessageId, g.ID)
@@ -71,7 +71,7 @@ func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	return c
 }
 
-// bare is f with its user headers only, and no larger than it was.
+// bare returns the copy of f with the user's headers only. It is no larger than f.
 func (r *Rules) bare(f *Facts, to route.Destination, g Given) *Copy {
 	c := &Copy{To: to, Publishing: wire.Again(&f.Raw, g.User)}
 	if to.Expiration > 0 {
@@ -80,14 +80,16 @@ func (r *Rules) bare(f *Facts, to route.Destination, g Given) *Copy {
 	return c
 }
 
-// fits says whether the copy can be read again on its way out of the queue that it goes to.
+// fits returns whether the client can still read the copy when it comes out of the queue that it
+// goes to.
 func (c *Copy) fits() bool {
 	return wire.PropertiesSize(&c.Publishing) <= wire.MaxProperties-room(c.To) && len(c.Headers) <= wire.MaxCopied
 }
 
-// room is how many bytes stay free for headers that the broker adds. On each way out of a queue it
-// counts deliveries. On the way out of a retry queue it tells of the dead-lettering, with names of up
-// to 255 bytes. A message that grows beyond a frame by that can never be read again.
+// room returns how many bytes stay free for headers that the broker adds. To every delivery the
+// broker adds a count. To a message from a retry queue it adds an account of the dead-lettering,
+// with names of up to 255 bytes. A message that grows beyond a frame by that can never be read
+// again.
 func room(to route.Destination) int {
 	if to.Delay > 0 {
 		return 3 << 10
@@ -95,7 +97,8 @@ func room(to route.Destination) int {
 	return wire.RoomToCome
 }
 
-// stamp writes a time that nobody is to be handled before: Format cuts, so it is rounded up.
+// stamp formats a time before which a message is not to be handled. It rounds up, because Format
+// cuts.
 func stamp(t time.Time) string {
 	return t.Add(time.Millisecond - time.Nanosecond).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Errors that the framework finds. ErrStopping is also the cause of a handler's cancelled context.
+// Errors of failures that the framework finds. ErrStopping is also the cause of a handler's context
+// that a stop has cancelled.
 var (
 	ErrStopping = errors.New("consumer: stopping")
 	ErrTimeout  = fmt.Errorf("the handler ran past its timeout: %w", context.DeadlineExceeded)
@@ -19,17 +20,17 @@ var (
 	ErrUnread   = errors.New("its headers cannot be read: they are nested too deeply, or there are too many")
 )
 
-// plan is a settlement by copy before the copy is made.
+// plan is what is known of a Settlement by copy before the copy is made.
 type plan struct {
 	outcome   monitoring.Outcome
 	to        route.Destination
 	attempts  int       // the copy's retry-attempts
-	notBefore time.Time // the copy's; zero is none
+	notBefore time.Time // the copy's bunnicula-not-before; zero is none
 	crashes   int       // the copy's bunnicula-crashes; 0 is none
-	crashedAt time.Time // the copy's; zero is none
+	crashedAt time.Time // the copy's bunnicula-crashed-at; zero is none
 }
 
-// After decides about a delivery whose handler has ended.
+// After decides about a delivery whose attempt has ended.
 func After(r *Rules, f *Facts, e Ending, g Given) Settlement {
 	outcome, verdict := judge(e)
 	outcome.Duration = e.Duration
@@ -55,10 +56,10 @@ func After(r *Rules, f *Facts, e Ending, g Given) Settlement {
 	return r.copy(f, p, g)
 }
 
-// interrupted is a verdict that no handler gives: a stop cancelled it.
+// interrupted is the verdict about a handler that a stop has cancelled. No handler gives it.
 const interrupted = Undecodable + 1
 
-// judge reads an ending: what is to be done in principle, and what the monitor is told.
+// judge returns what an ending means: what the monitor is told, and the verdict to act on.
 func judge(e Ending) (monitoring.Outcome, Verdict) {
 	r := e.Result
 	switch {
@@ -69,7 +70,7 @@ func judge(e Ending) (monitoring.Outcome, Verdict) {
 	case e.Panicked != nil:
 		return retried(monitoring.ReasonPanic, e.Panicked, e.Stack), Retry
 	case r.Verdict == Undecodable:
-		return parked(monitoring.ReasonUndecodable, r.Err, ""), Undecodable
+		return parked(monitoring.ReasonUndecodable, r.Err), Undecodable
 	case e.TimedOut && (r.Verdict != Error || gaveUpOnContext(r.Err)):
 		err := ErrTimeout
 		if r.Err != nil {
@@ -79,7 +80,7 @@ func judge(e Ending) (monitoring.Outcome, Verdict) {
 	}
 	switch r.Verdict {
 	case Error:
-		return parked(monitoring.ReasonError, r.Err, ""), Error
+		return parked(monitoring.ReasonError, r.Err), Error
 	case Snooze:
 		return monitoring.Outcome{Action: monitoring.Snoozed}, Snooze
 	case Retry, RetryAfter:
@@ -92,11 +93,11 @@ func retried(why monitoring.Reason, err error, stack string) monitoring.Outcome 
 	return monitoring.Outcome{Action: monitoring.Retried, Reason: why, Err: err, Stack: stack}
 }
 
-func parked(why monitoring.Reason, err error, stack string) monitoring.Outcome {
-	return monitoring.Outcome{Action: monitoring.Parked, Reason: why, Err: err, Stack: stack}
+func parked(why monitoring.Reason, err error) monitoring.Outcome {
+	return monitoring.Outcome{Action: monitoring.Parked, Reason: why, Err: err}
 }
 
-// tried is how many attempts were used before this one.
+// tried returns how many attempts were used before this one.
 func (f *Facts) tried() int { return f.Delivery.Attempt - 1 }
 
 // retry plans another attempt, or parks the message when none is left.
@@ -120,10 +121,11 @@ func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Out
 	return p, o
 }
 
+// park plans a copy to the error queue.
 func (r *Rules) park(f *Facts) plan { return plan{to: route.Error(r.Topology), attempts: f.tried()} }
 
-// wait finds the queue for a wait of at least delay. A queue that waits less is passed again and again
-// until the time has come, which the header bunnicula-not-before says.
+// wait plans a copy that waits at least delay. If no queue has so long a delay, the message passes
+// one again and again until the time in the header bunnicula-not-before.
 func (r *Rules) wait(delay time.Duration, now time.Time) plan {
 	p := plan{to: route.Retry(r.Topology, delay)}
 	p.outcome.Delay = max(delay, p.to.Delay)
@@ -133,12 +135,13 @@ func (r *Rules) wait(delay time.Duration, now time.Time) plan {
 	return p
 }
 
+// gaveUpOnContext returns whether a handler failed because its context had ended.
 func gaveUpOnContext(err error) bool {
 	return IsError(err, context.Canceled) || IsError(err, context.DeadlineExceeded)
 }
 
-// IsError is errors.Is for an error that anybody may have made. Its methods may panic, as those of a
-// typed nil do, and == may panic on it: then the answer is no.
+// IsError is errors.Is for an error that a user has made. The methods of such an error may panic,
+// as those of a typed nil do, and so may == on it. IsError returns false then.
 func IsError(err, target error) (is bool) {
 	defer func() { _ = recover() }()
 	return errors.Is(err, target)

@@ -9,28 +9,28 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Facts are what is known of a delivery. Decode writes them, and nobody after it.
+// Facts are what is known of a delivery. They are immutable after Decode.
 type Facts struct {
 	Raw      amqp.Delivery
 	Delivery monitoring.Delivery // as handlers and monitors see it
 
-	Own       bool      // our headers on it are this queue's, and believed
+	Own       bool      // our headers on it are about this queue, and believed
 	NotBefore time.Time // it is not to be handled earlier; zero is none
-	Returned  int       // how often the broker had it back without an end
-	Returns   int       // the same, less those times that this process survived
-	Alone     bool      // it came from the quarantine queue, and is handled alone
+	Returned  int       // how often it was returned to its queue without a settlement
+	Returns   int       // Returned, less the sessions that this process has lost and survived
+	Alone     bool      // it came from the quarantine queue
 	Unread    bool      // the client cannot read its headers
 	CrashedAt time.Time // when it was first found to have crashed too often; zero is never
 }
 
-// Decode reads a delivery into f. No header, of whatever type, makes it fail: what has the wrong
-// type counts as absent.
+// Decode reads a delivery into f. It never fails: a header of the wrong type counts as absent.
 //
 // Our headers are believed if bunnicula-queue is absent, as in messages of Clojure's Bunnicula, or
-// names this queue. A message that some tool moved here from another queue starts afresh.
+// names this queue. A message that some tool has moved here from another queue begins with its
+// first attempt.
 //
-// lost is how many sessions this process has lost and survived. A message that came back as often
-// has not killed it.
+// lost is how many sessions this process has lost and survived. A message that was returned no more
+// often than that may not have killed any process.
 func Decode(r *Rules, raw *amqp.Delivery, lost int, f *Facts) {
 	h := raw.Headers
 	queue, named := h[wire.Queue]
@@ -56,24 +56,26 @@ func Decode(r *Rules, raw *amqp.Delivery, lost int, f *Facts) {
 	f.Returns = max(0, f.Returned-lost)
 }
 
-// believe reads our own headers.
+// believe reads our headers.
 func (f *Facts) believe(r *Rules, h amqp.Table) {
 	d := &f.Delivery
-	// A count above the limit, from before the limit was lowered or from a stranger, is the last attempt.
+	// A count above the limit, from before the limit was lowered or from a stranger, is the last
+	// attempt.
 	d.Attempt = min(wire.Int(h[wire.RetryAttempts]), r.MaxRetries) + 1
 	text(h, wire.OriginalExchange, &d.Exchange)
 	text(h, wire.OriginalRoutingKey, &d.RoutingKey)
 	text(h, wire.OriginalExpiration, &d.Expiration)
 	text(h, wire.OriginalUserID, &d.UserID)
 	f.NotBefore = moment(h, wire.NotBefore)
-	if f.Alone { // a copy starts the broker's count afresh; the header carries what it was
+	if f.Alone { // the broker counts anew for each copy, and the header has the count before that
 		f.CrashedAt = moment(h, wire.CrashedAt)
 		f.Returned += wire.Int(h[wire.Crashes])
 	}
 }
 
-// returned is the broker's count of how often a message came back to its queue. On the first delivery
-// the header is not the broker's: a shovel may have brought it.
+// returned returns the broker's count of how often a message was returned to its queue. On a first
+// delivery the header is not the broker's: a shovel, for example, may have brought it from
+// elsewhere.
 func returned(raw *amqp.Delivery) int {
 	if !raw.Redelivered {
 		return 0
@@ -81,11 +83,12 @@ func returned(raw *amqp.Delivery) int {
 	return wire.Int(raw.Headers[wire.DeliveryCount])
 }
 
-// isQuarantine says whether a delivery came from the consumer's quarantine queue.
+// isQuarantine returns whether a delivery came from the consumer's quarantine queue.
 func (r *Rules) isQuarantine(raw *amqp.Delivery) bool {
 	return r.guarded() && raw.Exchange == "" && raw.RoutingKey == r.Quarantine.RoutingKey
 }
 
+// text reads a header that is text into to. Any other header leaves to as it is.
 func text(h amqp.Table, name string, to *string) {
 	switch v := h[name].(type) {
 	case string:
@@ -95,7 +98,7 @@ func text(h amqp.Table, name string, to *string) {
 	}
 }
 
-// moment reads a time as we write it; what is no time is zero.
+// moment reads a time. A header that is absent or no time counts as the zero time.
 func moment(h amqp.Table, name string) time.Time {
 	var s string
 	if text(h, name, &s); s == "" {

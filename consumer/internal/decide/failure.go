@@ -30,7 +30,8 @@ const (
 	maxPast    = 200 // bytes of a text in one
 )
 
-// history adds an entry and keeps the last ten. What cannot be read is begun anew.
+// history adds an entry to the header and keeps the last ten. A header that cannot be read is
+// replaced.
 func history(before any, now past) string {
 	var all []past
 	if s, ok := before.(string); ok && len(s) <= wire.MaxOurs {
@@ -40,7 +41,7 @@ func history(before any, now past) string {
 	}
 	all = append(all, now)
 	all = all[max(0, len(all)-maxHistory):]
-	for i := range all { // anybody may have written an older one
+	for i := range all { // any publisher may have written the older ones
 		all[i].Error = wire.Cut(all[i].Error, maxPast)
 		all[i].Host = wire.Cut(all[i].Host, maxPast)
 		all[i].Reason = wire.Cut(all[i].Reason, maxPast)
@@ -48,12 +49,13 @@ func history(before any, now past) string {
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
-		return "[]" // cannot be: strings and numbers
+		return "[]" // never: strings and numbers can be marshalled
 	}
 	return string(text)
 }
 
-// ErrorText is an error's text. The Error of a typed nil may panic; then the text says so.
+// ErrorText returns an error's text, "" for nil. If the Error method panics, as that of a typed nil
+// may, the text says so.
 func ErrorText(err error) (text string) {
 	if err == nil {
 		return ""
@@ -66,8 +68,9 @@ func ErrorText(err error) (text string) {
 	return err.Error()
 }
 
-// errorType names the innermost error of a chain whose type says more than those of errors.New and
-// fmt.Errorf do. A chain ends at an error whose Unwrap panics, as a typed nil's may.
+// errorType returns the type of the innermost error of a chain, leaving out those of errors.New,
+// fmt.Errorf and errors.Join, which say nothing. If an Unwrap method panics, as that of a typed nil
+// may, the chain ends there.
 func errorType(err error) (name string) {
 	if err == nil {
 		return ""
@@ -76,7 +79,7 @@ func errorType(err error) (name string) {
 		_ = recover()
 		name = cmp.Or(name, "error")
 	}()
-	for e, depth := err, 0; e != nil && depth < 100; depth++ { // no chain is that long, but a circle is
+	for e, depth := err, 0; e != nil && depth < 100; depth++ { // a longer chain is a circle
 		t := reflect.TypeOf(e).String()
 		switch t {
 		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError", "consumer.permanentError", "consumer.afterError":
@@ -94,8 +97,8 @@ func errorType(err error) (name string) {
 	return name
 }
 
-// fingerprint is equal for failures of the same consumer, type of error and message. What varies in
-// messages of one kind, such as numbers and ids, does not count.
+// fingerprint returns the same text for failures of the same consumer, error type and message.
+// Numbers, ids and quoted names in the message do not count.
 func fingerprint(consumer string, err error, why monitoring.Reason) string {
 	message := ErrorText(err)
 	if message == "" {

@@ -10,21 +10,21 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// Limits of what a copy carries of ours, in bytes.
+// Limits of our headers on a copy, in bytes.
 const (
 	maxError     = 2 << 10
 	maxErrorType = 200
 	maxStack     = 8 << 10
 )
 
-// onlyParked are the headers that tell an operator where and how a message failed for the last time.
-// A copy that waits says that in its history: what it carries is written, stored and read once for
-// each attempt.
+// onlyParked are the headers that tell an operator where and how a message failed for the last
+// time. A copy that waits does not carry them, because each header is written, stored and read at
+// each attempt. Its history says the same.
 var onlyParked = []string{
 	wire.FailedAt, wire.ErrorGroup, wire.Consumer, wire.App, wire.AppVersion, wire.Host, wire.ErrorType,
 }
 
-// headers are those that the framework writes on a copy.
+// headers returns the headers that the framework writes on a copy.
 func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
 	h := f.carried()
 	h[wire.RetryAttempts] = int64(p.attempts)
@@ -45,7 +45,7 @@ func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
 	return h
 }
 
-// carried are our headers that go on from a message to its copy.
+// carried returns our headers of a message that its copy has too.
 func (f *Facts) carried() amqp.Table {
 	h := amqp.Table{}
 	if !f.Own {
@@ -59,7 +59,7 @@ func (f *Facts) carried() amqp.Table {
 	return h
 }
 
-// originals say how the message was published. They are set once.
+// originals adds the headers that say how the message was first published. They are set once.
 func (f *Facts) originals(h amqp.Table) {
 	once(h, wire.OriginalExchange, f.Raw.Exchange)
 	once(h, wire.OriginalRoutingKey, f.Raw.RoutingKey)
@@ -71,7 +71,7 @@ func (f *Facts) originals(h amqp.Table) {
 	}
 }
 
-// failure says why the message is retried or parked.
+// failure adds the headers that say why the message is retried or parked.
 func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.Time) {
 	at := now.UTC().Format(time.RFC3339)
 	once(h, wire.FirstFailedAt, at)
@@ -95,14 +95,14 @@ func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.T
 	put(h, wire.AppVersion, wire.Cut(r.Version, wire.MaxName))
 }
 
-// once writes a header that is not there yet.
+// once adds a header unless it is there.
 func once(h amqp.Table, name, value string) {
 	if _, there := h[name]; !there {
 		h[name] = value
 	}
 }
 
-// put writes a header that is there only if it says something.
+// put sets a header, or removes it if value is empty.
 func put(h amqp.Table, name, value string) {
 	delete(h, name)
 	if value != "" {

@@ -2,11 +2,11 @@ package decide
 
 import "time"
 
-// Result is what a handler said of a message. The zero Result is a forgotten return.
+// Result is what a handler said of a message. The zero Result is that of a forgotten return.
 type Result struct {
 	Verdict Verdict
 	Err     error
-	Delay   time.Duration // of RetryAfter and Snooze
+	Delay   time.Duration // of RetryAfter and Snooze; else 0
 }
 
 // Verdict is the kind of a Result.
@@ -22,7 +22,7 @@ const (
 	Undecodable // the body could not be decoded
 )
 
-// Ending is how an attempt ended.
+// Ending says how an attempt ended.
 type Ending struct {
 	Result      Result
 	Panicked    error  // what the handler panicked with, or that it called runtime.Goexit

@@ -7,9 +7,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Rules are what is fixed for a consumer. Nobody writes them after New.
+// Rules are what is fixed for a consumer. They are immutable after consumer.New.
 type Rules struct {
-	Consumer string // the Spec's Name
+	Consumer string // Spec.Name
 	Queue    string
 
 	MaxRetries int // retries; 0 is none
@@ -17,26 +17,28 @@ type Rules struct {
 	MaxCrashes int
 	Topology   topology.Topology
 
-	// Quarantine is the way to the quarantine queue. It is zero where the crash guard is off: the queue
+	// Quarantine leads to the quarantine queue. It is zero where the crash guard is off: the queue
 	// counts no deliveries, or keeps an order that the guard would break.
 	Quarantine route.Destination
-	// KeepsPlace says that an interrupted message must keep its place in the queue: its consumer is a
-	// single active one.
+	// KeepsPlace says that an interrupted message must keep its place in the queue, because the
+	// consumer is a single active one.
 	KeepsPlace bool
-	// Rejects says that a rejected message is dead-lettered at least once.
+	// Rejects says that a rejected message is known to be dead-lettered at least once.
 	Rejects bool
 
-	// Hearing is how long a message that has crashed too often waits for a process that knows better.
+	// Hearing is how long a message that has crashed too often goes round the quarantine queue
+	// before it is parked.
 	Hearing time.Duration
 
-	App, Version, Host string // of parked messages
+	App, Version, Host string // for the headers of parked messages
 }
 
-// Given is what a decision needs of the world.
+// Given is what a decision cannot find out by itself, and is told.
 type Given struct {
 	Now  time.Time
-	User string // the connection's
-	ID   string // for the copy of a message that came without a message id
+	User string // the user name that the connection has logged in with
+	ID   string // the message id for the copy of a message that has none
 }
 
+// guarded returns whether the crash guard is on.
 func (r *Rules) guarded() bool { return r.Quarantine.Queue != "" }

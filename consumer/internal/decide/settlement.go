@@ -1,7 +1,8 @@
-// Package decide says what is to be done about a delivery. It takes values and returns a value: it
-// knows no clock, no random source, no host and no channel, and equal inputs give equal outputs.
+// Package decide says what is to be done about a delivery. Its functions take values and return
+// values. They know no clock, no random source, no host and no channel, and equal inputs give equal
+// outputs.
 //
-// It is asked twice about each delivery: [Before] its handler runs, and [After] it has run.
+// Each delivery is decided about [Before] its handler runs and, if it runs, [After] that.
 package decide
 
 import "github.com/bunnicula-go/bunnicula/monitoring"
@@ -10,11 +11,12 @@ import "github.com/bunnicula-go/bunnicula/monitoring"
 type Settlement struct {
 	Deed Deed
 
-	// Outcome is what the monitor is told. Its Action is zero where the monitor is told nothing: the
+	// Outcome is what the monitor is told. Its Action is zero if the monitor is told nothing: the
 	// handler did not run, and the message comes again.
 	Outcome monitoring.Outcome
 
-	// Copy is what is published and confirmed before the ack. It is nil unless the Deed is DeedCopy.
+	// Copy is what is published and confirmed before the ack. It is nil unless the Deed is
+	// DeedCopy.
 	Copy *Copy
 }
 
@@ -29,6 +31,7 @@ const (
 	DeedCopy
 	// DeedReject rejects the message without requeue. The broker dead-letters it as it is.
 	DeedReject
-	// DeedLeave leaves the message unacknowledged. It is the broker's again when the channel is closed.
+	// DeedLeave leaves the message unacknowledged. It is the broker's again when the channel is
+	// closed.
 	DeedLeave
 )

@@ -6,30 +6,32 @@ import (
 	"time"
 )
 
-// Watchdog calls Expired on every watched operation that runs longer than Limit. All operations of one
-// watchdog have the same limit, so they expire in the order in which they began, and one timer serves
-// them all. An operation that ends in time does not touch the timer: a timer for each would be set and
-// stopped once for every message.
+// Watchdog calls Expired for every watched operation that runs longer than Limit. All operations of
+// one watchdog have the same limit, so they expire in the order in which they began, and one timer
+// serves them all. An operation that ends in time does not touch the timer. With a timer for each
+// operation, one would be set and stopped for every message.
 type Watchdog struct {
-	Limit time.Duration
+	Limit time.Duration // immutable once an operation has begun
 
-	mu          sync.Mutex // guards all below, and every watched Operation
-	first, last *Operation
-	timer       *time.Timer
-	armed       bool // the timer runs
+	mu          sync.Mutex  // guards all below, and every watched Operation
+	first, last *Operation  // the watched operations, in the order in which they expire
+	timer       *time.Timer // nil until the first operation begins
+	armed       bool        // the timer runs
 }
 
-// Operation is something that has begun and has not ended. It is part of what it is about.
+// Operation is the watchdog's note of an operation. The struct that stands for the operation embeds
+// it, so that no memory is allocated for it.
 type Operation struct {
-	who            Expirer // nil unless it is watched
-	due            time.Time
-	earlier, later *Operation
+	who            Expirer    // nil unless the operation is watched
+	due            time.Time  // when it expires
+	earlier, later *Operation // those that expire before and after it
 }
 
-// Expirer is told that its operation has run for too long, once, in a goroutine of its own.
+// Expirer is what Begin watches. Expired is called at most once, in a goroutine of its own, when
+// the operation has run for longer than the limit.
 type Expirer interface{ Expired() }
 
-// Begin watches an operation from now on. End must follow.
+// Begin watches an operation from now on. End must follow. who is told if it expires.
 func (w *Watchdog) Begin(o *Operation, who Expirer, now time.Time) {
 	o.who, o.due = who, now.Add(w.Limit)
 	w.mu.Lock()
@@ -45,7 +47,8 @@ func (w *Watchdog) Begin(o *Operation, who Expirer, now time.Time) {
 	}
 }
 
-// End is false if the operation has expired, or is about to.
+// End ends an operation. It returns false if the operation has expired: Expired was called or is
+// about to be.
 func (w *Watchdog) End(o *Operation) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,7 +73,7 @@ func (w *Watchdog) remove(o *Operation) {
 	*o = Operation{}
 }
 
-// arm sets the timer for the first operation.
+// arm sets the timer for the operation that expires first.
 func (w *Watchdog) arm(left time.Duration) {
 	w.armed = true
 	if w.timer == nil {
@@ -95,7 +98,7 @@ func (w *Watchdog) onTimer() {
 	}
 }
 
-// Stop ends the timer. It is for when nothing runs any more, or nobody wants to know.
+// Stop stops the timer. It is called when no operation runs any more, or none is to expire.
 func (w *Watchdog) Stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

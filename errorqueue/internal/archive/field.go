@@ -40,8 +40,8 @@ func (f Field) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{tag: value})
 }
 
-// tagged is a value that needs its type: the type's name, "" if there is none, and what JSON
-// writes.
+// tagged returns the name of a value's type, "" for a type that JSON shows by itself, and the value
+// that is written.
 func tagged(v any) (tag string, value any) {
 	switch v := v.(type) {
 	case string:
@@ -76,8 +76,8 @@ func tagged(v any) (tag string, value any) {
 	return "", nil
 }
 
-// orText is a float, or its text if JSON has no number for it. No broker delivers such a float: it
-// is written for who reads the file, and cannot be read back.
+// orText returns a float, or its text if JSON has no number for it. No broker delivers such a
+// float: it is written for people who read the file, and cannot be read back.
 func orText(v any, f float64) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return fmt.Sprint(v)
@@ -85,7 +85,7 @@ func orText(v any, f float64) any {
 	return v
 }
 
-// Fields are a table's values, under their names as text.
+// Fields returns a table's values under their names as text.
 func Fields(t map[string]any) map[string]Field {
 	fields := make(map[string]Field, len(t))
 	for name, v := range t {
@@ -94,7 +94,8 @@ func Fields(t map[string]any) map[string]Field {
 	return fields
 }
 
-// base64Name stands before a name in base64: one that is not UTF-8, or begins with this prefix.
+// base64Name is the prefix of a name in base64: one that is not UTF-8, or that begins with this
+// prefix.
 const base64Name = "base64:"
 
 func nameText(name string) string {

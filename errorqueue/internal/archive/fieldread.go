@@ -12,10 +12,11 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// maxNested is how deep the tables and arrays of a file may be nested. The client library reads 32.
+// maxNested is how deep the tables and arrays of a file may be nested. The client library reads 32
+// levels.
 const maxNested = 64
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (f *Field) UnmarshalJSON(text []byte) error {
 	v, err := readField(text, 0)
 	f.Value = v
@@ -49,7 +50,7 @@ func readField(text []byte, depth int) (any, error) {
 	return n, nil
 }
 
-// readObject reads a value that stands under the name of its type.
+// readObject reads a value that is written under the name of its type.
 func readObject(text []byte, depth int) (any, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(text, &object); err != nil {
@@ -82,7 +83,7 @@ func readTagged(tag string, raw json.RawMessage, depth int) (any, error) {
 	return read(raw)
 }
 
-// scalars read the values that hold no others, by the names of their types.
+// scalars read the values that contain no others, by the names of their types.
 var scalars = map[string]func(json.RawMessage) (any, error){
 	"int8": number[int8], "int16": number[int16], "int32": number[int32],
 	"uint8": number[uint8], "uint16": number[uint16], "uint32": number[uint32],
@@ -162,7 +163,7 @@ func readAs[T any](raw json.RawMessage) (v T, err error) {
 	return v, err
 }
 
-// strictly reads JSON that has no fields but those of v, and nothing behind it.
+// strictly reads JSON that has no fields but those of v, and no text after it.
 func strictly(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()

@@ -17,10 +17,10 @@ type line struct {
 	RoutingKey shortText        `json:"routing_key"`
 	Properties properties       `json:"properties"`
 	Headers    map[string]Field `json:"headers,omitempty"`
-	Text       *string          `json:"text,omitempty"` // the body; one of the two
+	Text       *string          `json:"text,omitempty"` // the body if it is UTF-8, or Bytes
 	Bytes      []byte           `json:"bytes,omitempty"`
 
-	End      bool `json:"end,omitempty"` // it is a lastLine
+	End      bool `json:"end,omitempty"` // the line is a lastLine
 	Messages int  `json:"messages,omitempty"`
 }
 
@@ -39,13 +39,13 @@ type properties struct {
 	AppID           shortText `json:"app_id,omitempty"`
 }
 
-// shortText is an AMQP short string. It may not be UTF-8, so it is written as a [Field].
+// shortText is an AMQP short string. It may be other than UTF-8, so it is written as a [Field].
 type shortText string
 
-// MarshalJSON writes it as a Field.
+// MarshalJSON writes the text as a Field.
 func (t shortText) MarshalJSON() ([]byte, error) { return Field{string(t)}.MarshalJSON() }
 
-// UnmarshalJSON reads it.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (t *shortText) UnmarshalJSON(text []byte) error {
 	v, err := readField(text, 0)
 	s, ok := v.(string)
@@ -56,8 +56,8 @@ func (t *shortText) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// lineOf is the line for a message. The broker's counts of deliveries are left out: reading changes
-// them.
+// lineOf makes the line of a message. It leaves out the broker's counts of deliveries, because
+// reading changes them.
 func lineOf(d *amqp.Delivery) line {
 	l := line{
 		Exchange: shortText(d.Exchange), RoutingKey: shortText(d.RoutingKey),
@@ -91,7 +91,7 @@ func lineOf(d *amqp.Delivery) line {
 	return l
 }
 
-// delivery is the message that a line was made of.
+// delivery makes the message of a line.
 func (l *line) delivery() (*amqp.Delivery, error) {
 	p := l.Properties
 	d := &amqp.Delivery{
@@ -134,7 +134,7 @@ func (l *line) delivery() (*amqp.Delivery, error) {
 	return d, nil
 }
 
-// checkLengths refuses what is too long for an AMQP short string.
+// checkLengths refuses text that is too long for an AMQP short string.
 func (l *line) checkLengths() error {
 	p := l.Properties
 	for name, value := range map[string]shortText{

@@ -59,7 +59,7 @@ func TestALineIsReadBackAsTheMessageThatItWasMadeOf(t *testing.T) {
 	})
 }
 
-// file is an export with these lines as its messages.
+// file returns an export with these lines as its messages.
 func file(messages ...string) string {
 	text := `{"format":"bunnicula-errorqueue","version":1,"queue":"orders-error"}` + "\n"
 	for _, m := range messages {

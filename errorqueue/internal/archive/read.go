@@ -12,7 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// ErrFormat says that a file is not what a [Writer] writes.
+// ErrFormat says that a file was not written by a [Writer].
 var ErrFormat = errors.New("not an export of an error queue")
 
 // LineError says which line of a file is wrong. Lines are counted from 1.
@@ -30,13 +30,14 @@ func (e *LineError) Unwrap() error { return e.Err }
 // of escapes.
 const maxLine = 800 << 20
 
-// Contents is what a file holds, as far as it was read.
+// Contents describes a file, as far as it was read.
 type Contents struct {
-	Queue    string // that it was made from
+	Queue    string // from which the file was made
 	Messages int
 }
 
-// Read reads a file and calls f for each message from the line from on. An error of f ends it.
+// Read reads a file and calls f for each message, beginning at the line from. An error of f ends
+// it.
 func Read(ctx context.Context, r io.Reader, from int, f func(line int, d *amqp.Delivery) error) (Contents, error) {
 	s := scan{from: from, take: f}
 	lines := bufio.NewScanner(r)
@@ -45,7 +46,7 @@ func Read(ctx context.Context, r io.Reader, from int, f func(line int, d *amqp.D
 		if ctx.Err() != nil {
 			return s.found, context.Cause(ctx)
 		}
-		if err := lines.Err(); err != nil { // what came before it looks like a line
+		if err := lines.Err(); err != nil { // the bytes before the error look like a line
 			return s.found, fmt.Errorf("read: %w", err)
 		}
 		if err := s.line(lines.Bytes()); err != nil {
@@ -66,7 +67,7 @@ type scan struct {
 	found Contents
 }
 
-// line takes the next line.
+// line reads the next line.
 func (s *scan) line(text []byte) error {
 	s.n++
 	switch {
@@ -111,7 +112,7 @@ func (s *scan) first(text []byte) error {
 	return nil
 }
 
-// end says whether the file was whole. The error is the scanner's.
+// end says whether the file was complete. err is the scanner's error.
 func (s *scan) end(err error) error {
 	switch {
 	case errors.Is(err, bufio.ErrTooLong):
@@ -128,7 +129,7 @@ func (s *scan) end(err error) error {
 
 func (s *scan) wrong(err error) error { return &LineError{s.n, err} }
 
-// readable is an error of encoding/json without the names of Go types.
+// readable returns an error of encoding/json without the names of Go types.
 func readable(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field != "" {

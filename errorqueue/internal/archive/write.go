@@ -9,7 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// What the first line of a file says of it.
+// The first line of a file says these.
 const (
 	format  = "bunnicula-errorqueue"
 	version = 1
@@ -35,7 +35,7 @@ type Writer struct {
 	messages int // written
 }
 
-// NewWriter begins a file of the messages of an error queue and its main queue.
+// NewWriter begins the file of an error queue and its main queue.
 func NewWriter(w io.Writer, queue, main string, at time.Time) (*Writer, error) {
 	out := bufio.NewWriter(w)
 	lines := json.NewEncoder(out)
@@ -56,8 +56,8 @@ func (w *Writer) Write(d *amqp.Delivery) error {
 // Messages is how many messages were added.
 func (w *Writer) Messages() int { return w.messages }
 
-// End writes the last line. A file without it reads as one that was cut off.
+// End writes the last line. A file without it counts as truncated.
 func (w *Writer) End() error { return w.lines.Encode(lastLine{End: true, Messages: w.messages}) }
 
-// Flush writes what is in memory.
+// Flush writes the buffered bytes.
 func (w *Writer) Flush() error { return w.out.Flush() }

@@ -1,4 +1,4 @@
-// Package filter is the language in which parked messages are chosen: [Parse] reads it, a [Filter]
-// holds it, and [Filter.At] makes of it what [Matcher.Matches] applies to messages. It knows
-// messages only as the values in a [Message], and imports nothing of this module.
+// Package filter is the language that chooses parked messages. [Parse] reads text, a [Filter] holds
+// the choice, and [Filter.At] makes a [Matcher] of it, whose [Matcher.Matches] looks at messages. A
+// message is only the values in a [Message]. The package imports nothing of this module.
 package filter

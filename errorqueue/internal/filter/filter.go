@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Filter chooses messages: those that fit every field that is set. Of a list, one value must fit.
+// Filter chooses messages that match every field that is set. One match is enough in a list.
 type Filter struct {
 	Reasons       []string
 	ErrorTypes    []string
-	ErrorContains string // regardless of case
+	ErrorContains string // case-insensitive
 	Groups        []string
 
 	IDs       []string
@@ -26,30 +26,31 @@ type Filter struct {
 	Body    []Body
 }
 
-// Header asks for a header.
+// Header matches a header.
 type Header struct {
 	Name   string
-	Exists bool   // any value fits
-	Value  string // if not Exists
+	Exists bool   // any value matches
+	Value  string // without Exists
 }
 
-// Body asks for a value in a JSON body.
+// Body matches a value in a JSON body.
 type Body struct {
 	Path   string
-	Exists bool   // any value fits
-	Value  string // if not Exists
+	Exists bool   // any value matches
+	Value  string // without Exists
 }
 
-// Message is what filters look at.
+// Message holds the values of a message that filters look at.
 type Message struct {
 	ID, Reason, Type, Error, Group          string
 	Consumer, Host, App, AppVersion, Target string
-	Since                                   time.Time // when its age began; zero is no age
-	Headers                                 map[string]any
-	Body                                    []byte
+	// The age of the message counts from then. If it is zero, the message has no age.
+	Since   time.Time
+	Headers map[string]any
+	Body    []byte
 }
 
-// lists are the fields that hold several values, in the order in which a text has them.
+// lists are the fields with several values, in the order in which text has them.
 var lists = []struct {
 	key   string // in a text
 	of    func(*Filter) *[]string
@@ -66,7 +67,7 @@ var lists = []struct {
 	{"queue", func(f *Filter) *[]string { return &f.Targets }, func(m *Message) string { return m.Target }},
 }
 
-// list is the field of a key that takes several values, nil for other keys.
+// list returns the field of a key that takes several values, nil for other keys.
 func (f *Filter) list(key string) *[]string {
 	for _, l := range lists {
 		if l.key == key {

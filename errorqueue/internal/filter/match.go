@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Matcher is a Filter at one moment. A message that was chosen once is chosen again, however long
-// the whole takes. It is immutable.
+// Matcher is a Filter at one moment. Its ages do not grow with time, so a message that was chosen
+// once is chosen again. It is immutable.
 type Matcher struct {
 	filter Filter
 	now    time.Time
@@ -18,7 +18,7 @@ type Matcher struct {
 	paths  [][]step // of Body, by index
 }
 
-// At checks the Filter and makes a Matcher of it.
+// At checks the Filter and makes a Matcher.
 func (f Filter) At(now time.Time) (*Matcher, error) {
 	m := &Matcher{filter: f, now: now, needle: strings.ToLower(f.ErrorContains)}
 	if f.OlderThan < 0 {
@@ -88,7 +88,7 @@ func (m *Matcher) fitsBody(msg *Message) bool {
 	}
 	var body any
 	d := json.NewDecoder(bytes.NewReader(msg.Body))
-	d.UseNumber() // a float64 cannot tell large ids apart
+	d.UseNumber() // a float64 cannot distinguish large ids
 	if d.Decode(&body) != nil {
 		return false
 	}
@@ -101,7 +101,7 @@ func (m *Matcher) fitsBody(msg *Message) bool {
 	return true
 }
 
-// headerText is a header's value as a person would write it.
+// headerText returns a header's value as a person would write it.
 func headerText(v any) string {
 	switch v := v.(type) {
 	case string:

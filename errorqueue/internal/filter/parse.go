@@ -11,8 +11,8 @@ import (
 //
 //	reason=timeout older=2h body.user.id=42 error~"connection refused"
 //
-// A term of a list that stands there twice widens the choice. A text without terms is the zero
-// Filter. A wrong term is an [*Error].
+// A term with a list may occur twice, which adds values to the list. A text without terms is the
+// zero Filter. A wrong term is an [*Error].
 func Parse(text string) (Filter, error) {
 	var f Filter
 	s := scanner{rest: text}
@@ -82,7 +82,7 @@ func (f *Filter) singleTerm(key, op string, s *scanner) error {
 	return setAge(key, &f.NewerThan, values[0])
 }
 
-// checkOp refuses a key without a value, and one with the other operator.
+// checkOp refuses a key without a value, and a key with the wrong operator.
 func checkOp(key, op string) error {
 	switch {
 	case op == "":
@@ -95,7 +95,7 @@ func checkOp(key, op string) error {
 	return nil
 }
 
-// pathTerm reads what stands behind header.NAME or body.PATH.
+// pathTerm reads the rest of header.NAME or body.PATH.
 func (f *Filter) pathTerm(key, op string, s *scanner) error {
 	if op == "~" {
 		return &Error{"a term", key + op, key + "= and a value, or the name alone"}
@@ -156,7 +156,7 @@ func setAge(key string, to *time.Duration, value string) error {
 	return nil
 }
 
-// parseAge is time.ParseDuration, with days.
+// parseAge is time.ParseDuration with days.
 func parseAge(s string) (time.Duration, error) {
 	var days time.Duration
 	if n, rest, ok := strings.Cut(s, "d"); ok {

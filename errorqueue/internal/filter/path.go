@@ -78,7 +78,7 @@ func find(v any, path []step) (any, bool) {
 	return v, true
 }
 
-// equalText compares a JSON value with what a person has written.
+// equalText compares a JSON value with text that a person has written.
 func equalText(v any, want string) bool {
 	switch v := v.(type) {
 	case nil:
@@ -94,8 +94,8 @@ func equalText(v any, want string) bool {
 	return err == nil && string(text) == want
 }
 
-// sameNumber compares exactly: 1 is 1.0 and 10e-1. A number such as 1e999999, which would have a
-// million digits, is equal to none.
+// sameNumber compares two numbers exactly: 1 is 1.0 and 10e-1. A number such as 1e999999, which
+// would have a million digits, equals no other.
 func sameNumber(a, b string) bool {
 	const most = 64
 	if len(a) > most || len(b) > most || largeExponent(a) || largeExponent(b) {

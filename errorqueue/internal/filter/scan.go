@@ -20,7 +20,7 @@ func (s *scanner) op() string {
 	return ""
 }
 
-// word reads what is in quotes, or else up to white space or one of these characters.
+// word reads quoted text, or text up to white space or one of these characters.
 func (s *scanner) word(until string) (string, error) {
 	if strings.HasPrefix(s.rest, `"`) {
 		text, err := strconv.QuotedPrefix(s.rest)
@@ -58,7 +58,7 @@ func (s *scanner) values(key string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == "" && !inQuotes { // an unset variable of a shell, perhaps
+		if v == "" && !inQuotes { // probably from an unset variable of a shell
 			return nil, &Error{key, "", "a value, as in " + example(key)}
 		}
 		all = append(all, v)
@@ -73,7 +73,7 @@ func (s *scanner) values(key string) ([]string, error) {
 	return all, nil
 }
 
-// quoted is a value in a form that word reads back.
+// quoted writes a value so that word reads it back.
 func quoted(v string) string {
 	plain := v != "" && !strings.ContainsFunc(v, func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == '"' || r == ',' || r == unicode.ReplacementChar

@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// ParseTerms is [Parse] for terms that stand alone, such as the arguments of a command. A shell has
-// removed the quotes, so all that stands behind the = or ~ is the value: error~connection refused.
-// An argument that reads as several terms is an error: it may not be the choice that was meant.
+// ParseTerms is [Parse] for separate terms, such as the arguments of a command. A shell has removed
+// the quotes, so the value is everything after the = or ~: error~connection refused. An argument
+// that can be read as several terms is an error, because it may not be the choice that was meant.
 func ParseTerms(terms ...string) (Filter, error) {
 	var texts []string
 	for _, term := range terms {
@@ -21,7 +21,7 @@ func ParseTerms(terms ...string) (Filter, error) {
 	return Parse(strings.Join(texts, " "))
 }
 
-// oneTerm is a term with quotes around its values where the spaces in them require that.
+// oneTerm returns a term with quotes around values that contain spaces.
 func oneTerm(term string) (string, error) {
 	n, err := countTerms(term)
 	switch {
@@ -49,12 +49,12 @@ func oneTerm(term string) (string, error) {
 	}
 	text := key + strings.Join(values, ",")
 	if n, e := countTerms(text); e != nil || n != 1 {
-		return "", err // the first one, which quotes what was written
+		return "", err // the first error, which quotes the original text
 	}
 	return text, nil
 }
 
-// countTerms says how many terms a filter's text has.
+// countTerms returns how many terms a filter's text has.
 func countTerms(text string) (n int, err error) {
 	var f Filter
 	for s := (scanner{rest: text}); ; n++ {

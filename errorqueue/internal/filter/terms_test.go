@@ -44,7 +44,7 @@ func TestATermThatDoesNotReadIsNamed(t *testing.T) {
 		{" ", "a term", "name=value"},
 		{`error~"x`, "a value", "closing quote"},
 		{"body.a[=1", "body", "a["},
-		{"group=a,", "group", "want a value"}, // of a variable that is not set
+		{"group=a,", "group", "want a value"}, // from an unset variable
 		{"id=,a", "id", "want a value"},
 	} {
 		_, err := ParseTerms("reason=panic", test.term)
@@ -58,7 +58,7 @@ func TestATermThatDoesNotReadIsNamed(t *testing.T) {
 	}
 }
 
-// What a shell takes away does not change the choice.
+// Quotes that a shell removes do not change the choice.
 func TestATermWithAnyValueIsThatValue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.StringMatching(`[a-z][a-z ,.:/*-]{0,20}[a-z]`).Draw(t, "value")

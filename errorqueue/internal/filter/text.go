@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// String is the Filter as [Parse] reads it; "" for the zero Filter.
+// String returns the Filter as text for [Parse]; "" for the zero Filter.
 func (f Filter) String() string {
 	var terms []string
 	for _, l := range lists {
@@ -40,7 +40,7 @@ func (f Filter) String() string {
 	return strings.Join(terms, " ")
 }
 
-// pairText is the term for a header or a path.
+// pairText returns the term for a header or a path.
 func pairText(key, value string, exists bool) string {
 	if quoted(key) != key || strings.ContainsAny(key, "=~") {
 		key = strconv.Quote(key)
@@ -51,7 +51,7 @@ func pairText(key, value string, exists bool) string {
 	return key + "=" + quoted(value)
 }
 
-// ageText is a duration as [parseAge] reads it.
+// ageText returns a duration as text for [parseAge].
 func ageText(d time.Duration) string {
 	if d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%dd", d/(24*time.Hour))

@@ -12,9 +12,11 @@ import (
 	"time"
 )
 
-// UUID and Char are types that AMQP 1.0 has for application properties, and AMQP 0-9-1 has not.
+// Types of AMQP 1.0's application properties that AMQP 0-9-1 does not have.
 type (
+	// UUID is sent as a uuid.
 	UUID [16]byte
+	// Char is sent as a char.
 	Char rune
 )
 
@@ -26,15 +28,15 @@ type Message10 struct {
 	Properties map[string]any
 }
 
-// Unconvertible is a message that RabbitMQ 4 takes over AMQP 1.0 and cannot convert for AMQP 0-9-1,
-// because one of its application properties is a UUID. Each delivery of it ends the connection
-// with 541, so there is no delivery that could be rejected.
+// Unconvertible returns a message that RabbitMQ 4 accepts over AMQP 1.0 and cannot convert for AMQP
+// 0-9-1, because one of its application properties is a UUID. Each delivery of it ends the
+// connection with 541, so no client ever gets a delivery that it could reject.
 func Unconvertible(id string) Message10 {
 	return Message10{ID: id, Body: "{}", Properties: map[string]any{"tenant": UUID{7}}}
 }
 
 // Publish10 publishes durable messages to a queue over AMQP 1.0, and returns when the broker has
-// accepted them. It needs RabbitMQ 4: before, AMQP 1.0 is a plugin. See [Major].
+// accepted them. It needs RabbitMQ 4: in earlier releases AMQP 1.0 is a plugin. See [Major].
 func Publish10(t testing.TB, queue string, messages ...Message10) {
 	t.Helper()
 	if err := publish10(URL(t), queue, messages); err != nil {
@@ -42,7 +44,7 @@ func Publish10(t testing.TB, queue string, messages ...Message10) {
 	}
 }
 
-// Descriptors of the frames and sections that are used, from the AMQP 1.0 specification.
+// Descriptors of the frames and sections that this file uses, from the AMQP 1.0 specification.
 const (
 	open10, begin10, attach10, flow10, transfer10, disposition10 = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15
 	close10, saslMechanisms, saslInit, saslOutcome               = 0x18, 0x40, 0x41, 0x44
@@ -76,23 +78,25 @@ func publish10(broker, queue string, messages []Message10) error {
 	}
 	c.send(1, described(saslInit, symbol("PLAIN"), binary10("\x00"+u.User.Username()+"\x00"+password)))
 	if outcome, err := c.await(saslOutcome); err != nil || !bytes.Contains(outcome, []byte{0x50, 0}) {
-		return fmt.Errorf("the broker does not let us in: % x, %v", outcome, err)
+		return fmt.Errorf("the broker does not let us in: % x, %w", outcome, err)
 	}
 	if err := c.greet(plain); err != nil {
 		return err
 	}
 	c.send(0, described(open10, string10("amqptest"), string10("vhost:"+vhost)))
 	c.send(0, described(begin10, null10, uint10(0), uint10(1000), uint10(1000)))
-	c.send(0, described(attach10, string10("to "+queue), uint10(0), []byte{0x42}, // false: we are the sender
+	// The boolean is false: this client is the sender.
+	c.send(0, described(attach10, string10("to "+queue), uint10(0), []byte{0x42},
 		[]byte{0x50, 0}, []byte{0x50, 0}, described(source10), described(target10, string10("/queues/"+url.PathEscape(queue)), uint10(2)),
 		null10, null10, uint10(0)))
-	if _, err := c.await(flow10); err != nil { // the broker's credit, which is more than a test sends
+	// The broker's credit is more than a test sends.
+	if _, err := c.await(flow10); err != nil {
 		return err
 	}
 	for i, m := range messages {
 		c.send(0, described(transfer10, uint10(0), uint10(uint32(i)), binary10(fmt.Sprint(i)), uint10(0), []byte{0x42}), m.encode())
 		if answer, err := c.await(disposition10); err != nil || !bytes.Contains(answer, []byte{0x00, 0x53, accepted10}) {
-			return fmt.Errorf("message %q is not accepted: % x, %v", m.ID, answer, err)
+			return fmt.Errorf("message %q is not accepted: % x, %w", m.ID, answer, err)
 		}
 	}
 	c.send(0, described(close10))
@@ -109,19 +113,19 @@ func (c client10) greet(protocol string) error {
 	}
 	answer := make([]byte, len(protocol))
 	if _, err := io.ReadFull(c.conn, answer); err != nil || string(answer) != protocol {
-		return fmt.Errorf("the broker answers %q to %q: %v", answer, protocol, err)
+		return fmt.Errorf("the broker answers %q to %q: %w", answer, protocol, err)
 	}
 	return nil
 }
 
-// send writes a frame: 0 is one of AMQP, 1 one of SASL. An error shows when the answer is read.
+// send writes a frame. kind is 0 for AMQP and 1 for SASL. An error shows when the answer is read.
 func (c client10) send(kind byte, parts ...[]byte) {
 	body := bytes.Join(parts, nil)
 	frame := binary.BigEndian.AppendUint32(nil, uint32(8+len(body)))
 	_, _ = c.conn.Write(append(append(frame, 2, kind, 0, 0), body...))
 }
 
-// await reads frames until one has this descriptor. The broker's close is an error.
+// await reads frames until one has this descriptor. A close by the broker is an error.
 func (c client10) await(descriptor byte) ([]byte, error) {
 	for {
 		head := make([]byte, 8)
@@ -175,12 +179,12 @@ func value10(value any) []byte {
 	panic(fmt.Sprintf("amqptest: a Message10 has no property of type %T", value))
 }
 
-// described is a value with a descriptor, whose fields are a list.
+// described encodes a value with a descriptor, whose fields are a list.
 func described(descriptor byte, fields ...[]byte) []byte {
 	return append([]byte{0x00, 0x53, descriptor}, collection(0xd0, fields)...)
 }
 
-// collection is a list (0xd0) or a map (0xd1).
+// collection encodes a list (0xd0) or a map (0xd1).
 func collection(kind byte, elements [][]byte) []byte {
 	inside := bytes.Join(elements, nil)
 	b := binary.BigEndian.AppendUint32([]byte{kind}, uint32(4+len(inside)))

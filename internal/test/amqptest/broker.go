@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// environment is what "scripts/broker env" says about a broker.
+// environment is the output of "scripts/broker env" for a broker.
 type environment map[string]string
 
 // variables are the names in an environment.
@@ -36,7 +36,7 @@ func lookUp() (environment, error) {
 		}
 	}
 	if env["AMQP_URL"] != "" && env["BUNNICULA_BROKER"] != "" {
-		return env, nil // as make test does it
+		return env, nil // make test sets it like this
 	}
 	found, err := script(nil, "env")
 	if err != nil {
@@ -57,8 +57,8 @@ func parse(out string) environment {
 	return env
 }
 
-// script runs scripts/broker with env added to the process's environment, and returns
-// what it printed. For "env" that is one name=value per line, without shell quotes.
+// script runs scripts/broker with env added to the process's environment, and returns its output.
+// For "env" that is one name=value per line, without shell quotes.
 func script(env environment, args ...string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -77,7 +77,7 @@ func script(env environment, args ...string) (string, error) {
 	return run(cmd)
 }
 
-// run returns a command's output, and what it complained about in the error.
+// run returns a command's output. The error has what the command has written to stderr.
 func run(cmd *exec.Cmd) (string, error) {
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
@@ -87,7 +87,7 @@ func run(cmd *exec.Cmd) (string, error) {
 	return out.String(), nil
 }
 
-// moduleRoot is the directory above the test's own that has scripts/broker.
+// moduleRoot returns the nearest directory above the test's own that has scripts/broker.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -105,7 +105,7 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// env is the shared broker's environment; without one the test fails.
+// env returns the shared broker's environment. The test fails if there is none.
 func env(t testing.TB) environment {
 	t.Helper()
 	e, err := shared()
@@ -115,8 +115,8 @@ func env(t testing.TB) environment {
 	return e
 }
 
-// ours skips the test, and says why, if the broker is not one of scripts/broker's
-// private nodes: what is then not there is not the test's fault.
+// ours skips the test, with the reason, if the broker is not a private node of scripts/broker. What
+// such a broker lacks is not a fault of the test.
 func ours(t testing.TB, what string) environment {
 	t.Helper()
 	e := env(t)
@@ -126,14 +126,14 @@ func ours(t testing.TB, what string) environment {
 	return e
 }
 
-// URL is where the broker is: AMQP_URL, or what scripts/broker says.
+// URL is the broker's address: AMQP_URL, or that of scripts/broker.
 func URL(t testing.TB) string {
 	t.Helper()
 	return env(t)["AMQP_URL"]
 }
 
-// Ctl runs rabbitmqctl on the shared broker and returns what it printed. What it changes,
-// tests of other packages may notice: see [StartBroker].
+// Ctl runs rabbitmqctl on the shared broker and returns its output. Tests of other packages may
+// notice a change: see [StartBroker].
 func Ctl(t testing.TB, args ...string) string {
 	t.Helper()
 	e := env(t)
@@ -149,14 +149,14 @@ func Ctl(t testing.TB, args ...string) string {
 	return out
 }
 
-// login is what private nodes have as their user, password and vhost.
+// login is the user, the password and the vhost of private nodes.
 const login = "bunnicula"
 
 // Broker is a private node for one test, which may kill it.
 type Broker struct {
 	t     testing.TB
-	node  environment  // chooses the node for scripts/broker
-	state atomic.Int32 // what the test last did to it
+	node  environment  // selects the node for scripts/broker
+	state atomic.Int32 // the last action of the test on the node
 	tls   TLS
 
 	// URL stays the same when the node is restarted.
@@ -169,9 +169,9 @@ const (
 	frozen
 )
 
-// StartBroker starts a broker that nobody else uses, of the same version as the shared
-// one; it is wiped at cleanup. It takes some seconds. It has the settings from its boot, and
-// keeps them over restarts.
+// StartBroker starts a broker that nobody else uses, of the same version as the shared one. It is
+// wiped at cleanup. Starting takes some seconds. The settings apply from the boot, and over
+// restarts.
 func StartBroker(t testing.TB, settings ...Setting) *Broker {
 	t.Helper()
 	b := newBroker(t, settings)
@@ -180,7 +180,7 @@ func StartBroker(t testing.TB, settings ...Setting) *Broker {
 	return b
 }
 
-// newBroker makes up a node, which is not started.
+// newBroker returns a node that is not started.
 func newBroker(t testing.TB, settings []Setting) *Broker {
 	t.Helper()
 	common := ours(t, "a broker to kill")
@@ -199,7 +199,7 @@ func newBroker(t testing.TB, settings []Setting) *Broker {
 		t.Fatalf("amqptest: broker: %v", err)
 	}
 	t.Cleanup(func() {
-		b.script("wipe") // which the guard does too if this ends the test
+		b.script("wipe") // the guard wipes the node too if this fails
 		if err := dismiss(); err != nil {
 			t.Errorf("amqptest: broker: its guard: %v", err)
 		}
@@ -207,7 +207,7 @@ func newBroker(t testing.TB, settings []Setting) *Broker {
 	return b
 }
 
-// started finds out what is only known of a node that runs.
+// started reads facts that only a running node knows.
 func (b *Broker) started() {
 	b.t.Helper()
 	b.state.Store(running)
@@ -216,15 +216,15 @@ func (b *Broker) started() {
 	b.tls = tlsOf(e)
 }
 
-// Start starts a broker that was stopped or killed; it returns when it answers.
+// Start starts a broker that was stopped or killed. It returns when the broker answers.
 func (b *Broker) Start() { b.t.Helper(); b.script("up"); b.state.Store(running) }
 
-// Stop stops it cleanly.
+// Stop stops the broker cleanly.
 func (b *Broker) Stop() { b.t.Helper(); b.script("down"); b.state.Store(ended) }
 
-// Settle lets the broker write down what has been declared, which it otherwise does when it
-// finds time: a queue declared just before a kill may be forgotten, its messages with it, or,
-// if it is a quorum queue, be there and answer nobody.
+// Settle makes the broker write its declarations to disk. Otherwise it writes them later. A kill
+// just after a declaration may lose a queue with its messages; a quorum queue may still exist, but
+// answer nobody.
 func (b *Broker) Settle() {
 	b.t.Helper()
 	b.eval("mnesia:sync_log(), lists:foreach(fun dets:sync/1, dets:all())")
@@ -233,7 +233,7 @@ func (b *Broker) Settle() {
 // Kill is kill -9. See [Broker.Settle].
 func (b *Broker) Kill() { b.t.Helper(); b.script("kill"); b.state.Store(ended) }
 
-// Ctl runs rabbitmqctl on it. Each call takes about a second.
+// Ctl runs rabbitmqctl on the broker. Each call takes about a second.
 func (b *Broker) Ctl(args ...string) string {
 	b.t.Helper()
 	if b.state.Load() == frozen {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestWithoutABrokerTheErrorSaysHowToStartOne(t *testing.T) {
-	t.Chdir(t.TempDir()) // no scripts/broker above
+	t.Chdir(t.TempDir()) // no parent directory has scripts/broker
 	for _, name := range variables {
 		t.Setenv(name, "")
 		if err := os.Unsetenv(name); err != nil {

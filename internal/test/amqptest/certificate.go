@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// TLS says where the node's own TLS listener is, as [TLSFiles] does for the shared broker.
+// TLS returns the node's own TLS listener, as [TLSFiles] does for the shared broker.
 func (b *Broker) TLS() TLS { return b.tls }
 
 // Certificate gives the node another server certificate of the same authority, which new
-// connections get at once. It is good for as long as validity says; less than zero: it has
+// connections get at once. It is valid for this long; a negative validity means that it has
 // expired. It stays over restarts.
 func (b *Broker) Certificate(validity time.Duration) {
 	b.t.Helper()
@@ -37,7 +37,8 @@ func (b *Broker) Certificate(validity time.Duration) {
 			b.t.Fatalf("amqptest: certificate: %v", err)
 		}
 	}
-	b.eval("ssl:clear_pem_cache()") // the files are read for each connection, but through a cache
+	// The node reads the files for each connection, but through a cache.
+	b.eval("ssl:clear_pem_cache()")
 }
 
 func issue(authority tls.Certificate, validity time.Duration) (certificate, key []byte, err error) {

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// OwnClock is a setting of [StartBroker] that gives the node a clock which [Broker.SetClock] sets. It needs
-// Linux, and libfaketime, which is installed if it is missing.
+// OwnClock is a setting of [StartBroker]: the node has a clock of its own, which [Broker.SetClock]
+// sets. It needs Linux, and libfaketime, which is installed if it is missing.
 var OwnClock = Setting{Name: "own clock"}
 
-// SetClock sets the node's clock ahead of the machine's, or behind if it is negative, by whole seconds. Only the time of
-// day changes, as when somebody sets a clock; what measures how long something takes goes on. It is kept over
-// restarts.
+// SetClock sets the node's clock ahead of the machine's, or behind it if ahead is negative, by
+// whole seconds. It changes the time of day only, as setting a host's clock does; monotonic time
+// goes on. The offset stays over restarts.
 func (b *Broker) SetClock(ahead time.Duration) {
 	b.t.Helper()
 	b.script("clock", fmt.Sprintf("%+d", ahead/time.Second))
 }
 
-// takeOwnClock says whether OwnClock is among the settings, as BROKER_CLOCK has it, and returns the others.
+// takeOwnClock says whether OwnClock is among the settings, in the form of the variable
+// BROKER_CLOCK, and returns the other settings.
 func takeOwnClock(t testing.TB, settings []Setting) (string, []Setting) {
 	t.Helper()
 	if !slices.Contains(settings, OwnClock) {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestABrokersClockIsSetAndKeptOverARestart(t *testing.T) {
+	amqptest.Long(t)
 	broker := amqptest.StartBroker(t, amqptest.OwnClock)
 	want := func(ahead time.Duration) {
 		t.Helper()

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Cluster is three private nodes that belong together, for one test, which may kill, freeze
-// and start them one by one.
+// Cluster is three private nodes that form a cluster, for one test. The test may kill, freeze and
+// start them one by one.
 type Cluster struct {
 	t testing.TB
 
 	Nodes []*Broker
 }
 
-// StartCluster starts a cluster of three, of the same version as the shared broker; it is wiped
-// at cleanup. It takes 10 to 20 seconds.
+// StartCluster starts a cluster of three nodes, of the same version as the shared broker. It is
+// wiped at cleanup. Starting takes 10 to 20 seconds.
 //
-// A node that is frozen for more than a minute is dead to the others, and stays apart from them when it is
-// thawed: start it anew. Before that, RabbitMQ 3 may refuse or not confirm what is published to a queue
-// that the frozen node led, though another leads it now.
+// The other nodes take a node that is frozen for more than a minute for dead. It stays separated
+// after a thaw: restart it. Before that, RabbitMQ 3 may refuse a message, or not confirm it, if the
+// frozen node led its queue, even though another node leads the queue now.
 func StartCluster(t testing.TB, settings ...Setting) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
@@ -44,7 +44,7 @@ func StartCluster(t testing.TB, settings ...Setting) *Cluster {
 	return c
 }
 
-// up starts all nodes side by side: those that join wait for the first.
+// up starts all nodes concurrently: those that join wait for the first.
 func (c *Cluster) up() error {
 	errs := make([]error, len(c.Nodes))
 	var booting sync.WaitGroup
@@ -60,7 +60,7 @@ func (c *Cluster) up() error {
 	return nil
 }
 
-// URLs are the nodes' URLs, in their order.
+// URLs returns the nodes' URLs, in their order.
 func (c *Cluster) URLs() []string {
 	var urls []string
 	for _, b := range c.Nodes {
@@ -69,8 +69,8 @@ func (c *Cluster) URLs() []string {
 	return urls
 }
 
-// Leader is the node that leads a quorum queue. It waits for an election, if one goes on: for a leader
-// that runs, as far as this test has not killed, stopped or frozen it.
+// Leader returns the node that leads a quorum queue. It waits for an election: for a leader on a
+// node that this test has not killed, stopped or frozen.
 func (c *Cluster) Leader(queue string) *Broker {
 	c.t.Helper()
 	var leader *Broker
@@ -97,7 +97,7 @@ func (c *Cluster) Leader(queue string) *Broker {
 	return leader
 }
 
-// asked is a node that can answer.
+// asked returns a node that can answer.
 func (c *Cluster) asked() *Broker {
 	c.t.Helper()
 	for _, b := range c.Nodes {

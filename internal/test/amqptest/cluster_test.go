@@ -9,7 +9,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// confirmed publishes until the broker confirms, which it may refuse while a queue has no leader.
+// confirmed publishes until the broker confirms: it may refuse messages while a queue has no
+// leader.
 func confirmed(t *testing.T, ch *amqp.Channel, queue, body string) {
 	t.Helper()
 	amqptest.Eventually(t, 60*time.Second, func() bool {
@@ -24,9 +25,7 @@ func confirmed(t *testing.T, ch *amqp.Channel, queue, body string) {
 }
 
 func TestAClusterOutlivesItsQueuesLeader(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a cluster takes half a minute")
-	}
+	amqptest.Long(t)
 	cluster := amqptest.StartCluster(t)
 	if urls := cluster.URLs(); len(urls) != 3 || urls[0] == urls[1] || urls[1] == urls[2] || urls[2] == urls[0] {
 		t.Fatalf("got %v, want three nodes", urls)
@@ -84,6 +83,7 @@ func TestAClusterOutlivesItsQueuesLeader(t *testing.T) {
 
 // A queue that was declared just before a kill can be dead on the node for good: see Settle.
 func TestAQuorumQueueThatHasSettledOutlivesAKill(t *testing.T) {
+	amqptest.Long(t)
 	broker := amqptest.StartBroker(t)
 	_, ch := channelOn(t, broker.URL)
 	const queue = "orders"

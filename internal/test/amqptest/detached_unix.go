@@ -4,5 +4,5 @@ package amqptest
 
 import "syscall"
 
-// detached starts a process in a group of its own: a ^C in the terminal does not reach it.
+// detached starts a process in a group of its own, which a ^C in the terminal does not reach.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

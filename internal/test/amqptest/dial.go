@@ -9,8 +9,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Dial opens a connection to the shared broker, named after the test and closed at its
-// cleanup.
+// Dial opens a connection to the shared broker. The connection has the test's name, and is closed
+// at the test's cleanup.
 func Dial(t testing.TB) *amqp.Connection {
 	t.Helper()
 	return DialURL(t, URL(t))
@@ -41,7 +41,7 @@ func Channel(t testing.TB) *amqp.Channel {
 	return ch
 }
 
-// Version is the broker's, such as "3.10.8".
+// Version is the broker's version, such as "3.10.8".
 func Version(t testing.TB) string {
 	t.Helper()
 	version, _ := own(t).Properties["version"].(string)
@@ -73,10 +73,10 @@ func numbers(t testing.TB) (major, minor int) {
 	return major, minor
 }
 
-// connections holds the connection that each running test has for these helpers.
+// connections holds the own connection of each running test.
 var connections sync.Map // testing.TB -> *amqp.Connection
 
-// own returns the test's own connection, a new one if it is closed.
+// own returns the test's own connection. It makes a new one if the old one is closed.
 func own(t testing.TB) *amqp.Connection {
 	t.Helper()
 	if conn, ok := connections.Load(t); ok && !conn.(*amqp.Connection).IsClosed() {
@@ -88,8 +88,8 @@ func own(t testing.TB) *amqp.Connection {
 	return conn
 }
 
-// with calls use with a channel of the test's own connection that lives as long as the
-// call, and returns its error.
+// with calls use with a channel of the test's own connection, and returns its error. The channel is
+// closed after the call.
 func with(t testing.TB, use func(*amqp.Channel) error) error {
 	t.Helper()
 	ch, err := own(t).Channel()

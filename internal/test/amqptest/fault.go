@@ -5,31 +5,31 @@ import (
 	"strings"
 )
 
-// Freeze stops the node's process where it is (SIGSTOP): its sockets stay open, and nothing
-// answers, as on a machine that hangs. [Broker.Thaw] lets it go on, as if no time had passed.
+// Freeze suspends the node's process (SIGSTOP). Its sockets stay open and nothing answers, as on a
+// machine that hangs. [Broker.Thaw] resumes the process.
 func (b *Broker) Freeze() { b.t.Helper(); b.script("freeze"); b.state.Store(frozen) }
 
 // Thaw ends a [Broker.Freeze].
 func (b *Broker) Thaw() { b.t.Helper(); b.script("thaw"); b.state.Store(running) }
 
-// MemoryAlarm makes the node believe that it uses too much memory, or ends that: it then
-// blocks the connections that publish, in its whole cluster. It returns when the alarm is in
-// effect, or gone. A restart ends it too.
+// MemoryAlarm makes the node believe that it uses too much memory, or ends that. The node then
+// blocks the connections that publish, in its whole cluster. MemoryAlarm returns when the alarm is
+// in effect, or gone. A restart ends the alarm too.
 func (b *Broker) MemoryAlarm(on bool) {
 	b.t.Helper()
 	b.alarm(on, "memory", "{absolute, 1}",
 		"vm_memory_monitor:get_vm_memory_high_watermark()", "vm_memory_monitor:set_vm_memory_high_watermark")
 }
 
-// DiskAlarm is [Broker.MemoryAlarm] for a disk without room.
+// DiskAlarm is [Broker.MemoryAlarm] for a full disk.
 func (b *Broker) DiskAlarm(on bool) {
 	b.t.Helper()
 	b.alarm(on, "disk", "1 bsl 60",
 		"rabbit_disk_monitor:get_disk_free_limit()", "rabbit_disk_monitor:set_disk_free_limit")
 }
 
-// alarm sets a limit that is certainly exceeded, or the limit that there was before. All in one
-// call: each boots an Erlang machine. The limit of before is kept in the node itself, because a
+// alarm sets a limit that is certainly exceeded, or restores the earlier limit. It is one call,
+// because each call boots an Erlang machine. The node itself keeps the earlier limit, because a
 // restart forgets both.
 func (b *Broker) alarm(on bool, resource, limit, get, set string) {
 	b.t.Helper()
@@ -54,14 +54,14 @@ func (b *Broker) alarm(on bool, resource, limit, get, set string) {
 		Wait(200)`, "amqptest_"+resource, set, get, limit, resource, on))
 }
 
-// CloseConnections lets the node close all client connections, as an operator does, with 320
-// and this reason.
+// CloseConnections makes the node close all client connections with 320 and this reason, as an
+// operator can.
 func (b *Broker) CloseConnections(reason string) {
 	b.t.Helper()
 	b.Ctl("close_all_connections", reason)
 }
 
-// Setting is one of the application rabbit's, such as {"consumer_timeout", "5000"}; the value
+// Setting is a setting of the application rabbit, such as {"consumer_timeout", "5000"}. The value
 // is an Erlang term.
 type Setting struct{ Name, Value string }
 
@@ -73,15 +73,15 @@ func erlang(settings []Setting) string {
 	return strings.Join(terms, ", ")
 }
 
-// Set changes a setting of the running node until its next start. Most are read when a
-// connection, channel or queue begins; for one that is read at boot, and for one that is
-// to last, see [StartBroker].
+// Set changes a setting of the running node until its next start. Most settings are read when a
+// connection, channel or queue begins. For one that is read at boot, and for one that must stay
+// over restarts, see [StartBroker].
 func (b *Broker) Set(name, term string) {
 	b.t.Helper()
 	b.eval(fmt.Sprintf("application:set_env(rabbit, %s, %s)", name, term))
 }
 
-// eval runs Erlang on the node; what it comes to must be ok.
+// eval runs Erlang on the node. The result must be ok.
 func (b *Broker) eval(expression string) {
 	b.t.Helper()
 	if got := strings.TrimSpace(b.Ctl("eval", expression+".")); got != "ok" {

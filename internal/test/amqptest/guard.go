@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// guard wipes the node should this process end without a cleanup: of go test's timeout, or kill -9. The node
-// would run for ever. It is a shell that reads from a pipe, of which only we have the other end; dismiss
-// tells it that all is well.
+// guard wipes the node if this process ends without a cleanup: by go test's timeout, or by kill -9.
+// Otherwise the node would run for ever. The guard is a shell that reads from a pipe. Only this
+// process has the other end. dismiss ends the guard without a wipe.
 func guard(node environment) (dismiss func() error, err error) {
 	root, err := moduleRoot()
 	if err != nil {

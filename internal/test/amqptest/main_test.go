@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// workers are what the test binary does as a [amqptest.Process].
+// workers are the functions that the test binary runs as a [amqptest.Process].
 var workers = map[string]func() int{
 	"exits": func() int {
 		fmt.Println("on stdout")
@@ -37,7 +37,8 @@ var workers = map[string]func() int{
 	"grows": func() int {
 		fmt.Println("ready")
 		var all []string
-		for range 64 { // to 1 GB and no further, should nobody hold it back
+		// It stops at 1 GB if no limit ends it.
+		for range 64 {
 			all = append(all, strings.Repeat("x", 16<<20))
 			fmt.Println(16*len(all), "MB")
 		}

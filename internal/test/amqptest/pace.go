@@ -2,20 +2,20 @@ package amqptest
 
 import "time"
 
-// speed is that of a link, each way. A zero field limits nothing.
+// speed describes a link, each way. A zero field limits nothing.
 type speed struct {
 	latency time.Duration
 	rate    int // kB/s
 }
 
-// Slow delays everything by latency, each way, and lets no more through than so many kilobytes a
-// second, each way and on each connection; zero is no limit. It is for connections old and new, until
+// Slow delays everything by latency, each way, and limits each connection to so many kilobytes a
+// second, each way; zero is no limit. It applies to existing and new connections, until
 // [Proxy.Fast].
 func (p *Proxy) Slow(latency time.Duration, kilobytesPerSecond int) {
 	p.setSpeed(speed{latency, kilobytesPerSecond})
 }
 
-// Fast ends a [Proxy.Slow]. Nothing is lost: what is on its way arrives at once.
+// Fast ends a [Proxy.Slow]. Nothing is lost: delayed bytes arrive at once.
 func (p *Proxy) Fast() { p.setSpeed(speed{}) }
 
 func (p *Proxy) setSpeed(s speed) {
@@ -25,7 +25,8 @@ func (p *Proxy) setSpeed(s speed) {
 	p.changed.Broadcast()
 }
 
-// piece returns how many of n bytes are written together: what the rate allows in a tenth of a second.
+// piece returns how many of n bytes are written together: those that the rate allows in a tenth of
+// a second.
 func (s speed) piece(n int) int {
 	if s.rate == 0 {
 		return n

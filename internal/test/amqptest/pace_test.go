@@ -15,7 +15,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// pair is a client's connection through a proxy, and the server's end of it.
+// pair returns a client's connection through a proxy, and the server's end of it.
 func pair(t *testing.T) (p *amqptest.Proxy, client, server *net.TCPConn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -68,7 +68,8 @@ func TestSlowProxyTakesItsTimeEachWay(t *testing.T) {
 
 func TestSlowProxyLetsSoMuchThroughASecond(t *testing.T) {
 	p := amqptest.NewProxy(t, echo(t))
-	p.Slow(0, 1) // which the next one replaces: the test would take minutes
+	// The next speed replaces this one, at which the test would take minutes.
+	p.Slow(0, 1)
 	p.Slow(0, 200)
 	conn := dial(t, p.Addr())
 	began := time.Now()
@@ -98,8 +99,8 @@ func TestProxyThatIsFastAgainSendsOnWhatItHas(t *testing.T) {
 	}
 }
 
-// The echo of several megabytes comes back byte for byte while everything about the proxy changes, and while
-// the client does not read.
+// The echo of several megabytes comes back byte for byte while every setting of the proxy changes,
+// and while the client does not read.
 func TestProxyLosesAndMixesUpNothing(t *testing.T) {
 	p := amqptest.NewProxy(t, echo(t))
 	conn := dial(t, p.Addr())
@@ -124,7 +125,7 @@ func TestProxyLosesAndMixesUpNothing(t *testing.T) {
 			p.Slow(time.Millisecond, 0)
 		case 1:
 			p.Freeze()
-			p.Slow(time.Millisecond, 50_000) // a frozen one takes it on too
+			p.Slow(time.Millisecond, 50_000) // a frozen proxy accepts the speed too
 		case 2:
 			p.Thaw()
 		case 3:
@@ -144,7 +145,8 @@ func TestProxyLosesAndMixesUpNothing(t *testing.T) {
 	}
 }
 
-// Bytes that cannot go on stay with the sender: a proxy without bounds would hide a stalled broker.
+// Bytes that a frozen proxy does not forward stay with the sender: an unbounded proxy would hide a
+// stalled broker.
 func TestFrozenProxyMakesTheSenderWait(t *testing.T) {
 	p, client, server := pair(t)
 	p.Freeze()
@@ -177,7 +179,7 @@ func TestBlackholeSwallowsAndTellsNobody(t *testing.T) {
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantSilence(t, server) // nor of the end
+	wantSilence(t, server) // the end does not arrive either
 	if n := p.Connections(); n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
@@ -196,7 +198,7 @@ func TestBlackholeOfOneDirectionLeavesTheOther(t *testing.T) {
 	wantSilence(t, server)
 	wantPassed(t, server, client, "still here")
 
-	// The server writes to nobody, and does not hear of that either.
+	// The server writes to a client that is gone, and does not learn that either.
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// link is one client's connection and the one made for it.
+// link is a client's connection, and the one that the proxy has made for it.
 type link struct {
 	proxy          *Proxy
 	client, server *net.TCPConn
@@ -16,28 +16,28 @@ type link struct {
 }
 
 // pipe is one direction of a link. One goroutine reads from a socket into the queue, and another
-// writes from the queue to the other socket. The reader waits when the receiver is slow.
+// one writes from the queue to the other socket. The reader waits when the receiver is slow.
 type pipe struct {
 	link     *link
 	from, to *net.TCPConn
 
 	// guarded by Proxy.mu
 	queue    []chunk
-	within   int       // bytes that were read and neither written nor lost
-	previous time.Time // the last write
-	drained  bool      // the sender has closed its side, and nothing comes any more
+	within   int       // bytes that were read, and neither written nor lost
+	previous time.Time // when the last write ended
+	drained  bool      // the sender has closed its side, so no more bytes come
 	finished bool      // see Proxy.HalfClose
-	closed   bool      // the receiver has been told so
+	closed   bool      // the receiver knows that the sender has closed
 	lost     bool      // see Proxy.Blackhole
 }
 
-// chunk is what one read has given, or what is left of it.
+// chunk is the result of one read, or the rest of it.
 type chunk struct {
 	bytes []byte
 	read  time.Time
 }
 
-// window is how many bytes may be between the sockets, as if on the wire.
+// window is how many bytes may be between the sockets, as on a wire.
 const window = 1 << 20
 
 func newLink(p *Proxy, client, server *net.TCPConn) *link {
@@ -47,7 +47,7 @@ func newLink(p *Proxy, client, server *net.TCPConn) *link {
 	return l
 }
 
-// start lets the bytes move.
+// start begins to move bytes.
 func (l *link) start() {
 	for _, pipe := range []*pipe{l.toBroker, l.toClient} {
 		l.proxy.moving.Go(pipe.receive)
@@ -55,8 +55,8 @@ func (l *link) start() {
 	}
 }
 
-// reset ends the link, on both sides, as a crash of a machine between them does. The caller
-// holds Proxy.mu.
+// reset ends the link on both sides, as the crash of a machine between them does. The caller holds
+// Proxy.mu.
 func (l *link) reset() {
 	reset(l.client)
 	reset(l.server)
@@ -80,7 +80,7 @@ func (l *link) end() {
 	l.proxy.changed.Broadcast()
 }
 
-// opposite is the other direction of the link.
+// opposite returns the other direction of the link.
 func (d *pipe) opposite() *pipe {
 	if d == d.link.toBroker {
 		return d.link.toClient
@@ -110,7 +110,7 @@ func (d *pipe) receive() {
 	}
 }
 
-// enqueue takes what was read, unless it goes nowhere. The caller holds Proxy.mu.
+// enqueue adds bytes to the queue, unless they are lost. The caller holds Proxy.mu.
 func (d *pipe) enqueue(bytes []byte) {
 	if len(bytes) == 0 || d.link.ended || d.lost || d.finished {
 		return
@@ -127,7 +127,7 @@ func (d *pipe) flush() {
 	for !d.link.ended {
 		switch {
 		case d.unheard() && d.opposite().unheard():
-			d.link.end() // nobody is left who could be told
+			d.link.end() // no receiver is left
 		case p.frozen || d.lost:
 			p.changed.Wait()
 		case len(d.queue) > 0:
@@ -143,10 +143,11 @@ func (d *pipe) flush() {
 	}
 }
 
-// unheard says that the sender has closed its side, and the receiver is not to know.
+// unheard says that the sender has closed its side, and that the receiver must not learn it.
 func (d *pipe) unheard() bool { return d.lost && d.drained }
 
-// writeInTime writes the next bytes, or waits for their time or for a change. The caller holds Proxy.mu.
+// writeInTime writes the next bytes, or waits until they may be written or something changes. The
+// caller holds Proxy.mu.
 func (d *pipe) writeInTime() {
 	p, first := d.link.proxy, d.queue[0]
 	n := p.speed.piece(len(first.bytes))
@@ -156,7 +157,8 @@ func (d *pipe) writeInTime() {
 		return
 	}
 	alarm := time.AfterFunc(early, func() {
-		p.mu.Lock() // or it may ring before Wait
+		// Without the lock the timer could broadcast before Wait.
+		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.changed.Broadcast()
 	})
@@ -164,8 +166,8 @@ func (d *pipe) writeInTime() {
 	alarm.Stop()
 }
 
-// write writes the first n bytes of the queue, all of one chunk. The caller holds Proxy.mu, which it
-// gives up meanwhile.
+// write writes the first n bytes of the queue, all of one chunk. The caller holds Proxy.mu, which
+// write unlocks meanwhile.
 func (d *pipe) write(n int) {
 	p, first := d.link.proxy, d.queue[0]
 	if n < len(first.bytes) {
@@ -179,7 +181,7 @@ func (d *pipe) write(n int) {
 	d.previous = time.Now()
 	d.within -= n
 	if err != nil {
-		if d.opposite().lost { // so is the news that the receiver is gone
+		if d.opposite().lost { // the sender must not learn that the receiver is gone
 			d.lose()
 		} else {
 			d.link.end()
@@ -188,7 +190,7 @@ func (d *pipe) write(n int) {
 	p.changed.Broadcast()
 }
 
-// lose drops what is on its way, and what comes. The caller holds Proxy.mu.
+// lose drops the queue, and all later bytes. The caller holds Proxy.mu.
 func (d *pipe) lose() {
 	d.lost = true
 	for _, chunk := range d.queue {

@@ -14,34 +14,41 @@ import (
 	"time"
 )
 
-// Process is the test binary once more, as a process of its own: a worker that the test watches,
-// stops and kills.
+// Process is another process of the test binary: a worker that the test watches, stops and kills.
 type Process struct {
 	t     testing.TB
 	cmd   *exec.Cmd
-	ended chan struct{} // closed when it has ended and all its output is here
+	ended chan struct{} // closed when it has ended and all its output is complete
 
 	mu      sync.Mutex
 	output  []byte
-	changed chan struct{} // closed, and another made, when output has grown
+	changed chan struct{} // closed and replaced when output has grown
 }
 
 // ProcessOption changes how a [Process] is started.
 type ProcessOption func(*processOptions)
 
-type processOptions struct{ megabytes int }
+type processOptions struct {
+	megabytes int
+	program   string // "" is the test binary
+}
 
-// MemoryLimit lets the process die when it asks for more than so many megabytes: the Go runtime ends it
-// on the spot, with no deferred calls, an exit code that is not 0 and "out of memory" or "failed to
-// allocate" among its last lines. The least that a worker needs is some 150. The race detector's
-// own memory is allowed for, roughly. The kernel sees to the limit, so the machine is in no
-// danger. Linux only: elsewhere the test is skipped.
+// Program starts this executable in place of the test binary.
+func Program(file string) ProcessOption {
+	return func(o *processOptions) { o.program = file }
+}
+
+// MemoryLimit makes the process die when it asks for more than so many megabytes. The Go runtime
+// then ends it at once: no deferred calls run, the exit code is not 0, and the last lines contain
+// "out of memory" or "failed to allocate". A worker needs at least some 150 MB. The limit allows
+// roughly for the race detector's own memory. The kernel enforces the limit, so the machine is not
+// in danger. MemoryLimit is for Linux; elsewhere the test is skipped.
 func MemoryLimit(megabytes int) ProcessOption {
 	return func(o *processOptions) { o.megabytes = megabytes }
 }
 
 // StartProcess starts the test binary with env added to the environment. The package's TestMain
-// is to see that and to be a worker instead of running tests:
+// must check env, and be a worker instead of running tests:
 //
 //	func TestMain(m *testing.M) {
 //		if os.Getenv("WORKER") != "" {
@@ -49,21 +56,25 @@ func MemoryLimit(megabytes int) ProcessOption {
 //		}
 //		...
 //
-// The process is killed at the test's cleanup, or when the test binary dies (Linux), and if the
-// test has failed its output is logged.
+// The process is killed at the test's cleanup, or when the test binary dies (Linux). If the test
+// has failed, its output is logged.
 func StartProcess(t testing.TB, env []string, options ...ProcessOption) *Process {
 	t.Helper()
 	var o processOptions
 	for _, option := range options {
 		option(&o)
 	}
-	// If TestMain forgets to look, no test is to run in there, and to start processes in turn.
+	// A TestMain that does not check env must not run tests, which would start processes in turn.
 	args := []string{os.Args[0], "-test.run=^$"}
+	if o.program != "" {
+		args = []string{o.program}
+	}
 	if o.megabytes > 0 {
 		if runtime.GOOS != "linux" {
 			t.Skip("a memory limit: the kernel keeps to it only on Linux")
 		}
-		// Data, not address space (-v): the race detector reserves terabytes of that.
+		// The limit is for data, not for address space (-v): the race detector reserves terabytes
+		// of address space.
 		limit := strconv.Itoa(o.megabytes * raceOverhead << 10)
 		args = append([]string{"bash", "-c", `ulimit -d "$0" && exec "$@"`, limit}, args...)
 	}
@@ -75,7 +86,8 @@ func StartProcess(t testing.TB, env []string, options ...ProcessOption) *Process
 	}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = (*processOutput)(p), (*processOutput)(p)
-	p.cmd.WaitDelay = 5 * time.Second // for what it has started itself, and what still writes
+	// For its own child processes, which may still write.
+	p.cmd.WaitDelay = 5 * time.Second
 	p.cmd.SysProcAttr = diesWithParent()
 	started := make(chan error)
 	go p.run(started)
@@ -91,15 +103,15 @@ func StartProcess(t testing.TB, env []string, options ...ProcessOption) *Process
 	return p
 }
 
-// run starts the process and waits for its end, on one thread: with the thread that started
-// it the kernel would take the parent for dead.
+// run starts the process and waits for its end, on one thread. If the starting thread ended, the
+// kernel would take the parent for dead.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := p.cmd.Start()
 	started <- err
 	if err == nil {
-		_ = p.cmd.Wait() // its exit code says the same
+		_ = p.cmd.Wait() // the exit code has the same information
 		close(p.ended)
 	}
 }
@@ -107,7 +119,7 @@ func (p *Process) run(started chan<- error) {
 // Pid is the process's number.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Kill is kill -9; it returns when the process is gone. It may have ended before.
+// Kill is kill -9. It returns when the process is gone. The process may have ended before.
 func (p *Process) Kill() {
 	p.t.Helper()
 	p.Signal(syscall.SIGKILL)
@@ -117,7 +129,7 @@ func (p *Process) Kill() {
 // Terminate asks the process to stop (SIGTERM), and does not wait.
 func (p *Process) Terminate() { p.t.Helper(); p.Signal(syscall.SIGTERM) }
 
-// Signal sends any signal, such as SIGSTOP. To a process that has ended it does nothing.
+// Signal sends any signal, such as SIGSTOP. It does nothing if the process has ended.
 func (p *Process) Signal(signal syscall.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -128,14 +140,15 @@ func (p *Process) Signal(signal syscall.Signal) {
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Wait waits for the process's end and returns its exit code; as in a shell, that is 128 and the
-// signal's number if a signal ended it, 137 for kill -9. If it does not end in time the test fails.
+// Wait waits for the end of the process and returns its exit code. If a signal ended it, the code
+// is 128 plus the signal's number, as in a shell: 137 for kill -9. If the process does not end in
+// time, the test fails.
 func (p *Process) Wait(within time.Duration) (code int) {
 	p.t.Helper()
 	select {
 	case <-p.ended:
 	case <-time.After(within):
-		if !p.isOver() { // both may be true
+		if !p.isOver() { // both cases may be ready
 			p.t.Fatalf("amqptest: process %d has not ended within %v", p.Pid(), within)
 		}
 	}
@@ -150,12 +163,13 @@ func (p *Process) code() int {
 }
 
 // Await waits until the process writes a line that contains text, and returns the first such line.
-// If it ends before, or takes too long, the test fails.
+// If the process ends before, or takes too long, the test fails.
 func (p *Process) Await(text string, within time.Duration) string {
 	p.t.Helper()
 	late := time.After(within)
 	for {
-		ended := p.isOver() // before its output is looked at, which is complete then
+		// The order matters: the output of a process that has ended is complete.
+		ended := p.isOver()
 		p.mu.Lock()
 		changed := p.changed
 		p.mu.Unlock()
@@ -185,14 +199,14 @@ func (p *Process) isOver() bool {
 	}
 }
 
-// Output is what the process has written so far, to stdout and stderr.
+// Output returns what the process has written so far, to stdout and stderr.
 func (p *Process) Output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return string(p.output)
 }
 
-// Lines is [Process.Output] in lines; one that is not finished is left out while the process runs.
+// Lines returns [Process.Output] in lines. It leaves out an incomplete line while the process runs.
 func (p *Process) Lines() []string {
 	over := p.isOver()
 	p.mu.Lock()
@@ -208,7 +222,7 @@ func (p *Process) Lines() []string {
 	return lines
 }
 
-// processOutput is a Process as the place that its output goes to.
+// processOutput is a Process as an io.Writer for its output.
 type processOutput Process
 
 func (o *processOutput) Write(b []byte) (int, error) {

@@ -2,7 +2,7 @@ package amqptest
 
 import "syscall"
 
-// diesWithParent is kill -9 for a process whose test binary died without a cleanup.
+// diesWithParent makes the kernel kill a process whose test binary has died without a cleanup.
 func diesWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

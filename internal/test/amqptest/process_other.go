@@ -4,5 +4,5 @@ package amqptest
 
 import "syscall"
 
-// diesWithParent: only Linux has that.
+// diesWithParent does nothing: only Linux has this feature.
 func diesWithParent() *syscall.SysProcAttr { return nil }

@@ -27,7 +27,7 @@ func TestProcessTellsItsExitCodeAndWhatItWrote(t *testing.T) {
 	if want := []string{"on stderr", "on stdout", "unfinished"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	p.Terminate() // too late, and no harm
+	p.Terminate() // too late, but harmless
 	p.Kill()
 }
 
@@ -68,6 +68,13 @@ func TestProcessThatIsStillThereIsKilledAtCleanup(t *testing.T) {
 	}
 	if err := syscall.Kill(p.Pid(), 0); err != syscall.ESRCH {
 		t.Errorf("got %v, want no such process", err)
+	}
+}
+
+func TestProcessCanBeAnotherProgram(t *testing.T) {
+	p := amqptest.StartProcess(t, nil, amqptest.Program("true"))
+	if code := p.Wait(30 * time.Second); code != 0 || p.Output() != "" {
+		t.Errorf("exit code %d; it said %q", code, p.Output())
 	}
 }
 

@@ -9,38 +9,38 @@ import (
 	"time"
 )
 
-// Proxy stands between a client and a broker and does to their connections what networks
-// do: it cuts them, slows them down, lets them stall or vanish without a word, and is not
-// there at all.
+// Proxy forwards the connections between a client and a broker, and does to them what networks do:
+// it cuts, slows, stalls or drops them, and refuses new ones.
 type Proxy struct {
 	t      testing.TB
 	target string // host:port
-	url    string // as NewProxy got it, with the proxy's address
+	url    string // the argument of NewProxy with the proxy's address
 
 	mu       sync.Mutex
-	changed  *sync.Cond   // something below, or in a link, has changed
+	changed  *sync.Cond   // a field below, or of a link, has changed
 	listener net.Listener // nil while refusing
-	addr     string       // stays the same
+	addr     string       // constant
 	links    map[*link]struct{}
 	frozen   bool
 	closed   bool
 	speed    speed // see pace.go
 
-	moving sync.WaitGroup // accept loops and pipes; the test's cleanup waits for them
+	// The goroutines that accept, and pipes; the test's cleanup waits for them.
+	moving sync.WaitGroup
 }
 
-// Direction is a way through the proxy.
+// Direction is a direction through the proxy.
 type Direction int
 
-// What goes to the broker, what comes from it, and both.
+// To the broker, from the broker, and both.
 const (
 	ToBroker Direction = 1 << iota
 	ToClient
 	Both = ToBroker | ToClient
 )
 
-// NewProxy starts a proxy on a loopback port in front of target, an AMQP URL or host:port.
-// It ends, and what goes through it is cut, at the test's cleanup.
+// NewProxy starts a proxy on a loopback port in front of target, an AMQP URL or host:port. The
+// proxy ends, and cuts its connections, at the test's cleanup.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	p := &Proxy{t: t, target: target, links: map[*link]struct{}{}}
@@ -48,7 +48,8 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	if strings.Contains(target, "://") {
 		u, err := url.Parse(target)
 		if err != nil {
-			t.Fatal("amqptest: proxy: the target is not a URL") // the error would show its password
+			// The error would show the password of the target.
+			t.Fatal("amqptest: proxy: the target is not a URL")
 		}
 		p.target = u.Host
 		if u.Port() == "" {
@@ -65,20 +66,20 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// URL is the target as a client is to write it to go through the proxy.
+// URL is the target with the proxy's address, for clients that go through the proxy.
 func (p *Proxy) URL() string { return p.url }
 
 // Addr is the proxy's host:port.
 func (p *Proxy) Addr() string { return p.addr }
 
-// Connections is how many go through the proxy now.
+// Connections returns how many connections go through the proxy now.
 func (p *Proxy) Connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.links)
 }
 
-// Cut resets the connections that there are, and returns how many; new ones go through.
+// Cut resets the existing connections, and returns how many there were. New ones go through.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,11 +90,11 @@ func (p *Proxy) Cut() int {
 	return n
 }
 
-// Freeze lets nothing through, either way, on connections old and new. Nothing is closed
-// and nothing lost: neither side can tell it from a slow peer until [Proxy.Thaw].
+// Freeze stops all bytes, each way, on existing and new connections. Nothing is closed and nothing
+// is lost: neither side can distinguish that from a slow peer, until [Proxy.Thaw].
 func (p *Proxy) Freeze() { p.setFrozen(true) }
 
-// Thaw lets what was held back go on.
+// Thaw ends a [Proxy.Freeze].
 func (p *Proxy) Thaw() { p.setFrozen(false) }
 
 func (p *Proxy) setFrozen(frozen bool) {
@@ -103,15 +104,14 @@ func (p *Proxy) setFrozen(frozen bool) {
 	p.changed.Broadcast()
 }
 
-// Blackhole makes the connections that there are half-open: what is sent that way, the
-// end of the connection included, goes nowhere and nobody is told, until [Proxy.Cut]. New
-// connections go through.
+// Blackhole makes the existing connections half-open: bytes in that direction, and the end of the
+// connection, are lost without an error, until [Proxy.Cut]. New connections go through.
 func (p *Proxy) Blackhole(d Direction) {
 	p.eachPipe(d, (*pipe).lose)
 }
 
-// HalfClose ends one direction of the connections that there are in order (FIN), behind what is
-// on its way; what is sent that way later is lost. The other direction stays open.
+// HalfClose ends one direction of the existing connections cleanly (FIN), after the bytes that are
+// already on their way. Later bytes are lost. The other direction stays open.
 func (p *Proxy) HalfClose(d Direction) {
 	p.eachPipe(d, func(pipe *pipe) { pipe.finished = true })
 }
@@ -130,7 +130,7 @@ func (p *Proxy) eachPipe(d Direction, change func(*pipe)) {
 	p.changed.Broadcast()
 }
 
-// Refuse lets new connections be refused until [Proxy.Accept]; those that there are stay.
+// Refuse makes the proxy refuse new connections until [Proxy.Accept]. Existing ones stay.
 func (p *Proxy) Refuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -154,7 +154,8 @@ func (p *Proxy) Accept() {
 func (p *Proxy) listen(addr string) {
 	p.t.Helper()
 	listener, err := net.Listen("tcp", addr)
-	for try := 0; err != nil && try < 50; try++ { // an outgoing connection may have the port for a moment
+	// An outgoing connection may use the port for a moment.
+	for try := 0; err != nil && try < 50; try++ {
 		time.Sleep(100 * time.Millisecond)
 		listener, err = net.Listen("tcp", addr)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// echo is a server that sends back what it gets.
+// echo returns the address of a server that sends back all bytes.
 func echo(t *testing.T) (addr string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,7 +51,7 @@ func dial(t *testing.T, addr string) net.Conn {
 	return conn
 }
 
-// say sends a word and reads as many bytes, waiting no longer than patience.
+// say sends a word and reads as many bytes, with the timeout patience.
 func say(conn net.Conn, word string, patience time.Duration) (string, error) {
 	if _, err := conn.Write([]byte(word)); err != nil {
 		return "", err
@@ -98,7 +98,7 @@ func TestFrozenProxyHoldsBackAndLosesNothing(t *testing.T) {
 	wantEcho(t, conn, "before")
 
 	p.Freeze()
-	p.Freeze() // once is enough
+	p.Freeze() // a second Freeze changes nothing
 	if got, err := say(conn, "held", 100*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("got %q (%v) through a frozen proxy", got, err)
 	}
@@ -149,7 +149,7 @@ func TestProxyWhoseTargetIsGoneEndsItsClients(t *testing.T) {
 	_ = listener.Close()
 
 	conn, err := net.Dial("tcp", p.Addr())
-	if err == nil { // the reset may come in time for the dial
+	if err == nil { // the reset may come during the dial
 		_, err = hear(conn, 1, 10*time.Second)
 		_ = conn.Close()
 	}

@@ -10,9 +10,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// suffixes make the names of what the framework declares beside a queue. Retry queues are
-// named after their delays; a broker lists its queues only to its own tools, so the
-// delays that tests like are guessed. Deleting what is not there is no error.
+// suffixes are those of the names of queues and exchanges that the framework declares beside a
+// queue. The names of retry queues have their delays. A broker lists its queues only for its own
+// tools, so these are the usual delays of tests. Deleting a queue that does not exist is no error.
 var suffixes = []string{
 	"", "-error", "-quarantine", "-retry", "-retry-requeue",
 	"-retry-1ms", "-retry-5ms", "-retry-10ms", "-retry-20ms", "-retry-50ms",
@@ -21,9 +21,9 @@ var suffixes = []string{
 	"-retry-1m", "-retry-60s", "-retry-1h",
 }
 
-// Queue makes up a name for a queue that no other test uses. It declares nothing. At
-// cleanup the queue and what the framework declares beside it are deleted; more names
-// that end otherwise, such as "-retry-70ms", are to be passed.
+// Queue returns a name for a queue that no other test uses. It declares nothing. At cleanup it
+// deletes the queue and those that the framework declares beside it. Pass other suffixes, such as
+// "-retry-70ms".
 func Queue(t testing.TB, prefix string, moreSuffixes ...string) string {
 	t.Helper()
 	queue := prefix + "-" + unique()
@@ -37,10 +37,11 @@ func Queue(t testing.TB, prefix string, moreSuffixes ...string) string {
 
 func unique() string { return strings.ToLower(rand.Text()[:8]) }
 
-// Cleanup deletes queues and exchanges of these names when the test is over.
+// Cleanup deletes queues and exchanges of these names at the end of the test.
 func Cleanup(t testing.TB, names ...string) {
 	t.Helper()
-	own(t) // opened first, closed last: cleanups run backwards
+	// Cleanups run in reverse order: this connection must be closed last.
+	own(t)
 	t.Cleanup(func() {
 		err := with(t, func(ch *amqp.Channel) error {
 			for _, name := range names {
@@ -59,7 +60,8 @@ func Cleanup(t testing.TB, names ...string) {
 	})
 }
 
-// Depth is how many messages in the queue are ready: not those that a consumer holds.
+// Depth returns how many messages of the queue are ready. It does not count those that a consumer
+// holds.
 func Depth(t testing.TB, queue string) int {
 	t.Helper()
 	depth, err := inspect(t, queue)
@@ -69,7 +71,7 @@ func Depth(t testing.TB, queue string) int {
 	return depth
 }
 
-// Exists says whether there is such a queue.
+// Exists says whether the queue exists.
 func Exists(t testing.TB, queue string) bool {
 	t.Helper()
 	_, err := inspect(t, queue)
@@ -93,7 +95,7 @@ func inspect(t testing.TB, queue string) (depth int, err error) {
 	return depth, err
 }
 
-// Publish sends a message and waits until the broker has it, in a queue.
+// Publish sends a message and waits until the broker has confirmed it and routed it to a queue.
 func Publish(t testing.TB, exchange, key string, msg amqp.Publishing) {
 	t.Helper()
 	err := with(t, func(ch *amqp.Channel) error {

@@ -2,5 +2,5 @@
 
 package amqptest
 
-// raceOverhead is by how much the race detector multiplies what a process needs.
+// raceOverhead is the factor by which the race detector increases the memory of a process.
 const raceOverhead = 4

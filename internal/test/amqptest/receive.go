@@ -8,10 +8,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// patience is how long [Get] waits: far longer than anything takes that works.
+// patience is how long [Get] waits: much longer than any successful operation takes.
 const patience = 10 * time.Second
 
-// Get takes the next message from the queue, and waits for it if there is none.
+// Get takes the next message from the queue. It waits for one if the queue is empty.
 func Get(t testing.TB, queue string) amqp.Delivery {
 	t.Helper()
 	var d amqp.Delivery
@@ -23,7 +23,7 @@ func Get(t testing.TB, queue string) amqp.Delivery {
 	return d
 }
 
-// Drain takes what is in the queue now.
+// Drain takes all messages that are in the queue now.
 func Drain(t testing.TB, queue string) []amqp.Delivery {
 	t.Helper()
 	var all []amqp.Delivery
@@ -55,9 +55,9 @@ func take(t testing.TB, queue string) (d amqp.Delivery, ok bool) {
 	return d, ok
 }
 
-// Eventually asks until the answer is yes; if it never is, the test fails and the message
-// says what did not happen. It is for the broker's state, which nothing announces: time
-// of our own is simulated.
+// Eventually calls cond until it is true. If that takes longer than within, the test fails with the
+// message. It is for the broker's state, whose changes the broker does not report. The framework's
+// own time is simulated instead.
 func Eventually(t testing.TB, within time.Duration, cond func() bool, format string, args ...any) {
 	t.Helper()
 	for end := time.Now().Add(within); !cond(); time.Sleep(20 * time.Millisecond) {
@@ -67,8 +67,9 @@ func Eventually(t testing.TB, within time.Duration, cond func() bool, format str
 	}
 }
 
-// Fail takes the first message of a queue and gives it back as a failure: its delivery count goes up, on each
-// version. A nack does not do that from RabbitMQ 4.3 on, and a reject does.
+// Fail takes the first message of a queue and gives it back as a failure, so that its delivery
+// count increases with every version of RabbitMQ. A reject does that. A nack does not, from
+// RabbitMQ 4.3 on.
 func Fail(t testing.TB, queue string) {
 	t.Helper()
 	ch := Channel(t)

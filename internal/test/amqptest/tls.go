@@ -8,17 +8,20 @@ import (
 	"testing"
 )
 
-// TLS says where the broker's TLS listener is and which files go with it. The listener
-// refuses clients without a certificate of its authority.
+// TLS is the broker's TLS listener and its files. The listener refuses clients without a
+// certificate of its authority.
 type TLS struct {
-	URL string // amqps://...@localhost:...; the certificate is for localhost, 127.0.0.1 and ::1
+	// The certificate is for localhost, 127.0.0.1 and ::1.
+	URL string
 
-	CA, Cert, Key                string // the server's authority; a client's certificate and key from it
-	WrongCA, WrongCert, WrongKey string // an authority whom neither side believes, and a client of its making
+	// The server's authority; a client's certificate and key from it.
+	CA, Cert, Key string
+	// An authority that neither side trusts; a client's certificate and key from it.
+	WrongCA, WrongCert, WrongKey string
 }
 
-// TLSFiles returns the shared broker's. A broker that is not a private node has none, and
-// the test is skipped with that reason.
+// TLSFiles returns those of the shared broker. A broker that is not a private node has none; then
+// the test is skipped, with that reason.
 func TLSFiles(t testing.TB) TLS {
 	t.Helper()
 	e := ours(t, "TLS")
@@ -38,7 +41,7 @@ func tlsOf(e environment) TLS {
 	}
 }
 
-// Config is what a client needs to get in.
+// Config returns the configuration of a client that the listener accepts.
 func (f TLS) Config(t testing.TB) *tls.Config {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)

@@ -23,20 +23,26 @@ var rows = map[string][]string{
 	},
 	"consumer": {
 		"connection", "topology", "publisher", "monitoring",
+		"consumer/internal/acks", "consumer/internal/decide", "consumer/internal/watchdog",
 		"internal/backoff", "internal/conflicts", "internal/monitors", "internal/route", "internal/sending",
 		"internal/startup", "internal/transport", "internal/wire",
 	},
+	"consumer/internal/acks":     {},
+	"consumer/internal/watchdog": {},
+	"consumer/internal/decide":   {"topology", "monitoring", "internal/route", "internal/wire"},
 	"errorqueue": {
-		"connection", "topology", "publisher",
+		"connection", "topology",
+		"errorqueue/internal/archive", "errorqueue/internal/filter",
 		"internal/backoff", "internal/sending", "internal/transport", "internal/wire",
 	},
-	"health": {"connection", "consumer"},
+	"errorqueue/internal/archive": {"internal/wire"},
+	"errorqueue/internal/filter":  {},
+	"health":                      {"connection", "consumer"},
 
 	"monitoring/monitoringtest": {"monitoring"},
 	"publisher/publishertest":   {"publisher", "internal/sending"},
 	"consumer/consumertest": {
-		"consumer", "publisher", "topology", "monitoring",
-		"internal/route", "internal/sending", "internal/wire",
+		"consumer", "publisher", "topology", "monitoring", "internal/wire",
 	},
 
 	"monitoring/otel":       {"monitoring", "publisher"},

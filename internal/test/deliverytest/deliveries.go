@@ -4,8 +4,10 @@ package deliverytest
 
 import (
 	"bytes"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -84,26 +86,10 @@ func SameHeader(a, b any) bool {
 		return ok && bytes.Equal(a, b)
 	case []any:
 		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !SameHeader(a[i], b[i]) {
-				return false
-			}
-		}
-		return true
+		return ok && slices.EqualFunc(a, b, SameHeader)
 	case amqp.Table:
 		b, ok := b.(amqp.Table)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for k, v := range a {
-			if w, there := b[k]; !there || !SameHeader(v, w) {
-				return false
-			}
-		}
-		return true
+		return ok && maps.EqualFunc(a, b, SameHeader)
 	}
 	return reflect.DeepEqual(a, b)
 }

@@ -1,4 +1,4 @@
-// Package docs checks that what the documents say of the code is still so.
+// Package docs checks that the documents' statements about the code are still true.
 package docs
 
 import (
@@ -33,7 +33,7 @@ func pages(t *testing.T) []string {
 	return all
 }
 
-// A snippet with "from FILE" above it stands in that file to the letter, so it compiles and runs.
+// A snippet with "from FILE" above it is an exact part of that file, so it compiles and runs.
 func TestSnippetsAreTakenFromTheExamples(t *testing.T) {
 	snippet := regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```go\n(.*?)```")
 	found := 0
@@ -75,8 +75,8 @@ func TestTheFileMapIsComplete(t *testing.T) {
 	}
 	for _, row := range rows {
 		listed := map[string]bool{}
-		words, _, _ := strings.Cut(row[2], "   ")           // what follows are folders
-		if row[1] == "consumer" || row[1] == "errorqueue" { // whose row goes on in a second line
+		words, _, _ := strings.Cut(row[2], "   ")           // the text behind names folders
+		if row[1] == "consumer" || row[1] == "errorqueue" { // their row continues in a second line
 			_, after, _ := strings.Cut(block, row[0]+"\n")
 			more, _, _ := strings.Cut(after, "\n")
 			more, _, _ = strings.Cut(strings.TrimSpace(more), "   ")

@@ -21,11 +21,12 @@ import (
 // mix says how many messages of each behaviour there are.
 type mix map[string]int
 
-// shuffled lists the behaviours, each as often as it is wanted, in an order that is the same each time.
+// shuffled lists the behaviours, each as often as the mix has it, in an order that is the same each
+// time.
 func (m mix) shuffled() []string {
 	var all []string
 	for _, do := range slices.Sorted(maps.Keys(m)) {
-		behaviourOf(do) // panics early
+		behaviourOf(do) // panics early for an unknown behaviour
 		all = append(all, slices.Repeat([]string{do}, m[do])...)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -33,14 +34,15 @@ func (m mix) shuffled() []string {
 	return all
 }
 
-// posting is what the publisher knows of one message. It is confirmed if it has ended and there is no error.
+// posting is what the publisher knows of one message. The message is confirmed if the publish has
+// ended without an error.
 type posting struct {
 	do    string
 	queue string
 	began time.Time
-	ended time.Time // zero while it is on its way
+	ended time.Time // zero until the publish has ended
 	err   error
-	gone  bool // somebody deleted the queue that it may have been in
+	gone  bool // an operator has deleted the queue that may have had the message
 }
 
 func (p posting) confirmed() bool { return !p.ended.IsZero() && p.err == nil && !p.gone }
@@ -52,7 +54,7 @@ const posters = 8
 type account struct {
 	lane    string
 	queues  []string
-	patient time.Duration // of one Publish
+	patient time.Duration // the timeout of one Publish
 	conn    *connection.Connection
 	pub     *publisher.Client
 
@@ -64,8 +66,8 @@ type account struct {
 	feeding  sync.WaitGroup // publish and stream; closing waits for them
 	streams  context.Context
 	cancel   context.CancelFunc
-	awaiting atomic.Int64 // messages that are to be published, or on their way
-	flows    atomic.Int64 // streams that go on
+	awaiting atomic.Int64 // messages that are not published yet, or in flight
+	flows    atomic.Int64 // streams that run
 }
 
 func newAccount(t testing.TB, lane string, cfg connection.Config, queues ...string) *account {
@@ -92,7 +94,7 @@ func newAccount(t testing.TB, lane string, cfg connection.Config, queues ...stri
 	return a
 }
 
-// publish publishes that many of each, in the background.
+// publish publishes the messages of a mix in the background.
 func (a *account) publish(m mix) {
 	all := m.shuffled()
 	a.awaiting.Add(int64(len(all)))
@@ -103,8 +105,8 @@ func (a *account) publish(m mix) {
 	})
 }
 
-// stream publishes so many a second, in the background, until endStreams. A publisher that
-// falls behind does not hurry afterwards.
+// stream publishes so many messages a second in the background, until endStreams. A publisher that
+// falls behind does not catch up.
 func (a *account) stream(perSecond int, m mix) {
 	all := m.shuffled()
 	a.flows.Add(1)
@@ -129,14 +131,14 @@ func (a *account) stream(perSecond int, m mix) {
 	})
 }
 
-// flowing says whether more is to be published.
+// flowing says whether there are more messages to publish.
 func (a *account) flowing() bool { return a.flows.Load() > 0 || a.awaiting.Load() > 0 }
 
-// post publishes one message as an app does, and writes down what came of it.
+// post publishes one message as an application does, and records the outcome.
 func (a *account) post(do string) { a.postTo("", do) }
 
-// postTo is post to one queue, or, if it is "", to the next in turn. It returns the message's number, -1 if it was not
-// confirmed.
+// postTo is post to one queue, or, if queue is "", to the next one in turn. It returns the
+// message's number, or -1 if the message was not confirmed.
 func (a *account) postTo(queue, do string) int {
 	n, queue := a.begin(do, queue)
 	m := compose(a.lane, n, do)
@@ -150,7 +152,8 @@ func (a *account) postTo(queue, do string) int {
 	return n
 }
 
-// begin writes down that a message is about to be published, to this queue or, if it is "", to the next in turn.
+// begin records that a message is about to be published to this queue, or, if queue is "", to the
+// next one in turn.
 func (a *account) begin(do, queue string) (int, string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -162,7 +165,7 @@ func (a *account) begin(do, queue string) (int, string) {
 	return n, queue
 }
 
-// end writes down what came of it.
+// end records the outcome of a publish.
 func (a *account) end(n int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -170,13 +173,13 @@ func (a *account) end(n int, err error) {
 	p.ended, p.err = time.Now(), err
 }
 
-// endStreams lets no stream go on, and returns when all has been published.
+// endStreams stops all streams, and returns when all their messages have been published.
 func (a *account) endStreams() {
 	a.cancel()
 	a.feeding.Wait()
 }
 
-// close ends publishing for good.
+// close ends the publishing for good.
 func (a *account) close() error {
 	a.endStreams()
 	close(a.jobs)
@@ -186,7 +189,8 @@ func (a *account) close() error {
 	return errors.Join(a.pub.Stop(ctx), a.conn.Stop(ctx))
 }
 
-// get is what is known of one message now; false if it is not one that was published here.
+// get returns what is known of one message now. It is false if the account has not published that
+// message.
 func (a *account) get(n int) (posting, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -196,7 +200,7 @@ func (a *account) get(n int) (posting, bool) {
 	return a.postings[n], true
 }
 
-// all is what is known of each message now.
+// all returns what is known of each message now.
 func (a *account) all() []posting {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 
 const forgedLane = "lane1"
 
-// forgery makes evidence by hand. Without anything added nothing is wrong with it.
+// forgery makes evidence by hand. The audit accepts it unless a test adds something.
 type forgery struct {
 	evidence
 	clock time.Time
@@ -26,19 +26,19 @@ func newForgery() *forgery {
 	return &forgery{evidence{lane: forgedLane, maxRetries: 2, patient: time.Minute}, time.Unix(1_700_000_000, 0)}
 }
 
-// now is a moment later each time.
+// now returns a later time at each call.
 func (f *forgery) now() time.Time {
 	f.clock = f.clock.Add(time.Millisecond)
 	return f.clock
 }
 
-// post publishes a message, with a confirm, and returns its number.
+// post publishes a message that is confirmed, and returns its number.
 func (f *forgery) post(do string) int {
 	f.postings = append(f.postings, posting{do: do, began: f.now(), ended: f.now()})
 	return len(f.postings) - 1
 }
 
-// handle writes an attempt into the journal.
+// handle adds an attempt to the journal.
 func (f *forgery) handle(n, attempt int, said string) {
 	at := f.now().UnixNano()
 	f.entries = append(f.entries,
@@ -68,7 +68,7 @@ func parkedAs(reason string, retries int64) amqp.Table {
 	return amqp.Table{"bunnicula-reason": reason, "retry-attempts": retries}
 }
 
-// wellDone is a run in which nothing went wrong.
+// wellDone returns a run in which nothing went wrong.
 func wellDone() *forgery {
 	f := newForgery()
 	f.handle(f.post("ack"), 1, "ack")
@@ -87,7 +87,7 @@ func wellDone() *forgery {
 	f.entries = append(f.entries, entry{At: f.now().UnixNano(), What: begin, Lane: f.lane, N: n, Attempt: 1})
 	f.leave(n, topology.RoleError, parkedAs("crashed", 0))
 	f.leave(f.post("ack"), topology.RoleMain, nil)  // waits
-	f.leave(f.post("ack"), topology.RoleRetry, nil) // too
+	f.leave(f.post("ack"), topology.RoleRetry, nil) // waits too
 	f.post("ack")                                   // was never confirmed, and is nowhere
 	f.postings[len(f.postings)-1].err = errors.New("not confirmed")
 	n = f.post("ack") // was never confirmed, and arrived
@@ -119,11 +119,11 @@ func equalVerdicts(a, b verdict) bool {
 		[]int{b.Published, b.Confirmed, b.Acked, b.Parked, b.Lost, b.Duplicates, b.Bound, int(b.Stall)})
 }
 
-// Each of these spoils a run in which nothing was wrong, and the audit must see it.
+// Each of these changes spoils a run in which nothing was wrong. The audit must notice it.
 func TestTheAuditComplains(t *testing.T) {
 	tests := map[string]struct {
 		spoil func(f *forgery)
-		want  string // in the one complaint
+		want  string // in the only complaint
 	}{
 		"a message is lost": {func(f *forgery) { f.post("ack") }, "message 11 (ack) is LOST"},
 		"a message whose handler wanted a retry is lost": {func(f *forgery) { f.handle(f.post("retry 1"), 1, "retry") }, "is LOST"},
@@ -278,7 +278,7 @@ func TestAJournalIsReadWhileItIsWritten(t *testing.T) {
 	r := newJournals(dir)
 	for n := range 3 {
 		w.write(entry{What: end, N: n, Said: "ack"})
-		if _, err := w.file.WriteString(`{"half`); err != nil { // of a line that is being written
+		if _, err := w.file.WriteString(`{"half`); err != nil { // an incomplete line
 			t.Fatal(err)
 		}
 		if err := r.poll(); err != nil {

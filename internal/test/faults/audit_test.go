@@ -21,11 +21,11 @@ type evidence struct {
 	lane       string
 	postings   []posting // by number
 	entries    []entry   // of every worker's journal
-	parcels    []parcel  // what was left in the queues
+	parcels    []parcel  // messages that were left in the queues
 	maxRetries int
-	patient    time.Duration // how long a Publish may take
-	duplicates int           // as many are allowed
-	lossy      bool          // so is losing messages
+	patient    time.Duration // the timeout of one Publish
+	duplicates int           // how many are allowed
+	lossy      bool          // losing messages is allowed
 }
 
 // parcel is a message that was found in a queue.
@@ -34,17 +34,18 @@ type parcel struct {
 	amqp.Delivery
 }
 
-// verdict is what the audit found.
+// verdict is the result of the audit.
 type verdict struct {
 	Published  int `json:"published"`
 	Confirmed  int `json:"confirmed"`
-	Acked      int `json:"acked"`  // messages whose handler said so
+	Acked      int `json:"acked"`  // messages whose handler has acked
 	Parked     int `json:"parked"` // messages in the error queue
 	Lost       int `json:"lost"`   // confirmed messages that are nowhere
 	Duplicates int `json:"duplicates"`
-	Bound      int `json:"bound"` // of the duplicates
+	Bound      int `json:"bound"` // how many duplicates are allowed
 
-	Stall time.Duration `json:"stall"` // the longest time in which no handler began while there was work
+	// The longest time in which no handler began although there was work.
+	Stall time.Duration `json:"stall"`
 
 	complaints []string
 }
@@ -56,14 +57,14 @@ type history struct {
 	do        string
 	expected  message
 	confirmed bool
-	foreign   bool // nobody published it
+	foreign   bool // nobody has published it
 
 	begins  []entry
 	acks    int
 	parcels []parcel
 }
 
-// audit judges. It decides from values alone, so that it can itself be tested with a forged journal.
+// audit decides from values alone, so that a test can give it a forged journal.
 func audit(e evidence) verdict {
 	v := verdict{Published: len(e.postings), Bound: e.duplicates}
 	all := e.histories(&v)
@@ -102,7 +103,7 @@ func audit(e evidence) verdict {
 	return v
 }
 
-// judge looks at one message.
+// judge checks one message.
 func (v *verdict) judge(h *history, maxRetries int, lossy bool) {
 	places := h.acks + len(h.parcels)
 	v.Duplicates += max(0, places-1)
@@ -133,7 +134,7 @@ func (v *verdict) judge(h *history, maxRetries int, lossy bool) {
 	}
 }
 
-// judgeParked asks whether a message may stand in the error queue as it does.
+// judgeParked checks whether the message may be in the error queue in this form.
 func (v *verdict) judgeParked(h *history, p parcel, maxRetries int) {
 	reason := reasonOf(p)
 	tried, _ := p.Headers[wire.RetryAttempts].(int64)
@@ -158,7 +159,7 @@ func (v *verdict) judgeParked(h *history, p parcel, maxRetries int) {
 	}
 }
 
-// reasonOf is why a message is parked: our reason or, if it has none, the broker's.
+// reasonOf returns why a message is parked: our reason, or, if it has none, the broker's.
 func reasonOf(p parcel) monitoring.Reason {
 	reason, ok := p.Headers[wire.Reason].(string)
 	if !ok {
@@ -211,7 +212,8 @@ func (e evidence) histories(v *verdict) map[int]*history {
 	return all
 }
 
-// forwarded is the history of a message that a handler may have published; without one that did it is foreign.
+// forwarded returns the history of a message that a handler may have published. If no handler has
+// published it, the message is foreign.
 func (e evidence) forwarded(n int) *history {
 	h := &history{n: n, do: "ack", behaviour: behaviours["ack"], expected: compose(e.lane, n, "ack")}
 	source := n - forwarded
@@ -219,7 +221,7 @@ func (e evidence) forwarded(n int) *history {
 	return h
 }
 
-// in counts what a queue has of it.
+// in returns how many copies of the message the queues of a role have.
 func (h *history) in(role topology.Role) int {
 	n := 0
 	for _, p := range h.parcels {
@@ -230,7 +232,7 @@ func (h *history) in(role topology.Role) int {
 	return n
 }
 
-// whereabouts tells all that is known, for people.
+// whereabouts describes all that is known of the message, for people.
 func (h *history) whereabouts() string {
 	text := fmt.Sprintf("acked %d times", h.acks)
 	for _, role := range []topology.Role{topology.RoleMain, topology.RoleRetry, topology.RoleQuarantine, topology.RoleError} {
@@ -244,7 +246,7 @@ func (h *history) whereabouts() string {
 	return text
 }
 
-// enough complaints of one audit; the first ones matter.
+// enough is how many complaints one audit reports.
 const enough = 20
 
 func (v *verdict) complain(format string, args ...any) {
@@ -257,8 +259,8 @@ func (v *verdict) complain(format string, args ...any) {
 	}
 }
 
-// stall is the longest time in which no handler began although a confirmed message waited that none had
-// seen yet. Retries do not count as work here: they wait on purpose.
+// stall returns the longest time in which no handler began although a confirmed message waited for
+// its first attempt. Retries do not count as work here: they wait on purpose.
 func stall(postings []posting, entries []entry) time.Duration {
 	type start struct{ at, ready time.Time }
 	var starts []start
@@ -273,7 +275,8 @@ func stall(postings []posting, entries []entry) time.Duration {
 		seen[e.N] = true
 		starts = append(starts, s)
 	}
-	// From the last to the first: earliest is when the first of those that begin later was there.
+	// The loop runs from the last message to the first. earliest is the publish time of the first
+	// message whose handler begins later.
 	var longest time.Duration
 	var earliest time.Time
 	for i := len(starts) - 1; i > 0; i-- {

@@ -20,20 +20,20 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// behaviour is what a handler does with a message, and how such a message may end.
+// behaviour says what a handler does with a message, and how such a message may end.
 type behaviour struct {
 	do func(ctx context.Context, v visit) consumer.Result
 
 	acked  bool              // it may end with an ack
 	parked monitoring.Reason // it may end in the error queue, for this reason
-	spent  bool              // parked only after every attempt was used
-	bare   bool              // parked without a word of ours, for its headers leave no room
+	spent  bool              // parked only after all attempts were used
+	bare   bool              // parked without our headers, because there is no room for them
 	kills  bool              // its process dies
 
-	// body replaces the order as JSON.
+	// body replaces the JSON of the order.
 	body func(order) []byte
 
-	// craft makes of the message one that no Publisher sends; see stage.publishCrafted.
+	// craft changes the message into one that no Publisher sends; see stage.publishCrafted.
 	craft func(o order, p *amqp.Publishing)
 }
 
@@ -41,14 +41,15 @@ type behaviour struct {
 type visit struct {
 	consumer.Delivery
 	order  order
-	arg    string // what stands behind the behaviour's name
+	arg    string // the text behind the behaviour's name
 	worker *worker
 }
 
-// behaviours are what messages can ask for. To add one, say what it does and how it ends.
+// behaviours are those that messages can name. To add one, say what the handler does and how the
+// message ends.
 var behaviours map[string]behaviour
 
-// init, because forward composes a message, which looks its behaviour up.
+// It is set in init because forward composes a message, which looks its behaviour up.
 func init() {
 	behaviours = map[string]behaviour{
 		"ack": {acked: true, do: func(context.Context, visit) consumer.Result { return consumer.Ack() }},
@@ -69,7 +70,7 @@ func init() {
 		"panic": {parked: monitoring.ReasonPanic, spent: true, do: func(context.Context, visit) consumer.Result {
 			panic("on purpose")
 		}},
-		// A stack of more than 200 KiB, which must not fill the headers.
+		// Its stack has more than 200 KiB, which must not fill the headers.
 		"deep-panic": {parked: monitoring.ReasonPanic, spent: true, do: func(context.Context, visit) consumer.Result {
 			return descend(3_000)
 		}},
@@ -84,7 +85,7 @@ func init() {
 			}
 			return consumer.Ack()
 		}},
-		// "slow 300ms" takes so long, and obeys its context.
+		// "slow 300ms" takes that long, and obeys its context.
 		"slow": {acked: true, do: func(ctx context.Context, v visit) consumer.Result {
 			timer := time.NewTimer(v.duration())
 			defer timer.Stop()
@@ -95,19 +96,21 @@ func init() {
 				return consumer.Retry(ctx.Err())
 			}
 		}},
-		// "overtime 3s" takes so long whatever its context says. Given up meanwhile it is a timeout.
+		// "overtime 3s" takes that long, whatever its context says. If it is given up meanwhile,
+		// that is a timeout.
 		"overtime": {acked: true, parked: monitoring.ReasonTimeout, do: func(_ context.Context, v visit) consumer.Result {
 			time.Sleep(v.duration())
 			return consumer.Ack()
 		}},
-		// "tardy 5s" takes so long once in each process, whatever its context says.
+		// "tardy 5s" takes that long once in each process, whatever its context says.
 		"tardy": {acked: true, do: func(_ context.Context, v visit) consumer.Result {
 			if v.worker.first(v.MessageID) {
 				time.Sleep(v.duration())
 			}
 			return consumer.Ack()
 		}},
-		// "outlast 4s" takes longer than its broker waits for an ack, which kills the channel: nobody hears its ack.
+		// "outlast 4s" takes longer than its broker waits for an ack. The broker then closes the
+		// channel, and the ack is lost.
 		"outlast": {acked: true, parked: monitoring.ReasonCrashed, kills: true, do: func(_ context.Context, v visit) consumer.Result {
 			time.Sleep(v.duration())
 			return consumer.Ack()
@@ -116,7 +119,7 @@ func init() {
 			deadlock()
 			return consumer.Ack()
 		}},
-		// Another message, in the worker's next queue, goes out before the ack.
+		// The handler publishes another message to the worker's next queue before its ack.
 		"forward": {acked: true, do: func(ctx context.Context, v visit) consumer.Result {
 			return v.worker.forward(ctx, v)
 		}},
@@ -124,7 +127,7 @@ func init() {
 			if self, err := os.FindProcess(os.Getpid()); err == nil {
 				_ = self.Kill()
 			}
-			deadlock() // until the signal is there
+			deadlock() // until the process gets the signal
 			return consumer.Ack()
 		}},
 		"exit": {parked: monitoring.ReasonCrashed, kills: true, do: func(context.Context, visit) consumer.Result {
@@ -140,7 +143,7 @@ func init() {
 	}
 }
 
-// behaviourOf finds the behaviour and what it is given.
+// behaviourOf returns the behaviour and its argument.
 func behaviourOf(do string) (b behaviour, arg string) {
 	name, arg, _ := strings.Cut(do, " ")
 	b, ok := behaviours[name]
@@ -176,7 +179,7 @@ func descend(levels int) consumer.Result {
 	return descend(levels - 1)
 }
 
-// exhaust allocates until the process dies of it, at 256 MiB above what it has.
+// exhaust allocates until the process dies, at 256 MiB above its present size.
 func exhaust() {
 	const more = 256 << 20
 	if used := dataSize(); used > 0 {
@@ -194,10 +197,10 @@ func exhaust() {
 		all = append(all, block)
 	}
 	runtime.KeepAlive(all)
-	os.Exit(exitKiller) // no system that limits
+	os.Exit(exitKiller) // a system without this limit
 }
 
-// dataSize is what RLIMIT_DATA would count now, 0 if the system does not say.
+// dataSize returns the size that RLIMIT_DATA limits, 0 if the system does not tell it.
 func dataSize() uint64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -211,7 +214,7 @@ func dataSize() uint64 {
 	return kib << 10
 }
 
-// forward publishes message n+forwarded, which the handler then is the publisher of.
+// forward publishes message n+forwarded. The handler is the publisher of that message.
 func (w *worker) forward(ctx context.Context, v visit) consumer.Result {
 	n := v.order.N + forwarded
 	m := compose(v.order.Lane, n, "ack")
@@ -223,5 +226,5 @@ func (w *worker) forward(ctx context.Context, v visit) consumer.Result {
 	return consumer.Ack()
 }
 
-// forwarded is added to the number of a message to make that of the one that its handler publishes.
+// forwarded is added to a message's number for the message that its handler publishes.
 const forwarded = 1_000_000

@@ -14,25 +14,26 @@ import (
 	"time"
 )
 
-// clock is that of a worker's host. The zero clock is right.
+// clock is the clock of a worker's host. The zero clock is right.
 //
-// Nobody may touch the machine's clock. So a worker with another one is this test built anew with a package time
-// whose Now is wrong: all that its process knows of the time of day is, and timers and timeouts go on as they do in a process
-// whose host's clock is set.
+// A test must not change the machine's clock. So a worker with a wrong clock is another build of
+// this test, with a package time whose Now is wrong. That changes the time of day only. Timers and
+// timeouts work as in a process whose host's clock is set.
 type clock struct {
-	Binary string        // made by withClocks
-	Ahead  time.Duration // whole seconds, negative if it is behind
-	After  time.Duration // it is right until its process has been up for so long, and is then set
+	Binary string        // made by wrongClocks
+	Ahead  time.Duration // whole seconds, negative if the clock is behind
+	// The clock is right until the process has run for this long. Then it is set.
+	After time.Duration
 }
 
-// clockVariable tells the package time.
+// clockVariable is the environment variable that the changed package time reads.
 const clockVariable = "BUNNICULA_FAULTS_CLOCK"
 
 func (c clock) variable() string {
 	return fmt.Sprintf("%s=%d %d", clockVariable, c.Ahead/time.Second, c.After.Nanoseconds())
 }
 
-// withClocks gives the workers these clocks, in turn.
+// withClocks gives these clocks to the workers, in turn.
 func withClocks(clocks ...clock) func(s *slot) {
 	return func(s *slot) {
 		c := clocks[s.number%len(clocks)]
@@ -41,8 +42,8 @@ func withClocks(clocks ...clock) func(s *slot) {
 	}
 }
 
-// wrongClocks builds this test with the other package time, once for a directory. The first time takes a minute, because
-// all is built anew; later the build cache has it.
+// wrongClocks builds this test with the changed package time, once for each directory. The first
+// build takes a minute, because all packages are rebuilt; later builds use the cache.
 func wrongClocks(t testing.TB, dir string) string {
 	t.Helper()
 	binary := filepath.Join(dir, "wrong-clocks.test")
@@ -89,7 +90,7 @@ func wrongClocks(t testing.TB, dir string) string {
 	return binary
 }
 
-// wrongClock is a file of that package time.
+// wrongClock is a file of the changed package time.
 const wrongClock = `package time
 
 import "syscall"
@@ -120,7 +121,7 @@ func set(t Time) Time {
 }
 `
 
-// clocksAreWrong checks, by what the workers have logged last, that their clocks are as they should be.
+// clocksAreWrong checks the workers' clocks by the last lines of their logs.
 func (s *stage) clocksAreWrong() {
 	s.t.Helper()
 	for _, l := range s.lanes {
@@ -138,11 +139,11 @@ func (s *stage) clocksAreWrong() {
 	}
 }
 
-// realTime is the machine's time, also for a worker with a clock of its own.
+// realTime returns the machine's time, even in a worker with a wrong clock.
 func realTime() time.Time {
 	var now syscall.Timeval
 	if err := syscall.Gettimeofday(&now); err != nil {
-		panic(err) // it has no other error than a bad pointer
+		panic(err) // its only other error is a bad pointer
 	}
 	return time.Unix(now.Unix())
 }

@@ -23,14 +23,14 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// publishCrafted publishes messages that no Publisher sends, each as its behaviour's craft has it, and returns when all are
-// confirmed.
+// publishCrafted publishes messages that no Publisher sends, each changed by its behaviour's craft.
+// It returns when all are confirmed.
 func (s *stage) publishCrafted(m mix) {
 	s.t.Helper()
 	s.each(func(l *lane) { s.craft(l, l.direct, m) })
 }
 
-// craft publishes them by a connection of the scenario's choice.
+// craft publishes the messages on a connection that the scenario chooses.
 func (s *stage) craft(l *lane, by *direct, m mix) {
 	s.t.Helper()
 	for _, do := range m.shuffled() {
@@ -51,7 +51,8 @@ func (s *stage) craft(l *lane, by *direct, m mix) {
 	}
 }
 
-// publish publishes a message as it is, and returns when the broker has it in a queue.
+// publish publishes a message unchanged, and returns when the broker has confirmed it and routed it
+// to a queue.
 func (d *direct) publish(queue string, p amqp.Publishing) error {
 	return d.with(func(ch *amqp.Channel) error {
 		if err := ch.Confirm(false); err != nil {
@@ -69,7 +70,7 @@ func (d *direct) publish(queue string, p amqp.Publishing) error {
 		switch {
 		case err != nil:
 			return err
-		case len(returns) > 0: // it is handed on before the confirm
+		case len(returns) > 0: // a return is delivered before the confirm
 			return publisher.ErrUnroutable
 		case !acked && ch.IsClosed():
 			return <-ended
@@ -80,7 +81,7 @@ func (d *direct) publish(queue string, p amqp.Publishing) error {
 	})
 }
 
-// argument is what stands behind the behaviour's name, as a number.
+// argument returns the text behind the behaviour's name as a number.
 func (o order) argument() int {
 	_, arg, _ := strings.Cut(o.Do, " ")
 	n, err := strconv.Atoi(arg)
@@ -90,7 +91,7 @@ func (o order) argument() int {
 	return n
 }
 
-// oddValues are what anybody may write into a header, of each type that AMQP has.
+// oddValues are values that anybody may write into a header, one of each AMQP type.
 var oddValues = []any{
 	nil, true, byte(255), int8(-1), int16(math.MinInt16), int32(math.MaxInt32), int64(math.MinInt64), int64(math.MaxInt64), int64(2),
 	float32(1.5), math.MaxFloat64, amqp.Decimal{Scale: 3, Value: -7}, time.Unix(0, 0),
@@ -99,7 +100,7 @@ var oddValues = []any{
 	[]any{}, []any{amqp.Table{"count": "many", "reason": int32(1), "queue": nil}, nil}, amqp.Table{}, amqp.Table{"queue": []any{amqp.Table{}}},
 }
 
-// oddNames are the headers that we or the broker read.
+// oddNames are the headers that the framework or the broker reads.
 var oddNames = []string{
 	wire.RetryAttempts, wire.Reason, wire.Error, wire.ErrorType, wire.Stack, wire.ErrorGroup, wire.History, wire.FirstFailedAt, wire.FailedAt,
 	wire.Consumer, wire.App, wire.AppVersion, wire.Host, wire.OriginalExchange, wire.OriginalRoutingKey, wire.OriginalExpiration, wire.OriginalUserID,
@@ -112,29 +113,30 @@ func oddCraft(o order, p *amqp.Publishing) {
 	value := oddValues[i%len(oddValues)]
 	names := oddNames
 	if text, _ := value.(string); len(text) > 2_000 {
-		names = []string{wire.RetryAttempts, wire.Error, wire.Stack, wire.History, "x-death"} // all together must fit a frame
+		// All together must fit a frame.
+		names = []string{wire.RetryAttempts, wire.Error, wire.Stack, wire.History, "x-death"}
 	}
 	for _, name := range names {
 		p.Headers[name] = value
 	}
-	if i >= len(oddValues) { // once more, with this one too
+	if i >= len(oddValues) { // once more, with this value too
 		p.Headers[wire.Queue] = value
 	}
 }
 
-// filler makes a header so large that it nearly fills a frame.
+// filler adds a header that nearly fills a frame.
 func filler(o order, p *amqp.Publishing) { p.Headers["filler"] = strings.Repeat("f", o.argument()) }
 
-// The users of messages that carry one.
+// The user ids of messages that have one.
 const (
 	stranger = "stranger"
 	ownUser  = "bunnicula" // the workers'
 )
 
-// carbonCopies are the queues that CC and BCC name.
+// carbonCopies returns the queues that CC and BCC name.
 func carbonCopies(lane string) []string { return []string{"faults-cc-" + lane, "faults-bcc-" + lane} }
 
-// foreignCraft sets all that a message may carry.
+// foreignCraft sets all properties that a message may have.
 func foreignCraft(o order, p *amqp.Publishing) {
 	to := carbonCopies(o.Lane)
 	p.Headers["CC"], p.Headers["BCC"] = []any{to[0]}, []any{to[1]}
@@ -142,17 +144,18 @@ func foreignCraft(o order, p *amqp.Publishing) {
 	p.CorrelationId, p.ReplyTo, p.Type, p.AppId = "correlation", "reply", "type", "app"
 }
 
-// foreign is a handler that checks that the message is told as it was first published, at each attempt.
+// foreign makes a handler that checks at each attempt that the Delivery has the properties with
+// which the message was first published.
 func foreign(then func(context.Context, visit) consumer.Result) func(context.Context, visit) consumer.Result {
 	return func(ctx context.Context, v visit) consumer.Result {
 		if v.UserID != stranger || v.Expiration != "60000" || v.Priority != 9 || v.RoutingKey != v.Queue || v.CorrelationID != "correlation" {
-			return consumer.Snooze(time.Hour) // is seen: it never ends
+			return consumer.Snooze(time.Hour) // the audit notices it: the message never ends
 		}
 		return then(ctx, v)
 	}
 }
 
-// giant makes a body of so many bytes: the order, and blanks behind it.
+// giant returns a body of so many bytes: the order, followed by blanks.
 func giant(size int) func(order) []byte {
 	return func(o order) []byte {
 		body, err := json.Marshal(order{Lane: o.Lane, N: o.N, Do: o.Do})
@@ -175,10 +178,11 @@ func init() {
 	maps.Copy(behaviours, map[string]behaviour{
 		// "odd 3" has the third odd value in every header that anybody reads, and is retried once.
 		"odd": {acked: true, craft: oddCraft, do: onceMore},
-		// The same, and is parked.
+		// "odd-error" is the same, but is parked.
 		"odd-error": {parked: monitoring.ReasonError, craft: oddCraft, do: behaviours["error"].do},
 
-		// "nested 30" has a header with so many tables in each other, and is retried once. The client reads 32.
+		// "nested 30" has a header with that many nested tables, and is retried once. The client
+		// library reads 32.
 		"nested": {acked: true, do: onceMore, craft: func(o order, p *amqp.Publishing) {
 			t := amqp.Table{"end": "here"}
 			for range o.argument() - 1 {
@@ -186,7 +190,8 @@ func init() {
 			}
 			p.Headers["nested"] = t
 		}},
-		// "many 8000" has so many headers in all, and is retried once, if there is room for that. The client reads 8192.
+		// "many 8000" has that many headers in all, and is retried once if there is room for that.
+		// The client library reads 8192.
 		"many": {acked: true, parked: monitoring.ReasonRetry, bare: true, do: onceMore, craft: func(o order, p *amqp.Publishing) {
 			for i := range o.argument() - len(p.Headers) {
 				p.Headers[fmt.Sprintf("h%x", i)] = nil
@@ -196,14 +201,14 @@ func init() {
 		"many-error": {parked: monitoring.ReasonError, bare: true, do: behaviours["error"].do, craft: func(o order, p *amqp.Publishing) {
 			behaviours["many"].craft(o, p)
 		}},
-		// "filled 120000" has a header of that size, beside which ours find place.
+		// "filled 120000" has a header of that size. There is room for ours beside it.
 		"filled": {parked: monitoring.ReasonRetriesExhausted, spent: true, craft: filler, do: never},
-		// "full 130700" has one beside which they do not.
+		// "full 130700" has a header that leaves no room for ours.
 		"full": {parked: monitoring.ReasonRetry, bare: true, craft: filler, do: never},
-		// "full-ack 130700" asks for nothing.
+		// "full-ack 130700" is acked, which needs no header of ours.
 		"full-ack": {acked: true, craft: filler, do: behaviours["ack"].do},
 
-		// "typed image/png" says what its body is not.
+		// "typed image/png" has a content type that does not fit its body.
 		"typed": {acked: true, do: onceMore, craft: func(o order, p *amqp.Publishing) {
 			_, p.ContentType, _ = strings.Cut(o.Do, " ")
 			p.ContentEncoding = "gzip"
@@ -216,14 +221,14 @@ func init() {
 		"foreign-retry":  {acked: true, craft: foreignCraft, do: foreign(onceMore)},
 		"foreign-error":  {parked: monitoring.ReasonError, craft: foreignCraft, do: foreign(behaviours["error"].do)},
 		"foreign-always": {parked: monitoring.ReasonRetriesExhausted, spent: true, craft: foreignCraft, do: foreign(never)},
-		// Of the workers' own user.
+		// The message has the workers' own user id.
 		"own-error": {parked: monitoring.ReasonError, do: behaviours["error"].do, craft: func(o order, p *amqp.Publishing) {
 			foreignCraft(o, p)
 			delete(p.Headers, "CC")
 			delete(p.Headers, "BCC")
 			p.UserId = ownUser
 		}},
-		// Expires before anybody handles it, and the broker parks it.
+		// The message expires before anybody handles it, and the broker parks it.
 		"expire": {parked: "expired", do: behaviours["ack"].do, craft: func(o order, p *amqp.Publishing) {
 			foreignCraft(o, p)
 			p.Expiration = "1"

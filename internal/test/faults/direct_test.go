@@ -13,8 +13,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// direct is a way to the broker that no fault is put on: it declares, looks and counts. It dials again
-// when its connection was lost with the broker.
+// direct is a connection to the broker without faults: it declares queues and counts messages. It
+// dials again after a lost connection.
 type direct struct {
 	urls []string
 	name string
@@ -23,7 +23,7 @@ type direct struct {
 	conn *amqp.Connection
 }
 
-// with calls use with a channel of its own.
+// with calls use with a channel that only use has.
 func (d *direct) with(use func(*amqp.Channel) error) error {
 	conn, err := d.dial()
 	if err != nil {
@@ -63,11 +63,12 @@ func (d *direct) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.conn != nil {
-		_ = d.conn.CloseDeadline(time.Now().Add(5 * time.Second)) // a broker that was killed does not answer
+		// A killed broker does not answer.
+		_ = d.conn.CloseDeadline(time.Now().Add(5 * time.Second))
 	}
 }
 
-// version is the broker's, such as "3.10.8".
+// version returns the broker's version, such as "3.10.8".
 func (d *direct) version() string {
 	conn, err := d.dial()
 	if err != nil {
@@ -77,7 +78,8 @@ func (d *direct) version() string {
 	return version
 }
 
-// declare tries for a while: a broker that has just started may not have its queues' leaders yet.
+// declare tries for a while: a broker that has just started may not have leaders for its queues
+// yet.
 func (d *direct) declare(t testing.TB, top topology.Topology) {
 	t.Helper()
 	end := time.Now().Add(10 * time.Second)
@@ -93,7 +95,7 @@ func (d *direct) declare(t testing.TB, top topology.Topology) {
 	}
 }
 
-// look tells how many messages are ready and how many consumers there are.
+// look returns how many messages of a queue are ready, and how many consumers the queue has.
 func (d *direct) look(queue string) (ready, consumers int, err error) {
 	err = d.with(func(ch *amqp.Channel) error {
 		q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
@@ -103,8 +105,8 @@ func (d *direct) look(queue string) (ready, consumers int, err error) {
 	return ready, consumers, err
 }
 
-// drain takes all that is in a queue. From a quorum queue with a single active consumer one cannot get, so it
-// must be empty.
+// drain takes all messages of a queue. AMQP's get does not work for a quorum queue with a single
+// active consumer, so such a queue must be empty.
 func (d *direct) drain(queue string) ([]amqp.Delivery, error) {
 	var all []amqp.Delivery
 	err := d.with(func(ch *amqp.Channel) error {

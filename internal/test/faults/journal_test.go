@@ -14,28 +14,29 @@ import (
 
 // entry is one line of a worker's journal.
 type entry struct {
-	At          int64  `json:"at"`   // wall clock of the test, nanoseconds
+	At          int64  `json:"at"`   // the time of day of the test, in nanoseconds
 	What        string `json:"what"` // begin, end or confirmed
 	Lane        string `json:"lane"`
 	N           int    `json:"n"`
 	Attempt     int    `json:"attempt,omitempty"`
 	Redelivered bool   `json:"redelivered,omitempty"`
-	Said        string `json:"said,omitempty"`    // at the end: ack, retry, snooze, error, or nothing after a panic
-	Altered     string `json:"altered,omitempty"` // what of the message is not as it was published
+	// At the end: ack, retry, snooze, error, or nothing after a panic.
+	Said    string `json:"said,omitempty"`
+	Altered string `json:"altered,omitempty"` // parts of the message that were changed
 
-	process string // whose journal it is
+	process string // the owner of the journal
 }
 
 const (
 	begin     = "begin"     // a handler starts
-	end       = "end"       // it is about to return
-	confirmed = "confirmed" // a message that it forwarded is confirmed
+	end       = "end"       // the handler is about to return
+	confirmed = "confirmed" // a message that the handler forwarded is confirmed
 )
 
 func (e entry) time() time.Time { return time.Unix(0, e.At) }
 
-// journal is what a worker's handlers write down. What one says is on disk before it returns,
-// and so before the broker can hear of it: nothing that kills the process makes it unsaid.
+// journal records what a worker's handlers do. An entry is on disk before the handler returns, and
+// so before the broker can get an ack. Nothing that kills the process removes the entry.
 type journal struct{ file *os.File }
 
 func openJournal(path string) (*journal, error) {
@@ -43,8 +44,8 @@ func openJournal(path string) (*journal, error) {
 	return &journal{file}, err
 }
 
-// write appends one line by one system call. Without it nothing that the worker did could be judged, so it must
-// not fail.
+// write appends one line with one system call. It must not fail: without the journal nothing about
+// the worker could be judged.
 func (j *journal) write(e entry) {
 	e.At = realTime().UnixNano()
 	line, err := json.Marshal(e)
@@ -60,11 +61,11 @@ func (j *journal) write(e entry) {
 	}
 }
 
-// journals reads the journals in a directory while they are being written.
+// journals reads the journals in a directory while workers write them.
 type journals struct {
 	dir     string
 	read    map[string]int64 // bytes, by file
-	closed  map[string]bool  // files to which nothing is added any more
+	closed  map[string]bool  // files that are complete
 	entries []entry
 }
 
@@ -72,7 +73,8 @@ func newJournals(dir string) *journals {
 	return &journals{dir: dir, read: map[string]int64{}, closed: map[string]bool{}}
 }
 
-// poll adds what is new. Half a line, of a process that was killed while it wrote, is left.
+// poll reads the new lines. It leaves an incomplete line, which a process that was killed may have
+// written.
 func (j *journals) poll() error {
 	files, err := filepath.Glob(filepath.Join(j.dir, "*.journal"))
 	if err != nil {

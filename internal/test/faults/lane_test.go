@@ -19,12 +19,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// lane is one queue type's part of a stage: queues, a publisher and workers of its own.
+// lane is the part of a stage for one queue type. It has its own queues, publisher and workers.
 type lane struct {
 	t      testing.TB
 	stage  *stage
 	kind   topology.QueueType
-	id     string // in the names of its queues and connections, and in every message
+	id     string // part of the names of its queues and connections, and of every message
 	dir    string
 	direct *direct
 	specs  []consumer.Spec // one for each queue
@@ -33,12 +33,12 @@ type lane struct {
 	account *account
 	links   []*amqptest.Proxy // of the publisher, one for each URL of the broker
 	slots   []*slot
-	parcels []parcel // what finish has taken from the queues
+	parcels []parcel // messages that drain has taken from the queues
 	lossy   bool     // its queues may lose messages
 
 	mu        sync.Mutex
 	journals  *journals
-	processes []*process // all that there were
+	processes []*process // all processes so far
 	recovered time.Duration
 }
 
@@ -58,7 +58,7 @@ func newLane(s *stage, kind topology.QueueType) *lane {
 		}
 		l.specs, l.tops, queues = append(l.specs, spec), append(l.tops, c.Topology()), append(queues, spec.Queue)
 		all := withHandler(spec)
-		all.Declare = topology.All // for the worker it may already have to be there
+		all.Declare = topology.All // the worker may need the queues at its start
 		if c, err = consumer.New(nil, all, nil, nil); err != nil {
 			l.t.Fatal(err)
 		}
@@ -70,13 +70,13 @@ func newLane(s *stage, kind topology.QueueType) *lane {
 	return l
 }
 
-// withHandler makes a Spec that New accepts; the worker has the real handler.
+// withHandler returns a Spec that New accepts; the real handler is in the worker.
 func withHandler(spec consumer.Spec) consumer.Spec {
 	spec.Handler = func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
 	return spec
 }
 
-// spec is the Spec of a lane's queue: the scenario's, and the defaults here.
+// spec returns the Spec of a lane's queue: that of the scenario, and the defaults here.
 func (l *lane) spec(number int) consumer.Spec {
 	spec := l.stage.scenario.spec
 	spec.Queue = fmt.Sprintf("faults-%s-%s-%d", l.stage.scenario.name, l.id, number)
@@ -99,11 +99,11 @@ func (l *lane) maxRetries() int { return max(0, l.specs[0].MaxRetries) } // NoRe
 
 func (l *lane) connectionName(what string) string { return "faults-" + l.id + "-" + what }
 
-// connect makes the Config of somebody who connects through proxies of his own, one for each URL.
+// connect returns the Config of a client with proxies of its own, one for each URL.
 func (l *lane) connect(who string) (connection.Config, []*amqptest.Proxy) {
 	cfg := l.stage.scenario.connection
 	cfg.Name = l.connectionName(who)
-	// Short, so that what is silent is noticed soon.
+	// The heartbeat is short, so that a silent peer is detected soon.
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, 2*time.Second)
 	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, 3*time.Second)
 	cfg.ReplyTimeout = cmp.Or(cfg.ReplyTimeout, 5*time.Second)
@@ -122,7 +122,7 @@ func (l *lane) connect(who string) (connection.Config, []*amqptest.Proxy) {
 	return cfg, links
 }
 
-// slot is a place for a worker, which is started again when it dies, as an orchestrator does.
+// slot holds one worker, and starts another one when that dies, as an orchestrator does.
 type slot struct {
 	lane   *lane
 	number int
@@ -134,7 +134,7 @@ type slot struct {
 	started int
 	ending  bool
 	wake    chan struct{} // closed and replaced when current changes
-	kept    chan struct{} // closed when nothing is started any more
+	kept    chan struct{} // closed when the slot starts no more workers
 }
 
 func (l *lane) newSlot() *slot {
@@ -166,7 +166,7 @@ func (s *slot) keep() {
 		}
 		<-p.done
 		if p.code == exitStart {
-			time.Sleep(500 * time.Millisecond) // it would do so again, and take the machine
+			time.Sleep(500 * time.Millisecond) // a restart loop without a pause would use all CPU
 		}
 	}
 }
@@ -192,15 +192,15 @@ func (s *slot) next() *process {
 	return p
 }
 
-// process is the one in the slot now.
+// process returns the current process of the slot.
 func (s *slot) process() *process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
 }
 
-// awaitReady waits until a process other than not consumes, and says whether one did. One that cannot start ends
-// the wait.
+// awaitReady waits until a process other than not consumes, and says whether one did. A process
+// that cannot start ends the wait.
 func (s *slot) awaitReady(not *process, within time.Duration) bool {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
@@ -219,7 +219,7 @@ func (s *slot) awaitReady(not *process, within time.Duration) bool {
 			if p.code == exitStart {
 				return false
 			}
-			select { // it died, and the next is on its way
+			select { // it has died, and the slot starts the next one
 			case <-wake:
 			case <-timer.C:
 				return false
@@ -231,7 +231,7 @@ func (s *slot) awaitReady(not *process, within time.Duration) bool {
 	}
 }
 
-// end terminates the slot's process, and no other takes its place.
+// end terminates the slot's process. The slot starts no other.
 func (s *slot) end(within time.Duration) bool {
 	s.mu.Lock()
 	s.ending = true
@@ -245,7 +245,7 @@ func (s *slot) end(within time.Duration) bool {
 	return ok
 }
 
-// poll reads what is new in the journals, and returns all entries.
+// poll reads the new lines of the journals, and returns all entries.
 func (l *lane) poll() []entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -264,7 +264,7 @@ func (l *lane) poll() []entry {
 	return l.journals.entries
 }
 
-// await looks until the answer is yes.
+// await calls yes until it is true.
 func (l *lane) await(within time.Duration, yes func() bool) bool {
 	for end := time.Now().Add(within); !yes(); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -274,8 +274,8 @@ func (l *lane) await(within time.Duration, yes func() bool) bool {
 	return true
 }
 
-// awaitRecovery waits until a handler has begun with a message that was published after a fault's end, and
-// notes how long that took. There is nothing to wait for when nothing more is published.
+// awaitRecovery waits until a handler has begun with a message that was published after a fault's
+// end, and records how long that took. If no more messages are published, it does not wait.
 func (l *lane) awaitRecovery(ended time.Time, within time.Duration) {
 	var took time.Duration
 	seen := 0
@@ -302,7 +302,8 @@ func (l *lane) awaitRecovery(ended time.Time, within time.Duration) {
 	l.recovered = max(l.recovered, took)
 }
 
-// killing says whether a process died over a message that kills: its journal has begun with one and not ended.
+// killing says whether a process died while it handled a message that kills: its journal has the
+// begin of one without the end.
 func (l *lane) killing(p *process) bool {
 	open := map[int]int{}
 	for _, e := range l.poll() {
@@ -331,7 +332,7 @@ func (l *lane) killing(p *process) bool {
 	return false
 }
 
-// begun counts the handlings that have begun, of all messages or of those with one behaviour.
+// begun counts the attempts that have begun, of all messages or of those with one behaviour.
 func (l *lane) begun(do string) int {
 	postings := l.account.all()
 	n := 0
@@ -343,8 +344,8 @@ func (l *lane) begun(do string) int {
 	return n
 }
 
-// idle says whether all that was confirmed has been handled or parked. What is parked it takes from the error queues, where
-// it can be told apart; collect hands it over.
+// idle says whether all confirmed messages have been acked or parked. It takes parked messages from
+// the error queues to identify them; collect returns them.
 func (l *lane) idle() bool {
 	if err := l.drain(topology.RoleError); err != nil {
 		return false
@@ -374,7 +375,8 @@ func (l *lane) idle() bool {
 			return false
 		}
 	}
-	// Copies of what has ended may still wait; they are to be handled too, and to be counted.
+	// Copies of messages that have ended may still be in queues. They must be handled and counted
+	// too.
 	for _, top := range l.tops {
 		for _, q := range top.Queues {
 			if ready, _, err := l.direct.look(q.Name); err != nil || ready > 0 {
@@ -385,7 +387,7 @@ func (l *lane) idle() bool {
 	return true
 }
 
-// drain takes all that the queues of this role have.
+// drain takes all messages of the queues of this role.
 func (l *lane) drain(role topology.Role) error {
 	for _, top := range l.tops {
 		for _, q := range top.Queues {
@@ -404,7 +406,7 @@ func (l *lane) drain(role topology.Role) error {
 	return nil
 }
 
-// collect drains the queues, and hands over all that is known.
+// collect drains the queues, and returns the evidence.
 func (l *lane) collect(duplicates int) (evidence, error) {
 	for _, role := range []topology.Role{topology.RoleMain, topology.RoleRetry, topology.RoleQuarantine, topology.RoleError} {
 		if err := l.drain(role); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// matrix is every scenario, in the order of the page.
+// matrix has every scenario, in the order of the page.
 var matrix = slices.Concat(
 	linkScenarios,
 	workerScenarios,
@@ -65,7 +65,9 @@ func TestFaults(t *testing.T) {
 			case aside:
 				g = ground{urls: []string{amqptest.URL(t)}, visitors: ours}
 			case shared:
-				t.Parallel() // two at once on two cores; they wait until those on the victim are through
+				// Two run at once on two cores. They wait until the scenarios on the victim have
+				// ended.
+				t.Parallel()
 				g = ground{urls: []string{amqptest.URL(t)}, visitors: ours}
 			case victim:
 				g = v.ground(t)
@@ -97,11 +99,12 @@ func play(t *testing.T, sc scenario, g ground) {
 		began := time.Now()
 		t.Cleanup(func() { t.Logf("took %s", time.Since(began).Round(100*time.Millisecond)) })
 	}
-	if sc.types43 != nil && amqptest.AtLeast(t, 4, 3) {
-		sc.types = sc.types43
+	if is43(amqptest.Version(t)) {
+		sc = sc.on43()
 	}
 	s := newStage(t, sc, g)
-	defer func() { // also after a t.Fatal: what runs must end
+	// What runs must end even after a t.Fatal.
+	defer func() {
 		s.finish()
 		for _, r := range s.rows {
 			r.Failed = t.Failed()
@@ -126,15 +129,15 @@ func clustered(t *testing.T, sc scenario) ground {
 	return g
 }
 
-// victims is the broker that scenarios break one after the other. It is started for the first of them.
+// victims is the broker that scenarios break one after the other. The first of them starts it.
 type victims struct {
 	all    testing.TB
 	tenant *tenant
 	stands ground
 }
 
-// tenant is the testing.TB of what outlives a scenario: it logs and fails as the scenario that uses it now, and
-// is cleaned up after them all.
+// tenant is the testing.TB of a broker that outlives a scenario. It logs and fails as the current
+// scenario. Its cleanups run after all scenarios.
 type tenant struct {
 	testing.TB
 	all testing.TB
@@ -156,6 +159,7 @@ func (v *victims) ground(t *testing.T) ground {
 		return v.stands
 	}
 	v.tenant.TB = t
-	v.stands.broker.Start() // if the one before left it down
+	// The scenario before may have left it down.
+	v.stands.broker.Start()
 	return v.stands
 }

@@ -14,16 +14,17 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// order is the body of a message, and tells its handler what to do.
+// order is the body of a message. It tells the handler what to do.
 type order struct {
 	Lane string `json:"lane"`
 	N    int    `json:"n"`
-	Do   string `json:"do"` // a behaviour, and behind a space what it is given, as in "slow 300ms"
-	Pad  string `json:"pad,omitempty"`
+	// A behaviour, and after a space its argument, as in "slow 300ms".
+	Do  string `json:"do"`
+	Pad string `json:"pad,omitempty"`
 }
 
-// message is an order as it is published. It follows from lane, number and behaviour alone, so that
-// whoever meets it can tell whether it is as it was.
+// message is an order with its properties. It is derived from lane, number and behaviour alone, so
+// that every receiver can check that it is unchanged.
 type message struct {
 	id      string
 	body    []byte
@@ -32,7 +33,7 @@ type message struct {
 
 func compose(lane string, n int, do string) message {
 	o := order{Lane: lane, N: n, Do: do}
-	if n%50 == 7 { // larger than what fits a packet or a buffer
+	if n%50 == 7 { // larger than a packet or a buffer
 		o.Pad = strings.Repeat("pad ", 5_000)
 	}
 	body, err := json.Marshal(o)
@@ -56,7 +57,7 @@ func compose(lane string, n int, do string) message {
 	return message{id: fmt.Sprintf("%s-%d", lane, n), body: body, headers: headers}
 }
 
-// theirs are the headers that are neither ours nor the broker's.
+// theirs returns the headers that neither the framework nor the broker has written.
 func theirs(headers amqp.Table) amqp.Table {
 	t := amqp.Table{}
 	for k, v := range headers {
@@ -67,7 +68,7 @@ func theirs(headers amqp.Table) amqp.Table {
 	return t
 }
 
-// altered says what of a message is not as it was published, "" if all of it is.
+// altered names the parts of a message that differ from what was published; "" if none does.
 func (m message) altered(id string, body []byte, headers map[string]any) string {
 	theirs := theirs(headers)
 	switch {
@@ -81,7 +82,7 @@ func (m message) altered(id string, body []byte, headers map[string]any) string 
 	return ""
 }
 
-// number reads a message's number from its id, and says whether it is one of the lane's.
+// number reads a message's number from its id. It is false if the id is not one of the lane.
 func number(lane, id string) (n int, ok bool) {
 	digits, ok := strings.CutPrefix(id, lane+"-")
 	if !ok {

@@ -18,7 +18,8 @@ import (
 
 const page = "../../../docs/RELIABILITY.md"
 
-// TestPage makes the page with -update -results FILE, and else checks that it tells of the matrix as it is.
+// TestPage makes the page if -update -results FILE is given. Otherwise it checks that the page fits
+// the matrix.
 func TestPage(t *testing.T) {
 	if *updatePage {
 		rows, err := readRows(*resultsFile)
@@ -42,10 +43,14 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// line is a row of the page's table: one scenario and queue type, measured on each broker.
+// line matches a row of the page's table: one scenario and queue type, measured on each broker.
 var line = regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\| (.*) \\| (quorum|classic) \\| (.*) \\| (.*) \\| (.*) \\| (.*) \\| (.*) \\|$")
 
-// checkPage says where the page does not fit the matrix.
+// nothingLost matches that cell of a line if no broker has lost a message. A scenario that a broker
+// does not run has a dash.
+var nothingLost = regexp.MustCompile("^(0|–)( · (0|–))*$")
+
+// checkPage returns how the page differs from the matrix.
 func checkPage(matrix []scenario, text string) (complaints []string) {
 	listed := map[string]bool{}
 	for _, m := range line.FindAllStringSubmatch(text, -1) {
@@ -62,7 +67,7 @@ func checkPage(matrix []scenario, text string) (complaints []string) {
 		case matrix[i].breaks != breaks:
 			complaints = append(complaints, key+": the matrix says that it breaks something else")
 		}
-		if lost != "0 · 0" {
+		if !nothingLost.MatchString(lost) {
 			complaints = append(complaints, key+": lost is "+lost)
 		}
 	}
@@ -92,14 +97,16 @@ func readRows(file string) ([]row, error) {
 	return rows, nil
 }
 
-// lines of brokers that the page compares, in the order of its cells.
-var brokers = []string{"3.10", "4.0"}
+// brokers are the versions that the page can show, in the order of its cells. The page shows those
+// that were measured.
+var brokers = []string{"3.10", "4.0", "4.3"}
 
-// render makes the page of the last run of each scenario on each broker. It refuses to if one is missing or
-// failed: the page says what was seen.
+// render makes the page from the last run of each scenario on each broker. It returns an error if a
+// run is missing or has failed.
 func render(matrix []scenario, rows []row) (string, error) {
 	last := map[string]row{}
 	versions := map[string]string{}
+	var at time.Time
 	for _, r := range rows {
 		for _, b := range brokers {
 			if strings.HasPrefix(r.Broker, b+".") {
@@ -107,13 +114,24 @@ func render(matrix []scenario, rows []row) (string, error) {
 				versions[b] = r.Broker
 			}
 		}
+		if r.At.After(at) {
+			at = r.At
+		}
+	}
+	measured := slices.DeleteFunc(slices.Clone(brokers), func(b string) bool { return versions[b] == "" })
+	if len(measured) < 2 {
+		return "", fmt.Errorf("results of %q, want those of two brokers at least", measured)
 	}
 	var table strings.Builder
 	var total row
 	for _, sc := range matrix {
 		for _, queue := range sc.withDefaults().types {
-			var pair []row
-			for _, b := range brokers {
+			var cells []*row // nil for a broker that does not run the scenario
+			for _, b := range measured {
+				if is43(versions[b]) && !slices.Contains(sc.on43().withDefaults().types, queue) {
+					cells = append(cells, nil)
+					continue
+				}
 				r, ok := last[sc.name+" "+string(queue)+" "+b]
 				if !ok {
 					return "", fmt.Errorf("no result of %s on %s queues with RabbitMQ %s", sc.name, queue, b)
@@ -121,33 +139,41 @@ func render(matrix []scenario, rows []row) (string, error) {
 				if r.Failed || r.Lost > 0 {
 					return "", fmt.Errorf("%s on %s queues failed with RabbitMQ %s", sc.name, queue, b)
 				}
-				pair = append(pair, r)
+				cells = append(cells, &r)
 				total.Confirmed += r.Confirmed
 				total.Duplicates += r.Duplicates
 				total.Faults += r.Faults
 				total.Recovered = max(total.Recovered, r.Recovered)
 			}
 			fmt.Fprintf(&table, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", sc.name, sc.breaks, queue,
-				both(pair, func(r row) string { return fmt.Sprint(r.Confirmed) }),
-				both(pair, func(r row) string { return fmt.Sprint(r.Lost) }),
-				both(pair, func(r row) string { return fmt.Sprintf("%d of %d", r.Duplicates, r.Bound) }),
-				both(pair, func(r row) string { return fmt.Sprint(r.Parked) }),
-				both(pair, func(r row) string { return again(r) }))
+				each(cells, func(r row) string { return fmt.Sprint(r.Confirmed) }),
+				each(cells, func(r row) string { return fmt.Sprint(r.Lost) }),
+				each(cells, func(r row) string { return fmt.Sprintf("%d of %d", r.Duplicates, r.Bound) }),
+				each(cells, func(r row) string { return fmt.Sprint(r.Parked) }),
+				each(cells, again))
 		}
 	}
-	return fmt.Sprintf(pageText, versions[brokers[0]], versions[brokers[1]],
+	var names []string
+	for _, b := range measured {
+		names = append(names, versions[b])
+	}
+	return fmt.Sprintf(pageText, at.Format(time.DateOnly), strings.Join(names[:len(names)-1], ", "), names[len(names)-1],
 		len(matrix), total.Confirmed, total.Duplicates, again(total), table.String()), nil
 }
 
-func both(pair []row, cell func(row) string) string {
+func each(rows []*row, cell func(row) string) string {
 	var cells []string
-	for _, r := range pair {
-		cells = append(cells, cell(r))
+	for _, r := range rows {
+		if r == nil {
+			cells = append(cells, "–")
+		} else {
+			cells = append(cells, cell(*r))
+		}
 	}
 	return strings.Join(cells, " · ")
 }
 
-// again is how long it took to be at work again.
+// again returns the cell with the recovery times.
 func again(r row) string {
 	if r.Faults == 0 {
 		return "–"
@@ -169,7 +195,7 @@ checks that
 - after each fault a message published then reaches its handler within a bounded time, 5 s unless the scenario says otherwise,
 - every worker stops on SIGTERM in its time, and no goroutine, consumer or connection is left.
 
-Measured with RabbitMQ %s and %s; cells with a dot show both, in this order. Workers and publishers notice silence after 3 s here (a heartbeat of
+Measured on %s with RabbitMQ %s and %s; cells with dots show all of them, in this order. Workers and publishers notice silence after 3 s here (a heartbeat of
 2 s); with the default of 10 s they do after 15 s. All %d scenarios together: %d messages confirmed, 0 lost, %d handled or parked
 twice, and at work again after %s at the latest.
 
@@ -203,7 +229,7 @@ is not there.
 ## What is not covered
 
 - Disks that lose what they have confirmed, and machines that lose power: the broker is killed, its machine is not.
-- Brokers other than those two versions, and networks other than this machine's own.
+- Brokers other than those versions, and networks other than this machine's own.
 - Two nodes of a cluster lost at the same time for good. A quorum queue needs the majority of its nodes.
 - Exactly once. Handlers that run twice after a fault are counted, not prevented.
 - Classic queues where they can lose messages: their scenarios are those that they are promised for.

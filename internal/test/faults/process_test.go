@@ -16,22 +16,22 @@ import (
 	"time"
 )
 
-// process is a worker, seen from outside.
+// process is a worker as the test sees it.
 type process struct {
-	name    string // of its files, without their endings
+	name    string // of its files, without their suffixes
 	dir     string
 	cmd     *exec.Cmd
 	stdin   io.Closer
 	log     *os.File
-	ordered atomic.Bool // we killed it
-	asked   atomic.Bool // we sent SIGTERM
+	ordered atomic.Bool // the test has killed it
+	asked   atomic.Bool // the test has sent SIGTERM
 
 	ready chan struct{} // closed when its consumers consume
-	done  chan struct{} // closed when it has ended; what follows may then be read
+	done  chan struct{} // closed when it has ended; only then may the fields below be read
 
 	code int       // -1 is a signal
 	end  string    // how it ended, for people
-	last *farewell // nil if it did not say
+	last *farewell // nil if it printed none
 }
 
 func startProcess(dir, name string, config workerConfig) (*process, error) {
@@ -52,7 +52,8 @@ func startProcess(dir, name string, config workerConfig) (*process, error) {
 	}
 	p.cmd = exec.Command(binary)
 	p.cmd.Env = append(os.Environ(), workerVariable+"="+string(value), config.Clock.variable(),
-		"GORACE=atexit_sleep_ms=0") // or the race detector lets each one's end take a second
+		// Otherwise the race detector delays each end by a second.
+		"GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
@@ -84,20 +85,21 @@ func (p *process) follow(out io.Reader) {
 			}
 		}
 	}
-	_ = p.cmd.Wait() // the state says it all
+	_ = p.cmd.Wait() // the state has the same information
 	_ = p.stdin.Close()
 	_ = p.log.Close()
 	p.code, p.end = p.cmd.ProcessState.ExitCode(), p.cmd.ProcessState.String()
 }
 
-// kill is kill -9; it returns when the process is gone.
+// kill is kill -9. It returns when the process is gone.
 func (p *process) kill() {
 	p.ordered.Store(true)
 	_ = p.cmd.Process.Kill() // it may have ended by itself
 	<-p.done
 }
 
-// terminate is SIGTERM. It waits until the process has ended, and kills one that does not; false says that.
+// terminate is SIGTERM. It waits until the process has ended, and kills a process that does not end
+// in time. Then it is false.
 func (p *process) terminate(within time.Duration) bool {
 	p.asked.Store(true)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
@@ -107,7 +109,7 @@ func (p *process) terminate(within time.Duration) bool {
 	case <-p.done:
 		return true
 	case <-timer.C:
-		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its stacks are in its log then
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its log gets the stacks
 		select {
 		case <-p.done:
 		case <-time.After(2 * time.Second):
@@ -117,7 +119,7 @@ func (p *process) terminate(within time.Duration) bool {
 	}
 }
 
-// tail is the end of its log.
+// tail returns the end of the process's log.
 func (p *process) tail() string {
 	text, err := os.ReadFile(filepath.Join(p.dir, p.name+".log"))
 	if err != nil {
@@ -126,7 +128,7 @@ func (p *process) tail() string {
 	return string(text[max(0, len(text)-2_000):])
 }
 
-// ended says whether it has ended.
+// ended says whether the process has ended.
 func (p *process) ended() bool {
 	select {
 	case <-p.done:
@@ -136,7 +138,7 @@ func (p *process) ended() bool {
 	}
 }
 
-// started says whether its consumers ever consumed.
+// started says whether its consumers have ever consumed.
 func (p *process) started() bool {
 	select {
 	case <-p.ready:
@@ -146,7 +148,8 @@ func (p *process) started() bool {
 	}
 }
 
-// judge complains of a process that did not end well. killing says that it was handling a message that kills.
+// judge returns complaints about a process that did not end well. killing says that it died while
+// it handled a message that kills.
 func (p *process) judge(killing bool, stuck, goroutines int) (complaints []string) {
 	complain := func(format string, args ...any) {
 		complaints = append(complaints, p.name+": "+fmt.Sprintf(format, args...))
@@ -157,7 +160,7 @@ func (p *process) judge(killing bool, stuck, goroutines int) (complaints []strin
 	case p.last == nil && killing:
 		return nil
 	case p.last == nil && p.asked.Load() && !p.started():
-		return nil // before it could listen to signals
+		return nil // it ended before it listened to signals
 	case p.last == nil:
 		complain("died by itself: %s\n%s", p.end, p.tail())
 		return complaints

@@ -8,7 +8,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// names are the lane's queues with this role.
+// names returns the lane's queues with this role.
 func (l *lane) names(role topology.Role) []string {
 	var names []string
 	for _, top := range l.tops {
@@ -21,7 +21,8 @@ func (l *lane) names(role topology.Role) []string {
 	return names
 }
 
-// depth is how many messages are ready in the lane's queues with this role, -1 if one of them cannot be looked at.
+// depth returns how many messages are ready in the lane's queues with this role, or -1 if one of
+// them cannot be counted.
 func (l *lane) depth(role topology.Role) int {
 	n := 0
 	for _, name := range l.names(role) {
@@ -48,8 +49,8 @@ func (s *stage) holdsIn(l *lane, role topology.Role, n int) {
 	}
 }
 
-// delete deletes the queues with this role, and all that is in them. What may be in them is for the scenario to know:
-// see account.forgive.
+// delete deletes the queues with this role, and all of their messages. The scenario must know which
+// messages may be among them: see account.forgive.
 func (s *stage) delete(role topology.Role) {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -69,7 +70,8 @@ func (s *stage) declare() {
 	})
 }
 
-// forgive lets the messages go that were being published by then and may be where somebody has deleted them.
+// forgive excuses the loss of messages that were published before this time, and that may be in a
+// queue that was deleted.
 func (a *account) forgive(before time.Time, may func(n int, p posting) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -17,10 +17,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
-// redriveConfig makes a worker process move what is parked back to its queue, until SIGTERM.
+// redriveConfig makes a worker process redrive parked messages, until SIGTERM.
 type redriveConfig struct {
 	From, To string
-	Window   int // messages in hand at once
+	Window   int // RedriveOptions.Window
 }
 
 // redrive is the main function of such a process.
@@ -32,7 +32,7 @@ func (w *worker) redrive() int {
 		err = moveBack(terminated, conn, *w.config.Redrive)
 		stop, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		_ = conn.Stop(stop) // all that it has moved is acked, or will be moved again
+		_ = conn.Stop(stop) // moved messages are acked, or will be moved again
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "redrive:", err)
@@ -41,7 +41,7 @@ func (w *worker) redrive() int {
 	return 0
 }
 
-// moveBack redrives whatever is parked, again and again.
+// moveBack redrives parked messages, again and again.
 func moveBack(ctx context.Context, conn *connection.Connection, c redriveConfig) error {
 	q, err := errorqueue.Open(ctx, conn, errorqueue.Config{Queue: c.To, ErrorQueue: c.From, Wait: 30 * time.Second}, nil)
 	if err != nil {
@@ -52,7 +52,8 @@ func moveBack(ctx context.Context, conn *connection.Connection, c redriveConfig)
 		if err != nil && !errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%w: %+v", err, report)
 		}
-		backoff.Wait(ctx, 100*time.Millisecond) // for what comes back from one that was killed
+		// Messages of a killed redriver come back meanwhile.
+		backoff.Wait(ctx, 100*time.Millisecond)
 	}
 	return nil
 }

@@ -13,14 +13,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// row is what one lane measured.
+// row has the measurements of one lane.
 type row struct {
 	Scenario string             `json:"scenario"`
 	Queue    topology.QueueType `json:"queue"`
 	Broker   string             `json:"broker"` // its version
+	At       time.Time          `json:"at"`     // when it was recorded
 	verdict
-	Faults    int           `json:"faults"`
-	Recovered time.Duration `json:"recovered"` // the longest, from a fault's end to a handler at work again
+	Faults int `json:"faults"`
+	// The longest time from a fault's end until a handler worked again.
+	Recovered time.Duration `json:"recovered"`
 	Took      time.Duration `json:"took"`
 	Failed    bool          `json:"failed"`
 }
@@ -31,14 +33,15 @@ func (r row) String() string {
 		r.Faults, r.Recovered.Round(time.Millisecond), r.Stall.Round(time.Millisecond), r.Took.Round(100*time.Millisecond))
 }
 
-var recording sync.Mutex // scenarios run side by side
+var recording sync.Mutex // scenarios run in parallel
 
-// record appends the row to the file of the flag -results, if there is one.
+// record appends the row to the file of the flag -results, if that is given.
 func (r row) record(t testing.TB) {
 	t.Helper()
 	if *resultsFile == "" {
 		return
 	}
+	r.At = time.Now().UTC()
 	line, err := json.Marshal(r)
 	if err != nil {
 		t.Errorf("results: %v", err)

@@ -11,8 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// ackTimeoutScenarios have handlers for which the broker does not wait. By default it waits for half an hour, and looks
-// once a minute.
+// ackTimeoutScenarios have handlers that take longer than the broker waits for an ack. By default
+// it waits for half an hour, and checks once a minute.
 var ackTimeoutScenarios = []scenario{
 	{
 		name: "ack-timeout", on: own, types43: quorumOnly, // classic queues wait for ever there
@@ -34,7 +34,7 @@ var ackTimeoutScenarios = []scenario{
 					}
 				})
 			})
-			// This one comes again and again, a hundred times on a quorum queue; all others go on.
+			// This message is delivered a hundred times in a quorum queue. All others go on.
 			s.fault(func() {
 				s.publish(mix{"outlast 4s": 1})
 				s.handlingOf("outlast 4s", 3)
@@ -44,7 +44,7 @@ var ackTimeoutScenarios = []scenario{
 	},
 }
 
-// promptly counts the messages of a behaviour that were handled, at last, in less than a second.
+// promptly counts the messages of a behaviour whose last attempt took less than a second.
 func (l *lane) promptly(do string) int {
 	type run struct {
 		n       int
@@ -67,7 +67,8 @@ func (l *lane) promptly(do string) int {
 	return len(done)
 }
 
-// timeouts counts how often the broker did not wait longer for an ack, in the lane where it did most; it must in each.
+// timeouts returns how often the broker stopped waiting for an ack, in the lane with the most
+// timeouts. Each lane must have one.
 func (s *stage) timeouts() int64 {
 	s.t.Helper()
 	most, says := 0, "delivery acknowledgement on channel"

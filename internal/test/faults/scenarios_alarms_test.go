@@ -9,7 +9,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// alarmScenarios let the broker take no messages for a while.
+// alarmScenarios have a broker that takes no messages for a while.
 var alarmScenarios = []scenario{
 	{
 		name: "memory-alarm", on: victim, spec: alarmSpec, recovery: alarmRecovery,
@@ -23,13 +23,14 @@ var alarmScenarios = []scenario{
 	},
 }
 
-// alarmSpec has room for all copies that have to be held, so that it is not them that hold up the acks.
+// alarmSpec has room for all blocked copies, so that they do not delay the acks.
 var alarmSpec = consumer.Spec{Concurrency: 8, Prefetch: 50}
 
-// alarmRecovery is longer than elsewhere: what is published after the alarm waits behind what was there before it.
+// alarmRecovery is longer than elsewhere: a message that is published after the alarm waits behind
+// those from before it.
 const alarmRecovery = 15 * time.Second
 
-// alarm checks what goes on during an alarm, and what does not.
+// alarm checks what works during an alarm, and what does not.
 func alarm(of func(*stage) func(bool)) func(s *stage) {
 	const patient = 3 * time.Second
 	return func(s *stage) {
@@ -44,7 +45,7 @@ func alarm(of func(*stage) func(bool)) func(s *stage) {
 		s.fault(func() {
 			set(true)
 			began := time.Now()
-			// Copies are held, by each worker.
+			// Each worker has blocked copies.
 			s.healths(10*time.Second, "copies that wait", func(all []vitals) bool {
 				return !slices.ContainsFunc(all, func(v vitals) bool { return v.CopiesBlocked == 0 })
 			})
@@ -52,9 +53,10 @@ func alarm(of func(*stage) func(bool)) func(s *stage) {
 			for _, l := range s.lanes {
 				before[l] = l.placed()
 			}
-			s.handling(2 * 2 * alarmSpec.Prefetch) // more than both workers hold, so their acks arrive
+			// More than both workers hold, so acks must arrive.
+			s.handling(2 * 2 * alarmSpec.Prefetch)
 			s.each(func(l *lane) {
-				// The publishers wait, and no longer than they said.
+				// The publishers wait, but no longer than their contexts.
 				if !l.await(2*patient, func() bool { return l.account.failed(began) >= posters }) {
 					s.t.Errorf("%s: %d Publish failed during the alarm, want %d", l.kind, l.account.failed(began), posters)
 				}
@@ -71,7 +73,7 @@ func alarm(of func(*stage) func(bool)) func(s *stage) {
 	}
 }
 
-// failed counts what was published since a time, and failed.
+// failed counts the publishes that began after a time and failed.
 func (a *account) failed(since time.Time) int {
 	n := 0
 	for _, p := range a.all() {
@@ -82,7 +84,7 @@ func (a *account) failed(since time.Time) int {
 	return n
 }
 
-// took counts what was published since a time, and confirmed.
+// took counts the publishes that began after a time and were confirmed.
 func (a *account) took(since time.Time) int {
 	n := 0
 	for _, p := range a.all() {

@@ -9,11 +9,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// unmoved is a mix whose messages the broker never moves from queue to queue by itself, which classic queues do without a
-// promise: nothing waits in a retry queue.
+// unmoved is a mix without waits in retry queues. So the broker itself never moves a message from
+// queue to queue, for which a classic queue gives no promise.
 var unmoved = mix{"ack": 80, "slow 100ms": 10, "error": 5, "garbage": 1}
 
-// brokerScenarios stop, kill and freeze the broker, and let it hang up.
+// brokerScenarios stop, kill and freeze the broker, and make it close connections.
 var brokerScenarios = []scenario{
 	{
 		name: "broker-restarts", on: victim, types: quorumOnly,
@@ -103,7 +103,7 @@ var brokerScenarios = []scenario{
 			s.fault(func() {
 				s.broker.Freeze()
 				frozen := time.Now()
-				s.stopWorker() // at once: it does not know yet
+				s.stopWorker() // before the worker has noticed the fault
 				s.losing(frozen, 2*heartbeat+time.Second)
 				s.traffic(7*time.Second - time.Since(frozen))
 				s.broker.Thaw()

@@ -12,9 +12,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// clockScenarios have hosts that do not agree on the time of day. Three things depend on it: until when a message waits that no
-// single queue can delay (bunnicula-not-before), which losses of a connection came after a message (its timestamp), and
-// what is written down for people.
+// clockScenarios have hosts with different times of day. Three things depend on them: until when a
+// message waits whose delay no single queue has (bunnicula-not-before), which losses of a
+// connection came after a message (its timestamp), and the times for people.
 var clockScenarios = []scenario{
 	{
 		name: "clocks-differ", on: victim, spec: clockSpec,
@@ -90,7 +90,7 @@ var clockScenarios = []scenario{
 	},
 }
 
-// brokerClock sets the broker's clock, and checks that it has noticed.
+// brokerClock sets the broker's clock, and checks that the broker uses it.
 func (s *stage) brokerClock(ahead time.Duration) {
 	s.t.Helper()
 	s.broker.SetClock(ahead)
@@ -101,7 +101,7 @@ func (s *stage) brokerClock(ahead time.Duration) {
 	}
 }
 
-// clockSpec has delays that a snooze of 350 ms is put together from.
+// clockSpec has a delay of which a snooze of 350 ms needs several.
 var clockSpec = consumer.Spec{Delays: []time.Duration{200 * time.Millisecond}}
 
 var clockMix = mix{"ack": 80, "retry 1": 4, "retry-always": 2, "error": 2, "snooze 350ms": 10, "slow 100ms": 5}

@@ -4,8 +4,8 @@ package faults_test
 
 import "time"
 
-// clusterScenarios end the nodes of a cluster, one at a time. A classic queue lives on one node, and nothing is promised for it
-// while that is away.
+// clusterScenarios end the nodes of a cluster, one at a time. A classic queue is on one node, and
+// there is no promise for it while that node is away.
 var clusterScenarios = []scenario{
 	{
 		name: "cluster-node-killed", on: trio, types: quorumOnly, recovery: 15 * time.Second, settings: soonAgain,

@@ -8,7 +8,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// crashScenarios have messages that kill whoever handles them.
+// crashScenarios have messages that kill the process that handles them.
 var crashScenarios = []scenario{
 	{
 		name:   "killer-one-worker",
@@ -35,7 +35,7 @@ var crashScenarios = []scenario{
 
 var crashSpec = consumer.Spec{Concurrency: 8, Prefetch: 40, MaxCrashes: 5}
 
-// killer publishes the killer among others before anybody consumes.
+// killer publishes the killer among others before any consumer starts.
 func killer(workers int) func(s *stage) {
 	return func(s *stage) {
 		s.publish(mix{"slow 20ms": 39, "kill": 1})

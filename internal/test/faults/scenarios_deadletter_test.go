@@ -10,12 +10,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// soonAgain is how soon a broker tries a dead letter again that its target did not confirm. By default that is after three
-// minutes.
+// soonAgain is how soon a broker retries a dead letter that its target did not confirm. The default
+// is three minutes.
 var soonAgain = []amqptest.Setting{{Name: "dead_letter_worker_publisher_confirm_timeout", Value: "4000"}}
 
-// deadLetterScenarios let the time of messages in the retry queues come while their main queue cannot take them. Quorum
-// queues keep them then; they are in no queue's depth.
+// deadLetterScenarios have messages whose time in the retry queues ends while the main queue cannot
+// take them. Quorum queues keep such messages, but do not count them in their depth.
 var deadLetterScenarios = []scenario{
 	{
 		name: "main-queue-gone-when-retries-are-due", on: own, settings: soonAgain, types: quorumOnly, spec: waitingSpec,
@@ -39,7 +39,8 @@ var deadLetterScenarios = []scenario{
 				s.t.Error("the main queue took all, and is not full")
 			}
 			s.fault(s.due)
-			// The policy stays: on RabbitMQ 3.10 those who were refused because of it do not hear that it is gone.
+			// The policy stays: on RabbitMQ 3.10, channels that a queue has refused because of it
+			// do not learn that it is gone.
 			s.workers(2)
 		},
 	},
@@ -55,10 +56,10 @@ var deadLetterScenarios = []scenario{
 	},
 }
 
-// waitingSpec leaves the time to stop the workers while all waits.
+// waitingSpec leaves time to stop the workers while all messages wait.
 var waitingSpec = consumer.Spec{Backoff: []time.Duration{10 * time.Second}}
 
-// retriesWait leaves n messages in the retry queue and none in the main queue, and no worker.
+// retriesWait leaves n messages in the retry queue, none in the main queue, and no worker.
 func (s *stage) retriesWait(n int) {
 	s.t.Helper()
 	s.workers(1)
@@ -72,7 +73,8 @@ func (s *stage) retriesWait(n int) {
 	})
 }
 
-// due waits until the time of all retries has come, and a while longer: the broker is to find that it cannot move them.
+// due waits until the delay of all retries has ended, and some time more, in which the broker finds
+// that it cannot move them.
 func (s *stage) due() {
 	s.t.Helper()
 	s.each(func(l *lane) {

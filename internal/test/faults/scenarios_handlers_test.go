@@ -14,7 +14,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// handlerScenarios have handlers that end as they should not, or do not end, or publish.
+// handlerScenarios have handlers that do not return properly, do not return at all, or publish.
 var handlerScenarios = []scenario{
 	{
 		name:   "handlers-misbehave",
@@ -38,7 +38,7 @@ var handlerScenarios = []scenario{
 			s.publishTo(0, mix{"deadlock": 1})
 			s.wedged(func(v vitals) bool { return v.Stuck == stuckSpec.Concurrency })
 			s.holds(topology.RoleError, 1)
-			s.handling(60) // the other consumer's
+			s.handling(60) // of the other consumer
 			s.deploy()
 		},
 	},
@@ -51,7 +51,7 @@ var handlerScenarios = []scenario{
 			s.stream(60, mix{"ack": 1})
 			s.publishTo(0, mix{"stuck-once": stuckSpec.Concurrency})
 			s.wedged(func(v vitals) bool { return v.Stuck == stuckSpec.Concurrency })
-			s.handling(60) // the other consumer's
+			s.handling(60) // of the other consumer
 			s.handledOnce("stuck-once", stuckSpec.Concurrency)
 			s.deploy()
 		},
@@ -76,32 +76,32 @@ var handlerScenarios = []scenario{
 }
 
 var (
-	// Above what a journal's line may take on a busy disk.
+	// The timeout is longer than writing a line of the journal takes on a busy disk.
 	stuckSpec = consumer.Spec{Timeout: time.Second, Grace: time.Second, Concurrency: 4, Prefetch: 20}
 	heldSpec  = consumer.Spec{Timeout: time.Second, Grace: time.Second, Concurrency: 4, Prefetch: 20, WhenStuck: consumer.Hold}
 )
 
 func init() {
 	maps.Copy(behaviours, map[string]behaviour{
-		// What they say must not fill the headers.
+		// These long texts must not fill the headers.
 		"loud-panic": {parked: monitoring.ReasonPanic, spent: true, do: func(context.Context, visit) consumer.Result {
 			panic(strings.Repeat("loud ", 40<<10))
 		}},
 		"loud-error": {parked: monitoring.ReasonError, do: func(context.Context, visit) consumer.Result {
 			return consumer.Error(errors.New(strings.Repeat("loud ", 40<<10)))
 		}},
-		// Returns when its context says so, each time.
+		// "obey" returns each time when its context ends.
 		"obey": {parked: monitoring.ReasonTimeout, spent: true, do: func(ctx context.Context, _ visit) consumer.Result {
 			<-ctx.Done()
 			return consumer.Retry(ctx.Err())
 		}},
-		// "ignore 4s" takes so long whatever its context says. By then it must have been given up: nothing asks
-		// for what it returns.
+		// "ignore 4s" takes that long whatever its context says. By then it must have been given
+		// up, so its result does not matter.
 		"ignore": {parked: monitoring.ReasonTimeout, spent: true, do: func(_ context.Context, v visit) consumer.Result {
 			time.Sleep(v.duration())
 			return consumer.Retry(errors.New("too late"))
 		}},
-		// Never returns, and acks in the next process.
+		// "stuck-once" never returns, and acks in the next process.
 		"stuck-once": {acked: true, do: func(_ context.Context, v visit) consumer.Result {
 			if !v.Redelivered {
 				deadlock()
@@ -111,7 +111,8 @@ func init() {
 	})
 }
 
-// wedged waits until the first consumer of each lane can do nothing more, and says so, while the others work.
+// wedged waits until the first consumer of each lane is wedged and reports it, while the others
+// work.
 func (s *stage) wedged(how func(v vitals) bool) {
 	s.t.Helper()
 	s.healths(20*time.Second, "the first wedged and not ready, the others ready", func(all []vitals) bool {
@@ -127,7 +128,8 @@ func (s *stage) wedged(how func(v vitals) bool) {
 	})
 }
 
-// deploy is restartWorker of a worker that cannot stop in order: it must end by its context.
+// deploy is restartWorker for a worker that cannot stop by itself: the end of its context must end
+// it.
 func (s *stage) deploy() {
 	s.t.Helper()
 	began := time.Now()
@@ -145,7 +147,7 @@ func (s *stage) deploy() {
 	}
 }
 
-// publishTo publishes that many messages of each behaviour to one queue of each lane, and returns when they are confirmed.
+// publishTo publishes a mix to one queue of each lane, and returns when all messages are confirmed.
 func (s *stage) publishTo(queue int, m mix) {
 	s.t.Helper()
 	s.each(func(l *lane) {

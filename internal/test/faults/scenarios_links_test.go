@@ -8,7 +8,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// linkScenarios break the network between the broker and those who talk to it.
+// linkScenarios break the network between the broker and its clients.
 var linkScenarios = []scenario{
 	{
 		name: "consumers-cut", quick: true,
@@ -104,7 +104,7 @@ var linkScenarios = []scenario{
 	{
 		name:     "links-mute",
 		breaks:   "what is sent to the broker over the open connections goes nowhere",
-		recovery: 10 * time.Second, // the broker is the one to notice
+		recovery: 10 * time.Second, // only the broker can notice the fault
 		run:      halfOpen(amqptest.ToBroker),
 	},
 	{
@@ -135,7 +135,7 @@ var linkScenarios = []scenario{
 	},
 }
 
-// halfOpen lets what is sent over the connections that there are go nowhere; new ones go through.
+// halfOpen drops bytes in this direction on the existing connections; new connections work.
 func halfOpen(d amqptest.Direction) func(s *stage) {
 	return func(s *stage) {
 		s.workers(2)

@@ -36,7 +36,7 @@ var memoryScenarios = []scenario{
 
 func init() {
 	maps.Copy(behaviours, map[string]behaviour{
-		// Allocates until the process dies of its limit.
+		// "hoard" allocates until the memory limit ends the process.
 		"hoard": {parked: monitoring.ReasonCrashed, kills: true, do: func(context.Context, visit) consumer.Result {
 			var all [][]byte
 			for range 1024 { // MiB
@@ -47,18 +47,18 @@ func init() {
 				all = append(all, block)
 			}
 			runtime.KeepAlive(all)
-			os.Exit(exitKiller) // no system that limits
+			os.Exit(exitKiller) // a system without this limit
 			return consumer.Ack()
 		}},
 	})
 }
 
-// limitMemory lets the process die when it wants more than so much beyond what it has: data, for the race detector
-// reserves terabytes of addresses.
+// limitMemory makes the process die when it needs so much more than it has now. The limit is for
+// data, because the race detector reserves terabytes of addresses.
 func limitMemory(mib int) {
 	used := dataSize()
 	if used == 0 {
-		return // no system that says
+		return // a system that does not tell
 	}
 	most := used + uint64(mib)<<20
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: most, Max: most}); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// messageScenarios have messages that are not as ours are.
+// messageScenarios have messages of other publishers.
 var messageScenarios = []scenario{
 	{
 		name:   "headers-malformed",
@@ -31,7 +31,7 @@ var messageScenarios = []scenario{
 			}
 			s.publishCrafted(m)
 			s.fault(func() { s.workerLinks().cut() })
-			s.publishCrafted(m) // once more, on the way to a worker that has lost a session
+			s.publishCrafted(m) // once more, for a worker that has lost a session
 			s.finish()
 			for _, l := range s.lanes {
 				for _, p := range l.parcels {
@@ -64,7 +64,8 @@ var messageScenarios = []scenario{
 	{
 		name:   "bodies-giant",
 		breaks: "messages are as large as a publisher sends them (16 MiB, RabbitMQ 4's own limit), and connections are cut while they are on their way",
-		within: 3 * time.Minute, recovery: 15 * time.Second, // each is decoded and compared byte by byte, with the race detector
+		// Each message is decoded and compared byte by byte, with the race detector.
+		within: 3 * time.Minute, recovery: 15 * time.Second,
 		run: func(s *stage) {
 			s.workers(2)
 			s.stream(30, mix{"ack": 1})
@@ -103,7 +104,8 @@ var messageScenarios = []scenario{
 	},
 }
 
-// checkOurs checks that what we wrote on a parked message has the types in which we write it, whatever was there before.
+// checkOurs checks that our headers of a parked message have the types with which we write them,
+// whatever the message had before.
 func (l *lane) checkOurs(p parcel) {
 	l.t.Helper()
 	if _, ok := p.Headers[wire.History]; p.role != topology.RoleError || !ok {
@@ -124,7 +126,7 @@ func (l *lane) checkOurs(p parcel) {
 	}
 }
 
-// propertiesForeign publishes as somebody else.
+// propertiesForeign publishes as another client would.
 func propertiesForeign(s *stage) {
 	const each = 5
 	s.user(stranger, "^$", ".*", "^$")
@@ -143,7 +145,7 @@ func propertiesForeign(s *stage) {
 		by := &direct{urls: s.as(stranger), name: l.connectionName("stranger")}
 		defer by.close()
 		s.craft(l, by, mix{"expire": each})
-		s.holdsIn(l, topology.RoleError, each) // no worker is there yet
+		s.holdsIn(l, topology.RoleError, each) // no worker runs yet
 		s.craft(l, by, mix{"foreign-retry": each, "foreign-error": each, "foreign-always": each})
 		s.craft(l, l.direct, mix{"own-error": each})
 	})
@@ -156,7 +158,7 @@ func propertiesForeign(s *stage) {
 			l.checkProperties(p)
 		}
 		for _, queue := range carbonCopies(l.id) {
-			// One of each that did not expire, whatever became of it.
+			// One copy of each message that did not expire, whatever became of it.
 			if n, _, err := l.direct.look(queue); err != nil || n != 3*each {
 				s.t.Errorf("%s: %s has %d messages (%v), want %d", l.kind, queue, n, err, 3*each)
 			}
@@ -168,7 +170,7 @@ func propertiesForeign(s *stage) {
 	}
 }
 
-// checkProperties checks what a parked message of propertiesForeign has kept, and what not.
+// checkProperties checks which properties a parked message of propertiesForeign has kept.
 func (l *lane) checkProperties(p parcel) {
 	l.t.Helper()
 	n, _ := number(l.id, p.MessageId)
@@ -188,10 +190,10 @@ func (l *lane) checkProperties(p parcel) {
 	}
 }
 
-// unreadableLimit is half of the usual one, and so is the time that it takes.
+// unreadableLimit is half of the usual limit, and halves the time too.
 var unreadableLimit = map[string]any{"x-delivery-limit": int64(50)}
 
-// unreadableOver is when an unreadable message is parked at the latest.
+// unreadableOver is how long it takes at most until an unreadable message is parked.
 const unreadableOver = 90 * time.Second
 
 // unreadableAmong publishes the unreadable message in the middle of others, to the first queue.
@@ -216,13 +218,15 @@ func unreadableAmong(innocents int) func(s *stage) {
 				s.t.Errorf("%s: the message is not parked after %s", l.kind, unreadableOver)
 			}
 			s.t.Logf("%s: parked after %s", l.kind, time.Since(began).Round(100*time.Millisecond))
-			// It cannot be looked at, only counted.
+			// No client can read it, so it is only counted.
 			if n, err := l.direct.purge(topology.ErrorQueue(l.specs[0].Queue)); err != nil || n != 1 {
 				s.t.Errorf("%s: %d messages are parked (%v), want 1", l.kind, n, err)
 			}
 		})
 		s.finish()
-		for _, r := range s.rows { // after the first time it is alone with each message that it takes
+		// After the first loss the consumer takes one message at a time, so no others are given
+		// back.
+		for _, r := range s.rows {
 			if most := 2 * s.scenario.spec.Prefetch; r.Duplicates > most {
 				s.t.Errorf("%s: %d duplicates, want %d at most, what both consumers held at first", r.Queue, r.Duplicates, most)
 			}
@@ -231,7 +235,7 @@ func unreadableAmong(innocents int) func(s *stage) {
 			if longest := l.stallOf(l.specs[1].Queue); longest > 5*time.Second {
 				s.t.Errorf("%s: the other consumer began nothing for %s", l.kind, longest)
 			}
-			// Who has met the message takes it from a connection of its own.
+			// A consumer that has met the message continues on a dedicated connection.
 			if n := l.count(`msg="connection lost"`, "purpose=consume "); n > 2 {
 				s.t.Errorf("%s: the connection that the consumers share was lost %d times, want twice at most", l.kind, n)
 			}
@@ -239,7 +243,7 @@ func unreadableAmong(innocents int) func(s *stage) {
 	}
 }
 
-// unreadable is a message whose delivery ends the connection of every client of this library.
+// unreadable returns a message whose delivery ends the connection of every client of this library.
 func unreadable() amqp.Publishing {
 	nested := amqp.Table{"end": "here"}
 	for range 40 {
@@ -248,14 +252,14 @@ func unreadable() amqp.Publishing {
 	return amqp.Publishing{Headers: nested, Body: []byte("unreadable"), DeliveryMode: amqp.Persistent}
 }
 
-// stallOf is the longest stall of one queue's consumers.
+// stallOf returns the longest stall of one queue's consumers.
 func (l *lane) stallOf(queue string) time.Duration {
 	postings := l.account.all()
 	entries := slices.DeleteFunc(slices.Clone(l.poll()), func(e entry) bool { return e.N >= len(postings) || postings[e.N].queue != queue })
 	return stall(postings, entries)
 }
 
-// purge deletes what is ready in a queue, and says how many messages that were.
+// purge deletes the ready messages of a queue, and returns how many there were.
 func (d *direct) purge(queue string) (n int, err error) {
 	err = d.with(func(ch *amqp.Channel) error {
 		n, err = ch.QueuePurge(queue, false)

@@ -45,7 +45,7 @@ var monitorScenarios = []scenario{
 			s.stream(60, mix{"ack": 1})
 			s.publishTo(0, mix{"monitor begin 15s": 2, "monitor end 15s": 2})
 			s.wedged(func(v vitals) bool { return v.MonitorsBlocked == monitorSlots })
-			s.handling(30) // the other consumer's
+			s.handling(30) // of the other consumer
 			s.healths(20*time.Second, "all ready, and no monitor blocked", func(all []vitals) bool {
 				return len(all) == 2 && all[0].Ready && all[0].MonitorsBlocked == 0 && all[1].Ready
 			})
@@ -60,7 +60,7 @@ var monitorScenarios = []scenario{
 			s.stream(60, mix{"ack": 1})
 			s.publishTo(0, mix{"monitor begin forever": 2, "monitor end forever": 1, "monitor-retry end forever": 1})
 			s.wedged(func(v vitals) bool { return v.MonitorsBlocked == monitorSlots })
-			s.handling(30) // the other consumer's
+			s.handling(30) // of the other consumer
 			s.deploy()
 		},
 	},
@@ -72,9 +72,9 @@ func withMonitor(s *slot) { s.config.Monitor = true }
 
 func init() {
 	maps.Copy(behaviours, map[string]behaviour{
-		// "monitor end panic" has the monitor do that in its End.
+		// "monitor end panic" makes the monitor panic in its End.
 		"monitor": {acked: true, do: func(context.Context, visit) consumer.Result { return consumer.Ack() }},
-		// The same with a message that is retried once.
+		// "monitor-retry" is the same with a message that is retried once.
 		"monitor-retry": {acked: true, do: func(_ context.Context, v visit) consumer.Result {
 			if v.Attempt == 1 {
 				return consumer.Retry(errors.New("not yet"))
@@ -84,7 +84,7 @@ func init() {
 	})
 }
 
-// monitor does what a message asks of it, and is quiet about all others.
+// monitor does what a message asks of it, and nothing for other messages.
 type monitor struct{}
 
 func (monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Context {

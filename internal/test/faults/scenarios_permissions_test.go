@@ -15,10 +15,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// slowRetry bounds how long a consumer that was refused takes to go on: it tries every 10 s.
+// slowRetry bounds how long a refused consumer takes to continue: it tries every 10 s.
 const slowRetry = 15 * time.Second
 
-// permissionScenarios take rights away, passwords and certificates.
+// permissionScenarios take away permissions, passwords and certificates.
 var permissionScenarios = []scenario{
 	{
 		name:   "declare-refused",
@@ -31,7 +31,7 @@ var permissionScenarios = []scenario{
 		run: func(s *stage) {
 			s.user("declarer", "^$", ".*", ".*")
 			s.stream(50, mix{"ack": 8, "retry 1": 1, "error": 1})
-			s.workers(1) // needs no right
+			s.workers(1) // which needs no permission
 			s.handling(20)
 			s.each(func(l *lane) {
 				l.newSlot()
@@ -59,9 +59,9 @@ var permissionScenarios = []scenario{
 			s.handling(50)
 			s.fault(func() {
 				s.permit("writer", "^$", "^$", ".*")
-				s.allLinks().cut() // a channel remembers what it was allowed
+				s.allLinks().cut() // a channel caches its permissions
 				s.publishRefused()
-				s.publishCrafted(mix{"retry 1": 10, "error": 5, "ack": 5}) // by somebody else
+				s.publishCrafted(mix{"retry 1": 10, "error": 5, "ack": 5}) // on another connection
 				s.healths(10*time.Second, "copies blocked, and all ready", func(all []vitals) bool {
 					return blocked(all) >= 15 && !slices.ContainsFunc(all, func(v vitals) bool { return !v.Ready })
 				})
@@ -125,12 +125,12 @@ var permissionScenarios = []scenario{
 		on:     victim, secure: true, connection: connection.Config{MaxBackoff: 2 * time.Second},
 		run: func(s *stage) {
 			const good = 365 * 24 * time.Hour
-			s.t.Cleanup(func() { s.broker.Certificate(good) }) // others need one too
+			s.t.Cleanup(func() { s.broker.Certificate(good) }) // for other scenarios
 			s.workers(2)
 			s.stream(50, usual)
 			s.handling(50)
 			s.broker.Certificate(-time.Hour)
-			s.handling(50) // nothing has noticed
+			s.handling(50) // existing connections are not affected
 			s.fault(func() {
 				s.allLinks().cut()
 				s.notReady("refused us: its certificate is not trusted: x509: certificate has expired")
@@ -140,12 +140,12 @@ var permissionScenarios = []scenario{
 	},
 }
 
-// login lets a worker log in as this user, whose password is its name.
+// login makes a worker log in as this user, whose password is its name.
 func (s *slot) login(user string) {
 	s.config.Connection.Username, s.config.Connection.Password = user, user
 }
 
-// notReady waits until no worker is ready, and each knows why.
+// notReady waits until no worker is ready, and each has this text in its error.
 func (s *stage) notReady(why string) {
 	s.t.Helper()
 	s.healths(10*time.Second, "not ready: "+why, func(all []vitals) bool {
@@ -153,7 +153,7 @@ func (s *stage) notReady(why string) {
 	})
 }
 
-// publishRefused waits until publishers are refused with an error that says so.
+// publishRefused waits until a publish ends with an error that has this text.
 func (s *stage) publishRefused() {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -172,7 +172,8 @@ func (s *stage) publishRefused() {
 	})
 }
 
-// refused waits until a process in this slot could not start for this reason, and excuses all that could not.
+// refused waits until a process in this slot could not start for this reason. It excuses all such
+// processes.
 func (s *stage) refused(slot int, why string) {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -183,7 +184,7 @@ func (s *stage) refused(slot int, why string) {
 	})
 }
 
-// ready waits until there is a worker in this slot that consumes, and excuses those before it.
+// ready waits until a worker in this slot consumes. It excuses the processes before it.
 func (s *stage) ready(slot int) {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -195,8 +196,8 @@ func (s *stage) ready(slot int) {
 	})
 }
 
-// excuse takes the processes of a slot that could not start for this reason as ended by us, for that is what a scenario
-// wanted; it says how many there were.
+// excuse marks the processes of a slot that could not start for this reason as ended by the test,
+// because the scenario has caused that. It returns how many there were.
 func (l *lane) excuse(slot int, why string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

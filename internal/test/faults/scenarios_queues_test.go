@@ -10,7 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// queueScenarios take queues away, or fill them.
+// queueScenarios delete queues, or fill them.
 var queueScenarios = []scenario{
 	{
 		name:   "main-queue-deleted",
@@ -25,7 +25,8 @@ var queueScenarios = []scenario{
 			s.fault(func() {
 				s.delete(topology.RoleMain)
 				deleted := time.Now()
-				// What was in it is the operator's loss: what no handler has had yet, and nothing else.
+				// The operator's deletion may lose messages that no handler has had yet, and no
+				// others.
 				s.each(func(l *lane) {
 					seen := map[int]bool{}
 					for _, e := range l.poll() {
@@ -67,7 +68,7 @@ var queueScenarios = []scenario{
 				s.publish(mix{"retry 1": retries})
 				s.handlingOf("retry 1", retries)
 				s.healths(5*time.Second, "all copies blocked", func(all []vitals) bool { return blocked(all) == retries })
-				s.handling(75) // others work
+				s.handling(75) // other messages are handled
 				s.handledOnce("retry 1", retries)
 				s.declare()
 			})
@@ -89,14 +90,14 @@ var queueScenarios = []scenario{
 	},
 }
 
-// limit gives the lanes' queues of this name's ending a length limit, by a policy.
+// limit sets a length limit on the lanes' queues with this suffix, by a policy.
 func (s *stage) limit(ending string, messages int) {
 	s.t.Helper()
 	s.broker.Ctl("set_policy", "limit", "^faults-"+s.scenario.name+"-.*-"+ending+"$", fmt.Sprintf(`{"max-length":%d}`, messages), "--apply-to", "queues")
 }
 
-// errorQueueFull has a recovery of 15 s: a copy is tried again after up to 10 s, and while all is held nothing
-// else is taken.
+// errorQueueFull has a recovery of 15 s: a copy is retried after up to 10 s, and a consumer whose
+// copies are all blocked takes no other messages.
 func errorQueueFull(makeRoom func(s *stage)) func(s *stage) {
 	return func(s *stage) {
 		const fill, few, prefetch = 10, 10, 20
@@ -115,7 +116,7 @@ func errorQueueFull(makeRoom func(s *stage)) func(s *stage) {
 			s.healths(20*time.Second, "all that may be held blocked", func(all []vitals) bool { return blocked(all) == prefetch })
 			s.each(func(l *lane) {
 				before := l.begun("")
-				time.Sleep(time.Second) // in which nothing must happen
+				time.Sleep(time.Second) // nothing may happen meanwhile
 				if n := l.begun("") - before; n > 0 {
 					s.t.Errorf("%s: %d handlers began while all that may be held was held", l.kind, n)
 				}
@@ -127,7 +128,7 @@ func errorQueueFull(makeRoom func(s *stage)) func(s *stage) {
 	}
 }
 
-// blocked are the copies that cannot be placed.
+// blocked returns how many copies are blocked.
 func blocked(all []vitals) int {
 	n := 0
 	for _, v := range all {
@@ -136,8 +137,8 @@ func blocked(all []vitals) int {
 	return n
 }
 
-// handledOnce checks that so many messages of this behaviour were handled, each of them once: none was given back, to
-// spin.
+// handledOnce checks that so many messages of this behaviour were handled, each once: none was
+// given back and delivered again and again.
 func (s *stage) handledOnce(do string, n int) {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -158,7 +159,7 @@ func (s *stage) handledOnce(do string, n int) {
 	})
 }
 
-// held checks that a worker had copies that it could not place.
+// held checks that a worker had blocked copies.
 func (s *stage) held() {
 	s.t.Helper()
 	for _, l := range s.lanes {

@@ -16,7 +16,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// redriveScenarios move parked messages back.
+// redriveScenarios redrive parked messages.
 var redriveScenarios = []scenario{
 	{
 		name:   "redrive-killed",
@@ -64,7 +64,7 @@ var redriveScenarios = []scenario{
 	},
 }
 
-// repaired is the file beside the journals that says that what was broken works.
+// repaired is a file beside the journals. It says that the broken dependency works.
 const repaired = "repaired"
 
 func init() {
@@ -88,8 +88,8 @@ func (s *stage) repair() {
 	}
 }
 
-// redrive starts a process in each lane that moves what is parked back, over a slow link. Whoever calls it ends
-// them; if a scenario dies before, they die with it.
+// redrive starts a process in each lane that redrives parked messages over a slow link. The caller
+// ends them; if a scenario fails before, its cleanup kills them.
 func (s *stage) redrive(window int) []*process {
 	s.t.Helper()
 	var all []*process
@@ -105,7 +105,7 @@ func (s *stage) redrive(window int) []*process {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		s.t.Cleanup(p.kill) // of one that has ended it does nothing
+		s.t.Cleanup(p.kill) // it does nothing for a process that has ended
 		all = append(all, p)
 	}
 	return all

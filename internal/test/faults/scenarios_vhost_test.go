@@ -10,18 +10,19 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 )
 
-// vhostScenarios take away the virtual host, and all that is in it.
+// vhostScenarios delete the virtual host with everything in it.
 var vhostScenarios = []scenario{
 	{
 		name: "vhost-deleted", on: victim, recovery: 10 * time.Second,
-		// A vhost that is not there is a refusal, after which we wait for the whole of this: 30 s by default.
+		// The broker refuses a vhost that does not exist, and the pause after a refusal is
+		// MaxBackoff: 30 s by default.
 		connection: connection.Config{MaxBackoff: 4 * time.Second},
 		breaks:     "an operator deletes the vhost with all its queues and messages, and makes it again some seconds later; what was published before is forgotten",
 		run: func(s *stage) {
 			s.workers(2)
 			s.publish(mix{"ack": 200, "slow 200ms": 100, "retry 1": 20, "error": 20})
 			s.published()
-			s.publish(mix{"slow 200ms": 200}) // on their way
+			s.publish(mix{"slow 200ms": 200}) // they are in flight at the deletion
 			s.handling(20)
 			s.fault(func() {
 				vhost, user := s.login()
@@ -48,7 +49,7 @@ var vhostScenarios = []scenario{
 	},
 }
 
-// login is where the stage's URLs lead, and as whom.
+// login returns the vhost and the user of the stage's URLs.
 func (s *stage) login() (vhost, user string) {
 	u, err := url.Parse(s.urls[0])
 	if err != nil {

@@ -14,13 +14,14 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// soakFault is one of those that the soak draws from.
+// soakFault is one of the faults that the soak draws from.
 type soakFault struct {
 	name string
-	odds int // how often it is drawn, compared with the others
-	// do breaks and mends; all that it leaves to chance it asks random for, in the same order each time.
+	odds int // its relative frequency
+	// do breaks and mends. It takes all chance from random, in the same order each time.
 	do func(s *stage, random *rand.Rand)
-	// restarts says that the broker forgets what it had not yet written: classic queues may lose then.
+	// restarts says that the broker forgets what it had not written to disk: classic queues may
+	// lose messages then.
 	restarts bool
 }
 
@@ -71,8 +72,9 @@ var soakFaults = []soakFault{
 	{name: "kill the broker", odds: 2, restarts: true, do: func(s *stage, _ *rand.Rand) { s.outage(s.broker.Kill) }},
 }
 
-// TestSoak breaks something every few seconds, for as long as the flag -soak says, while messages of all
-// behaviours flow, and counts them in the end. The flag -seed plays the same faults again.
+// TestSoak breaks something every few seconds, for as long as the flag -soak says, while messages
+// of all behaviours flow. At the end it counts the messages. The flag -seed repeats the same
+// faults.
 func TestSoak(t *testing.T) {
 	if *soakFor == 0 {
 		t.Skip("only with -soak, as in -soak 10m")
@@ -98,7 +100,7 @@ func TestSoak(t *testing.T) {
 			"ack": 1000, "slow 200ms": 90, "retry 1": 60, "retry 3": 15, "retry-always": 15, "error": 30, "panic": 10, "deep-panic": 5,
 			"goexit": 5, "snooze 500ms": 30, "garbage": 10, "forward": 60, "overtime 1s": 10, "overtime 6s": 3,
 		}
-		if l.kind == topology.Quorum { // on a classic queue a killer is delivered for ever
+		if l.kind == topology.Quorum { // in a classic queue a killer is delivered for ever
 			m["kill"] = 1
 		}
 		l.account.stream(60, m)
@@ -154,7 +156,7 @@ func draw(random *rand.Rand) soakFault {
 	panic("not reached")
 }
 
-// progress is how far a lane is, in one line.
+// progress describes the state of a lane, in one line.
 func (l *lane) progress() string {
 	published, confirmed, acked := 0, 0, map[int]bool{}
 	for _, p := range l.account.all() {

@@ -12,26 +12,27 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// heartbeat is that of a lane's connections; see lane.connect. Silence of one and a half of it ends them.
+// heartbeat is the heartbeat of a lane's connections; see lane.connect. A peer that is silent for
+// one and a half of it is disconnected.
 const heartbeat = 2 * time.Second
 
 var classicOnly = []topology.QueueType{topology.Classic}
 
-// restartBroker stops the broker in order, and starts it again. It is a fault.
+// restartBroker stops the broker cleanly, and starts it again. It is a fault.
 func (s *stage) restartBroker() {
 	s.t.Helper()
 	s.fault(func() { s.outage(s.broker.Stop) })
 }
 
-// killBroker is kill -9 of the broker, which is then started again. It is a fault. The queues must have been
-// settled; see amqptest.Broker.Settle.
+// killBroker is kill -9 of the broker, which is then started again. It is a fault. The queues must
+// have been settled; see amqptest.Broker.Settle.
 func (s *stage) killBroker() {
 	s.t.Helper()
 	s.fault(func() { s.outage(s.broker.Kill) })
 }
 
-// outage ends the broker and starts it again. Meanwhile the proxies refuse connections, as the port of a
-// broker that is not there does; left alone they would accept them, and hang up.
+// outage ends the broker and starts it again. Meanwhile the proxies refuse connections, as the port
+// of a stopped broker does. Otherwise they would accept connections and close them.
 func (s *stage) outage(end func()) {
 	s.t.Helper()
 	s.allLinks().refuse()
@@ -40,7 +41,7 @@ func (s *stage) outage(end func()) {
 	s.allLinks().accept()
 }
 
-// endWorkers stops all workers, and no others take their places. It is no fault.
+// endWorkers stops all workers, and starts no others. It is no fault.
 func (s *stage) endWorkers() {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -52,8 +53,9 @@ func (s *stage) endWorkers() {
 	})
 }
 
-// stopWorker is SIGTERM for one worker in each lane, in turn, whatever state its broker is in. It returns when it
-// has ended, in its time; the next one may have to wait for the broker: see awaitWorkers.
+// stopWorker is SIGTERM for one worker in each lane, in turn, whatever state its broker is in. It
+// returns when that worker has ended within its time. The next worker may have to wait for the
+// broker: see awaitWorkers.
 func (s *stage) stopWorker() {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -83,15 +85,15 @@ type logLine struct {
 	text string
 }
 
-// logs are the lines of a worker's log with this message, from a time on.
+// logs returns the lines of a worker's log with this message, from a time on.
 func (p *process) logs(message string, since time.Time) []logLine {
 	text, err := os.ReadFile(filepath.Join(p.dir, p.name+".log"))
 	if err != nil {
-		return nil // it has not begun
+		return nil // it has written nothing yet
 	}
 	var found []logLine
 	for line := range bytes.Lines(text) {
-		// time=2026-01-02T15:04:05.678Z level=WARN msg="connection lost" ...
+		// A line begins with time=2026-01-02T15:04:05.678Z level=WARN msg="connection lost".
 		when, rest, _ := strings.Cut(strings.TrimPrefix(string(line), "time="), " ")
 		at, err := time.Parse(time.RFC3339Nano, when)
 		if err != nil || !strings.Contains(rest, "msg="+message+" ") && !strings.Contains(rest, `msg="`+message+`"`) {
@@ -104,8 +106,8 @@ func (p *process) logs(message string, since time.Time) []logLine {
 	return found
 }
 
-// losing waits until every worker that consumes, and every publisher, has lost all its connections since the time, and
-// says so itself.
+// losing waits until every worker that consumes, and every publisher, reports that it has lost all
+// its connections since that time.
 func (s *stage) losing(since time.Time, within time.Duration) {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -131,8 +133,8 @@ func (s *stage) losing(since time.Time, within time.Duration) {
 	})
 }
 
-// unbroken checks, at the end, that no connection was lost and nothing was delivered twice: what was done
-// held things up, and broke nothing.
+// unbroken checks, at the end, that no connection was lost and nothing was delivered twice: the
+// fault has caused delays only.
 func (s *stage) unbroken() {
 	s.t.Helper()
 	s.finish()
@@ -158,5 +160,5 @@ func (s *stage) unbroken() {
 	}
 }
 
-// placed is how many copies wait or are parked.
+// placed returns how many copies wait or are parked.
 func (l *lane) placed() int { return l.depth(topology.RoleError) + l.depth(topology.RoleRetry) }

@@ -10,7 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// nodeLinks are those to one node of the cluster. Whoever connects has one for each node.
+// nodeLinks returns the links to one node of the cluster. Each client has one link for each node.
 func (s *stage) nodeLinks(node *amqptest.Broker) links {
 	at := slices.Index(s.cluster.Nodes, node)
 	l := links{t: s.t}
@@ -23,7 +23,7 @@ func (s *stage) nodeLinks(node *amqptest.Broker) links {
 	return l
 }
 
-// connections is how many go through them.
+// connections returns how many connections go through the links.
 func (l links) connections() int {
 	n := 0
 	for _, p := range l.all {
@@ -32,8 +32,8 @@ func (l links) connections() int {
 	return n
 }
 
-// without ends a node, and waits until all is at work again with the other two; then the node comes back, and its
-// queues with it. It is a fault, which is over when the node has ended.
+// without ends a node, and waits until all lanes work again with the other two nodes. Then it
+// starts the node again. It is a fault, which is over when the node has ended.
 func (s *stage) without(node *amqptest.Broker, end func()) {
 	s.t.Helper()
 	s.fault(func() {
@@ -45,8 +45,8 @@ func (s *stage) without(node *amqptest.Broker, end func()) {
 	s.complete()
 }
 
-// complete waits until every quorum queue has all its members again: without, the next node that ends could
-// take the majority with it.
+// complete waits until every quorum queue has all its members again. Otherwise the end of the next
+// node could leave a queue without a majority.
 func (s *stage) complete() {
 	s.t.Helper()
 	amqptest.Eventually(s.t, time.Minute, func() bool {
@@ -60,7 +60,7 @@ func (s *stage) complete() {
 	}, "a queue lacks a member")
 }
 
-// moveAll makes everybody connect to one node. For who is not connected there it is a fault.
+// moveAll makes every client connect to one node. For clients of other nodes it is a fault.
 func (s *stage) moveAll(here *amqptest.Broker) {
 	s.t.Helper()
 	away := links{t: s.t}
@@ -79,13 +79,13 @@ func (s *stage) moveAll(here *amqptest.Broker) {
 	away.accept()
 }
 
-// leader is the node that leads the main queue of the first lane.
+// leader returns the node that leads the main queue of the first lane.
 func (s *stage) leader() *amqptest.Broker {
 	s.t.Helper()
 	return s.cluster.Leader(s.lanes[0].specs[0].Queue)
 }
 
-// other is a node that is not this one.
+// other returns another node than this one.
 func (s *stage) other(node *amqptest.Broker) *amqptest.Broker {
 	i := slices.Index(s.cluster.Nodes, node)
 	return s.cluster.Nodes[(i+1)%len(s.cluster.Nodes)]

@@ -17,7 +17,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// stage is what a scenario plays on. Its verbs act on all lanes at once.
+// stage runs a scenario. Its verbs act on all lanes at once.
 type stage struct {
 	t        testing.TB
 	scenario scenario
@@ -26,17 +26,17 @@ type stage struct {
 	began    time.Time
 
 	broker  *amqptest.Broker  // nil on the shared broker and on a cluster
-	cluster *amqptest.Cluster // nil but on a cluster
+	cluster *amqptest.Cluster // only on a cluster
 
 	lanes    []*lane
 	rows     []row // of the lanes that have finished
 	mu       sync.Mutex
 	faults   atomic.Int64
-	next     int // the worker whose turn it is to be killed or restarted
+	next     int // the worker that is killed or restarted next
 	finished bool
 }
 
-// newStage opens a lane for each queue type.
+// newStage makes a lane for each queue type.
 func newStage(t testing.TB, sc scenario, g ground) *stage {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bunnicula-faults-"+sc.name+"-")
@@ -62,7 +62,7 @@ func newStage(t testing.TB, sc scenario, g ground) *stage {
 	return s
 }
 
-// each does something with every lane, side by side. It must not end the test, but may fail it.
+// each calls do for every lane, concurrently. do must not end the test, but may fail it.
 func (s *stage) each(do func(l *lane)) {
 	var all sync.WaitGroup
 	for _, l := range s.lanes {
@@ -71,8 +71,8 @@ func (s *stage) each(do func(l *lane)) {
 	all.Wait()
 }
 
-// workers starts so many workers in each lane, more than there are, and returns when all consume. Each is started
-// again when it dies.
+// workers starts workers in each lane until it has n, and returns when all of them consume. A
+// worker that dies is started again.
 func (s *stage) workers(n int) {
 	s.t.Helper()
 	var more []*slot
@@ -88,14 +88,14 @@ func (s *stage) workers(n int) {
 	}
 }
 
-// publish publishes that many messages of each behaviour in each lane, in the background.
+// publish publishes a mix in each lane, in the background.
 func (s *stage) publish(m mix) {
 	for _, l := range s.lanes {
 		l.account.publish(m)
 	}
 }
 
-// published waits until all that publish was given has been published.
+// published waits until all messages of publish are published.
 func (s *stage) published() {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -136,9 +136,9 @@ func (s *stage) handlingOf(do string, n int) {
 	})
 }
 
-// fault breaks something and mends it: when f returns, the fault must be over. It returns when every lane is at work
-// again, which the scenario's recovery bounds: a handler has begun with a message that was published after the
-// fault's end. Each fault allows as many duplicates as were in flight.
+// fault breaks something and mends it: when f returns, the fault must be over. fault returns when
+// every lane works again: a handler has begun with a message that was published after the fault's
+// end. The scenario's recovery bounds that. Each fault allows as many duplicates as were in flight.
 func (s *stage) fault(f func()) {
 	s.t.Helper()
 	s.faults.Add(1)
@@ -153,21 +153,21 @@ func (s *stage) killWorker() {
 	s.fault(s.kill)
 }
 
-// kill is what killWorker does, for a fault of more parts.
+// kill is killWorker as a part of a larger fault.
 func (s *stage) kill() {
 	s.each(func(l *lane) { l.slots[s.next%len(l.slots)].process().kill() })
 	s.next++
 }
 
-// lossy allows queues of a type to lose messages from now on. What they do lose is counted.
+// lossy allows queues of a type to lose messages from now on. Lost messages are still counted.
 func (s *stage) lossy(kind topology.QueueType) {
 	for _, l := range s.lanes {
 		l.lossy = l.lossy || l.kind == kind
 	}
 }
 
-// restartWorker is a deploy of one worker in each lane, in turn: SIGTERM, and another takes its
-// place. It returns when that one consumes. It is no fault: nothing may happen twice.
+// restartWorker is a deploy of one worker in each lane, in turn: SIGTERM, and another worker takes
+// its place. It returns when the new one consumes. It is no fault: no message may be handled twice.
 func (s *stage) restartWorker() {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -183,7 +183,7 @@ func (s *stage) restartWorker() {
 	s.next++
 }
 
-// deaths is how often a worker of the lane died over a message.
+// deaths returns how often a worker of the lane died because of a message.
 func (l *lane) deaths() int {
 	l.mu.Lock()
 	all := slices.Clone(l.processes)
@@ -197,7 +197,8 @@ func (l *lane) deaths() int {
 	return n
 }
 
-// finish lets the work end, stops the workers, counts and judges. The scenario's end does it, if the scenario has not.
+// finish lets the work end, stops the workers, counts and judges. The end of a scenario calls it,
+// unless the scenario has.
 func (s *stage) finish() {
 	s.t.Helper()
 	if s.finished {
@@ -255,7 +256,8 @@ func (l *lane) finish() {
 	s.rows = append(s.rows, r)
 }
 
-// goroutines bounds those of a worker: a few for each connection and consumer, and those of all that it holds.
+// goroutines bounds the goroutines of a worker: a few for each connection and consumer, and those
+// for the deliveries that it holds.
 func (l *lane) goroutines() int {
 	n := 50
 	for _, spec := range l.specs {
@@ -264,9 +266,9 @@ func (l *lane) goroutines() int {
 	return n
 }
 
-// inFlight bounds what can be there twice. A lost connection gives back what its worker held; the copies that
-// it made of that, and what the publisher sent, may have arrived though nobody heard of it, and are sent again. A worker
-// that dies sends nothing again.
+// inFlight bounds the duplicates. A lost connection returns the deliveries that its worker held.
+// Their copies, and the publisher's messages in flight, may have arrived without a confirm, and are
+// sent again. A worker that dies sends nothing again.
 func (l *lane) inFlight() int {
 	held := 0
 	for _, spec := range l.specs {
@@ -276,7 +278,7 @@ func (l *lane) inFlight() int {
 	return faults*(len(l.slots)*2*held+posters) + l.deaths()*held
 }
 
-// clear leaves nothing on the broker.
+// clear deletes the lane's queues from the broker.
 func (l *lane) clear() {
 	for _, top := range l.tops {
 		if err := l.direct.delete(top.Names()...); err != nil {
@@ -291,7 +293,7 @@ type links struct {
 	all []*amqptest.Proxy
 }
 
-// publisherLinks are those between the publishers of the lanes and the broker.
+// publisherLinks returns the links between the lanes' publishers and the broker.
 func (s *stage) publisherLinks() links {
 	l := links{t: s.t}
 	for _, lane := range s.lanes {
@@ -300,7 +302,8 @@ func (s *stage) publisherLinks() links {
 	return l
 }
 
-// workerLinks are those between the workers, which consume and publish their copies through them, and the broker.
+// workerLinks returns the links between the workers and the broker. The workers consume and publish
+// their copies through them.
 func (s *stage) workerLinks() links {
 	l := links{t: s.t}
 	for _, lane := range s.lanes {
@@ -311,12 +314,12 @@ func (s *stage) workerLinks() links {
 	return l
 }
 
-// allLinks are both.
+// allLinks returns both.
 func (s *stage) allLinks() links {
 	return links{s.t, append(s.publisherLinks().all, s.workerLinks().all...)}
 }
 
-// cut resets the connections; new ones go through. There must be some.
+// cut resets the existing connections; new ones go through. There must be at least one.
 func (l links) cut() {
 	l.t.Helper()
 	n := 0
@@ -352,7 +355,8 @@ func (l links) accept() {
 	}
 }
 
-// slow delays everything, each way, and lets no more through than so many kilobytes a second; 0 is no limit.
+// slow delays everything by latency, each way, and limits the rate to so many kilobytes a second; 0
+// is no limit.
 func (l links) slow(latency time.Duration, kilobytesPerSecond int) {
 	for _, p := range l.all {
 		p.Slow(latency, kilobytesPerSecond)
@@ -365,22 +369,22 @@ func (l links) fast() {
 	}
 }
 
-// blackhole makes the connections half-open: what is sent that way goes nowhere, and nobody is told. New
-// connections go through.
+// blackhole makes the existing connections half-open: bytes in that direction are lost without an
+// error. New connections go through.
 func (l links) blackhole(d amqptest.Direction) {
 	for _, p := range l.all {
 		p.Blackhole(d)
 	}
 }
 
-// halfClose ends one direction of the connections in order (FIN).
+// halfClose ends one direction of the connections cleanly (FIN).
 func (l links) halfClose(d amqptest.Direction) {
 	for _, p := range l.all {
 		p.HalfClose(d)
 	}
 }
 
-// ground is a broker that stages stand on.
+// ground is a broker on which stages run.
 type ground struct {
 	urls     []string
 	broker   *amqptest.Broker
@@ -388,8 +392,8 @@ type ground struct {
 	visitors *visitors
 }
 
-// visitors are the lanes that were on a broker, whose connections must all be gone in the end. Asking the
-// broker is expensive, so it is asked once for all.
+// visitors are the lanes that were on a broker. All their connections must be gone at the end.
+// Asking the broker takes long, so it is asked once for all lanes.
 type visitors struct {
 	mu    sync.Mutex
 	lanes map[string]string // id -> scenario
@@ -403,7 +407,7 @@ func (v *visitors) add(lane, scenario string) {
 	v.lanes[lane] = scenario
 }
 
-// gone checks that no connection of theirs is left.
+// gone checks that no connection of these lanes is left.
 func (v *visitors) gone(t testing.TB, ctl func(args ...string) string) {
 	t.Helper()
 	v.mu.Lock()

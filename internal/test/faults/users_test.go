@@ -4,7 +4,8 @@ package faults_test
 
 import "net/url"
 
-// user makes a user of the stage's broker, whose password is its name, with these permissions. It goes with the broker.
+// user makes a user of the stage's broker with these permissions, whose password is its name. The
+// user exists as long as the broker.
 func (s *stage) user(name, configure, write, read string) {
 	s.t.Helper()
 	s.broker.Ctl("add_user", name, name)
@@ -17,10 +18,10 @@ func (s *stage) permit(name, configure, write, read string) {
 	s.broker.Ctl("set_permissions", "-p", vhost, name, configure, write, read)
 }
 
-// vhost is that of all private brokers.
+// vhost is the virtual host of all private brokers.
 const vhost = "bunnicula"
 
-// as are the broker's URLs for a user whose password is its name.
+// as returns the broker's URLs for a user whose password is its name.
 func (s *stage) as(name string) []string {
 	var all []string
 	for _, text := range s.urls {

@@ -16,8 +16,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// vitals is a consumer's health at one moment, as its worker has written it down; or, if Fatal is not
-// empty, what its OnFatal was told.
+// vitals is a consumer's health at one moment, as its worker has recorded it. If Fatal is not
+// empty, it is the argument of OnFatal instead.
 type vitals struct {
 	Queue           string
 	Ready           bool
@@ -30,7 +30,7 @@ type vitals struct {
 	Fatal           string `json:",omitempty"`
 }
 
-// vitalsFile is where a worker writes its consumers' health whenever that has changed.
+// vitalsFile is the file to which a worker writes its consumers' health at each change.
 type vitalsFile struct{ file *os.File }
 
 const vitalsEnding = ".vitals"
@@ -41,7 +41,7 @@ func openVitals(journal string) (*vitalsFile, error) {
 	return &vitalsFile{file}, err
 }
 
-// write appends one line by one system call.
+// write appends one line with one system call.
 func (f *vitalsFile) write(v any) {
 	line, err := json.Marshal(v)
 	if err == nil {
@@ -53,13 +53,13 @@ func (f *vitalsFile) write(v any) {
 	}
 }
 
-// watch writes down what changes until ctx ends; then the channel is closed.
+// watch records changes until ctx ends; then the channel is closed.
 func (f *vitalsFile) watch(ctx context.Context, group *consumer.Group) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if group == nil {
-			return // the app could not be built
+			return // the application could not be built
 		}
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
@@ -82,17 +82,17 @@ func (f *vitalsFile) watch(ctx context.Context, group *consumer.Group) <-chan st
 	return done
 }
 
-// vitals is the latest of each of its consumers, and all that OnFatal was told.
+// vitals returns the latest vitals of each consumer of the process, and all arguments of OnFatal.
 func (p *process) vitals() (latest []vitals, fatal []string) {
 	text, err := os.ReadFile(filepath.Join(p.dir, p.name+vitalsEnding))
 	if err != nil {
-		return nil, nil // it has not begun
+		return nil, nil // it has written nothing yet
 	}
 	index := map[string]int{}
 	for line := range bytes.Lines(text[:bytes.LastIndexByte(text, '\n')+1]) {
 		var v vitals
 		if err := json.Unmarshal(line, &v); err != nil {
-			panic(fmt.Sprintf("%s%s: %q: %v", p.name, vitalsEnding, line, err)) // we wrote it
+			panic(fmt.Sprintf("%s%s: %q: %v", p.name, vitalsEnding, line, err)) // written by this package
 		}
 		switch i, seen := index[v.Queue]; {
 		case v.Fatal != "":
@@ -107,7 +107,7 @@ func (p *process) vitals() (latest []vitals, fatal []string) {
 	return latest, fatal
 }
 
-// vitals is that of all consumers of the workers that there are now, in the order of slots and queues.
+// vitals returns those of all consumers of the current workers, in the order of slots and queues.
 func (l *lane) vitals() []vitals {
 	var all []vitals
 	for _, slot := range l.slots {
@@ -117,7 +117,7 @@ func (l *lane) vitals() []vitals {
 	return all
 }
 
-// healths waits until each lane's consumers are as they should be.
+// healths waits until each lane's consumers have the wanted health.
 func (s *stage) healths(within time.Duration, want string, are func(all []vitals) bool) {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -127,7 +127,7 @@ func (s *stage) healths(within time.Duration, want string, are func(all []vitals
 	})
 }
 
-// fatal waits until OnFatal of each slot's worker was told something with this text in it.
+// fatal waits until OnFatal of each slot's worker was called with this text in its argument.
 func (s *stage) fatal(within time.Duration, text string) {
 	s.t.Helper()
 	s.each(func(l *lane) {
@@ -146,7 +146,7 @@ func (s *stage) fatal(within time.Duration, text string) {
 // logged says whether a worker of the lane has logged a line with this text.
 func (l *lane) logged(text string) bool { return l.count(text) > 0 }
 
-// count is how many lines with all these texts the lane's workers have logged.
+// count returns how many lines with all these texts the lane's workers have logged.
 func (l *lane) count(texts ...string) int {
 	files, err := filepath.Glob(filepath.Join(l.dir, "*.log"))
 	if err != nil {

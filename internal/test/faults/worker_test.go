@@ -32,47 +32,47 @@ const workerVariable = "BUNNICULA_FAULTS_WORKER"
 
 // Exit codes of a worker.
 const (
-	exitStart   = 11 // the app did not start
-	exitStop    = 12 // or did not stop in its time
-	exitLeak    = 13 // or left goroutines behind
+	exitStart   = 11 // the application did not start
+	exitStop    = 12 // it did not stop in time
+	exitLeak    = 13 // it left goroutines behind
 	exitJournal = 14
 	exitOrphan  = 15 // the test is gone
-	exitKiller  = 16 // a message's doing
+	exitKiller  = 16 // a message has ended the process
 )
 
-// workerConfig is what a worker process is told.
+// workerConfig configures a worker process.
 type workerConfig struct {
 	Connection connectionJSON
 	Consumers  []specJSON
-	Publisher  bool           // the app publishes too
+	Publisher  bool           // the application publishes too
 	Monitor    bool           // a monitor does what messages ask of it; see monitor
-	MemoryMiB  int            // it may grow by so much, and dies of more; 0 is no limit
-	Redrive    *redriveConfig // it is no worker, but moves messages back
-	Clock      clock          // that of its host
+	MemoryMiB  int            // how much its memory may grow; more kills it; 0 is no limit
+	Redrive    *redriveConfig // the process redrives messages instead of consuming
+	Clock      clock          // the clock of its host
 	Journal    string
-	StopWithin time.Duration // as an orchestrator's grace period
+	StopWithin time.Duration // the grace period of an orchestrator
 }
 
-// specJSON and connectionJSON are JSON without the fields that are code.
+// specJSON and connectionJSON are written as JSON without the fields that are code.
 type specJSON struct {
 	consumer.Spec
 	Handler, Use, OnFatal *struct{} `json:",omitempty"`
 }
 
-type plainConfig connection.Config // whose own JSON hides the passwords
+type plainConfig connection.Config // the JSON of a Config hides its passwords
 
 type connectionJSON struct {
 	plainConfig
 	TLS *struct{} `json:",omitempty"`
 }
 
-// worker is an app in a process of its own.
+// worker is an application in its own process.
 type worker struct {
 	config  workerConfig
 	journal *journal
 	vitals  *vitalsFile
 	pub     *publisher.Client
-	seen    sync.Map // message ids that first was asked for
+	seen    sync.Map // message ids for which first was called
 }
 
 // farewell is the last line that a worker prints.
@@ -91,7 +91,7 @@ const (
 	farewellLine = "farewell "
 )
 
-// work is the main function of a worker process; it returns its exit code.
+// work is the main function of a worker process. It returns the exit code.
 func work(config string) int {
 	go endWithTheTest()
 	before := goleak.IgnoreCurrent()
@@ -122,7 +122,8 @@ func work(config string) int {
 	return code
 }
 
-// endWithTheTest ends a worker whose test has died: its standard input is a pipe that nobody else holds.
+// endWithTheTest ends a worker whose test has died. The worker's standard input is a pipe whose
+// other end only the test holds.
 func endWithTheTest() {
 	_, _ = io.Copy(io.Discard, bufio.NewReader(os.Stdin))
 	os.Exit(exitOrphan)
@@ -175,7 +176,7 @@ func (w *worker) run(before goleak.Option) (int, farewell) {
 	stop, cancel := context.WithTimeout(context.Background(), w.config.StopWithin)
 	defer cancel()
 	stopErr := app.Stop(stop)
-	if !started { // fx runs no further hook of an app whose start was cancelled
+	if !started { // fx runs no more hooks of an application whose start was cancelled
 		stopErr = errors.Join(stopErr, group.Stop(stop))
 		if w.pub != nil {
 			stopErr = errors.Join(stopErr, w.pub.Stop(stop))
@@ -203,7 +204,7 @@ func (w *worker) run(before goleak.Option) (int, farewell) {
 	return 0, last
 }
 
-// countGoroutines returns, when ctx ends, how many there were at most.
+// countGoroutines returns the maximum number of goroutines until ctx ends.
 func countGoroutines(ctx context.Context) int {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -225,7 +226,8 @@ func (w *worker) handle(ctx context.Context, msg consumer.Message[order]) (resul
 	e.Altered = compose(o.Lane, o.N, o.Do).altered(msg.MessageID, msg.Body, msg.Headers)
 	w.journal.write(e)
 	e.What = end
-	defer func() { // also of a panic and runtime.Goexit, that say nothing
+	// It runs after a panic and runtime.Goexit too, which set no result.
+	defer func() {
 		w.journal.write(e)
 	}()
 	result = b.do(ctx, visit{Delivery: msg.Delivery, order: o, arg: arg, worker: w})
@@ -233,7 +235,7 @@ func (w *worker) handle(ctx context.Context, msg consumer.Message[order]) (resul
 	return result
 }
 
-// word is what a handler said, in one word.
+// word returns a handler's Result in one word.
 func word(r consumer.Result) string {
 	switch {
 	case r.Acked():
@@ -246,13 +248,13 @@ func word(r consumer.Result) string {
 	return "retry"
 }
 
-// first says whether it is asked for the first time for a message.
+// first says whether this is the first call for a message.
 func (w *worker) first(messageID string) bool {
 	_, before := w.seen.LoadOrStore(messageID, true)
 	return !before
 }
 
-// after is the queue of the consumer behind the one of this queue.
+// after returns the queue of the consumer behind the one of this queue.
 func (w *worker) after(queue string) string {
 	for i, s := range w.config.Consumers {
 		if s.Queue == queue {
@@ -262,7 +264,7 @@ func (w *worker) after(queue string) string {
 	return queue
 }
 
-// wholeNumbers makes integers of what JSON has made floats of.
+// wholeNumbers turns floats, which JSON has made of integers, into integers again.
 func wholeNumbers(m map[string]any) map[string]any {
 	for k, v := range m {
 		if f, ok := v.(float64); ok && f == math.Trunc(f) {

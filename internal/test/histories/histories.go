@@ -1,4 +1,4 @@
-// Package histories draws histories for model tests, and makes one that fails as short as it can be.
+// Package histories draws histories for model tests, and shrinks one that fails.
 package histories
 
 import (
@@ -9,13 +9,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Check draws so many histories, unless -rapid.checks says otherwise, and has each acted out. The test fails with these words if an
-// error comes of one; what was wrong is logged at the end.
+// Check draws so many histories, unless -rapid.checks says otherwise, and calls actOut for each. If
+// actOut returns an error, the test fails with these words, and logs the error at the end.
 func Check[H any](t *testing.T, checks int, of *rapid.Generator[H], actOut func(H) error, words string) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("it acts out some hundreds of histories")
-	}
 	setChecks(t, checks)
 	tries := 1
 	var wrong error
@@ -28,8 +25,9 @@ func Check[H any](t *testing.T, checks int, of *rapid.Generator[H], actOut func(
 		h := of.Draw(rt, "history")
 		for range tries {
 			if err := actOut(h); err != nil {
-				// Goroutines race and pauses are random: a shorter history fails if it does so once. What is wrong is
-				// not said here, since rapid wants the same words each time.
+				// Goroutines race and pauses are random, so a shorter history counts as failing if
+				// it fails in one of several tries. The words do not contain the error, because
+				// rapid needs the same words each time.
 				tries, wrong = 20, err
 				rt.Fatal(words)
 			}

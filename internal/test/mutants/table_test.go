@@ -170,7 +170,7 @@ var mutants = []mutant{
 	{
 		name: "missing-quarantine-interrupts", breaks: "a quarantine queue that is missing ends the session",
 		edits: []edit{{"consumer.guard.waiting", `
-			g.refused()
+			g.refused(nil)
 			return false`, `
 			g.link.Abort(err)
 			return false`}},
@@ -252,29 +252,31 @@ var mutants = []mutant{
 	{
 		name: "any-return", breaks: "the first return is taken for one's own",
 		edits: []edit{{
-			"internal/sending.confirmed.returnOf",
-			`r.MessageId == m.env.MessageId && r.Exchange == m.env.Exchange && r.RoutingKey == m.env.RoutingKey && bytes.Equal(r.Body, m.env.Body) &&
-				wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(m.env.Headers[wire.RetryAttempts])`,
-			`r != nil || bytes.Equal(r.Body, m.env.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,
+			"internal/sending.isOf",
+			`r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&
+				wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])`,
+			`r != nil || bytes.Equal(r.Body, e.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,
 		}},
 		caught: []by{publisher, {pkg: "publisher", test: "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$"}},
 	},
 	{
 		name: "nack-confirms", breaks: "a message that the broker did not take counts as confirmed",
-		edits:  []edit{{"internal/sending.confirmed.settle", `c.sender.leave(m, ErrNacked)`, `c.sender.leave(m, nil)`}},
-		caught: []by{publisher, engine},
+		edits:  []edit{{"internal/sending.collector.settle", `err = ErrNacked`, `err = nil`}},
+		caught: []by{publisher, engine, {pkg: "internal/sending", test: "^TestTheOldestIsSettledAtOnce$"}},
 	},
 	{
 		name: "unknown-confirms", breaks: "a message whose channel has ended counts as confirmed",
 		edits: []edit{{
-			"internal/sending.confirmed.settle",
-			`if !acked && c.ch.IsClosed() { return false }`,
-			`if !acked && c.ch.IsClosed() {
-				c.sender.leave(m, nil)
-				return true
-			}`,
+			"internal/sending.collector.settle",
+			`if !acked && f.ch.IsClosed() { return false }`,
+			`if !acked && f.ch.IsClosed() { acked = true }`,
 		}},
 		caught: []by{publisher, engine},
+	},
+	{
+		name: "first-suspect-is-guilty", breaks: "an innocent message is refused",
+		edits:  []edit{{"internal/sending.inquiry.find", `len(sent) == 1`, `len(sent) > 0`}},
+		caught: []by{publisher, {pkg: "internal/sending", test: "^TestSeveralGuiltyOnesAreAllFound$"}},
 	},
 	{
 		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",
@@ -294,9 +296,8 @@ var mutants = []mutant{
 	{
 		name: "redrive-acks-first", breaks: "a parked message is acked before its copy is confirmed",
 		edits: []edit{
-			{"errorqueue.mover.move", `placed, last := m.publish(finish, all)`, `
-				acked, err := r.ack(finish, all)
-				placed, last := m.publish(finish, all)`},
+			{"errorqueue.mover.move", `placed, last := m.publish(finish, all)`, `acked, err := r.ack(finish, all)
+				$old`},
 			{"errorqueue.mover.move", `acked, err := r.ack(finish, placed)`, ``},
 		},
 		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},

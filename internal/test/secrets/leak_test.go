@@ -13,7 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// Nothing that a worker writes anywhere has its password in it, whatever happens to it.
+// A worker never writes its password anywhere, whatever happens to it.
 func TestAWorkerTellsNobodyItsPassword(t *testing.T) {
 	for name, run := range map[string]struct {
 		secret
@@ -65,7 +65,8 @@ func TestAWorkerTellsNobodyItsPassword(t *testing.T) {
 	}
 }
 
-// A worker that cannot start says why in its log, its errors and fx's own events, and does not quote the URL.
+// A worker that cannot start says why in its log, its errors and fx's own events, and does not
+// quote the URL.
 func TestAWorkerThatCannotStartTellsNobodyItsPassword(t *testing.T) {
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -81,7 +82,7 @@ func TestAWorkerThatCannotStartTellsNobodyItsPassword(t *testing.T) {
 			with := func(scheme, user, host, path string) string {
 				return (&url.URL{Scheme: scheme, User: url.UserPassword(user, s.password), Host: host, Path: path}).String()
 			}
-			bare := wrong + ":" + s.password + "@" + broker.Host // not encoded, as people write it
+			bare := wrong + ":" + s.password + "@" + broker.Host // not percent-encoded
 			p := newProcess(t, s, wrong)
 			p.set("WORKER_URLS", strings.Join([]string{
 				with("amqp", wrong, broker.Host, broker.Path),
@@ -109,7 +110,8 @@ func TestAWorkerThatCannotStartTellsNobodyItsPassword(t *testing.T) {
 	}
 }
 
-// A worker whose handler tells the password is found out, in each place that it can get to.
+// The search finds the password of a worker whose handler tells it, in each place that the handler
+// can reach.
 func TestAWorkerThatTellsItsPasswordIsFoundOut(t *testing.T) {
 	p := newProcess(t, plain, newUser(t, plain.password))
 	address := at(t, amqptest.URL(t))
@@ -125,7 +127,7 @@ func TestAWorkerThatTellsItsPasswordIsFoundOut(t *testing.T) {
 	}
 }
 
-// at is a broker's address without its user.
+// at returns a broker's address without its user.
 func at(t *testing.T, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -136,7 +138,7 @@ func at(t *testing.T, raw string) *url.URL {
 	return u
 }
 
-// newUser is one who may do everything in the tests' vhost.
+// newUser makes a user with all permissions in the tests' vhost.
 func newUser(t *testing.T, password string) string {
 	t.Helper()
 	user := amqptest.Queue(t, "secrets-user")
@@ -146,7 +148,7 @@ func newUser(t *testing.T, password string) string {
 	return user
 }
 
-// hangingUp is the address of somebody who takes a connection and ends it.
+// hangingUp returns the address of a server that accepts connections and ends them.
 func hangingUp(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,4 +1,4 @@
-// Package secrets holds a test: a worker that meets with every trouble there is tells nobody its password.
+// Package secrets has a test: a worker that meets every kind of trouble tells nobody its password.
 package secrets_test
 
 import (
@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain makes the test's binary the worker, when a test has started it as one.
+// TestMain runs the worker if a test has started this process as one.
 func TestMain(m *testing.M) {
 	if os.Getenv("BUNNICULA_SECRETS_WORKER") != "" {
 		os.Exit(work(os.Stdin))

@@ -19,7 +19,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// process is a worker in a process of its own, and all that it has written, by where it went.
+// process is a worker in its own process, with its output by destination.
 type process struct {
 	t *testing.T
 	secret
@@ -33,7 +33,7 @@ type process struct {
 	sinks map[string]*bytes.Buffer
 }
 
-// key is Sentry's, which nobody is to read either. It goes to Sentry, of course.
+// key is the key of Sentry, which must be secret too. Only requests to Sentry have it.
 var key = secret{"", "5ecre75ecre75ecre75ecre75ecre7aa", []string{"5ecre75ecre75ecre75ecre75ecre7aa"}}
 
 func newProcess(t *testing.T, s secret, user string) *process {
@@ -47,7 +47,8 @@ func newProcess(t *testing.T, s secret, user string) *process {
 	}
 	p.set("BUNNICULA_SECRETS_WORKER", "true")
 	p.set("GOTRACEBACK", "all")
-	p.set("GORACE", "exitcode=0") // fmt takes no locks when it prints the insides of others
+	// A race is no failure: fmt takes no locks when it prints the fields of other values.
+	p.set("GORACE", "exitcode=0")
 	p.set("WORKER_QUEUE", p.queue)
 	p.set("WORKER_SECRET", p.password)
 	p.set("WORKER_STATSD", p.listenUDP())
@@ -57,7 +58,7 @@ func newProcess(t *testing.T, s secret, user string) *process {
 
 func (p *process) set(name, value string) { p.env = append(p.env, name+"="+value) }
 
-// keep is what came out somewhere.
+// keep adds text to the output of a destination.
 func (p *process) keep(sink, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +109,7 @@ func (p *process) serveSentry() string {
 	return "http://" + key.password + "@" + strings.TrimPrefix(server.URL, "http://") + "/42"
 }
 
-// stream keeps what the process writes to one of its files, and hands its answers on.
+// stream keeps the output of the process on one of its files, and passes answers on.
 type stream struct {
 	*process
 	sink string
@@ -127,7 +128,7 @@ func (s *stream) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// run has the worker do these steps, one after the other. The first starts it.
+// run makes the worker do these steps, one after the other. The first step starts it.
 func (p *process) run(steps ...string) {
 	p.t.Helper()
 	if p.cmd == nil {
@@ -161,7 +162,7 @@ func (p *process) begin() {
 	}
 	p.t.Cleanup(func() {
 		cancel()
-		_ = p.cmd.Wait() // a second time, unless the test has failed
+		_ = p.cmd.Wait() // this is the second Wait unless the test has failed
 	})
 }
 
@@ -172,7 +173,7 @@ func (p *process) order(step string) {
 	}
 }
 
-// ends has the worker do a last step, and waits for its end.
+// ends makes the worker do its last step, and waits for its end.
 func (p *process) ends(step string, code int) {
 	p.t.Helper()
 	if step != "" {
@@ -185,7 +186,7 @@ func (p *process) ends(step string, code int) {
 		p.t.Fatalf("it ends with %d, %v; want %d; the end of what it says:\n%s", got, err, code, p.tail())
 	}
 	if !amqptest.Exists(p.t, p.queue+"-error") {
-		return // it has not come to that
+		return // the process did not reach that
 	}
 	for _, d := range amqptest.Drain(p.t, p.queue+"-error") {
 		p.keep("the error queue", fmt.Sprintf("%+v %s\n", d, d.Body))
@@ -198,7 +199,8 @@ func (p *process) tail() string {
 	return out[max(0, len(out)-2000):] + "\n" + err[max(0, len(err)-4000):]
 }
 
-// await waits until all of these are in what came out there, to be sure that it is looked at.
+// await waits until all of these texts are in the output of a destination, which proves that the
+// test sees it.
 func (p *process) await(sink string, texts ...string) {
 	p.t.Helper()
 	for _, text := range texts {
@@ -206,7 +208,7 @@ func (p *process) await(sink string, texts ...string) {
 	}
 }
 
-// search looks for the password in all that came out, and for Sentry's key where it is not to go.
+// search looks for the password in all output, and for Sentry's key in all output but Sentry's.
 func (p *process) search() {
 	p.t.Helper()
 	for sink := range p.sinks {

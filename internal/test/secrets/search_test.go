@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// secret is a password, in parts that stay as they are however the whole is encoded or taken apart: letters
-// and digits, of which no other word is made.
+// secret is a password and its parts. A part is letters and digits, so no encoding changes it. No
+// other word contains one.
 type secret struct {
 	user, password string
 	parts          []string
@@ -19,12 +19,12 @@ type secret struct {
 
 var plain = secret{"plain", "Zq7Kv3XwJm9Ht4Ry", []string{"Zq7Kv3XwJm9Ht4Ry"}}
 
-// special has what a URL wants encoded, and what people forget to encode.
+// special has characters that a URL needs encoded, and that people forget to encode.
 var special = secret{"special", "p@ss/Zq7Kv3Xw:w%Jm9Ht4Ry?#", []string{"Zq7Kv3Xw", "Jm9Ht4Ry"}}
 
 func (s secret) escaped() string { return url.UserPassword("", s.password).String()[1:] }
 
-// find returns the forms of the secret that are in the text, each with what is around it.
+// find returns the forms of the secret that are in the text, each with its context.
 func (s secret) find(text string) map[string]string {
 	found := map[string]string{}
 	lower := strings.ToLower(text)
@@ -47,8 +47,8 @@ func (s secret) find(text string) map[string]string {
 	return found
 }
 
-// inBase64 is what part looks like within anything longer that is encoded: its bytes can begin at any of three places, and
-// its first and last characters depend on the neighbours.
+// inBase64 returns the forms of part within longer text in base64. Its bytes can begin at three
+// offsets, and its first and last characters depend on the neighbours.
 func inBase64(part string) []string {
 	var all []string
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -60,7 +60,7 @@ func inBase64(part string) []string {
 	return all
 }
 
-// Without this, a test that finds nothing proves nothing.
+// Without this test, a search that finds nothing would prove nothing.
 func TestAPasswordIsFoundInEveryForm(t *testing.T) {
 	for _, s := range []secret{plain, special} {
 		sasl := []byte("\x00" + s.user + "\x00" + s.password)

@@ -31,25 +31,27 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// worker is the process that is watched. It is as talkative as can be: it logs at debug level in two formats, so does the
-// client library, fx writes its events, three monitors listen, and whatever it gets hold of it prints in every way.
+// worker is the process under test. It writes as much as possible: it logs at debug level in two
+// formats, and so does the client library; fx writes its events; three monitors are active; and the
+// worker prints all its values in every way.
 type worker struct {
 	cfg   connection.Config
 	queue string
-	leak  bool // the handler's errors hold the password, to see that it is found
+	// The handler's errors contain the password, so that the search must find it.
+	leak bool
 
 	app     *fx.App
 	conn    *connection.Connection
 	pub     *publisher.Client
 	group   *consumer.Group
-	others  []any // that the app has made
+	others  []any // made by the application
 	ended   *monitoringtest.Recorder
 	lost    atomic.Int64  // notices of a lost connection
-	release chan struct{} // to the handler that is stuck
-	end     chan struct{} // closed for those that got the message again
+	release chan struct{} // releases a stuck handler
+	end     chan struct{} // closed by stop, for handlers of the redelivered message
 }
 
-// work does what it is told, a step a line, and says when each is done.
+// work does one step for each line of orders, and reports each step that is done.
 func work(orders io.Reader) int {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true})))
 	log.SetOutput(os.Stderr)
@@ -74,7 +76,7 @@ func work(orders io.Reader) int {
 
 const done = "@done "
 
-// config is the worker's, from the environment in one of the ways that there are.
+// config returns the worker's Config, read from the environment in one of several ways.
 func config() (connection.Config, error) {
 	if raw := os.Getenv("WORKER_URL"); raw != "" {
 		return connection.Config{URL: raw, Name: "worker"}, nil
@@ -117,7 +119,7 @@ func (w *worker) start() error {
 	return w.app.Start(ctx)
 }
 
-// parts is the app. fx writes its own events to stderr, since it is not told otherwise.
+// parts returns the application. fx writes its own events to stderr by default.
 func (w *worker) parts(cfg connection.Config) fx.Option {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return fx.Options(
@@ -146,7 +148,7 @@ func (w *worker) spec(cfg connection.Config, pub publisher.Publisher) consumer.S
 	}
 }
 
-// result is what a handler does that has the Config and the worst of luck.
+// result is the result of a handler that has the Config, and that reports it in errors.
 func (w *worker) result(ctx context.Context, cfg connection.Config, pub publisher.Publisher, msg consumer.Message[string]) consumer.Result {
 	switch msg.Payload {
 	case "retry":
@@ -180,10 +182,12 @@ func (w *worker) result(ctx context.Context, cfg connection.Config, pub publishe
 	return consumer.Ack()
 }
 
-// leaked is what a worker must not say. It is not in a URL, where Sentry's monitor would blot it out.
+// leaked is the text that a worker must not write. It is not in a URL, where Sentry's monitor would
+// remove it.
 func leaked() string { return os.Getenv("WORKER_SECRET") }
 
-// handled is what the messages of handle come to: one that is not retried is one delivery, others are two.
+// handled are the messages of handle, with the number of their deliveries: one for a message that
+// is not retried, otherwise two.
 var handled = map[string]int{
 	"ack": 1, "retry": 2, "refused": 1, "cannot connect": 1, "panic": 2, "panic with a pointer": 2, "exit": 2, "timeout": 2, "stuck": 2, "leak": 1,
 }
@@ -191,7 +195,7 @@ var handled = map[string]int{
 func (w *worker) handle() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	want := len(w.ended.Ends()) + 1 // a body that does not decode
+	want := len(w.ended.Ends()) + 1 // for a body that does not decode
 	if err := w.pub.Publish(ctx, w.queue, []byte("{")); err != nil {
 		return err
 	}
@@ -212,7 +216,7 @@ func (w *worker) handle() error {
 	}
 }
 
-// publish gets every error that publishing knows.
+// publish provokes every error of a publish.
 func (w *worker) publish() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -234,13 +238,13 @@ func (w *worker) publish() error {
 	return missing
 }
 
-// wasLost waits until both connections have noticed that they were lost.
+// wasLost waits until both connections have noticed their loss.
 func (w *worker) wasLost() error {
 	defer w.lost.Store(0)
 	return eventually(func() bool { return w.lost.Load() >= 2 })
 }
 
-// isRefused waits until the broker has refused both.
+// isRefused waits until the broker has refused both connections.
 func (w *worker) isRefused() error {
 	defer func() { show("refused", w.conn.Health(), w.group.Health()) }()
 	return eventually(func() bool {
@@ -249,7 +253,7 @@ func (w *worker) isRefused() error {
 	})
 }
 
-// isBack waits until all is well.
+// isBack waits until both connections are up.
 func (w *worker) isBack() error {
 	defer func() { show("back", w.conn.Health(), w.group.Health()) }()
 	return eventually(func() bool { return w.conn.Health().OK() && w.group.Health()[0].Subscribed })
@@ -264,7 +268,7 @@ func eventually(cond func() bool) error {
 	return nil
 }
 
-// stop ends the app, and then prints all that it was made of: nothing changes any more.
+// stop stops the application, and then prints all of its parts, which no longer change.
 func (w *worker) stop() error {
 	session, err := w.conn.Transport().Publishing().Session(context.Background())
 	if err != nil {
@@ -289,19 +293,20 @@ func (w *worker) stop() error {
 	return err
 }
 
-// crash ends the process as a bug does, with all stacks and what is in their frames.
+// crash ends the process as a bug does, with all stacks and the values in their frames.
 func (w *worker) crash() error {
 	cfg := w.cfg
 	go func() { panic(fmt.Errorf("on purpose, with %v", cfg)) }()
 	select {}
 }
 
-// fail builds apps that cannot start, side by side.
+// fail builds applications that cannot start, concurrently.
 func (w *worker) fail() error {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var missing error
-	few := make(chan bool, 12) // at once; more would be in each other's way
+	// At once; more would slow each other down.
+	few := make(chan bool, 12)
 	for _, raw := range strings.Split(os.Getenv("WORKER_URLS"), "\n") {
 		os.Setenv("AMQP_URL", raw)
 		cfg, err := connection.ConfigFromEnv()
@@ -330,7 +335,7 @@ func (w *worker) fail() error {
 	return missing
 }
 
-// exit is how most apps end that cannot start: fx writes why, and ends the process.
+// exit is the usual end of an application that cannot start: fx writes why, and ends the process.
 func (w *worker) exit() error {
 	raw, _, _ := strings.Cut(os.Getenv("WORKER_URLS"), "\n")
 	fx.New(w.parts(connection.Config{URL: raw}), fx.StartTimeout(5*time.Second)).Run()
@@ -339,7 +344,8 @@ func (w *worker) exit() error {
 
 var shown sync.Map
 
-// show prints values in every way that there is, and errors with all that they wrap; the same only once.
+// show prints values in every way that there is, and errors with all that they wrap. It prints the
+// same text only once.
 func show(what string, values ...any) {
 	for _, v := range values {
 		if _, before := shown.LoadOrStore(fmt.Sprintf("%s %T %+v", what, v, v), true); before {

@@ -28,6 +28,7 @@ type channel struct {
 	cancels     []chan string
 	returns     []chan amqp.Return
 	confirming  bool
+	// the request that waits for its answer
 }
 
 var _ transport.Channel = (*channel)(nil)

@@ -36,7 +36,7 @@ func TestTheSimulationDoesAsWritten(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						b := simulated.New(simulated.Options{Version: version, Latency: latency})
 						p := b.Process("client")
-						defer p.Stop(t.Context())
+						defer func() { _ = p.Stop(t.Context()) }()
 						s.run(&rig{
 							T: t, conn: p, prefix: "q", version: version, delete: b.Delete,
 							depth: func(queue string) int {

@@ -36,7 +36,7 @@ type Fault struct {
 	// Queue is the one that DeleteQueue deletes.
 	Queue string
 
-	// For is how long an Alarm, a Refuse or a Restart lasts, and how late a LateConfirm is.
+	// For is how long an Alarm, a Refuse, a Restart or a HoldChannel lasts, and how late a LateConfirm is.
 	For time.Duration
 
 	// Client and Broker are how long after a Cut either of them notices.
@@ -57,6 +57,7 @@ const (
 	Unroutable             // of a publish: as if there were no queue
 	LateConfirm            // of a publish: taken, and others may be confirmed before it
 	NoConfirm              // of a publish: taken, and not confirmed as long as its channel lives
+	HoldChannel            // what the client sends on the channel waits; others go on
 	DeleteQueue            // with its messages
 	Alarm                  // who publishes is blocked
 	Refuse                 // no dial succeeds
@@ -64,7 +65,7 @@ const (
 )
 
 var faultNames = [...]string{
-	"nothing", "cut", "close the channel", "close the connection", "unreadable", "nack", "unroutable", "confirm late", "never confirm", "delete a queue",
+	"nothing", "cut", "close the channel", "close the connection", "unreadable", "nack", "unroutable", "confirm late", "never confirm", "hold the channel", "delete a queue",
 	"alarm", "refuse dials", "restart",
 }
 

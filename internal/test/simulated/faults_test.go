@@ -39,7 +39,7 @@ func bubble(t *testing.T, faults func(simulated.Step) simulated.Fault, run func(
 	synctest.Test(t, func(t *testing.T) {
 		b := simulated.New(simulated.Options{Latency: time.Millisecond, Faults: faults})
 		p := b.Process("p")
-		defer p.Stop(t.Context())
+		defer func() { _ = p.Stop(t.Context()) }()
 		run(&lab{broker: b, process: p, rig: &rig{T: t, conn: p, prefix: "q", delete: b.Delete, depth: func(q string) int {
 			ready, _, _ := b.Depth(q)
 			return ready
@@ -315,7 +315,7 @@ func TestAKilledProcessActsNoMore(t *testing.T) {
 		if d := l.take(l.consume(l.open(), q, "u", 0), "a")[0]; count(d) != 1 {
 			l.Errorf("count %d", count(d))
 		}
-		doomed.Stop(l.Context())
+		l.must(doomed.Stop(l.Context()))
 	})
 }
 
@@ -410,6 +410,26 @@ func TestWhatMustNeverBeDoneIsAViolation(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAChannelThatIsHeldHoldsUpNoOther(t *testing.T) {
+	hold := simulated.Fault{Kind: simulated.HoldChannel, For: time.Minute}
+	bubble(t, at("publish", 1, hold), func(l *lab) {
+		q := l.queue("", nil)
+		began := time.Now()
+		ch, first := l.publish(q, "a")
+		second, err := ch.Publish("", q, true, amqp.Publishing{MessageId: "b"})
+		l.must(err)
+		_, other := l.publish(q, "c")
+		l.wait(other)
+		if took := time.Since(began); took > time.Second {
+			l.Errorf("another channel's confirm took %s", took)
+		}
+		l.must(ch.Close()) // behind what is held
+		if took := time.Since(began); took < time.Minute || !first.Acked() || !second.Acked() {
+			l.Errorf("after %s: %t, %t", took, first.Acked(), second.Acked())
+		}
+	})
 }
 
 func TestWhatTheClientCannotReadEndsItsConnection(t *testing.T) {

@@ -21,6 +21,7 @@ type served struct {
 	consumers  map[string]*subscription
 	used       map[string]*subscription // by tag, in its life
 	confirming bool
+	held       []frame // what has arrived during a HoldChannel, whose own frame is the first; nil if there is none
 }
 
 // unacked is a delivery.
@@ -46,6 +47,18 @@ func (s *served) send(f frame) {
 func (s *served) fail(why *amqp.Error) {
 	s.end("its channel was closed")
 	s.send(frame{kind: "closed", act: func(Fault) { s.client.end(why) }})
+}
+
+// hold keeps a frame, and all that come after it, for d. The broker's process of the channel waits for something.
+func (s *served) hold(f frame, d time.Duration) {
+	s.held = []frame{f}
+	s.session.broker.after(d, func() {
+		all := s.held
+		s.held = nil
+		for _, f := range all {
+			f.act(Fault{})
+		}
+	})
 }
 
 // end gives back what is unacked, in its order.

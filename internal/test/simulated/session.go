@@ -273,6 +273,10 @@ func (s *session) arrive(f frame, over chan struct{}) bool {
 // take lets a frame take effect, with what goes wrong beside it.
 func (s *session) take(f frame, fault Fault) {
 	atBroker := f.on != nil
+	if atBroker && f.on.held != nil {
+		f.on.held = append(f.on.held, f)
+		return
+	}
 	instead := !fault.After
 	switch fault.Kind {
 	case Cut:
@@ -285,6 +289,11 @@ func (s *session) take(f frame, fault Fault) {
 		s.endAtClient(fmt.Errorf("%w: as planned", transport.ErrUnreadable), &amqp.Error{Code: amqp.FrameError, Reason: "unreadable"})
 		s.endAtBroker()
 		return
+	case HoldChannel:
+		if atBroker {
+			f.on.hold(f, fault.For)
+			return
+		}
 	case CloseChannel, CloseSession:
 		if !atBroker || f.on.closed || !f.on.opened {
 			break

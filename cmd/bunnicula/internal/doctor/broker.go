@@ -20,7 +20,7 @@ func release(version string) (major, minor int, ok bool) {
 	return major, minor, err1 == nil && err2 == nil
 }
 
-// version is what is to be known of the broker's release.
+// version says what to know about the broker's release.
 func version(f Facts) []Finding {
 	subject := f.Peer.Product + " " + f.Peer.Version
 	major, minor, ok := release(f.Peer.Version)
@@ -69,7 +69,7 @@ func version(f Facts) []Finding {
 	return found
 }
 
-// encryption is how we are connected.
+// encryption is about TLS, the user and the heartbeat of this connection.
 func encryption(f Facts) []Finding {
 	var found []Finding
 	if !f.Peer.TLS && !loopback(f.Peer.Addr) {
@@ -101,7 +101,7 @@ func loopback(addr string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// nodes are what the management API says of the cluster's.
+// nodes is about the cluster's nodes, as the management API shows them.
 func nodes(f Facts) []Finding {
 	var found []Finding
 	for _, n := range f.Nodes {

@@ -11,10 +11,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// brokerTimeout is how long a delivery may be unacked, unless the broker is configured otherwise, which it does not tell.
+// brokerTimeout is how long a delivery may be unacked by default. AMQP does not tell how the broker
+// is configured.
 const brokerTimeout = 30 * time.Minute
 
-// settings are what a file says of a consumer beside its topology.
+// settings checks the fields of a topology file that are not of the plan.
 func settings(f Facts) []Finding {
 	var found []Finding
 	for _, c := range f.Consumers {
@@ -47,7 +48,7 @@ func settings(f Facts) []Finding {
 	return found
 }
 
-// rights is what this user may not do that a consumer must.
+// rights is about what a consumer must be allowed to do and this user is not.
 func rights(f Facts) []Finding {
 	var found []Finding
 	if f.Blocked != "" {

@@ -1,3 +1,3 @@
-// Package doctor says what is wrong with a broker, its queues and how they are used, or risky, and what to do about it.
-// [Examine] asks, and changes nothing; [Diagnose] decides, and needs no broker.
+// Package doctor says what is wrong or risky about a broker, its queues and their use, and what to
+// do. [Examine] asks the broker and changes nothing. [Diagnose] decides, and needs no broker.
 package doctor

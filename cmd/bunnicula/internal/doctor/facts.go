@@ -11,10 +11,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
-// Consumer is one whose queues are looked at.
+// Consumer is a consumer whose queues are examined.
 type Consumer struct {
 	topologyfile.Consumer
-	// Guessed says that nobody said what it declares: it is taken to be the standard, and what may be missing is not missed.
+	// Guessed says that no topology file describes it. It is taken to declare the standard
+	// queues, and those that it may not have are not reported as missing.
 	Guessed bool
 }
 
@@ -22,16 +23,16 @@ type Consumer struct {
 type Facts struct {
 	Peer      transport.Peer
 	Consumers []Consumer
-	Changes   []inspect.Change               // what to declare them comes to
+	Changes   []inspect.Change               // what declaring them would do
 	Counts    map[string]inspect.QueueStatus // by queue
 	Known     *inspect.Known                 // nil without the management API
 	Nodes     []management.Node              // none without the management API, or without its tag monitoring
-	Blocked   string                         // why the broker takes no messages, "" if it does
+	Blocked   string                         // why the broker takes no messages; "" if it takes them
 	Publish   bool                           // this user may publish to queues
-	Read      map[string]bool                // this user may consume from them: main and quarantine queues that exist
+	Read      map[string]bool                // may this user consume from this main or quarantine queue?
 }
 
-// Examine asks a broker, and the management API if there is one.
+// Examine asks a broker, and the management API if api is not nil.
 func Examine(ctx context.Context, b *inspect.Broker, api *management.Client, consumers []Consumer) (Facts, error) {
 	f := Facts{Consumers: consumers, Counts: map[string]inspect.QueueStatus{}, Read: map[string]bool{}}
 	var err error
@@ -46,7 +47,7 @@ func Examine(ctx context.Context, b *inspect.Broker, api *management.Client, con
 		if f.Known.Bindings, err = api.Bindings(ctx, f.Peer.VHost); err != nil {
 			return f, err
 		}
-		f.Nodes, _ = api.Nodes(ctx) // it takes more than the queues do, and is not worth an error
+		f.Nodes, _ = api.Nodes(ctx) // an error means that this user lacks the tag monitoring
 	}
 	var topologies []topology.Topology
 	var queues []inspect.Consumer

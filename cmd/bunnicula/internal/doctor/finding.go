@@ -8,8 +8,8 @@ import (
 // Finding is something that is wrong, or may become so.
 type Finding struct {
 	Severity Severity `json:"severity"`
-	Check    string   `json:"check"`   // which check found it; a name that stays
-	Subject  string   `json:"subject"` // what it is about, as "queue orders"
+	Check    string   `json:"check"`   // the name of the check, which never changes
+	Subject  string   `json:"subject"` // such as "queue orders"
 	Problem  string   `json:"problem"`
 	Why      string   `json:"why"` // it matters
 	Do       string   `json:"do"`
@@ -21,9 +21,9 @@ type Severity string
 
 // The severities.
 const (
-	Serious Severity = "serious" // it loses or holds up messages, or a consumer cannot start
-	Warning Severity = "warning" // it can, or it needs somebody
-	Note    Severity = "note"    // it is so, and is good to know
+	Serious Severity = "serious" // messages are lost or held up, or a consumer cannot start
+	Warning Severity = "warning" // that can happen, or a person should look
+	Note    Severity = "note"    // good to know
 )
 
 // Worst says whether there is something serious.
@@ -39,7 +39,7 @@ func Worst(findings []Finding) Severity {
 
 var rank = map[Severity]int{Serious: 0, Warning: 1, Note: 2}
 
-// Diagnose says what facts mean, the most serious first.
+// Diagnose returns what follows from the facts, the most serious first.
 func Diagnose(f Facts) []Finding {
 	findings := []Finding{}
 	for _, check := range []func(Facts) []Finding{
@@ -51,7 +51,7 @@ func Diagnose(f Facts) []Finding {
 	return findings
 }
 
-// Pages that findings lead to.
+// The pages that findings refer to.
 const (
 	pageAccess     = "https://www.rabbitmq.com/docs/access-control#authorisation"
 	pageAlarms     = "https://www.rabbitmq.com/docs/alarms"

@@ -11,7 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// meanings say why an argument matters that differs from what is declared.
+// meanings say why a difference in an argument matters.
 var meanings = map[string]struct{ why, see string }{
 	"x-queue-type":              {"Only quorum queues are replicated, dead-letter at least once, and count deliveries. A classic one can lose what moves between queues.", pageAtLeast},
 	"type":                      {"Messages are routed in another way than the file says.", pageOperations},
@@ -26,7 +26,7 @@ var meanings = map[string]struct{ why, see string }{
 	"x-max-length-bytes":        {"A full queue refuses or deletes messages.", pageLength},
 }
 
-// differences are what a consumer's start would be refused for.
+// differences are those for which the broker would refuse a consumer's declarations.
 func differences(f Facts) []Finding {
 	var found []Finding
 	for _, c := range f.Changes {
@@ -64,7 +64,7 @@ func known(value string) string {
 	return value
 }
 
-// presence is about queues that are to be declared by a consumer's start, and are not there.
+// presence is about queues that a consumer needs and that do not exist.
 func presence(f Facts) []Finding {
 	var found []Finding
 	for _, c := range f.Consumers {
@@ -81,7 +81,7 @@ func presence(f Facts) []Finding {
 				}
 				found = append(found, Finding{severity, "missing", subject, "it is not there",
 					"What is published to it is refused as unroutable. A consumer declares it when it starts.", "Start the consumer, or declare it with topology apply.", pageOperations})
-			case !mainIsThere: // said already
+			case !mainIsThere: // reported already
 			case q.Role == topology.RoleQuarantine:
 				found = append(found, Finding{Warning, "no-quarantine", subject, "it is not there",
 					"A message whose process died twice is handled alone from there. Until a consumer declares it, it is held.", "Start a consumer of this version, or declare it with topology apply.", pageOperations})
@@ -121,7 +121,7 @@ func use(f Facts) []Finding {
 	return found
 }
 
-// contents is about messages where there should be none for long.
+// contents is about messages in queues that should be empty.
 func contents(f Facts) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
@@ -169,7 +169,8 @@ func (f Facts) details(queue string) (management.Queue, bool) {
 	return q, ok
 }
 
-// traps are what arguments and policies do to a queue that messages must not be lost from. A policy is not seen when a queue is declared.
+// traps are arguments and policies with which a queue loses messages. Declaring a queue does not
+// show its policies.
 func traps(f Facts) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
@@ -207,7 +208,7 @@ func traps(f Facts) []Finding {
 	return found
 }
 
-// effective is what an argument, or the policy, says, and which of them.
+// effective is the value of an argument or, without one, of the policy, and which of the two it is.
 func effective(q management.Queue, name string) (value any, from string) {
 	if v, ok := q.Arguments["x-"+name]; ok {
 		return v, "its argument x-" + name

@@ -15,13 +15,13 @@ import (
 type Broker struct {
 	link    transport.Link
 	session transport.Session
-	channel transport.Channel // of session; nil after a refusal, which closes it
+	channel transport.Channel // of session; nil after a refusal, because that closes the channel
 }
 
-// New makes a Broker, which connects when it is first asked something.
+// New makes a Broker. It connects at the first question.
 func New(link transport.Link) *Broker { return &Broker{link: link} }
 
-// Peer is who is asked.
+// Peer describes the broker.
 func (b *Broker) Peer(ctx context.Context) (transport.Peer, error) {
 	s, err := b.link.Session(ctx)
 	if err != nil {
@@ -30,7 +30,7 @@ func (b *Broker) Peer(ctx context.Context) (transport.Peer, error) {
 	return s.Peer(), nil
 }
 
-// Ask runs f with a channel. After an error the next one gets a new channel.
+// Ask runs f with a channel. After an error the next call gets a new channel.
 func (b *Broker) Ask(ctx context.Context, what string, f func(transport.Channel) error) error {
 	s, err := b.link.Session(ctx)
 	if err != nil {
@@ -48,18 +48,18 @@ func (b *Broker) Ask(ctx context.Context, what string, f func(transport.Channel)
 		defer ended.Store(true)
 		return f(ch)
 	})
-	if !ended.Load() { // f may still be at it, with a channel that nobody else can use then
+	if !ended.Load() { // f may still use the channel, so nobody else may
 		s.Abort(context.Canceled)
 	}
 	return err
 }
 
-// Declare declares a topology: the one thing here that changes something.
+// Declare declares a topology. Nothing else here but Prune changes anything.
 func (b *Broker) Declare(ctx context.Context, t topology.Topology) error {
 	return b.Ask(ctx, "declare", func(ch transport.Channel) error { return t.Declare(ch) })
 }
 
-// code is the broker's answer to a question that it refused, 0 if it did not.
+// code is the broker's reply code of a refusal, 0 if err is not one.
 func code(err error) int {
 	if refused := (*amqp.Error)(nil); errors.As(err, &refused) && refused.Server {
 		return refused.Code

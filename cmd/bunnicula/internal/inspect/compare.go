@@ -12,35 +12,37 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Verdict says how something at the broker compares with what is wanted.
+// Verdict says how what is at the broker compares with what is wanted.
 type Verdict string
 
 // The verdicts.
 const (
-	Same    Verdict = "same"    // it is as wanted
-	Missing Verdict = "missing" // it is not there
-	Differs Verdict = "differs" // it is there, and to declare it is refused with 406
-	Unknown Verdict = "unknown" // this user may not ask
+	Same    Verdict = "same"    // it exists and is as wanted
+	Missing Verdict = "missing" // it does not exist
+	Differs Verdict = "differs" // it exists, and declaring it would be refused (406)
+	Unknown Verdict = "unknown" // this user may not compare it
 )
 
 // Comparison is what the broker answered.
 type Comparison struct {
 	Verdict Verdict
-	// Mismatch is what differs, the first of several.
+	// Mismatch is the first difference.
 	Mismatch *topology.MismatchError
-	// Err is why it is unknown.
+	// Err is why the Verdict is Unknown.
 	Err error
 }
 
-// Two arguments with values that are wrong. A broker compares what exists with what is asked for, argument by argument, and these
-// last, or, in a classic queue, not at all; only for what does not exist does it look whether they make sense, and refuses. So a
-// declaration with them never declares, and tells all the same. The tests would notice a broker in which that changed.
+// Two arguments with invalid values. A broker compares an existing queue with the declaration
+// argument by argument, and these two last; in a classic queue it does not compare them. If the
+// queue does not exist the broker validates the arguments, and refuses. So a declaration with these
+// arguments never declares, and still tells what differs. A test fails on a broker that behaves
+// differently.
 const (
 	lastOfQueue    = "x-queue-leader-locator"
 	lastOfExchange = "alternate-exchange"
 )
 
-// comparer declares so that nothing can be declared.
+// comparer adds the invalid arguments to declarations, so that nothing is declared.
 type comparer struct{ transport.Channel }
 
 func (c comparer) QueueDeclare(name string, durable, autoDelete, exclusive, noWait bool, args amqp.Table) (amqp.Queue, error) {
@@ -56,8 +58,8 @@ func (c comparer) ExchangeDeclare(name, kind string, durable, autoDelete, intern
 	return c.Channel.ExchangeDeclare(name, kind, durable, autoDelete, internal, noWait, amqp.Table{lastOfExchange: int32(0)})
 }
 
-// Queue compares a queue with the broker's of that name, and never makes one. An existing one's arguments are
-// its own affair: it is the same if it is there.
+// Queue compares a queue with the broker's queue of that name. It never makes one. A queue that is
+// Existing is the same if it exists, whatever its arguments.
 func (b *Broker) Queue(ctx context.Context, q topology.Queue) (Comparison, error) {
 	if _, err := b.Count(ctx, q.Name); err != nil || q.Existing {
 		return answered(err)
@@ -65,7 +67,7 @@ func (b *Broker) Queue(ctx context.Context, q topology.Queue) (Comparison, error
 	return b.compare(ctx, topology.Topology{Queues: []topology.Queue{q}})
 }
 
-// Exchange compares an exchange with the broker's of that name, and never makes one.
+// Exchange compares an exchange with the broker's exchange of that name. It never makes one.
 func (b *Broker) Exchange(ctx context.Context, e topology.Exchange) (Comparison, error) {
 	if c, err := b.HasExchange(ctx, e.Name); err != nil || c.Verdict != Same {
 		return c, err
@@ -73,7 +75,7 @@ func (b *Broker) Exchange(ctx context.Context, e topology.Exchange) (Comparison,
 	return b.compare(ctx, topology.Topology{Exchanges: []topology.Exchange{e}})
 }
 
-// HasExchange says Same if there is an exchange of that name, whatever it is.
+// HasExchange gives Same if an exchange of that name exists, whatever its type.
 func (b *Broker) HasExchange(ctx context.Context, name string) (Comparison, error) {
 	return answered(b.Ask(ctx, "look for exchange "+name, func(ch transport.Channel) error {
 		return ch.ExchangeDeclarePassive(name, "direct", true, false, false, false, nil)
@@ -89,12 +91,13 @@ func (b *Broker) compare(ctx context.Context, t topology.Topology) (Comparison, 
 	case errors.As(err, &m):
 		return Comparison{Verdict: Differs, Mismatch: m}, nil
 	case code(err) == amqp.PreconditionFailed && (strings.Contains(err.Error(), lastOfQueue) || strings.Contains(err.Error(), lastOfExchange)):
-		return Comparison{Verdict: Missing}, nil // deleted since we looked
+		return Comparison{Verdict: Missing}, nil // deleted after the first look
 	}
 	return answered(err)
 }
 
-// answered is what an answer means that a question of existence got. The error is for a question that got none.
+// answered turns the broker's answer to a question into a Comparison. The error is for a question
+// without an answer.
 func answered(err error) (Comparison, error) {
 	switch {
 	case err == nil:

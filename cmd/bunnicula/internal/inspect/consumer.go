@@ -21,10 +21,10 @@ type Expected struct {
 	Name  string
 	Role  topology.Role
 	Delay time.Duration // of a retry queue
-	Maybe bool          // nobody said that it must be there
+	Maybe bool          // it need not exist
 }
 
-// FromTopology has all queues that a topology names.
+// FromTopology has all queues of a topology.
 func FromTopology(t topology.Topology) Consumer {
 	c := Consumer{}
 	for _, q := range t.Queues {
@@ -36,7 +36,8 @@ func FromTopology(t topology.Topology) Consumer {
 	return c
 }
 
-// FromName has the queues that a consumer of this queue has by default, with retry queues for these delays.
+// FromName has the queues that a consumer of this queue has by default, with retry queues for these
+// delays.
 func FromName(queue string, delays []time.Duration) Consumer {
 	c := Consumer{Name: queue, Queues: []Expected{{Name: queue, Role: topology.RoleMain}}}
 	for _, d := range delays {
@@ -50,8 +51,8 @@ func (c Consumer) with(role topology.Role, queue string) Consumer {
 	return c
 }
 
-// FromQueues finds consumers among the names of all queues: a queue is one's main queue if there is an error or a
-// quarantine queue named after it, or a retry queue. What belongs to nobody is left out.
+// FromQueues finds consumers by the names of all queues. A queue is a consumer's main queue if an
+// error, quarantine or retry queue is named after it. Other queues are left out.
 func FromQueues(names []string) []Consumer {
 	there := map[string]bool{}
 	for _, name := range names {
@@ -81,7 +82,7 @@ func FromQueues(names []string) []Consumer {
 	return consumers
 }
 
-// CutRetry takes the name of a retry queue apart.
+// CutRetry splits the name of a retry queue.
 func CutRetry(name string) (main string, delay time.Duration, ok bool) {
 	i := strings.LastIndex(name, "-retry-")
 	if i < 1 {

@@ -8,13 +8,14 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Count is what AMQP tells of a queue.
+// Count is what AMQP tells about a queue.
 type Count struct {
 	Ready     int
 	Consumers int
 }
 
-// Count counts. A queue that is not there is an *amqp.Error 404, and one that must not be looked at, as by brokers from 4.3 on, 403.
+// Count counts the messages and consumers of a queue. The error is an *amqp.Error: 404 if the queue
+// does not exist, 403 if this user may not look at it (RabbitMQ 4.3).
 func (b *Broker) Count(ctx context.Context, queue string) (Count, error) {
 	var found amqp.Queue
 	err := b.Ask(ctx, "look at queue "+queue, func(ch transport.Channel) error {

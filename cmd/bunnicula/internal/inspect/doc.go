@@ -1,7 +1,9 @@
-// Package inspect looks at a broker and changes nothing: how deep queues are, whether what a topology declares is
-// there and is the same, what a user may do. The command bunnicula prints what it finds.
+// Package inspect looks at a broker without changing it: how many messages are in queues, whether
+// what a topology declares exists and is the same, what a user may do. The command bunnicula prints
+// it.
 //
-// AMQP tells little of a queue that exists, and asking wrongly declares one that does not. So a queue is compared by a declaration
-// that can never succeed: one with an argument that a new queue is refused for, and an existing one is compared by
-// last. See [Broker.Queue].
+// AMQP tells little about a queue that exists, and a declaration would make one that does not. So a
+// queue is compared by a declaration that can never succeed. It has an argument with an invalid
+// value, for which the broker refuses a new queue, and which it compares last in an existing one.
+// See [Broker.Queue].
 package inspect

@@ -8,7 +8,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Mermaid draws topologies as one diagram: solid lines are what the broker moves, dotted ones what consumers copy.
+// Mermaid draws topologies as one diagram. Solid lines are moves by the broker, dotted lines are
+// copies by consumers.
 func Mermaid(topologies ...topology.Topology) string {
 	d := diagram{ids: map[string]string{}, lines: map[string]bool{}}
 	d.out.WriteString("flowchart LR\n")
@@ -27,7 +28,7 @@ func Mermaid(topologies ...topology.Topology) string {
 	return d.out.String()
 }
 
-// paths are the ways of a message that failed.
+// paths draws the ways of messages that failed.
 func (d *diagram) paths(t topology.Topology) {
 	main := d.queue(route.Main(t).Queue)
 	for _, q := range t.Queues {
@@ -58,8 +59,8 @@ func (d *diagram) paths(t topology.Topology) {
 
 type diagram struct {
 	out   strings.Builder
-	ids   map[string]string // by what is drawn
-	lines map[string]bool   // an error queue that is shared has some twice
+	ids   map[string]string // by the name of the node
+	lines map[string]bool   // those that are drawn: a shared error queue has some twice
 }
 
 func (d *diagram) line(format string, args ...any) {
@@ -70,7 +71,8 @@ func (d *diagram) line(format string, args ...any) {
 	}
 }
 
-// queue and exchange draw a node once, and return its id. Names can have any character, so ids are numbers.
+// queue and exchange draw a node once and return its id. Ids are numbers, because names can hold
+// any character.
 func (d *diagram) queue(name string) string { return d.node("q", name, "[[%s]]", name) }
 
 func (d *diagram) exchange(name, kind string) string {
@@ -91,7 +93,7 @@ func (d *diagram) node(letter, name, shape, label string) string {
 	return id
 }
 
-// text is in quotes, where Mermaid knows entities but no backslash.
+// text quotes s for Mermaid, which knows entities but no backslash.
 func text(s string) string {
 	return `"` + strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;").Replace(s) + `"`
 }

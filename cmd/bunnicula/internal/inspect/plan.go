@@ -11,7 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Change is what to declare something comes to.
+// Change is what declaring one thing would do.
 type Change struct {
 	Action Action `json:"action"`
 	What   string `json:"what"` // exchange, queue, binding
@@ -47,13 +47,13 @@ const (
 	Unasked Action = "unknown" // tries: this user or this way of asking cannot tell
 )
 
-// Known is what the management API says, for those who have it: all arguments that differ and not only the first, and bindings.
+// Known is what the management API tells and AMQP does not: all arguments of queues, and bindings.
 type Known struct {
 	Queues   map[string]management.Queue
 	Bindings []management.Binding
 }
 
-// Plan compares what topologies declare with what is there. It changes nothing. known may be nil.
+// Plan compares what topologies declare with what exists. It changes nothing. known may be nil.
 func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.Topology) ([]Change, error) {
 	var changes []Change
 	seen := map[string]bool{}
@@ -76,7 +76,7 @@ func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.
 	}
 	for _, t := range topologies {
 		for _, e := range boundOnly(t) {
-			if !first("exchange", e) { // another one declares it
+			if !first("exchange", e) { // another topology declares it too
 				continue
 			}
 			c, err := b.HasExchange(ctx, e)
@@ -88,7 +88,7 @@ func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.
 	}
 	for _, t := range topologies {
 		for _, q := range t.Queues {
-			if !first("queue", q.Name) { // an error queue that is shared
+			if !first("queue", q.Name) { // a shared error queue
 				continue
 			}
 			c, err := b.Queue(ctx, q)
@@ -106,7 +106,7 @@ func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.
 	return changes, nil
 }
 
-// boundOnly are exchanges that are bound to and not declared.
+// boundOnly are exchanges of bindings that no topology declares.
 func boundOnly(t topology.Topology) []string {
 	var names []string
 	for _, b := range t.Bindings {
@@ -117,7 +117,7 @@ func boundOnly(t topology.Topology) []string {
 	return names
 }
 
-// Blocked says that to apply the changes would end with an error.
+// Blocked says that applying the changes would fail.
 func Blocked(changes []Change) bool {
 	return slices.ContainsFunc(changes, func(c Change) bool { return c.Action == Refused || c.Action == Lacking })
 }
@@ -133,7 +133,8 @@ func CountOf(changes []Change, a Action) int {
 	return n
 }
 
-// queueType is the type that a queue is declared with, "" if the broker decides or the queue exists.
+// queueType is the type that a queue is declared with, "" if the broker decides or the queue
+// exists.
 func queueType(q topology.Queue) string {
 	t, _ := q.Arguments["x-queue-type"].(string)
 	return t
@@ -156,7 +157,7 @@ func queueChange(q topology.Queue, c Comparison, known *Known) Change {
 	return change
 }
 
-// judge fills in what a comparison says of anything.
+// judge fills in what a comparison says.
 func (c *Change) judge(found Comparison) {
 	switch found.Verdict {
 	case Same:
@@ -193,7 +194,7 @@ func exchangeChange(e topology.Exchange, c Comparison) Change {
 	return change
 }
 
-// boundChange is for an exchange that is only bound to.
+// boundChange is for an exchange that is bound to and not declared.
 func boundChange(name string, c Comparison) Change {
 	change := Change{What: "exchange", Name: name}
 	change.judge(c)
@@ -204,7 +205,8 @@ func boundChange(name string, c Comparison) Change {
 	return change
 }
 
-// bindingChange knows of a binding what the API says, and that there is none where there is no queue.
+// bindingChange is what the API says of a binding. Without an API a binding is missing if its queue
+// or exchange is, and else unknown.
 func bindingChange(b topology.Binding, before []Change, known *Known) Change {
 	change := Change{What: "binding", Name: b.Queue, Exchange: b.Exchange, Key: b.Key, Action: Unasked}
 	switch {
@@ -232,7 +234,7 @@ func (k *Known) queue(name string) (management.Queue, bool) {
 	return q, ok
 }
 
-// differences are all arguments that differ. What the broker named comes first: it may be none of them.
+// differences are all arguments that differ, beginning with the one that the broker named.
 func differences(wanted, existing map[string]any, first []Difference) []Difference {
 	all := slices.Clone(first)
 	names := map[string]any{}
@@ -249,7 +251,7 @@ func differences(wanted, existing map[string]any, first []Difference) []Differen
 	return all
 }
 
-// printed is a value in the broker's way of speaking.
+// printed is a value as the broker prints it.
 func printed(value any, there bool) string {
 	switch {
 	case !there:

@@ -20,14 +20,15 @@ type Leftover struct {
 	Consumer string `json:"consumer"`
 	Delay    string `json:"delay"`
 	Deleted  bool   `json:"deleted"`
-	// Keep is why it is not to be deleted, "" if it may be.
+	// Keep is why the queue must not be deleted; "" if it may be.
 	Keep string `json:"keep,omitempty"`
 
 	expected topology.Queue
 }
 
-// Leftovers are the retry queues that exist, are of these plans' consumers, and are in no topology. The management API tells which there
-// are; without it those of the delays are looked for. It changes nothing.
+// Leftovers are the existing retry queues of these plans' consumers that no plan has any more. The
+// management API tells which queues exist; without it Leftovers looks for those of the delays. It
+// changes nothing.
 func (b *Broker) Leftovers(ctx context.Context, known *Known, delays []time.Duration, plans ...topology.Plan) ([]Leftover, error) {
 	named := map[string]bool{}
 	for _, p := range plans {
@@ -42,7 +43,7 @@ func (b *Broker) Leftovers(ctx context.Context, known *Known, delays []time.Dura
 	found := []Leftover{}
 	for _, p := range plans {
 		if p.Scheme != topology.Standard {
-			continue // its one retry queue has no delay
+			continue // the name of its one retry queue has no delay
 		}
 		for _, delay := range candidates(p, known, delays) {
 			l, err := leftover(p, delay)
@@ -64,7 +65,7 @@ func (b *Broker) Leftovers(ctx context.Context, known *Known, delays []time.Dura
 	return found, nil
 }
 
-// candidates are delays whose retry queues may exist.
+// candidates are the delays whose retry queues may exist.
 func candidates(p topology.Plan, known *Known, delays []time.Duration) []time.Duration {
 	all := slices.Clone(delays)
 	if known != nil {
@@ -89,7 +90,7 @@ func leftover(p topology.Plan, delay time.Duration) (Leftover, error) {
 	return Leftover{Queue: q.Name, Consumer: p.Queue, Delay: topology.FormatDelay(delay), expected: q}, nil
 }
 
-// judge says whether it is there, and fills in why it is to be kept.
+// judge says whether the queue exists, and fills in why it must be kept.
 func (b *Broker) judge(ctx context.Context, l *Leftover, known *Known) (there bool, err error) {
 	c, err := b.Queue(ctx, l.expected)
 	if err != nil || c.Verdict == Missing {
@@ -110,7 +111,7 @@ func (b *Broker) judge(ctx context.Context, l *Leftover, known *Known) (there bo
 	return true, nil
 }
 
-// keep is why a queue is not to be deleted.
+// keep is why a queue must not be deleted.
 func keep(q topology.Queue, c Comparison, n Count, k management.Queue, listed bool) string {
 	quorum := queueType(q) == string(topology.Quorum)
 	switch {
@@ -125,7 +126,8 @@ func keep(q topology.Queue, c Comparison, n Count, k management.Queue, listed bo
 		return fmt.Sprintf("consumers of it: %d", n.Consumers)
 	case !quorum:
 		return ""
-	// A quorum queue keeps what it could not yet dead-letter, and does not count it among what is ready.
+	// A quorum queue keeps messages that it could not dead-letter yet, and does not count them as
+	// ready.
 	case !listed:
 		return "AMQP does not tell whether it still keeps messages for its main queue; the management API does"
 	case k.Messages == nil || k.Kept == nil:
@@ -143,8 +145,9 @@ func orUnknown(value string) string {
 	return value
 }
 
-// Prune deletes those that may be: Leftovers must have said so just now. A classic queue the broker deletes only if it is empty and
-// unused at that moment. For a quorum queue no broker offers that, and so the error says if messages went with it.
+// Prune deletes a queue that Leftovers has just found to be superfluous. The broker deletes a
+// classic queue only if it is empty and unused at that moment. No broker offers that for a quorum
+// queue, so the error says if messages were deleted with it.
 func (b *Broker) Prune(ctx context.Context, l *Leftover) error {
 	if l.Keep != "" {
 		return nil

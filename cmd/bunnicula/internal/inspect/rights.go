@@ -11,15 +11,15 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// BlockedError says that the broker takes no messages: it has an alarm.
+// BlockedError says that the broker takes no messages because of an alarm.
 type BlockedError struct{ Reason string }
 
 func (e *BlockedError) Error() string { return "the broker takes no messages: " + e.Reason }
 
-// MayPublish says whether this user may write to the default exchange. It publishes a message that no
-// queue is bound for and that the broker returns. If the broker takes no messages the error is a
-// *BlockedError. Nothing more can be asked then: the broker does not read from this connection until
-// its alarm is over.
+// MayPublish says whether this user may write to the default exchange. It publishes a message that
+// no queue is bound for and that the broker returns. If the broker takes no messages the error is a
+// *BlockedError. Nothing more can be asked then: the broker does not read from this connection
+// until its alarm is over.
 func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
 	err := b.Ask(ctx, "try to publish", func(ch transport.Channel) error {
 		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
@@ -41,7 +41,7 @@ func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
 	return allowed(err)
 }
 
-// confirmed waits for a confirm, or for the reason why there is none.
+// confirmed waits for a confirm, or for the reason why none comes.
 func (b *Broker) confirmed(confirm transport.Confirmation, closed <-chan *amqp.Error) error {
 	for {
 		reason, blocked, change := b.session.Blocked()
@@ -64,8 +64,8 @@ func (b *Broker) confirmed(confirm transport.Confirmation, closed <-chan *amqp.E
 }
 
 // MayRead says whether this user may consume from a queue. It asks for a consumer with an argument
-// that the broker refuses. The broker checks the permission before the argument, and before it looks
-// for the queue.
+// that the broker refuses. The broker checks the permission before the argument, and before it
+// looks for the queue.
 func (b *Broker) MayRead(ctx context.Context, queue string) (bool, error) {
 	err := b.Ask(ctx, "try to consume", func(ch transport.Channel) error {
 		if err := ch.Qos(1, 0, false); err != nil {

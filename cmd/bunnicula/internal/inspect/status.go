@@ -10,25 +10,25 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Status is one consumer's queues at one moment.
+// Status is the state of one consumer's queues at one moment.
 type Status struct {
 	Consumer string        `json:"consumer"`
 	Queues   []QueueStatus `json:"queues"`
 }
 
-// QueueStatus is one queue at one moment. nil is not known.
+// QueueStatus is the state of one queue at one moment. What is nil is not known.
 type QueueStatus struct {
 	Queue     string        `json:"queue"`
 	Role      topology.Role `json:"role"`            // main, retry, quarantine, error
-	Delay     string        `json:"delay,omitempty"` // of a retry queue, as 10s
+	Delay     string        `json:"delay,omitempty"` // of a retry queue, such as 10s
 	State     State         `json:"state"`
 	Ready     *int          `json:"ready"`
 	Unacked   *int          `json:"unacked"`
 	Consumers *int          `json:"consumers"`
-	Oldest    *time.Time    `json:"oldest"` // when the message at the head was made
+	Oldest    *time.Time    `json:"oldest"` // the timestamp of the message at the head
 }
 
-// State says whether the numbers mean something.
+// State says whether the numbers are known.
 type State string
 
 // The states.
@@ -38,13 +38,13 @@ const (
 	Hidden  State = "hidden" // this user may not look
 )
 
-// Missing says that the consumer's main queue is not there.
+// Missing says that the consumer's main queue does not exist.
 func (s Status) Missing() bool {
 	return len(s.Queues) > 0 && s.Queues[0].State == Absent
 }
 
-// Look counts each consumer's queues. known is what the management API says of them, or nil. Queues that only may be there are
-// left out if they are not.
+// Look counts the messages in each consumer's queues. known is what the management API says of
+// them, or nil. Queues that need not exist and do not are left out.
 func (b *Broker) Look(ctx context.Context, consumers []Consumer, known map[string]management.Queue) ([]Status, error) {
 	all := make([]Status, 0, len(consumers))
 	for _, c := range consumers {
@@ -68,7 +68,7 @@ func (b *Broker) look(ctx context.Context, q Expected, known map[string]manageme
 	if q.Delay > 0 {
 		s.Delay = topology.FormatDelay(q.Delay)
 	}
-	// What AMQP counts is of now; the API's numbers are some seconds old.
+	// AMQP counts now; the API's numbers are some seconds old.
 	switch n, err := b.Count(ctx, q.Name); {
 	case err == nil:
 		s.Ready, s.Consumers = &n.Ready, &n.Consumers

@@ -1,5 +1,5 @@
-// Package management asks RabbitMQ's management API what AMQP cannot tell: which queues there are, with which
-// arguments and policies, what is unacknowledged, and how the nodes are.
+// Package management asks RabbitMQ's management API what AMQP cannot tell: which queues exist, with
+// which arguments and policies, how many messages are unacknowledged, and the state of the nodes.
 package management
 
 import (
@@ -20,8 +20,8 @@ type Client struct {
 	http           *http.Client
 }
 
-// New checks the URL, as http://user:password@host:15672. Its errors show no password. The caller owns the http.Client,
-// whose transport may have the authorities of a private TLS.
+// New checks the URL, as http://user:password@host:15672. Its errors show no password. The caller
+// owns the http.Client, whose transport may have the authorities of a private TLS.
 func New(raw string, client *http.Client) (*Client, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -33,11 +33,11 @@ func New(raw string, client *http.Client) (*Client, error) {
 	return c, nil
 }
 
-// String is where it asks, and nobody's password.
+// String is the API's address, without a password.
 func (c *Client) String() string { return c.base.String() }
 
-// ErrRefused is wrapped by the error for a user or a password that the API does not take (401), or that lacks
-// the tag "monitoring" (403).
+// ErrRefused is wrapped by the error for a user or a password that the API does not take (401), or
+// that lacks the tag "monitoring" (403).
 var ErrRefused = errors.New("refused: it takes a user with the tag monitoring, and the password")
 
 // get asks for /api/path, whose parts are escaped, and decodes the answer into v.

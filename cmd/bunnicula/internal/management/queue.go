@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Queue is what the API says of a queue. A pointer is nil where it says nothing, as for a queue that was just declared,
-// or whose node is down.
+// Queue is what the API says of a queue. A pointer is nil where the API says nothing, as for a
+// queue that was just declared, or whose node is down.
 type Queue struct {
 	Name       string `json:"name"`
 	Type       string `json:"type"` // "quorum", "classic", "stream"
@@ -17,20 +17,20 @@ type Queue struct {
 	State      string `json:"state"`
 	Arguments  Values `json:"arguments"`
 	Policy     string `json:"policy"`
-	// Effective is what policy and operator policy come to together.
+	// Effective is the definition that results from policy and operator policy.
 	Effective Values `json:"effective_policy_definition"`
 
 	Messages  *int     `json:"messages"`
 	Ready     *int     `json:"messages_ready"`
 	Unacked   *int     `json:"messages_unacknowledged"`
-	Kept      *int     `json:"messages_dlx"` // of a quorum queue: dead-lettered, and not yet in their target
+	Kept      *int     `json:"messages_dlx"` // of a quorum queue: dead-lettered, and not yet confirmed
 	Consumers *int     `json:"consumers"`
-	Head      *int64   `json:"head_message_timestamp"` // in seconds, of a message with a timestamp, of classic queues
+	Head      *int64   `json:"head_message_timestamp"` // in seconds; of classic queues, if the message has one
 	Members   []string `json:"members"`                // of a quorum queue
 	Online    []string `json:"online"`
 }
 
-// Oldest is when the message at the head was made, if that is known.
+// Oldest is the timestamp of the message at the head, if that is known.
 func (q Queue) Oldest() *time.Time {
 	if q.Head == nil || *q.Head <= 0 {
 		return nil
@@ -39,7 +39,7 @@ func (q Queue) Oldest() *time.Time {
 	return &at
 }
 
-// Queues are all of a virtual host.
+// Queues returns all queues of a virtual host.
 func (c *Client) Queues(ctx context.Context, vhost string) (map[string]Queue, error) {
 	var list []Queue
 	if err := c.get(ctx, &list, "queues", vhost); err != nil {
@@ -60,14 +60,14 @@ type Binding struct {
 	Key         string `json:"routing_key"`
 }
 
-// Bindings are all of a virtual host.
+// Bindings returns all bindings of a virtual host.
 func (c *Client) Bindings(ctx context.Context, vhost string) ([]Binding, error) {
 	var list []Binding
 	err := c.get(ctx, &list, "bindings", vhost)
 	return list, err
 }
 
-// Node is one of the cluster's.
+// Node is a node of the cluster.
 type Node struct {
 	Name       string   `json:"name"`
 	Running    bool     `json:"running"`
@@ -76,7 +76,7 @@ type Node struct {
 	Partitions []string `json:"partitions"`
 }
 
-// Nodes are the cluster's.
+// Nodes returns the nodes of the cluster.
 func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 	var list []Node
 	err := c.get(ctx, &list, "nodes")
@@ -86,7 +86,7 @@ func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 // Values are arguments or a policy's definition. Whole numbers are int64.
 type Values map[string]any
 
-// UnmarshalJSON takes a list for an empty object: Erlang writes both alike.
+// UnmarshalJSON takes an empty list for an empty object, because Erlang writes both as a list.
 func (v *Values) UnmarshalJSON(text []byte) error {
 	*v = nil
 	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {

@@ -1,6 +1,7 @@
 package sending
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -22,8 +23,10 @@ func (p *promise) Acked() bool           { return p.acked }
 
 // pipe is a collector without a broker.
 type pipe struct {
-	*confirmed
-	promises []*promise
+	*flight
+	collector *collector
+	lane      *lane
+	promises  []*promise
 }
 
 // openChannel is a channel that has not ended; nothing else is asked of it.
@@ -31,23 +34,38 @@ type openChannel struct{ transport.Channel }
 
 func (openChannel) IsClosed() bool { return false }
 
+// openSession is a session without an alarm.
+type openSession struct{ transport.Session }
+
+func (openSession) Blocked() (string, bool, <-chan struct{}) { return "", false, nil }
+
 func newPipe() *pipe {
-	s := &Pipeline{window: 1000, room: make(chan struct{}, 1000)}
-	p := &pipe{confirmed: &confirmed{
-		sender: s, ch: openChannel{}, sent: make(chan *Message, 1000), returns: make(chan amqp.Return, 1000),
-		closed: make(chan *amqp.Error), dead: make(chan struct{}), finished: make(chan struct{}),
-	}}
-	go p.collect()
+	s := &Pipeline{window: 1000, room: make(account, 1000)}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	l := &lane{pipeline: s, room: make(account, 500), wake: make(chan struct{}, 1)}
+	s.router.lanes = []*lane{l}
+	f := &flight{
+		pipeline: s, session: openSession{}, ch: openChannel{}, sent: make(chan entry, 1000),
+		dead: make(chan struct{}), finished: make(chan struct{}),
+	}
+	c := &collector{
+		flight: f, returns: returns{from: make(chan amqp.Return, 1000)}, closed: make(chan *amqp.Error), stall: &stall{lane: l},
+	}
+	p := &pipe{lane: l, flight: f, collector: c}
+	go c.run()
 	return p
 }
 
 func (p *pipe) send(env Envelope) *Message {
-	dc := &promise{done: make(chan struct{})}
-	p.promises = append(p.promises, dc)
-	m := &Message{env: env, done: make(chan struct{}), dc: dc}
-	m.write()
-	p.sender.room <- struct{}{}
-	p.sent <- m
+	promise := &promise{done: make(chan struct{})}
+	p.promises = append(p.promises, promise)
+	m := &Message{env: env, pipeline: p.pipeline, done: make(chan struct{}), account: p.pipeline.room}
+	m.account <- struct{}{}
+	p.pipeline.roster.join(m)
+	p.pipeline.router.enter(m, nil, nil)
+	m.claim()
+	p.tag++
+	p.sent <- entry{m: m, tag: p.tag, confirm: promise}
 	return m
 }
 
@@ -58,7 +76,7 @@ func (p *pipe) confirm(i int, ack bool) {
 
 func (p *pipe) close() {
 	close(p.sent)
-	close(p.closed)
+	close(p.collector.closed)
 	<-p.finished
 }
 
@@ -74,11 +92,11 @@ func isDone(m *Message) bool {
 func TestAConfirmThatNeverComesHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe()
-		p.send(Envelope{}) // to a queue that lost its majority, say
+		p.send(Envelope{RoutingKey: "no majority"})
 		// Others come all the time, and faster than the collector looks at them.
 		for i := 1; i <= 200; i++ {
 			m := p.send(Envelope{})
-			time.Sleep(slow / 4)
+			time.Sleep(lookEvery / 4)
 			p.confirm(i, true)
 			began := time.Now()
 			for !isDone(m) && time.Since(began) < time.Second {
@@ -89,7 +107,7 @@ func TestAConfirmThatNeverComesHoldsUpNobody(t *testing.T) {
 					p.confirm(i, true)
 				}
 			}
-			if took := time.Since(began); took > 2*slow {
+			if took := time.Since(began); took > 2*lookEvery {
 				t.Fatalf("confirmed after %s", took)
 			}
 		}
@@ -113,7 +131,7 @@ func TestTheOldestIsSettledAtOnce(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("after %s", took)
 		}
-		if n := len(p.sender.room); n != 0 {
+		if n := len(p.pipeline.room); n != 0 {
 			t.Errorf("%d places in the window are not given back", n)
 		}
 		p.close()
@@ -137,7 +155,7 @@ func TestAReturnBelongsToItsMessage(t *testing.T) {
 		change(func(e *Envelope) { e.Body = []byte("other") })
 		first, second := p.send(env), p.send(env)
 
-		p.returns <- amqp.Return{ReplyCode: 312, ReplyText: "NO_ROUTE", MessageId: "m", Exchange: "e", RoutingKey: "k", Body: []byte("b")}
+		p.collector.returns.from <- amqp.Return{ReplyCode: 312, ReplyText: "NO_ROUTE", MessageId: "m", Exchange: "e", RoutingKey: "k", Body: []byte("b")}
 		for i := range p.promises {
 			p.confirm(i, true)
 		}
@@ -163,7 +181,7 @@ func TestAMessageWhoseCallerHasGoneGivesItsPlaceBack(t *testing.T) {
 		}
 		p.confirm(0, true)
 		p.close()
-		if n := len(p.sender.room); n != 0 || !errors.Is(m.Err(), ErrUnconfirmed) {
+		if n := len(p.pipeline.room); n != 0 || !errors.Is(m.Err(), ErrUnconfirmed) {
 			t.Errorf("%d places are not given back; %v", n, m.Err())
 		}
 	})

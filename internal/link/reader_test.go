@@ -17,14 +17,14 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// entry is a name with a value, as AMQP encodes them.
+// entry encodes a name with a value.
 func entry(name string, kind byte, value []byte) []byte {
 	return append(append(append([]byte{byte(len(name))}, name...), kind), value...)
 }
 
 func sized(b []byte) []byte { return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...) }
 
-// nested is a value of kind F or A that has so many others in it, each in the one before.
+// nested encodes a value of kind F or A with so many levels of nesting.
 func nested(kind byte, depth int) []byte {
 	inside := []byte{}
 	for range depth {
@@ -44,9 +44,11 @@ func orNone(b []byte) []byte {
 	return b
 }
 
-// content is a content header's payload, with a content type in front of the headers and a delivery mode behind them.
+// content encodes a content header's payload, with a content type in front of the headers and a
+// delivery mode behind them.
 func content(table []byte) []byte {
-	b := append([]byte{0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}, 0xb0, 0) // content type, headers, delivery mode
+	// The flags are for content type, headers and delivery mode.
+	b := append([]byte{0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}, 0xb0, 0)
 	b = append(b, 4)
 	b = append(b, "text"...)
 	return append(append(b, sized(table)...), 2)
@@ -56,20 +58,23 @@ func framed(kind byte, payload []byte) []byte {
 	return append(append([]byte{kind, 0, 1}, sized(payload)...), 0xce)
 }
 
-// pipe is a legible that reads these bytes.
-func pipe(r io.Reader) *legible {
-	s := &socket{conn: reader{r: r}, gone: make(chan struct{})} // without the goroutine that writes
+// pipe returns a reader of these bytes that looks at all headers.
+func pipe(r io.Reader) *reader {
+	// It has no sender.
+	s := &socket{conn: source{r: r}, gone: make(chan struct{})}
 	s.in = bufio.NewReader((*reading)(s))
-	return newLegible(s)
+	all := newReader(s, true)
+	all.least = 0
+	return all
 }
 
-type reader struct {
-	net.Conn // nil: only reading and closing is asked for
+type source struct {
+	net.Conn // nil: only Read and Close are called
 	r        io.Reader
 }
 
-func (r reader) Read(p []byte) (int, error) { return r.r.Read(p) }
-func (reader) Close() error                 { return nil }
+func (r source) Read(p []byte) (int, error) { return r.r.Read(p) }
+func (source) Close() error                 { return nil }
 
 func TestWhatTheLibraryReadsIsNotTouched(t *testing.T) {
 	good := slices.Concat(
@@ -107,7 +112,8 @@ func TestWhatTheLibraryDoesNotReadIsSetAside(t *testing.T) {
 
 func cutTo(b []byte, n int) []byte { return b[:min(len(b), n)] }
 
-// Whatever comes, it neither panics nor loops, and does not hide how reading ended.
+// Whatever the bytes are, the reader does not panic or loop, and returns the error that ended the
+// reading.
 func TestAnyBytesPassThrough(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stream := rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")

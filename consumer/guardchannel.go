@@ -1,0 +1,69 @@
+package consumer
+
+import (
+	"errors"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// open opens the guard's channel if it has none. It returns whether there is one.
+func (g *guard) open() bool {
+	if g.from != nil && !g.from.IsClosed() {
+		return true
+	}
+	g.close()
+	from, err := g.c.openChannel(g.taking, g.link, g.fell.set)
+	if err != nil {
+		return false // the session reports its own end
+	}
+	g.from = from
+	return true
+}
+
+// refused follows a request over which the broker may have closed the channel. If no message was in
+// hand, none has come back by that, and this process has survived nothing. A refusal that somebody has
+// to mend is told once.
+func (g *guard) refused(why error) {
+	var refused *amqp.Error
+	if errors.As(why, &refused) && refused.Code == amqp.AccessRefused && !g.told {
+		g.told = true
+		g.c.log.Error("messages in quarantine cannot be handled", "err", why)
+	}
+	if g.from.acks.Unsettled() > 0 {
+		g.close()
+		return
+	}
+	_, _ = g.from.close("close the guard's channel") // the request has failed, and that says enough
+	g.from = nil
+}
+
+// close closes the channel, unless a message on it is unsettled and can still be settled.
+func (g *guard) close() {
+	if g.from == nil {
+		return
+	}
+	if !g.from.IsClosed() && g.from.acks.Unsettled() > 0 && g.over.Err() == nil {
+		return
+	}
+	if g.from.IsClosed() && g.link.Err() == nil {
+		g.c.gauges.lost.Add(1) // the broker closed it and counts a return; the session goes on
+	}
+	if _, err := g.from.close("close the guard's channel"); err != nil {
+		g.c.log.Info("close the guard's channel", "err", err)
+	}
+	g.from = nil
+}
+
+// end waits until the message in hand is settled or the session is over. Then it closes the
+// channel.
+func (g *guard) end() {
+	for g.from != nil && g.from.acks.Unsettled() > 0 && g.over.Err() == nil && g.link.Err() == nil && !g.from.IsClosed() {
+		select {
+		case <-g.fell:
+		case <-g.over.Done():
+		case <-g.link.Done():
+		}
+	}
+	g.close()
+	g.abort()
+}

@@ -1,0 +1,150 @@
+package sending
+
+import (
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// collector is the goroutine that ends a channel's messages. Nobody else uses its fields.
+type collector struct {
+	flight  *flight
+	closed  chan *amqp.Error // the transport's
+	returns returns
+	stall   *stall // of a lane; nil in an inquiry
+
+	all     fifo[entry]   // in flight, in the order of their tags
+	looked  uint64        // the broker has looked at all up to this tag
+	answers int           // confirms so far
+	quiet   chan struct{} // the carrier waits for it, and writes nothing meanwhile
+}
+
+// lookEvery is how often the collector looks at messages that are not the oldest. Without it a queue that
+// does not confirm, such as one that lost its majority, would hold up everybody's confirms on the channel.
+const lookEvery = 20 * time.Millisecond
+
+// run settles messages as their confirms arrive, until the channel ends.
+func (c *collector) run() {
+	f := c.flight
+	defer close(f.finished)
+	look := time.NewTimer(lookEvery)
+	defer look.Stop()
+	looking := true // look is running; what happens meanwhile does not put it off
+	sent := f.sent
+	for {
+		c.calm(len(sent))
+		var first <-chan struct{}
+		if c.all.len() > 0 {
+			first = c.all.left()[0].confirm.Done()
+			if !looking {
+				look.Reset(lookEvery)
+				looking = true
+			}
+		}
+		select {
+		case e, ok := <-sent:
+			if ok {
+				c.all.push(e)
+			} else {
+				sent = nil // the carrier has ended, and the channel is about to
+			}
+		case <-first:
+			if !c.settleFirst() { // resolved by the end of the channel
+				c.end(<-c.closed)
+				return
+			}
+		case c.quiet = <-f.empty:
+		case <-look.C:
+			looking = false
+			c.look()
+		case cause := <-c.closed:
+			c.end(cause)
+			return
+		}
+	}
+}
+
+// calm tells the carrier that nothing is in flight, if it waits for that.
+func (c *collector) calm(sent int) {
+	if c.quiet != nil && c.all.len() == 0 && sent == 0 {
+		close(c.quiet)
+		c.quiet = nil
+	}
+}
+
+// settleFirst ends the oldest messages, as many as are confirmed. It is false if none is.
+func (c *collector) settleFirst() bool {
+	n := 0
+	for c.all.len() > 0 && c.settle(c.all.left()[0]) {
+		c.all.pop()
+		n++
+	}
+	return n > 0
+}
+
+func (c *collector) look() {
+	c.all.drop(c.settle)
+	c.returns.receive()
+	c.stall.look(c)
+}
+
+// end is the channel's: whatever was confirmed before is settled, the rest is unknown.
+func (c *collector) end(cause *amqp.Error) {
+	f := c.flight
+	close(f.dead)
+	for e := range f.sent {
+		c.all.push(e)
+	}
+	o := outcome{cause: cause}
+	for _, e := range c.all.left() {
+		<-e.confirm.Done() // the transport resolves them all at the end of a channel
+		switch {
+		case c.settle(e):
+		case e.moved:
+			e.vacate()
+			o.elsewhere = true
+		default:
+			o.unknown = append(o.unknown, e)
+		}
+	}
+	o.looked = c.looked
+	f.outcome = o
+}
+
+// settle ends a message if its fate is known.
+func (c *collector) settle(e entry) bool {
+	select {
+	case <-e.confirm.Done():
+	default:
+		return false
+	}
+	f := c.flight
+	acked := e.confirm.Acked()
+	if !acked && f.ch.IsClosed() {
+		return false // not a nack: the client says the same of all at the end of a channel
+	}
+	c.looked = max(c.looked, e.tag)
+	c.answers++
+	var err error
+	if r := c.returns.of(e.m); r != nil {
+		err = unroutable(r)
+	} else if !acked {
+		f.nacked.Store(true)
+		err = ErrNacked
+	}
+	switch {
+	case !e.moved:
+		f.pipeline.leave(e.m, err)
+	case err == nil:
+		e.m.end(nil) // whoever carries it now finds it ended
+	}
+	e.vacate()
+	return true
+}
+
+// vacate gives back the old place of one that moved.
+func (e *entry) vacate() {
+	if e.left != nil {
+		e.left.give()
+	}
+}

@@ -1,0 +1,178 @@
+package sending
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
+)
+
+// flight is the life of one confirm channel. Its carrier, a lane or an inquiry, writes; its collector ends messages as
+// their confirms arrive.
+type flight struct {
+	pipeline *Pipeline         // immutable
+	session  transport.Session // immutable
+	ch       transport.Channel // immutable
+
+	sent     chan entry         // to the collector, in the order of the tags
+	empty    chan chan struct{} // to the collector: close this when nothing is in flight
+	dead     chan struct{}      // closed by the collector when the channel has ended
+	finished chan struct{}      // closed by the collector when it has ended
+	nacked   atomic.Bool        // the collector has seen a nack
+
+	// Only the carrier uses these.
+	tag    uint64   // the last that was written
+	torn   *Message // the channel ended while it was written, or before
+	opened time.Time
+
+	outcome outcome // set by the collector, and read by the carrier after finished
+}
+
+// outcome is what a channel leaves when it ends.
+type outcome struct {
+	unknown   []entry     // in the order of their tags
+	looked    uint64      // the broker has looked at all up to this tag
+	elsewhere bool        // another lane carries some that are unknown here
+	cause     *amqp.Error // why the channel ended, nil for our own close
+}
+
+// entry is a message on a channel.
+type entry struct {
+	m       *Message
+	tag     uint64
+	confirm transport.Confirmation
+	moved   bool    // another lane carries the message
+	left    account // of one that moved: its old place
+}
+
+// fly opens a confirm channel, for a lane or, if that is nil, for an inquiry.
+func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) (*flight, error) {
+	ch, err := session.Channel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := session.Do(ctx, "confirm.select", func() error { return ch.Confirm(false) }); err != nil {
+		return nil, err
+	}
+	f := &flight{
+		pipeline: p, session: session, ch: ch, opened: time.Now(),
+		sent: make(chan entry, p.window), empty: make(chan chan struct{}), dead: make(chan struct{}), finished: make(chan struct{}),
+	}
+	c := &collector{
+		flight: f, closed: ch.NotifyClose(make(chan *amqp.Error, 1)),
+		returns: returns{from: ch.NotifyReturn(make(chan amqp.Return, p.window+1))},
+	}
+	if l != nil {
+		c.stall = &stall{lane: l}
+	}
+	go c.run()
+	return f, nil
+}
+
+// write is false when the channel has ended, or ctx. Then the message is torn, or was not written.
+func (f *flight) write(ctx context.Context, m *Message) bool {
+	for { // A blocked connection takes no bytes: what waits here is known not to have been sent.
+		_, blocked, change := f.session.Blocked()
+		if !blocked {
+			break
+		}
+		select {
+		case <-change:
+		case <-f.dead:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	select {
+	case <-f.dead:
+		return false
+	default:
+	}
+	if !m.claim() {
+		f.pipeline.leave(m, nil) // its caller has gone, and has been told
+		return true
+	}
+	confirm, err := f.ch.Publish(m.env.Exchange, m.env.RoutingKey, !m.env.NotMandatory, m.env.Publishing)
+	if err != nil { // the channel is closed, or the socket failed under it
+		f.torn = m
+		return false
+	}
+	f.tag++
+	f.sent <- entry{m: m, tag: f.tag, confirm: confirm}
+	return true
+}
+
+// close closes the channel and waits for its collector. Then the carrier has what is unknown.
+func (f *flight) close() {
+	close(f.sent)
+	if !f.ch.IsClosed() {
+		// With a context of its own: a Stop that is out of time must not leave the channel open.
+		_ = f.session.Do(context.Background(), "close the publishing channel", f.ch.Close)
+	}
+	<-f.finished
+}
+
+// settled waits until nothing is in flight, at most for d. It is false if something still is.
+func (f *flight) settled(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	quiet := make(chan struct{})
+	select {
+	case f.empty <- quiet:
+	case <-f.dead:
+		return true
+	}
+	select {
+	case <-quiet:
+		return true
+	case <-f.dead:
+		return true
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// A quorum queue of RabbitMQ 3.10 that was full, and whose length limit was then taken away, goes on nacking
+// what comes on channels that it has nacked before, for ever. So a channel with a nack is replaced after a while, between two
+// messages, if nothing is in flight then: messages whose fate is unknown would have to be sent twice.
+const (
+	wornAfter = 5 * time.Second
+	quietFor  = 500 * time.Millisecond // the longest that others may be held up by it
+)
+
+// wornOut says whether the channel is to be replaced by a new one.
+func (f *flight) wornOut() bool {
+	if !f.nacked.Load() || time.Since(f.opened) < wornAfter {
+		return false
+	}
+	if f.settled(f.pipeline.ctx, quietFor) {
+		return true
+	}
+	f.opened = time.Now() // not now, then
+	return false
+}
+
+// suspects parts what is unknown into those of which one may be why the broker ended the channel, and those
+// that have no fault: it looks at messages as they come, and has looked at later ones.
+func (f *flight) suspects() (suspects, innocent []*Message) {
+	ended := blamed(f.outcome.cause)
+	for _, e := range f.outcome.unknown {
+		if ended && e.tag > f.outcome.looked {
+			suspects = append(suspects, e.m)
+		} else {
+			innocent = append(innocent, e.m)
+		}
+	}
+	if f.torn != nil && ended {
+		suspects = append(suspects, f.torn)
+	} else if f.torn != nil {
+		innocent = append(innocent, f.torn)
+	}
+	return suspects, innocent
+}

@@ -1,0 +1,303 @@
+package sending_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+)
+
+// bench is a pipeline in simulated time, and a broker with the queues "stuck" and "fine".
+type bench struct {
+	*testing.T
+	broker *simulated.Broker
+	*sending.Pipeline
+	ctx  context.Context // of what is sent to the stuck queue; it ends with the test
+	sent sync.WaitGroup
+}
+
+// bubble runs a test of a pipeline with this window.
+func bubble(t *testing.T, window int, faults func(simulated.Step) simulated.Fault, run func(*bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, broker: simulated.New(simulated.Options{Latency: time.Millisecond, Faults: faults})}
+		app := b.broker.Process("app")
+		var err error
+		if b.Pipeline, err = sending.New(app, window, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+		b.declare(app)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.ctx = ctx
+		defer func() {
+			cancel()
+			b.sent.Wait()
+			ended, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			_ = b.Stop(ended)
+			_ = app.Stop(t.Context())
+			for _, e := range b.broker.Journal() {
+				if e.Kind == simulated.Violation {
+					t.Error(e)
+				}
+			}
+		}()
+		run(b)
+	})
+}
+
+func (b *bench) declare(app *simulated.Process) {
+	s, err := app.Consuming().Session(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	ch, err := s.Channel(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, q := range []string{"stuck", "fine"} {
+		if _, err := ch.QueueDeclare(q, true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func envelope(queue, id string) sending.Envelope {
+	return sending.Envelope{RoutingKey: queue, Publishing: amqp.Publishing{MessageId: id}}
+}
+
+// stick sends n messages to the stuck queue, which nobody waits for.
+func (b *bench) stick(n int) {
+	for i := range n {
+		b.sent.Go(func() { _ = b.Send(b.ctx, envelope("stuck", fmt.Sprint("s", i))) })
+	}
+}
+
+// takes sends one message that must be confirmed within limit.
+func (b *bench) takes(id string, limit time.Duration) {
+	b.Helper()
+	began := time.Now()
+	if err := b.Send(b.Context(), envelope("fine", id)); err != nil {
+		b.Errorf("%s: %v", id, err)
+	}
+	if took := time.Since(began); took > limit {
+		b.Errorf("%s took %s, want at most %s", id, took, limit)
+	}
+}
+
+// refuses sends a message that the broker refuses, and wants to know it within limit.
+func (b *bench) refuses(id string, limit time.Duration) {
+	b.sent.Go(func() {
+		began := time.Now()
+		err := b.Send(b.Context(), envelope("fine", id))
+		var refused *sending.RefusedError
+		if took := time.Since(began); !errors.As(err, &refused) || took > limit {
+			b.Errorf("%s after %s: %v, want a refusal", id, took, err)
+		}
+	})
+}
+
+// copies is how often messages are in a queue beside the first time.
+func (b *bench) copies(queue string) int {
+	seen := map[string]bool{}
+	all := b.broker.Messages(queue)
+	for _, d := range all {
+		seen[d.MessageId] = true
+	}
+	return len(all) - len(seen)
+}
+
+// refusing lets the broker close the channel for messages with one of these ids, and do what otherwise does
+// with those to the stuck queue.
+func refusing(otherwise simulated.Fault, ids ...string) func(simulated.Step) simulated.Fault {
+	return func(s simulated.Step) simulated.Fault {
+		if s.Kind != "publish" {
+			return simulated.Fault{}
+		}
+		for _, id := range ids {
+			if s.Message == id {
+				return simulated.Fault{Kind: simulated.CloseChannel, Code: amqp.PreconditionFailed}
+			}
+		}
+		if s.Queue == "stuck" {
+			return otherwise
+		}
+		return simulated.Fault{}
+	}
+}
+
+var (
+	noMajority = simulated.Fault{Kind: simulated.NoConfirm}                          // that the channel has met before
+	firstMet   = simulated.Fault{Kind: simulated.HoldChannel, For: 65 * time.Second} // that the channel meets for the first time
+)
+
+func TestOneRefusalBesideAQueueThatDoesNotConfirmHoldsUpNobody(t *testing.T) {
+	for _, n := range []int{0, 10, 100, 1000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			bubble(t, 1024, refusing(noMajority, "bad"), func(b *bench) {
+				b.stick(n)
+				time.Sleep(time.Second)
+				b.takes("before", 100*time.Millisecond)
+				b.refuses("bad", time.Second)
+				time.Sleep(100 * time.Millisecond)
+				b.takes("after", 100*time.Millisecond)
+				time.Sleep(time.Second)
+				if copies := b.copies("stuck"); copies != n { // their channel has ended, so each was sent again
+					b.Errorf("%d copies of %d messages", copies, n)
+				}
+			})
+		})
+	}
+}
+
+// Nothing was confirmed behind the messages to the stuck queue, so any of them may be the one.
+func TestAmongManySuspectsTheGuiltyOneIsFoundBesideTheOthers(t *testing.T) {
+	bubble(t, 1024, refusing(noMajority, "bad"), func(b *bench) {
+		b.stick(500)
+		time.Sleep(time.Second)
+		b.refuses("bad", 40*time.Second)
+		time.Sleep(100 * time.Millisecond)
+		for i := range 20 {
+			b.takes(fmt.Sprint("after ", i), 100*time.Millisecond)
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func TestSeveralGuiltyOnesAreAllFound(t *testing.T) {
+	var bad []string
+	for i := range 10 {
+		bad = append(bad, fmt.Sprint("bad ", i))
+	}
+	bubble(t, 1024, refusing(simulated.Fault{}, bad...), func(b *bench) {
+		for i := range 300 {
+			if i%30 == 7 {
+				b.refuses(bad[i/30], 10*time.Second)
+				continue
+			}
+			b.sent.Go(func() { b.takes(fmt.Sprint(i), 10*time.Second) })
+		}
+		b.sent.Wait()
+		if ready, _, _ := b.broker.Depth("fine"); ready-b.copies("fine") != 290 {
+			b.Errorf("%d messages are there, with %d copies", ready, b.copies("fine"))
+		}
+	})
+}
+
+func TestTheFirstPublishToAQueueWithoutMajorityHoldsUpItsLaneOnly(t *testing.T) {
+	bubble(t, 1024, refusing(firstMet, "bad"), func(b *bench) {
+		b.stick(3)
+		time.Sleep(time.Second)
+		b.takes("before", 2*time.Second) // written behind it, and sent again elsewhere
+		b.takes("then", 100*time.Millisecond)
+		b.refuses("bad", time.Second)
+		time.Sleep(100 * time.Millisecond)
+		b.takes("after", 100*time.Millisecond)
+		if copies := b.copies("fine"); copies != 0 { // the other one is still held
+			b.Errorf("%d copies", copies)
+		}
+		time.Sleep(5 * time.Minute)
+		b.sent.Wait() // the stuck ones are confirmed by now
+		if ready, _, _ := b.broker.Depth("stuck"); ready != 3 {
+			b.Errorf("%d messages in the stuck queue, want 3", ready)
+		}
+		if n := b.InFlight(); n != 0 {
+			b.Errorf("%d in flight", n)
+		}
+	})
+}
+
+func TestAQueueThatDoesNotConfirmLeavesTheWindowToOthers(t *testing.T) {
+	for name, fault := range map[string]simulated.Fault{"met before": noMajority, "met first": firstMet} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 100, refusing(fault), func(b *bench) {
+				b.stick(1000)
+				time.Sleep(5 * time.Second)
+				for i := range 300 {
+					b.takes(fmt.Sprint(i), 100*time.Millisecond)
+				}
+				if ready, _, _ := b.broker.Depth("stuck"); ready > 150 {
+					b.Errorf("%d messages to the stuck queue are in flight, the window is 100", ready)
+				}
+			})
+		})
+	}
+}
+
+func TestThreeQueuesWithoutMajorityLeaveALane(t *testing.T) {
+	bubble(t, 100, func(s simulated.Step) simulated.Fault {
+		if s.Kind == "publish" && s.Queue != "fine" {
+			return firstMet
+		}
+		return simulated.Fault{}
+	}, func(b *bench) {
+		for _, q := range []string{"stuck", "stuck too", "stuck as well"} {
+			b.sent.Go(func() { _ = b.Send(b.ctx, envelope(q, q)) })
+		}
+		time.Sleep(10 * time.Second)
+		b.takes("fine", 100*time.Millisecond)
+	})
+}
+
+// Otherwise a disk that is slow for a moment would double the work that it has to do.
+func TestABrokerThatIsOnlySlowGetsNoCopies(t *testing.T) {
+	slow := func(s simulated.Step) simulated.Fault {
+		if s.Kind == "publish" {
+			return simulated.Fault{Kind: simulated.LateConfirm, For: 6 * time.Second}
+		}
+		return simulated.Fault{}
+	}
+	bubble(t, 1024, slow, func(b *bench) {
+		for i := range 200 {
+			queue := "fine"
+			if i%2 == 0 {
+				queue = "stuck"
+			}
+			b.sent.Go(func() {
+				if err := b.Send(b.Context(), envelope(queue, fmt.Sprint(i))); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		b.sent.Wait()
+		if copies := b.copies("fine") + b.copies("stuck"); copies > 1 {
+			b.Errorf("%d copies of 200 messages", copies)
+		}
+	})
+}
+
+func TestAStuckKeyKeepsItsOrder(t *testing.T) {
+	held := false
+	bubble(t, 1024, func(s simulated.Step) simulated.Fault {
+		if s.Kind == "publish" && s.Queue == "stuck" && !held {
+			held = true
+			return firstMet
+		}
+		return simulated.Fault{}
+	}, func(b *bench) {
+		var last *sending.Message
+		for i := range 100 {
+			m, err := b.Begin(b.Context(), envelope("stuck", fmt.Sprintf("%03d", i)), true)
+			if err != nil {
+				b.Fatal(err)
+			}
+			last = m
+			time.Sleep(100 * time.Millisecond)
+		}
+		<-last.Done()
+		for i, d := range b.broker.Messages("stuck") {
+			if d.MessageId != fmt.Sprintf("%03d", i) {
+				b.Fatalf("number %d is %s", i, d.MessageId)
+			}
+		}
+	})
+}
