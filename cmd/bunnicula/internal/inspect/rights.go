@@ -26,8 +26,8 @@ func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
 		if err := ch.Confirm(false); err != nil {
 			return err
 		}
-		// It publishes twice, because a broker with an alarm still takes the first message of a
-		// connection.
+		// The loop publishes twice, because a broker with an alarm still takes the first message of
+		// a connection.
 		for range 2 {
 			confirm, err := ch.Publish("", "bunnicula-doctor-"+uuid.NewString(), true, amqp.Publishing{})
 			if err != nil {
