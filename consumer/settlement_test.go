@@ -493,6 +493,28 @@ func TestAMessageThatIsGivenBackByACopyKeepsItsAttemptsAndItsTime(t *testing.T) 
 	}
 }
 
+// A copy of a message that cannot be read would be without what cannot be read.
+func TestAMessageThatCannotBeReadIsNeverCopied(t *testing.T) {
+	c := quiet(t, spec(nil))
+	raw := delivery(amqp.Table{"bunnicula-illegible": []byte("x"), "x-delivery-count": int64(1), "mine": "x"})
+	raw.Redelivered = true
+	if s, ok := decide.GiveBack(&c.rules, &decoded(c, raw).facts, decide.Given{Now: time.Now()}); ok {
+		t.Errorf("given back: %+v", s)
+	}
+	raw.RoutingKey = "orders-quarantine"
+	for name, s := range map[string]decide.Settlement{
+		"heard": decide.Hear(&c.rules, &decoded(c, raw).facts, decide.Given{Now: time.Now()}),
+		"after": func() decide.Settlement {
+			s, _ := decide.Before(&c.rules, &decoded(c, raw).facts, decide.Given{})
+			return s
+		}(),
+	} {
+		if s.Copy != nil || s.Deed != decide.DeedReject {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
 // Headers that the client cannot read are taken out of the frame, and no copy can be made of such a message.
 func TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost(t *testing.T) {
 	for name, row := range map[string]struct {

@@ -23,7 +23,7 @@ type supervisor struct {
 
 	// Only the supervisor's goroutine uses these.
 	backoff backoff.Backoff // between sessions
-	began   time.Time       // when the last session began
+	began   time.Time       // when the last session began; zero if the last try ended before
 	told    bool            // OnFatal was called for the present trouble
 }
 
@@ -40,7 +40,7 @@ func (v *supervisor) run() {
 	v.attachment.shared.Roll.Join()
 	defer v.attachment.leave()
 	for !v.c.control.get().stopping {
-		v.began = time.Now()
+		v.began = time.Time{}
 		if err := v.session(); !v.goOn(err) {
 			return
 		}
@@ -66,8 +66,10 @@ func (v *supervisor) session() error {
 	if err != nil {
 		return err
 	}
+	v.began = time.Now()
 	err = s.run()
-	if blamed := v.attachment.after(link, entered, err); !blamed && !c.control.get().stopping {
+	blamed := v.attachment.after(link, entered, err)
+	if !blamed && !errors.Is(err, errReturn) && !c.control.get().stopping {
 		// A session that a message of this queue ended does not count: the count would make that
 		// message look innocent, and no other was in hand.
 		c.gauges.lost.Add(1)
@@ -107,7 +109,7 @@ const slowRetry = 10 * time.Second
 // waitAfter reports why a session has ended, and waits before the next one.
 func (v *supervisor) waitAfter(err error) {
 	v.c.gauges.setErr(err)
-	if time.Since(v.began) > 5*time.Second {
+	if !v.began.IsZero() && time.Since(v.began) > 5*time.Second {
 		v.backoff.Reset()
 		v.told = false
 	}

@@ -18,9 +18,7 @@ import (
 
 // A channel that has published to the queue before gets no confirms of it; a fresh one waits for it, for a minute at each message.
 func TestAQueueWithoutMajorityHoldsUpNobody(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a cluster takes half a minute")
-	}
+	amqptest.Long(t)
 	cluster := amqptest.StartCluster(t)
 	conn, err := connection.New(connection.Config{URL: cluster.URLs()[0]}, slog.New(slog.DiscardHandler))
 	if err != nil {

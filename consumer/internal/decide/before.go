@@ -38,6 +38,9 @@ func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
 // begins anew. So a message that was given back twice does not look like one that killed its
 // process twice. GiveBack returns false for a message whose headers leave no room for a copy's.
 func GiveBack(r *Rules, f *Facts, g Given) (Settlement, bool) {
+	if f.Unread { // a copy would be without what cannot be read
+		return Settlement{}, false
+	}
 	p := plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore}
 	s := r.copy(f, p, g)
 	return s, s.Deed == DeedCopy
@@ -88,6 +91,9 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 // cleared: its copy counts only the returns that this process did not survive. Any other message
 // goes round.
 func Hear(r *Rules, f *Facts, g Given) Settlement {
+	if f.Unread {
+		return r.unread()
+	}
 	if Suspicious+f.Returns >= r.MaxCrashes {
 		return r.crashed(f, g)
 	}

@@ -3,12 +3,9 @@
 package upgrade_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -60,7 +57,8 @@ type slot struct {
 	ordered bool   // we have ended it
 }
 
-func newConductor(t *testing.T, programs map[string]string, random *rand.Rand) *conductor {
+// newConductor starts workers of these versions.
+func newConductor(t *testing.T, programs map[string]string, random *rand.Rand, versions [slots]string) *conductor {
 	t.Helper()
 	c := &conductor{
 		t: t, programs: programs, random: random, base: amqptest.Queue(t, "rolling"),
@@ -81,7 +79,7 @@ func newConductor(t *testing.T, programs map[string]string, random *rand.Rand) *
 		}
 	}
 	for i := range c.workers {
-		c.workers[i].want = old
+		c.workers[i].want = versions[i]
 		c.start(i)
 	}
 	for i := range c.workers {
@@ -98,8 +96,8 @@ func (c *conductor) start(i int) {
 	}, amqptest.Program(c.programs[w.version]))
 }
 
-// mixed returns the orders of a rolling upgrade, in the order in which they are published.
-func mixed(n int, random *rand.Rand) []order.Order {
+// mixed returns n orders, in the order in which they are published.
+func mixed(n, killers int, random *rand.Rand) []order.Order {
 	lanes := []string{"standard", "standard", "standard", "single", "classic", "bunnicula"}
 	kinds := []string{order.Ack, order.Ack, order.Ack, order.Ack, order.Retry, order.Always, order.Error, order.Snooze, order.Slow, order.Forward}
 	all := make([]order.Order, n)
@@ -112,12 +110,9 @@ func mixed(n int, random *rand.Rand) []order.Order {
 	return all
 }
 
-// killers is how many messages kill.
-const killers = 8
-
 // publish publishes orders in the background, and keeps those that the broker has confirmed.
-func (c *conductor) publish(n int) {
-	all := mixed(n, c.random)
+func (c *conductor) publish(n, killers int) {
+	all := mixed(n, killers, c.random)
 	ch := amqptest.Channel(c.t)
 	if err := ch.Confirm(false); err != nil {
 		c.t.Fatal(err)
@@ -151,31 +146,38 @@ func (c *conductor) post(ch *amqp.Channel, o order.Order) error {
 	return err
 }
 
+// whilePublishing calls do, and starts workers in the place of those that end, until all is published.
+func (c *conductor) whilePublishing(do func()) {
+	published := make(chan struct{})
+	go func() { c.publishing.Wait(); close(published) }()
+	for {
+		do()
+		c.tend()
+		select {
+		case <-published:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // roll upgrades the workers while messages are published: a quarter of the time all are old, then half of them, and for
 // the last quarter all are new.
 func (c *conductor) roll() {
-	published := make(chan struct{})
-	go func() { c.publishing.Wait(); close(published) }()
-	whole := time.Duration(*messages) * time.Second / perSecond
-	began := time.Now()
-	for next := began.Add(time.Second); ; time.Sleep(20 * time.Millisecond) {
+	began, whole := time.Now(), time.Duration(*messages)*time.Second/perSecond
+	next := began.Add(time.Second)
+	c.whilePublishing(func() {
 		passed := time.Since(began)
 		for i := range c.workers {
 			if passed > whole/4 && i < slots/2 || passed > 3*whole/4 {
 				c.upgrade(i)
 			}
 		}
-		c.tend()
 		if time.Now().After(next) {
 			c.end(c.random.IntN(slots), c.random.IntN(4) > 0)
 			next = time.Now().Add(300*time.Millisecond + time.Duration(c.random.IntN(1500))*time.Millisecond)
 		}
-		select {
-		case <-published:
-			return
-		default:
-		}
-	}
+	})
 }
 
 // upgrade ends a worker of the earlier version, so that one of today's takes its place.
@@ -271,76 +273,3 @@ func (c *conductor) done() bool {
 	}
 	return waiting == 0 && parked >= 0
 }
-
-func (c *conductor) evidence() evidence {
-	c.t.Helper()
-	e := evidence{confirmed: c.confirmed, journal: c.entries()}
-	for _, topo := range c.topologies {
-		for _, q := range topo.Queues {
-			for _, d := range c.drain(q.Name) {
-				p := parcel{queue: q.Name, parked: q.Role == topology.RoleError, header: d.Headers}
-				if err := json.Unmarshal(d.Body, &p.Order); err != nil || d.MessageId != id(p.Order) {
-					c.t.Errorf("a stranger in %s: id %q, body %.60q", q.Name, d.MessageId, d.Body)
-				}
-				e.left = append(e.left, p)
-			}
-		}
-	}
-	// What a worker has in hand when it dies may end twice.
-	deaths := c.kills[old] + c.kills[today] + c.deaths[old] + c.deaths[today]
-	for _, spec := range order.Specs(c.base) {
-		e.twice += deaths * spec.Prefetch
-	}
-	return e
-}
-
-// drain takes all that is in a queue, by a subscription: basic.get takes none from a quorum queue with a single active
-// consumer.
-func (c *conductor) drain(queue string) (all []amqp.Delivery) {
-	c.t.Helper()
-	n := amqptest.Depth(c.t, queue)
-	deliveries, err := amqptest.Channel(c.t).Consume(queue, "", true, false, false, false, nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	for range n {
-		select {
-		case d := <-deliveries:
-			all = append(all, d)
-		case <-time.After(10 * time.Second):
-			c.t.Errorf("%d of %d messages came out of %s", len(all), n, queue)
-			return all
-		}
-	}
-	return all
-}
-
-func (c *conductor) entries() (all []order.Entry) {
-	c.t.Helper()
-	file, err := os.Open(c.journal)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var e order.Entry
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			c.t.Errorf("the journal has the line %q: %v", lines.Text(), err)
-			continue
-		}
-		all = append(all, e)
-	}
-	return all
-}
-
-// begun is how many attempts began in workers of a version.
-func (c *conductor) begun(version string) (n int) {
-	for _, e := range c.entries() {
-		if e.Version == version && e.Said == "" {
-			n++
-		}
-	}
-	return n
-}
-
-func id(o order.Order) string { return fmt.Sprintf("%s-%d", o.Lane, o.N) }

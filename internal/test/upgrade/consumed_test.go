@@ -82,7 +82,7 @@ func inherit(t *testing.T, file, scheme string) *heir {
 	h.messages = slices.DeleteFunc(slices.Clone(left.Messages), func(m fixture.Message) bool { return h.kills(m) && testing.Short() })
 	for _, m := range h.messages {
 		if m.Stood.MessageID == "snoozed" { // it is to sleep as long as it would have slept
-			h.later = time.Until(notBefore(m.Stood, 0)) + fixture.Long + time.Second
+			h.later = time.Until(notBefore(m.Stood, 0)) + fixture.Sleep
 		}
 	}
 	h.began = put(t, left, h.messages, h.user, h.later)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/order"
 )
 
 var (
@@ -71,28 +72,54 @@ func TestMakeFixture(t *testing.T) {
 // Workers of the earlier version run, then of both, then of today's, on the same queues. All the time they are killed,
 // stopped and started again.
 func TestRollingUpgradeLosesNothing(t *testing.T) {
-	versions := map[string]string{old: build(t, earlier(t), "worker"), today: build(t, "../../..", "worker")}
+	c := conduct(t, [slots]string{old, old, old, old})
+	c.publish(*messages, 8)
+	c.roll()
+	c.settle()
+	c.judge()
+}
+
+// Messages that kill go round one quarantine queue, from which workers of both versions take them. They are parked, and
+// no other is. They may kill more often than MaxCrashes: a version that gives a message a hearing puts a copy into the
+// queue, whose count begins anew for a version that knows no hearings. MaxCrashes-2 deaths after that it parks the message.
+func TestRollingUpgradeSharesTheQuarantine(t *testing.T) {
+	c := conduct(t, [slots]string{old, today, old, today})
+	c.publish(*messages/4, 20)
+	c.whilePublishing(func() {})
+	c.settle()
+	c.judge()
+}
+
+// conduct builds the workers of both versions and starts some.
+func conduct(t *testing.T, first [slots]string) *conductor {
+	t.Helper()
+	programs := map[string]string{old: build(t, earlier(t), "worker"), today: build(t, "../../..", "worker")}
 	if *seed == 0 {
 		*seed = rand.Uint64N(1_000_000) + 1
 	}
 	t.Logf("seed %d, RabbitMQ %s", *seed, amqptest.Version(t))
-	c := newConductor(t, versions, rand.New(rand.NewPCG(*seed, 0)))
-	c.publish(*messages)
-	c.roll()
-	c.settle()
+	return newConductor(t, programs, rand.New(rand.NewPCG(*seed, 0)), first)
+}
+
+// judge audits, and says what there was.
+func (c *conductor) judge() {
+	c.t.Helper()
 	v := audit(c.evidence())
-	t.Logf("seed %d: %d messages, %d acked, %d parked, %d of them crashed; %d kills of old workers, %d of new; %d stops; "+
+	c.t.Logf("seed %d: %d messages, %d acked, %d parked, %d of them crashed; %d kills of old workers, %d of new; %d stops; "+
 		"%d deaths by messages in old workers, %d in new; %d begun by old, %d by new; a killer began at most %d times; lost %d, twice %d",
 		*seed, len(c.confirmed), v.acked, v.parked, v.crashed, c.kills[old], c.kills[today], c.stops,
 		c.deaths[old], c.deaths[today], c.begun(old), c.begun(today), v.begun, v.lost, v.twice)
 	for i, complaint := range v.complaints {
 		if i == 20 {
-			t.Errorf("and %d more", len(v.complaints)-i)
+			c.t.Errorf("and %d more", len(v.complaints)-i)
 			break
 		}
-		t.Error(complaint)
+		c.t.Error(complaint)
 	}
 	if v.crashed == 0 || c.begun(old) == 0 || c.begun(today) == 0 {
-		t.Error("no message crashed, or one version handled nothing")
+		c.t.Error("no message crashed, or one version handled nothing")
+	}
+	if v.begun > 5*order.MaxCrashes {
+		c.t.Errorf("a message that kills began %d times", v.begun)
 	}
 }

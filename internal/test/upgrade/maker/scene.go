@@ -50,9 +50,9 @@ func (s *scene) handle(ctx context.Context, msg consumer.Message[json.RawMessage
 	case "retry":
 		return consumer.Retry(errors.New("connect to the database: connection refused"))
 	case "after":
-		return consumer.RetryAfter(fixture.Long+time.Second, errors.New("rate limited"))
+		return consumer.RetryAfter(fixture.Sleep, errors.New("rate limited"))
 	case "snooze":
-		return consumer.Snooze(fixture.Long + time.Second)
+		return consumer.Snooze(fixture.Sleep)
 	case "error":
 		return consumer.Error(errors.New("order 7 has no customer"))
 	case "panic":

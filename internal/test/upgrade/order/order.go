@@ -33,8 +33,11 @@ const (
 // Forwarded is added to the N of an Order to get that of the one that its handler publishes.
 const Forwarded = 1_000_000
 
-// MaxRetries of all consumers.
-const MaxRetries = 3
+// Limits of all consumers.
+const (
+	MaxRetries = 3
+	MaxCrashes = 5
+)
 
 // Headers are those of a message. A copy carries each in its type.
 func Headers(n int) amqp.Table {
@@ -58,7 +61,7 @@ func Specs(base string) map[string]consumer.Spec {
 	specs := map[string]consumer.Spec{}
 	for _, lane := range []string{"standard", "single", "classic", "bunnicula"} {
 		specs[lane] = consumer.Spec{
-			Queue: base + "-" + lane, MaxRetries: MaxRetries, MaxCrashes: 5, Concurrency: 4, Prefetch: 10,
+			Queue: base + "-" + lane, MaxRetries: MaxRetries, MaxCrashes: MaxCrashes, Concurrency: 4, Prefetch: 10,
 			Backoff: []time.Duration{200 * time.Millisecond, 500 * time.Millisecond},
 		}
 	}
