@@ -172,7 +172,7 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 	depths(t, queue, 0, 11)
 }
 
-// A message that no client here can read blocks no other message, and can be removed.
+// A message whose headers the client cannot read blocks no other message, and can be deleted.
 func TestAMessageWithHeadersTooDeepStaysParked(t *testing.T) {
 	queue := park(t, 3)
 	deep := amqp.Table{"end": "here"}
