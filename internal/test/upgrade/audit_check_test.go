@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/order"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 func TestAuditComplains(t *testing.T) {
@@ -19,8 +18,8 @@ func TestAuditComplains(t *testing.T) {
 	acked := func(do string) []order.Entry {
 		return append(began(do, 1), order.Entry{Order: an(do), Attempt: 1, Said: "Ack()"})
 	}
-	parked := func(do, reason string, tried int64) []parcel {
-		return []parcel{{Order: an(do), parked: true, header: map[string]any{wire.Reason: reason, wire.RetryAttempts: tried}}}
+	parked := func(do, why string, tried int64) []parcel {
+		return []parcel{{Order: an(do), parked: true, header: map[string]any{reason: why, retryAttempts: tried}}}
 	}
 	one := func(do string) []order.Order { return []order.Order{an(do)} }
 	for name, c := range map[string]struct {

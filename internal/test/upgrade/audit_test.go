@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/order"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // evidence is all that is known when everything has ended.
@@ -127,16 +126,16 @@ func (v *verdict) judge(l *life) {
 
 func (v *verdict) judgeParked(l *life, p parcel) {
 	v.parked++
-	reason, _ := p.header[wire.Reason].(string)
-	if reason == reasons[order.Kill] {
+	why, _ := p.header[reason].(string)
+	if why == reasons[order.Kill] {
 		v.crashed++
 	}
-	tried, _ := p.header[wire.RetryAttempts].(int64)
+	tried, _ := p.header[retryAttempts].(int64)
 	switch {
 	case reasons[l.Do] == "":
-		v.complain("%v is parked as %q, and would have succeeded: attempts %v began", l.Order, reason, l.begun)
-	case reason != reasons[l.Do]:
-		v.complain("%v is parked as %q, want %q", l.Order, reason, reasons[l.Do])
+		v.complain("%v is parked as %q, and would have succeeded: attempts %v began", l.Order, why, l.begun)
+	case why != reasons[l.Do]:
+		v.complain("%v is parked as %q, want %q", l.Order, why, reasons[l.Do])
 	case l.Do == order.Always && tried != order.MaxRetries:
 		v.complain("%v is parked after %d retries, want %d", l.Order, tried, order.MaxRetries)
 	case l.Do == order.Kill && len(l.begun) < 3:
