@@ -3,6 +3,7 @@ package upgrade_test
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/order"
 )
@@ -36,9 +37,13 @@ type life struct {
 	order.Order
 	confirmed bool
 	begun     []int // attempts
+	at        []time.Time
 	acks      int
 	left      []parcel
 }
+
+// goesOn is how long a message may kill after the MaxCrashes-th time: for its hearing of 20 s, and until a worker looks again.
+const goesOn = 45 * time.Second
 
 // reasons say why messages are parked that ask for it.
 var reasons = map[string]string{order.Always: "retries-exhausted", order.Error: "error", order.Kill: "crashed"}
@@ -79,7 +84,7 @@ func (e evidence) lives(v *verdict) map[string]*life {
 		}
 		switch entry.Said {
 		case "":
-			l.begun = append(l.begun, entry.Attempt)
+			l.begun, l.at = append(l.begun, entry.Attempt), append(l.at, entry.At)
 		case "Ack()":
 			l.acks++
 			if entry.Do == order.Forward { // its handler had a confirm
@@ -116,6 +121,9 @@ func (v *verdict) judge(l *life) {
 	}
 	if l.Do == order.Kill {
 		v.begun = max(v.begun, len(l.begun))
+	}
+	if n := len(l.at); l.Do == order.Kill && n > order.MaxCrashes && l.at[n-1].Sub(l.at[order.MaxCrashes-1]) > goesOn {
+		v.complain("%v has killed %d times, the last time %s after the %dth", l.Order, n, l.at[n-1].Sub(l.at[order.MaxCrashes-1]), order.MaxCrashes)
 	}
 	for _, attempt := range l.begun {
 		if attempt < 1 || attempt > order.MaxRetries+1 {
