@@ -45,8 +45,9 @@ func (d *declarer) again(ctx context.Context, link transport.Session) {
 	}
 }
 
-// declare uses a channel of its own, because a refusal closes the channel. It waits for the answer to
-// each request even if ctx ends meanwhile, because the close of the channel is another request.
+// declare uses a channel of its own, because a refusal closes the channel. It waits for the answer
+// to each request even if ctx ends meanwhile, because two requests at once may swap their replies
+// (see transport), and the close of the channel is one.
 func (d *declarer) declare(ctx context.Context, link transport.Session) error {
 	ch, err := link.Channel(ctx)
 	if err != nil {

@@ -37,7 +37,7 @@ type guard struct {
 	rest  time.Duration // until the next look
 	found bool          // the last look found that there may be messages
 	blind bool          // the broker does not let this user look
-	told  bool          // that it does not let this user take messages
+	told  bool          // it was logged that the broker does not let this user take messages
 }
 
 // lookEvery is how often a guard looks for messages that other processes have set aside and left.

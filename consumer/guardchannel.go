@@ -21,8 +21,8 @@ func (g *guard) open() bool {
 }
 
 // refused follows a request over which the broker may have closed the channel. If no message was in
-// hand, none has come back by that, and this process has survived nothing. A refusal that somebody has
-// to mend is told once.
+// hand, none came back, so gauges.lost must not count this channel. A refusal that somebody has to
+// mend is told once.
 func (g *guard) refused(why error) {
 	var refused *amqp.Error
 	if errors.As(why, &refused) && refused.Code == amqp.AccessRefused && !g.told {

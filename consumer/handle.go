@@ -21,8 +21,8 @@ func (c *Consumer) handle(w *worker, d *received) {
 		c.waitFor(d, now)
 	}
 	ctx := c.stages.handlers
-	// The rest is deferred. So a monitor that calls runtime.Goexit, as t.FailNow does, changes
-	// nothing.
+	// The rest is deferred, so that it runs even if the monitor's Begin calls runtime.Goexit, as
+	// t.FailNow does.
 	defer func() {
 		if decided {
 			c.settler.settle(ctx, d, s, now)

@@ -35,8 +35,8 @@ const (
 	aheadFor, tooLong   = 200 * time.Millisecond, time.Second
 	aheadSize, tooLarge = 8 << 20, 16 << 20
 
-	// A window ends early when one handler took aLongTime, or all its handlers together took
-	// aLongTime for each worker.
+	// A window ends early when one handler took aLongTime, all its handlers together took aLongTime
+	// for each worker, or their bodies together took tooLarge.
 	aLongTime = time.Second
 )
 

@@ -29,7 +29,8 @@ func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
 	}
 }
 
-// worker is a goroutine that runs handlers, one after the other, until the consumer stops.
+// worker is a goroutine that runs handlers, one after the other, until the consumer stops or a
+// handler calls runtime.Goexit.
 type worker struct {
 	id string // of its goroutine, to find its stack; immutable
 }
@@ -63,8 +64,8 @@ func (p *pool) handNow(ctx context.Context, d *received) bool {
 	}
 }
 
-// work is a worker's goroutine; d is its first delivery. A handler that calls runtime.Goexit ends
-// the worker's goroutine, and a new one takes its place.
+// work is a worker's goroutine; d is its first delivery, nil for a successor. A handler that calls
+// runtime.Goexit ends the worker's goroutine, which then starts its successor.
 func (p *pool) work(d *received) {
 	clean := false
 	defer func() {

@@ -27,7 +27,8 @@ type settler struct {
 	asides   signal // wakes the guard: a message was set aside
 	log      *slog.Logger
 
-	// copies has a place for each copy on its way. Otherwise a blocked monitor would pile them up.
+	// copies has a place for each copy on its way. A copy's goroutine also tells the monitor, when
+	// the ack has let the broker deliver more. Unbounded, a blocked monitor would pile them up.
 	copies  chan struct{}
 	copying sync.WaitGroup // goroutines of copies, with their reports; Stop waits for them
 }

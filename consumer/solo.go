@@ -9,7 +9,7 @@ func (c *Consumer) openGate() {
 	c.control.changed.set()
 }
 
-// solo is what a message that is handled alone keeps from others.
+// solo is what is given back for a message handled alone: the gate and the token.
 type solo struct {
 	gate chan struct{} // closed by openGate
 

@@ -21,7 +21,7 @@ type stages struct {
 
 	mu                sync.Mutex // guards started and stopping
 	started, stopping bool
-	stopped           chan struct{} // closed when everything has ended
+	stopped           chan struct{} // closed by Consumer.end, when everything has ended
 }
 
 func newStages() *stages {
@@ -109,6 +109,7 @@ func (c *Consumer) end(started bool) {
 	c.stages.cancelHandlers(ErrStopping)
 	c.stages.cancelHard()
 	if c.settler.sending != nil {
-		_ = c.settler.sending.Stop(c.stages.hard) // does not wait: no copy is on its way any more
+		// Waits for the lanes to close their channels, 1 s at most; no copy is on its way any more.
+		_ = c.settler.sending.Stop(c.stages.hard)
 	}
 }

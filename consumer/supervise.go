@@ -71,7 +71,7 @@ func (v *supervisor) session() error {
 	blamed := v.attachment.after(link, entered, err)
 	if !blamed && !errors.Is(err, errReturn) && !c.control.get().stopping {
 		// A session that a message of this queue ended does not count: the count would make that
-		// message look innocent, and no other was in hand.
+		// message look innocent, and for the first 3 s no other is in hand.
 		c.gauges.lost.Add(1)
 	}
 	return err

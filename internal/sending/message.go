@@ -20,9 +20,12 @@ type Message struct {
 	done  chan struct{} // closed by who ends it
 	err   error         // set by who ends it, before done is closed
 
-	// Only the carrier uses these: the lane, or the inquiry, that has the message.
-	account account // that its place is of; nil when it was given back
-	order   int64   // of its first write among all; 0 before
+	// account is that of its place; nil when the place was given back. It is Begin's, then the
+	// collector's while the message is in flight, else its carrier's. order is that of its first
+	// write among all, 0 before; it is its carrier's. The carrier is the lane, or the inquiry, that
+	// has the message.
+	account account
+	order   int64
 
 	lane *lane // guarded by the router
 }

@@ -11,9 +11,9 @@ type Ack struct {
 	Multiple bool
 }
 
-// ring knows the state of every delivery tag of a channel. It is pure: its methods take a time and
-// return the acks that are to be sent, in their order. A tag that was neither finished nor gone is
-// a gap, because a "multiple" behind it would acknowledge it.
+// ring knows the state of every delivery tag of a channel. It has no clock, no lock and no channel:
+// its methods take a time and return the acks that are to be sent, in their order. A tag that was
+// neither finished nor gone is a gap, because a "multiple" behind it would acknowledge it.
 type ring struct {
 	first   uint64     // all tags before it are settled
 	states  []state    // of tag t at t modulo the length, a power of two, from first on

@@ -89,7 +89,7 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 // Hear is about a message from quarantine that this process may not handle now, because the token
 // is taken. If the message has its hearing, and has not crashed too often for this process, it is
 // cleared: its copy counts only the returns that this process did not survive. Any other message
-// goes round.
+// goes round, or is parked when its hearing is over.
 func Hear(r *Rules, f *Facts, g Given) Settlement {
 	if f.Unread {
 		return r.unread()

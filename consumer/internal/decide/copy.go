@@ -25,13 +25,14 @@ var errNoRoom = errors.New("its headers leave no room for a retry")
 
 // copy returns the Settlement that publishes a copy. User headers that fill a frame, in bytes or in
 // number, leave no room for the count that a retry has to carry. Such a message is parked with the
-// user's headers only. They fit, because they have arrived in a frame.
+// user's headers only. They fit, because they have arrived in a frame. A message whose copy is for
+// the main queue is left instead: nothing failed.
 func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	p.outcome.Group = r.group(p.outcome)
 	if c := r.whole(f, p, g); c.fits() {
 		return Settlement{Deed: DeedCopy, Outcome: p.outcome, Copy: c}
 	}
-	if p.to == route.Main(r.Topology) { // nothing failed
+	if p.to == route.Main(r.Topology) {
 		return Settlement{Deed: DeedLeave, Outcome: p.outcome}
 	}
 	o := &p.outcome
@@ -71,7 +72,8 @@ func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	return c
 }
 
-// bare returns the copy of f with the user's headers only. It is no larger than f.
+// bare returns the copy of f with the user's headers only. It is larger than f by at most a delivery
+// mode and the expiration of Bunnicula's scheme.
 func (r *Rules) bare(f *Facts, to route.Destination, g Given) *Copy {
 	c := &Copy{To: to, Publishing: wire.Again(&f.Raw, g.User)}
 	if to.Expiration > 0 {

@@ -23,7 +23,8 @@ type Facts struct {
 	CrashedAt time.Time // when it was first found to have crashed too often; zero is never
 }
 
-// Decode reads a delivery into f. It never fails: a header of the wrong type counts as absent.
+// Decode reads a delivery into f. It never fails: a header of the wrong type counts as absent,
+// except bunnicula-queue, which then names another queue.
 //
 // Our headers are believed if bunnicula-queue is absent, as in messages of Clojure's Bunnicula, or
 // names this queue. A message that some tool has moved here from another queue begins with its
