@@ -101,7 +101,8 @@ func ownerOf(function string) owner {
 		return theClient
 	case kernelCalls.MatchString(function):
 		return theSystem
-	case strings.HasPrefix(function, "runtime."), strings.HasPrefix(function, "internal/runtime/"), !strings.Contains(function, "."): // some assembler
+	// A name without a dot is that of some assembler.
+	case strings.HasPrefix(function, "runtime."), strings.HasPrefix(function, "internal/runtime/"), !strings.Contains(function, "."):
 		return theRuntime
 	}
 	return theRest

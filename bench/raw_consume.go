@@ -99,7 +99,7 @@ const retryCount = "retry-attempts"
 
 // retryRaw publishes a copy to the retry queue, waits for its confirm, and acks the original.
 func retryRaw(ctx context.Context, r *run) error {
-	// It uses a second connection, because a blocked connection stops acks too.
+	// The confirms come on a second connection, because a blocked connection stops acks too.
 	return r.confirming(func(pub confirming) error {
 		var first atomic.Bool
 		return r.loops(ctx, 1, 16, 300, false, func(d amqp.Delivery) error {

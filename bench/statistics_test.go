@@ -62,7 +62,7 @@ func TestTheFigureIsTheMedianOfTheRoundsOwnRatios(t *testing.T) {
 	if !known || got.PerRound != 2 || got.OfMedians != 2 {
 		t.Errorf("got %+v, %v, want 2 and 2", got, known)
 	}
-	// It was slow for only one of them in the third.
+	// The machine was slow for only one side in the third round.
 	got, _ = compareSides(rounds(rate, 200, 200, 50), rounds(rate, 100, 50, 100), rate)
 	if got.PerRound != 2 || got.OfMedians != 2 {
 		t.Errorf("got %+v, want 2 and 2", got)

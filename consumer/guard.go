@@ -30,11 +30,12 @@ type guard struct {
 	abort  context.CancelFunc
 	fell   signal // wakes the guard at its end: a message of its channel was settled
 
-	// Only the guard's goroutine uses these. It waits for the answer to each request on the channel
-	// even if the session ends meanwhile, because two requests at once may swap their replies (see
-	// transport), and the close of the channel is one.
+	// Only the guard's goroutine uses these, and look before that has started. It waits for the answer
+	// to each request on the channel even if the session ends meanwhile, because two requests at once
+	// may swap their answers, and the close of the channel is one.
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
+	found bool          // the last look found that there may be messages
 	blind bool          // the broker does not let this user look
 	told  bool          // it was logged that the broker does not let this user take messages
 }
@@ -53,22 +54,28 @@ func newGuard(c *Consumer, link transport.Session) *guard {
 	return g
 }
 
+// look is the first look. The session calls it before it subscribes: later the answer waits behind
+// all that is delivered.
+func (g *guard) look() { g.found = g.waiting() }
+
 // run is the guard's goroutine.
 func (g *guard) run() {
 	defer g.end()
-	for g.wait() {
-		if !g.waiting() {
+	for {
+		switch {
+		case !g.found:
 			g.rest = lookEvery
-			continue
+		case g.alone(): // the Connection's token, then the gate, then a free slot
+			handed := g.handle(g.get())
+			g.c.openGate() // one closing is for one message
+			if !handed {
+				g.token().Release()
+			}
 		}
-		if !g.alone() { // the Connection's token, then the gate, then a free slot
-			continue
+		if !g.wait() {
+			return
 		}
-		handed := g.handle(g.get())
-		g.c.openGate() // one closing is for one message
-		if !handed {
-			g.token().Release()
-		}
+		g.found = g.waiting()
 	}
 }
 
@@ -84,8 +91,8 @@ func (g *guard) stop(abort bool) {
 	g.finish()
 }
 
-// wait waits until it is time to look. It returns false when no further message is to be taken. The
-// first look is at once; the next ones are when rest has passed or something was set aside.
+// wait waits until it is time to look: when rest has passed, or something was set aside. It returns
+// false when no further message is to be taken.
 func (g *guard) wait() bool {
 	if g.rest <= 0 {
 		return g.taking.Err() == nil

@@ -53,6 +53,7 @@ func (s *session) run() error {
 	c := s.c
 	c.gauges.setErr(nil)
 	if s.guard != nil {
+		s.guard.look()
 		s.guarding.Go(s.guard.run)
 	}
 	if s.dedicated {

@@ -14,7 +14,8 @@ type edge struct {
 	err   error // what ended the last connection
 
 	safe int // messages that the last reading has read in front of it
-	// It is one of so many messages behind those: as many as the last reading had asked for.
+	// The message is one of so many messages behind those: as many as the last reading had asked
+	// for.
 	span int
 	// Messages in the queue, the most that a reading has found; -1 if unknown.
 	of   int

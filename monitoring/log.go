@@ -9,13 +9,13 @@ import (
 // an acked message, info for a snoozed or interrupted one, warn for a retried one, error for a
 // parked one.
 //
-// The zero Log works. A line whose level is off costs nothing. The payload is not logged unless
-// LogPayload asks for it. Errors and panics are logged as the handler made them, so whatever a
-// handler writes into its errors is in the log.
+// The zero Log works. A line whose level is off is not built. The payload is not logged unless
+// LogPayload asks for it. Errors and panics are logged as the handler made them, so everything that
+// a handler writes into its errors is in the log.
 type Log struct {
-	// Logger takes the lines.
+	// Logger writes the lines.
 	//
-	// Defaults to what slog.Default returns at each line.
+	// Defaults to the result of slog.Default at each line.
 	Logger *slog.Logger
 
 	// LogPayload is how many bytes of the payload are logged, as [Delivery.Excerpt] cuts them.
@@ -39,8 +39,8 @@ func (l Log) End(ctx context.Context, d Delivery, o Outcome) {
 	logger.LogAttrs(ctx, level, message, l.attrs(d, o)...)
 }
 
-// line is the level and the message for an action. The messages never vary, so that a line can be
-// searched for.
+// line returns the level and the message for an action. The messages never vary, so that people can
+// search for a line.
 func line(a Action) (slog.Level, string) {
 	switch a {
 	case Acked:
@@ -58,7 +58,7 @@ func line(a Action) (slog.Level, string) {
 	}
 }
 
-// attrs are the facts of a line. The first six stand in every line.
+// attrs returns the attributes of a line. The first six are in every line.
 func (l Log) attrs(d Delivery, o Outcome) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 14)
 	attrs = append(attrs,

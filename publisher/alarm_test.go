@@ -118,7 +118,8 @@ func on(t *testing.T, broker *amqptest.Broker) string {
 	return name
 }
 
-// A broker whose frames are smaller than the client asks for ends the connection at large headers.
+// connectionKiller checks a broker whose frames are smaller than the client asks for. Such a broker
+// ends the connection at large headers.
 func connectionKiller(t *testing.T, broker *amqptest.Broker) {
 	broker.Ctl("eval", "application:set_env(rabbit, frame_max, 8192).")
 	t.Cleanup(func() { broker.Ctl("eval", "application:set_env(rabbit, frame_max, 131072).") })

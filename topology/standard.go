@@ -64,8 +64,8 @@ func (p Plan) arguments(more ...map[string]any) map[string]any {
 		"x-queue-type": string(p.Type), // explicit: a virtual host can have another default
 		// A full queue refuses new messages. The default, drop-head, would delete confirmed
 		// messages. Without reject-publish the broker also dead-letters at most once, whatever the
-		// strategy says, and does not report it:
-		// https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering No
+		// strategy says, and does not report it
+		// (https://www.rabbitmq.com/docs/quorum-queues#activating-at-least-once-dead-lettering). No
 		// queue here has a length limit, but a policy can set one.
 		"x-overflow": "reject-publish",
 	}

@@ -18,6 +18,6 @@ var codecs = []codec{
 	{"encoding-json", json.Unmarshal},
 	{"goccy", goccy.Unmarshal},
 	{"sonic", sonic.Unmarshal},
-	// It does all that encoding/json does: it also checks and copies strings.
+	// This configuration does all that encoding/json does: it also checks and copies strings.
 	{"sonic-std", sonic.ConfigStd.Unmarshal},
 }

@@ -14,7 +14,7 @@ func TestAnAlarmOfTheBrokerIsFoundAndEndsNothingInSilence(t *testing.T) {
 	s.run("topology", "apply", "--file", declared, "--yes").want(t, exitOK)
 	b.MemoryAlarm(true)
 	s.run("doctor", "--file", declared).want(t, exitFound, "the broker takes no messages: low on", "alarms")
-	s.run("status", "orders").want(t, exitOK, "quarantine") // that goes on
+	s.run("status", "orders").want(t, exitOK, "quarantine") // this still works
 	s.run("publish", "orders", "--body", "x", "--count", "3", "--timeout", "1s").want(t, exitFailed, "of 3 are in a queue", "within --timeout 1s")
 	b.MemoryAlarm(false)
 	s.run("publish", "orders", "--body", "x").want(t, exitOK)

@@ -13,7 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
-// commands are the subcommands. Each has a file of its name.
+// commands are the subcommands. Each is in a file with its name.
 var commands = []func(*app) *cobra.Command{
 	statusCommand,
 	topologyCommand,
@@ -29,7 +29,7 @@ type terminal struct {
 	getenv   func(string) string
 	asks     bool // a person can answer questions
 	shows    bool // out is a terminal
-	columns  int  // of the terminal at out, 0 if that is not known
+	columns  int  // of the terminal at out, 0 if unknown
 	draws    bool // err is a terminal on which bars can be drawn
 }
 
@@ -106,7 +106,7 @@ Exit codes:
 	return root
 }
 
-// version is the version of the module from which the command was built.
+// version returns the version of the module from which the command was built.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -121,7 +121,7 @@ func version() string {
 	return v + " " + info.GoVersion
 }
 
-// group is a command that has only subcommands.
+// group makes a command that has only subcommands.
 func group(cmd *cobra.Command, of ...*cobra.Command) *cobra.Command {
 	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

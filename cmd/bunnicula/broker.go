@@ -55,7 +55,7 @@ func (a *app) connected(ctx context.Context, f func(*connection.Connection) erro
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
-		_ = conn.Stop(ctx) // an error does not matter: the connection is closed in any case
+		_ = conn.Stop(ctx) // the connection is closed whatever the error is
 	}()
 	return f(conn)
 }
@@ -70,7 +70,7 @@ func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) err
 	})
 }
 
-// answers waits for the broker, but at most as long as patience.
+// answers waits until the broker answers, for patience at most.
 func (a *app) answers(ctx context.Context, link transport.Link) error {
 	limit := min(patience, a.timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
@@ -79,8 +79,8 @@ func (a *app) answers(ctx context.Context, link transport.Link) error {
 	return a.whichBroker(err)
 }
 
-// whichBroker adds to the error of a broker that does not answer, or refuses the user, that the
-// address is the default because none was given.
+// whichBroker adds a hint to the error of a broker that does not answer, or that refuses the user:
+// the address is the default, because none was given.
 func (a *app) whichBroker(err error) error {
 	if err == nil || a.url != "" || a.getenv("AMQP_URL") != "" {
 		return err
@@ -88,7 +88,7 @@ func (a *app) whichBroker(err error) error {
 	return fmt.Errorf("%w (neither AMQP_URL nor --url is set, so this was the broker of this machine)", err)
 }
 
-// where is the broker's address, as it is shown.
+// where returns the broker's address for people.
 func where(p transport.Peer) string {
 	scheme := "amqp"
 	if p.TLS {

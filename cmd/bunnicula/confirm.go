@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// mayChange refuses a change where --read-only is given.
+// mayChange refuses a change if --read-only is given.
 func (a *app) mayChange(what string) error {
 	if a.readOnly {
 		return &exitError{exitRefused, fmt.Errorf("%s: refused, because of --read-only", what)}
@@ -15,7 +15,7 @@ func (a *app) mayChange(what string) error {
 	return nil
 }
 
-// canAsk refuses at once what could not be confirmed later, before work that takes a while.
+// canAsk refuses early, before work that takes a while, if no confirmation will be possible later.
 func (a *app) canAsk(yes bool) error {
 	if !yes && !a.asks {
 		return &exitError{exitRefused, errors.New("not done: there is no terminal to ask at, say --yes")}
@@ -34,7 +34,7 @@ func (a *app) confirm(question string, yes bool) error {
 	})
 }
 
-// confirmTyped asks the person to type a name, before what cannot be undone.
+// confirmTyped makes the person type a name, before a change that cannot be undone.
 func (a *app) confirmTyped(question, name string) error {
 	return a.ask(fmt.Sprintf("%s Type %s to do it:", question, name), func(answer string) bool { return answer == name })
 }

@@ -48,7 +48,7 @@ Exit code 3 says that something serious was found.`,
 	return cmd
 }
 
-// patients are the consumers of a file and of arguments.
+// patients returns the consumers of a file and of arguments.
 func (a *app) patients(file string, delays []time.Duration, args []string) ([]doctor.Consumer, error) {
 	var consumers []doctor.Consumer
 	named := map[string]bool{}

@@ -43,7 +43,7 @@ All of it takes as long as it takes, unless --timeout is given.`,
 	)
 }
 
-// terms explains what a TERM is.
+// terms explains TERM.
 const terms = `
   reason=timeout,panic     also type, group, id, consumer, host, app, version,
                            queue: one of these; queue is where messages came
@@ -54,7 +54,7 @@ const terms = `
   body.user.id=42          a value in a JSON body; body.items[0], that there is one
 `
 
-// errorsQueue is the choice of an error queue, and how it is read.
+// errorsQueue says which error queue to open, and how to read it.
 type errorsQueue struct {
 	name          string // the argument QUEUE
 	errorQueue    string
@@ -73,7 +73,7 @@ func (o *errorsQueue) addTo(cmd *cobra.Command) {
 	flags.IntVar(&o.maxDeliveries, "max-deliveries", 0, "stop before a message was delivered more often (default\n500000, or 10 for a queue that was declared otherwise)")
 }
 
-// errorsConfig finds QUEUE in the topology file, if there is one, and else goes by its name.
+// errorsConfig finds QUEUE in the topology file, if there is one. Otherwise it uses the name.
 func (a *app) errorsConfig(o errorsQueue) (errorqueue.Config, error) {
 	if o.name == "" {
 		return errorqueue.Config{}, usage(errors.New("QUEUE is empty, want the name of a consumer's queue"))
@@ -101,8 +101,8 @@ func (a *app) errorsConfig(o errorsQueue) (errorqueue.Config, error) {
 	return cfg, nil
 }
 
-// openErrors runs f with an open error queue. Opening takes --timeout at most; f is bound by it
-// only if it was given.
+// openErrors runs f with an open error queue. Opening takes --timeout at most; f is bound by
+// --timeout only if that was given.
 func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(context.Context, *errorqueue.Queue) error) error {
 	if err := notEmpty(cmd); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 		defer func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 			defer cancel()
-			q.Close(ctx) // f has given back what it held
+			q.Close(ctx) // f has given back its messages
 		}()
 		err = f(ctx, q)
 		p.end()
@@ -139,8 +139,9 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 	})
 }
 
-// notEmpty refuses a flag with an empty value, perhaps from an unset variable of a shell: --to ""
-// would move messages to where they came from, and --url "" would choose another broker.
+// notEmpty refuses a flag with an empty value, which may come from an unset variable of a shell:
+// --to "" would move messages to the queues from which they came, and --url "" would choose another
+// broker.
 func notEmpty(cmd *cobra.Command) error {
 	for _, name := range []string{"url", "file", "error-queue", "to", "archive", "redrive-id"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
@@ -150,7 +151,7 @@ func notEmpty(cmd *cobra.Command) error {
 	return nil
 }
 
-// plainLog leaves out the time and the level of a log line.
+// plainLog removes the time and the level of a log line.
 func plainLog(_ []string, attribute slog.Attr) slog.Attr {
 	if attribute.Key == slog.TimeKey || attribute.Key == slog.LevelKey {
 		return slog.Attr{}
@@ -158,7 +159,7 @@ func plainLog(_ []string, attribute slog.Attr) slog.Attr {
 	return attribute
 }
 
-// explained turns an error of errorqueue into one in the command's terms, with its exit code.
+// explained turns an error of errorqueue into one with the command's terms and its exit code.
 func explained(err error) error {
 	var field *errorqueue.FieldError
 	var missing *errorqueue.MissingTargetError
@@ -186,8 +187,8 @@ func explained(err error) error {
 	return err
 }
 
-// unreadable is the error if it says that a message cannot be read, and nil else. What stands
-// before that message has been read then.
+// unreadable returns the error if it says that a message cannot be read, otherwise nil. The
+// messages in front of that one were read then.
 func unreadable(err error) error {
 	var u *errorqueue.UnreadableError
 	if errors.As(err, &u) {
@@ -196,14 +197,14 @@ func unreadable(err error) error {
 	return nil
 }
 
-// warn says an error that does not end the command.
+// warn prints an error that does not end the command.
 func (a *app) warn(err error) {
 	if err != nil {
 		a.complain(err)
 	}
 }
 
-// flagOf is the flag or argument for a field of errorqueue's options.
+// flagOf returns the flag or argument for a field of errorqueue's options.
 func flagOf(field string) string {
 	switch field {
 	case "Queue":
@@ -220,7 +221,7 @@ func flagOf(field string) string {
 	return field
 }
 
-// choice is the choice of messages by flags.
+// choice holds the flags that choose messages.
 type choice struct {
 	ids    []string
 	groups []string
@@ -233,7 +234,7 @@ func (c *choice) addTo(cmd *cobra.Command) {
 	flags.StringArrayVar(&c.groups, "group", nil, "a kind of failure, as groups shows it; several times")
 }
 
-// addAllTo adds --all too, for commands that do nothing without a choice.
+// addAllTo also adds --all, for commands that do nothing without a choice.
 func (c *choice) addAllTo(cmd *cobra.Command) {
 	c.addTo(cmd)
 	cmd.Flags().BoolVar(&c.all, "all", false, "all messages, where there is no term")
@@ -247,7 +248,7 @@ func (c *choice) filter(terms []string) (errorqueue.Filter, error) {
 	}
 	for flag, values := range map[string][]string{"--id": c.ids, "--group": c.groups} {
 		for _, v := range values {
-			if v == "" { // perhaps an unset variable of a shell
+			if v == "" { // probably an unset variable of a shell
 				return f, usage(fmt.Errorf("%s is empty, want a value", flag))
 			}
 		}
@@ -259,7 +260,7 @@ func (c *choice) filter(terms []string) (errorqueue.Filter, error) {
 	return f, nil
 }
 
-// chosen is filter for commands that need a choice, or --all.
+// chosen is filter for commands that require a choice, or --all.
 func (c *choice) chosen(terms []string) (errorqueue.Filter, error) {
 	f, err := c.filter(terms)
 	if err == nil && f.IsZero() && !c.all {

@@ -25,7 +25,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// failed are kinds of failures, as consumers write them.
+// failed are kinds of failures, as consumers record them.
 var failed = []struct {
 	reason, kind, text, group string
 	ago                       time.Duration
@@ -35,7 +35,8 @@ var failed = []struct {
 	{"panic", "runtime.boundsError", "index out of range\x1b[2J [3] with length 3", "0c11d8e9f7a6b524", 25*time.Hour + 30*time.Minute},
 }
 
-// park puts n messages into the error queue of a consumer whose queues it declares: half of the first kind, a third of the second, the rest of the third.
+// park puts n messages into the error queue of a consumer whose queues it declares: half of the
+// first kind, a third of the second kind, the rest of the third kind.
 func park(t *testing.T, n int) (queue string) {
 	t.Helper()
 	queue = amqptest.Queue(t, "orders", "-archive")
@@ -78,7 +79,7 @@ func publishParked(t *testing.T, ch *amqp.Channel, queue string, i int) {
 	}
 }
 
-// unvarying are replacements for compare: what differs from run to run.
+// unvarying are replacements for compare, for text that differs from run to run.
 func unvarying(queue, text string) []string {
 	replace := []string{queue, placeholder}
 	for _, pattern := range []string{`in [0-9.]+m?s`, `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}`, `"took": [0-9]+`, `deliveries[": ]+[0-9]+`, `20\d\d-[0-9-]+[T ][0-9:]+Z`} {
@@ -162,7 +163,7 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 	r = s.run("errors", "redrive", queue, "--id", "order-000", "--id", "order-001", "--yes", "--json").want(t, exitOK)
 	compare(t, "errors-redrive.json", r.out, unvarying(queue, r.out)...)
 	s.run("errors", "redrive", queue, "--all", "--limit", "3", "--yes").want(t, exitOK, "3 messages of ")
-	depths(t, queue, 5, 6) // one was taken above
+	depths(t, queue, 5, 6) // one was removed above
 	s.run("errors", "redrive", queue, "id=none", "--yes").want(t, exitOK, "nothing to redrive")
 	if r := s.run("errors", "redrive", queue, "--all", "--to", "nowhere", "--yes").want(t, exitFound, `--to is "nowhere"`, "nothing was moved"); r.out != "" {
 		t.Errorf("nothing is known of what there is to redrive, and it says\n%s", r.out)
@@ -171,7 +172,7 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 	depths(t, queue, 0, 11)
 }
 
-// What no client here can read is in nobody's way, and can be taken away.
+// A message whose headers the client cannot read blocks no other message, and can be deleted.
 func TestAMessageWithHeadersTooDeepStaysParked(t *testing.T) {
 	queue := park(t, 3)
 	deep := amqp.Table{"end": "here"}
@@ -247,7 +248,7 @@ func TestAQueueThatIsNotThereIsNamedAndNothingMoves(t *testing.T) {
 	depths(t, queue, 7, 0)
 }
 
-// exportOf writes a file of what is parked.
+// exportOf writes a file of the parked messages.
 func (s *shell) exportOf(queue string) string {
 	s.t.Helper()
 	name := filepath.Join(s.t.TempDir(), "export.jsonl")
@@ -315,7 +316,7 @@ func TestAFileThatCannotBeWrittenIsTakenAway(t *testing.T) {
 	}
 }
 
-// linesOf are a file's lines, whose exchange and routing key are those of the last publish.
+// linesOf returns a file's lines, whose exchange and routing key are those of the last publish.
 func linesOf(text string) []string {
 	var lines []string
 	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
@@ -344,7 +345,7 @@ func TestWhatIsDiscardedGoesToTheArchiveFirst(t *testing.T) {
 	compare(t, "errors-discard.json", r.out, unvarying(queue, r.out)...)
 }
 
-// Who reads holds the messages, so another must not believe that there are none.
+// A reader holds the messages, so another reader must not believe that there are none.
 func TestAQueueThatSomebodyElseReadsIsSaidToBeBusy(t *testing.T) {
 	queue := park(t, 3)
 	ch := amqptest.Channel(t)
@@ -367,7 +368,7 @@ func TestATopologyFileTellsTheErrorQueue(t *testing.T) {
 	s.run("errors", "groups", queue, "--file", name).want(t, exitUsage, `QUEUE is "`+queue+`"`)
 }
 
-// What was moved until ^C is said, and the rest stays.
+// The command reports the messages that were moved until ^C, and the rest stays.
 func TestAnInterruptedRedriveReportsWhatItMoved(t *testing.T) {
 	const n = 300
 	queue := park(t, n)

@@ -29,7 +29,7 @@ var many = flag.Int("many", 5000, "messages in the tests of bulk, such as 100000
 
 const sorts = 40 // of failures
 
-// parkMany parks n messages of 40 sorts, of which 12 are somebody's.
+// parkMany parks n messages of 40 sorts, of which 12 belong to one user.
 func parkMany(t *testing.T, n int) (queue string) {
 	t.Helper()
 	queue = amqptest.Queue(t, "orders")
@@ -70,7 +70,7 @@ func parkMany(t *testing.T, n int) (queue string) {
 	return queue
 }
 
-// build makes the command.
+// build builds the command.
 func build(t *testing.T) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "bunnicula")
@@ -92,7 +92,7 @@ func process(t *testing.T, file string, args ...string) (cmd *exec.Cmd, out, err
 
 var collection = regexp.MustCompile(`(?m)^gc \d+ .*?, \d+->(\d+)->\d+ MB`)
 
-// heap is the largest heap that a process's collector wrote of, in MB.
+// heap returns the largest heap, in MB, that the process's garbage collector has logged.
 func heap(errs string) (most int) {
 	for _, m := range collection.FindAllStringSubmatch(errs, -1) {
 		n, _ := strconv.Atoi(m[1]) // digits
@@ -101,7 +101,7 @@ func heap(errs string) (most int) {
 	return most
 }
 
-// measured runs the command to its end, and logs what it took.
+// measured runs the command to its end, and logs its time and memory.
 func (s *shell) measured(file string, n int, report any, args ...string) {
 	s.t.Helper()
 	cmd, out, errs := process(s.t, file, append(args, "--json")...)
@@ -114,7 +114,8 @@ func (s *shell) measured(file string, n int, report any, args ...string) {
 	if err := json.Unmarshal([]byte(out.String()), report); err != nil {
 		s.t.Fatalf("%q: %v\n%s", args, err, out)
 	}
-	resident := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10 // of KiB, as Linux counts
+	// Linux counts in KiB.
+	resident := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
 	s.t.Logf("%s: %d messages in %v, %.0f a second; heap %d MB at most, process %d MB", strings.Join(args[:2], " "), n, took.Round(time.Millisecond), float64(n)/took.Seconds(), heap(errs.String()), resident)
 	if h := heap(errs.String()); h > 64 {
 		s.t.Errorf("%q: the heap had %d MB", args, h)
@@ -124,7 +125,7 @@ func (s *shell) measured(file string, n int, report any, args ...string) {
 	}
 }
 
-// deliveries is how often the message at the head was given back.
+// deliveries returns how often the message at the head was given back.
 func (s *shell) deliveries(queue string) int {
 	s.t.Helper()
 	var m struct{ Deliveries int }
@@ -163,7 +164,8 @@ func TestManyAreCountedAndAFewOfThemRedrivenInOnePassAndLittleMemory(t *testing.
 	if redriven.Moved != 12 || redriven.Rounds != 1 || redriven.Failed != 0 {
 		t.Errorf("redriven: %+v", redriven)
 	}
-	if passes := s.deliveries(queue) - before - 1; passes != 2 { // the one before was a reading too
+	// The call of deliveries before was a reading too.
+	if passes := s.deliveries(queue) - before - 1; passes != 2 {
 		t.Errorf("groups and redrive made %d passes, want one each", passes)
 	}
 	depths(t, queue, n-12, 12)
@@ -184,13 +186,13 @@ func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
-		if i%2 == 0 { // else it may be at its beginning, too
+		if i%2 == 0 { // otherwise at any time, such as at its beginning
 			amqptest.Eventually(t, time.Minute, func() bool { return amqptest.Depth(t, queue) > before }, "nothing is moved")
 		}
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended before it was killed: %v\n%s", err, errs)
-		case <-time.After(rand.N(250 * time.Millisecond)): // the moment
+		case <-time.After(rand.N(250 * time.Millisecond)): // the time of the kill
 		}
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -200,7 +202,8 @@ func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
 		}
 		amqptest.Eventually(t, 20*time.Second, func() bool { return amqptest.Depth(t, queue)+amqptest.Depth(t, queue+"-error") >= n }, "what it held is not back")
 	}
-	// What was published and not acked is in both queues, so the depths together do not tell that the last one's is back.
+	// A message that was published and not acked is in both queues. So the sum of the depths does
+	// not show that the messages of the last redrive are back.
 	amqptest.Eventually(t, 20*time.Second, func() bool { return unacked(t, queue+"-error") == "0" }, "the broker still holds what was delivered to the last one")
 	moved := amqptest.Depth(t, queue)
 	cmd, out, errs := process(t, file, args...)
@@ -235,7 +238,8 @@ func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
 	t.Logf("%d kills while %d of %d were moved: none lost, %d duplicates", kills, moved, n, twice)
 }
 
-// unacked is how many messages of a queue are delivered and not acked, as rabbitmqctl counts them.
+// unacked returns how many messages of a queue are delivered and not acked, as rabbitmqctl counts
+// them.
 func unacked(t *testing.T, queue string) string {
 	t.Helper()
 	for line := range strings.Lines(amqptest.Ctl(t, "list_queues", "name", "messages_unacknowledged")) {

@@ -55,7 +55,8 @@ type discardReport struct {
 }
 
 func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.DiscardOptions, p *progress, yes bool) error {
-	var blocked error // what stands behind a message that cannot be read was not asked about
+	// The question does not cover messages behind one that cannot be read.
+	var blocked error
 	if !o.DryRun && !yes {
 		plan := o
 		plan.DryRun = true
@@ -73,7 +74,8 @@ func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.Dis
 		if err != nil {
 			return err
 		}
-		o.Limit = seen.Matched // nobody said yes to what was parked since, behind these
+		// The answer does not cover messages that were parked since, behind these.
+		o.Limit = seen.Matched
 	}
 	if !o.DryRun {
 		p.begin("discard")
@@ -84,11 +86,12 @@ func (a *app) discard(ctx context.Context, q *errorqueue.Queue, o errorqueue.Dis
 }
 
 func (a *app) reportedDiscard(r discardReport, err error) error {
-	if r.Took == 0 { // it did not begin
+	if r.Took == 0 { // the discard has not begun
 		return err
 	}
 	var text strings.Builder
-	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else it is not known that there is nothing
+	// Otherwise it is unknown whether there are messages.
+	if err == nil || r.Matched > 0 || r.Illegible > 0 {
 		writeDiscard(&text, r)
 	}
 	return a.printMoved(r, text.String(), err, left(r.Failed, r.Illegible))

@@ -36,7 +36,7 @@ was cut off is not imported. - is standard output.
 			case output == "":
 				return usage(errors.New("--output is missing, want a file, or - for standard output"))
 			case output != "-":
-				if _, err := os.Lstat(output); err == nil { // said before the queue is read
+				if _, err := os.Lstat(output); err == nil { // reported before the queue is read
 					return usage(fmt.Errorf("--output is %q, want a file that is not there yet", output))
 				}
 			}
@@ -63,7 +63,8 @@ type exported struct {
 
 func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.ExportOptions, p *progress, output string) error {
 	var n int
-	var blocked error // the file is whole all the same, with what stands before the message
+	// The file is complete, with all messages in front of that one.
+	var blocked error
 	write := func(w io.Writer) (err error) {
 		n, err = q.Export(ctx, w, o)
 		p.end()
@@ -88,7 +89,7 @@ func (a *app) export(ctx context.Context, q *errorqueue.Queue, o errorqueue.Expo
 	return cmp.Or(blocked, err)
 }
 
-// writeFile makes a file that only its owner may read, and removes it again if write fails.
+// writeFile makes a file that only its owner may read, and removes it if write fails.
 func writeFile(name string, write func(io.Writer) error) (err error) {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -99,7 +100,7 @@ func writeFile(name string, write func(io.Writer) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = f.Close() // it may be closed
+			_ = f.Close() // it may be closed already
 			_ = os.Remove(name)
 		}
 	}()

@@ -99,7 +99,7 @@ func writeGroups(out *strings.Builder, queue string, r errorqueue.GroupReport, n
 	out.WriteString("\n")
 }
 
-// known is nil for a time that is not.
+// known returns nil for an unknown time.
 func known(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -39,7 +39,7 @@ If it ends early it says with which --from to go on.`,
 				if err != nil {
 					return usage(err)
 				}
-				defer func() { _ = f.Close() }() // it was only read
+				defer func() { _ = f.Close() }() // the file was only read
 				in = f
 			}
 			p := a.progress("import")
@@ -58,7 +58,7 @@ If it ends early it says with which --from to go on.`,
 func (a *app) importFile(ctx context.Context, q *errorqueue.Queue, in io.Reader, o errorqueue.ImportOptions, p *progress) error {
 	r, err := q.Import(ctx, in, o)
 	p.end()
-	if r.Source == "" { // no line of it was an export's
+	if r.Source == "" { // no line was one of an export
 		return err
 	}
 	if a.json {

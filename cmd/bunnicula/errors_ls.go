@@ -12,7 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
-// listed is how many messages ls shows unless another number is said.
+// listed is how many messages ls shows by default.
 const listed = 100
 
 func errorsLs(a *app) *cobra.Command {
@@ -47,8 +47,8 @@ was. With --json each line is a message with all that show shows.
 	return cmd
 }
 
-// list prints when the queue has its messages back, unless the text is large: a pager that nobody
-// leaves must not hold them.
+// list prints after the queue has its messages back, unless the text is large: a pager that nobody
+// closes must not hold them.
 func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions, p *progress) error {
 	const much = 8 << 20
 	var text bytes.Buffer
@@ -83,13 +83,13 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 	return failed
 }
 
-// lister prints a line for each message. Columns are as wide as the first messages need.
+// lister prints one line for each message. The first messages decide the widths of the columns.
 type lister struct {
 	out   *bytes.Buffer
 	now   time.Time
-	width int // of a line, 0 for any
+	width int // of a line, 0 for no limit
 	json  bool
-	first [][3]string // age, reason and id of the messages that are not printed yet
+	first [][3]string // age, reason and id of messages that wait for flush
 	texts []string    // their errors
 	sizes []int
 }
@@ -119,7 +119,7 @@ func (l *lister) add(m *errorqueue.Message) error {
 	return nil
 }
 
-// flush decides the widths, and prints the lines that wait for that.
+// flush decides the widths, and prints the lines that have waited.
 func (l *lister) flush() {
 	if len(l.first) == 0 {
 		return

@@ -63,7 +63,7 @@ cannot be published stays parked, and is exit code 1.
 	return cmd
 }
 
-// toChange makes a Filter of what is chosen, and checks that it may be changed.
+// toChange makes a Filter of the choice, and checks that changes are allowed.
 func (a *app) toChange(what string, c *choice, terms []string, dryRun, yes bool) (errorqueue.Filter, error) {
 	filter, err := c.chosen(terms)
 	if err != nil || dryRun {
@@ -75,7 +75,7 @@ func (a *app) toChange(what string, c *choice, terms []string, dryRun, yes bool)
 	return filter, a.canAsk(yes)
 }
 
-// changeFlags adds the flags that all commands have which change something.
+// changeFlags adds the flags of all commands that change messages.
 func changeFlags(cmd *cobra.Command, dryRun, yes *bool) {
 	cmd.Flags().BoolVar(dryRun, "dry-run", false, "only say what would be done")
 	cmd.Flags().BoolVarP(yes, "yes", "y", false, "do not ask")
@@ -88,7 +88,8 @@ type redriveReport struct {
 }
 
 func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.RedriveOptions, p *progress, yes bool) error {
-	var blocked error // what stands behind a message that cannot be read was not asked about
+	// The question does not cover messages behind one that cannot be read.
+	var blocked error
 	if !o.DryRun && !yes {
 		plan := o
 		plan.DryRun = true
@@ -100,12 +101,13 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 		var text strings.Builder
 		writeTargets(&text, seen.Targets, a.width())
 		writeIllegible(&text, seen.Illegible)
-		fmt.Fprint(a.err, text.String()) // it belongs to the question
+		fmt.Fprint(a.err, text.String()) // it is part of the question
 		a.warn(blocked)
 		if err := a.confirm(fmt.Sprintf("Redrive %s from %s?", messages(seen.Matched), q.Name()), false); err != nil {
 			return err
 		}
-		o.Limit = seen.Matched // nobody said yes to what was parked since, behind these
+		// The answer does not cover messages that were parked since, behind these.
+		o.Limit = seen.Matched
 	}
 	if !o.DryRun {
 		p.begin("redrive")
@@ -115,20 +117,21 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 	return a.reported(redriveReport{q.Name(), r}, cmp.Or(err, blocked))
 }
 
-// reported prints a report, if there is one, and returns the error that the command ends with.
+// reported prints a report, if there is one, and returns the error of the command.
 func (a *app) reported(r redriveReport, err error) error {
-	if r.ID == "" { // it did not begin
+	if r.ID == "" { // the redrive has not begun
 		return err
 	}
 	var text strings.Builder
-	if err == nil || r.Matched > 0 || r.Illegible > 0 { // else it is not known that there is nothing
+	// Otherwise it is unknown whether there are messages.
+	if err == nil || r.Matched > 0 || r.Illegible > 0 {
 		writeRedrive(&text, r, a.width())
 	}
 	return a.printMoved(r, text.String(), err, left(r.Failed, r.Illegible))
 }
 
-// printMoved prints a report, as JSON or as text. It returns the first of these errors: err, what
-// is left, or the printing's.
+// printMoved prints a report, as JSON or as text. It returns the first of these errors: err, left,
+// or that of printing.
 func (a *app) printMoved(report any, text string, err, left error) error {
 	var printed error
 	if a.json {
@@ -139,7 +142,7 @@ func (a *app) printMoved(report any, text string, err, left error) error {
 	return cmp.Or(err, left, printed)
 }
 
-// left is the error for messages that stay parked.
+// left returns the error for messages that stay parked.
 func left(failed, illegible int) error {
 	switch {
 	case failed > 0:
@@ -190,7 +193,7 @@ func writeIllegible(out *strings.Builder, n int) {
 	}
 }
 
-// writeTargets prints where messages are to go.
+// writeTargets prints to which queues the messages go.
 func writeTargets(out *strings.Builder, targets []errorqueue.Target, width int) {
 	t := table{heads: []string{"TO QUEUE", ">MESSAGES", "NOTE"}}
 	for _, target := range targets {
@@ -208,7 +211,7 @@ func writeTargets(out *strings.Builder, targets []errorqueue.Target, width int) 
 	t.print(out, width)
 }
 
-// writeTrouble says which messages may be there twice, and which could not be moved.
+// writeTrouble says which messages may be in both queues, and which could not be moved.
 func writeTrouble(out *strings.Builder, twice, failed int, failures []errorqueue.Failure) {
 	if twice > 0 {
 		fmt.Fprintf(out, "  %d of them may still be parked too, because the connection was lost\n", twice)

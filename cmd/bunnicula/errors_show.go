@@ -72,7 +72,7 @@ func isID(arg string) bool {
 	return arg != "" && !strings.ContainsAny(arg, "=~") && !strings.HasPrefix(arg, "header.") && !strings.HasPrefix(arg, "body.") && !strings.HasPrefix(arg, "$")
 }
 
-// orAny is a filter as text.
+// orAny returns a filter as text.
 func orAny(f errorqueue.Filter) string {
 	if f.IsZero() {
 		return "it is empty"
@@ -80,7 +80,7 @@ func orAny(f errorqueue.Filter) string {
 	return f.String()
 }
 
-// writeMessage prints what is known of a message, beginning with what matters most.
+// writeMessage prints all that is known of a message, the most important part first.
 func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	row := func(name, value string) {
 		if value != "" {
@@ -141,7 +141,7 @@ func writeHistory(out *strings.Builder, m *errorqueue.Message) {
 	}
 }
 
-// headerValue is a header as text: text as it is, bytes in hex, other values as in JSON.
+// headerValue returns a header as text: text unchanged, bytes in hex, other values as in JSON.
 func headerValue(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -160,7 +160,7 @@ func headerValue(v any) string {
 	return plain(fmt.Sprint(v))
 }
 
-// bodyText is a body: indented JSON, text, or a hex dump.
+// bodyText returns a body as indented JSON, text, or a hex dump.
 func bodyText(body []byte) string {
 	const most = 4 << 10 // bytes of a hex dump
 	var pretty bytes.Buffer
@@ -193,7 +193,7 @@ func positive(n int) *int {
 	return &n
 }
 
-// labelled is the value behind a label, "" if there is no value.
+// labelled returns a value with its label, "" if there is no value.
 func labelled(label, value string) string {
 	if value == "" {
 		return ""

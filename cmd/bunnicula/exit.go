@@ -30,13 +30,13 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usage is the error for wrong usage that cobra did not see.
+// usage makes the error for wrong usage that cobra has not detected.
 func usage(err error) error { return &exitError{exitUsage, err} }
 
-// found is the error for exit code 3. The findings were printed before.
+// found returns the error for exit code 3. The findings were printed before.
 func found() error { return &exitError{exitFound, nil} }
 
-// exit prints what went wrong and returns the exit code.
+// exit prints the error and returns the exit code.
 func (a *app) exit(err error) int {
 	var known *exitError
 	switch {

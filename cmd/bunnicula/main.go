@@ -17,19 +17,20 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second ^C ends the process at once
+	context.AfterFunc(ctx, stop) // a second ^C ends the process at once
 	code := run(ctx, terminal{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
-		asks:    isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
-		shows:   isatty.IsTerminal(os.Stdout.Fd()),
-		draws:   isatty.IsTerminal(os.Stderr.Fd()) && width(os.Stderr) > 0, // without a width no bar can be drawn
+		asks:  isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
+		shows: isatty.IsTerminal(os.Stdout.Fd()),
+		// A bar needs to know the width of the terminal.
+		draws:   isatty.IsTerminal(os.Stderr.Fd()) && width(os.Stderr) > 0,
 		columns: width(os.Stdout),
 	}, os.Args[1:]...)
 	stop()
 	os.Exit(code)
 }
 
-// width is how many columns a terminal has, 0 if that is not known.
+// width returns how many columns a terminal has, 0 if unknown.
 func width(f *os.File) int {
 	columns, _, err := cwriter.GetSize(int(f.Fd()))
 	if err != nil {

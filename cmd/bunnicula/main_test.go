@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// shell is where a test runs the command.
+// shell is the environment in which a test runs the command.
 type shell struct {
 	t     *testing.T
 	ctx   context.Context
@@ -27,13 +27,13 @@ type shell struct {
 	shows bool
 }
 
-// offline has no broker.
+// offline returns a shell without a broker.
 func offline(t *testing.T) *shell {
 	t.Helper()
 	return &shell{t: t, ctx: t.Context(), env: map[string]string{"AMQP_URL": "amqp://guest:hunter2@127.0.0.1:1/"}}
 }
 
-// online has the tests' broker.
+// online returns a shell with the tests' broker.
 func online(t *testing.T) *shell {
 	t.Helper()
 	s := offline(t)
@@ -41,7 +41,7 @@ func online(t *testing.T) *shell {
 	return s
 }
 
-// result is what a run gave.
+// result is the result of a run.
 type result struct {
 	code     int
 	out, err string
@@ -63,7 +63,8 @@ func (s *shell) run(args ...string) result {
 	return r
 }
 
-// password of a URL, unless it is also the user's and the virtual host's name, which are shown.
+// password returns the password of a URL, unless it is also the name of the user or the virtual
+// host, which are shown.
 func password(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -76,7 +77,7 @@ func password(raw string) string {
 	return p
 }
 
-// want fails unless the exit code is this, and what was written on both has each text.
+// want fails unless the exit code is this one and the output on both streams has each text.
 func (r result) want(t *testing.T, code int, texts ...string) result {
 	t.Helper()
 	if r.code != code {
@@ -100,8 +101,8 @@ func file(t *testing.T, text string) string {
 	return name
 }
 
-// compare compares with a golden file, in which what differs from run to run has other names of the same
-// length.
+// compare compares text with a golden file. Text that differs from run to run has replacements of
+// the same length in the file.
 func compare(t *testing.T, name, text string, replace ...string) {
 	t.Helper()
 	if address, err := url.Parse(os.Getenv("AMQP_URL")); err == nil && address.Host != "" {

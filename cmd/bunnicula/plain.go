@@ -5,11 +5,11 @@ import (
 	"unicode"
 )
 
-// Anybody may have written what is parked. An error's text, a header or a body may hold control
-// sequences of a terminal.
+// Anybody may have written a parked message. An error's text, a header or a body may contain
+// control sequences of a terminal.
 
-// plain makes one line of text that a terminal only shows: without line breaks and control
-// characters.
+// plain returns text as one line that a terminal displays without side effects: without line breaks
+// and control characters.
 func plain(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {

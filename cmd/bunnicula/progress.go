@@ -13,12 +13,12 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
-// sayEvery is how often a line is printed where no bar can be drawn.
+// sayEvery is how often a line is printed if no bar can be drawn.
 const sayEvery = 5 * time.Second
 
-// progress shows on stderr how far a call is: as a bar on a terminal, elsewhere as a line now and
-// then. It begins with the first tell, and after an end with the next tell. It prints what is
-// written to it, such as a log, above the bar.
+// progress shows the progress of a call on stderr: as a bar on a terminal, elsewhere as an
+// occasional line. It begins with the first tell, and after an end with the next tell. It prints
+// text that is written to it, such as a log, above the bar.
 type progress struct {
 	out   io.Writer
 	draws bool
@@ -30,14 +30,15 @@ type progress struct {
 	mu   sync.Mutex // guards bars, to which loggers write
 	bars *mpb.Progress
 	bar  *mpb.Bar
-	text atomic.Pointer[string] // beside the bar, whose own goroutine reads it; end waits for that goroutine
+	// The text beside the bar. The bar's goroutine reads it; end waits for that goroutine.
+	text atomic.Pointer[string]
 }
 
 func (a *app) progress(what string) *progress {
 	return &progress{out: a.err, draws: a.draws, what: what}
 }
 
-// begin sets the name of what is done next.
+// begin sets the name of the next step.
 func (p *progress) begin(what string) { p.what, p.said = what, time.Time{} }
 
 // tell is called with each Progress.
@@ -66,13 +67,13 @@ func (p *progress) draw(now errorqueue.Progress) {
 	}
 	done, of := now.Read, now.Of
 	if settled := now.Moved + now.Failed; settled > 0 && done >= of {
-		done, of = settled, now.Matched // all messages are known and are being moved
+		done, of = settled, now.Matched // all messages are known, and are being moved
 	}
 	p.bar.SetTotal(int64(max(of, done, 1)), false)
 	p.bar.SetCurrent(int64(done))
 }
 
-// counts is the text of a Progress.
+// counts returns a Progress as text.
 func counts(n errorqueue.Progress) string {
 	text := fmt.Sprint(n.Read)
 	if n.Of >= 0 {

@@ -33,7 +33,7 @@ func TestProgressSaysWhatItWaitsFor(t *testing.T) {
 	}
 }
 
-// A log line must not be written into the bar, and the bar must be gone at the end.
+// A log line must not be written into the bar, and the bar must be removed at the end.
 func TestProgressIsABarOnATerminal(t *testing.T) {
 	out := &shared{}
 	p := &progress{out: out, draws: true, what: "redrive"}
@@ -44,7 +44,7 @@ func TestProgressIsABarOnATerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(20 * time.Millisecond) // the bar's own clock draws it
+		time.Sleep(20 * time.Millisecond) // the bar's goroutine draws it
 	}
 	p.end()
 	if _, err := p.Write([]byte("later\n")); err != nil {

@@ -68,7 +68,7 @@ queue is bound for is exit code 1.`,
 	return cmd
 }
 
-// target says where the message goes.
+// target decides where the message goes.
 func (o *publishOptions) target(cmd *cobra.Command, args []string) error {
 	exchange, key := cmd.Flags().Changed("exchange"), cmd.Flags().Changed("key")
 	switch {
@@ -100,7 +100,8 @@ func (a *app) message(cmd *cobra.Command, o publishOptions) ([]publisher.Option,
 	var err error
 	switch file, isFile := strings.CutPrefix(o.body, "@"); {
 	case o.body == "-":
-		body, err = io.ReadAll(io.LimitReader(a.in, sending.DefaultMaxBody+1)) // one byte more than is allowed, which is refused
+		// One byte more than the limit, which a too large body has.
+		body, err = io.ReadAll(io.LimitReader(a.in, sending.DefaultMaxBody+1))
 	case isFile:
 		body, err = os.ReadFile(file)
 	default:
@@ -205,7 +206,7 @@ func (a *app) printPublished(p published) error {
 	return err
 }
 
-// advised adds to the error what to do about a message that was not confirmed.
+// advised adds a hint to the error of a message that was not confirmed.
 func advised(err error, o publishOptions) error {
 	switch {
 	case errors.Is(err, publisher.ErrUnroutable) && o.exchange == "":

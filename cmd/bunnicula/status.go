@@ -75,17 +75,18 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 	}
 	w := statusWatch{
 		app: a, consumers: consumers, again: o.watch,
-		unseen: len(o.delays) == 0 && o.file == "" && api == nil, // nobody says which retry queues there are
+		// Nothing names the retry queues.
+		unseen: len(o.delays) == 0 && o.file == "" && api == nil,
 	}
 	return a.inspecting(ctx, func(b *inspect.Broker) error { return w.run(ctx, b) })
 }
 
-// statusWatch prints the status once, or again and again.
+// statusWatch prints the status once or repeatedly.
 type statusWatch struct {
 	app       *app
 	consumers []inspect.Consumer
-	again     bool // until ^C
-	unseen    bool // the report says that it does not know the retry queues
+	again     bool // repeat until ^C
+	unseen    bool // the report says that the retry queues are unknown
 }
 
 func (w statusWatch) run(ctx context.Context, b *inspect.Broker) error {
@@ -93,7 +94,7 @@ func (w statusWatch) run(ctx context.Context, b *inspect.Broker) error {
 		missing, err := w.once(ctx, b)
 		switch {
 		case err != nil && w.again && seen && ctx.Err() == nil:
-			fmt.Fprintln(w.app.err, "bunnicula:", err) // and look again: the broker may come back
+			fmt.Fprintln(w.app.err, "bunnicula:", err) // and try again: the broker may come back
 		case err != nil:
 			return err
 		case !w.again && missing:
@@ -122,7 +123,8 @@ func (w statusWatch) once(ctx context.Context, b *inspect.Broker) (missing bool,
 	return missing, err
 }
 
-// consumers are those of a file and of the arguments. Arguments select from a file's consumers.
+// consumers returns the consumers of a file and of the arguments. With a file, the arguments select
+// some of its consumers.
 func (a *app) consumers(file string, delays []time.Duration, args []string) ([]inspect.Consumer, error) {
 	var consumers []inspect.Consumer
 	if err := checkDelays(delays); err != nil {
@@ -214,7 +216,7 @@ func writeStatus(out io.Writer, r statusReport, width int) {
 	t.print(out, width)
 }
 
-// label is a queue's role, and its name unless it follows from the role.
+// label returns a queue's role, and its name unless the role implies the name.
 func label(consumer string, q inspect.QueueStatus) string {
 	switch {
 	case q.Role == topology.RoleRetry && q.Delay != "":
@@ -225,7 +227,7 @@ func label(consumer string, q inspect.QueueStatus) string {
 	return string(q.Role)
 }
 
-// age is printed in its two largest units.
+// age prints a duration in its two largest units.
 func age(now time.Time, at *time.Time) string {
 	if at == nil {
 		return ""
@@ -243,7 +245,7 @@ func age(now time.Time, at *time.Time) string {
 	}
 }
 
-// note says what a reader should notice.
+// note returns what a reader should notice.
 func note(q inspect.QueueStatus) string {
 	switch {
 	case q.State != inspect.Present:

@@ -16,7 +16,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// consumer is a queue's name of its own for a test, and a topology file for it. Golden files have "orders-xxxxxxxx".
+// consumer returns a queue's name for one test, and a topology file for the queue. Golden files
+// have "orders-xxxxxxxx".
 func consumer(t *testing.T) (queue, name string) {
 	t.Helper()
 	queue = amqptest.Queue(t, "orders")
@@ -25,7 +26,7 @@ func consumer(t *testing.T) (queue, name string) {
 
 const placeholder = "orders-xxxxxxxx"
 
-// fakeAPI answers as a RabbitMQ 3.10 did, with its queue "orders" by another name.
+// fakeAPI answers with recorded answers of a RabbitMQ 3.10, whose queue "orders" it renames.
 func fakeAPI(t *testing.T, queue string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +162,7 @@ func TestWatchingEndsWithAnInterrupt(t *testing.T) {
 	interrupted(t, looks, ended)
 }
 
-// interrupted waits for the end of a command that may be writing once more.
+// interrupted waits for the end of a command that may write once more.
 func interrupted(t *testing.T, looks <-chan string, ended <-chan int) {
 	t.Helper()
 	for {
@@ -176,7 +177,7 @@ func interrupted(t *testing.T, looks <-chan string, ended <-chan int) {
 	}
 }
 
-// writes is where each write is one text.
+// writes receives each write as one text.
 type writes chan string
 
 func (w writes) Write(b []byte) (int, error) {

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	lineWidth = 80 // characters of a line on a terminal that is not known to be wider
-	narrow    = 12 // characters that a column of names has at least
+	lineWidth = 80 // characters of a line, unless the terminal is known to be wider
+	narrow    = 12 // the least characters of a column of names
 )
 
 // table prints rows in columns. A column whose heading begins with ">" is aligned to the right. On
-// a terminal names are shortened in the middle so that a line fits.
+// a terminal, names are shortened in the middle so that a line fits.
 type table struct {
 	heads   []string
 	elastic []int // columns that can be shortened, in this order; nil is the first two
@@ -24,7 +24,7 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// under adds a line under the last row. On a terminal it is cut where it does not fit.
+// under adds a line under the last row. On a terminal the line is cut at the right.
 func (t *table) under(note string) {
 	if note == "" {
 		return
@@ -57,7 +57,8 @@ func (t *table) print(out io.Writer, width int) {
 	}
 }
 
-// widths is how wide each column is. Elastic columns are narrowed until a line fits into width.
+// widths returns the width of each column. Elastic columns are narrowed until a line fits into
+// width.
 func (t *table) widths(rows [][]string, width int) []int {
 	widths := make([]int, len(t.heads))
 	for _, row := range rows {
@@ -109,7 +110,7 @@ func cut(s string, width int) string {
 	return string(runes[:max(width-1, 0)]) + "…"
 }
 
-// shorten shortens s in its middle: names of queues tell them apart at both ends.
+// shorten shortens s in its middle, because names of queues differ at both ends.
 func shorten(s string, width int) string {
 	runes := []rune(s)
 	if len(runes) <= width {
@@ -119,7 +120,7 @@ func shorten(s string, width int) string {
 	return string(runes[:width-1-tail]) + "…" + string(runes[len(runes)-tail:])
 }
 
-// fold breaks text into lines of at most lineWidth, each behind indent.
+// fold breaks text into lines of at most lineWidth, each after indent.
 func fold(text, indent string) string {
 	var out strings.Builder
 	line := indent
@@ -137,7 +138,7 @@ func fold(text, indent string) string {
 	return out.String() + line
 }
 
-// number prints what is known.
+// number prints a number if it is known.
 func number(n *int) string {
 	if n == nil {
 		return ""
@@ -145,8 +146,8 @@ func number(n *int) string {
 	return fmt.Sprint(*n)
 }
 
-// width is how many characters a line of a table may have: as many as the terminal shows, and 0, no
-// limit, where the output is not a terminal.
+// width returns how many characters a line of a table may have: the terminal's width, or 0 for no
+// limit if the output is not a terminal.
 func (a *app) width() int {
 	if !a.shows {
 		return 0
@@ -154,7 +155,7 @@ func (a *app) width() int {
 	return max(lineWidth, a.columns)
 }
 
-// paint colours text on a terminal, unless its owner set NO_COLOR.
+// paint colours text on a terminal, unless NO_COLOR is set.
 func (a *app) paint(color, text string) string {
 	if !a.shows || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" {
 		return text

@@ -61,7 +61,8 @@ func (a *app) apply(ctx context.Context, b *inspect.Broker, f topologyfile.File,
 	if err := a.confirm(fmt.Sprintf("Declare %d, at %s?", create+unknown, r.Broker), yes); err != nil {
 		return err
 	}
-	for _, t := range f.Topologies() { // a timeout each: the wait for the answer does not count
+	// Each has a timeout of its own: the wait for the person's answer does not count.
+	for _, t := range f.Topologies() {
 		if err := a.within(ctx, func(ctx context.Context) error { return b.Declare(ctx, t) }); err != nil {
 			return err
 		}

@@ -102,7 +102,7 @@ func TestPruneDeletesWhatIsEmptyAndSaysWhatItLeaves(t *testing.T) {
 	}
 }
 
-// With the management API a quorum queue goes too, after a second look.
+// With the management API a quorum queue is deleted too, after a second check.
 func TestPruneOfAQuorumQueueTakesTheManagementAPI(t *testing.T) {
 	queue := amqptest.Queue(t, "orders")
 	before := file(t, "consumers:\n  - queue: "+queue+"\n    delays: [10s, 1m]\n")

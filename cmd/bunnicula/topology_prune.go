@@ -111,7 +111,7 @@ func (a *app) prune(ctx context.Context, b *inspect.Broker, f topologyfile.File,
 	return nil
 }
 
-// deleteLeftovers looks again before it deletes, after the API has renewed all its numbers.
+// deleteLeftovers checks again before it deletes, after the API has renewed all its numbers.
 func (a *app) deleteLeftovers(ctx context.Context, b *inspect.Broker, r *pruneReport, look func() ([]inspect.Leftover, error)) error {
 	if api, _, _ := a.api(); api != nil {
 		select {

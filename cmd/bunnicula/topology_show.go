@@ -39,7 +39,7 @@ func topologyShow(a *app) *cobra.Command {
 	return cmd
 }
 
-// What --json prints.
+// The JSON of --json.
 type (
 	shownConsumer struct {
 		Consumer  string          `json:"consumer"`
@@ -59,7 +59,7 @@ type (
 		Name      string         `json:"name"`
 		Role      topology.Role  `json:"role"`
 		Delay     string         `json:"delay,omitempty"`
-		Declared  bool           `json:"declared"` // if not, it must exist
+		Declared  bool           `json:"declared"` // otherwise it must exist
 		Arguments map[string]any `json:"arguments"`
 	}
 	shownBinding struct {

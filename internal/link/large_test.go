@@ -11,7 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// The broker takes no frame above the size that was agreed on, whatever is read on the link.
+// The broker takes no frame above the negotiated size, whatever the client can read on the link.
 func TestALargeBodyCanBePublishedOnEachLinkThatPublishes(t *testing.T) {
 	conn := connect(t, connection.Config{URL: amqptest.URL(t)}).Transport()
 	queue := amqptest.Queue(t, "large")

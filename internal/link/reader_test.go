@@ -60,7 +60,7 @@ func framed(kind byte, payload []byte) []byte {
 
 // pipe returns a reader of these bytes that looks at all headers.
 func pipe(r io.Reader) *reader {
-	// It has no sender.
+	// The socket has no sender.
 	s := &socket{conn: source{r: r}, gone: make(chan struct{})}
 	s.in = bufio.NewReader((*reading)(s))
 	all := newReader(s, true)

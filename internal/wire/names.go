@@ -28,9 +28,9 @@ const (
 	OriginalExpiration = Prefix + "original-expiration"
 	OriginalUserID     = Prefix + "original-user-id"
 	NotBefore          = Prefix + "not-before"
-	Crashes            = Prefix + "crashes"    // the returns that a copy of a message in quarantine carries on
+	Crashes            = Prefix + "crashes"    // returns that a copy from quarantine carries on
 	CrashedAt          = Prefix + "crashed-at" // when a message in quarantine reached MaxCrashes
-	Illegible          = Prefix + "illegible"  // bytes of headers that the client library cannot read
+	Illegible          = Prefix + "illegible"  // headers that the library cannot read
 	RedriveCount       = Prefix + "redrive-count"
 	RedrivenAt         = Prefix + "redriven-at"
 	RedriveID          = Prefix + "redrive-id"

@@ -17,14 +17,14 @@ type Config struct {
 	// Defaults to localhost:8125.
 	Addr string
 
-	// Prefix stands before every name, with a dot in between: with the prefix "shop" a name is
+	// Prefix is put before every name, followed by a dot: with the prefix "shop" a name is
 	// shop.orders.success. A dot at the end of Prefix is ignored.
 	//
 	// Defaults to none.
 	Prefix string
 
-	// SampleRate is the share of metrics that is sent, above 0 and at most 1. The server is told
-	// the rate and scales its counts.
+	// SampleRate is the fraction of metrics that is sent, above 0 and at most 1. Each packet has
+	// the rate, and the server scales its counts.
 	//
 	// Defaults to 1, all of them.
 	SampleRate float64

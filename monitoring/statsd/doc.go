@@ -6,7 +6,7 @@
 //	<consumer>.retry        counter  the handler asked for a retry, even if none was left
 //	<consumer>.error        counter  the handler said that the message cannot succeed
 //	<consumer>.timeout      counter  the handler ran past its timeout
-//	<consumer>.fail         counter  a panic, an undecodable body, a message that kills its process
+//	<consumer>.fail         counter  a panic, an undecodable body, or a message that crashed
 //
 // Each delivery counts one of these five, or one of these two, which Clojure does not have:
 //

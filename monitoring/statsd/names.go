@@ -69,7 +69,8 @@ func breaksProtocol(r rune) bool {
 	return strings.ContainsRune(reserved, r) || unicode.IsSpace(r) || unicode.IsControl(r)
 }
 
-// sanitise replaces only what would break a packet. Dots stay and make levels, as in Clojure.
+// sanitise replaces only characters that would break a packet. Dots stay and make levels, as in
+// Clojure.
 func sanitise(name string) string {
 	if name == "" {
 		return "_"

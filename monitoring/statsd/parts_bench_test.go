@@ -8,7 +8,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// dropped are packets that go nowhere.
+// dropped is a sender that drops packets.
 type dropped struct{}
 
 func (dropped) Send(packet []byte) (int, error) { return len(packet), nil }

@@ -11,17 +11,17 @@ import (
 
 const (
 	lookupAgain = time.Minute            // after a host was resolved
-	lookupRetry = 5 * time.Second        // after it was not
+	lookupRetry = 5 * time.Second        // after a failed lookup
 	writeLimit  = 100 * time.Millisecond // of one packet; a UDP write hardly ever blocks
 )
 
 var errNoAddress = errors.New("statsd: the host is not resolved yet")
 
-// sender sends packets to one address, and drops what it cannot send. It never waits for a name
-// server, and does not notice a StatsD server that is down.
+// sender sends packets to one address, and drops packets that it cannot send. It never waits for a
+// name server, and does not notice a StatsD server that is down.
 //
-// The client library's own senders resolve the name while the app starts, or while they send, and
-// fail if that fails.
+// The client library's own senders resolve the name when the application starts, or when they send,
+// and fail if that fails.
 type sender struct {
 	conn   *net.UDPConn
 	target atomic.Pointer[netip.AddrPort] // nil until the host was resolved
@@ -91,7 +91,7 @@ func (s *sender) aim(ip netip.Addr, port uint16) {
 	s.target.Store(&target)
 }
 
-// prefer4 is the first IPv4 address if there is one, as in net.ResolveUDPAddr: a StatsD on
+// prefer4 returns the first IPv4 address if there is one, as net.ResolveUDPAddr does: a StatsD on
 // localhost listens on 127.0.0.1 more often than on ::1.
 func prefer4(ips []netip.Addr) netip.Addr {
 	for _, ip := range ips {

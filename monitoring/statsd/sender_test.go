@@ -70,7 +70,7 @@ func TestTheHostIsLookedUpUntilItIsFoundAndThenAgain(t *testing.T) {
 			{11 * time.Second, "10.0.0.1:8125"},
 			{69 * time.Second, "10.0.0.1:8125"},
 			{71 * time.Second, "[fd00::2]:8125"},
-			{10 * time.Minute, "[fd00::2]:8125"}, // it is gone from the name server, and stays
+			{10 * time.Minute, "[fd00::2]:8125"}, // gone from the name server, but kept
 		} {
 			time.Sleep(c.after - time.Since(start))
 			synctest.Wait()
@@ -114,7 +114,7 @@ func TestANameServerThatDoesNotAnswerHoldsNothingUp(t *testing.T) {
 	})
 }
 
-// packets is a sender that keeps what it is given.
+// packets is a sender that keeps packets.
 type packets struct {
 	mu   sync.Mutex
 	sent []string

@@ -11,11 +11,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// packetSize is how many bytes fit into one Ethernet frame beside the headers of IPv6 and UDP.
+// packetSize is how many bytes fit into one Ethernet frame with the headers of IPv6 and UDP.
 const packetSize = 1432
 
 // Monitor sends metrics to StatsD. Make one with [New]. Metrics are gathered, and sent in the
-// background over UDP. When the server is down they are lost, and nothing reports it.
+// background over UDP. When the server is down the metrics are lost, and nothing reports that.
 type Monitor struct {
 	client   client.Statter
 	rate     float32
@@ -84,7 +84,7 @@ func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.O
 	}
 }
 
-// Close sends what was gathered and closes the socket. It may be called more than once.
+// Close sends the gathered metrics and closes the socket. It may be called more than once.
 func (m *Monitor) Close() error {
 	if err := m.client.Close(); err != nil {
 		return fmt.Errorf("statsd: close: %w", err)
@@ -98,8 +98,8 @@ func (m *Monitor) counter(name func(*names) string) func(context.Context, monito
 	}
 }
 
-// An error of the client means that it is closed, or that a name server or the network
-// is down. Metrics are dropped then, and nobody is told: it would be told for each delivery.
+// An error of the client means that it is closed, or that a name server or the network is down.
+// Metrics are then dropped without a report, which would come for each delivery.
 
 func (m *Monitor) count(name string) { _ = m.client.Inc(name, 1, m.rate) }
 

@@ -115,7 +115,7 @@ func TestMetricsAreSampledAndSaySo(t *testing.T) {
 	}
 	closed(t, m)
 	got := s.received(t)
-	// Ten standard deviations to either side: chance does not make this fail.
+	// The bounds are ten standard deviations away: chance does not make this fail.
 	if n := len(got); n < 113 || n > 387 {
 		t.Errorf("%d of %d were sent; want about 250", n, deliveries)
 	}
@@ -195,7 +195,7 @@ func closed(t *testing.T, m *statsd.Monitor) {
 // metric is one line of a packet: name:value|kind|rate.
 type metric struct{ name, value, kind, rate string }
 
-// server is a StatsD as far as the protocol goes.
+// server implements the protocol of StatsD.
 type server struct {
 	conn             net.PacketConn
 	packets, largest int
@@ -213,8 +213,8 @@ func newServer(t *testing.T) *server {
 
 func (s *server) addr() string { return s.conn.LocalAddr().String() }
 
-// received is every metric that has been sent so far. A last packet of our own marks
-// their end: on the loopback, packets arrive in the order in which they were sent.
+// received returns every metric that has been sent so far. A last packet of the test marks their
+// end: on the loopback, packets arrive in the order in which they were sent.
 func (s *server) received(t *testing.T) []metric {
 	t.Helper()
 	const last = "last packet"

@@ -40,8 +40,8 @@ func (f Field) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{tag: value})
 }
 
-// tagged returns the name of a value's type, "" for a type that JSON shows by itself, and the value
-// that is written.
+// tagged returns the name of a value's type, and the value that is written with it. The name is ""
+// for a type that JSON shows by itself.
 func tagged(v any) (tag string, value any) {
 	switch v := v.(type) {
 	case string:

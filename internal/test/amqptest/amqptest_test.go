@@ -35,6 +35,17 @@ func TestWhatIsPublishedCanBeCountedAndTaken(t *testing.T) {
 	}
 }
 
+func TestAMessageThatIsGivenBackAsAFailureIsCounted(t *testing.T) {
+	queue := amqptest.Queue(t, "failure")
+	declare(t, queue)
+	amqptest.Publish(t, "", queue, amqp.Publishing{Body: []byte("x")})
+	amqptest.Fail(t, queue)
+	amqptest.Fail(t, queue)
+	if d := amqptest.Get(t, queue); d.Headers["x-delivery-count"] != int64(2) {
+		t.Errorf("the headers are %v", d.Headers)
+	}
+}
+
 func TestQueuesOfATestAreGoneAfterIt(t *testing.T) {
 	var names []string
 	t.Run("a test", func(t *testing.T) {

@@ -37,7 +37,7 @@ var workers = map[string]func() int{
 	"grows": func() int {
 		fmt.Println("ready")
 		var all []string
-		// It stops at 1 GB if no limit ends it.
+		// The process stops at 1 GB if no limit ends it.
 		for range 64 {
 			all = append(all, strings.Repeat("x", 16<<20))
 			fmt.Println(16*len(all), "MB")

@@ -275,8 +275,8 @@ func stall(postings []posting, entries []entry) time.Duration {
 		seen[e.N] = true
 		starts = append(starts, s)
 	}
-	// The loop runs from the last message to the first. earliest is the publish time of the first
-	// message whose handler begins later.
+	// The loop runs from the last message to the first. earliest is the time of the first confirm
+	// among the messages whose handlers begin later.
 	var longest time.Duration
 	var earliest time.Time
 	for i := len(starts) - 1; i > 0; i-- {

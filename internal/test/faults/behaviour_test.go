@@ -49,7 +49,7 @@ type visit struct {
 // message ends.
 var behaviours map[string]behaviour
 
-// It is set in init because forward composes a message, which looks its behaviour up.
+// The table is set in init because forward composes a message, which looks its behaviour up.
 func init() {
 	behaviours = map[string]behaviour{
 		"ack": {acked: true, do: func(context.Context, visit) consumer.Result { return consumer.Ack() }},

@@ -173,7 +173,7 @@ func each(rows []*row, cell func(row) string) string {
 	return strings.Join(cells, " · ")
 }
 
-// again returns the cell with the recovery times.
+// again returns the longest recovery time of a row.
 func again(r row) string {
 	if r.Faults == 0 {
 		return "–"

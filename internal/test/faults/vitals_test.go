@@ -92,7 +92,7 @@ func (p *process) vitals() (latest []vitals, fatal []string) {
 	for line := range bytes.Lines(text[:bytes.LastIndexByte(text, '\n')+1]) {
 		var v vitals
 		if err := json.Unmarshal(line, &v); err != nil {
-			panic(fmt.Sprintf("%s%s: %q: %v", p.name, vitalsEnding, line, err)) // written by this package
+			panic(fmt.Sprintf("%s%s: %q: %v", p.name, vitalsEnding, line, err))
 		}
 		switch i, seen := index[v.Queue]; {
 		case v.Fatal != "":

@@ -226,7 +226,7 @@ func (w *worker) handle(ctx context.Context, msg consumer.Message[order]) (resul
 	e.Altered = compose(o.Lane, o.N, o.Do).altered(msg.MessageID, msg.Body, msg.Headers)
 	w.journal.write(e)
 	e.What = end
-	// It runs after a panic and runtime.Goexit too, which set no result.
+	// The deferred function runs after a panic and runtime.Goexit too, which set no result.
 	defer func() {
 		w.journal.write(e)
 	}()

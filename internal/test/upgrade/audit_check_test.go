@@ -3,9 +3,9 @@ package upgrade_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/order"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 func TestAuditComplains(t *testing.T) {
@@ -19,8 +19,8 @@ func TestAuditComplains(t *testing.T) {
 	acked := func(do string) []order.Entry {
 		return append(began(do, 1), order.Entry{Order: an(do), Attempt: 1, Said: "Ack()"})
 	}
-	parked := func(do, reason string, tried int64) []parcel {
-		return []parcel{{Order: an(do), parked: true, header: map[string]any{wire.Reason: reason, wire.RetryAttempts: tried}}}
+	parked := func(do, why string, tried int64) []parcel {
+		return []parcel{{Order: an(do), parked: true, header: map[string]any{reason: why, retryAttempts: tried}}}
 	}
 	one := func(do string) []order.Order { return []order.Order{an(do)} }
 	for name, c := range map[string]struct {
@@ -41,6 +41,7 @@ func TestAuditComplains(t *testing.T) {
 		"another reason":           {evidence{left: parked("error", "crashed", 0)}, `want "error"`},
 		"a killer":                 {evidence{left: parked("kill", "crashed", 0), journal: began("kill", 1, 1, 1, 1, 1)}, ""},
 		"a killer too early":       {evidence{left: parked("kill", "crashed", 0), journal: began("kill", 1, 1)}, "only 2 times"},
+		"a killer that goes on":    {evidence{left: parked("kill", "crashed", 0), journal: append(began("kill", 1, 1, 1, 1, 1), order.Entry{Order: an("kill"), Attempt: 1, At: time.Time{}.Add(time.Minute)})}, "killed 6 times"},
 		"exhausted":                {evidence{left: parked("always", "retries-exhausted", 3), journal: began("always", 1, 2, 3, 4)}, ""},
 		"exhausted too early":      {evidence{left: parked("always", "retries-exhausted", 2), journal: began("always", 1, 2, 3, 4)}, "after 2 retries"},
 		"an attempt is missing":    {evidence{left: parked("always", "retries-exhausted", 3), journal: began("always", 1, 2, 4)}, "attempt 3 was never made"},

@@ -3,9 +3,9 @@ package upgrade_test
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/order"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // evidence is all that is known when everything has ended.
@@ -37,9 +37,13 @@ type life struct {
 	order.Order
 	confirmed bool
 	begun     []int // attempts
+	at        []time.Time
 	acks      int
 	left      []parcel
 }
+
+// goesOn is how long a message may kill after the MaxCrashes-th time: for its hearing of 20 s, and until a worker looks again.
+const goesOn = 45 * time.Second
 
 // reasons say why messages are parked that ask for it.
 var reasons = map[string]string{order.Always: "retries-exhausted", order.Error: "error", order.Kill: "crashed"}
@@ -80,7 +84,7 @@ func (e evidence) lives(v *verdict) map[string]*life {
 		}
 		switch entry.Said {
 		case "":
-			l.begun = append(l.begun, entry.Attempt)
+			l.begun, l.at = append(l.begun, entry.Attempt), append(l.at, entry.At)
 		case "Ack()":
 			l.acks++
 			if entry.Do == order.Forward { // its handler had a confirm
@@ -118,6 +122,9 @@ func (v *verdict) judge(l *life) {
 	if l.Do == order.Kill {
 		v.begun = max(v.begun, len(l.begun))
 	}
+	if n := len(l.at); l.Do == order.Kill && n > order.MaxCrashes && l.at[n-1].Sub(l.at[order.MaxCrashes-1]) > goesOn {
+		v.complain("%v has killed %d times, the last time %s after the %dth", l.Order, n, l.at[n-1].Sub(l.at[order.MaxCrashes-1]), order.MaxCrashes)
+	}
 	for _, attempt := range l.begun {
 		if attempt < 1 || attempt > order.MaxRetries+1 {
 			v.complain("%v: a handler saw attempt %d", l.Order, attempt)
@@ -127,16 +134,16 @@ func (v *verdict) judge(l *life) {
 
 func (v *verdict) judgeParked(l *life, p parcel) {
 	v.parked++
-	reason, _ := p.header[wire.Reason].(string)
-	if reason == reasons[order.Kill] {
+	why, _ := p.header[reason].(string)
+	if why == reasons[order.Kill] {
 		v.crashed++
 	}
-	tried, _ := p.header[wire.RetryAttempts].(int64)
+	tried, _ := p.header[retryAttempts].(int64)
 	switch {
 	case reasons[l.Do] == "":
-		v.complain("%v is parked as %q, and would have succeeded: attempts %v began", l.Order, reason, l.begun)
-	case reason != reasons[l.Do]:
-		v.complain("%v is parked as %q, want %q", l.Order, reason, reasons[l.Do])
+		v.complain("%v is parked as %q, and would have succeeded: attempts %v began", l.Order, why, l.begun)
+	case why != reasons[l.Do]:
+		v.complain("%v is parked as %q, want %q", l.Order, why, reasons[l.Do])
 	case l.Do == order.Always && tried != order.MaxRetries:
 		v.complain("%v is parked after %d retries, want %d", l.Order, tried, order.MaxRetries)
 	case l.Do == order.Kill && len(l.begun) < 3:

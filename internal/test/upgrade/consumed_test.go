@@ -16,7 +16,6 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/fixture"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -27,9 +26,9 @@ type heir struct {
 	messages []fixture.Message // without what takes long in short mode
 	conn     *connection.Connection
 	consumer *consumer.Consumer
-	parked   string        // the error queue
-	began    time.Time     // the delays of what waits began later
-	later    time.Duration // since the snoozed message was put to sleep
+	parked   string               // the error queue
+	began    time.Time            // the delays of what waits began later
+	asleep   map[string]time.Time // when messages may be handled, by id
 
 	mu      sync.Mutex
 	handled map[string][]handling // by message id
@@ -80,12 +79,7 @@ func inherit(t *testing.T, file, scheme string) *heir {
 		}
 	}
 	h.messages = slices.DeleteFunc(slices.Clone(left.Messages), func(m fixture.Message) bool { return h.kills(m) && testing.Short() })
-	for _, m := range h.messages {
-		if m.Stood.MessageID == "snoozed" { // it is to sleep as long as it would have slept
-			h.later = time.Until(notBefore(m.Stood, 0)) + fixture.Sleep
-		}
-	}
-	h.began = put(t, left, h.messages, h.user, h.later)
+	h.began, h.asleep = put(t, left, h.messages, h.user)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if err := h.consumer.Start(ctx); err != nil {
@@ -115,7 +109,7 @@ func (h *heir) handlesWhatWaits() {
 	for _, m := range waiting {
 		got := h.first(m)
 		h.compare(m, got, m.Attempt)
-		if at := notBefore(m.Stood, h.later); got.at.Before(at.Add(-100 * time.Millisecond)) {
+		if at := h.asleep[m.Stood.MessageID]; got.at.Before(at.Add(-100 * time.Millisecond)) {
 			h.t.Errorf("%s was handled at %s, and not before %s", m.Stood.MessageID, got.at.UTC(), at)
 		}
 		if waited := got.at.Sub(h.began); waited < h.delay(m) {
@@ -180,21 +174,21 @@ func (h *heir) compareListed(m fixture.Message, got errorqueue.Message) {
 		got, want any
 	}{
 		{"origin", got.Origin, errorqueue.OriginConsumer},
-		{"reason", got.Reason, header(wire.Reason)},
-		{"error", got.Error, header(wire.Error)},
-		{"error type", got.Type, header(wire.ErrorType)},
-		{"stack", got.Stack, header(wire.Stack)},
-		{"group", got.Group, header(wire.ErrorGroup)},
-		{"consumer", got.Consumer, header(wire.Consumer)},
-		{"host", got.Host, header(wire.Host)},
-		{"app", got.App, header(wire.App)},
-		{"app's version", got.AppVersion, header(wire.AppVersion)},
-		{"target", got.Target, header(wire.Queue)},
+		{"reason", got.Reason, header(reason)},
+		{"error", got.Error, header(errorText)},
+		{"error type", got.Type, header(errorType)},
+		{"stack", got.Stack, header(stack)},
+		{"group", got.Group, header(errorGroup)},
+		{"consumer", got.Consumer, header(failedConsumer)},
+		{"host", got.Host, header(failedHost)},
+		{"app", got.App, header(failedApp)},
+		{"app's version", got.AppVersion, header(failedVersion)},
+		{"target", got.Target, header(failedQueue)},
 		{"target's source", got.TargetFrom, "header"},
 		{"attempts", got.Attempts, m.Attempt},
 		{"entries of the history", len(got.History), m.Attempt},
-		{"first failure", got.FirstFailedAt.Format(time.RFC3339), header(wire.FirstFailedAt)},
-		{"failure", got.FailedAt.Format(time.RFC3339), header(wire.FailedAt)},
+		{"first failure", got.FirstFailedAt.Format(time.RFC3339), header(firstFailedAt)},
+		{"failure", got.FailedAt.Format(time.RFC3339), header(failedAt)},
 		{"exchange", got.OriginalExchange, m.Exchange},
 		{"routing key", got.OriginalRoutingKey, m.RoutingKey},
 		{"expiration", got.OriginalExpiration, m.Published.Expiration},

@@ -12,7 +12,6 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/fixture"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // fixtures calls test for each fixture and each of its schemes.
@@ -91,7 +90,7 @@ func asText(t *testing.T, v any) string {
 func seen(m fixture.Message, user string) fixture.Content {
 	c := m.Published
 	c.Headers = maps.Clone(c.Headers)
-	maps.DeleteFunc(c.Headers, func(name string, _ any) bool { return !wire.IsUsers(name) })
+	maps.DeleteFunc(c.Headers, func(name string, _ any) bool { return isOurs(name) || isBrokers(name) })
 	if len(c.Headers) == 0 {
 		c.Headers = nil
 	}

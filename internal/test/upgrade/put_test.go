@@ -11,12 +11,11 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/fixture"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // put declares what a fixture has declared and puts its messages where they stood. What is to wait goes last, since
-// its time begins then: put returns when that was.
-func put(t *testing.T, s fixture.Scheme, messages []fixture.Message, user string, later time.Duration) (began time.Time) {
+// its time begins then: put returns when that was, and until when messages sleep, by their ids.
+func put(t *testing.T, s fixture.Scheme, messages []fixture.Message, user string) (began time.Time, asleep map[string]time.Time) {
 	t.Helper()
 	ch := amqptest.Channel(t)
 	names := make([]string, 0, len(s.Declared))
@@ -31,6 +30,7 @@ func put(t *testing.T, s fixture.Scheme, messages []fixture.Message, user string
 	}
 	messages = slices.Clone(messages)
 	slices.SortStableFunc(messages, func(a, b fixture.Message) int { return cmp.Compare(rank(a), rank(b)) })
+	asleep = map[string]time.Time{}
 	var held []amqp.Delivery // all but the last of their returns are done
 	for _, m := range messages {
 		exchange, key := m.Exchange, m.RoutingKey
@@ -40,7 +40,12 @@ func put(t *testing.T, s fixture.Scheme, messages []fixture.Message, user string
 		if began.IsZero() && m.Returned == 0 && isCopy(m) {
 			began = time.Now()
 		}
-		amqptest.Publish(t, exchange, key, renewed(m.Stood, user, later))
+		p := renewed(m.Stood, user)
+		if _, sleeps := p.Headers[notBeforeTime]; sleeps { // as long as it would have slept
+			at := time.Now().Add(fixture.Sleep).UTC()
+			p.Headers[notBeforeTime], asleep[p.MessageId] = at.Format("2006-01-02T15:04:05.000Z07:00"), at
+		}
+		amqptest.Publish(t, exchange, key, p)
 		if m.Returned > 0 {
 			held = append(held, takeBack(t, ch, m))
 		}
@@ -50,7 +55,7 @@ func put(t *testing.T, s fixture.Scheme, messages []fixture.Message, user string
 		}
 	}
 	reject(t, held)
-	return began
+	return began, asleep
 }
 
 // rank is in which order messages are put.
@@ -65,7 +70,7 @@ func rank(m fixture.Message) int {
 }
 
 // isCopy says whether a consumer has published the message. Else it stood in the main queue as a user published it.
-func isCopy(m fixture.Message) bool { return m.Stood.Headers[wire.RetryAttempts] != nil }
+func isCopy(m fixture.Message) bool { return m.Stood.Headers[retryAttempts] != nil }
 
 // takeBack lets a message, the only one that its queue has ready, be returned once less than it was, and holds it.
 func takeBack(t *testing.T, ch *amqp.Channel, m fixture.Message) (d amqp.Delivery) {
@@ -99,29 +104,16 @@ func reject(t *testing.T, all []amqp.Delivery) {
 	}
 }
 
-// renewed is a message as it stood, for another user and at another time. What the broker writes is left out.
-func renewed(c fixture.Content, user string, later time.Duration) amqp.Publishing {
+// renewed is a message as it stood, for another user. What the broker writes is left out.
+func renewed(c fixture.Content, user string) amqp.Publishing {
 	p := c.Publishing()
 	p.Headers = maps.Clone(p.Headers)
-	maps.DeleteFunc(p.Headers, func(name string, _ any) bool { return wire.IsBrokers(name) })
+	maps.DeleteFunc(p.Headers, func(name string, _ any) bool { return isBrokers(name) })
 	if p.UserId != "" {
 		p.UserId = user
 	}
-	if p.Headers[wire.OriginalUserID] != nil {
-		p.Headers[wire.OriginalUserID] = user
-	}
-	if at := notBefore(c, later); !at.IsZero() {
-		p.Headers[wire.NotBefore] = at.Format("2006-01-02T15:04:05.000Z07:00")
+	if p.Headers[originalUserID] != nil {
+		p.Headers[originalUserID] = user
 	}
 	return p
-}
-
-// notBefore is when a message may be handled, zero if it may be at once.
-func notBefore(c fixture.Content, later time.Duration) time.Time {
-	text, _ := c.Headers[wire.NotBefore].(string)
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return at.Add(later).UTC()
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// release reads the first two numbers of a version; 4.0.5 is 4, 0.
+// release parses the first two numbers of a version: 4.0.5 is 4, 0.
 func release(version string) (major, minor int, ok bool) {
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 2 {
@@ -20,7 +20,7 @@ func release(version string) (major, minor int, ok bool) {
 	return major, minor, err1 == nil && err2 == nil
 }
 
-// version says what to know about the broker's release.
+// version returns findings about the broker's release.
 func version(f Facts) []Finding {
 	subject := f.Peer.Product + " " + f.Peer.Version
 	major, minor, ok := release(f.Peer.Version)
@@ -69,7 +69,7 @@ func version(f Facts) []Finding {
 	return found
 }
 
-// encryption is about TLS, the user and the heartbeat of this connection.
+// encryption returns findings about TLS, the user and the heartbeat of this connection.
 func encryption(f Facts) []Finding {
 	var found []Finding
 	if !f.Peer.TLS && !loopback(f.Peer.Addr) {
@@ -101,7 +101,7 @@ func loopback(addr string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// nodes is about the cluster's nodes, as the management API shows them.
+// nodes returns findings about the cluster's nodes, as the management API shows them.
 func nodes(f Facts) []Finding {
 	var found []Finding
 	for _, n := range f.Nodes {

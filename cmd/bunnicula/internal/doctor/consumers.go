@@ -11,11 +11,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// brokerTimeout is how long a delivery may be unacked by default. AMQP does not tell how the broker
-// is configured.
+// brokerTimeout is how long a delivery may be unacked by default. AMQP does not tell the broker's
+// configuration.
 const brokerTimeout = 30 * time.Minute
 
-// settings checks the fields of a topology file that are not of the plan.
+// settings checks the fields of a topology file that are not part of a plan.
 func settings(f Facts) []Finding {
 	var found []Finding
 	for _, c := range f.Consumers {
@@ -48,7 +48,7 @@ func settings(f Facts) []Finding {
 	return found
 }
 
-// rights is about what a consumer must be allowed to do and this user is not.
+// rights returns findings about permissions that a consumer needs and this user lacks.
 func rights(f Facts) []Finding {
 	var found []Finding
 	if f.Blocked != "" {

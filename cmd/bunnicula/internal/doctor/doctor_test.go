@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func n(i int) *int { return &i }
 
-// healthy has nothing that anybody needs to do: each test breaks one thing.
+// healthy returns facts without a finding. Each test breaks one of them.
 func healthy(t *testing.T) Facts {
 	t.Helper()
 	plan := topology.Plan{Queue: "orders", Delays: []time.Duration{10 * time.Second}}
@@ -50,7 +50,7 @@ func healthy(t *testing.T) Facts {
 	return f
 }
 
-// count changes what is counted in a queue.
+// count changes the counts of a queue.
 func count(f Facts, queue string, ready, consumers int) {
 	q := f.Counts[queue]
 	q.Ready, q.Consumers = n(ready), n(consumers)
@@ -67,7 +67,7 @@ func gone(f Facts, queue string) {
 	}
 }
 
-// said changes what the management API says of a queue.
+// said changes the management API's answer about a queue.
 func said(f Facts, queue string, change func(*management.Queue)) {
 	k := f.Known.Queues[queue]
 	change(&k)
@@ -101,7 +101,7 @@ func TestNothingIsSaidOfWhatIsHealthyButNotes(t *testing.T) {
 	}
 }
 
-// Each row breaks one thing; what is found is that, once, and nothing else.
+// Each row breaks one fact. The result is exactly that one finding.
 func TestEachThingThatIsWrongIsFound(t *testing.T) {
 	for name, test := range map[string]struct {
 		broken func(*Facts)
@@ -194,7 +194,7 @@ func refused(queue, argument string) inspect.Change {
 	}
 }
 
-// What an argument wins over a policy for is not reported: the queue does refuse.
+// A policy that an argument overrides is not reported: the queue does refuse messages.
 func TestAnArgumentWinsOverAPolicy(t *testing.T) {
 	f := healthy(t)
 	policy(f, "orders-error", management.Values{"max-length": int64(10), "overflow": "drop-head"})

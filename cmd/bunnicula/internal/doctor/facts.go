@@ -14,22 +14,25 @@ import (
 // Consumer is a consumer whose queues are examined.
 type Consumer struct {
 	topologyfile.Consumer
-	// Guessed says that no topology file describes it. It is taken to declare the standard
-	// queues, and those that it may not have are not reported as missing.
+	// Guessed says that no topology file describes the consumer. Then it is expected to have the
+	// standard queues. Optional ones are not reported as missing.
 	Guessed bool
 }
 
-// Facts are what is known at one moment.
+// Facts are all that is known at one moment.
 type Facts struct {
 	Peer      transport.Peer
 	Consumers []Consumer
-	Changes   []inspect.Change               // what declaring them would do
+	Changes   []inspect.Change               // that declaring the topologies would make
 	Counts    map[string]inspect.QueueStatus // by queue
 	Known     *inspect.Known                 // nil without the management API
-	Nodes     []management.Node              // none without the management API, or without its tag monitoring
-	Blocked   string                         // why the broker takes no messages; "" if it takes them
-	Publish   bool                           // this user may publish to queues
-	Read      map[string]bool                // may this user consume from this main or quarantine queue?
+	// None without the management API, or if the user lacks its tag monitoring.
+	Nodes []management.Node
+	// Why the broker takes no messages; "" if it takes them.
+	Blocked string
+	Publish bool // this user may publish to queues
+	// Whether this user may consume from a main or quarantine queue.
+	Read map[string]bool
 }
 
 // Examine asks a broker, and the management API if api is not nil.
@@ -83,7 +86,7 @@ func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {
 			}
 		}
 	}
-	// Last: a broker that takes no messages answers nothing after this.
+	// This is the last question: a broker that takes no messages answers nothing after it.
 	f.Publish, err = b.MayPublish(ctx)
 	if blocked := (*inspect.BlockedError)(nil); errors.As(err, &blocked) {
 		f.Blocked = blocked.Reason

@@ -5,28 +5,28 @@ import (
 	"slices"
 )
 
-// Finding is something that is wrong, or may become so.
+// Finding is a problem, or a possible one.
 type Finding struct {
 	Severity Severity `json:"severity"`
-	Check    string   `json:"check"`   // the name of the check, which never changes
+	Check    string   `json:"check"`   // the name of the check, which is constant
 	Subject  string   `json:"subject"` // such as "queue orders"
 	Problem  string   `json:"problem"`
-	Why      string   `json:"why"` // it matters
+	Why      string   `json:"why"` // why it matters
 	Do       string   `json:"do"`
-	See      string   `json:"see"` // a page
+	See      string   `json:"see"` // a page of documentation
 }
 
-// Severity says how soon something is to be done.
+// Severity says how urgent a finding is.
 type Severity string
 
 // The severities.
 const (
-	Serious Severity = "serious" // messages are lost or held up, or a consumer cannot start
+	Serious Severity = "serious" // messages are lost or delayed, or a consumer cannot start
 	Warning Severity = "warning" // that can happen, or a person should look
-	Note    Severity = "note"    // good to know
+	Note    Severity = "note"    // useful to know
 )
 
-// Worst says whether there is something serious.
+// Worst says whether there is a serious finding.
 func Worst(findings []Finding) Severity {
 	worst := Note
 	for _, f := range findings {
@@ -39,7 +39,7 @@ func Worst(findings []Finding) Severity {
 
 var rank = map[Severity]int{Serious: 0, Warning: 1, Note: 2}
 
-// Diagnose returns what follows from the facts, the most serious first.
+// Diagnose derives findings from the facts, the most serious first.
 func Diagnose(f Facts) []Finding {
 	findings := []Finding{}
 	for _, check := range []func(Facts) []Finding{
@@ -51,7 +51,7 @@ func Diagnose(f Facts) []Finding {
 	return findings
 }
 
-// The pages that findings refer to.
+// The pages to which findings refer.
 const (
 	pageAccess     = "https://www.rabbitmq.com/docs/access-control#authorisation"
 	pageAlarms     = "https://www.rabbitmq.com/docs/alarms"

@@ -26,7 +26,7 @@ var meanings = map[string]struct{ why, see string }{
 	"x-max-length-bytes":        {"A full queue refuses or deletes messages.", pageLength},
 }
 
-// differences are those for which the broker would refuse a consumer's declarations.
+// differences returns findings for which the broker would refuse a consumer's declarations.
 func differences(f Facts) []Finding {
 	var found []Finding
 	for _, c := range f.Changes {
@@ -64,7 +64,7 @@ func known(value string) string {
 	return value
 }
 
-// presence is about queues that a consumer needs and that do not exist.
+// presence returns findings about queues that a consumer needs and that do not exist.
 func presence(f Facts) []Finding {
 	var found []Finding
 	for _, c := range f.Consumers {
@@ -94,7 +94,7 @@ func presence(f Facts) []Finding {
 	return found
 }
 
-// use is about who consumes what.
+// use returns findings about the consumers of queues.
 func use(f Facts) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
@@ -121,7 +121,7 @@ func use(f Facts) []Finding {
 	return found
 }
 
-// contents is about messages in queues that should be empty.
+// contents returns findings about messages in queues that should be empty.
 func contents(f Facts) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
@@ -144,7 +144,7 @@ func contents(f Facts) []Finding {
 	return found
 }
 
-// errorsOf are the arguments by which bunnicula errors finds an error queue.
+// errorsOf returns the arguments with which bunnicula errors finds an error queue.
 func (f Facts) errorsOf(queue string) string {
 	for _, c := range f.Consumers {
 		if c.Plan.ErrorQueue == queue {
@@ -169,8 +169,8 @@ func (f Facts) details(queue string) (management.Queue, bool) {
 	return q, ok
 }
 
-// traps are arguments and policies with which a queue loses messages. Declaring a queue does not
-// show its policies.
+// traps returns findings about arguments and policies with which a queue loses messages. Declaring
+// a queue does not show its policies.
 func traps(f Facts) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
@@ -208,7 +208,8 @@ func traps(f Facts) []Finding {
 	return found
 }
 
-// effective is the value of an argument or, without one, of the policy, and which of the two it is.
+// effective returns the value of an argument, or, without one, of the policy, and says which of the
+// two it is.
 func effective(q management.Queue, name string) (value any, from string) {
 	if v, ok := q.Arguments["x-"+name]; ok {
 		return v, "its argument x-" + name
@@ -219,7 +220,7 @@ func effective(q management.Queue, name string) (value any, from string) {
 	return nil, ""
 }
 
-// replicas is about quorum queues in clusters.
+// replicas returns findings about quorum queues in clusters.
 func replicas(f Facts) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {

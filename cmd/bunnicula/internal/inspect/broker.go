@@ -48,18 +48,18 @@ func (b *Broker) Ask(ctx context.Context, what string, f func(transport.Channel)
 		defer ended.Store(true)
 		return f(ch)
 	})
-	if !ended.Load() { // f may still use the channel, so nobody else may
+	if !ended.Load() { // f may still use the channel, so no other call may
 		s.Abort(context.Canceled)
 	}
 	return err
 }
 
-// Declare declares a topology. Nothing else here but Prune changes anything.
+// Declare declares a topology. Only Declare and Prune change anything.
 func (b *Broker) Declare(ctx context.Context, t topology.Topology) error {
 	return b.Ask(ctx, "declare", func(ch transport.Channel) error { return t.Declare(ch) })
 }
 
-// code is the broker's reply code of a refusal, 0 if err is not one.
+// code returns the broker's reply code of a refusal, 0 if err is not a refusal.
 func code(err error) int {
 	if refused := (*amqp.Error)(nil); errors.As(err, &refused) && refused.Server {
 		return refused.Code

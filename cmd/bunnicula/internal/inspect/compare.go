@@ -12,7 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Verdict says how what is at the broker compares with what is wanted.
+// Verdict says how the broker's queue or exchange compares with the wanted one.
 type Verdict string
 
 // The verdicts.
@@ -23,7 +23,7 @@ const (
 	Unknown Verdict = "unknown" // this user may not compare it
 )
 
-// Comparison is what the broker answered.
+// Comparison is the broker's answer.
 type Comparison struct {
 	Verdict Verdict
 	// Mismatch is the first difference.
@@ -32,11 +32,11 @@ type Comparison struct {
 	Err error
 }
 
-// Two arguments with invalid values. A broker compares an existing queue with the declaration
-// argument by argument, and these two last; in a classic queue it does not compare them. If the
-// queue does not exist the broker validates the arguments, and refuses. So a declaration with these
-// arguments never declares, and still tells what differs. A test fails on a broker that behaves
-// differently.
+// Two arguments with invalid values. If the queue exists, the broker compares it with the
+// declaration argument by argument, and these two last; in a classic queue it does not compare them
+// at all. If the queue does not exist, the broker validates the arguments, and refuses. So a
+// declaration with these arguments never declares a queue, and still shows what differs. A test
+// fails on a broker that behaves differently.
 const (
 	lastOfQueue    = "x-queue-leader-locator"
 	lastOfExchange = "alternate-exchange"
@@ -58,8 +58,8 @@ func (c comparer) ExchangeDeclare(name, kind string, durable, autoDelete, intern
 	return c.Channel.ExchangeDeclare(name, kind, durable, autoDelete, internal, noWait, amqp.Table{lastOfExchange: int32(0)})
 }
 
-// Queue compares a queue with the broker's queue of that name. It never makes one. A queue that is
-// Existing is the same if it exists, whatever its arguments.
+// Queue compares a queue with the broker's queue of that name. It never declares one. A queue that
+// is Existing is the same if it exists, whatever its arguments.
 func (b *Broker) Queue(ctx context.Context, q topology.Queue) (Comparison, error) {
 	if _, err := b.Count(ctx, q.Name); err != nil || q.Existing {
 		return answered(err)
@@ -67,7 +67,7 @@ func (b *Broker) Queue(ctx context.Context, q topology.Queue) (Comparison, error
 	return b.compare(ctx, topology.Topology{Queues: []topology.Queue{q}})
 }
 
-// Exchange compares an exchange with the broker's exchange of that name. It never makes one.
+// Exchange compares an exchange with the broker's exchange of that name. It never declares one.
 func (b *Broker) Exchange(ctx context.Context, e topology.Exchange) (Comparison, error) {
 	if c, err := b.HasExchange(ctx, e.Name); err != nil || c.Verdict != Same {
 		return c, err
@@ -75,7 +75,7 @@ func (b *Broker) Exchange(ctx context.Context, e topology.Exchange) (Comparison,
 	return b.compare(ctx, topology.Topology{Exchanges: []topology.Exchange{e}})
 }
 
-// HasExchange gives Same if an exchange of that name exists, whatever its type.
+// HasExchange returns Same if an exchange of that name exists, whatever its type.
 func (b *Broker) HasExchange(ctx context.Context, name string) (Comparison, error) {
 	return answered(b.Ask(ctx, "look for exchange "+name, func(ch transport.Channel) error {
 		return ch.ExchangeDeclarePassive(name, "direct", true, false, false, false, nil)
@@ -91,7 +91,7 @@ func (b *Broker) compare(ctx context.Context, t topology.Topology) (Comparison, 
 	case errors.As(err, &m):
 		return Comparison{Verdict: Differs, Mismatch: m}, nil
 	case code(err) == amqp.PreconditionFailed && (strings.Contains(err.Error(), lastOfQueue) || strings.Contains(err.Error(), lastOfExchange)):
-		return Comparison{Verdict: Missing}, nil // deleted after the first look
+		return Comparison{Verdict: Missing}, nil // deleted after the first question
 	}
 	return answered(err)
 }

@@ -20,7 +20,7 @@ func declare(t *testing.T, name string, arguments map[string]any) {
 	}
 }
 
-// To compare must never make what is not there, also when it is deleted after it was looked for.
+// A comparison must never create a queue, even if the queue is deleted after the first question.
 func TestToCompareDeclaresNothing(t *testing.T) {
 	b, ctx := broker(t, connection.Config{})
 	for _, kind := range []topology.QueueType{topology.Quorum, topology.Classic, ""} {
@@ -74,7 +74,7 @@ func TestAQueueThatIsAsWantedIsTheSame(t *testing.T) {
 	}
 }
 
-// What decides is the order in which a broker compares arguments: ours must come last.
+// The order in which a broker compares arguments matters: ours must come last.
 func TestEachArgumentThatDiffersIsNamed(t *testing.T) {
 	b, ctx := broker(t, connection.Config{})
 	name := amqptest.Queue(t, "differs")

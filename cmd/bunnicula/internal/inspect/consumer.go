@@ -10,7 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Consumer is a consumer by its queues, the main queue first.
+// Consumer is a consumer as its queues show it, the main queue first.
 type Consumer struct {
 	Name   string
 	Queues []Expected
@@ -21,10 +21,10 @@ type Expected struct {
 	Name  string
 	Role  topology.Role
 	Delay time.Duration // of a retry queue
-	Maybe bool          // it need not exist
+	Maybe bool          // the queue need not exist
 }
 
-// FromTopology has all queues of a topology.
+// FromTopology returns a consumer with all queues of a topology.
 func FromTopology(t topology.Topology) Consumer {
 	c := Consumer{}
 	for _, q := range t.Queues {
@@ -36,8 +36,8 @@ func FromTopology(t topology.Topology) Consumer {
 	return c
 }
 
-// FromName has the queues that a consumer of this queue has by default, with retry queues for these
-// delays.
+// FromName returns a consumer with the default queues for this main queue, and with retry queues
+// for these delays.
 func FromName(queue string, delays []time.Duration) Consumer {
 	c := Consumer{Name: queue, Queues: []Expected{{Name: queue, Role: topology.RoleMain}}}
 	for _, d := range delays {
@@ -51,8 +51,9 @@ func (c Consumer) with(role topology.Role, queue string) Consumer {
 	return c
 }
 
-// FromQueues finds consumers by the names of all queues. A queue is a consumer's main queue if an
-// error, quarantine or retry queue is named after it. Other queues are left out.
+// FromQueues finds consumers by the names of all queues. A queue is a consumer's main queue if
+// there is an error, quarantine or retry queue with its name as the prefix. Other queues are left
+// out.
 func FromQueues(names []string) []Consumer {
 	there := map[string]bool{}
 	for _, name := range names {

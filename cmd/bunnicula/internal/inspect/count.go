@@ -8,7 +8,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Count is what AMQP tells about a queue.
+// Count is the information that AMQP has about a queue.
 type Count struct {
 	Ready     int
 	Consumers int

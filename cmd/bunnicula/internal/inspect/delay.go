@@ -7,7 +7,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// ParseDelay is the inverse of topology.FormatDelay. It takes no other spelling ("60s", "1m30s",
+// ParseDelay is the inverse of topology.FormatDelay. It accepts no other spelling ("60s", "1m30s",
 // "010s") and no delay that topology.New would refuse.
 func ParseDelay(s string) (time.Duration, error) {
 	delay, err := time.ParseDuration(s)

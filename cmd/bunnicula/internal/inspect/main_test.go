@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// broker is the tests' own, asked as this user, "" for the usual.
+// broker returns the tests' own broker, asked as this user; "" is the usual user.
 func broker(t *testing.T, cfg connection.Config) (*Broker, context.Context) {
 	t.Helper()
 	conn := connecttest.New(t, cfg)

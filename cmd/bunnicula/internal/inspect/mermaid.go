@@ -28,7 +28,7 @@ func Mermaid(topologies ...topology.Topology) string {
 	return d.out.String()
 }
 
-// paths draws the ways of messages that failed.
+// paths draws the paths of messages that failed.
 func (d *diagram) paths(t topology.Topology) {
 	main := d.queue(route.Main(t).Queue)
 	for _, q := range t.Queues {
@@ -60,7 +60,7 @@ func (d *diagram) paths(t topology.Topology) {
 type diagram struct {
 	out   strings.Builder
 	ids   map[string]string // by the name of the node
-	lines map[string]bool   // those that are drawn: a shared error queue has some twice
+	lines map[string]bool   // lines that are drawn: a shared error queue has some twice
 }
 
 func (d *diagram) line(format string, args ...any) {
@@ -71,7 +71,7 @@ func (d *diagram) line(format string, args ...any) {
 	}
 }
 
-// queue and exchange draw a node once and return its id. Ids are numbers, because names can hold
+// queue and exchange draw a node once and return its id. Ids are numbers, because names can contain
 // any character.
 func (d *diagram) queue(name string) string { return d.node("q", name, "[[%s]]", name) }
 

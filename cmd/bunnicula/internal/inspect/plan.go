@@ -11,7 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Change is what declaring one thing would do.
+// Change says what the declaration of one queue, exchange or binding would do.
 type Change struct {
 	Action Action `json:"action"`
 	What   string `json:"what"` // exchange, queue, binding
@@ -24,26 +24,26 @@ type Change struct {
 	Key      string `json:"key,omitempty"`      // a binding's
 
 	Differences []Difference `json:"differences,omitempty"`
-	Problem     string       `json:"problem,omitempty"` // why it is unknown, or cannot be
+	Problem     string       `json:"problem,omitempty"` // why it is unknown, or cannot be done
 	Remedy      string       `json:"remedy,omitempty"`
 }
 
-// Difference is one argument or attribute that is not as wanted.
+// Difference is one argument or attribute with another value than the wanted one.
 type Difference struct {
 	Argument string `json:"argument"`
 	Existing string `json:"existing"` // "none" if there is none
 	Wanted   string `json:"wanted"`
 }
 
-// Action says what apply does about it.
+// Action says what apply does.
 type Action string
 
 // The actions.
 const (
-	Keep    Action = "same"    // nothing: it is there
+	Keep    Action = "same"    // nothing: it exists
 	Create  Action = "create"  // declares it
 	Refused Action = "differs" // nothing: the broker would refuse with 406
-	Lacking Action = "missing" // nothing: it must be there and is not
+	Lacking Action = "missing" // nothing: it must exist and does not
 	Unasked Action = "unknown" // tries: this user or this way of asking cannot tell
 )
 
@@ -106,7 +106,7 @@ func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.
 	return changes, nil
 }
 
-// boundOnly are exchanges of bindings that no topology declares.
+// boundOnly returns the exchanges of bindings that no topology declares.
 func boundOnly(t topology.Topology) []string {
 	var names []string
 	for _, b := range t.Bindings {
@@ -133,7 +133,7 @@ func CountOf(changes []Change, a Action) int {
 	return n
 }
 
-// queueType is the type that a queue is declared with, "" if the broker decides or the queue
+// queueType returns the type with which a queue is declared, "" if the broker decides or the queue
 // exists.
 func queueType(q topology.Queue) string {
 	t, _ := q.Arguments["x-queue-type"].(string)
@@ -157,7 +157,7 @@ func queueChange(q topology.Queue, c Comparison, known *Known) Change {
 	return change
 }
 
-// judge fills in what a comparison says.
+// judge fills in the results of a comparison.
 func (c *Change) judge(found Comparison) {
 	switch found.Verdict {
 	case Same:
@@ -194,7 +194,7 @@ func exchangeChange(e topology.Exchange, c Comparison) Change {
 	return change
 }
 
-// boundChange is for an exchange that is bound to and not declared.
+// boundChange returns the Change for an exchange that has a binding and is not declared.
 func boundChange(name string, c Comparison) Change {
 	change := Change{What: "exchange", Name: name}
 	change.judge(c)
@@ -205,8 +205,8 @@ func boundChange(name string, c Comparison) Change {
 	return change
 }
 
-// bindingChange is what the API says of a binding. Without an API a binding is missing if its queue
-// or exchange is, and else unknown.
+// bindingChange returns the Change for a binding, as the API shows it. Without an API a binding is
+// missing if its queue or exchange is missing, and otherwise unknown.
 func bindingChange(b topology.Binding, before []Change, known *Known) Change {
 	change := Change{What: "binding", Name: b.Queue, Exchange: b.Exchange, Key: b.Key, Action: Unasked}
 	switch {
@@ -234,7 +234,7 @@ func (k *Known) queue(name string) (management.Queue, bool) {
 	return q, ok
 }
 
-// differences are all arguments that differ, beginning with the one that the broker named.
+// differences returns all arguments that differ, beginning with the one that the broker named.
 func differences(wanted, existing map[string]any, first []Difference) []Difference {
 	all := slices.Clone(first)
 	names := map[string]any{}
@@ -251,7 +251,7 @@ func differences(wanted, existing map[string]any, first []Difference) []Differen
 	return all
 }
 
-// printed is a value as the broker prints it.
+// printed returns a value as the broker prints it.
 func printed(value any, there bool) string {
 	switch {
 	case !there:

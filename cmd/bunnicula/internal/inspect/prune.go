@@ -26,8 +26,8 @@ type Leftover struct {
 	expected topology.Queue
 }
 
-// Leftovers are the existing retry queues of these plans' consumers that no plan has any more. The
-// management API tells which queues exist; without it Leftovers looks for those of the delays. It
+// Leftovers returns the existing retry queues of these plans' consumers that no plan has any more.
+// The management API tells which queues exist; without it Leftovers checks those of the delays. It
 // changes nothing.
 func (b *Broker) Leftovers(ctx context.Context, known *Known, delays []time.Duration, plans ...topology.Plan) ([]Leftover, error) {
 	named := map[string]bool{}
@@ -65,7 +65,7 @@ func (b *Broker) Leftovers(ctx context.Context, known *Known, delays []time.Dura
 	return found, nil
 }
 
-// candidates are the delays whose retry queues may exist.
+// candidates returns the delays whose retry queues may exist.
 func candidates(p topology.Plan, known *Known, delays []time.Duration) []time.Duration {
 	all := slices.Clone(delays)
 	if known != nil {
@@ -111,7 +111,7 @@ func (b *Broker) judge(ctx context.Context, l *Leftover, known *Known) (there bo
 	return true, nil
 }
 
-// keep is why a queue must not be deleted.
+// keep returns why a queue must not be deleted.
 func keep(q topology.Queue, c Comparison, n Count, k management.Queue, listed bool) string {
 	quorum := queueType(q) == string(topology.Quorum)
 	switch {

@@ -23,9 +23,12 @@ func TestPruningLeavesWhatIsNotEmptyNamedOrUnknown(t *testing.T) {
 				t.Fatal(err)
 			}
 			amqptest.Publish(t, "", name+"-retry-2h", amqp.Publishing{})
-			declare(t, name+"-retry-4h", map[string]any{"x-queue-type": "classic"})                                     // somebody's, by chance of this name
-			declare(t, name+"-other-retry-1h", map[string]any{"x-queue-type": "classic"})                               // of another consumer
-			declare(t, name+"-retry-5h", map[string]any{"x-queue-type": "classic", "x-message-ttl": int64(18_000_000)}) // does not lead back
+			// A queue of somebody else that has such a name by chance.
+			declare(t, name+"-retry-4h", map[string]any{"x-queue-type": "classic"})
+			// A queue of another consumer.
+			declare(t, name+"-other-retry-1h", map[string]any{"x-queue-type": "classic"})
+			// A queue that does not lead back.
+			declare(t, name+"-retry-5h", map[string]any{"x-queue-type": "classic", "x-message-ttl": int64(18_000_000)})
 
 			now := before
 			now.Delays = []time.Duration{3 * time.Hour}

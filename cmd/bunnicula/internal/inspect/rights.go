@@ -16,17 +16,18 @@ type BlockedError struct{ Reason string }
 
 func (e *BlockedError) Error() string { return "the broker takes no messages: " + e.Reason }
 
-// MayPublish says whether this user may write to the default exchange. It publishes a message that
-// no queue is bound for and that the broker returns. If the broker takes no messages the error is a
-// *BlockedError. Nothing more can be asked then: the broker does not read from this connection
-// until its alarm is over.
+// MayPublish says whether this user may write to the default exchange. It publishes a message for
+// which no queue is bound, so that the broker returns it. If the broker takes no messages the error
+// is a *BlockedError. No other question can be asked then: the broker does not read from this
+// connection until its alarm is over.
 func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
 	err := b.Ask(ctx, "try to publish", func(ch transport.Channel) error {
 		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
 		if err := ch.Confirm(false); err != nil {
 			return err
 		}
-		// Twice: a broker with an alarm still takes the first message of a connection.
+		// The loop publishes twice, because a broker with an alarm still takes the first message of
+		// a connection.
 		for range 2 {
 			confirm, err := ch.Publish("", "bunnicula-doctor-"+uuid.NewString(), true, amqp.Publishing{})
 			if err != nil {
@@ -41,7 +42,7 @@ func (b *Broker) MayPublish(ctx context.Context) (bool, error) {
 	return allowed(err)
 }
 
-// confirmed waits for a confirm, or for the reason why none comes.
+// confirmed waits for a confirm, or for the reason why there is none.
 func (b *Broker) confirmed(confirm transport.Confirmation, closed <-chan *amqp.Error) error {
 	for {
 		reason, blocked, change := b.session.Blocked()

@@ -16,7 +16,7 @@ type Status struct {
 	Queues   []QueueStatus `json:"queues"`
 }
 
-// QueueStatus is the state of one queue at one moment. What is nil is not known.
+// QueueStatus is the state of one queue at one moment. A nil field is unknown.
 type QueueStatus struct {
 	Queue     string        `json:"queue"`
 	Role      topology.Role `json:"role"`            // main, retry, quarantine, error
@@ -43,8 +43,8 @@ func (s Status) Missing() bool {
 	return len(s.Queues) > 0 && s.Queues[0].State == Absent
 }
 
-// Look counts the messages in each consumer's queues. known is what the management API says of
-// them, or nil. Queues that need not exist and do not are left out.
+// Look counts the messages in each consumer's queues. known is the answer of the management API, or
+// nil. Optional queues that do not exist are left out.
 func (b *Broker) Look(ctx context.Context, consumers []Consumer, known map[string]management.Queue) ([]Status, error) {
 	all := make([]Status, 0, len(consumers))
 	for _, c := range consumers {

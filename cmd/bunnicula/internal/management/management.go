@@ -1,5 +1,6 @@
-// Package management asks RabbitMQ's management API what AMQP cannot tell: which queues exist, with
-// which arguments and policies, how many messages are unacknowledged, and the state of the nodes.
+// Package management asks RabbitMQ's management API for facts that AMQP does not tell: which queues
+// exist, with which arguments and policies, how many messages are unacknowledged, and the state of
+// the nodes.
 package management
 
 import (
@@ -36,8 +37,8 @@ func New(raw string, client *http.Client) (*Client, error) {
 // String is the API's address, without a password.
 func (c *Client) String() string { return c.base.String() }
 
-// ErrRefused is wrapped by the error for a user or a password that the API does not take (401), or
-// that lacks the tag "monitoring" (403).
+// ErrRefused is wrapped by the error for a user or a password that the API does not accept (401),
+// or for a user without the tag "monitoring" (403).
 var ErrRefused = errors.New("refused: it takes a user with the tag monitoring, and the password")
 
 // get asks for /api/path, whose parts are escaped, and decodes the answer into v.

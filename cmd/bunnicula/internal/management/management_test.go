@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// recorded answers as a RabbitMQ 3.10 did.
+// recorded answers with recorded answers of a RabbitMQ 3.10.
 func recorded(t *testing.T) *management.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

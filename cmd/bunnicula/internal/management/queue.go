@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Queue is what the API says of a queue. A pointer is nil where the API says nothing, as for a
-// queue that was just declared, or whose node is down.
+// Queue is the API's description of a queue. A pointer is nil if the API does not have the value,
+// as for a queue that was just declared, or whose node is down.
 type Queue struct {
 	Name       string `json:"name"`
 	Type       string `json:"type"` // "quorum", "classic", "stream"
@@ -20,17 +20,19 @@ type Queue struct {
 	// Effective is the definition that results from policy and operator policy.
 	Effective Values `json:"effective_policy_definition"`
 
-	Messages  *int     `json:"messages"`
-	Ready     *int     `json:"messages_ready"`
-	Unacked   *int     `json:"messages_unacknowledged"`
-	Kept      *int     `json:"messages_dlx"` // of a quorum queue: dead-lettered, and not yet confirmed
-	Consumers *int     `json:"consumers"`
-	Head      *int64   `json:"head_message_timestamp"` // in seconds; of classic queues, if the message has one
-	Members   []string `json:"members"`                // of a quorum queue
-	Online    []string `json:"online"`
+	Messages *int `json:"messages"`
+	Ready    *int `json:"messages_ready"`
+	Unacked  *int `json:"messages_unacknowledged"`
+	// Of a quorum queue: dead-lettered, and not yet confirmed.
+	Kept      *int `json:"messages_dlx"`
+	Consumers *int `json:"consumers"`
+	// In seconds; of classic queues, if the message has a timestamp.
+	Head    *int64   `json:"head_message_timestamp"`
+	Members []string `json:"members"` // of a quorum queue
+	Online  []string `json:"online"`
 }
 
-// Oldest is the timestamp of the message at the head, if that is known.
+// Oldest returns the timestamp of the message at the head, if known.
 func (q Queue) Oldest() *time.Time {
 	if q.Head == nil || *q.Head <= 0 {
 		return nil
@@ -86,7 +88,7 @@ func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 // Values are arguments or a policy's definition. Whole numbers are int64.
 type Values map[string]any
 
-// UnmarshalJSON takes an empty list for an empty object, because Erlang writes both as a list.
+// UnmarshalJSON accepts an empty list for an empty object, because Erlang writes both as a list.
 func (v *Values) UnmarshalJSON(text []byte) error {
 	*v = nil
 	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {

@@ -50,6 +50,7 @@ func Headers(n int) amqp.Table {
 // Entry is a line of a journal.
 type Entry struct {
 	Order
+	At      time.Time
 	Version string // of the worker
 	Attempt int
 	Said    string // "" when the handler begins

@@ -87,6 +87,7 @@ func (w *worker) handle(ctx context.Context, msg consumer.Message[order.Order]) 
 }
 
 func (w *worker) write(e order.Entry) {
+	e.At = time.Now()
 	line, err := json.Marshal(e)
 	if err == nil {
 		_, err = w.journal.Write(append(line, '\n'))
