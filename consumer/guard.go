@@ -30,9 +30,9 @@ type guard struct {
 	abort  context.CancelFunc
 	fell   signal // wakes the guard at its end: a message of its channel was settled
 
-	// Only the guard's goroutine uses these, and look before that has started. It waits for the answer
-	// to each request on the channel even if the session ends meanwhile, because two requests at once
-	// may swap their answers, and the close of the channel is one.
+	// Only the guard's goroutine uses these, and look before that has started. It waits for the
+	// answer to each request on the channel even if the session ends meanwhile, because two requests
+	// at once may swap their replies (see transport), and the close of the channel is one.
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
 	found bool          // the last look found that there may be messages
