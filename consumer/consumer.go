@@ -150,6 +150,7 @@ func (c *Consumer) Start(ctx context.Context) error {
 // unreadable.
 func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	d := c.decode(&raw, nil)
+	d.left.Store(true) // it has entered no gate
 	now := time.Now()
 	if s, decided := decide.Before(&c.rules, &d.facts, c.given(d, now)); decided {
 		return settlementOf(s)
