@@ -78,7 +78,9 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
 	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)
 	c.handlers.Limit = c.spec.Timeout + c.spec.Grace
-	c.reporter = &reporter{monitor: monitor, log: c.log, control: c.control, calls: watchdog.Watchdog{Limit: monitorLimit}}
+	c.reporter = &reporter{
+		monitor: monitor, log: c.log, control: c.control, release: c.pool.release, calls: watchdog.Watchdog{Limit: monitorLimit},
+	}
 	c.supervisor = newSupervisor(c)
 	most := c.lookahead.many + c.spec.Concurrency
 	c.settler = &settler{

@@ -145,7 +145,8 @@ func (g *guard) alone() bool {
 	}
 	ok := c.pool.gate.close(g.taking, patience)
 	w, inside := c.control.get(), int(c.pool.gate.inside.Load())
-	if ok && w.prefetch() > 0 && inside+w.stuck < w.slots && (!g.blind || inside == 0) {
+	free := int(c.gauges.running.Load()) < w.slots
+	if ok && w.prefetch() > 0 && free && (!g.blind || inside == 0) {
 		return true
 	}
 	c.openGate()
