@@ -101,10 +101,10 @@ func (g *guard) wait() bool {
 }
 
 // waiting returns whether there may be messages in the quarantine queue. A queue that is missing
-// counts as empty. If the broker does not let the user look, waiting returns true: alone then takes
+// counts as empty, and a guard that is full does not look. If the broker does not let the user look, waiting returns true: alone then takes
 // care that to get without a look holds up no handler.
 func (g *guard) waiting() bool {
-	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() {
+	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() || g.isFull() {
 		return false
 	}
 	from, messages := g.from, make(chan int, 1)
@@ -129,6 +129,10 @@ func (g *guard) waiting() bool {
 	g.refused(nil)
 	return false
 }
+
+// isFull returns whether as many messages from quarantine are unsettled as may be: one for each
+// slot. Their copies are blocked. More of them would take the places of other messages' copies.
+func (g *guard) isFull() bool { return g.from.acks.Unsettled() >= g.c.spec.Concurrency }
 
 // alone takes the token, closes the gate and waits until the next message can be handled alone. It
 // returns false, with the gate open and the token free, when the session ends, the consumer is to
@@ -169,7 +173,7 @@ func (g *guard) acquire() bool {
 			return true
 		case g.taking.Err() != nil || g.from.IsClosed():
 			return false
-		case g.c.gauges.lost.Load() > 0:
+		case g.c.gauges.lost.Load() > 0 && !g.isFull():
 			if g.hear(); g.from == nil { // the broker has closed the channel over it
 				return false
 			}
