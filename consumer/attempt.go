@@ -127,11 +127,7 @@ func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
 	c.log.Error("handler is stuck", "message_id", d.id(), "attempt", d.facts.Delivery.Attempt,
 		"after", after.Round(time.Millisecond), "held", c.spec.WhenStuck == Hold, "stack", stack)
 	c.control.update(func(w *wanted) { w.stuck++ })
-	c.pool.leave(d)
-	if d.solo != nil {
-		d.solo.openGate()
-		d.solo.freeToken()
-	}
+	c.pool.release(d)
 }
 
 // unstuck reports that a stuck handler has returned after all. Its slot is free again.

@@ -78,7 +78,9 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
 	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)
 	c.handlers.Limit = c.spec.Timeout + c.spec.Grace
-	c.reporter = &reporter{monitor: monitor, log: c.log, control: c.control, calls: watchdog.Watchdog{Limit: monitorLimit}}
+	c.reporter = &reporter{
+		monitor: monitor, log: c.log, control: c.control, release: c.pool.release, calls: watchdog.Watchdog{Limit: monitorLimit},
+	}
 	c.supervisor = newSupervisor(c)
 	most := c.lookahead.many + c.spec.Concurrency
 	c.settler = &settler{
@@ -151,6 +153,7 @@ func (c *Consumer) Start(ctx context.Context) error {
 // unreadable.
 func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	d := c.decode(&raw, nil)
+	d.left.Store(true) // it has entered no gate
 	now := time.Now()
 	if s, decided := decide.Before(&c.rules, &d.facts, c.given(d, now)); decided {
 		return settlementOf(s)

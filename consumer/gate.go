@@ -7,8 +7,8 @@ import (
 )
 
 // gate lets no handler start while a message from quarantine is handled alone. A worker enters the
-// gate before it handles a delivery, and leaves it after that, or when the handler is stuck. The
-// message that is handled alone does not enter.
+// gate before it handles a delivery, and leaves it after that, or when the handler is stuck or the
+// monitor blocks. The message that is handled alone does not enter.
 type gate struct {
 	patience time.Duration // immutable; how long a closing gate waits at most for the handlers that run
 

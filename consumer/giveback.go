@@ -41,7 +41,7 @@ func (s *settler) giveBack(d *received) {
 		s.nack(d)
 		return
 	}
-	s.copy(func() {
+	s.copy(d, func() {
 		// The time limit keeps a broker that takes no messages from holding up a stop.
 		ctx, cancel := context.WithTimeout(d.from.ctx, lateCopy)
 		defer cancel()

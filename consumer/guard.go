@@ -109,10 +109,10 @@ func (g *guard) wait() bool {
 }
 
 // waiting returns whether there may be messages in the quarantine queue. A queue that is missing
-// counts as empty. If the broker does not let the user look, waiting returns true: alone then takes
+// counts as empty, and a guard that is full does not look. If the broker does not let the user look, waiting returns true: alone then takes
 // care that to get without a look holds up no handler.
 func (g *guard) waiting() bool {
-	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() {
+	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() || g.isFull() {
 		return false
 	}
 	from, messages := g.from, make(chan int, 1)
@@ -138,6 +138,10 @@ func (g *guard) waiting() bool {
 	return false
 }
 
+// isFull returns whether as many messages from quarantine are unsettled as may be: one for each
+// slot. Their copies are blocked. More of them would take the places of other messages' copies.
+func (g *guard) isFull() bool { return g.from.acks.Unsettled() >= g.c.spec.Concurrency }
+
 // alone takes the token, closes the gate and waits until the next message can be handled alone. It
 // returns false, with the gate open and the token free, when the session ends, the consumer is to
 // take nothing, or no slot is free.
@@ -153,7 +157,8 @@ func (g *guard) alone() bool {
 	}
 	ok := c.pool.gate.close(g.taking, patience)
 	w, inside := c.control.get(), int(c.pool.gate.inside.Load())
-	if ok && w.prefetch() > 0 && inside+w.stuck < w.slots && (!g.blind || inside == 0) {
+	free := int(c.gauges.running.Load()) < w.slots
+	if ok && w.prefetch() > 0 && free && (!g.blind || inside == 0) {
 		return true
 	}
 	c.openGate()
@@ -176,7 +181,7 @@ func (g *guard) acquire() bool {
 			return true
 		case g.taking.Err() != nil || g.from.IsClosed():
 			return false
-		case g.c.gauges.lost.Load() > 0:
+		case g.c.gauges.lost.Load() > 0 && !g.isFull():
 			if g.hear(); g.from == nil { // the broker has closed the channel over it
 				return false
 			}

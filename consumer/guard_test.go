@@ -2,7 +2,9 @@ package consumer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -198,5 +200,41 @@ func TestAnOnFatalThatPanicsHarmsNobody(t *testing.T) {
 			return did.handle(ctx, d, 0)
 		}})
 		l.wait(time.Minute, "subscribed again", func() bool { return c.Health().Ready })
+	})
+}
+
+// Copies that the broker does not take hold their own messages only.
+func TestManySuspectsWhoseCopiesAreBlockedHoldUpNobody(t *testing.T) {
+	var full atomic.Bool
+	full.Store(true)
+	o := usual
+	o.Faults = func(s simulated.Step) simulated.Fault {
+		if full.Load() && s.Kind == "publish" && s.Queue == "orders-retry-1h" {
+			return simulated.Fault{Kind: simulated.Nack}
+		}
+		return simulated.Fault{}
+	}
+	inLab(t, o, func(l *lab) {
+		var did tally
+		c := l.start(l.process("p"), consumer.Spec{
+			Queue: "orders", Concurrency: 2, Prefetch: 4,
+			Handler: func(ctx context.Context, d consumer.Delivery) consumer.Result {
+				did.handle(ctx, d, 0)
+				if strings.HasPrefix(d.MessageID, "suspect") {
+					return consumer.Retry(errors.New("planned"))
+				}
+				return consumer.Ack()
+			},
+		})
+		for i := range 20 {
+			l.publish("orders-quarantine", fmt.Sprint("suspect", i))
+		}
+		time.Sleep(2 * time.Minute)
+		l.publish("orders", "usual")
+		if err := within(2*time.Minute, "handled", func() bool { return did.of("usual") == 1 }); err != nil {
+			t.Errorf("%v; health is %+v", err, c.Health())
+		}
+		full.Store(false)
+		l.wait(5*time.Minute, "retried", func() bool { ready, _, _ := l.sim.Depth("orders-retry-1h"); return ready == 20 })
 	})
 }

@@ -25,7 +25,8 @@ type lab struct {
 	sim    *simulated.Broker
 	sender *sending.Pipeline
 
-	cut atomic.Pointer[string] // the next frame of this process on its consuming link loses the connection
+	cut  atomic.Pointer[string]               // the next frame of this process on its consuming link loses the connection
+	plan func(simulated.Step) simulated.Fault // the test's own faults; immutable, nil is none
 
 	mu        sync.Mutex
 	consumers []*consumer.Consumer
@@ -37,7 +38,7 @@ type lab struct {
 func inLab(t *testing.T, o simulated.Options, run func(*lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := &lab{T: t}
+		l := &lab{T: t, plan: o.Faults}
 		o.Faults = l.fault
 		l.sim = simulated.New(o)
 		app := l.process("app")
@@ -78,6 +79,9 @@ func (l *lab) fault(s simulated.Step) simulated.Fault {
 		l.cut.Store(nil)
 		return simulated.Fault{Kind: simulated.Cut}
 	}
+	if l.plan != nil {
+		return l.plan(s)
+	}
 	return simulated.Fault{}
 }
 
@@ -102,10 +106,16 @@ func (l *lab) process(name string) *simulated.Process {
 // start starts a consumer in a process. What the Spec leaves open is that of a patient one.
 func (l *lab) start(p *simulated.Process, spec consumer.Spec) *consumer.Consumer {
 	l.Helper()
+	return l.startWatched(p, spec, monitoring.Nop{})
+}
+
+// startWatched is start with a monitor.
+func (l *lab) startWatched(p *simulated.Process, spec consumer.Spec, monitor monitoring.Monitor) *consumer.Consumer {
+	l.Helper()
 	if spec.Backoff == nil {
 		spec.Backoff = []time.Duration{time.Hour}
 	}
-	c, err := consumer.New(connection.Over(p), spec, monitoring.Nop{}, quietLog)
+	c, err := consumer.New(connection.Over(p), spec, monitor, quietLog)
 	l.must(err)
 	l.must(c.Start(context.Background()))
 	l.mu.Lock()

@@ -109,10 +109,20 @@ func (p *pool) take(w *worker, d *received) {
 	p.handle(w, d)
 }
 
-// leave takes a delivery out of the gate, once: when its handler has returned or is stuck.
+// leave takes a delivery out of the gate, once: when its worker is done with it, or may never be.
 func (p *pool) leave(d *received) {
 	if d.solo == nil && d.left.CompareAndSwap(false, true) {
 		p.gate.leave()
+	}
+}
+
+// release keeps the gate and the token from waiting for a worker that may never have done with a
+// delivery: its handler is stuck, or the monitor blocks. The slot stays taken.
+func (p *pool) release(d *received) {
+	p.leave(d)
+	if d.solo != nil {
+		d.solo.openGate()
+		d.solo.freeToken()
 	}
 }
 

@@ -21,6 +21,7 @@ type reporter struct {
 	monitor monitoring.Monitor // immutable
 	log     *slog.Logger       // immutable
 	control *control           // immutable
+	release func(*received)    // immutable: the gate and the token wait for the delivery no longer
 	calls   watchdog.Watchdog  // watches the calls under way
 	spare   sync.Pool          // of *monitorCall, to save an allocation for each call
 }
@@ -67,6 +68,7 @@ func (r *reporter) watch(method string, d *received) *monitorCall {
 func (m *monitorCall) Expired() {
 	m.reporter.log.Error("monitor blocks", "method", m.method, "message_id", m.delivery.id(), "after", monitorLimit)
 	m.reporter.control.update(func(w *wanted) { w.blocked++ })
+	m.reporter.release(m.delivery)
 }
 
 // end is called when the call has returned. A call that has expired frees its slot again.

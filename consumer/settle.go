@@ -52,13 +52,19 @@ func (s *settler) settle(ctx context.Context, d *received, what decide.Settlemen
 			s.reporter.end(ctx, d, what)
 		}
 	case decide.DeedCopy:
-		s.copy(func() { s.byCopy(ctx, d, what) })
+		s.copy(d, func() { s.byCopy(ctx, d, what) })
 	}
 }
 
-// copy runs f in a goroutine that Stop waits for. It waits for a place first.
-func (s *settler) copy(f func()) {
-	s.copies <- struct{}{}
+// copy runs f in a goroutine that Stop waits for. It waits for a place first. The gate does not stay
+// closed for that.
+func (s *settler) copy(d *received, f func()) {
+	select {
+	case s.copies <- struct{}{}:
+	default:
+		d.settled()
+		s.copies <- struct{}{}
+	}
 	s.copying.Go(func() {
 		defer func() { <-s.copies }()
 		f()

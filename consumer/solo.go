@@ -14,8 +14,8 @@ type solo struct {
 	gate chan struct{} // closed by openGate
 
 	// Each works once, from any goroutine.
-	openGate  func() // the message is settled, its copy is blocked, or its handler is stuck
-	freeToken func() // its handler has returned, or is stuck
+	openGate  func() // the message is settled, its copy or the monitor is blocked, or its handler is stuck
+	freeToken func() // its handler has returned or is stuck, or the monitor is blocked
 }
 
 func newSolo(freeToken func()) *solo {
