@@ -109,8 +109,8 @@ func (g *guard) wait() bool {
 }
 
 // waiting returns whether there may be messages in the quarantine queue. A queue that is missing
-// counts as empty, and a guard that is full does not look. If the broker does not let the user look, waiting returns true: alone then takes
-// care that to get without a look holds up no handler.
+// counts as empty, and a guard that is full does not look. If the broker does not let the user look,
+// waiting returns true: alone then takes care that to get without a look holds up no handler.
 func (g *guard) waiting() bool {
 	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() || g.isFull() {
 		return false
