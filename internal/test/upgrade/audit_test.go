@@ -42,7 +42,8 @@ type life struct {
 	left      []parcel
 }
 
-// goesOn is how long a message may kill after the MaxCrashes-th time: for its hearing of 20 s, and until a worker looks again.
+// goesOn is how long a message may kill after the MaxCrashes-th time: for its hearing of 20 s, and
+// until a worker looks again.
 const goesOn = 45 * time.Second
 
 // reasons say why messages are parked that ask for it.

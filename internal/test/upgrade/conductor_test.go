@@ -146,7 +146,8 @@ func (c *conductor) post(ch *amqp.Channel, o order.Order) error {
 	return err
 }
 
-// whilePublishing calls do, and starts workers in the place of those that end, until all is published.
+// whilePublishing calls do, and starts workers in the place of those that end, until all is
+// published.
 func (c *conductor) whilePublishing(do func()) {
 	published := make(chan struct{})
 	go func() { c.publishing.Wait(); close(published) }()
@@ -161,8 +162,8 @@ func (c *conductor) whilePublishing(do func()) {
 	}
 }
 
-// roll upgrades the workers while messages are published: a quarter of the time all are old, then half of them, and for
-// the last quarter all are new.
+// roll upgrades the workers while messages are published: a quarter of the time all are old, then
+// half of them, and for the last quarter all are new.
 func (c *conductor) roll() {
 	began, whole := time.Now(), time.Duration(*messages)*time.Second/perSecond
 	next := began.Add(time.Second)
@@ -251,7 +252,8 @@ func (c *conductor) settle() {
 	}
 }
 
-// done says whether nothing waits in any queue and as many messages are parked as ask for it, at least.
+// done says whether nothing waits in any queue and as many messages are parked as ask for it, at
+// least.
 func (c *conductor) done() bool {
 	waiting, parked := 0, 0
 	for _, topo := range c.topologies {

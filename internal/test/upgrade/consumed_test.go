@@ -97,11 +97,12 @@ func (h *heir) stop() {
 	}
 }
 
-// kills says whether a message was returned so often from quarantine that it is parked as crashed. That takes the 20 s
-// of its hearing, even though this is a new process.
+// kills says whether a message was returned so often from quarantine that it is parked as crashed.
+// That takes the 20 s of its hearing, even though this is a new process.
 func (h *heir) kills(m fixture.Message) bool { return m.Stood.MessageID == "killer" }
 
-// handlesWhatWaits waits until all that was not parked was handled, with the attempt and the view that it should have.
+// handlesWhatWaits waits until all that was not parked was handled, with the attempt and the view
+// that it should have.
 func (h *heir) handlesWhatWaits() {
 	h.t.Helper()
 	waiting := h.which(func(m fixture.Message) bool { return m.Queue != h.parked && !h.kills(m) })
@@ -138,7 +139,8 @@ func (h *heir) parksTheKiller() {
 	}
 }
 
-// listsWhatIsParked compares what the error queue's tools say of each parked message with its headers.
+// listsWhatIsParked compares what the error queue's tools say of each parked message with its
+// headers.
 func (h *heir) listsWhatIsParked() {
 	h.t.Helper()
 	listed := map[string]errorqueue.Message{}
@@ -201,7 +203,8 @@ func (h *heir) compareListed(m fixture.Message, got errorqueue.Message) {
 	}
 }
 
-// handlesWhatIsRedriven redrives all that is parked, and waits until it was handled, as for the first time.
+// handlesWhatIsRedriven redrives all that is parked, and waits until it was handled, as for the
+// first time.
 func (h *heir) handlesWhatIsRedriven() {
 	h.t.Helper()
 	parked := h.which(func(m fixture.Message) bool { return m.Queue == h.parked || h.kills(m) })

@@ -39,8 +39,8 @@ func (c *conductor) evidence() evidence {
 	return e
 }
 
-// drain takes all that is in a queue, by a subscription: basic.get takes none from a quorum queue with a single active
-// consumer.
+// drain takes all that is in a queue, by a subscription: basic.get takes none from a quorum queue
+// with a single active consumer.
 func (c *conductor) drain(queue string) (all []amqp.Delivery) {
 	c.t.Helper()
 	n := amqptest.Depth(c.t, queue)

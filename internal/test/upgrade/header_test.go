@@ -2,8 +2,8 @@ package upgrade_test
 
 import "strings"
 
-// Headers, as the earlier version writes them. They are spelled out here: a name that changes in today's code is to be
-// noticed.
+// Headers, as the earlier version writes them. They are spelled out here: a name that changes in
+// today's code is to be noticed.
 const (
 	retryAttempts  = "retry-attempts"
 	reason         = "bunnicula-reason"
@@ -22,6 +22,7 @@ const (
 	notBeforeTime  = "bunnicula-not-before"
 )
 
-// isOurs says whether the framework writes a header, isBrokers whether the broker does. The others are the user's.
+// isOurs says whether the framework writes a header, isBrokers whether the broker does. The others
+// are the user's.
 func isOurs(name string) bool    { return name == retryAttempts || strings.HasPrefix(name, "bunnicula-") }
 func isBrokers(name string) bool { return strings.HasPrefix(name, "x-") }

@@ -13,8 +13,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/upgrade/fixture"
 )
 
-// put declares what a fixture has declared and puts its messages where they stood. What is to wait goes last, since
-// its time begins then: put returns when that was, and until when messages sleep, by their ids.
+// put declares what a fixture has declared and puts its messages where they stood. What is to wait
+// goes last, since its time begins then: put returns when that was, and until when messages sleep,
+// by their ids.
 func put(t *testing.T, s fixture.Scheme, messages []fixture.Message, user string) (began time.Time, asleep map[string]time.Time) {
 	t.Helper()
 	ch := amqptest.Channel(t)
@@ -69,10 +70,12 @@ func rank(m fixture.Message) int {
 	return 2
 }
 
-// isCopy says whether a consumer has published the message. Else it stood in the main queue as a user published it.
+// isCopy says whether a consumer has published the message. Else it stood in the main queue as a
+// user published it.
 func isCopy(m fixture.Message) bool { return m.Stood.Headers[retryAttempts] != nil }
 
-// takeBack lets a message, the only one that its queue has ready, be returned once less than it was, and holds it.
+// takeBack lets a message, the only one that its queue has ready, be returned once less than it
+// was, and holds it.
 func takeBack(t *testing.T, ch *amqp.Channel, m fixture.Message) (d amqp.Delivery) {
 	t.Helper()
 	for n := range m.Returned {

@@ -23,7 +23,8 @@ var (
 // folder is where the programs stand that are compiled with both versions.
 const folder = "internal/test/upgrade"
 
-// earlier returns a tree with the code of the commit that UPGRADE_FROM names, and with today's programs in it.
+// earlier returns a tree with the code of the commit that UPGRADE_FROM names, and with today's
+// programs in it.
 func earlier(t *testing.T) string {
 	t.Helper()
 	commit := os.Getenv("UPGRADE_FROM")
@@ -68,8 +69,8 @@ func TestMakeFixture(t *testing.T) {
 	}
 }
 
-// Workers of the earlier version run, then of both, then of today's, on the same queues. All the time they are killed,
-// stopped and started again.
+// Workers of the earlier version run, then of both, then of today's, on the same queues. All the
+// time they are killed, stopped and started again.
 func TestRollingUpgradeLosesNothing(t *testing.T) {
 	c := conduct(t, [slots]string{old, old, old, old})
 	c.publish(*messages, 8)
@@ -78,9 +79,10 @@ func TestRollingUpgradeLosesNothing(t *testing.T) {
 	c.judge()
 }
 
-// Messages that kill go round one quarantine queue, from which workers of both versions take them. They are parked, and
-// no other is. They may kill more often than MaxCrashes: today's version gives a message a hearing of 20 s by copies in
-// the queue, and the version that knows no hearings counts each copy from 0, and runs it. Only the hearing bounds that.
+// Messages that kill go round one quarantine queue, from which workers of both versions take them.
+// They are parked, and no other is. They may kill more often than MaxCrashes: today's version gives
+// a message a hearing of 20 s by copies in the queue, and the version that knows no hearings counts
+// each copy from 0, and runs it. Only the hearing bounds that.
 func TestRollingUpgradeSharesTheQuarantine(t *testing.T) {
 	c := conduct(t, [slots]string{old, today, old, today})
 	c.publish(*messages/4, 20)

@@ -1,5 +1,6 @@
-// Command maker leaves messages in queues with the code that it is compiled with, and writes them down as a fixture. It
-// is compiled in the tree of an earlier version: see the test that makes the fixtures.
+// Command maker leaves messages in queues with the code that it is compiled with, and writes them
+// down as a fixture. It is compiled in the tree of an earlier version: see the test that makes the
+// fixtures.
 package main
 
 import (

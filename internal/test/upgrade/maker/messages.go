@@ -101,7 +101,8 @@ func (s *scene) waiting() error {
 	return nil
 }
 
-// interrupted is a message whose handler was cancelled by a stop. A single active consumer makes no copy of it.
+// interrupted is a message whose handler was cancelled by a stop. A single active consumer makes no
+// copy of it.
 func (s *scene) interrupted() error {
 	if s.spec.SingleActive {
 		return nil
@@ -140,7 +141,8 @@ func (s *scene) returned() error {
 	return s.keep(m)
 }
 
-// quarantined are messages that were set aside. While another handler blocks, the consumer leaves them there.
+// quarantined are messages that were set aside. While another handler blocks, the consumer leaves
+// them there.
 func (s *scene) quarantined() error {
 	quarantine := s.queue(topology.RoleQuarantine, 0)
 	if quarantine == "" {
@@ -176,8 +178,8 @@ func (s *scene) quarantined() error {
 	return nil
 }
 
-// aside lets the consumer set a message aside, with so many attempts before this one, and returns while another
-// handler blocks.
+// aside lets the consumer set a message aside, with so many attempts before this one, and returns
+// while another handler blocks.
 func (s *scene) aside(id, do string, attempt int, more func(*amqp.Publishing)) (m fixture.Message, err error) {
 	m = fixture.Message{Queue: s.queue(topology.RoleQuarantine, 0), Attempt: attempt}
 	if attempt > 1 {

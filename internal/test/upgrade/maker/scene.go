@@ -180,8 +180,8 @@ func (s *scene) get(queue, id string, ack bool) (d amqp.Delivery, err error) {
 	return d, err
 }
 
-// receive takes the only message of a queue from which basic.get takes none, as a quorum queue with a single active
-// consumer is.
+// receive takes the only message of a queue from which basic.get takes none, as a quorum queue with
+// a single active consumer is.
 func (s *scene) receive(queue string) (amqp.Delivery, error) {
 	deliveries, err := s.ch.Consume(queue, queue, true, false, false, false, nil)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package order is what a rolling upgrade is tested with: messages that say what their handler is to do, the consumers
-// that handle them, and the journal that handlers keep. Workers of both versions are compiled with it.
+// Package order is what a rolling upgrade is tested with: messages that say what their handler is
+// to do, the consumers that handle them, and the journal that handlers keep. Workers of both
+// versions are compiled with it.
 package order
 
 import (
@@ -57,7 +58,8 @@ type Entry struct {
 	Altered string `json:",omitempty"` // what of the message is not as it was published
 }
 
-// Specs are the consumers, without their handlers, by name. The names of their queues begin with base.
+// Specs are the consumers, without their handlers, by name. The names of their queues begin with
+// base.
 func Specs(base string) map[string]consumer.Spec {
 	specs := map[string]consumer.Spec{}
 	for _, lane := range []string{"standard", "single", "classic", "bunnicula"} {

@@ -1,4 +1,5 @@
-// Command worker is a process of a rolling upgrade. It is compiled against two versions, and uses what both export.
+// Command worker is a process of a rolling upgrade. It is compiled against two versions, and uses
+// what both export.
 package main
 
 import (
