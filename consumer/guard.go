@@ -36,6 +36,10 @@ type guard struct {
 	rest  time.Duration // until the next look
 	blind bool          // the broker does not let this user look
 	told  bool          // that it does not let this user take messages
+
+	// lost says that a message may have come back with the session. The guard's goroutine writes it,
+	// and the supervisor reads it after that has ended.
+	lost bool
 }
 
 // lookEvery is how often a guard looks for messages that other processes have set aside and left.
@@ -210,6 +214,7 @@ func (g *guard) get() *received {
 		return err
 	})
 	if err != nil {
+		g.lost = g.link.Err() != nil // the broker may have delivered one
 		g.refused(err)
 		g.rest = lookEvery
 		return nil
