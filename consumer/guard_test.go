@@ -238,3 +238,30 @@ func TestManySuspectsWhoseCopiesAreBlockedHoldUpNobody(t *testing.T) {
 		l.wait(5*time.Minute, "retried", func() bool { ready, _, _ := l.sim.Depth("orders-retry-1h"); return ready == 20 })
 	})
 }
+
+// A message of the main queue ends the connection at each delivery. A suspect that is handled alone meanwhile comes
+// back each time, and no process has died over it.
+func TestAMessageThatEndsTheConnectionMakesNoSuspectLookLikeAKiller(t *testing.T) {
+	o := usual
+	o.Faults = func(s simulated.Step) simulated.Fault {
+		if s.Kind == "deliver" && strings.HasPrefix(s.Message, "unreadable") {
+			return simulated.Fault{Kind: simulated.Unreadable, Delay: 5 * time.Millisecond}
+		}
+		return simulated.Fault{}
+	}
+	inLab(t, o, func(l *lab) {
+		var did tally
+		l.start(l.process("p"), consumer.Spec{Queue: "orders", MaxCrashes: 10, Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
+			return did.handle(context.Background(), d, time.Second)
+		}})
+		l.publish("orders-quarantine", "innocent")
+		l.publish("orders", "unreadable")
+		time.Sleep(20 * time.Minute)
+		for _, d := range l.sim.Messages("orders-error") {
+			if d.MessageId == "innocent" {
+				l.Errorf("it is parked: %v, handled %d times", d.Headers["bunnicula-reason"], did.of("innocent"))
+			}
+		}
+		l.wantDepths(map[string]int{"orders-quarantine": 0})
+	})
+}

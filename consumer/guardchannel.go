@@ -45,7 +45,10 @@ func (g *guard) close() {
 	if !g.from.IsClosed() && g.from.acks.Unsettled() > 0 && g.over.Err() == nil {
 		return
 	}
-	if g.from.IsClosed() && g.link.Err() == nil {
+	switch {
+	case g.link.Err() != nil:
+		g.lost = g.lost || g.from.acks.Unsettled() > 0
+	case g.from.IsClosed():
 		g.c.gauges.lost.Add(1) // the broker closed it and counts a return; the session goes on
 	}
 	if _, err := g.from.close("close the guard's channel"); err != nil {

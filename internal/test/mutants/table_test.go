@@ -218,7 +218,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "stuck-suspect-waited-for", breaks: "a handler that hangs over a message handled alone holds up the whole consumer",
-		edits:  []edit{{"consumer.Consumer.stuck", `d.solo.openGate()`, ``}},
+		edits:  []edit{{"consumer.pool.release", `d.solo.openGate()`, ``}},
 		caught: []by{{pkg: "consumer", test: "^TestAStuckSuspectHoldsUpNobody$"}},
 	},
 	{
