@@ -37,15 +37,11 @@ type guard struct {
 	rest  time.Duration // until the next look
 	found bool          // the last look found that there may be messages
 	blind bool          // the broker does not let this user look
-<<<<<<< HEAD
 	told  bool          // it was logged that the broker does not let this user take messages
-=======
-	told  bool          // that it does not let this user take messages
 
 	// lost says that a message may have come back with the session. The guard's goroutine writes it,
 	// and the supervisor reads it after that has ended.
 	lost bool
->>>>>>> attack
 }
 
 // lookEvery is how often a guard looks for messages that other processes have set aside and left.

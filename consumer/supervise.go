@@ -71,11 +71,7 @@ func (v *supervisor) session() error {
 	blamed := v.attachment.after(link, entered, err)
 	if (!blamed || s.guard != nil && s.guard.lost) && !errors.Is(err, errReturn) && !c.control.get().stopping {
 		// A session that a message of this queue ended does not count: the count would make that
-<<<<<<< HEAD
-		// message look innocent, and for the first 3 s no other is in hand.
-=======
-		// message look innocent, and no other was in hand, unless the guard had one.
->>>>>>> attack
+		// message look innocent. For the first 3 s no other is in hand, unless the guard has one.
 		c.gauges.lost.Add(1)
 	}
 	return err
