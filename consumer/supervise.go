@@ -47,19 +47,21 @@ func (v *supervisor) run() {
 	}
 }
 
-// session runs one session: it connects, declares the queues, subscribes and returns why that
-// ended. It counts a session that was lost.
+// session runs one session: it connects, waits for its turn, declares the queues, subscribes and
+// returns why that ended. It counts a session that was lost.
 func (v *supervisor) session() error {
 	c := v.c
 	link, dedicated, err := v.connect()
 	if err != nil {
 		return err
 	}
-	if err := c.settler.declarer.first(c.stages.connecting, link); err != nil {
-		return err
-	}
 	entered, err := v.attachment.enter(c.stages.connecting)
 	if err != nil {
+		return err
+	}
+	// A declaration may end the connection too: RabbitMQ answers 541 if it cannot place a quorum queue.
+	if err := c.settler.declarer.first(c.stages.connecting, link); err != nil {
+		v.attachment.after(link, entered, err)
 		return err
 	}
 	s, err := c.openSession(link, dedicated)
@@ -68,7 +70,7 @@ func (v *supervisor) session() error {
 	}
 	v.began = time.Now()
 	err = s.run()
-	blamed := v.attachment.after(link, entered, err)
+	blamed := v.attachment.after(link, v.began, err)
 	if (!blamed || s.guard != nil && s.guard.lost) && !errors.Is(err, errReturn) && !c.control.get().stopping {
 		// A session that a message of this queue ended does not count: the count would make that
 		// message look innocent. For the first 3 s no other is in hand, unless the guard has one.
@@ -113,8 +115,9 @@ func (v *supervisor) waitAfter(err error) {
 		v.backoff.Reset()
 		v.told = false
 	}
-	// A dedicated link that a message has ended waits itself.
-	if _, dedicated := v.attachment.link(); dedicated && transport.EndedByMessage(err) {
+	// A dedicated link that a message has ended waits itself. One that a declaration has ended waits
+	// here.
+	if _, dedicated := v.attachment.link(); dedicated && !v.began.IsZero() && transport.EndedByMessage(err) {
 		v.backoff.Reset()
 	}
 	pause := v.backoff.Next()
