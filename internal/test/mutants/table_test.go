@@ -222,6 +222,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestAStuckSuspectHoldsUpNobody$"}},
 	},
 	{
+		name: "blocked-monitor-waited-for", breaks: "a monitor that blocks over a message handled alone holds up the whole consumer",
+		edits:  []edit{{"consumer.monitorCall.Expired", `m.reporter.release(m.delivery)`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestAMonitorThatBlocksOverASuspectHoldsUpNobody$"}},
+	},
+	{
 		name: "unread-acked", breaks: "a message that the client cannot read is acked",
 		edits:  []edit{{"consumer/internal/decide.Rules.unread", `Settlement{Deed: DeedLeave}`, `Settlement{Deed: DeedAck}`}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost$"}},
