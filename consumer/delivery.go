@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -24,8 +25,19 @@ type received struct {
 // decode reads a delivery. raw is a pointer because an amqp.Delivery is large; it is not kept.
 func (c *Consumer) decode(raw *amqp.Delivery, from *channel) *received {
 	d := &received{from: from}
-	decide.Decode(&c.rules, raw, int(c.gauges.lost.Load()), &d.facts)
+	decide.Decode(&c.rules, raw, c.survived(raw), &d.facts)
 	return d
+}
+
+// survived returns how many returns of a delivery were no deaths, as far as this process knows.
+func (c *Consumer) survived(raw *amqp.Delivery) int {
+	switch {
+	case c.rules.IsQuarantine(raw):
+		return c.gauges.survived.quarantine(raw.MessageId, time.Now())
+	case raw.Redelivered:
+		return c.gauges.survived.main(time.Now())
+	}
+	return 0
 }
 
 func (d *received) tag() uint64 { return d.facts.Raw.DeliveryTag }

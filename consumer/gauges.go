@@ -16,9 +16,7 @@ type gauges struct {
 	copies     atomic.Int64 // the settler: blocked copies
 	stale      atomic.Int64 // the settler and the session: acks dropped with their session
 
-	// lost counts the sessions and channels that this process lost and survived. The broker counts
-	// each of them as a return. The supervisor and the guard write it, and decode subtracts it.
-	lost atomic.Int64
+	survived survived // the supervisor and the guard: returns that were no deaths; decode reads it
 
 	mu  sync.Mutex // guards err
 	err error      // the supervisor and the session: why there is no subscription

@@ -38,10 +38,7 @@ type guard struct {
 	found bool          // the last look found that there may be messages
 	blind bool          // the broker does not let this user look
 	told  bool          // it was logged that the broker does not let this user take messages
-
-	// lost says that a message may have come back with the session. The guard's goroutine writes it,
-	// and the supervisor reads it after that has ended.
-	lost bool
+	took  []string      // ids of messages that the channel may hold; the ack of the last one may be lost
 }
 
 // lookEvery is how often a guard looks for messages that other processes have set aside and left.
@@ -128,6 +125,7 @@ func (g *guard) waiting() bool {
 	var refused *amqp.Error
 	switch {
 	case err == nil:
+		g.proven()
 		if <-messages > 0 {
 			return true
 		}
@@ -140,6 +138,13 @@ func (g *guard) waiting() bool {
 	}
 	g.refused(nil)
 	return false
+}
+
+// proven follows an answer of the broker: it has taken the acks that were sent before the request.
+func (g *guard) proven() {
+	if g.from.acks.Unsettled() == 0 {
+		g.took = nil
+	}
 }
 
 // isFull returns whether as many messages from quarantine are unsettled as may be: one for each
@@ -185,7 +190,7 @@ func (g *guard) acquire() bool {
 			return true
 		case g.taking.Err() != nil || g.from.IsClosed():
 			return false
-		case g.c.gauges.lost.Load() > 0 && !g.isFull():
+		case g.c.gauges.survived.any(time.Now()) && !g.isFull():
 			if g.hear(); g.from == nil { // the broker has closed the channel over it
 				return false
 			}
@@ -201,7 +206,11 @@ func (g *guard) hear() {
 	}
 	d.solo = newSolo(func() {})
 	now := time.Now()
-	g.c.settler.settle(g.over, d, decide.Hear(&g.c.rules, &d.facts, g.c.given(d, now)), now)
+	s, cleared := decide.Hear(&g.c.rules, &d.facts, g.c.given(d, now))
+	if cleared {
+		g.c.gauges.survived.cleared(d.id())
+	}
+	g.c.settler.settle(g.over, d, s, now)
 	select {
 	case <-d.solo.gate:
 	case <-g.over.Done():
@@ -222,7 +231,9 @@ func (g *guard) get() *received {
 		return err
 	})
 	if err != nil {
-		g.lost = g.link.Err() != nil // the broker may have delivered one
+		if !permanent(err) { // the broker may have delivered a message
+			g.c.gauges.survived.get(time.Now())
+		}
 		g.refused(err)
 		g.rest = lookEvery
 		return nil
@@ -232,6 +243,8 @@ func (g *guard) get() *received {
 		g.rest = lookEvery
 		return nil
 	}
+	g.proven()
+	g.took = append(g.took, a.raw.MessageId)
 	g.from.acks.Take(1)
 	return g.c.decode(&a.raw, g.from)
 }

@@ -21,15 +21,15 @@ func (g *guard) open() bool {
 }
 
 // refused follows a request over which the broker may have closed the channel. If no message was in
-// hand, none came back, so gauges.lost must not count this channel. A refusal that somebody has to
-// mend is told once.
+// hand, none came back, so this process has survived nothing by it. If there was one, the broker may
+// have closed the channel over its ack. A refusal that somebody has to mend is told once.
 func (g *guard) refused(why error) {
 	var refused *amqp.Error
 	if errors.As(why, &refused) && refused.Code == amqp.AccessRefused && !g.told {
 		g.told = true
 		g.c.log.Error("messages in quarantine cannot be handled", "err", why)
 	}
-	if g.from.acks.Unsettled() > 0 {
+	if len(g.took) > 0 {
 		g.close()
 		return
 	}
@@ -45,12 +45,14 @@ func (g *guard) close() {
 	if !g.from.IsClosed() && g.from.acks.Unsettled() > 0 && g.over.Err() == nil {
 		return
 	}
-	switch {
-	case g.link.Err() != nil:
-		g.lost = g.lost || g.from.acks.Unsettled() > 0
-	case g.from.IsClosed():
-		g.c.gauges.lost.Add(1) // the broker closed it and counts a return; the session goes on
+	// What is unsettled comes back, and the broker counts a return. The last ack may be lost with the
+	// connection, or with a channel that the broker has closed.
+	if g.link.Err() != nil || g.from.IsClosed() || g.from.acks.Unsettled() > 0 {
+		for _, id := range g.took {
+			g.c.gauges.survived.message(id)
+		}
 	}
+	g.took = nil
 	if _, err := g.from.close("close the guard's channel"); err != nil {
 		g.c.log.Info("close the guard's channel", "err", err)
 	}

@@ -466,7 +466,7 @@ func TestInItsHearingAMessageIsHandledByWhoSurvivedIt(t *testing.T) {
 	if !aside(s) {
 		t.Fatalf("%+v", s)
 	}
-	c.gauges.lost.Add(1)
+	c.gauges.survived.message(raw.MessageId)
 	if s = heard(c, s, 10*time.Second); s.Action != monitoring.Acked || !ran {
 		t.Errorf("the handler ran: %t, %+v", ran, s)
 	}
@@ -502,8 +502,9 @@ func TestAMessageThatCannotBeReadIsNeverCopied(t *testing.T) {
 		t.Errorf("given back: %+v", s)
 	}
 	raw.RoutingKey = "orders-quarantine"
+	heard, _ := decide.Hear(&c.rules, &decoded(c, raw).facts, decide.Given{Now: time.Now()})
 	for name, s := range map[string]decide.Settlement{
-		"heard": decide.Hear(&c.rules, &decoded(c, raw).facts, decide.Given{Now: time.Now()}),
+		"heard": heard,
 		"after": func() decide.Settlement {
 			s, _ := decide.Before(&c.rules, &decoded(c, raw).facts, decide.Given{})
 			return s

@@ -71,10 +71,11 @@ func (v *supervisor) session() error {
 	v.began = time.Now()
 	err = s.run()
 	blamed := v.attachment.after(link, v.began, err)
-	if (!blamed || s.guard != nil && s.guard.lost) && !errors.Is(err, errReturn) && !c.control.get().stopping {
+	if !blamed && !errors.Is(err, errReturn) && !c.control.get().stopping {
 		// A session that a message of this queue ended does not count: the count would make that
-		// message look innocent. For the first 3 s no other is in hand, unless the guard has one.
-		c.gauges.lost.Add(1)
+		// message look innocent. For the first 3 s no other is in hand. The guard counts what it had
+		// itself.
+		c.gauges.survived.session(time.Now())
 	}
 	return err
 }

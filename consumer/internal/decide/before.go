@@ -92,18 +92,18 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 // cleared: its copy counts only the returns that this process did not survive. Any other message
 // goes round, or is parked when its hearing is over. One whose headers cannot be read is treated as
 // Before does.
-func Hear(r *Rules, f *Facts, g Given) Settlement {
+func Hear(r *Rules, f *Facts, g Given) (s Settlement, cleared bool) {
 	if f.Unread {
-		return r.unread()
+		return r.unread(), false
 	}
 	if Suspicious+f.Returns >= r.MaxCrashes {
-		return r.crashed(f, g)
+		return r.crashed(f, g), false
 	}
 	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned}
-	if !f.CrashedAt.IsZero() {
+	if cleared = !f.CrashedAt.IsZero(); cleared {
 		p.crashes = f.Returns
 	}
-	return r.copy(f, p, g)
+	return r.copy(f, p, g), cleared
 }
 
 // unread is about a message whose headers the client cannot read. No copy of it can be made. The

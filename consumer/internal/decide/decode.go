@@ -17,7 +17,7 @@ type Facts struct {
 	Own       bool      // our headers on it are about this queue, and believed
 	NotBefore time.Time // it is not to be handled earlier; zero is none
 	Returned  int       // how often it was returned to its queue without a settlement
-	Returns   int       // Returned, less the sessions that this process has lost and survived
+	Returns   int       // Returned, less those that this process has survived
 	Alone     bool      // it came from the quarantine queue
 	Unread    bool      // the client cannot read its headers
 	CrashedAt time.Time // when it was first found to have crashed too often; zero is never
@@ -30,13 +30,13 @@ type Facts struct {
 // names this queue. A message that some tool has moved here from another queue begins with its
 // first attempt.
 //
-// lost is how many sessions this process has lost and survived. A message that was returned no more
-// often than that may not have killed any process.
+// lost is how many returns of the message this process has survived. A message that was returned no
+// more often than that may not have killed any process.
 func Decode(r *Rules, raw *amqp.Delivery, lost int, f *Facts) {
 	h := raw.Headers
 	queue, named := h[wire.Queue]
 	f.Raw, f.Own = *raw, !named || queue == any(r.Queue)
-	f.Alone = r.isQuarantine(raw)
+	f.Alone = r.IsQuarantine(raw)
 	f.Delivery = monitoring.Delivery{
 		Consumer: r.Consumer, Queue: r.Queue,
 		Attempt: 1, MaxRetries: r.MaxRetries,
@@ -84,8 +84,8 @@ func returned(raw *amqp.Delivery) int {
 	return wire.Int(raw.Headers[wire.DeliveryCount])
 }
 
-// isQuarantine returns whether a delivery came from the consumer's quarantine queue.
-func (r *Rules) isQuarantine(raw *amqp.Delivery) bool {
+// IsQuarantine returns whether a delivery came from the consumer's quarantine queue.
+func (r *Rules) IsQuarantine(raw *amqp.Delivery) bool {
 	return r.guarded() && raw.Exchange == "" && raw.RoutingKey == r.Quarantine.RoutingKey
 }
 
