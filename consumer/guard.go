@@ -126,6 +126,7 @@ func (g *guard) waiting() bool {
 	switch {
 	case err == nil:
 		g.proven()
+		g.blind = false
 		if <-messages > 0 {
 			return true
 		}
