@@ -11,10 +11,10 @@ import (
 
 // attachment says which TCP connection a consumer's sessions come from: the shared one or a
 // dedicated one. A consumer gets a dedicated connection when its queue is suspected of holding a
-// message whose every delivery ends the connection, or if a declaration of its queues does. There it
-// takes one message at a time until the queue's delivery limit parks that message, while the other
-// consumers work on. The consumer goes back to the shared connection when a dedicated session has
-// lasted for returnAfter.
+// message whose every delivery ends the connection, or if a declaration of its queues does. There
+// it takes one message at a time until the queue's delivery limit parks that message, while the
+// other consumers work on. The consumer goes back to the shared connection when a dedicated session
+// has lasted for returnAfter.
 type attachment struct {
 	// Immutable.
 	conn   transport.Connection

@@ -11,7 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
-// The broker answers one consumer's declaration with an internal error, which ends the whole connection.
+// The broker answers one consumer's declaration with an internal error, which ends the whole
+// connection.
 func TestADeclarationThatEndsTheConnectionHarmsNoOtherConsumer(t *testing.T) {
 	var bad atomic.Bool
 	o := usual

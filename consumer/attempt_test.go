@@ -70,7 +70,8 @@ func TestAPanicOnTheLastAttemptIsParkedAsAPanic(t *testing.T) {
 	}
 }
 
-// A nil pointer in an error is a common mistake: its methods panic, and must not take the process along.
+// A nil pointer in an error is a common mistake: its methods panic, and must not take the process
+// along.
 func TestAnErrorWhoseMethodsPanicHarmsNobody(t *testing.T) {
 	var typed *silent
 	for name, h := range map[string]Handler{

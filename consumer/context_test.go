@@ -21,7 +21,8 @@ func newHandlerContext(parent context.Context, timeout time.Duration) *handlerCo
 	return h
 }
 
-// Whoever looks at a handler's context sees what they would see of one that was made with its timeout at once.
+// Whoever looks at a handler's context sees what they would see of one that was made with its
+// timeout at once.
 func TestAHandlersContextIsLikeOneThatWasMadeAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, stop := context.WithCancelCause(context.WithValue(context.Background(), contextKey{}, "value"))
@@ -99,7 +100,8 @@ func TestWhatIsMadeOfAHandlersContextEndsWithItAndCostsNoGoroutine(t *testing.T)
 	}
 }
 
-// A goroutine of the handler's may look at the context for the first time when the handler has long returned.
+// A goroutine of the handler's may look at the context for the first time when the handler has long
+// returned.
 func TestAHandlersContextIsCancelledAfterItsEndWhoeverLooks(t *testing.T) {
 	for _, timeout := range []time.Duration{0, time.Hour} {
 		h := newHandlerContext(context.Background(), timeout)

@@ -9,8 +9,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
-// What pauses and restarts give back comes back to its queue, on RabbitMQ before 4.3 with a higher delivery count. Nobody
-// died over it, so at most one in a hundred may be handled alone.
+// What pauses and restarts give back comes back to its queue, on RabbitMQ before 4.3 with a higher
+// delivery count. Nobody died over it, so at most one in a hundred may be handled alone.
 func TestPausesAndRestartsMakeNoInnocentMessageLookLikeAKiller(t *testing.T) {
 	const messages, each = 600, 100 * time.Millisecond
 	for _, version := range []simulated.Version{simulated.RabbitMQ3, simulated.RabbitMQ4, simulated.RabbitMQ43} {

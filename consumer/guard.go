@@ -31,8 +31,8 @@ type guard struct {
 	fell   signal // wakes the guard at its end: a message of its channel was settled
 
 	// Only the guard's goroutine uses these, and look before that has started. It waits for the
-	// answer to each request on the channel even if the session ends meanwhile, because two requests
-	// at once may swap their replies (see transport), and the close of the channel is one.
+	// answer to each request on the channel even if the session ends meanwhile, because two
+	// requests at once may swap their replies (see transport), and the close of the channel is one.
 	from  *channel      // nil while none is open
 	rest  time.Duration // until the next look
 	found bool          // the last look found that there may be messages
@@ -110,8 +110,8 @@ func (g *guard) wait() bool {
 }
 
 // waiting returns whether there may be messages in the quarantine queue. A queue that is missing
-// counts as empty, and a guard that is full does not look. If the broker does not let the user look,
-// waiting returns true: alone then takes care that to get without a look holds up no handler.
+// counts as empty, and a guard that is full does not look. If the broker does not let the user
+// look, waiting returns true: alone then takes care that to get without a look holds up no handler.
 func (g *guard) waiting() bool {
 	if w := g.c.control.get(); w.prefetch() == 0 || !g.open() || g.isFull() {
 		return false

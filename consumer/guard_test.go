@@ -15,8 +15,8 @@ import (
 
 var usual = simulated.Options{Version: simulated.RabbitMQ4, Latency: time.Millisecond}
 
-// A message waits in quarantine while the only slot is taken, and the session ends. Neither its consumer nor another of
-// the process may be kept out of quarantine by that.
+// A message waits in quarantine while the only slot is taken, and the session ends. Neither its
+// consumer nor another of the process may be kept out of quarantine by that.
 func TestASessionThatEndsWhileASuspectWaitsForASlotKeepsNobodyOutOfQuarantine(t *testing.T) {
 	inLab(t, usual, func(l *lab) {
 		var did tally
@@ -239,8 +239,8 @@ func TestManySuspectsWhoseCopiesAreBlockedHoldUpNobody(t *testing.T) {
 	})
 }
 
-// A message of the main queue ends the connection at each delivery. A suspect that is handled alone meanwhile comes
-// back each time, and no process has died over it.
+// A message of the main queue ends the connection at each delivery. A suspect that is handled alone
+// meanwhile comes back each time, and no process has died over it.
 func TestAMessageThatEndsTheConnectionMakesNoSuspectLookLikeAKiller(t *testing.T) {
 	o := usual
 	o.Faults = func(s simulated.Step) simulated.Fault {

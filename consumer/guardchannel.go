@@ -21,8 +21,8 @@ func (g *guard) open() bool {
 }
 
 // refused follows a request over which the broker may have closed the channel. If no message was in
-// hand, none came back, so this process has survived nothing by it. If there was one, the broker may
-// have closed the channel over its ack. A refusal that somebody has to mend is told once.
+// hand, none came back, so this process has survived nothing by it. If there was one, the broker
+// may have closed the channel over its ack. A refusal that somebody has to mend is told once.
 func (g *guard) refused(why error) {
 	var refused *amqp.Error
 	if errors.As(why, &refused) && refused.Code == amqp.AccessRefused && !g.told {
@@ -45,8 +45,8 @@ func (g *guard) close() {
 	if !g.from.IsClosed() && g.from.acks.Unsettled() > 0 && g.over.Err() == nil {
 		return
 	}
-	// What is unsettled comes back, and the broker counts a return. The last ack may be lost with the
-	// connection, or with a channel that the broker has closed.
+	// What is unsettled comes back, and the broker counts a return. The last ack may be lost with
+	// the connection, or with a channel that the broker has closed.
 	if g.link.Err() != nil || g.from.IsClosed() || g.from.acks.Unsettled() > 0 {
 		for _, id := range g.took {
 			g.c.gauges.survived.message(id)

@@ -18,8 +18,9 @@ import (
 )
 
 // clojure behaves on the wire as a consumer of Clojure's Bunnicula does: what it declares, how it
-// publishes to retry and to give up (no confirm, the routing key "#", no property but the delivery mode,
-// the expiration and one header), and then acks. How often its handler fails is up to the test.
+// publishes to retry and to give up (no confirm, the routing key "#", no property but the delivery
+// mode, the expiration and one header), and then acks. How often its handler fails is up to the
+// test.
 type clojure struct {
 	t          *testing.T
 	queue      string
@@ -104,8 +105,9 @@ func TestClojureAndGoShareAQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Both sides fail all that is not "fine", until the attempts are used up. Which side gets a message is
-	// the broker's choice each time, so with many messages they cross in both directions.
+	// Both sides fail all that is not "fine", until the attempts are used up. Which side gets a
+	// message is the broker's choice each time, so with many messages they cross in both
+	// directions.
 	type seen struct {
 		side     string
 		attempts int

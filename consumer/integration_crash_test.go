@@ -121,8 +121,8 @@ func TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled(t *testin
 	depths(t, map[string]int{queue: 0, queue + "-retry-1h": 0, queue + "-quarantine": 0, queue + "-error": 0})
 }
 
-// Another worker's crash brings a suspect to one that is in full swing: it sets it aside, finishes what runs,
-// handles the suspect alone, and is back in full swing after that.
+// Another worker's crash brings a suspect to one that is in full swing: it sets it aside, finishes
+// what runs, handles the suspect alone, and is back in full swing after that.
 func TestASuspectIsHandledAloneAndThenAllGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

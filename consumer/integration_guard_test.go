@@ -28,8 +28,9 @@ func suspect(t *testing.T, queue, body string) {
 	}
 }
 
-// busyBefore starts a consumer that runs the messages "a" and "b", and pauses it, so that a suspect is in
-// its queue when it goes on. Its handlers say what they have started, and wait for their release.
+// busyBefore starts a consumer that runs the messages "a" and "b", and pauses it, so that a suspect
+// is in its queue when it goes on. Its handlers say what they have started, and wait for their
+// release.
 func busyBefore(r *rig, queue string) (c *consumer.Consumer, started chan string, release chan struct{}) {
 	r.t.Helper()
 	started, release = make(chan string, 50), make(chan struct{})
@@ -114,7 +115,8 @@ func TestADeliveryCountThatTheMessageCameWithIsNoCrash(t *testing.T) {
 	}
 }
 
-// The process lives: it only loses its connection, more often than MaxCrashes, while a message is in hand.
+// The process lives: it only loses its connection, more often than MaxCrashes, while a message is
+// in hand.
 func TestAFlappingLinkParksNothingAsCrashed(t *testing.T) {
 	t.Parallel()
 	proxy := amqptest.NewProxy(t, amqptest.URL(t))
@@ -142,7 +144,8 @@ func TestAFlappingLinkParksNothingAsCrashed(t *testing.T) {
 	depths(t, map[string]int{queue: 0, queue + "-error": 0})
 }
 
-// A handler that hangs over a message that is handled alone takes one slot, as any stuck handler does. Others go on.
+// A handler that hangs over a message that is handled alone takes one slot, as any stuck handler
+// does. Others go on.
 func TestAStuckSuspectHoldsUpNobody(t *testing.T) {
 	for name, when := range map[string]consumer.WhenStuck{"retry now": consumer.RetryNow, "hold": consumer.Hold} {
 		t.Run(name, func(t *testing.T) {
@@ -246,7 +249,8 @@ func TestThePrefetchBoundsWhatIsHeldAlsoOverPauses(t *testing.T) {
 	for range 30 {
 		r.publish(queue, "x")
 	}
-	// Five of the first subscription, and less than five that an earlier one, of the crash guard, had left.
+	// Five of the first subscription, and less than five that an earlier one, of the crash guard,
+	// had left.
 	amqptest.Eventually(t, 5*time.Second, func() bool { return c.Health().CopiesBlocked >= 5 && amqptest.Depth(t, queue) <= 25 }, "nothing is held")
 	held := 30 - amqptest.Depth(t, queue)
 	if held >= 10 {
@@ -265,7 +269,8 @@ func TestThePrefetchBoundsWhatIsHeldAlsoOverPauses(t *testing.T) {
 	depths(t, map[string]int{queue: 0, queue + "-error": 30})
 }
 
-// The broker lets a publisher fill a frame with headers to the last byte: there is no room for ours then.
+// The broker lets a publisher fill a frame with headers to the last byte: there is no room for ours
+// then.
 func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
 	exact := wire.MaxProperties - 4 - 2 - 5 // a table with one header "h", and not a byte more
 	for _, size := range []int{120_000, 130_000, 130_700, 130_900, exact} {

@@ -12,8 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// A monitor that does not return takes the slot that called it. Nothing is lost by that, it is seen, and it is
-// over when the monitor goes on.
+// A monitor that does not return takes the slot that called it. Nothing is lost by that, it is
+// seen, and it is over when the monitor goes on.
 func TestAMonitorThatBlocksIsSeenAndLosesNothing(t *testing.T) {
 	for name, result := range map[string]consumer.Result{"acked": consumer.Ack(), "retried": consumer.Retry(nil)} {
 		t.Run(name, func(t *testing.T) {

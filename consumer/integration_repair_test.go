@@ -12,8 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Who deletes a queue deletes exchanges with it, if they delete themselves. A copy finds neither then: it is returned, or
-// its channel is closed over it (404).
+// Who deletes a queue deletes exchanges with it, if they delete themselves. A copy finds neither
+// then: it is returned, or its channel is closed over it (404).
 func TestACopyBringsBackTheQueueOrExchangeThatIsGone(t *testing.T) {
 	for name, row := range map[string]struct {
 		scheme topology.Scheme

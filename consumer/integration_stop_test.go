@@ -45,7 +45,8 @@ func TestStopLetsHandlersFinishAndGivesBackWhatHasNotStarted(t *testing.T) {
 	depths(t, map[string]int{queue: 6, queue + "-retry-1h": 0, queue + "-error": 0})
 }
 
-// More deploys than MaxCrashes interrupt the same message: no attempt is used, nothing counts as a crash.
+// More deploys than MaxCrashes interrupt the same message: no attempt is used, nothing counts as a
+// crash.
 func TestWhatShutdownInterruptsComesBackWithoutAnAttemptOrACrash(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -12,9 +12,10 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// A message that the broker cannot convert for AMQP 0-9-1 ends the connection at each delivery, with no tag to reject. The
-// shared connection is lost at most three times, and the neighbours' handlers repeat at most as often. Then its own
-// consumer meets it alone, on a dedicated connection, until the queue's delivery limit parks it.
+// A message that the broker cannot convert for AMQP 0-9-1 ends the connection at each delivery,
+// with no tag to reject. The shared connection is lost at most three times, and the neighbours'
+// handlers repeat at most as often. Then its own consumer meets it alone, on a dedicated
+// connection, until the queue's delivery limit parks it.
 func TestAMessageThatTheBrokerCannotConvertIsParkedWhileOtherConsumersWorkOn(t *testing.T) {
 	if amqptest.Major(t) < 4 {
 		t.Skip("before RabbitMQ 4 AMQP 1.0 is a plugin, and converts what it takes")

@@ -25,7 +25,8 @@ func unreadable() amqp.Publishing {
 	return amqp.Publishing{Headers: nested, Body: []byte("unreadable"), DeliveryMode: amqp.Persistent}
 }
 
-// parking is a monitor that tells when a message was parked, and why. The rig's recorder hears it too.
+// parking is a monitor that tells when a message was parked, and why. The rig's recorder hears it
+// too.
 type parking struct {
 	monitoring.Monitor
 
@@ -39,7 +40,8 @@ func (p parking) End(ctx context.Context, d monitoring.Delivery, o monitoring.Ou
 	}
 }
 
-// One message costs nobody anything: it is rejected, the broker parks it whole, and no connection ends.
+// One message costs nobody anything: it is rejected, the broker parks it whole, and no connection
+// ends.
 func TestAMessageThatTheClientCannotReadIsParkedAtOnceAndNobodyLosesAConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

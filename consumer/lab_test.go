@@ -19,7 +19,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// lab is a simulated broker in simulated time, with an app that publishes and processes that consume.
+// lab is a simulated broker in simulated time, with an app that publishes and processes that
+// consume.
 type lab struct {
 	*testing.T
 	sim    *simulated.Broker
@@ -33,8 +34,8 @@ type lab struct {
 	processes []*simulated.Process
 }
 
-// inLab runs a test in a bubble. It stops all consumers and processes in the end, and fails if a client has done
-// what it must never do.
+// inLab runs a test in a bubble. It stops all consumers and processes in the end, and fails if a
+// client has done what it must never do.
 func inLab(t *testing.T, o simulated.Options, run func(*lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,8 +155,8 @@ func (l *lab) publishMany(queue string, n int) {
 	}
 }
 
-// suspect publishes a message that comes back twice as a failure, as if two processes had died over it. No consumer of
-// the queue may run.
+// suspect publishes a message that comes back twice as a failure, as if two processes had died over
+// it. No consumer of the queue may run.
 func (l *lab) suspect(queue, id string) {
 	l.Helper()
 	l.publish(queue, id)

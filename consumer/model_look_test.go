@@ -104,8 +104,9 @@ func (l *looker) event(e simulated.Event) error {
 	return nil
 }
 
-// hasCopy says whether a delivery that is acked has a copy in a queue. Of two deliveries of one message that are in hand at
-// once the copies can be equal, and then it does not matter whose was placed and whose came back as a return.
+// hasCopy says whether a delivery that is acked has a copy in a queue. Of two deliveries of one
+// message that are in hand at once the copies can be equal, and then it does not matter whose was
+// placed and whose came back as a return.
 func (l *looker) hasCopy(mark string, d delivery) bool {
 	if l.placed[mark] {
 		return true
@@ -159,11 +160,13 @@ func (l *looker) places() error {
 	return nil
 }
 
-// setAsideAt is how often a message comes back to the main queue before it is handled alone; that counts, too.
+// setAsideAt is how often a message comes back to the main queue before it is handled alone; that
+// counts, too.
 const setAsideAt = 2
 
-// others counts how often a message came back while it was handled alone, for another reason than that who parked it had
-// lost a session and survived that, which it knows. What other processes lost it cannot know.
+// others counts how often a message came back while it was handled alone, for another reason than
+// that who parked it had lost a session and survived that, which it knows. What other processes
+// lost it cannot know.
 func (l *looker) others(id string) int {
 	n := 0
 	for _, r := range l.returns[id] {

@@ -15,8 +15,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
-// A history is drawn, acted out by the engine on a broker in simulated time, and looked at afterwards: what was promised
-// must hold whatever happened. A failing history is made as short as it can be. To see one again, or to look longer:
+// A history is drawn, acted out by the engine on a broker in simulated time, and looked at
+// afterwards: what was promised must hold whatever happened. A failing history is made as short as
+// it can be. To see one again, or to look longer:
 //
 //	go test ./consumer -run TestWhateverHappens -rapid.seed=... -rapid.checks=20000
 func TestWhateverHappensNoMessageIsLost(t *testing.T) {

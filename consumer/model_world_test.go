@@ -22,7 +22,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
-// world is a history that is being acted out: a broker, an app that publishes, and processes that consume.
+// world is a history that is being acted out: a broker, an app that publishes, and processes that
+// consume.
 type world struct {
 	history
 	sim    *simulated.Broker
@@ -191,8 +192,8 @@ func (w *world) publish(sender *sending.Pipeline, queue, id string) {
 	}
 }
 
-// settle waits, now that nothing goes wrong any more, until everything has come to its place, and looks whether all
-// work again.
+// settle waits, now that nothing goes wrong any more, until everything has come to its place, and
+// looks whether all work again.
 func (w *world) settle(slots []*slot, sender *sending.Pipeline) error {
 	if err := within(90*time.Second, "subscribed again", func() bool {
 		for _, s := range slots {
@@ -237,7 +238,8 @@ func (w *world) settle(slots []*slot, sender *sending.Pipeline) error {
 	return w.probe(slots, sender)
 }
 
-// probe sends messages of a second each, more than all can take ahead, and looks whether everybody's slots are used.
+// probe sends messages of a second each, more than all can take ahead, and looks whether
+// everybody's slots are used.
 func (w *world) probe(slots []*slot, sender *sending.Pipeline) error {
 	want := w.spec.concurrency
 	switch {
@@ -390,8 +392,8 @@ func (p *process) kill(noticed time.Duration) {
 	p.end.Do(func() { close(p.over) })
 }
 
-// exit is the end of a process, in whatever state it is. Its goroutines end by themselves, since nothing that they
-// wait for comes any more.
+// exit is the end of a process, in whatever state it is. Its goroutines end by themselves, since
+// nothing that they wait for comes any more.
 func (p *process) exit() {
 	if p.consumer != nil {
 		_ = p.consumer.Stop(ended())

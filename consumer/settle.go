@@ -56,8 +56,8 @@ func (s *settler) settle(ctx context.Context, d *received, what decide.Settlemen
 	}
 }
 
-// copy runs f in a goroutine that Stop waits for. It waits for a place first. The gate does not stay
-// closed for that.
+// copy runs f in a goroutine that Stop waits for. It waits for a place first. The gate does not
+// stay closed for that.
 func (s *settler) copy(d *received, f func()) {
 	select {
 	case s.copies <- struct{}{}:

@@ -452,8 +452,8 @@ func heard(c *Consumer, s Settlement, ago time.Duration) Settlement {
 	return c.Process(context.Background(), raw)
 }
 
-// The broker counts a lost connection like a death. The process that has lost it and lives takes the message off the list
-// of killers, and runs its handler.
+// The broker counts a lost connection like a death. The process that has lost it and lives takes
+// the message off the list of killers, and runs its handler.
 func TestInItsHearingAMessageIsHandledByWhoSurvivedIt(t *testing.T) {
 	ran := false
 	c := quiet(t, spec(func(s *Spec) {
@@ -481,7 +481,8 @@ func TestACountOfCrashesEndsWithTheQuarantine(t *testing.T) {
 	}
 }
 
-// A pause or a stop gives messages back. Before RabbitMQ 4.3 that counts as a delivery, and a copy starts afresh.
+// A pause or a stop gives messages back. Before RabbitMQ 4.3 that counts as a delivery, and a copy
+// starts afresh.
 func TestAMessageThatIsGivenBackByACopyKeepsItsAttemptsAndItsTime(t *testing.T) {
 	c := quiet(t, patient(nil))
 	raw := delivery(amqp.Table{"retry-attempts": int64(2), "bunnicula-not-before": "2026-05-04T03:02:01.500Z", "x-delivery-count": int64(1), "mine": "x"})
@@ -516,7 +517,8 @@ func TestAMessageThatCannotBeReadIsNeverCopied(t *testing.T) {
 	}
 }
 
-// Headers that the client cannot read are taken out of the frame, and no copy can be made of such a message.
+// Headers that the client cannot read are taken out of the frame, and no copy can be made of such a
+// message.
 func TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*Spec)

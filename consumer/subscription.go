@@ -131,8 +131,8 @@ func (in *intake) subscribe(prefetch int) error {
 	if c.spec.Priority != 0 {
 		args = amqp.Table{"x-priority": int32(c.spec.Priority)}
 	}
-	// The intake waits for each answer even if a stop is out of time, because two requests at once may
-	// swap their replies (see transport), and the close of the channel is one.
+	// The intake waits for each answer even if a stop is out of time, because two requests at once
+	// may swap their replies (see transport), and the close of the channel is one.
 	subscribed := make(chan (<-chan amqp.Delivery), 1)
 	tag := in.tag
 	err := in.from.session.Do(context.Background(), "subscribe", func() error {

@@ -59,7 +59,8 @@ func (v *supervisor) session() error {
 	if err != nil {
 		return err
 	}
-	// A declaration may end the connection too: RabbitMQ answers 541 if it cannot place a quorum queue.
+	// A declaration may end the connection too: RabbitMQ answers 541 if it cannot place a quorum
+	// queue.
 	if err := c.settler.declarer.first(c.stages.connecting, link); err != nil {
 		v.attachment.after(link, entered, err)
 		return err
@@ -73,8 +74,8 @@ func (v *supervisor) session() error {
 	blamed := v.attachment.after(link, v.began, err)
 	if !blamed && !errors.Is(err, errReturn) && !c.control.get().stopping {
 		// A session that a message of this queue ended does not count: the count would make that
-		// message look innocent. For the first 3 s no other is in hand. The guard counts what it had
-		// itself.
+		// message look innocent. For the first 3 s no other is in hand. The guard counts what it
+		// had itself.
 		c.gauges.survived.session(time.Now())
 	}
 	return err
@@ -116,8 +117,8 @@ func (v *supervisor) waitAfter(err error) {
 		v.backoff.Reset()
 		v.told = false
 	}
-	// A dedicated link that a message has ended waits itself. One that a declaration has ended waits
-	// here.
+	// A dedicated link that a message has ended waits itself. One that a declaration has ended
+	// waits here.
 	if _, dedicated := v.attachment.link(); dedicated && !v.began.IsZero() && transport.EndedByMessage(err) {
 		v.backoff.Reset()
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// survived knows of returns that were no deaths: this process lost a session or a channel, and lives.
-// The broker counts both alike, and decode subtracts these. Each return belongs to what was in hand.
-// Otherwise a process that has lost many sessions would take every killer for innocent.
+// survived knows of returns that were no deaths: this process lost a session or a channel, and
+// lives. The broker counts both alike, and decode subtracts these. Each return belongs to what was
+// in hand. Otherwise a process that has lost many sessions would take every killer for innocent.
 type survived struct {
 	mu       sync.Mutex     // guards all below
 	sessions []time.Time    // when sessions were lost, each with what was in hand of the main queue

@@ -45,7 +45,8 @@ func TestMaxCrashesBoundsTheDeathsOfProcessesThatLostTheirLinksLongAgo(t *testin
 	})
 }
 
-// A process that has lost its link before, and waits for its token, may clear only what it has survived itself.
+// A process that has lost its link before, and waits for its token, may clear only what it has
+// survived itself.
 func TestAProcessThatOnlyLostItsLinkBeforeClearsNoKiller(t *testing.T) {
 	inLab(t, usual, func(l *lab) {
 		var deaths atomic.Int64

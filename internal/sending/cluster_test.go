@@ -16,7 +16,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// A channel that has published to the queue before gets no confirms of it; a fresh one waits for it, for a minute at each message.
+// A channel that has published to the queue before gets no confirms of it; a fresh one waits for
+// it, for a minute at each message.
 func TestAQueueWithoutMajorityHoldsUpNobody(t *testing.T) {
 	amqptest.Long(t)
 	cluster := amqptest.StartCluster(t)

@@ -19,8 +19,9 @@ type collector struct {
 	quiet   chan struct{} // the carrier waits for it, and writes nothing meanwhile
 }
 
-// lookEvery is how often the collector looks at messages that are not the oldest. Without it a queue that
-// does not confirm, such as one that lost its majority, would hold up everybody's confirms on the channel.
+// lookEvery is how often the collector looks at messages that are not the oldest. Without it a
+// queue that does not confirm, such as one that lost its majority, would hold up everybody's
+// confirms on the channel.
 const lookEvery = 20 * time.Millisecond
 
 // run settles messages as their confirms arrive, until the channel ends.

@@ -43,9 +43,9 @@ type Draft struct {
 // roomForOurs is what Build leaves for what consumers, and brokers, add to a message that fails.
 const roomForOurs = 4 << 10
 
-// Build makes the Envelope that a publisher with these Rules sends, or the error that it returns for bad
-// input. Only the connection's name as app id is missing. Whatever the error, the Envelope says where the
-// message was to go.
+// Build makes the Envelope that a publisher with these Rules sends, or the error that it returns
+// for bad input. Only the connection's name as app id is missing. Whatever the error, the Envelope
+// says where the message was to go.
 func Build[Option ~func(*Draft) error](r Rules, routingKey string, payload any, opts []Option) (Envelope, error) {
 	d := Draft{Encode: r.Encode, Envelope: Envelope{Exchange: r.Exchange, RoutingKey: routingKey}}
 	d.DeliveryMode = amqp.Persistent
@@ -63,8 +63,8 @@ func Build[Option ~func(*Draft) error](r Rules, routingKey string, payload any, 
 	return d.Envelope, nil
 }
 
-// BuildBatch builds n messages. If one is bad none is to be sent: then each has an error, that of a good
-// one being ErrNotSent.
+// BuildBatch builds n messages. If one is bad none is to be sent: then each has an error, that of a
+// good one being ErrNotSent.
 func BuildBatch(n int, build func(i int) (Envelope, error)) ([]Envelope, map[int]error) {
 	envs, errs := make([]Envelope, n), map[int]error{}
 	for i := range n {
@@ -115,8 +115,8 @@ func (d *Draft) finish(payload any, maxBody int) error {
 	return d.fits(MaxProperties - roomForOurs)
 }
 
-// body encodes the payload. A []byte is sent as it is: copied, because it may still be on its way when the
-// caller, whose context has ended, uses its buffer for something else.
+// body encodes the payload. A []byte is sent as it is: copied, because it may still be on its way
+// when the caller, whose context has ended, uses its buffer for something else.
 func (d *Draft) body(payload any) (body Encoded, err error) {
 	if raw, ok := payload.([]byte); ok {
 		return Encoded{Bytes: bytes.Clone(raw), ContentType: Bytes}, nil
@@ -129,8 +129,8 @@ func (d *Draft) body(payload any) (body Encoded, err error) {
 	return d.Encode(payload)
 }
 
-// headers are the codec's and those of the options, which win. The framework's own and the broker's are
-// left out.
+// headers are the codec's and those of the options, which win. The framework's own and the broker's
+// are left out.
 func (d *Draft) headers(codecs map[string]any) (amqp.Table, error) {
 	all := d.Added
 	if len(codecs) > 0 {

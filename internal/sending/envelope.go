@@ -28,13 +28,13 @@ func (e *Envelope) Failed(err error) error {
 	return fmt.Errorf("publisher: publish to %s: %w", where, err)
 }
 
-// MaxProperties is how many bytes of headers and properties fit the content header frame of the size that
-// we agree on with the broker (AMQP 0-9-1, section 4.2.6): 128 KiB, less the frame's own 8 bytes and
-// the header's fixed 14. See [Envelope.PropertiesSize].
+// MaxProperties is how many bytes of headers and properties fit the content header frame of the
+// size that we agree on with the broker (AMQP 0-9-1, section 4.2.6): 128 KiB, less the frame's own
+// 8 bytes and the header's fixed 14. See [Envelope.PropertiesSize].
 const MaxProperties = 128*1024 - 8 - 14
 
-// Check says whether the Envelope can be sent without harm: what is too large for AMQP
-// would break the channel or the connection for everybody on it. The error names the property; it is
+// Check says whether the Envelope can be sent without harm: what is too large for AMQP would break
+// the channel or the connection for everybody on it. The error names the property; it is
 // ErrTooLarge if all of them together do not fit.
 func (e *Envelope) Check() error {
 	for _, p := range e.shortStrings() {
@@ -52,8 +52,8 @@ func (e *Envelope) fits(limit int) error {
 	return nil
 }
 
-// Complete gives the message what every message is published with, where it has none of its own: an id, a
-// timestamp and a content type.
+// Complete gives the message what every message is published with, where it has none of its own: an
+// id, a timestamp and a content type.
 func (e *Envelope) Complete(now time.Time) {
 	if e.MessageId == "" {
 		e.MessageId = NewID()
@@ -69,8 +69,8 @@ const Bytes = "application/octet-stream"
 
 type property struct{ name, value string }
 
-// shortStrings are the properties and arguments that AMQP limits to 255 bytes. The first two are not in the
-// header frame.
+// shortStrings are the properties and arguments that AMQP limits to 255 bytes. The first two are
+// not in the header frame.
 func (e *Envelope) shortStrings() []property {
 	return []property{
 		{"exchange", e.Exchange}, {"routing key", e.RoutingKey}, {"message id", e.MessageId},

@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// flight is the life of one confirm channel. Its carrier, a lane or an inquiry, writes; its collector ends messages as
-// their confirms arrive.
+// flight is the life of one confirm channel. Its carrier, a lane or an inquiry, writes; its
+// collector ends messages as their confirms arrive.
 type flight struct {
 	pipeline *Pipeline         // immutable
 	session  transport.Session // immutable
@@ -138,9 +138,10 @@ func (f *flight) settled(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// A quorum queue of RabbitMQ 3.10 that was full, and whose length limit was then taken away, goes on nacking
-// what comes on channels that it has nacked before, for ever. So a channel with a nack is replaced after a while, between two
-// messages, if nothing is in flight then: messages whose fate is unknown would have to be sent twice.
+// A quorum queue of RabbitMQ 3.10 that was full, and whose length limit was then taken away, goes
+// on nacking what comes on channels that it has nacked before, for ever. So a channel with a nack
+// is replaced after a while, between two messages, if nothing is in flight then: messages whose
+// fate is unknown would have to be sent twice.
 const (
 	wornAfter = 5 * time.Second
 	quietFor  = 500 * time.Millisecond // the longest that others may be held up by it
@@ -158,8 +159,8 @@ func (f *flight) wornOut() bool {
 	return false
 }
 
-// suspects parts what is unknown into those of which one may be why the broker ended the channel, and those
-// that have no fault: it looks at messages as they come, and has looked at later ones.
+// suspects parts what is unknown into those of which one may be why the broker ended the channel,
+// and those that have no fault: it looks at messages as they come, and has looked at later ones.
 func (f *flight) suspects() (suspects, innocent []*Message) {
 	ended := blamed(f.outcome.cause)
 	for _, e := range f.outcome.unknown {

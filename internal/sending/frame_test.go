@@ -17,8 +17,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// What ends the whole connection is refused before the wire, by Check. This goes around it: whatever a
-// later broker may refuse in this way fails alone too, beside two Pipelines that share the connection.
+// What ends the whole connection is refused before the wire, by Check. This goes around it:
+// whatever a later broker may refuse in this way fails alone too, beside two Pipelines that share
+// the connection.
 func TestAMessageThatEndsTheConnectionFailsAlone(t *testing.T) {
 	t.Parallel()
 	queue := amqptest.Queue(t, "frame")

@@ -12,8 +12,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// inquiry finds the message for which the broker ended a channel or a connection. It has the suspects, which
-// no lane carries meanwhile, and a dedicated connection, so that a guilty one harms nobody else.
+// inquiry finds the message for which the broker ended a channel or a connection. It has the
+// suspects, which no lane carries meanwhile, and a dedicated connection, so that a guilty one harms
+// nobody else.
 type inquiry struct {
 	pipeline *Pipeline
 	link     transport.Link
@@ -23,17 +24,19 @@ type inquiry struct {
 var errNoAnswer = errors.New("publisher: a channel does not answer its close")
 
 const (
-	// inquiryBudget is how long an inquiry may take. Who is not found guilty by then goes back to the lanes.
+	// inquiryBudget is how long an inquiry may take. Who is not found guilty by then goes back to
+	// the lanes.
 	inquiryBudget = 30 * time.Second
-	// looksWithin is how long a test waits for confirms. The broker looks at messages as they come, so whom it has
-	// not refused by then has no fault; a confirm may take longer.
+	// looksWithin is how long a test waits for confirms. The broker looks at messages as they come,
+	// so whom it has not refused by then has no fault; a confirm may take longer.
 	looksWithin = 2 * time.Second
-	// answersWithin is how long a test's channel may take to answer its close, which shows that the broker has
-	// looked at all that was sent on it.
+	// answersWithin is how long a test's channel may take to answer its close, which shows that the
+	// broker has looked at all that was sent on it.
 	answersWithin = 5 * time.Second
 )
 
-// inquire finds out which of the suspects is guilty; all says that nobody else can be. It returns at once.
+// inquire finds out which of the suspects is guilty; all says that nobody else can be. It returns
+// at once.
 func (p *Pipeline) inquire(suspects []*Message, cause *amqp.Error, all bool) {
 	suspects, others := narrowed(suspects, cause)
 	p.putBack(others...)
@@ -76,8 +79,8 @@ func hangUp(l transport.Link) {
 	l.Close(ctx)
 }
 
-// find tests the halves of a group in which somebody is guilty, the more likely half first, and then the halves of
-// a half that is refused.
+// find tests the halves of a group in which somebody is guilty, the more likely half first, and
+// then the halves of a half that is refused.
 func (q *inquiry) find(group []*Message, cause *amqp.Error) {
 	parts := halves(group, cause)
 	for len(parts) > 0 {
@@ -120,8 +123,9 @@ func (q *inquiry) release(group []*Message) {
 	q.pipeline.putBack(group...)
 }
 
-// test sends a group on a channel of its own. Whose fate is known afterwards has left, and who is innocent was released. If
-// the broker has ended the channel for one of those that were sent, cause is why.
+// test sends a group on a channel of its own. Whose fate is known afterwards has left, and who is
+// innocent was released. If the broker has ended the channel for one of those that were sent, cause
+// is why.
 func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.Error) {
 	byOrder(group)
 	session, f := q.open()

@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// lane sends messages on one confirm channel after the other. Its goroutine opens a channel, writes and
-// closes; that of the channel collects the confirms (flight.go).
+// lane sends messages on one confirm channel after the other. Its goroutine opens a channel, writes
+// and closes; that of the channel collects the confirms (flight.go).
 type lane struct {
 	pipeline *Pipeline     // immutable
 	room     account       // places for stuck keys
@@ -133,7 +133,8 @@ func (l *lane) run() {
 	}
 }
 
-// send writes on one channel until that ends. It says whether the broker ended it for what was sent.
+// send writes on one channel until that ends. It says whether the broker ended it for what was
+// sent.
 func (l *lane) send(session transport.Session) (isBlamed bool) {
 	p := l.pipeline
 	f, err := p.fly(p.ctx, session, l)

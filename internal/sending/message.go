@@ -7,8 +7,8 @@ import (
 )
 
 // Message is one message between Begin and its end. Its caller and its carrier part ways when the
-// caller's context ends: the caller gets an error at once, and the carrier drops the message when it
-// comes to it.
+// caller's context ends: the caller gets an error at once, and the carrier drops the message when
+// it comes to it.
 type Message struct {
 	env      Envelope  // immutable
 	pipeline *Pipeline // immutable

@@ -12,8 +12,8 @@ import (
 )
 
 // Pipeline sends Envelopes exactly as they are: it applies no codec and no defaults, and keeps all
-// headers. A publisher.Client is built on one; a consumer has one of its own for its copies. It is safe
-// for use by many goroutines at once.
+// headers. A publisher.Client is built on one; a consumer has one of its own for its copies. It is
+// safe for use by many goroutines at once.
 type Pipeline struct {
 	conn   transport.Connection // immutable
 	link   transport.Link       // immutable: the publishing one
@@ -34,8 +34,8 @@ type Pipeline struct {
 // DefaultWindow is that of a publisher.
 const DefaultWindow = 1024
 
-// New makes a Pipeline with room for window messages in flight. It connects at the first message. A nil
-// logger means slog.Default().
+// New makes a Pipeline with room for window messages in flight. It connects at the first message. A
+// nil logger means slog.Default().
 func New(conn transport.Connection, window int, log *slog.Logger) (*Pipeline, error) {
 	if window < 1 || window > 1<<16 {
 		return nil, fmt.Errorf("publisher: Window is %d, want 1 to %d", window, 1<<16)
@@ -51,7 +51,8 @@ func New(conn transport.Connection, window int, log *slog.Logger) (*Pipeline, er
 	return p, nil
 }
 
-// Send sends one message, and returns nil only when the broker has confirmed it and put it into a queue.
+// Send sends one message, and returns nil only when the broker has confirmed it and put it into a
+// queue.
 func (p *Pipeline) Send(ctx context.Context, env Envelope) error {
 	if err := check(&env); err != nil {
 		return env.Failed(err)
@@ -79,14 +80,14 @@ func (p *Pipeline) SendBuilt(ctx context.Context, env Envelope) error {
 	return m.Wait(ctx)
 }
 
-// SendBatch sends many in their order and waits for all of them, as Send does for one. The errors are
-// theirs, by index; all nil means that every message is confirmed and in a queue.
+// SendBatch sends many in their order and waits for all of them, as Send does for one. The errors
+// are theirs, by index; all nil means that every message is confirmed and in a queue.
 func (p *Pipeline) SendBatch(ctx context.Context, envs []Envelope) []error {
 	return p.sendBatch(ctx, envs, check)
 }
 
-// SendBatchBuilt is SendBatch for Envelopes of Build. Its errors are by index too; there are none for
-// what was confirmed.
+// SendBatchBuilt is SendBatch for Envelopes of Build. Its errors are by index too; there are none
+// for what was confirmed.
 func (p *Pipeline) SendBatchBuilt(ctx context.Context, envs []Envelope) map[int]error {
 	var failed map[int]error
 	for i, err := range p.sendBatch(ctx, envs, func(*Envelope) error { return nil }) {
@@ -120,8 +121,8 @@ func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*E
 	return errs
 }
 
-// Begin waits for a place and gives a good message to a lane. An async message is abandoned when ctx or
-// the pipeline ends; of others the caller does that, in Wait.
+// Begin waits for a place and gives a good message to a lane. An async message is abandoned when
+// ctx or the pipeline ends; of others the caller does that, in Wait.
 func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Message, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))

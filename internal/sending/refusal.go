@@ -26,7 +26,8 @@ func wholeConnection(cause *amqp.Error) bool {
 	return cause != nil && (cause.Code == amqp.FrameError || cause.Code == amqp.SyntaxError)
 }
 
-// named says whether the broker's text names something of the message: its exchange, or its user id.
+// named says whether the broker's text names something of the message: its exchange, or its user
+// id.
 func named(env *Envelope, cause *amqp.Error) bool {
 	return strings.Contains(cause.Reason, "exchange '"+cmp.Or(env.Exchange, "amq.default")+"'") ||
 		env.UserId != "" && strings.Contains(cause.Reason, "'"+env.UserId+"'")

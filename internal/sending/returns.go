@@ -16,9 +16,10 @@ type returns struct {
 	all  []amqp.Return    // not matched yet
 }
 
-// of finds the return of a message that has been confirmed. The broker sends a return before its confirm, and the
-// transport hands both on in that order, so it is in the channel by now. Returns carry no delivery tag: of several
-// equal messages in flight the one that is confirmed first takes it.
+// of finds the return of a message that has been confirmed. The broker sends a return before its
+// confirm, and the transport hands both on in that order, so it is in the channel by now. Returns
+// carry no delivery tag: of several equal messages in flight the one that is confirmed first takes
+// it.
 func (r *returns) of(m *Message) *amqp.Return {
 	r.receive()
 	if m.env.NotMandatory {
@@ -48,8 +49,8 @@ func (r *returns) receive() {
 	}
 }
 
-// isOf says whether a return is of an equal message. Two copies of one message may be in flight, with different
-// attempts.
+// isOf says whether a return is of an equal message. Two copies of one message may be in flight,
+// with different attempts.
 func isOf(r *amqp.Return, e *Envelope) bool {
 	return r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&
 		wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])

@@ -12,8 +12,9 @@ const maxLanes = 4
 // key is where a message goes: an exchange and a routing key.
 type key struct{ exchange, routing string }
 
-// router says on which lane a message goes. A key stays on its lane while it has messages there. All
-// keys share the first lane until it is slow; then a key that is stuck keeps it, and others go to another one.
+// router says on which lane a message goes. A key stays on its lane while it has messages there.
+// All keys share the first lane until it is slow; then a key that is stuck keeps it, and others go
+// to another one.
 type router struct {
 	stuckKeys atomic.Int32 // how many there are; written under mu
 
@@ -39,8 +40,8 @@ func (r *router) stuckOn(k key) *lane {
 	return r.stuck[k]
 }
 
-// enter gives the message its lane, which open makes if there is none. It is nil if the message's key has
-// become stuck, or has ceased to be so, since its place was taken.
+// enter gives the message its lane, which open makes if there is none. It is nil if the message's
+// key has become stuck, or has ceased to be so, since its place was taken.
 func (r *router) enter(m *Message, stuckOn *lane, open func() *lane) *lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -145,8 +146,9 @@ func (r *router) stick(k key, l *lane) {
 	}
 }
 
-// move takes a message from its lane to another one. It returns nil if the message's key is stuck, no lane is
-// without trouble, or the window has no place: the message takes a new one, and its old one stays behind.
+// move takes a message from its lane to another one. It returns nil if the message's key is stuck,
+// no lane is without trouble, or the window has no place: the message takes a new one, and its old
+// one stays behind.
 func (r *router) move(m *Message, p *Pipeline) *lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// stuckAfter is how long a lane may be without any confirm before it is slow. The queue of its oldest message
-// may have lost its majority: the first message of a channel to such a queue holds up all behind it on the
-// channel, for a minute each.
+// stuckAfter is how long a lane may be without any confirm before it is slow. The queue of its
+// oldest message may have lost its majority: the first message of a channel to such a queue holds
+// up all behind it on the channel, for a minute each.
 const stuckAfter = 2 * time.Second
 
 // stall notices that a lane's channel gives no confirms. Only the collector uses it.
@@ -20,8 +20,8 @@ type stall struct {
 	probe   *Message  // the last that was moved alone
 }
 
-// look is called every lookEvery while messages are in flight. If the lane is slow it makes the oldest message's
-// key stuck there, and frees the others.
+// look is called every lookEvery while messages are in flight. If the lane is slow it makes the
+// oldest message's key stuck there, and frees the others.
 func (s *stall) look(c *collector) {
 	if s == nil || c.all.len() == 0 {
 		return
@@ -55,9 +55,9 @@ func frontOf(all []entry) *entry {
 	return nil
 }
 
-// rescue moves messages of other keys to another lane, where they are sent again: the first one to see
-// whether that lane gets confirms, and if it does all others. Without that, in a broker that is only slow, all would
-// be there twice.
+// rescue moves messages of other keys to another lane, where they are sent again: the first one to
+// see whether that lane gets confirms, and if it does all others. Without that, in a broker that is
+// only slow, all would be there twice.
 func (s *stall) rescue(p *Pipeline, all []entry) {
 	rest := false
 	if s.probe != nil {
@@ -95,8 +95,8 @@ func (e *entry) place() *account {
 	return &e.m.account
 }
 
-// ease takes a place off the window, so that there is room for others: it becomes one of those for the lane's
-// stuck keys, or none.
+// ease takes a place off the window, so that there is room for others: it becomes one of those for
+// the lane's stuck keys, or none.
 func (p *Pipeline) ease(of *account, l *lane) {
 	if *of != p.room {
 		return

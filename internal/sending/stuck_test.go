@@ -116,8 +116,8 @@ func (b *bench) copies(queue string) int {
 	return len(all) - len(seen)
 }
 
-// refusing lets the broker close the channel for messages with one of these ids, and do what otherwise does
-// with those to the stuck queue.
+// refusing lets the broker close the channel for messages with one of these ids, and do what
+// otherwise does with those to the stuck queue.
 func refusing(otherwise simulated.Fault, ids ...string) func(simulated.Step) simulated.Fault {
 	return func(s simulated.Step) simulated.Fault {
 		if s.Kind != "publish" {

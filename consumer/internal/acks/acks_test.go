@@ -13,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// ackChannel is a channel that knows what its consumer has in hand, and fails the test over an ack that a broker
-// would close it for, or that is for a message whose handler has not returned.
+// ackChannel is a channel that knows what its consumer has in hand, and fails the test over an ack
+// that a broker would close it for, or that is for a message whose handler has not returned.
 type ackChannel struct {
 	Channel
 	fatalf  func(string, ...any)
@@ -73,7 +73,8 @@ func (c *ackChannel) Nack(tag uint64, _, _ bool) error {
 	return c.err
 }
 
-// step is one event in the life of a channel: a delivery, or one of those in hand is finished or given back.
+// step is one event in the life of a channel: a delivery, or one of those in hand is finished or
+// given back.
 type step struct {
 	deliver bool
 	which   int // of those in hand, often not the first: a slow handler makes a gap that others pass by the hundred
@@ -236,7 +237,8 @@ func TestTheFirstAckAfterARestIsSentAtOnceAndThoseBehindItTogether(t *testing.T)
 	})
 }
 
-// One handler that takes hours must not let the others' messages stand unacked, nor their tags fill the memory for ever.
+// One handler that takes hours must not let the others' messages stand unacked, nor their tags fill
+// the memory for ever.
 func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := newAckChannel(t)
@@ -270,7 +272,8 @@ func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
 	})
 }
 
-// Where workers would wait for the next delivery, there is nothing to gain by waiting for more acks.
+// Where workers would wait for the next delivery, there is nothing to gain by waiting for more
+// acks.
 func TestNoWorkerWaitsForAnAckToBeGathered(t *testing.T) {
 	for _, c := range []struct{ prefetch, concurrency, most int }{
 		{1, 1, 1}, {4, 4, 1}, {5, 4, 1}, {8, 4, 2}, {10, 4, 3}, {300, 16, 100}, {300, 250, 50}, {65535, 1, 21845},

@@ -72,8 +72,8 @@ func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	return c
 }
 
-// bare returns the copy of f with the user's headers only. It is larger than f by at most a delivery
-// mode and the expiration of Bunnicula's scheme.
+// bare returns the copy of f with the user's headers only. It is larger than f by at most a
+// delivery mode and the expiration of Bunnicula's scheme.
 func (r *Rules) bare(f *Facts, to route.Destination, g Given) *Copy {
 	c := &Copy{To: to, Publishing: wire.Again(&f.Raw, g.User)}
 	if to.Expiration > 0 {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzHistory adds an entry to whatever somebody has left in the header. The result can be read, is bounded and
-// ends with the new one.
+// FuzzHistory adds an entry to whatever somebody has left in the header. The result can be read, is
+// bounded and ends with the new one.
 func FuzzHistory(f *testing.F) {
 	for _, before := range []string{
 		"", "[]", "null", "{}", "[null]", "[1]", `[{"at":1}]`, `[{"attempt":9223372036854775808}]`, `[{"at":"2026-01-01T00:00:00Z","attempt":1,"reason":"retry","error":"e","host":"h","ms":5}]`,

@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// what is normalise said shortly: of two that fit, the earlier in the text, and then the one to the left.
+// what is normalise said shortly: of two that fit, the earlier in the text, and then the one to the
+// left.
 var what = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\b[0-9a-fA-F]*[0-9][0-9a-fA-F]{7,}\b|"[^"]*"|'[^']*'|[0-9]+`)
 
 func TestNormaliseIsItsRegularExpression(t *testing.T) {

@@ -1,4 +1,5 @@
-// Package api holds the exported API by golden files, one declaration a line, so that a change of it is a choice.
+// Package api holds the exported API by golden files, one declaration a line, so that a change of
+// it is a choice.
 //
 //	go test ./internal/test/api            the packages export what testdata says
 //	go test ./internal/test/api -update    testdata says what they export

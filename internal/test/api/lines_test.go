@@ -18,7 +18,8 @@ func lines(pkg *types.Package) []string {
 	return p.lines
 }
 
-// printer writes types as they are read in the package: context.Context, and its own without its name.
+// printer writes types as they are read in the package: context.Context, and its own without its
+// name.
 type printer struct {
 	pkg   *types.Package
 	lines []string
@@ -94,7 +95,8 @@ func (p *printer) interfaceMethods(head string, i *types.Interface) {
 	}
 }
 
-// methods are those of the type itself, and those that come from embedded fields which are not exported.
+// methods are those of the type itself, and those that come from embedded fields which are not
+// exported.
 func (p *printer) methods(named *types.Named) {
 	set := types.NewMethodSet(types.NewPointer(named))
 	for i := range set.Len() {

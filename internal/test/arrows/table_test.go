@@ -1,7 +1,7 @@
 package arrows
 
-// rows says which packages of this module each package imports, tests aside. Nothing else is allowed,
-// and what a row lists is imported.
+// rows says which packages of this module each package imports, tests aside. Nothing else is
+// allowed, and what a row lists is imported.
 var rows = map[string][]string{
 	"monitoring": {},
 	"topology":   {},

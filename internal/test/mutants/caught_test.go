@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Most of the time goes by in tests that wait in vain for what a mutant does not do, so as many run side by side as there
-// are processors.
+// Most of the time goes by in tests that wait in vain for what a mutant does not do, so as many run
+// side by side as there are processors.
 func TestEveryMutantIsCaught(t *testing.T) {
 	for _, m := range mutants {
 		for _, b := range m.caught {
@@ -47,7 +47,8 @@ func (m mutant) overlay(t *testing.T) string {
 	return file
 }
 
-// mustFail runs the test with the mutant in it. That it does not compile, or finds no such test, is no catch.
+// mustFail runs the test with the mutant in it. That it does not compile, or finds no such test, is
+// no catch.
 func (b by) mustFail(t *testing.T, overlay string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "test")

@@ -11,8 +11,8 @@ import (
 
 // edit replaces a piece of a function.
 type edit struct {
-	// in is the package's folder, the receiver's type if there is one, and the function, with dots between them:
-	// consumer.Consumer.settle. It may also be a struct type: consumer.Consumer.
+	// in is the package's folder, the receiver's type if there is one, and the function, with dots
+	// between them: consumer.Consumer.settle. It may also be a struct type: consumer.Consumer.
 	in string
 
 	// old is an expression, or statements in a row, that must stand there once. It is compared as
@@ -23,7 +23,8 @@ type edit struct {
 	new string
 }
 
-// apply edits a file of the module in root, in the form that it has in edited if it is there, and puts it there.
+// apply edits a file of the module in root, in the form that it has in edited if it is there, and
+// puts it there.
 func (e edit) apply(root string, edited map[string]string) error {
 	p, err := find(root, e.in, edited)
 	if err != nil {

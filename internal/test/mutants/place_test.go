@@ -137,7 +137,8 @@ func receiver(expr ast.Expr) string {
 	return ""
 }
 
-// elsewhere says where in the module there is something whose last word is the same: it may have moved.
+// elsewhere says where in the module there is something whose last word is the same: it may have
+// moved.
 func elsewhere(root, declared string) string {
 	last := declared[strings.LastIndex(declared, ".")+1:]
 	var found []string

@@ -10,8 +10,8 @@ var (
 	publisher = model("publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$")
 )
 
-// model is a test of random histories on a simulated broker. It ends with the first that fails, and the worst mutant
-// needs some 300; so many cost time only if a mutant survives.
+// model is a test of random histories on a simulated broker. It ends with the first that fails, and
+// the worst mutant needs some 300; so many cost time only if a mutant survives.
 func model(pkg, test string) by {
 	return by{pkg: pkg, test: test, args: []string{"-rapid.checks=3000", "-rapid.shrinktime=1ms"}}
 }

@@ -12,13 +12,13 @@ import (
 type Version int
 
 const (
-	// RabbitMQ3 puts what is nacked at the tail of a queue that has no limit of deliveries, and ends a connection on
-	// which a consumer tag is used again while deliveries of it are unacked.
+	// RabbitMQ3 puts what is nacked at the tail of a queue that has no limit of deliveries, and
+	// ends a connection on which a consumer tag is used again while deliveries of it are unacked.
 	RabbitMQ3 Version = 3
 	// RabbitMQ4 does neither.
 	RabbitMQ4 Version = 4
-	// RabbitMQ43 is a RabbitMQ 4 in which a nack that requeues does not raise the delivery count. All other
-	// ways back to the queue do, such as a reject.
+	// RabbitMQ43 is a RabbitMQ 4 in which a nack that requeues does not raise the delivery count.
+	// All other ways back to the queue do, such as a reject.
 	RabbitMQ43 Version = 43
 )
 
@@ -33,16 +33,19 @@ func (v Version) String() string {
 	return "4.0.0"
 }
 
-// Options are a broker's. The zero Options are a RabbitMQ 4 without faults, whose frames take no time.
+// Options are a broker's. The zero Options are a RabbitMQ 4 without faults, whose frames take no
+// time.
 type Options struct {
 	Version Version       // defaults to RabbitMQ4
 	Latency time.Duration // of a frame, in each direction
 
-	// Mark writes on each delivery which one it is, in the header MarkHeader. Whoever handles it can tell, and a copy of
-	// it that is published shows of which delivery it is one, in its events' field Of.
+	// Mark writes on each delivery which one it is, in the header MarkHeader. Whoever handles it
+	// can tell, and a copy of it that is published shows of which delivery it is one, in its
+	// events' field Of.
 	Mark bool
 
-	// Faults decides what goes wrong at a Step. It is called with the broker's lock held, and must not call it.
+	// Faults decides what goes wrong at a Step. It is called with the broker's lock held, and must
+	// not call it.
 	//
 	// Defaults to nothing.
 	Faults func(Step) Fault
@@ -58,8 +61,8 @@ func Mark(channel int, tag uint64) string { return fmt.Sprintf("%d/%d", channel,
 type Broker struct {
 	Options
 
-	// One lock for the broker and its clients' side. Nobody waits for anything while holding it, since
-	// simulated time stands still for who waits for a lock.
+	// One lock for the broker and its clients' side. Nobody waits for anything while holding it,
+	// since simulated time stands still for who waits for a lock.
 	mu        sync.Mutex
 	began     time.Time
 	queues    map[string]*queue
@@ -87,8 +90,8 @@ func New(o Options) *Broker {
 	}
 }
 
-// Depth is how many messages a queue holds: ready, unacked, and on their way to its dead-letter queue. They are 0
-// if there is no such queue.
+// Depth is how many messages a queue holds: ready, unacked, and on their way to its dead-letter
+// queue. They are 0 if there is no such queue.
 func (b *Broker) Depth(name string) (ready, unacked, dying int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

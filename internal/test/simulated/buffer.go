@@ -2,8 +2,8 @@ package simulated
 
 import amqp "github.com/rabbitmq/amqp091-go"
 
-// buffer holds a subscription's deliveries until they are taken. Nothing bounds it but the prefetch. After a cancel
-// it hands on what it has; at the end of the channel it drops that.
+// buffer holds a subscription's deliveries until they are taken. Nothing bounds it but the
+// prefetch. After a cancel it hands on what it has; at the end of the channel it drops that.
 type buffer struct {
 	channel *channel
 	out     chan amqp.Delivery

@@ -50,8 +50,9 @@ func (c *channel) note(e Event) {
 	c.session.broker.note(e)
 }
 
-// call asks something of the broker and waits for its answer. There ask says yes, or why the channel is
-// closed over it; at the client answered comes with the answer, in its place among all that the broker sends.
+// call asks something of the broker and waits for its answer. There ask says yes, or why the
+// channel is closed over it; at the client answered comes with the answer, in its place among all
+// that the broker sends.
 func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func()) error {
 	if !c.begin(kind) {
 		return amqp.ErrClosed
@@ -99,8 +100,8 @@ func (c *channel) call(kind, queue string, ask func() *amqp.Error, answered func
 	return c.cause
 }
 
-// begin is false if the channel is closed. The client library takes no lock for requests: two at once can
-// swap their answers.
+// begin is false if the channel is closed. The client library takes no lock for requests: two at
+// once can swap their answers.
 func (c *channel) begin(kind string) bool {
 	defer c.lock()()
 	if c.closed {
@@ -150,7 +151,8 @@ func (c *channel) end(cause *amqp.Error) {
 	close(c.over)
 }
 
-// notify tells a listener. The client library waits up to 5 s for room and then drops the notice; who has none is wrong.
+// notify tells a listener. The client library waits up to 5 s for room and then drops the notice;
+// who has none is wrong.
 func notify[T any](c *channel, listener chan T, v T) {
 	select {
 	case listener <- v:
@@ -159,7 +161,8 @@ func notify[T any](c *channel, listener chan T, v T) {
 	}
 }
 
-// NotifyClose, NotifyCancel and NotifyReturn are the client library's: the channel given is closed at the end.
+// NotifyClose, NotifyCancel and NotifyReturn are the client library's: the channel given is closed
+// at the end.
 func (c *channel) NotifyClose(l chan *amqp.Error) chan *amqp.Error {
 	defer c.lock()()
 	if c.closed {

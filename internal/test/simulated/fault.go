@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// Step is a moment at which something can go wrong: a frame has arrived, and nothing has come of it yet.
+// Step is a moment at which something can go wrong: a frame has arrived, and nothing has come of it
+// yet.
 type Step struct {
-	// Kind is what arrived. At the broker: "dial", "open", "declare", "bind", "confirm.select", "qos", "consume", "cancel", "get",
-	// "publish", "ack", "nack", "close" (of a channel), "goodbye" (of a connection). At the client: "reply", "deliver",
-	// "confirm", "return", "cancelled", "closed", "blocked", "unblocked".
+	// Kind is what arrived. At the broker: "dial", "open", "declare", "bind", "confirm.select",
+	// "qos", "consume", "cancel", "get", "publish", "ack", "nack", "close" (of a channel),
+	// "goodbye" (of a connection). At the client: "reply", "deliver", "confirm", "return",
+	// "cancelled", "closed", "blocked", "unblocked".
 	Kind string
 
 	N       int    // among those of its Kind, from 1
@@ -36,7 +38,8 @@ type Fault struct {
 	// Queue is the one that DeleteQueue deletes.
 	Queue string
 
-	// For is how long an Alarm, a Refuse, a Restart or a HoldChannel lasts, and how late a LateConfirm is.
+	// For is how long an Alarm, a Refuse, a Restart or a HoldChannel lasts, and how late a
+	// LateConfirm is.
 	For time.Duration
 
 	// Client and Broker are how long after a Cut either of them notices.

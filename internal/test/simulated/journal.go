@@ -24,7 +24,8 @@ type Event struct {
 // EventKind is what an Event tells.
 type EventKind string
 
-// The kinds of Event. Those of the client are entered when it is told or does it, those of the broker when it does it.
+// The kinds of Event. Those of the client are entered when it is told or does it, those of the
+// broker when it does it.
 const (
 	Published  EventKind = "published"     // client: a message was written
 	Confirmed  EventKind = "confirmed"     // client: the broker has confirmed it; OK says that a queue has it

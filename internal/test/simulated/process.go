@@ -11,7 +11,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Process is a client: a [transport.Connection] whose links dial again when they are lost. It can be killed.
+// Process is a client: a [transport.Connection] whose links dial again when they are lost. It can
+// be killed.
 type Process struct {
 	broker     *Broker
 	name       string
@@ -91,8 +92,9 @@ func (p *Process) Abort() {
 	}
 }
 
-// Kill is kill -9: all sessions end at once, and whatever is done with them from now on comes to nothing. What had been
-// sent may still arrive, until the broker notices after a while. It may be called twice.
+// Kill is kill -9: all sessions end at once, and whatever is done with them from now on comes to
+// nothing. What had been sent may still arrive, until the broker notices after a while. It may be
+// called twice.
 func (p *Process) Kill(noticed time.Duration) {
 	p.broker.mu.Lock()
 	defer p.broker.mu.Unlock()

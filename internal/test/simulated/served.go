@@ -49,7 +49,8 @@ func (s *served) fail(why *amqp.Error) {
 	s.send(frame{kind: "closed", act: func(Fault) { s.client.end(why) }})
 }
 
-// hold keeps a frame, and all that come after it, for d. The broker's process of the channel waits for something.
+// hold keeps a frame, and all that come after it, for d. The broker's process of the channel waits
+// for something.
 func (s *served) hold(f frame, d time.Duration) {
 	s.held = []frame{f}
 	s.session.broker.after(d, func() {
@@ -190,7 +191,8 @@ func (m *message) delivery() amqp.Delivery {
 	return d
 }
 
-// settle is basic.ack, basic.nack and basic.reject. back is why what is not acked is requeued; empty is that it is not.
+// settle is basic.ack, basic.nack and basic.reject. back is why what is not acked is requeued;
+// empty is that it is not.
 func (s *served) settle(tag uint64, multiple, ack bool, back string) {
 	if s.closed {
 		return
@@ -228,7 +230,8 @@ func (s *served) settle(tag uint64, multiple, ack bool, back string) {
 	}
 }
 
-// publish is basic.publish. The broker looks at a message as it comes, and confirms it when it is in its queues.
+// publish is basic.publish. The broker looks at a message as it comes, and confirms it when it is
+// in its queues.
 func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishing, c *confirmation, fault Fault) {
 	if s.closed {
 		return

@@ -252,7 +252,8 @@ func (s *session) readAtClient() {
 	}
 }
 
-// arrive waits for a frame to come, asks what goes wrong, and lets it take effect. It is false when this end is over.
+// arrive waits for a frame to come, asks what goes wrong, and lets it take effect. It is false when
+// this end is over.
 func (s *session) arrive(f frame, over chan struct{}) bool {
 	b := s.broker
 	if !s.pause(time.Until(f.arrives), over) {
@@ -347,7 +348,8 @@ func (s *session) pause(d time.Duration, over chan struct{}) bool {
 	}
 }
 
-// cut ends the connection in the middle: what is on its way is lost, and each side notices in its time.
+// cut ends the connection in the middle: what is on its way is lost, and each side notices in its
+// time.
 func (s *session) cut(client, broker time.Duration) {
 	select {
 	case <-s.frozen:
