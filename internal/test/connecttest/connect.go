@@ -21,6 +21,16 @@ func New(t testing.TB, cfg connection.Config) *connection.Connection {
 	}
 	cfg.Name = cmp.Or(cfg.Name, t.Name())
 	cfg.MinBackoff, cfg.MaxBackoff = cmp.Or(cfg.MinBackoff, 20*time.Millisecond), cmp.Or(cfg.MaxBackoff, 200*time.Millisecond)
+	return Make(t, cfg)
+}
+
+// Make makes a Connection that is stopped at the test's cleanup. The Config is used as it is, with
+// a short backoff if it has no MinBackoff.
+func Make(t testing.TB, cfg connection.Config) *connection.Connection {
+	t.Helper()
+	if cfg.MinBackoff == 0 {
+		cfg.MinBackoff, cfg.MaxBackoff = 20*time.Millisecond, 200*time.Millisecond
+	}
 	conn, err := connection.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
