@@ -19,8 +19,8 @@ import (
 var ErrUnsent = errors.New("sentry: events were not sent in time")
 
 // Monitor reports to Sentry. Make one with [New]; the zero Monitor reports nothing. Events wait in
-// memory for a goroutine that sends one after the other. When failures come faster than Sentry
-// takes them, the oldest events are dropped, so that no consumer waits.
+// memory, 1000 at most, for a goroutine that sends one after the other. When failures come faster
+// than Sentry takes them, new events are dropped, so that no consumer waits.
 type Monitor struct {
 	cfg    Config      // without the DSN
 	client *sdk.Client // nil without a DSN
@@ -66,6 +66,9 @@ func options(cfg Config, closing context.Context) sdk.ClientOptions {
 		ServerName:    cmp.Or(cfg.ServerName, unset),
 		SampleRate:    cfg.SampleRate,
 		HTTPTransport: newAbortable(cfg.Transport, closing),
+		// The buffer's scheduler can miss the end of its client (v0.50.0): Close then takes 5 s, and
+		// the goroutine stays.
+		DisableTelemetryBuffer: true,
 		BeforeSend: func(event *sdk.Event, _ *sdk.EventHint) *sdk.Event {
 			event.Release, event.ServerName = cfg.Release, cfg.ServerName
 			if cfg.BeforeSend != nil {

@@ -14,31 +14,43 @@ var errClosed = errors.New("sentry: closed")
 // that does not answer. sentry-go gives its requests half a minute.
 type abortable struct {
 	next    http.RoundTripper
+	own     *http.Transport // next, when this package made it
 	closing context.Context
 }
 
 func newAbortable(next http.RoundTripper, closing context.Context) abortable {
-	if next == nil {
-		own := &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        2,
-			IdleConnTimeout:     time.Minute,
-			TLSHandshakeTimeout: 10 * time.Second,
-		}
-		context.AfterFunc(closing, own.CloseIdleConnections)
-		next = own
+	if next != nil {
+		return abortable{next: next, closing: closing}
 	}
-	return abortable{next, closing}
+	own := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        2,
+		IdleConnTimeout:     time.Minute,
+		TLSHandshakeTimeout: 10 * time.Second,
+	}
+	context.AfterFunc(closing, own.CloseIdleConnections)
+	return abortable{next: own, own: own, closing: closing}
 }
 
-// RoundTrip makes a request. It ends with closing until the body of its response is closed.
+// RoundTrip makes a request. It ends with closing until the body of its response is closed. After
+// closing it makes none: sentry-go has a last report to send when its client is closed.
 func (a abortable) RoundTrip(req *http.Request) (*http.Response, error) {
+	if a.closing.Err() != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, context.Cause(a.closing)
+	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	stop := context.AfterFunc(a.closing, func() { cancel(context.Cause(a.closing)) })
 	release := func() {
 		stop()
 		cancel(nil)
+		if a.own != nil && a.closing.Err() != nil {
+			// A request makes its transport keep idle connections again.
+			a.own.CloseIdleConnections()
+		}
 	}
 	resp, err := a.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {
@@ -56,6 +68,6 @@ type releasing struct {
 }
 
 func (r releasing) Close() error {
-	defer r.release()
+	defer r.release() // when the connection is idle
 	return r.ReadCloser.Close()
 }
