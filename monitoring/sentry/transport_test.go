@@ -25,7 +25,7 @@ func TestNoConnectionIsMadeAfterClosing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.RoundTrip(req); !errors.Is(err, errClosed) { //nolint:bodyclose // no response
+		if _, err := a.RoundTrip(req); !errors.Is(err, errClosed) {
 			t.Fatalf("RoundTrip: %v; want errClosed", err)
 		}
 	}
@@ -51,7 +51,7 @@ func TestAConnectionThatComesTooLateIsClosed(t *testing.T) {
 	go func() {
 		req, err := http.NewRequest(http.MethodPost, "http://sentry.invalid/", strings.NewReader("{}"))
 		if err == nil {
-			_, err = a.RoundTrip(req) //nolint:bodyclose // there is no response
+			_, err = a.RoundTrip(req)
 		}
 		ended <- err
 	}()
