@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/effective"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
@@ -21,14 +22,16 @@ import (
 //
 //   - The limit is known from the management API, or from the caller.
 //   - Otherwise a scout shows it: the message with the highest count is given back alone, and taken
-//     again. If it comes, all others may be given back. If it does not, its count was the limit, and
-//     its copy is parked instead.
+//     again. If it comes, all others may be given back. If it does not, its copy is parked instead,
+//     and so are copies of all others.
 //
 // A message that is too close to the limit is replaced by a copy, whose count begins anew.
 // RabbitMQ 4.3 does not count a nack, so there all is given back by one.
 
 const (
 	unknown = -1
+
+	defaultLimit = 20 // of RabbitMQ 4
 
 	// margin is how often a message must survive being given back: once by this reader, and once if
 	// the next reader's process dies.
@@ -72,6 +75,10 @@ func (q *Queue) newLimit(ctx context.Context, s session, consumed bool) (*limit,
 	l := &limit{queue: q, most: unknown, consumed: consumed}
 	if q.cfg.DeliveryLimit > 0 {
 		l.most = q.cfg.DeliveryLimit
+	} else if known, err := q.conn.Transport().Effective(ctx, q.name); err == nil {
+		l.most = limitOf(known)
+	} else if !errors.Is(err, effective.ErrUnknown) {
+		q.log.WarnContext(ctx, "the delivery limit is not known", "error", err)
 	}
 	var err error
 	if l.sender, l.user, err = q.sender(ctx, defaultMoveWindow); err != nil {
@@ -85,6 +92,18 @@ func (q *Queue) newLimit(ctx context.Context, s session, consumed bool) (*limit,
 		return nil, err
 	}
 	return l, nil
+}
+
+// limitOf returns the effective delivery limit. A quorum queue without one has none before RabbitMQ
+// 4.0, and 20 from then on.
+func limitOf(q effective.Queue) int {
+	if q.Type != "quorum" {
+		return math.MaxInt32
+	}
+	if n, ok := q.Get("delivery-limit").Number(); ok && n >= 0 {
+		return int(n)
+	}
+	return defaultLimit
 }
 
 // mayPark returns nil if a copy can be parked. It publishes a message to the queue that only this

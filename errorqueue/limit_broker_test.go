@@ -1,14 +1,18 @@
 package errorqueue
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -177,4 +181,39 @@ func TestReadingAgainAndAgainKeepsTheOrder(t *testing.T) {
 		}
 		inOrder(t, q.Name(), n, nil)
 	})
+}
+
+// The management API tells the limit, so no message has to find it out.
+func TestTheManagementAPITellsTheLimit(t *testing.T) {
+	amqptest.Long(t)
+	b, api := amqptest.StartManaged(t)
+	b.Ctl("set_policy", "company", ".*", `{"delivery-limit":3}`, "--apply-to", "queues")
+	topo, err := topology.New(topology.Plan{Queue: "orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch := on(t, b)
+	if err := topo.Declare(ch); err != nil {
+		t.Fatal(err)
+	}
+	const n = 20
+	publish(t, ch, "orders-error", n, func(i int) amqp.Publishing { return parked("orders", i) })
+	conn := connecttest.New(t, connection.Config{URL: b.URL, Management: api})
+	q, err := Open(t.Context(), conn, Config{Queue: "orders"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { q.Close(context.Background()) })
+	amqptest.Eventually(t, 30*time.Second, func() bool {
+		known, err := conn.Transport().Effective(t.Context(), q.Name())
+		return err == nil && limitOf(known) == 3
+	}, "the API does not tell the limit")
+	for range 9 {
+		if got := len(list(t, q, ListOptions{})); got != n {
+			t.Fatalf("%d messages, want %d", got, n)
+		}
+	}
+	if got := len(drain(t, ch, q.Name())); got != n {
+		t.Errorf("%d messages are left, want %d", got, n)
+	}
 }

@@ -30,6 +30,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/effective"
 )
 
 // Connection is one logical connection to a broker: a TCP connection to publish, one to consume,
@@ -48,6 +50,11 @@ type Connection interface {
 	// Reading is Dedicated for a user that only reads. Nothing is published on it, so it can read
 	// headers that are larger than the negotiated frame, which a broker may send.
 	Reading(purpose string) Link
+
+	// Effective says how the broker treats a queue, policies included. The error is
+	// effective.ErrUnknown if no management API is configured, and effective.ErrNotYet if it does not
+	// know yet.
+	Effective(ctx context.Context, queue string) (effective.Queue, error)
 
 	// Shared is what all consumers of the Connection share.
 	Shared() *Shared
