@@ -63,6 +63,14 @@ type Config struct {
 	CertFile string
 	KeyFile  string
 
+	// Management is the broker's management API, as http://user:password@host:15672. With it
+	// consumers see what policies make of their queues, and say so in their log and Health, and an
+	// errorqueue.Queue knows its delivery limit. AMQP does not tell these. The user needs the tag
+	// management, and any permission on the virtual host. For https it takes TLS or CAFile.
+	//
+	// Defaults to none: then policies are not looked at.
+	Management string
+
 	// Heartbeat is the interval at which both peers send heartbeats. A connection whose peer is
 	// silent for one and a half intervals is closed. Whole seconds, from 1 s to 1 h; the broker may
 	// ask for less.

@@ -11,15 +11,16 @@ import (
 
 // ConfigFromEnv reads a Config from the environment:
 //
-//	AMQP_URL              one URL, or several with commas between them
-//	AMQP_USERNAME         instead of the URL's
-//	AMQP_PASSWORD         instead of the URL's
-//	AMQP_VHOST            instead of the URL's
-//	AMQP_CONNECTION_NAME  Name
-//	AMQP_HEARTBEAT        Heartbeat, as 10s or a number of seconds
-//	AMQP_CA_FILE          CAFile
-//	AMQP_CERT_FILE        CertFile
-//	AMQP_KEY_FILE         KeyFile
+//	AMQP_URL                 one URL, or several with commas between them
+//	AMQP_USERNAME            instead of the URL's
+//	AMQP_PASSWORD            instead of the URL's
+//	AMQP_VHOST               instead of the URL's
+//	AMQP_CONNECTION_NAME     Name
+//	AMQP_HEARTBEAT           Heartbeat, as 10s or a number of seconds
+//	AMQP_CA_FILE             CAFile
+//	AMQP_CERT_FILE           CertFile
+//	AMQP_KEY_FILE            KeyFile
+//	RABBITMQ_MANAGEMENT_URL  Management
 //
 // What is not set keeps Config's default. The error names the variable.
 func ConfigFromEnv() (Config, error) { return ConfigFrom(os.Getenv) }
@@ -35,6 +36,8 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 		CAFile:   getenv("AMQP_CA_FILE"),
 		CertFile: getenv("AMQP_CERT_FILE"),
 		KeyFile:  getenv("AMQP_KEY_FILE"),
+
+		Management: getenv("RABBITMQ_MANAGEMENT_URL"),
 	}
 	if urls := splitURLs(getenv("AMQP_URL")); len(urls) > 1 {
 		c.URLs = urls
@@ -65,6 +68,7 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 var variable = strings.NewReplacer(
 	"URLs", "AMQP_URL", "URL", "AMQP_URL", "Heartbeat", "AMQP_HEARTBEAT", "Name", "AMQP_CONNECTION_NAME", "VHost", "AMQP_VHOST",
 	"CAFile", "AMQP_CA_FILE", "CertFile", "AMQP_CERT_FILE", "KeyFile", "AMQP_KEY_FILE",
+	"Management", "RABBITMQ_MANAGEMENT_URL",
 )
 
 // A comma may be part of a password. Only a comma in front of a URL's scheme separates two URLs.

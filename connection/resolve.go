@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/link"
+	"github.com/bunnicula-go/bunnicula/internal/management"
 )
 
 // fieldError says which field of a Config is wrong. It shows no password.
@@ -37,14 +39,15 @@ func wrong(field, format string, args ...any) error {
 // resolved is a checked Config with its defaults filled in.
 type resolved struct {
 	Config
-	targets []target
+	targets    []target
+	management *management.Client // nil without one
 }
 
 // resolve checks every field. Its errors name the field and show no password. They do not wrap the
 // errors of url.Parse and amqp.ParseURI, which show it.
 func (c Config) resolve() (*resolved, error) {
 	r := &resolved{Config: c}
-	for _, step := range []func() error{r.where, r.files, r.naming, r.durations} {
+	for _, step := range []func() error{r.where, r.files, r.naming, r.durations, r.manage} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -57,10 +60,28 @@ func (c Config) resolve() (*resolved, error) {
 	return r, nil
 }
 
+// manage makes the client of the management API.
+func (r *resolved) manage() (err error) {
+	if r.Management == "" {
+		return nil
+	}
+	web := http.DefaultTransport.(*http.Transport).Clone()
+	if r.TLS != nil || r.CAFile != "" || r.CertFile != "" {
+		if web.TLSClientConfig, err = r.tlsConfig(target{secure: true, ca: r.CAFile, cert: r.CertFile, key: r.KeyFile}); err != nil {
+			return err
+		}
+		web.TLSClientConfig.ServerName = "" // the API's own host
+	}
+	if r.management, err = management.New(r.Management, link.ManagementClient(web)); err != nil {
+		return &fieldError{field: "Management", err: err}
+	}
+	return nil
+}
+
 // settings returns the Settings of a link. Certificates are read again at each connect.
 func (r *resolved) settings() link.Settings {
 	s := link.Settings{
-		Name: r.Name, Version: r.Version,
+		Name: r.Name, Version: r.Version, Management: r.management,
 		Heartbeat: r.Heartbeat, DialTimeout: r.DialTimeout, ReplyTimeout: r.ReplyTimeout,
 		MinBackoff: r.MinBackoff, MaxBackoff: r.MaxBackoff,
 	}

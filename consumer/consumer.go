@@ -37,6 +37,7 @@ type Consumer struct {
 	pool       *pool
 	handlers   watchdog.Watchdog
 	settler    *settler
+	policies   *policies
 	reporter   *reporter
 	supervisor *supervisor
 	stages     *stages
@@ -74,6 +75,7 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 // assemble makes the parts of the consumer. open says that the Spec leaves the prefetch open.
 func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor monitoring.Monitor) error {
 	c.stages, c.gauges = newStages(), new(gauges)
+	c.policies = &policies{topology: c.rules.Topology, log: c.log}
 	c.lookahead = newLookahead(&c.spec, open)
 	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
 	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -238,7 +239,7 @@ func TestAConsumerThatIsPausedBeforeItStartsSaysSo(t *testing.T) {
 
 func TestHealthNamesTheConsumerAndItsQueue(t *testing.T) {
 	h := quiet(t, spec(func(s *Spec) { s.Name = "billing" })).Health()
-	if h != (Health{Name: "billing", Queue: "orders"}) {
+	if !reflect.DeepEqual(h, Health{Name: "billing", Queue: "orders"}) {
 		t.Errorf("%+v", h)
 	}
 }

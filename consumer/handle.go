@@ -53,7 +53,7 @@ func (c *Consumer) after(d *received, e decide.Ending, now time.Time) decide.Set
 
 // given returns what a decision about a delivery needs to be told: the time, the user, a fresh id.
 func (c *Consumer) given(d *received, now time.Time) decide.Given {
-	g := decide.Given{Now: now}
+	g := decide.Given{Now: now, Degraded: c.policies.degraded.Load()}
 	if d.from != nil {
 		g.User = d.from.session.User()
 	}

@@ -38,6 +38,10 @@ type Health struct {
 	// MonitorsBlocked is how many calls of the monitor have not returned within 5 s. Each takes a
 	// slot.
 	MonitorsBlocked int
+	// Problems are settings of the consumer's queues, of policies too, with which messages are lost
+	// or delayed, as of some minutes ago. They are found if connection.Config.Management is set,
+	// and do not change Ready.
+	Problems []string `json:",omitempty"`
 	// Err is why the consumer is not subscribed, or that it holds unreadable messages. It is nil if
 	// neither is so.
 	Err error
@@ -60,7 +64,7 @@ func (c *Consumer) Health() Health {
 		Subscribed: g.subscribed.Load(), Paused: w.paused, Stopping: w.stopping, Slow: g.alone.Load(),
 		Prefetch: int(g.prefetch.Load()), Workers: int(g.workers.Load()), Running: int(g.running.Load()), Stuck: w.stuck,
 		CopiesBlocked: int(g.copies.Load()), Unreadable: int(g.unreadable.Load()),
-		MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()), Err: g.lastErr(),
+		MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()), Problems: c.policies.found(), Err: g.lastErr(),
 	}
 	if c.conn != nil && !h.Subscribed {
 		link, _ := c.supervisor.attachment.link()

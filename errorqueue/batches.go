@@ -171,7 +171,7 @@ func (q *Queue) homesOf(ctx context.Context, targets []Target, sizes []int) ([]*
 		case err != nil && !errors.Is(err, errNotAllowed):
 			return nil, err
 		default:
-			homes = append(homes, q.beside(ctx, s, t.Queue, name))
+			homes = append(homes, q.beside(t.Queue, name))
 		}
 	}
 	return homes, nil

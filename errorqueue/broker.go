@@ -63,16 +63,23 @@ func ask(ctx context.Context, s session, what string, f func(channel) error) err
 
 // count returns how many messages of a queue are not held by a consumer. It is -1 with an error.
 func count(ctx context.Context, s session, queue string) (int, error) {
-	n := make(chan int, 1)
-	err := ask(ctx, s, "look at a queue", func(ch channel) error {
-		found, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-		n <- found.Messages
+	n, _, err := look(ctx, s, queue)
+	return n, err
+}
+
+// look returns also how many consumers the queue has.
+func look(ctx context.Context, s session, queue string) (messages, consumers int, err error) {
+	found := make(chan amqp.Queue, 1)
+	err = ask(ctx, s, "look at a queue", func(ch channel) error {
+		q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+		found <- q
 		return err
 	})
 	if err != nil {
-		return -1, err
+		return -1, -1, err
 	}
-	return <-n, nil
+	q := <-found
+	return q.Messages, q.Consumers, nil
 }
 
 // isOver says whether the end of the session has caused an error. The session may report its end a

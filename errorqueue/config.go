@@ -3,7 +3,6 @@ package errorqueue
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -39,27 +38,22 @@ type Config struct {
 	// Defaults to 20 minutes.
 	HoldFor time.Duration
 
-	// MaxDeliveries is how often a message may have been delivered. In a quorum queue each reading
-	// counts as a delivery of every message that it passes, and the queue drops a message above its
-	// delivery limit. A call that meets a message with this count ends with ErrDeliveryLimit.
+	// DeliveryLimit is how often the queue lets a message be given back: the lower one of its
+	// argument x-delivery-limit and a policy's delivery-limit. Before RabbitMQ 4.3 each reading of a
+	// quorum queue counts for all messages that it passes, and the queue drops a message above its
+	// limit. So a reading replaces messages that are near the limit by copies, which are at the
+	// queue's end and whose count begins anew.
 	//
-	// Defaults to 500,000 if the queue has the limit of 1,000,000 that topology declares. For a
-	// queue with a lower limit it is half of that limit, and at most 10, because RabbitMQ 4's
-	// default limit is 20. A limit that a policy sets is not seen. A call that ends with
-	// ErrDeliveryLimit counts as a delivery of the first message too, so repeating it again and
-	// again loses that message.
-	MaxDeliveries int
+	// Defaults to what the management API says, if the Connection has one. Otherwise each reading
+	// finds out whether the limit is near: it gives one message back and takes it again. For that
+	// the user must be allowed to publish to the queue; if not, a reading ends with
+	// ErrDeliveryLimit.
+	DeliveryLimit int
 
 	// Wait is how long a call waits while another reader holds the queue's messages.
 	//
 	// Defaults to 5 s. NoWait means not at all.
 	Wait time.Duration
-
-	// Arguments are the arguments with which the error queue was declared. They are needed to find
-	// out its delivery limit.
-	//
-	// Defaults to those with which topology declares an error queue.
-	Arguments map[string]any
 
 	guessed bool // made by Named: the name may be that of a consumer's main queue
 }
@@ -86,7 +80,7 @@ func Of(t topology.Topology) Config {
 		case topology.RoleMain:
 			cfg.Queue = q.Name
 		case topology.RoleError:
-			cfg.ErrorQueue, cfg.Arguments = q.Name, maps.Clone(q.Arguments)
+			cfg.ErrorQueue = q.Name
 		}
 	}
 	return cfg
@@ -147,8 +141,8 @@ func (c Config) checkBounds() error {
 		return &FieldError{"Window", fmt.Sprint(c.Window), fmt.Sprintf("1 to %d", maxWindow)}
 	case c.HoldFor < 0:
 		return &FieldError{"HoldFor", c.HoldFor.String(), "above 0"}
-	case c.MaxDeliveries < 0:
-		return &FieldError{"MaxDeliveries", fmt.Sprint(c.MaxDeliveries), "above 0"}
+	case c.DeliveryLimit < 0:
+		return &FieldError{"DeliveryLimit", fmt.Sprint(c.DeliveryLimit), "above 0"}
 	case c.Wait < 0:
 		return &FieldError{"Wait", c.Wait.String(), "0 or above, or NoWait"}
 	}

@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // DiscardOptions are the options of [Queue.Discard]. Filter or All must be set.
@@ -166,6 +167,21 @@ func (q *Queue) declareArchive(ctx context.Context, name string) error {
 	})
 	if err != nil && !errors.Is(err, errNotAllowed) {
 		return fmt.Errorf("declare the archive %q: %w", name, err)
+	}
+	return nil
+}
+
+// standardArguments returns the arguments with which topology declares an error queue. It returns
+// nil for a name that an error queue cannot have.
+func standardArguments(queue string) map[string]any {
+	plan, err := topology.New(topology.Plan{Queue: "a", ErrorQueue: queue})
+	if err != nil {
+		return nil
+	}
+	for _, q := range plan.Queues {
+		if q.Role == topology.RoleError {
+			return q.Arguments
+		}
 	}
 	return nil
 }

@@ -27,8 +27,9 @@
 // messages of a killed reader come back a moment after its lock is gone. A call reads the messages
 // that are there when it begins.
 //
-// Each reading counts as a delivery. Error queues as topology declares them allow a million; for
-// others see [Config.MaxDeliveries].
+// Before RabbitMQ 4.3 each reading counts as a delivery, and a queue drops a message above its
+// delivery limit, which a policy may set. No reading gives back what the queue would drop: see
+// [Config.DeliveryLimit].
 //
 // A message of an AMQP 1.0 client may be one that RabbitMQ cannot deliver over AMQP 0-9-1. It
 // blocks the messages behind it: see [UnreadableError].
@@ -36,5 +37,6 @@
 // # Permissions
 //
 // Reading needs read on the error queue. Moving messages needs write on the default exchange
-// (amq.default, in RabbitMQ's terms). Declaring the archive and the lock needs configure on them.
+// (amq.default, in RabbitMQ's terms); so does reading before RabbitMQ 4.3, if the queue's delivery
+// limit is not known. Declaring the archive and the lock needs configure on them.
 package errorqueue

@@ -24,9 +24,9 @@ var (
 	// valid.
 	ErrHeldTooLong = errors.New("messages were held for too long")
 
-	// ErrDeliveryLimit: one more reading could make the broker drop a message. The call has read no
-	// further. See [Config.MaxDeliveries].
-	ErrDeliveryLimit = errors.New("the broker may drop what is delivered more often")
+	// ErrDeliveryLimit: a reading could make the broker drop messages. The call has read nothing, or
+	// no further. See [Config.DeliveryLimit].
+	ErrDeliveryLimit = errors.New("the queue drops what is given back more often than its delivery limit")
 
 	// ErrFailedAgain: a redrive in batches was stopped, because too many of a batch failed again.
 	ErrFailedAgain = errors.New("too many failed again")

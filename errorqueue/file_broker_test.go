@@ -170,9 +170,6 @@ func TestWhatIsDiscardedIsInTheArchiveAndCanBeRedrivenFromThere(t *testing.T) {
 			t.Fatalf("%v, %+v", err, report)
 		}
 		archive := open(t, Config{Queue: queue, ErrorQueue: queue + "-archive"})
-		if archive.maxDeliveries() != familiarLimit {
-			t.Errorf("the archive's limit is taken for %d", archive.maxDeliveries())
-		}
 		kept := list(t, archive, ListOptions{})
 		want := ordersQueue().read(deliveryOf(parked(queue, 3)), 1)
 		if want.Deliveries = kept[0].Deliveries; len(kept) != 21 || !reflect.DeepEqual(kept[0], want) {
@@ -231,20 +228,8 @@ func TestTheStatusTellsOfQuarantine(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := open(t, Of(topo)).Status(t.Context())
-	if want := (Status{Queue: queue + "-error", Main: queue, Messages: 3, Quarantine: 2, MaxDeliveries: familiarLimit}); err != nil || s != want {
+	if want := (Status{Queue: queue + "-error", Main: queue, Messages: 3, Quarantine: 2}); err != nil || s != want {
 		t.Errorf("got %+v, %v", s, err)
-	}
-	replicated := amqptest.Queue(t, "errors")
-	if topo, err = topology.New(topology.Plan{Queue: replicated, GroupSize: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if err := topo.Declare(amqptest.Channel(t)); err != nil {
-		t.Fatal(err)
-	}
-	for name, cfg := range map[string]Config{"by name": {Queue: replicated}, "by topology": Of(topo)} {
-		if limit := open(t, cfg).maxDeliveries(); limit != familiarLimit {
-			t.Errorf("with a group size, %s: the limit is taken for %d", name, limit)
-		}
 	}
 	classic := declare(t, topology.Classic)
 	if s, err := open(t, Config{ErrorQueue: classic + "-error"}).Status(t.Context()); err != nil || s.Main != classic || s.Quarantine != -1 || s.Messages != 0 {

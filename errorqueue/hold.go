@@ -1,8 +1,11 @@
 package errorqueue
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +27,7 @@ import (
 type hold struct {
 	session session  // immutable
 	queue   string   // immutable
+	limit   *limit   // immutable; nil if the broker does not count what is given back
 	chunks  []*chunk // the channels, in the order of their use
 }
 
@@ -33,6 +37,9 @@ type chunk struct {
 	closed chan *amqp.Error // immutable
 	tags   int              // subscriptions that the channel has had
 	held   int              // messages that are neither acked nor given back
+	last   uint64           // delivery tag
+
+	spares map[uint64]*spare // by delivery tag; written by the hold's limit
 
 	ackedUpTo uint64 // all messages up to this delivery tag are acked
 	singly    bool   // messages behind it are acked too
@@ -60,9 +67,31 @@ func (h *hold) last(ctx context.Context) (*chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chunk{ch: ch, closed: ch.NotifyClose(make(chan *amqp.Error, 1))}
+	c := &chunk{ch: ch, closed: ch.NotifyClose(make(chan *amqp.Error, 1)), spares: map[uint64]*spare{}}
 	h.chunks = append(h.chunks, c)
 	return c, nil
+}
+
+// take holds a delivery.
+func (h *hold) take(c *chunk, d *amqp.Delivery) {
+	c.held++
+	c.last = d.DeliveryTag
+	if h.limit != nil {
+		h.limit.watch(c, d)
+	}
+}
+
+// spares returns the messages of which a copy can be made, in the order in which they were read.
+func (h *hold) spares() iter.Seq[*spare] {
+	return func(yield func(*spare) bool) {
+		for _, c := range h.chunks {
+			for _, tag := range slices.Sorted(maps.Keys(c.spares)) {
+				if !yield(c.spares[tag]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // any says whether there are messages to give back.
@@ -84,6 +113,11 @@ func (h *hold) ack(ctx context.Context, all []*held) (acked int, err error) {
 		// The broker answers a request on this channel after it has processed the acks before it.
 		if err := h.session.Do(ctx, "settle", func() error { return c.ch.Qos(1, 0, false) }); err != nil {
 			return acked, err
+		}
+		for _, d := range all[:n] {
+			if h.limit != nil {
+				h.limit.forget(c, d.DeliveryTag)
+			}
 		}
 		c.held -= n
 		acked += n
@@ -120,9 +154,14 @@ func (c *chunk) ack(messages []*held) error {
 // parked again.
 const ackedWithin = 50 * time.Millisecond
 
-// giveBack closes the channels in their order, and waits until the queue has their messages.
+// giveBack gives all messages back, in their order: it closes the channels, one after the other,
+// and waits until the queue has their messages.
 func (h *hold) giveBack() {
 	ctx := context.Background() // no channel may stay open; each request has a timeout
+	if h.limit != nil {
+		h.limit.spare(ctx, h)
+		defer h.limit.end()
+	}
 	watch := true
 	for _, c := range h.chunks {
 		before := 0
@@ -133,11 +172,67 @@ func (h *hold) giveBack() {
 		if c.singly {
 			backoff.Wait(ctx, ackedWithin)
 		}
+		if h.limit == nil && c.held > 0 {
+			_ = c.nack(ctx, h.session, c.last, true) // it is not counted, and a close is
+		}
 		if !c.ch.IsClosed() {
 			_ = h.session.Do(ctx, "close a channel", c.ch.Close)
 		}
-		watch = watch && h.isBack(ctx, before+c.held)
+		watch = watch && h.isBack(ctx, before+c.held, backWithin)
 	}
+}
+
+// nack gives messages back, and returns when the broker has done so.
+func (c *chunk) nack(ctx context.Context, s session, tag uint64, multiple bool) error {
+	if err := c.ch.Nack(tag, multiple, true); err != nil {
+		return err
+	}
+	return s.Do(ctx, "give back", func() error { return c.ch.Qos(1, 0, false) })
+}
+
+// sendOut gives a message back and takes it again. The result is nil if the queue has dropped it.
+// What was given back comes before what was never delivered, so the message comes before the first
+// of those, or never.
+func (h *hold) sendOut(ctx context.Context, s *spare) (*spare, error) {
+	c := s.chunk
+	if err := c.nack(ctx, h.session, s.delivery.DeliveryTag, false); err != nil {
+		return nil, err
+	}
+	c.held--
+	for end := time.Now().Add(silence); ; {
+		type got struct {
+			d  amqp.Delivery
+			ok bool
+		}
+		answer := make(chan got, 1)
+		err := h.session.Do(ctx, "take a message", func() error {
+			d, ok, err := c.ch.Get(h.queue, false)
+			answer <- got{d, ok}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		switch g := <-answer; {
+		case !g.ok && time.Now().After(end):
+			return nil, nil
+		case !g.ok: // it may not be back yet
+			backoff.Wait(ctx, 10*time.Millisecond)
+		case isTheSame(&g.d, &s.delivery):
+			c.held++
+			c.last = g.d.DeliveryTag
+			return &spare{g.d, c}, nil
+		default:
+			h.take(c, &g.d)
+			if !g.d.Redelivered {
+				return nil, nil
+			}
+		}
+	}
+}
+
+func isTheSame(a, b *amqp.Delivery) bool {
+	return a.MessageId == b.MessageId && a.Timestamp.Equal(b.Timestamp) && bytes.Equal(a.Body, b.Body) && len(a.Headers) >= len(b.Headers)
 }
 
 // backWithin is how long a queue may take to get back the messages of a channel. Another consumer
@@ -145,9 +240,9 @@ func (h *hold) giveBack() {
 const backWithin = 10 * time.Second
 
 // isBack waits until the queue has so many messages.
-func (h *hold) isBack(ctx context.Context, want int) bool {
+func (h *hold) isBack(ctx context.Context, want int, within time.Duration) bool {
 	pause := time.Millisecond
-	for end := time.Now().Add(backWithin); time.Now().Before(end); pause = min(2*pause, 50*time.Millisecond) {
+	for end := time.Now().Add(within); time.Now().Before(end); pause = min(2*pause, 50*time.Millisecond) {
 		n, err := count(ctx, h.session, h.queue)
 		if err != nil {
 			return false

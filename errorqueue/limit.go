@@ -3,98 +3,279 @@ package errorqueue
 import (
 	"context"
 	"errors"
-	"maps"
-	"strconv"
+	"fmt"
+	"math"
+	"time"
 
-	"github.com/bunnicula-go/bunnicula/topology"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/effective"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
+
+// Before RabbitMQ 4.3 a quorum queue counts each message that is given back, and drops it above its
+// delivery limit. The limit is the lower one of an argument and of policies, and a policy can
+// change at any time; AMQP tells neither. So who has only read a queue may not give a message back
+// before it is known that the queue keeps it:
+//
+//   - The limit is known from the management API, or from the caller.
+//   - Otherwise a scout shows it: the message with the highest count is given back alone, and taken
+//     again. If it comes, all others may be given back. If it does not, its copy is parked instead,
+//     and so are copies of all others.
+//
+// A message that is too close to the limit is replaced by a copy, whose count begins anew.
+// RabbitMQ 4.3 does not count a nack, so there all is given back by one.
 
 const (
-	strangerLimit = 10      // deliveries, for a queue of which nothing is known
-	familiarLimit = 500_000 // deliveries, for a queue with topology's limit of a million
+	unknown = -1
 
-	deliveryLimit = "x-delivery-limit"
+	defaultLimit = 20 // of RabbitMQ 4
+
+	// margin is how often a message must survive being given back: once by this reader, and once if
+	// the next reader's process dies.
+	margin = 2
+
+	// Bounds of the messages that are kept in memory because the limit may be near: of those that
+	// were given back before, and of those that were not.
+	wornBytes = 64 << 20
+	newBytes  = 2 << 20
+	spareCost = 4 << 10 // bytes, for what a message takes beside its body
 )
 
-// boundOf returns the delivery count at which a reading ends: the wanted one, or what the limit of
-// the queue allows.
-func boundOf(wanted int, limit int64) int {
-	switch {
-	case wanted > 0:
-		return wanted
-	case limit >= 2*familiarLimit:
-		return familiarLimit
-	case limit > 0: // later tries count too, so half of the limit is left for them
-		return int(min(strangerLimit, limit/2))
-	}
-	return strangerLimit
+// limit guards the messages of one reader against the queue's delivery limit. The reader's
+// goroutine uses it.
+type limit struct {
+	// Immutable.
+	queue    *Queue
+	most     int     // the effective delivery limit, or unknown
+	consumed bool    // somebody else consumes from the queue
+	sender   *sender // of copies
+	user     string  // the login's name
+
+	bytes int // of spares; written by keep and forget
 }
 
-// compareOnly is an argument that gets an invalid value. If the queue exists, the broker compares
-// the arguments of a declaration with those of the queue. It compares this one last, or, for a
-// classic queue, not at all. If the queue does not exist, the broker checks the value and refuses
-// it. So a declaration with this argument never declares a queue.
-const compareOnly = "x-queue-leader-locator"
-
-// limitOf finds out a queue's delivery limit. It declares the queue with these arguments and
-// compareOnly; without arguments it takes those of topology. The broker then names an argument that
-// differs. limitOf corrects one argument after the other, until it knows the limit. The result is 0
-// if the queue has no limit of its own, or if the user may not ask.
-func limitOf(ctx context.Context, s session, queue string, arguments map[string]any) int64 {
-	arguments = maps.Clone(arguments)
-	if len(arguments) == 0 {
-		arguments = standardArguments(queue)
-	}
-	if arguments == nil {
-		return 0
-	}
-	arguments[compareOnly] = "compare-only"
-	const differences = 16 // an upper bound; a queue has fewer arguments
-	for range differences {
-		again := topology.Topology{Queues: []topology.Queue{{Name: queue, Role: topology.RoleError, Arguments: arguments}}}
-		err := ask(ctx, s, "compare a queue", func(ch channel) error { return again.Declare(ch) })
-		var other *topology.MismatchError
-		if err != nil && !errors.As(err, &other) {
-			return 0
-		}
-		if err == nil || other.Argument == compareOnly {
-			n, _ := arguments[deliveryLimit].(int64)
-			return n
-		}
-		if other.Existing == "" { // the broker does not tell the value
-			return 0
-		}
-		adopt(arguments, other.Argument, other.Existing)
-	}
-	return 0
+// spare is a message of which a copy can be made.
+type spare struct {
+	delivery amqp.Delivery
+	chunk    *chunk
 }
 
-// adopt sets an argument to the value that the broker says the queue has.
-func adopt(arguments map[string]any, name, existing string) {
-	number, err := strconv.ParseInt(existing, 10, 64)
-	switch {
-	case existing == "none":
-		delete(arguments, name)
-	case err == nil:
-		arguments[name] = number
-	case existing == "true", existing == "false":
-		arguments[name] = existing == "true"
-	default:
-		arguments[name] = existing
-	}
-}
+func (s *spare) count() int { return deliveriesOf(&s.delivery) }
 
-// standardArguments returns the arguments with which topology declares an error queue. It returns
-// nil for a name that an error queue cannot have.
-func standardArguments(queue string) map[string]any {
-	plan, err := topology.New(topology.Plan{Queue: "a", ErrorQueue: queue})
+func deliveriesOf(d *amqp.Delivery) int { return wire.Int(d.Headers[wire.DeliveryCount]) }
+
+// newLimit returns nil if giving a message back is not counted.
+func (q *Queue) newLimit(ctx context.Context, s session, consumed bool) (*limit, error) {
+	if !s.Peer().NackCounts() {
+		return nil, nil
+	}
+	l := &limit{queue: q, most: unknown, consumed: consumed}
+	if q.cfg.DeliveryLimit > 0 {
+		l.most = q.cfg.DeliveryLimit
+	} else if known, err := q.conn.Transport().Effective(ctx, q.name); err == nil {
+		l.most = limitOf(known)
+	} else if !errors.Is(err, effective.ErrUnknown) {
+		q.log.WarnContext(ctx, "the delivery limit is not known", "error", err)
+	}
+	var err error
+	if l.sender, l.user, err = q.sender(ctx, defaultMoveWindow); err != nil {
+		return nil, err
+	}
+	if l.most == unknown {
+		err = l.mayPark(ctx)
+	}
 	if err != nil {
+		l.end()
+		return nil, err
+	}
+	return l, nil
+}
+
+// limitOf returns the effective delivery limit. A quorum queue without one has none before RabbitMQ
+// 4.0, and 20 from then on.
+func limitOf(q effective.Queue) int {
+	if q.Type != "quorum" {
+		return math.MaxInt32
+	}
+	if n, ok := q.Get("delivery-limit").Number(); ok && n >= 0 {
+		return int(n)
+	}
+	return defaultLimit
+}
+
+// mayPark returns nil if a copy can be parked. It publishes a message to the queue that only this
+// reader has.
+func (l *limit) mayPark(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := l.sender.Send(ctx, envelope{RoutingKey: lockName(l.queue.name), Publishing: amqp.Publishing{Expiration: "0"}})
+	if err == nil || errors.Is(err, sending.ErrUnroutable) {
 		return nil
 	}
-	for _, q := range plan.Queues {
-		if q.Role == topology.RoleError {
-			return q.Arguments
+	return fmt.Errorf("%w, its limit is not known, and no copy can be made because the broker takes no message: %w", ErrDeliveryLimit, err)
+}
+
+func (l *limit) end() {
+	if l.sender != nil {
+		stop(l.sender)
+	}
+}
+
+// watch is called for each delivery.
+func (l *limit) watch(c *chunk, d *amqp.Delivery) {
+	if s := (&spare{*d, c}); l.hasRoom(s.count()) {
+		l.keep(s)
+	}
+}
+
+func (l *limit) keep(s *spare) {
+	s.chunk.spares[s.delivery.DeliveryTag] = s
+	l.bytes += len(s.delivery.Body) + spareCost
+}
+
+// hasRoom says whether a message with this count may have to be replaced by a copy, and there is
+// room to keep it.
+func (l *limit) hasRoom(count int) bool {
+	switch {
+	case l.most != unknown && count+margin <= l.most:
+		return false
+	case l.most == unknown && count == 0:
+		return l.bytes < newBytes
+	}
+	return l.bytes < wornBytes
+}
+
+// full says whether no further message can be kept that may have to be replaced.
+func (l *limit) full() bool { return l.most != unknown && l.bytes >= wornBytes }
+
+// forget is called for a message that is gone from the queue.
+func (l *limit) forget(c *chunk, tag uint64) {
+	if s, ok := c.spares[tag]; ok {
+		l.bytes -= len(s.delivery.Body) + spareCost
+		delete(c.spares, tag)
+	}
+}
+
+// spare replaces the messages that the queue would drop, now or when they are read the next time.
+// It is called before the others are given back.
+func (l *limit) spare(ctx context.Context, h *hold) {
+	most := l.most
+	if most == unknown {
+		most = l.scout(ctx, h)
+	}
+	var near []*spare
+	for s := range h.spares() {
+		if s.count()+margin > most {
+			near = append(near, s)
 		}
 	}
-	return nil
+	if len(near) > 0 && h.session.Err() == nil {
+		l.queue.log.WarnContext(ctx, "parked messages are replaced by copies, because the queue would soon drop them", "messages", len(near))
+	}
+	for len(near) > 0 && h.session.Err() == nil {
+		n := min(len(near), defaultMoveWindow)
+		l.replace(ctx, h, near[:n])
+		near = near[n:]
+	}
+}
+
+// replace parks copies, and acks the messages whose copies are confirmed.
+func (l *limit) replace(ctx context.Context, h *hold, all []*spare) {
+	copies := make([]envelope, len(all))
+	for i, s := range all {
+		copies[i] = l.copyOf(&s.delivery)
+	}
+	var placed []*held
+	for i, err := range l.sender.SendBatch(ctx, copies) {
+		if err != nil {
+			l.queue.log.ErrorContext(ctx, "a parked message cannot be replaced by a copy, and the queue may drop it", "message_id", all[i].delivery.MessageId, "error", err)
+			continue
+		}
+		placed = append(placed, &held{Delivery: all[i].delivery, chunk: all[i].chunk})
+	}
+	if _, err := h.ack(ctx, placed); err != nil {
+		l.queue.log.WarnContext(ctx, "parked messages that were replaced by copies may be parked twice", "messages", len(placed), "error", err)
+	}
+}
+
+func (l *limit) copyOf(d *amqp.Delivery) envelope {
+	m := &held{Delivery: *d}
+	m.message = l.queue.read(&m.Delivery, 1)
+	return asItIs(m, l.queue.name, l.user)
+}
+
+// scout returns how often a message has survived, or 0 if it has not: a policy may just have set a
+// limit below all counts. It gives the front back and takes it again, until its count has gone up
+// by the margin.
+func (l *limit) scout(ctx context.Context, h *hold) (most int) {
+	var f *spare
+	for s := range h.spares() {
+		if f == nil || s.count() > f.count() {
+			f = s // the first of them, so that the queue keeps its order
+		}
+	}
+	if f == nil || l.consumed {
+		return math.MaxInt // nothing is held; or who consumes takes the scout, and all others
+	}
+	before, err := count(ctx, h.session, h.queue)
+	if err != nil {
+		return math.MaxInt
+	}
+	for want := f.count() + margin; f.count() < want; {
+		came, err := h.sendOut(ctx, f)
+		switch {
+		case err != nil:
+			return math.MaxInt // the session has ended: all messages are back
+		case came == nil:
+			l.park(ctx, f)
+			l.forget(f.chunk, f.delivery.DeliveryTag)
+			return 0
+		case came.count() == f.count():
+			return math.MaxInt // the queue does not count: it is a classic one
+		}
+		l.forget(f.chunk, f.delivery.DeliveryTag)
+		f = came
+		l.keep(f)
+	}
+	l.bringBack(ctx, h, f, before)
+	return f.count()
+}
+
+// bringBack gives the scout back before all others, so that the queue keeps its order. Nothing
+// shows whether the scout survives this but the number of messages in the queue. If others come
+// meanwhile, the scout is replaced by a copy.
+func (l *limit) bringBack(ctx context.Context, h *hold, f *spare, before int) {
+	now, err := count(ctx, h.session, h.queue)
+	if err != nil || now != before {
+		l.replace(ctx, h, []*spare{f})
+		return
+	}
+	if f.chunk.nack(ctx, h.session, f.delivery.DeliveryTag, false) != nil {
+		return // the channel has ended
+	}
+	l.forget(f.chunk, f.delivery.DeliveryTag)
+	f.chunk.held--
+	if !h.isBack(ctx, before+1, silence) {
+		l.park(ctx, f)
+	}
+}
+
+// park publishes a copy of a message that the queue has dropped.
+func (l *limit) park(ctx context.Context, s *spare) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	defer cancel()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := l.sender.Send(ctx, l.copyOf(&s.delivery))
+		if err == nil {
+			l.queue.log.WarnContext(ctx, "the queue has dropped a message that was given back, and its copy is parked", "message_id", s.delivery.MessageId, "deliveries", s.count())
+			return
+		}
+		if isItsOwnFault(err) || !backoff.Wait(ctx, pause) {
+			l.queue.log.ErrorContext(ctx, "the queue has dropped a message that was given back, and its copy cannot be parked", "message_id", s.delivery.MessageId, "error", err)
+			return
+		}
+	}
 }

@@ -28,7 +28,7 @@ type ListOptions struct {
 // List yields the messages that are in the queue now, beginning with the one that was parked first.
 // It changes nothing: when the loop has ended, also by a break, all messages that it has read are
 // in the queue again, in their order. Until then nobody else sees these messages. A bounded number
-// of messages is in memory at once. Each reading counts as a delivery: see Config.MaxDeliveries.
+// of messages is in memory at once. Each reading counts as a delivery: see Config.DeliveryLimit.
 //
 // A list that ends early, by its Limit or a break, reads on without yielding, until it meets a
 // message that was never read before. Otherwise a quorum queue would change the order. After the

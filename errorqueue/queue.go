@@ -21,8 +21,7 @@ type Queue struct {
 	link link // of its own; no header ends its session
 	log  *slog.Logger
 
-	turn  chan struct{} // holds a token while no call reads
-	limit int64         // of deliveries of a message, 0 if unknown; set by Open
+	turn chan struct{} // holds a token while no call reads
 }
 
 // Open connects and checks that the queue exists. It returns ErrNoQueue if not, and the
@@ -57,13 +56,12 @@ func newQueue(cfg Config) *Queue {
 
 // beside returns another error queue, which is read over the same TCP connection and with the same
 // bounds.
-func (q *Queue) beside(ctx context.Context, s session, main, name string) *Queue {
+func (q *Queue) beside(main, name string) *Queue {
 	other := newQueue(Config{
 		Queue: main, ErrorQueue: name,
-		Window: q.cfg.Window, HoldFor: q.cfg.HoldFor, MaxDeliveries: q.cfg.MaxDeliveries, Wait: q.cfg.Wait,
+		Window: q.cfg.Window, HoldFor: q.cfg.HoldFor, DeliveryLimit: q.cfg.DeliveryLimit, Wait: q.cfg.Wait,
 	})
 	other.conn, other.link, other.log = q.conn, q.link, q.log
-	other.limit = limitOf(ctx, s, name, nil)
 	return other
 }
 
@@ -73,7 +71,7 @@ func (q *Queue) Name() string { return q.name }
 // Close ends the Queue's TCP connection. Messages that a call still holds go back to the queue.
 func (q *Queue) Close(ctx context.Context) { q.link.Close(ctx) }
 
-// look returns ErrNoQueue if the queue does not exist, and finds out its delivery limit.
+// look returns ErrNoQueue if the queue does not exist.
 func (q *Queue) look(ctx context.Context) error {
 	s, err := q.link.Session(ctx)
 	if err != nil {
@@ -92,12 +90,8 @@ func (q *Queue) look(ctx context.Context) error {
 			return &FieldError{"ErrorQueue", q.name, fmt.Sprintf("the name of an error queue: that may be one, or the main queue of %q", own)}
 		}
 	}
-	q.limit = limitOf(ctx, s, q.name, q.cfg.Arguments)
 	return nil
 }
-
-// maxDeliveries returns the delivery count at which a reading ends.
-func (q *Queue) maxDeliveries() int { return boundOf(q.cfg.MaxDeliveries, q.limit) }
 
 // Status describes an error queue without reading it.
 type Status struct {
@@ -109,14 +103,11 @@ type Status struct {
 	// with that queue, and this package never touches it. It is -1 if there is no such queue, or if
 	// the user may not ask.
 	Quarantine int `json:"quarantine"`
-
-	// MaxDeliveries is the bound for readings: see Config.MaxDeliveries.
-	MaxDeliveries int `json:"max_deliveries"`
 }
 
 // Status asks the broker for the queue's state.
 func (q *Queue) Status(ctx context.Context) (Status, error) {
-	st := Status{Queue: q.name, Main: q.main, Messages: -1, Quarantine: -1, MaxDeliveries: q.maxDeliveries()}
+	st := Status{Queue: q.name, Main: q.main, Messages: -1, Quarantine: -1}
 	s, err := q.link.Session(ctx)
 	if err != nil {
 		return st, q.failed(err)

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
-
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // reader reads the queue once, from its head. It holds all messages that it has read until its end.
@@ -36,7 +34,6 @@ type reader struct {
 	pending []amqp.Delivery // of the last window, not returned yet; all in the last chunk
 	// The last message of a window was delivered before, so the next ones may be too.
 	again bool
-	worn  bool // a message must not be delivered once more
 }
 
 // extent says how much of the queue a reader reads.
@@ -68,14 +65,11 @@ func (q *Queue) begin(ctx context.Context, what extent) (*reader, error) {
 }
 
 func (q *Queue) start(ctx context.Context, s session, what extent) (*reader, error) {
-	if q.maxDeliveries() == 0 {
-		return nil, fmt.Errorf("the queue has a limit of %d: %w: set MaxDeliveries to read it all the same", q.limit, ErrDeliveryLimit)
-	}
 	unlock, err := q.lock(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	n, err := count(ctx, s, q.name)
+	n, consumers, err := look(ctx, s, q.name)
 	if err == nil && n < what.expect {
 		n = comeBack(ctx, s, q.name, n, what.expect)
 	}
@@ -93,12 +87,14 @@ func (q *Queue) start(ctx context.Context, s session, what extent) (*reader, err
 	if what.most >= 0 {
 		left = min(left, what.most)
 	}
-	size := min(firstWindow, q.cfg.Window)
-	if q.maxDeliveries() <= strangerLimit {
-		size = 1 // its count tells whether others may be delivered at all
+	limit, err := q.newLimit(ctx, s, consumers > 0)
+	if err != nil {
+		unlock()
+		return nil, err
 	}
+	size := min(firstWindow, q.cfg.Window)
 	return &reader{
-		queue: q, hold: &hold{session: s, queue: q.name}, of: n, edge: what.edge, began: time.Now(), unlock: unlock,
+		queue: q, hold: &hold{session: s, queue: q.name, limit: limit}, of: n, edge: what.edge, began: time.Now(), unlock: unlock,
 		left: left, size: size,
 	}, nil
 }
@@ -122,11 +118,6 @@ func (r *reader) next(ctx context.Context) (*held, bool, error) {
 	r.pending = r.pending[1:]
 	r.read++
 	d.message = r.queue.read(&d.Delivery, r.read)
-	if d.message.Deliveries >= r.queue.maxDeliveries() {
-		r.worn = true
-		return nil, false, fmt.Errorf("message %q at position %d has been delivered %d times: %w: give the queue a policy with a high delivery-limit, and set MaxDeliveries below that",
-			d.message.ID, r.read, d.message.Deliveries, ErrDeliveryLimit)
-	}
 	return d, true, nil
 }
 
@@ -139,6 +130,9 @@ func (r *reader) fill(ctx context.Context) error {
 	if r.edge.settled && r.edge.near(r.read) { // the outcome is known
 		return &stuckError{read: r.read, window: n, of: r.of, err: r.edge.err}
 	}
+	if l := r.hold.limit; l != nil && l.full() {
+		return fmt.Errorf("after %d messages: %w, which is %d", r.read, ErrDeliveryLimit, l.most)
+	}
 	window, err := r.hold.window(ctx, n)
 	if err != nil {
 		return r.because(err, n)
@@ -150,7 +144,7 @@ func (r *reader) fill(ctx context.Context) error {
 	}
 	r.pending = window
 	if len(window) > 0 {
-		r.again = wire.Int(window[len(window)-1].Headers[wire.DeliveryCount]) > 0
+		r.again = window[len(window)-1].Redelivered
 	}
 	r.resize(window)
 	return nil
@@ -228,7 +222,7 @@ func (r *reader) readOn(ctx context.Context) {
 	defer cancel()
 	// The message that cannot be read must not stay in front either.
 	r.edge.settled = false
-	for r.again && !r.worn && r.hold.any() && r.session().Err() == nil {
+	for r.again && r.hold.any() && r.session().Err() == nil {
 		r.read, r.pending = r.read+len(r.pending), nil // the edge counts them
 		n, err := count(ctx, r.session(), r.queue.name)
 		if err != nil || n <= 0 {

@@ -58,7 +58,7 @@ func (h *hold) collect(ctx context.Context, c *chunk, deliveries <-chan amqp.Del
 				return nil, h.ended(ctx)
 			}
 			window = append(window, d)
-			c.held++
+			h.take(c, &d)
 			asked = silent{}
 		case <-quiet.C:
 			if done, err := h.askWhy(ctx, &asked); done || err != nil {
@@ -121,6 +121,8 @@ func (h *hold) cancel(ctx context.Context, c *chunk, tag string, deliveries <-ch
 		return nil, err
 	}
 	all := <-late
-	c.held += len(all)
+	for i := range all {
+		h.take(c, &all[i])
+	}
 	return all, nil
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -28,8 +28,14 @@ func (a *app) config() (connection.Config, error) {
 		if name == "AMQP_URL" && a.url != "" {
 			return a.url
 		}
+		if name == "RABBITMQ_MANAGEMENT_URL" && a.management != "" {
+			return a.management
+		}
 		return a.getenv(name)
 	})
+	if err != nil && a.management != "" {
+		err = errors.New(strings.ReplaceAll(err.Error(), "RABBITMQ_MANAGEMENT_URL", "--management-url"))
+	}
 	if err != nil && a.url != "" {
 		err = errors.New(strings.ReplaceAll(err.Error(), "AMQP_URL", "--url"))
 	}

@@ -59,7 +59,7 @@ type errorsQueue struct {
 	name          string // the argument QUEUE
 	errorQueue    string
 	file          string
-	maxDeliveries int
+	deliveryLimit int
 }
 
 // addTo adds the flags.
@@ -70,7 +70,7 @@ func (o *errorsQueue) addTo(cmd *cobra.Command) {
 	flags.StringVar(&o.errorQueue, "error-queue", "", "the error queue, where its name does not follow from QUEUE")
 	fileFlag(cmd, &o.file)
 	flags.Lookup("file").Usage = "a topology file that has QUEUE, for what it is declared with"
-	flags.IntVar(&o.maxDeliveries, "max-deliveries", 0, "stop before a message was delivered more often (default\n500000, or 10 for a queue that was declared otherwise)")
+	flags.IntVar(&o.deliveryLimit, "delivery-limit", 0, "how often the queue lets a message be given back, by its\nargument and policies (default: found out)")
 }
 
 // errorsConfig finds QUEUE in the topology file, if there is one. Otherwise it uses the name.
@@ -97,7 +97,7 @@ func (a *app) errorsConfig(o errorsQueue) (errorqueue.Config, error) {
 	if o.errorQueue != "" {
 		cfg = errorqueue.Config{Queue: o.name, ErrorQueue: o.errorQueue}
 	}
-	cfg.MaxDeliveries = o.maxDeliveries
+	cfg.DeliveryLimit = o.deliveryLimit
 	return cfg, nil
 }
 
@@ -182,7 +182,7 @@ func explained(err error) error {
 	case errors.Is(err, errorqueue.ErrBusy):
 		return fmt.Errorf("%w: try again when it has ended, a redrive with --rate may take long", err)
 	case errors.Is(err, errorqueue.ErrDeliveryLimit):
-		return fmt.Errorf("%w (which is --max-deliveries; a user who may configure the queue is told its limit, and needs neither)", err)
+		return fmt.Errorf("%w (give --management-url, or the limit as --delivery-limit, or a user who may publish)", err)
 	}
 	return err
 }
@@ -211,8 +211,8 @@ func flagOf(field string) string {
 		return "QUEUE"
 	case "ErrorQueue":
 		return "--error-queue"
-	case "MaxDeliveries":
-		return "--max-deliveries"
+	case "DeliveryLimit":
+		return "--delivery-limit"
 	case "ID":
 		return "--redrive-id"
 	case "By", "Limit", "Rate", "Batches", "Watch", "Tolerate", "To", "Archive", "From":

@@ -31,7 +31,7 @@ func fakeAPI(t *testing.T, queue string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		what, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/api/"), "/")
-		text, err := os.ReadFile("internal/management/testdata/" + what + "-3.10.json")
+		text, err := os.ReadFile("../../internal/management/testdata/" + what + "-3.10.json")
 		if user, password, _ := r.BasicAuth(); user != "watcher" || password != "hunter2" || err != nil {
 			http.Error(w, "", http.StatusUnauthorized)
 			return

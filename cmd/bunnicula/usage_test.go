@@ -70,7 +70,7 @@ func TestWrongUsageIsSaidByNameAndValue(t *testing.T) {
 		{"no such file", []string{"errors", "import", "q", "none.jsonl"}},
 		{"--output is missing", []string{"errors", "export", "q"}},
 		{"no such file", []string{"errors", "groups", "q", "--file", "none.yml"}},
-		{`--max-deliveries is "-1", want above 0`, []string{"errors", "groups", "q", "--max-deliveries", "-1"}},
+		{`--delivery-limit is "-1", want above 0`, []string{"errors", "groups", "q", "--delivery-limit", "-1"}},
 		{"Queue: names that start with \"amq.\"", []string{"doctor", "amq.q"}},
 	} {
 		offline(t).run(test.args...).want(t, exitUsage, "bunnicula: ", test.want)

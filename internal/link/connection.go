@@ -19,6 +19,7 @@ import (
 
 // Connection is two links, one to publish and one to consume, and dedicated ones on demand.
 type Connection struct {
+	policies             // immutable
 	name, version string // immutable
 	publishing    *link
 	consuming     *link
@@ -35,7 +36,7 @@ var _ transport.Connection = (*Connection)(nil)
 
 // New makes a Connection. Each link connects at the first call of its Session.
 func New(s Settings, log *slog.Logger) *Connection {
-	c := &Connection{name: s.Name, version: s.Version, dedicated: map[*link]struct{}{}, shared: transport.NewShared()}
+	c := &Connection{policies: newPolicies(&s), name: s.Name, version: s.Version, dedicated: map[*link]struct{}{}, shared: transport.NewShared()}
 	c.notices.Log = log
 	c.newLink = func(purpose string) *link { return newLink(purpose, &s, log, c.notices.Post) }
 	c.publishing = c.newLink("publish")

@@ -3,6 +3,8 @@ package link
 import (
 	"crypto/tls"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/management"
 )
 
 // Settings say where the broker is and how to stay connected to it. They are complete: every
@@ -11,6 +13,8 @@ type Settings struct {
 	Name    string // of the app, shown by the broker's tools
 	Version string // of the app
 	Targets []Target
+
+	Management *management.Client // nil without a management API
 
 	Heartbeat    time.Duration
 	DialTimeout  time.Duration

@@ -25,9 +25,13 @@ package transport
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/effective"
 )
 
 // Connection is one logical connection to a broker: a TCP connection to publish, one to consume,
@@ -46,6 +50,11 @@ type Connection interface {
 	// Reading is Dedicated for a user that only reads. Nothing is published on it, so it can read
 	// headers that are larger than the negotiated frame, which a broker may send.
 	Reading(purpose string) Link
+
+	// Effective says how the broker treats a queue, policies included. The error is
+	// effective.ErrUnknown if no management API is configured, and effective.ErrNotYet if it does not
+	// know yet.
+	Effective(ctx context.Context, queue string) (effective.Queue, error)
 
 	// Shared is what all consumers of the Connection share.
 	Shared() *Shared
@@ -136,6 +145,17 @@ type Peer struct {
 	VHost     string
 	TLS       bool
 	Heartbeat time.Duration
+}
+
+// NackCounts returns whether the broker raises x-delivery-count for a nack that requeues. RabbitMQ
+// 4.3 does not (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). An unknown
+// version is assumed to do so.
+func (p Peer) NackCounts() bool {
+	major, rest, _ := strings.Cut(p.Version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	m, err1 := strconv.Atoi(major)
+	n, err2 := strconv.Atoi(minor)
+	return err1 != nil || err2 != nil || m < 4 || m == 4 && n < 3
 }
 
 // HeaderIllegible replaces headers that the client library cannot read. Its value is their bytes:

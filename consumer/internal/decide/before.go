@@ -20,7 +20,7 @@ const Moment = 50 * time.Millisecond
 func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
 	switch {
 	case f.Unread:
-		return r.unread(), true
+		return r.unread(g), true
 	case f.NotBefore.IsZero() && f.Returns == 0:
 		return Settlement{}, false // most messages
 	case f.NotBefore.Sub(g.Now) >= Moment:
@@ -94,7 +94,7 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 // Before does.
 func Hear(r *Rules, f *Facts, g Given) (s Settlement, cleared bool) {
 	if f.Unread {
-		return r.unread(), false
+		return r.unread(g), false
 	}
 	if Suspicious+f.Returns >= r.MaxCrashes {
 		return r.crashed(f, g), false
@@ -108,8 +108,8 @@ func Hear(r *Rules, f *Facts, g Given) (s Settlement, cleared bool) {
 
 // unread is about a message whose headers the client cannot read. No copy of it can be made. The
 // broker can dead-letter it whole; where that could lose it the message is left.
-func (r *Rules) unread() Settlement {
-	if !r.Rejects {
+func (r *Rules) unread(g Given) Settlement {
+	if !r.Rejects || g.Degraded {
 		return Settlement{Deed: DeedLeave}
 	}
 	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread)}

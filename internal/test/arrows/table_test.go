@@ -6,17 +6,19 @@ var rows = map[string][]string{
 	"monitoring": {},
 	"topology":   {},
 
-	"internal/backoff":   {},
-	"internal/startup":   {},
-	"internal/transport": {},
-	"internal/wire":      {},
-	"internal/conflicts": {"topology"},
-	"internal/monitors":  {"monitoring"},
-	"internal/route":     {"topology"},
-	"internal/link":      {"internal/backoff", "internal/transport"},
-	"internal/sending":   {"internal/backoff", "internal/transport", "internal/wire"},
+	"internal/backoff":    {},
+	"internal/startup":    {},
+	"internal/effective":  {"topology"},
+	"internal/management": {"internal/effective"},
+	"internal/transport":  {"internal/effective"},
+	"internal/wire":       {},
+	"internal/conflicts":  {"topology"},
+	"internal/monitors":   {"monitoring"},
+	"internal/route":      {"topology"},
+	"internal/link":       {"internal/backoff", "internal/effective", "internal/management", "internal/transport"},
+	"internal/sending":    {"internal/backoff", "internal/transport", "internal/wire"},
 
-	"connection": {"internal/link", "internal/transport"},
+	"connection": {"internal/link", "internal/management", "internal/transport"},
 	"publisher": {
 		"connection", "topology",
 		"internal/sending", "internal/startup", "internal/transport", "internal/wire",
@@ -24,7 +26,7 @@ var rows = map[string][]string{
 	"consumer": {
 		"connection", "topology", "publisher", "monitoring",
 		"consumer/internal/acks", "consumer/internal/decide", "consumer/internal/watchdog",
-		"internal/backoff", "internal/conflicts", "internal/monitors", "internal/route", "internal/sending",
+		"internal/backoff", "internal/conflicts", "internal/effective", "internal/monitors", "internal/route", "internal/sending",
 		"internal/startup", "internal/transport", "internal/wire",
 	},
 	"consumer/internal/acks":     {},
@@ -33,7 +35,7 @@ var rows = map[string][]string{
 	"errorqueue": {
 		"connection", "topology",
 		"errorqueue/internal/archive", "errorqueue/internal/filter",
-		"internal/backoff", "internal/sending", "internal/transport", "internal/wire",
+		"internal/backoff", "internal/effective", "internal/sending", "internal/transport", "internal/wire",
 	},
 	"errorqueue/internal/archive": {"internal/wire"},
 	"errorqueue/internal/filter":  {},
@@ -52,19 +54,18 @@ var rows = map[string][]string{
 
 	"topology/topologyfile": {"topology", "internal/conflicts"},
 
-	"cmd/bunnicula/internal/management": {},
 	"cmd/bunnicula/internal/inspect": {
 		"topology",
-		"internal/route", "internal/transport", "cmd/bunnicula/internal/management",
+		"internal/route", "internal/transport", "internal/management",
 	},
 	"cmd/bunnicula/internal/doctor": {
 		"consumer", "topology", "topology/topologyfile",
-		"internal/transport", "cmd/bunnicula/internal/inspect", "cmd/bunnicula/internal/management",
+		"internal/effective", "internal/transport", "cmd/bunnicula/internal/inspect", "internal/management",
 	},
 	"cmd/bunnicula": {
 		"connection", "publisher", "errorqueue", "topology", "topology/topologyfile",
 		"internal/sending", "internal/transport",
-		"cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect", "cmd/bunnicula/internal/management",
+		"cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect", "internal/management",
 	},
 }
 

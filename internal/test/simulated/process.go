@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/effective"
 	"github.com/bunnicula-go/bunnicula/internal/link"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -42,6 +43,11 @@ func (p *Process) Version() string { return "" }
 
 // Shared is what all consumers of the process share.
 func (p *Process) Shared() *transport.Shared { return p.shared }
+
+// Effective is not simulated: there are no policies, and no management API.
+func (p *Process) Effective(context.Context, string) (effective.Queue, error) {
+	return effective.Queue{}, effective.ErrUnknown
+}
 
 // Publishing is the link that messages are sent on.
 func (p *Process) Publishing() transport.Link { return p.publishing }

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
@@ -194,14 +194,21 @@ func refused(queue, argument string) inspect.Change {
 	}
 }
 
-// A policy that an argument overrides is not reported: the queue does refuse messages.
-func TestAnArgumentWinsOverAPolicy(t *testing.T) {
+// A policy's overflow counts, and not the argument of a quorum queue.
+func TestAPolicysOverflowWinsOverAnArgument(t *testing.T) {
 	f := healthy(t)
 	policy(f, "orders-error", management.Values{"max-length": int64(10), "overflow": "drop-head"})
-	for _, one := range Diagnose(f) {
-		if one.Check == "drops" {
-			t.Errorf("%+v", one)
-		}
+	if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return one.Check == "drops" && one.Severity == Serious }) {
+		t.Error("nothing says that the queue drops messages")
+	}
+}
+
+// Without the management API nothing is known of policies, and that is said.
+func TestWhatWasNotLookedAtIsSaid(t *testing.T) {
+	f := healthy(t)
+	f.Known = nil
+	if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return one.Check == "not-looked" }) {
+		t.Error("nothing says that policies were not looked at")
 	}
 }
 

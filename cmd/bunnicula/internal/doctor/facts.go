@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"

@@ -3,6 +3,8 @@ package doctor
 import (
 	"cmp"
 	"slices"
+
+	"github.com/bunnicula-go/bunnicula/internal/effective"
 )
 
 // Finding is a problem, or a possible one.
@@ -43,7 +45,7 @@ var rank = map[Severity]int{Serious: 0, Warning: 1, Note: 2}
 func Diagnose(f Facts) []Finding {
 	findings := []Finding{}
 	for _, check := range []func(Facts) []Finding{
-		version, encryption, nodes, rights, differences, presence, use, contents, traps, replicas, settings,
+		version, encryption, nodes, rights, differences, presence, use, contents, unlooked, traps, replicas, settings,
 	} {
 		findings = append(findings, check(f)...)
 	}
@@ -55,16 +57,16 @@ func Diagnose(f Facts) []Finding {
 const (
 	pageAccess     = "https://www.rabbitmq.com/docs/access-control#authorisation"
 	pageAlarms     = "https://www.rabbitmq.com/docs/alarms"
-	pageAtLeast    = "https://www.rabbitmq.com/docs/quorum-queues#dead-lettering"
+	pageAtLeast    = effective.PageAtLeast
 	pageHeartbeats = "https://www.rabbitmq.com/docs/heartbeats"
-	pageLength     = "https://www.rabbitmq.com/docs/maxlength#overflow-behaviour"
-	pageLimit      = "https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling"
+	pageLength     = effective.PageLength
+	pageLimit      = effective.PageLimit
 	pagePartitions = "https://www.rabbitmq.com/docs/partitions"
 	pageReleases   = "https://www.rabbitmq.com/release-information"
 	pageReplicas   = "https://www.rabbitmq.com/docs/quorum-queues#replication-factor"
 	pageTimeout    = "https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout"
 	pageTLS        = "https://www.rabbitmq.com/docs/ssl"
-	pageTTL        = "https://www.rabbitmq.com/docs/ttl"
+	pageTTL        = effective.PageTTL
 	pageOperations = "docs/OPERATIONS.md"
 	pageSecurity   = "docs/SECURITY.md"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -178,28 +178,15 @@ func traps(f Facts) []Finding {
 		if !ok {
 			continue
 		}
-		role, subject := f.Counts[name].Role, "queue "+name
-		if value, from := effective(k, "expires"); value != nil {
-			found = append(found, Finding{Serious, "expires", subject, fmt.Sprintf("it is deleted when nobody has used it for %v ms (%s)", value, from),
-				"Its messages are deleted with it; that nobody consumes from a retry or an error queue is how it should be.", "Take that away.", pageTTL})
-		}
-		overflow, _ := effective(k, "overflow")
-		for _, limit := range []string{"max-length", "max-length-bytes"} {
-			if value, from := effective(k, limit); value != nil && overflow != "reject-publish" {
-				found = append(found, Finding{Serious, "drops", subject, fmt.Sprintf("it has %s %v (%s), and drops messages above that", limit, value, from),
-					"With drop-head, the default, it deletes the oldest messages, which were confirmed, and which in an error queue are failed work.",
-					"Take the limit away, or set overflow to reject-publish.", pageLength})
+		subject := "queue " + name
+		for _, p := range k.Settings().Problems(f.wanted(name)) {
+			severity := Warning
+			if p.Serious {
+				severity = Serious
 			}
+			found = append(found, Finding{severity, p.Check, subject, p.Problem, p.Why, p.Do, p.See})
 		}
-		if value, from := effective(k, "message-ttl"); value != nil && role == topology.RoleError {
-			found = append(found, Finding{Serious, "error-ttl", subject, fmt.Sprintf("its messages expire after %v ms (%s)", value, from),
-				"Failed work is deleted before somebody has looked at it.", "Take that away.", pageTTL})
-		}
-		if target, _ := effective(k, "dead-letter-exchange"); target == nil && role == topology.RoleMain && k.Arguments["x-queue-type"] == "quorum" {
-			found = append(found, Finding{Warning, "no-dead-letter", subject, "it does not dead-letter",
-				"What expires in it, or is returned too often, is dropped, and not parked.", "Give it a dead-letter exchange by a policy, or declare it anew.", pageLimit})
-		}
-		if k.Type == "classic" && role == topology.RoleMain {
+		if k.Type == "classic" && f.Counts[name].Role == topology.RoleMain {
 			found = append(found, Finding{Warning, "classic", subject, "it is a classic queue",
 				"It lives on one node, can lose what is dead-lettered, and counts no deliveries: a message that kills its process is delivered for ever.",
 				"Use a quorum queue, under another name, when it has drained.", pageAtLeast})
@@ -208,16 +195,26 @@ func traps(f Facts) []Finding {
 	return found
 }
 
-// effective returns the value of an argument, or, without one, of the policy, and says which of the
-// two it is.
-func effective(q management.Queue, name string) (value any, from string) {
-	if v, ok := q.Arguments["x-"+name]; ok {
-		return v, "its argument x-" + name
+// wanted returns a queue as its consumer needs it. Of a queue that no consumer has, only the role
+// is known.
+func (f Facts) wanted(queue string) topology.Queue {
+	for _, c := range f.Consumers {
+		for _, q := range c.Topology.Queues {
+			if q.Name == queue {
+				return q
+			}
+		}
 	}
-	if v, ok := q.Effective[name]; ok {
-		return v, fmt.Sprintf("policy %q", q.Policy)
+	return topology.Queue{Name: queue, Role: f.Counts[queue].Role}
+}
+
+// unlooked says that nobody could look at policies.
+func unlooked(f Facts) []Finding {
+	if f.Known != nil {
+		return nil
 	}
-	return nil, ""
+	return []Finding{{Note, "not-looked", "policies", "they were not looked at",
+		"A policy may drop what is parked, let messages expire, or make dead-lettering lose some. AMQP does not tell.", "Give --management-url.", pageAccess}}
 }
 
 // replicas returns findings about quorum queues in clusters.

@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 

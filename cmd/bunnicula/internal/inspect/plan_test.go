@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/management"
+	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/topology"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/golden"

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/effective"
 )
 
 // Queue is the API's description of a queue. A pointer is nil if the API does not have the value,
@@ -17,7 +19,9 @@ type Queue struct {
 	State      string `json:"state"`
 	Arguments  Values `json:"arguments"`
 	Policy     string `json:"policy"`
-	// Effective is the definition that results from policy and operator policy.
+	Operator   string `json:"operator_policy"`
+	// Effective is the definition that results from policy and operator policy. It is nil for some
+	// seconds after the queue was declared, or its node was started: the API does not know yet.
 	Effective Values `json:"effective_policy_definition"`
 
 	Messages *int `json:"messages"`
@@ -30,6 +34,14 @@ type Queue struct {
 	Head    *int64   `json:"head_message_timestamp"`
 	Members []string `json:"members"` // of a quorum queue
 	Online  []string `json:"online"`
+}
+
+// Settings returns what decides how the queue treats messages.
+func (q Queue) Settings() effective.Queue {
+	return effective.Queue{
+		Name: q.Name, Type: q.Type, Arguments: q.Arguments, Policy: q.Effective,
+		PolicyName: q.Policy, OperatorPolicyName: q.Operator,
+	}
 }
 
 // Oldest returns the timestamp of the message at the head, if known.
@@ -52,6 +64,12 @@ func (c *Client) Queues(ctx context.Context, vhost string) (map[string]Queue, er
 		queues[q.Name] = q
 	}
 	return queues, nil
+}
+
+// Queue returns one queue of a virtual host. The error is ErrNoQueue if there is none.
+func (c *Client) Queue(ctx context.Context, vhost, name string) (q Queue, err error) {
+	err = c.get(ctx, &q, "queues", vhost, name)
+	return q, err
 }
 
 // Binding is one binding of a queue.
@@ -90,7 +108,7 @@ type Values map[string]any
 
 // UnmarshalJSON accepts an empty list for an empty object, because Erlang writes both as a list.
 func (v *Values) UnmarshalJSON(text []byte) error {
-	*v = nil
+	*v = Values{}
 	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '{' {
 		return nil
 	}

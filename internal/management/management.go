@@ -41,6 +41,9 @@ func (c *Client) String() string { return c.base.String() }
 // or for a user without the tag "monitoring" (403).
 var ErrRefused = errors.New("refused: it takes a user with the tag monitoring, and the password")
 
+// ErrNotFound is wrapped by the error for what does not exist (404).
+var ErrNotFound = errors.New("not found")
+
 // get asks for /api/path, whose parts are escaped, and decodes the answer into v.
 func (c *Client) get(ctx context.Context, v any, path ...string) error {
 	for i, p := range path {
@@ -60,6 +63,8 @@ func (c *Client) get(ctx context.Context, v any, path ...string) error {
 	switch {
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("management API: %s: %w", ask, ErrRefused)
+	case answer.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("management API: %s: %s: %w", ask, answer.Status, ErrNotFound)
 	case answer.StatusCode != http.StatusOK:
 		return fmt.Errorf("management API: %s: %s", ask, answer.Status)
 	}
