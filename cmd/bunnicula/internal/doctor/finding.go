@@ -66,5 +66,6 @@ const (
 	pageTLS        = "https://www.rabbitmq.com/docs/ssl"
 	pageTTL        = "https://www.rabbitmq.com/docs/ttl"
 	pageOperations = "docs/OPERATIONS.md"
+	pageLate       = "docs/OPERATIONS.md#retries-come-late"
 	pageSecurity   = "docs/SECURITY.md"
 )
