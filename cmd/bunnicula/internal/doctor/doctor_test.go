@@ -212,7 +212,9 @@ func TestNotesDependOnTheRelease(t *testing.T) {
 		if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return strings.Contains(one.Problem, want) }) {
 			t.Errorf("%s: nothing says %s", version, want)
 		}
-		if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return strings.Contains(one.Do, "dead_letter_worker_publisher_confirm_timeout, 5000") }) {
+		if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool {
+			return strings.Contains(one.Do, "dead_letter_worker_publisher_confirm_timeout, 5000")
+		}) {
 			t.Errorf("%s: nothing recommends the setting for late retries", version)
 		}
 	}
