@@ -46,7 +46,7 @@ RESULTS := .broker/results
 .PHONY: faults
 faults: ## Break everything, once, and count the messages (ARGS, e.g. "-run TestFaults/broker"); BROKER=4.3 too
 	@scripts/need cc=gcc,libc6-dev
-	scripts/broker up
+	BROKER_SETTINGS= scripts/broker up # as RabbitMQ comes
 	vars=$$(scripts/broker env)
 	eval "$$vars"
 	rm -f "$(RESULTS)/faults-$(BROKER).jsonl"
@@ -63,7 +63,7 @@ SEED ?= 0
 .PHONY: soak
 soak: ## Random faults for a while (FOR=30m, SEED=42 to play them again); BROKER=4.3 too
 	@scripts/need cc=gcc,libc6-dev
-	scripts/broker up
+	BROKER_SETTINGS= scripts/broker up # as RabbitMQ comes
 	vars=$$(scripts/broker env)
 	eval "$$vars"
 	CGO_ENABLED=1 go test -race -count=1 -timeout 12h -v ./internal/test/faults -run '^TestSoak$$' -soak $(FOR) -seed $(SEED)

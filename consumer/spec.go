@@ -37,7 +37,9 @@ type Spec struct {
 
 	// Backoff is how long a message waits before each retry: the first delay before the first
 	// retry, and so on; the last delay before all further ones. A delay is in whole milliseconds,
-	// from 1 ms up to topology.MaxDelay. For each distinct delay there is a retry queue.
+	// from 1 ms up to topology.MaxDelay. For each distinct delay there is a retry queue. A delay
+	// that ends while the broker starts can take three minutes more: see "Retries come late" in
+	// docs/OPERATIONS.md.
 	//
 	// Defaults to one delay of 60 s.
 	Backoff []time.Duration

@@ -47,6 +47,10 @@ their retry queues by --delays; with the management API all that exist are shown
 UNACKED and OLDEST are blank without it; OLDEST is known for classic queues only,
 and messages with a timestamp.
 
+The management API alone knows how many messages are kept (NOTE): their time in a
+retry queue is over, and the broker could not put them into the main queue yet, as
+after its restart. AMQP counts them in no queue.
+
 Exit code 3 says that a main queue is missing.`,
 		Example: `  bunnicula status --file topology.yml
   bunnicula status orders refunds --delays 10s,1m
@@ -77,6 +81,8 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 		app: a, consumers: consumers, again: o.watch,
 		// Nothing names the retry queues.
 		unseen: len(o.delays) == 0 && o.file == "" && api == nil,
+		// AMQP does not count what is dead-lettered and not yet confirmed.
+		unkept: api == nil,
 	}
 	return a.inspecting(ctx, func(b *inspect.Broker) error { return w.run(ctx, b) })
 }
@@ -87,6 +93,7 @@ type statusWatch struct {
 	consumers []inspect.Consumer
 	again     bool // repeat until ^C
 	unseen    bool // the report says that the retry queues are unknown
+	unkept    bool // the report says that what the broker keeps is unknown
 }
 
 func (w statusWatch) run(ctx context.Context, b *inspect.Broker) error {
@@ -118,7 +125,7 @@ func (w statusWatch) once(ctx context.Context, b *inspect.Broker) (missing bool,
 			return err
 		}
 		missing = slices.ContainsFunc(report.Consumers, inspect.Status.Missing)
-		return w.app.printStatus(report, w.again, w.unseen)
+		return w.app.printStatus(report, w)
 	})
 	return missing, err
 }
@@ -181,12 +188,12 @@ func (a *app) look(ctx context.Context, b *inspect.Broker, consumers []inspect.C
 	return statusReport{At: time.Now().UTC().Truncate(time.Second), Broker: where(peer), Consumers: all}, err
 }
 
-func (a *app) printStatus(r statusReport, again, unseen bool) error {
+func (a *app) printStatus(r statusReport, w statusWatch) error {
 	if a.json {
-		return a.printJSON(r, again)
+		return a.printJSON(r, w.again)
 	}
 	var text strings.Builder
-	if again {
+	if w.again {
 		if a.shows {
 			text.WriteString("\x1b[H\x1b[2J") // clear the screen and write from its top
 		}
@@ -197,8 +204,11 @@ func (a *app) printStatus(r statusReport, again, unseen bool) error {
 	} else {
 		writeStatus(&text, r, a.width())
 	}
-	if unseen {
+	if w.unseen {
 		text.WriteString("without retry queues: --delays, --file or --management-url tell which there are\n")
+	}
+	if w.unkept {
+		text.WriteString("without what is kept, which AMQP does not count: --management-url tells\n")
 	}
 	_, err := io.WriteString(a.out, text.String())
 	return err
@@ -247,13 +257,17 @@ func age(now time.Time, at *time.Time) string {
 
 // note returns what a reader should notice.
 func note(q inspect.QueueStatus) string {
+	var notes []string
 	switch {
 	case q.State != inspect.Present:
 		return string(q.State)
 	case q.Role == topology.RoleMain && q.Consumers != nil && *q.Consumers == 0:
-		return "no consumer"
+		notes = append(notes, "no consumer")
 	case q.Role == topology.RoleRetry && q.Consumers != nil && *q.Consumers > 0:
-		return "consumed"
+		notes = append(notes, "consumed")
 	}
-	return ""
+	if q.Kept != nil && *q.Kept > 0 {
+		notes = append(notes, fmt.Sprintf("%d kept", *q.Kept))
+	}
+	return strings.Join(notes, ", ")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +79,29 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 	if d := amqptest.Get(t, queue); d.Redelivered {
 		t.Error("status took a message")
 	}
+}
+
+// AMQP counts in no queue what a retry queue keeps because it could not go back yet.
+func TestStatusShowsWhatIsKeptAndSaysWhenItCannot(t *testing.T) {
+	queue, topology := consumer(t)
+	s := online(t)
+	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
+	s.run("status", "--file", topology).want(t, exitOK, "without what is kept")
+
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/queues/") {
+			_, _ = fmt.Fprintf(w, `[{"name": "%s-retry-1m", "type": "quorum", "messages_dlx": 9}]`, queue)
+			return
+		}
+		_, _ = io.WriteString(w, "[]")
+	}))
+	t.Cleanup(api.Close)
+	s.env["RABBITMQ_MANAGEMENT_URL"] = strings.Replace(api.URL, "://", "://watcher:hunter2@", 1)
+	r := s.run("status", "--file", topology).want(t, exitOK, "9 kept")
+	if strings.Contains(r.out, "without what is kept") {
+		t.Errorf("it is known, and not said to be:\n%s", r.out)
+	}
+	s.run("status", "--file", topology, "--json").want(t, exitOK, `"kept": 9`)
 }
 
 func TestStatusAsJSONHasTheseFields(t *testing.T) {

@@ -62,8 +62,6 @@ func TestFaults(t *testing.T) {
 			}
 			var g ground
 			switch sc.on {
-			case aside:
-				g = ground{urls: []string{amqptest.URL(t)}, visitors: ours}
 			case shared:
 				// Two run at once on two cores. They wait until the scenarios on the victim have
 				// ended.
@@ -71,7 +69,7 @@ func TestFaults(t *testing.T) {
 				g = ground{urls: []string{amqptest.URL(t)}, visitors: ours}
 			case victim:
 				g = v.ground(t)
-			case own:
+			case own, aside:
 				g = lonely(t, sc)
 			case trio:
 				g = clustered(t, sc)

@@ -224,7 +224,8 @@ is not there.
   from its fourth second on; its timers go on, as they do when a clock is set. A broker with another clock is given its time of day by
   libfaketime.
 - RabbitMQ tries a dead letter that its target did not take again after three minutes. One scenario waits for that; in those that say so it is set to
-  4 s. On 3.10 the retries of a cluster can stand still for that long when a node is killed.
+  4 s. Retries that are due while a broker starts can be that late, with a single node as in a cluster, on each version; on 3.10 those of a cluster also
+  when a node is killed. [OPERATIONS.md](OPERATIONS.md#retries-come-late) has the setting for that.
 
 ## What is not covered
 

@@ -77,8 +77,8 @@ const (
 	victim
 	own  // a broker for this scenario alone
 	trio // a cluster of three nodes for this scenario alone
-	// The shared broker, for minutes with little work; these start first, and run beside all
-	// others.
+	// A broker for this scenario alone too, for minutes with little work; these start first, and
+	// run beside all others.
 	aside
 )
 

@@ -44,8 +44,6 @@ func version(f Facts) []Finding {
 				"Leave the limit as it is declared, and never set -1.", pageLimit),
 			note("messages of up to 128 MiB are taken", "A consumer cannot refuse one: the broker has sent it by then.",
 				"Set max_message_size = 16777216 in rabbitmq.conf.", pageSecurity),
-			note("what is dead-lettered at least once is tried again after 180 s", "In a cluster a message that comes back from a retry queue while its main queue's leader changes can be that late.",
-				"Nothing; it is not lost.", pageAtLeast),
 		)
 	}
 	if since(4, 0) && !since(4, 3) {
@@ -62,6 +60,8 @@ func version(f Facts) []Finding {
 		found = append(found, note("a user needs a permission on a queue to look at it", "Counts of other queues are hidden from this user. Up to 4.3.0 it takes the permission to configure.",
 			"Use the management API for a user who only watches.", pageSecurity))
 	}
+	found = append(found, note("a retry that is due while the broker starts can come three minutes late", "Its retry queue is up before what it goes back to. The broker tries again after dead_letter_worker_publisher_confirm_timeout, 180 s unless set, which nobody can ask for. Nothing is lost.",
+		"Have [{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 5000}]}]. in the advanced.config of each node.", pageLate))
 	if since(4, 4) {
 		found = append(found, Finding{Warning, "broker-version", subject, "it is newer than what Bunnicula is tested with",
 			"Bunnicula is tested with RabbitMQ 3.10, 4.0 and 4.3.", "Try everything with it before you rely on it.", pageReleases})

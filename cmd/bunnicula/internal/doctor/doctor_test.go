@@ -213,11 +213,16 @@ func TestWhatWasNotLookedAtIsSaid(t *testing.T) {
 }
 
 func TestNotesDependOnTheRelease(t *testing.T) {
-	for version, want := range map[string]string{"3.10.8": "have none", "3.13.7": "have none", "4.0.5": "have one of 20", "4.2.1": "have one of 20"} {
+	for version, want := range map[string]string{"3.10.8": "have none", "3.13.7": "have none", "4.0.5": "have one of 20", "4.2.1": "have one of 20", "4.3.6": "a permission on a queue"} {
 		f := healthy(t)
 		f.Peer.Version = version
 		if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return strings.Contains(one.Problem, want) }) {
-			t.Errorf("%s: nothing says that queues without a delivery limit %s", version, want)
+			t.Errorf("%s: nothing says %s", version, want)
+		}
+		if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool {
+			return strings.Contains(one.Do, "dead_letter_worker_publisher_confirm_timeout, 5000")
+		}) {
+			t.Errorf("%s: nothing recommends the setting for late retries", version)
 		}
 	}
 }

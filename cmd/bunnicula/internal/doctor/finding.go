@@ -68,5 +68,6 @@ const (
 	pageTLS        = "https://www.rabbitmq.com/docs/ssl"
 	pageTTL        = effective.PageTTL
 	pageOperations = "docs/OPERATIONS.md"
+	pageLate       = "docs/OPERATIONS.md#retries-come-late"
 	pageSecurity   = "docs/SECURITY.md"
 )

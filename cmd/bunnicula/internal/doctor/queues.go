@@ -136,9 +136,9 @@ func contents(f Facts) []Finding {
 				"They are handled alone, one after the other. If they stay, nobody consumes, or one keeps killing.", "Look at what the consumer's processes die of.", pageOperations})
 		}
 		if k, ok := f.details(name); ok && k.Kept != nil && *k.Kept > 0 {
-			found = append(found, Finding{Serious, "kept", subject, messages(*k.Kept) + " that the broker cannot place where they are dead-lettered to",
-				"Their time is over, and the target is missing or full. They are kept, show in no depth, and are lost if this queue is deleted.",
-				"Declare the target, or make room in it; the broker tries again, at the latest after 180 s.", pageAtLeast})
+			found = append(found, Finding{Serious, "kept", subject, messages(*k.Kept) + " that the broker could not dead-letter yet",
+				"Their time is over, and the target is missing or full, or was not up yet when the broker started. They are kept, show in no depth, and are lost if this queue is deleted. At 32 of them the others that are due wait behind them.",
+				"Declare the target, or make room in it. The broker tries again after three minutes, six at the latest, unless dead_letter_worker_publisher_confirm_timeout is set.", pageLate})
 		}
 	}
 	return found

@@ -18,14 +18,16 @@ type Status struct {
 
 // QueueStatus is the state of one queue at one moment. A nil field is unknown.
 type QueueStatus struct {
-	Queue     string        `json:"queue"`
-	Role      topology.Role `json:"role"`            // main, retry, quarantine, error
-	Delay     string        `json:"delay,omitempty"` // of a retry queue, such as 10s
-	State     State         `json:"state"`
-	Ready     *int          `json:"ready"`
-	Unacked   *int          `json:"unacked"`
-	Consumers *int          `json:"consumers"`
-	Oldest    *time.Time    `json:"oldest"` // the timestamp of the message at the head
+	Queue   string        `json:"queue"`
+	Role    topology.Role `json:"role"`            // main, retry, quarantine, error
+	Delay   string        `json:"delay,omitempty"` // of a retry queue, such as 10s
+	State   State         `json:"state"`
+	Ready   *int          `json:"ready"`
+	Unacked *int          `json:"unacked"`
+	// Dead-lettered, and not confirmed by the queue that is to have them. AMQP does not count them.
+	Kept      *int       `json:"kept"`
+	Consumers *int       `json:"consumers"`
+	Oldest    *time.Time `json:"oldest"` // the timestamp of the message at the head
 }
 
 // State says whether the numbers are known.
@@ -84,7 +86,7 @@ func (b *Broker) look(ctx context.Context, q Expected, known map[string]manageme
 		if s.State == Hidden {
 			s.State, s.Ready, s.Consumers = Present, m.Ready, m.Consumers
 		}
-		s.Unacked, s.Oldest = m.Unacked, m.Oldest()
+		s.Unacked, s.Kept, s.Oldest = m.Unacked, m.Kept, m.Oldest()
 	}
 	return s, nil
 }
