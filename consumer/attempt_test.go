@@ -46,7 +46,7 @@ func TestAPanicIsRetriedWithItsStack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := process(t, slowly(func(context.Context, Delivery) Result { row.do(); return Ack() }), delivery(nil))
-			if in(s) != (said{monitoring.Retried, monitoring.ReasonPanic, time.Second}) || !strings.HasPrefix(decide.ErrorText(s.Err), row.want) {
+			if in(s) != (said{monitoring.Retried, monitoring.ReasonPanic, time.Second}) || !strings.HasPrefix(fmt.Sprint(s.Err), row.want) {
 				t.Errorf("%v %v, want %s", in(s), s.Err, row.want)
 			}
 			if row.is != nil && !errors.Is(s.Err, row.is) {

@@ -6,43 +6,45 @@ var rows = map[string][]string{
 	"monitoring": {},
 	"topology":   {},
 
-	"internal/backoff":   {},
-	"internal/startup":   {},
-	"internal/transport": {},
-	"internal/wire":      {},
-	"internal/conflicts": {"topology"},
-	"internal/monitors":  {"monitoring"},
-	"internal/route":     {"topology"},
-	"internal/link":      {"internal/backoff", "internal/transport"},
-	"internal/sending":   {"internal/backoff", "internal/transport", "internal/wire"},
+	"internal/backoff":             {},
+	"internal/foreign":             {},
+	"internal/foreign/foreigntest": {},
+	"internal/startup":             {},
+	"internal/transport":           {"internal/foreign"},
+	"internal/wire":                {"internal/foreign"},
+	"internal/conflicts":           {"topology"},
+	"internal/monitors":            {"monitoring"},
+	"internal/route":               {"topology"},
+	"internal/link":                {"internal/backoff", "internal/foreign", "internal/transport"},
+	"internal/sending":             {"internal/backoff", "internal/foreign", "internal/transport", "internal/wire"},
 
 	"connection": {"internal/link", "internal/transport"},
 	"publisher": {
 		"connection", "topology",
-		"internal/sending", "internal/startup", "internal/transport", "internal/wire",
+		"internal/foreign", "internal/sending", "internal/startup", "internal/transport",
 	},
 	"consumer": {
 		"connection", "topology", "publisher", "monitoring",
 		"consumer/internal/acks", "consumer/internal/decide", "consumer/internal/watchdog",
-		"internal/backoff", "internal/conflicts", "internal/monitors", "internal/route", "internal/sending",
+		"internal/backoff", "internal/conflicts", "internal/foreign", "internal/monitors", "internal/route", "internal/sending",
 		"internal/startup", "internal/transport", "internal/wire",
 	},
 	"consumer/internal/acks":     {},
 	"consumer/internal/watchdog": {},
-	"consumer/internal/decide":   {"topology", "monitoring", "internal/route", "internal/wire"},
+	"consumer/internal/decide":   {"topology", "monitoring", "internal/foreign", "internal/route", "internal/wire"},
 	"errorqueue": {
 		"connection", "topology",
 		"errorqueue/internal/archive", "errorqueue/internal/filter",
-		"internal/backoff", "internal/sending", "internal/transport", "internal/wire",
+		"internal/backoff", "internal/foreign", "internal/sending", "internal/transport", "internal/wire",
 	},
 	"errorqueue/internal/archive": {"internal/wire"},
 	"errorqueue/internal/filter":  {},
-	"health":                      {"connection", "consumer"},
+	"health":                      {"connection", "consumer", "internal/foreign"},
 
 	"monitoring/monitoringtest": {"monitoring"},
 	"publisher/publishertest":   {"publisher", "internal/sending"},
 	"consumer/consumertest": {
-		"consumer", "publisher", "topology", "monitoring", "internal/wire",
+		"consumer", "publisher", "topology", "monitoring", "internal/foreign", "internal/wire",
 	},
 
 	"monitoring/otel":       {"monitoring", "publisher"},
@@ -68,8 +70,8 @@ var rows = map[string][]string{
 	},
 }
 
-// kits are for users' tests, and so for ours.
-var kits = []string{"monitoring/monitoringtest", "publisher/publishertest", "consumer/consumertest"}
+// kits are for users' tests, and so for ours. foreigntest is for one of them and for ours.
+var kits = []string{"monitoring/monitoringtest", "publisher/publishertest", "consumer/consumertest", "internal/foreign/foreigntest"}
 
 // workshop is where the packages stand that only tests use. They have no rows.
 const workshop = "internal/test"
