@@ -47,8 +47,8 @@ var rows = map[string][]string{
 		"consumer", "publisher", "topology", "monitoring", "internal/foreign", "internal/wire",
 	},
 
-	"monitoring/otel":       {"monitoring", "publisher"},
-	"monitoring/prometheus": {"monitoring"},
+	"monitoring/otel":       {"monitoring", "publisher", "internal/foreign"},
+	"monitoring/prometheus": {"monitoring", "internal/foreign"},
 	"monitoring/sentry":     {"monitoring", "internal/foreign"},
 	"monitoring/statsd":     {"monitoring"},
 
