@@ -37,8 +37,8 @@ var rows = map[string][]string{
 		"errorqueue/internal/archive", "errorqueue/internal/filter",
 		"internal/backoff", "internal/foreign", "internal/sending", "internal/transport", "internal/wire",
 	},
-	"errorqueue/internal/archive": {"internal/wire"},
-	"errorqueue/internal/filter":  {},
+	"errorqueue/internal/archive": {"internal/foreign", "internal/wire"},
+	"errorqueue/internal/filter":  {"internal/foreign"},
 	"health":                      {"connection", "consumer", "internal/foreign"},
 
 	"monitoring/monitoringtest": {"monitoring", "internal/foreign", "internal/foreign/foreigntest"},
@@ -54,7 +54,7 @@ var rows = map[string][]string{
 
 	"topology/topologyfile": {"topology", "internal/conflicts"},
 
-	"cmd/bunnicula/internal/management": {},
+	"cmd/bunnicula/internal/management": {"internal/foreign"},
 	"cmd/bunnicula/internal/inspect": {
 		"topology",
 		"internal/route", "internal/transport", "cmd/bunnicula/internal/management",
@@ -65,7 +65,7 @@ var rows = map[string][]string{
 	},
 	"cmd/bunnicula": {
 		"connection", "publisher", "errorqueue", "topology", "topology/topologyfile",
-		"internal/sending", "internal/transport",
+		"internal/foreign", "internal/sending", "internal/transport",
 		"cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect", "cmd/bunnicula/internal/management",
 	},
 }
