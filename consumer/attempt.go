@@ -11,6 +11,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // ErrStopping is the cause of a handler's cancelled context when the consumer stops. context.Cause
@@ -118,7 +119,7 @@ func panicError(p any) error {
 	if err, ok := p.(error); ok {
 		return fmt.Errorf("panic: %w", err)
 	}
-	return fmt.Errorf("panic: %v", p)
+	return fmt.Errorf("panic: %s", foreign.Panic(p))
 }
 
 // stuck reports a handler that does not return. The handler keeps its slot. The gate and the token

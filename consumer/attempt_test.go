@@ -42,7 +42,9 @@ func TestAPanicIsRetriedWithItsStack(t *testing.T) {
 		"with one that panics when it is read": {
 			func() { panic(&silent{}) }, "panic: %!v(PANIC=Error method: runtime error: invalid memory address", nil,
 		},
-		"by Goexit": {runtime.Goexit, "the handler called runtime.Goexit", nil},
+		"with a struct":          {func() { panic(struct{ A, B any }{1, "b"}) }, "panic: {1 b}", nil},
+		"with what holds itself": {func() { panic(holdsItself()) }, "panic: []interface {}, which is too large or holds itself", nil},
+		"by Goexit":              {runtime.Goexit, "the handler called runtime.Goexit", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := process(t, slowly(func(context.Context, Delivery) Result { row.do(); return Ack() }), delivery(nil))
@@ -57,6 +59,12 @@ func TestAPanicIsRetriedWithItsStack(t *testing.T) {
 			}
 		})
 	}
+}
+
+func holdsItself() []any {
+	all := []any{nil}
+	all[0] = all
+	return all
 }
 
 type nilStringer struct{ name string }

@@ -32,14 +32,6 @@ func textOf(err error) (text string) {
 	return err.Error()
 }
 
-// Panic returns the text of a value that a function has panicked with.
-func Panic(p any) string {
-	if err, ok := p.(error); ok {
-		return Text(err, MaxText)
-	}
-	return Cut(fmt.Sprint(p), MaxText) // fmt catches the panics of a String method
-}
-
 // Safe returns an error that anybody may use in every way: err itself, if its methods and those of
 // the errors in its chain do not panic, and their texts are UTF-8 of at most MaxText bytes each.
 // Otherwise it returns an error with the text of err as far as it can be read, once. errors.Is and

@@ -90,16 +90,6 @@ func TestTheTextOfAnErrorSaysWhatIsKnown(t *testing.T) {
 	if got := Text(large, 20); got != "01234567890123456…" {
 		t.Errorf("%q", got)
 	}
-	for want, p := range map[string]any{
-		"boom": "boom", "7": 7, "cause": errors.New("cause"), "*fs.PathError: its Error method panicked": (*fs.PathError)(nil),
-	} {
-		if got := Panic(p); got != want {
-			t.Errorf("a panic with %T: %q, want %q", p, got, want)
-		}
-	}
-	if got := Panic(strings.Repeat("x", 10<<20)); len(got) > MaxText {
-		t.Errorf("a panic's text has %d bytes", len(got))
-	}
 }
 
 func TestIsAndAsEndWhateverAnErrorDoes(t *testing.T) {

@@ -172,12 +172,15 @@ func TestWhatIsInMessagesMakesNoSeries(t *testing.T) {
 func TestWhatOthersHaveWrittenIsShortUTF8OnSpans(t *testing.T) {
 	s := watch(t, func(c *otel.Config) { c.RoutingKeys = []string{"#"} })
 	strange := "\xff\x00" + strings.Repeat("é", 1<<17)
-	d := monitoring.Delivery{Queue: "orders", Exchange: strange, RoutingKey: strange, MessageID: strange, CorrelationID: strange}
+	d := monitoring.Delivery{Consumer: strange, Queue: strange, Exchange: strange, RoutingKey: strange, MessageID: strange, CorrelationID: strange}
 	s.End(s.Begin(context.Background(), d), d, outcome)
 	if err := s.Publisher(&publishertest.Recorder{}).Publish(t.Context(), strange, 1); err == nil {
 		t.Error("AMQP has no such routing key")
 	}
 	for _, span := range s.ended(t, 2) {
+		if !utf8.ValidString(span.Name()) {
+			t.Errorf("the span is called %.20q", span.Name())
+		}
 		for _, a := range span.Attributes() {
 			if v := a.Value.String(); len(v) > 1<<10 || !utf8.ValidString(v) {
 				t.Errorf("span %q: %s has %d bytes: %.20q", span.Name(), a.Key, len(v), v)

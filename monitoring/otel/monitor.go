@@ -71,6 +71,7 @@ func New(cfg Config) (*Monitor, error) {
 
 // Begin starts the attempt's span.
 func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Context {
+	queue := foreign.Cut(d.Queue, maxAttribute)
 	// The handler always gets the baggage of the publish. Whether the publish's span is the
 	// parent or a link is the Config's choice.
 	publish := m.propagator.Extract(context.WithoutCancel(ctx), headers(d.Headers))
@@ -80,7 +81,7 @@ func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Cont
 		trace.WithAttributes(
 			semconv.MessagingSystemRabbitMQ, semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process"),
 			semconv.MessagingDestinationName(destination(d)), semconv.MessagingMessageBodySize(len(d.Body)),
-			attributeConsumer.String(d.Consumer), attributeAttempt.Int(d.Attempt),
+			attributeConsumer.String(foreign.Cut(d.Consumer, maxAttribute)), attributeAttempt.Int(d.Attempt),
 		),
 	}
 	optional := func(value string, of func(string) attribute.KeyValue) {
@@ -99,7 +100,7 @@ func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Cont
 	default:
 		options = append(options, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: origin}))
 	}
-	ctx, _ = m.tracer.Start(ctx, "process "+d.Queue, options...)
+	ctx, _ = m.tracer.Start(ctx, "process "+queue, options...)
 	return ctx
 }
 
@@ -123,7 +124,7 @@ func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.O
 	if o.Delay > 0 {
 		span.SetAttributes(attributeDelay.Int64(o.Delay.Milliseconds()))
 	}
-	attributes := []attribute.KeyValue{semconv.MessagingDestinationName(d.Queue)}
+	attributes := []attribute.KeyValue{semconv.MessagingDestinationName(foreign.Cut(d.Queue, maxAttribute))}
 	if o.Failed() {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(string(o.Reason)))
 		span.SetAttributes(attributeReason.String(string(o.Reason)), semconv.ErrorTypeKey.String(string(o.Reason)))
