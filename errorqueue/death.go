@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// Death is one entry of x-death, in which the broker records why a message left a queue. A publisher
-// may have written it too.
+// Death is one entry of x-death, in which the broker records why a message left a queue. A
+// publisher may have written it too.
 type Death struct {
 	Queue      string    `json:"queue"`
 	Reason     string    `json:"reason"` // "delivery_limit", "expired", "rejected" or "maxlen"

@@ -12,8 +12,8 @@ import (
 // parked one.
 //
 // The zero Log works. A line whose level is off is not built. The payload is not logged unless
-// LogPayload asks for it. Everything that a handler writes into its errors is in the log: the text of
-// the error, at most 8 KiB of it, without line breaks and control characters.
+// LogPayload asks for it. Everything that a handler writes into its errors is in the log: the text
+// of the error, at most 8 KiB of it, without line breaks and control characters.
 type Log struct {
 	// Logger writes the lines.
 	//

@@ -8,8 +8,8 @@ import (
 )
 
 // Anybody may have written a parked message, and anybody may have named a queue. An error's text, a
-// header, a body or a name may contain control sequences of a terminal. The cells of a table, folded
-// text and errors are made plain where they are printed.
+// header, a body or a name may contain control sequences of a terminal. The cells of a table,
+// folded text and errors are made plain where they are printed.
 
 // Bounds of what is printed, in bytes. With --json all of it is printed.
 const (

@@ -26,8 +26,8 @@ func consumer(t *testing.T) (queue, name string) {
 
 const placeholder = "orders-xxxxxxxx"
 
-// fakeAPI answers with recorded answers of a RabbitMQ 3.10, whose queue "orders" it renames. It makes
-// more replacements where they are given, old text and new text in turn.
+// fakeAPI answers with recorded answers of a RabbitMQ 3.10, whose queue "orders" it renames. It
+// makes more replacements where they are given, old text and new text in turn.
 func fakeAPI(t *testing.T, queue string, replace ...string) string {
 	t.Helper()
 	change := strings.NewReplacer(append([]string{`"orders`, `"` + queue}, replace...)...)

@@ -16,7 +16,8 @@ const (
 )
 
 // table prints rows in columns. A column whose heading begins with ">" is aligned to the right. On
-// a terminal, names are shortened in the middle so that a line fits. Cells and notes are made plain.
+// a terminal, names are shortened in the middle so that a line fits. Cells and notes are made
+// plain.
 type table struct {
 	heads   []string
 	elastic []int // columns that can be shortened, in this order; nil is the first two

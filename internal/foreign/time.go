@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// IsTime returns whether RFC 3339 can write a time: it is of the years 1 to 9999 in UTC. AMQP's times
-// are 64 bits of seconds, and some producers write milliseconds there, which makes a year beyond
-// 50,000. encoding/json refuses such a time. The zero time is a time.
+// IsTime returns whether RFC 3339 can write a time: it is of the years 1 to 9999 in UTC. AMQP's
+// times are 64 bits of seconds, and some producers write milliseconds there, which makes a year
+// beyond 50,000. encoding/json refuses such a time. The zero time is a time.
 func IsTime(t time.Time) bool {
 	year := t.UTC().Year()
 	return year >= 1 && year <= 9999

@@ -22,9 +22,9 @@ import (
 // context's values, change the delivery or make its caller wait, and many goroutines may call it at
 // once. Run Conformance with -race.
 //
-// Among the outcomes are errors of every kind that a handler may return, as a consumer hands them on:
-// nil pointers, errors that panic, that wrap themselves, that have megabytes of text or bytes that
-// are no text.
+// Among the outcomes are errors of every kind that a handler may return, as a consumer hands them
+// on: nil pointers, errors that panic, that wrap themselves, that have megabytes of text or bytes
+// that are no text.
 //
 // newMonitor is called once for each subtest. It registers with t.Cleanup what must be closed. Also
 // run Conformance for a Monitor whose server is down: it must pass too.

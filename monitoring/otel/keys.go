@@ -33,8 +33,8 @@ func (n name) span() string {
 	return "send"
 }
 
-// attributes returns the attributes of metrics. A name of several keys is a template by the semantic
-// conventions.
+// attributes returns the attributes of metrics. A name of several keys is a template by the
+// semantic conventions.
 func (n name) attributes() []attribute.KeyValue {
 	switch {
 	case n.text == "":

@@ -93,7 +93,8 @@ func chainOf(err error) (chain []sdk.Exception) {
 	return event.Exception
 }
 
-// safeType is the type of errors that [foreign.Safe] has replaced. The name says nothing to anybody.
+// safeType is the type of errors that [foreign.Safe] has replaced. The name says nothing to
+// anybody.
 var safeType = reflect.TypeOf(foreign.Safe((*os.PathError)(nil))).String()
 
 func typeOf(err error) string { return reflect.TypeOf(foreign.Original(err)).String() }
