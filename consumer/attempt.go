@@ -11,6 +11,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // ErrStopping is the cause of a handler's cancelled context when the consumer stops. context.Cause
@@ -118,13 +119,13 @@ func panicError(p any) error {
 	if err, ok := p.(error); ok {
 		return fmt.Errorf("panic: %w", err)
 	}
-	return fmt.Errorf("panic: %v", p)
+	return fmt.Errorf("panic: %s", foreign.Panic(p))
 }
 
 // stuck reports a handler that does not return. The handler keeps its slot. The gate and the token
 // no longer wait for it.
 func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
-	c.log.Error("handler is stuck", "message_id", d.id(), "attempt", d.facts.Delivery.Attempt,
+	c.log.Error("handler is stuck", "message_id", d.loggedID(), "attempt", d.facts.Delivery.Attempt,
 		"after", after.Round(time.Millisecond), "held", c.spec.WhenStuck == Hold, "stack", stack)
 	c.control.update(func(w *wanted) { w.stuck++ })
 	c.pool.release(d)
@@ -132,7 +133,7 @@ func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
 
 // unstuck reports that a stuck handler has returned after all. Its slot is free again.
 func (c *Consumer) unstuck(d *received, after time.Duration) {
-	c.log.Warn("stuck handler returned", "message_id", d.id(), "attempt", d.facts.Delivery.Attempt,
+	c.log.Warn("stuck handler returned", "message_id", d.loggedID(), "attempt", d.facts.Delivery.Attempt,
 		"after", after.Round(time.Millisecond))
 	c.control.update(func(w *wanted) { w.stuck-- })
 }

@@ -42,11 +42,13 @@ func TestAPanicIsRetriedWithItsStack(t *testing.T) {
 		"with one that panics when it is read": {
 			func() { panic(&silent{}) }, "panic: %!v(PANIC=Error method: runtime error: invalid memory address", nil,
 		},
-		"by Goexit": {runtime.Goexit, "the handler called runtime.Goexit", nil},
+		"with a struct":          {func() { panic(struct{ A, B any }{1, "b"}) }, "panic: {1 b}", nil},
+		"with what holds itself": {func() { panic(holdsItself()) }, "panic: []interface {}, which is too large or holds itself", nil},
+		"by Goexit":              {runtime.Goexit, "the handler called runtime.Goexit", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := process(t, slowly(func(context.Context, Delivery) Result { row.do(); return Ack() }), delivery(nil))
-			if in(s) != (said{monitoring.Retried, monitoring.ReasonPanic, time.Second}) || !strings.HasPrefix(decide.ErrorText(s.Err), row.want) {
+			if in(s) != (said{monitoring.Retried, monitoring.ReasonPanic, time.Second}) || !strings.HasPrefix(fmt.Sprint(s.Err), row.want) {
 				t.Errorf("%v %v, want %s", in(s), s.Err, row.want)
 			}
 			if row.is != nil && !errors.Is(s.Err, row.is) {
@@ -57,6 +59,12 @@ func TestAPanicIsRetriedWithItsStack(t *testing.T) {
 			}
 		})
 	}
+}
+
+func holdsItself() []any {
+	all := []any{nil}
+	all[0] = all
+	return all
 }
 
 type nilStringer struct{ name string }

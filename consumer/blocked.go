@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // lateCopy is how long the confirm of a copy may take before the copy counts as blocked.
@@ -46,7 +48,7 @@ func (b *blockedCopy) because(err error) {
 	b.settler.gauges.copies.Add(1)
 	b.delivery.settled() // the gate does not stay closed for a blocked copy
 	b.settler.log.Warn("copy not placed, holding the message",
-		"message_id", b.copy.MessageId, "to", b.copy.To.RoutingKey, "exchange", b.copy.To.Exchange, "err", err)
+		"message_id", foreign.Line(b.copy.MessageId, wire.MaxName), "to", b.copy.To.RoutingKey, "exchange", b.copy.To.Exchange, "err", err)
 }
 
 // over is called when the copy is placed or the channel has ended.
@@ -66,7 +68,7 @@ func (s *settler) holdUnread(d *received) {
 	_ = d.from.acks.Leave()
 	s.gauges.unreadable.Add(1)
 	s.log.Error("a message cannot be read and is held: its queue does not dead-letter at least once",
-		"queue", s.rules.Queue, "message_id", d.id(), "delivery_tag", d.tag())
+		"queue", s.rules.Queue, "message_id", d.loggedID(), "delivery_tag", d.tag())
 	s.copying.Go(func() {
 		<-d.from.ctx.Done()
 		s.gauges.unreadable.Add(-1)

@@ -9,7 +9,9 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/acks"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // received is a delivery on its way through the consumer.
@@ -42,6 +44,9 @@ func (c *Consumer) survived(raw *amqp.Delivery) int {
 
 func (d *received) tag() uint64 { return d.facts.Raw.DeliveryTag }
 func (d *received) id() string  { return d.facts.Delivery.MessageID }
+
+// loggedID returns the message id for the log.
+func (d *received) loggedID() string { return foreign.Line(d.facts.Delivery.MessageID, wire.MaxName) }
 
 // channel is one AMQP channel of a session, with the acks of what was delivered on it. A delivery
 // is settled on its channel or not at all: when the channel ends, its unacked deliveries are the

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -57,14 +57,14 @@ func bodyOf(d Delivery) publisher.Body {
 func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("codec panicked: %v", p)
+			err = fmt.Errorf("codec panicked: %s", foreign.Panic(p))
 		}
 	}()
 	err = codec.Decode(body, payload)
 	if err == nil {
 		return nil
 	}
-	if err.Error() == "" {
+	if foreign.Text(err, foreign.MaxText) == "" {
 		err = errors.New("the codec gave no reason")
 	}
 	if mark := byteOrderMark(body.Bytes); mark != "" {
@@ -72,7 +72,7 @@ func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err er
 	}
 	if body.ContentEncoding != "" {
 		// A word is not quoted, because quoted text does not count when failures are grouped.
-		err = fmt.Errorf("content encoding %s: %w", wire.Word(body.ContentEncoding), err)
+		err = fmt.Errorf("content encoding %s: %w", foreign.Word(body.ContentEncoding), err)
 	}
 	return err
 }

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Health is the state of a Consumer at one moment. It is a value.
@@ -47,13 +47,13 @@ type Health struct {
 	Err error
 }
 
-// MarshalJSON writes Err as text, for a health endpoint.
+// MarshalJSON writes Err as text of at most 2 KiB, for a health endpoint.
 func (h Health) MarshalJSON() ([]byte, error) {
 	type plain Health
 	return json.Marshal(struct {
 		plain
 		Err string `json:",omitempty"`
-	}{plain(h), decide.ErrorText(h.Err)})
+	}{plain(h), foreign.Text(h.Err, 2<<10)})
 }
 
 // Health returns the state of the Consumer. It asks nothing of the broker.

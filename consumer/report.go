@@ -66,7 +66,7 @@ func (r *reporter) watch(method string, d *received) *monitorCall {
 
 // Expired is called by the watchdog when the call has not returned within monitorLimit.
 func (m *monitorCall) Expired() {
-	m.reporter.log.Error("monitor blocks", "method", m.method, "message_id", m.delivery.id(), "after", monitorLimit)
+	m.reporter.log.Error("monitor blocks", "method", m.method, "message_id", m.delivery.loggedID(), "after", monitorLimit)
 	m.reporter.control.update(func(w *wanted) { w.blocked++ })
 	m.reporter.release(m.delivery)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -145,7 +146,7 @@ var hostname = func() string {
 	if err != nil {
 		return "unknown"
 	}
-	return wire.Cut(name, wire.MaxName)
+	return foreign.Cut(name, wire.MaxName)
 }()
 
 // rules returns what decisions need of a resolved Spec.

@@ -1,11 +1,11 @@
 package consumer
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Result is what a handler says of a message. Ack, Retry, RetryAfter, Snooze and Error make one.
@@ -49,7 +49,7 @@ func undecodable(err error) Result {
 // DecodeError says that a body could not be decoded. Err is the codec's error.
 type DecodeError struct{ Err error }
 
-func (e *DecodeError) Error() string { return "decode: " + e.Err.Error() }
+func (e *DecodeError) Error() string { return "decode: " + foreign.Text(e.Err, foreign.MaxText) }
 func (e *DecodeError) Unwrap() error { return e.Err }
 
 // Err returns the error that the Result was made with, or nil.
@@ -80,7 +80,8 @@ func (r Result) Equal(o Result) bool {
 	if r.said.Verdict != o.said.Verdict || r.said.Delay != o.said.Delay || (r.said.Err == nil) != (o.said.Err == nil) {
 		return false
 	}
-	return r.said.Err == nil || decide.IsError(r.said.Err, o.said.Err) || decide.IsError(o.said.Err, r.said.Err) || decide.ErrorText(r.said.Err) == decide.ErrorText(o.said.Err)
+	return r.said.Err == nil || foreign.Is(r.said.Err, o.said.Err) || foreign.Is(o.said.Err, r.said.Err) ||
+		foreign.Text(r.said.Err, foreign.MaxText) == foreign.Text(o.said.Err, foreign.MaxText)
 }
 
 // String returns the call that made the Result, as in "Retry(connection refused)".
@@ -95,9 +96,9 @@ func (r Result) String() string {
 	case r.said.Verdict == decide.Snooze:
 		return fmt.Sprintf("%s(%s)", name, r.said.Delay)
 	case r.said.Verdict == decide.RetryAfter:
-		return fmt.Sprintf("%s(%s, %v)", name, r.said.Delay, r.said.Err)
+		return fmt.Sprintf("%s(%s, %v)", name, r.said.Delay, foreign.Safe(r.said.Err))
 	case r.said.Err != nil:
-		return fmt.Sprintf("%s(%v)", name, r.said.Err)
+		return fmt.Sprintf("%s(%v)", name, foreign.Safe(r.said.Err))
 	}
 	return name + "()"
 }
@@ -142,19 +143,16 @@ func SnoozeFor(d time.Duration) error { return snoozeError(d) }
 
 // resultOf returns the Result that FromError makes of an error.
 func resultOf(err error) Result {
-	var (
-		snooze    snoozeError
-		permanent permanentError
-		after     afterError
-	)
-	switch {
-	case err == nil:
+	if err == nil {
 		return Ack()
-	case errors.As(err, &snooze):
+	}
+	if snooze, ok := foreign.As[snoozeError](err); ok {
 		return Snooze(time.Duration(snooze))
-	case errors.As(err, &permanent):
+	}
+	if _, ok := foreign.As[permanentError](err); ok {
 		return Error(err)
-	case errors.As(err, &after):
+	}
+	if after, ok := foreign.As[afterError](err); ok {
 		return RetryAfter(after.delay, err)
 	}
 	return Retry(err)

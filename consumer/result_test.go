@@ -42,7 +42,7 @@ func TestAccessorsSayWhichResultItIs(t *testing.T) {
 		{result: Snooze(-time.Minute), snoozed: true, text: "Snooze(0s)"},
 		{result: Error(errBoom), errored_: true, err: errBoom, text: "Error(boom)"},
 		{result: Error(nil), errored_: true, text: "Error()"},
-		{result: Error((*fs.PathError)(nil)), errored_: true, err: (*fs.PathError)(nil), text: "Error(<nil>)"},
+		{result: Error((*fs.PathError)(nil)), errored_: true, err: (*fs.PathError)(nil), text: "Error(*fs.PathError: its Error method panicked)"},
 		{result: Result{decide.Result{Verdict: 99}}, text: "Result?()"},
 	} {
 		r := row.result

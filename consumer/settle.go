@@ -80,7 +80,7 @@ func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlemen
 		return
 	}
 	if what.Copy.To == s.rules.Quarantine && d.solo == nil {
-		s.log.Warn("a message came back without an end, it will be handled alone", "message_id", d.id(), "times", d.facts.Returns)
+		s.log.Warn("a message came back without an end, it will be handled alone", "message_id", d.loggedID(), "times", d.facts.Returns)
 		s.asides.set()
 	}
 	s.reporter.end(ctx, d, what)
@@ -158,7 +158,7 @@ func (s *settler) took(d *received, err error) bool {
 		return true
 	}
 	s.gauges.stale.Add(1)
-	s.log.Info("session ended before the ack, the broker delivers the message again", "message_id", d.id(), "err", err)
+	s.log.Info("session ended before the ack, the broker delivers the message again", "message_id", d.loggedID(), "err", err)
 	return false
 }
 

@@ -452,6 +452,25 @@ func heard(c *Consumer, s Settlement, ago time.Duration) Settlement {
 	return c.Process(context.Background(), raw)
 }
 
+// A stranger, or a host whose clock is years ahead, has written when the hearing began.
+func TestAHearingThatBeginsInTheFutureBeginsNow(t *testing.T) {
+	c := quiet(t, spec(func(s *Spec) { s.MaxCrashes = 3 }))
+	for at, begins := range map[string]bool{
+		"9999-12-31T23:59:59Z": true, time.Now().Add(2 * time.Hour).UTC().Format(time.RFC3339): true, time.Now().Add(time.Minute).UTC().Format(time.RFC3339): false,
+	} {
+		raw := delivery(amqp.Table{"x-delivery-count": int64(8), "bunnicula-queue": "orders", "bunnicula-crashed-at": at})
+		raw.Redelivered, raw.RoutingKey = true, "orders-quarantine"
+		s := c.Process(t.Context(), raw)
+		if !aside(s) {
+			t.Fatalf("%s: it has no hearing: %+v", at, s)
+		}
+		began, err := time.Parse(time.RFC3339Nano, fmt.Sprint(s.Copy.Headers["bunnicula-crashed-at"]))
+		if err != nil || (time.Until(began) < time.Second) != begins {
+			t.Errorf("%s: the hearing begins at %v, %v", at, began, err)
+		}
+	}
+}
+
 // The broker counts a lost connection like a death. The process that has lost it and lives takes
 // the message off the list of killers, and runs its handler.
 func TestInItsHearingAMessageIsHandledByWhoSurvivedIt(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -150,7 +151,7 @@ func (v *supervisor) tell(err error) {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				v.c.log.Error("OnFatal panicked", "panic", p)
+				v.c.log.Error("OnFatal panicked", "panic", foreign.Panic(p))
 			}
 		}()
 		f(err)

@@ -6,6 +6,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -45,10 +46,10 @@ func asItIs(d *held, to, user string) envelope {
 		ours[wire.RetryAttempts] = n
 	}
 	if m.TargetFrom != fromOpened && m.Target != "" {
-		ours[wire.Queue] = wire.Cut(m.Target, wire.MaxName)
+		ours[wire.Queue] = foreign.Cut(m.Target, wire.MaxName)
 	}
 	if m.Origin == OriginBroker {
-		ours[wire.Reason], ours[wire.ErrorGroup] = wire.Cut(m.Reason, wire.MaxName), wire.Cut(m.Group, wire.MaxName)
+		ours[wire.Reason], ours[wire.ErrorGroup] = foreign.Cut(m.Reason, wire.MaxName), foreign.Cut(m.Group, wire.MaxName)
 		if !m.FailedAt.IsZero() {
 			ours[wire.FailedAt] = m.FailedAt.UTC().Format(time.RFC3339)
 		}

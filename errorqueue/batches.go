@@ -32,8 +32,9 @@ const (
 )
 
 // watchFor returns how long to watch a batch. slowest is the longest time that a message of the
-// batch took to be parked.
+// batch took to be parked. A stranger may have written the times, so it can be centuries.
 func watchFor(slowest time.Duration) time.Duration {
+	slowest = min(slowest, maxWatch)
 	return min(max(slowest+slowest/10+10*time.Second, minWatch), maxWatch)
 }
 

@@ -1,14 +1,17 @@
 package errorqueue
 
 import (
+	"encoding/json"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
-// Death is one entry of x-death, in which the broker records why a message left a queue.
+// Death is one entry of x-death, in which the broker records why a message left a queue. A
+// publisher may have written it too.
 type Death struct {
 	Queue      string    `json:"queue"`
 	Reason     string    `json:"reason"` // "delivery_limit", "expired", "rejected" or "maxlen"
@@ -17,6 +20,19 @@ type Death struct {
 	Exchange   string    `json:"exchange"`             // to which it was published
 	RoutingKey string    `json:"routing_key"`          // the first one
 	Expiration string    `json:"expiration,omitempty"` // that the message had, in milliseconds
+}
+
+// MarshalJSON writes At in UTC, and as its seconds since 1970 if it is beyond the years 1 to 9999.
+func (d Death) MarshalJSON() ([]byte, error) {
+	type plain Death
+	at := d.At
+	if d.At = foreign.Known(at); foreign.IsTime(at) {
+		return json.Marshal(plain(d))
+	}
+	return json.Marshal(struct {
+		plain
+		At int64 `json:"at"`
+	}{plain(d), at.Unix()})
 }
 
 // deathsOf reads x-death. A publisher may have written anything into that header.

@@ -29,10 +29,11 @@ func everything() amqp.Publishing {
 	p := parked("orders", 1)
 	p.ContentEncoding, p.CorrelationId, p.ReplyTo, p.Type, p.AppId, p.Priority = "gzip", "c", "r", "t", "a", 3
 	p.Body = []byte{0, 1, 0xff}
+	p.Timestamp = time.Unix(1_800_000_000_000, 0) // milliseconds, as some producers write
 	for name, value := range map[string]any{
 		"nil": nil, "true": true, "int8": int8(-1), "int16": int16(-2), "int32": int32(-3), "int64": int64(math.MinInt64), "uint8": uint8(4),
 		"uint16": uint16(5), "uint32": uint32(math.MaxUint32), "float32": float32(1.5), "float64": math.Pi,
-		"decimal": amqp.Decimal{Scale: 2, Value: 314}, "time": time.Unix(1_700_000_000, 0), "bytes": []byte{0xff, 0}, "text": "é\xff", "": "no name",
+		"decimal": amqp.Decimal{Scale: 2, Value: 314}, "time": time.Unix(1_700_000_000, 0), "milliseconds": time.Unix(1_800_000_000_000, 0), "no time": time.Unix(math.MinInt64, 0), "bytes": []byte{0xff, 0}, "text": "é\xff", "": "no name",
 		"table": amqp.Table{"a": amqp.Table{"b": []any{int8(1), nil, amqp.Table{"c": []byte("x")}}}}, "array": []any{uint8(1), "x", []any{}},
 	} {
 		p.Headers[name] = value

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/archive"
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Message is a parked message, with all that is known of why it failed. Whatever is unknown is the
@@ -62,6 +63,8 @@ type Message struct {
 	// lose those headers. A consumer cannot handle it either.
 	Illegible bool `json:"illegible,omitempty"`
 
+	// Timestamp is the property, which the publisher has set. Some write milliseconds where AMQP
+	// has seconds. Then the year is above 9999, and JSON has the number that they wrote.
 	Timestamp       time.Time `json:"timestamp,omitzero"`
 	ContentType     string    `json:"content_type,omitempty"`
 	ContentEncoding string    `json:"content_encoding,omitempty"`
@@ -81,26 +84,37 @@ type Message struct {
 }
 
 // MarshalJSON writes the body as "body" if it is UTF-8, else in base64 as "body_base64", and
-// headers with their types as [Queue.Export] does.
+// headers with their types as [Queue.Export] does. Times are in UTC. A Timestamp that is beyond the
+// years 1 to 9999 is written as its seconds since 1970; other times beyond these are left out.
 func (m Message) MarshalJSON() ([]byte, error) {
 	type plain Message
-	shown := struct {
+	type shown struct {
 		plain
 		Headers map[string]archive.Field `json:"headers,omitempty"`
 		Text    *string                  `json:"body,omitempty"`
 		Bytes   []byte                   `json:"body_base64,omitempty"`
-	}{plain: plain(m), Headers: archive.Fields(m.Headers)}
-	if text := string(m.Body); utf8.ValidString(text) {
-		shown.Text = &text
-	} else {
-		shown.Bytes = m.Body
 	}
-	return json.Marshal(shown)
+	published := m.Timestamp
+	m.Timestamp, m.RedrivenAt = foreign.Known(m.Timestamp), foreign.Known(m.RedrivenAt)
+	m.FirstFailedAt, m.FailedAt = foreign.Known(m.FirstFailedAt), foreign.Known(m.FailedAt)
+	s := shown{plain: plain(m), Headers: archive.Fields(m.Headers)}
+	if text := string(m.Body); utf8.ValidString(text) {
+		s.Text = &text
+	} else {
+		s.Bytes = m.Body
+	}
+	if foreign.IsTime(published) {
+		return json.Marshal(s)
+	}
+	return json.Marshal(struct {
+		shown
+		Timestamp int64 `json:"timestamp"`
+	}{s, published.Unix()})
 }
 
 // Attempt is one entry of a message's history.
 type Attempt struct {
-	At      time.Time     `json:"at"`
+	At      time.Time     `json:"at,omitzero"`
 	Attempt int           `json:"attempt"` // from 1
 	Reason  string        `json:"reason"`
 	Error   string        `json:"error,omitempty"` // the first 200 bytes
@@ -129,12 +143,12 @@ const (
 )
 
 // since returns the time at which the message failed: when it was parked, or, if that is unknown,
-// when it was published.
+// when it was published. A Timestamp beyond the year 9999 is unknown too.
 func (m *Message) since() time.Time {
 	if !m.FailedAt.IsZero() {
 		return m.FailedAt
 	}
-	return m.Timestamp
+	return foreign.Known(m.Timestamp)
 }
 
 // tookToFail returns the time from the message's first failure, or from its last redrive, until it

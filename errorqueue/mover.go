@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Failure is a message that could not be published. It stays where it was.
@@ -111,7 +112,7 @@ func (m *mover) publish(ctx context.Context, all []*held) (placed []*held, last 
 			continue
 		}
 		last = err
-		m.fail(Failure{ID: all[i].message.ID, Target: envs[i].RoutingKey, Err: err, Text: err.Error()})
+		m.fail(Failure{ID: all[i].message.ID, Target: envs[i].RoutingKey, Err: err, Text: foreign.Text(err, 2<<10)})
 	}
 	return placed, last
 }

@@ -2,10 +2,12 @@ package errorqueue
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -62,9 +64,9 @@ func originOf(h amqp.Table, m Message) Origin {
 func (m *Message) blameBroker() {
 	last := m.Deaths[0]
 	m.Reason = last.Reason
-	m.FailedAt = last.At
+	m.FailedAt = foreign.Known(last.At)
 	if m.FirstFailedAt.IsZero() {
-		m.FirstFailedAt = last.At
+		m.FirstFailedAt = m.FailedAt
 	}
 	first := m.Deaths[len(m.Deaths)-1]
 	if m.OriginalExchange == "" && m.OriginalRoutingKey == "" {
@@ -79,11 +81,7 @@ func (m *Message) blameBroker() {
 }
 
 func moment(h amqp.Table, name string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, text(h, name))
-	if err != nil {
-		return time.Time{}
-	}
-	return t
+	return foreign.ParseTime(text(h, name))
 }
 
 // pastOf reads the header bunnicula-history.
@@ -101,8 +99,11 @@ func pastOf(text string) []Attempt {
 	}
 	var past []Attempt
 	for _, p := range all {
-		at, _ := time.Parse(time.RFC3339Nano, p.At) // the zero time if it is none
-		past = append(past, Attempt{At: at, Attempt: p.Attempt, Reason: p.Reason, Error: p.Error, Host: p.Host, Took: time.Duration(p.Took) * time.Millisecond})
+		const longest = math.MaxInt64 / int64(time.Millisecond)
+		past = append(past, Attempt{
+			At: foreign.ParseTime(p.At), Attempt: p.Attempt, Reason: p.Reason, Error: p.Error, Host: p.Host,
+			Took: time.Duration(min(max(p.Took, 0), longest)) * time.Millisecond,
+		})
 	}
 	return past
 }

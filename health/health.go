@@ -15,6 +15,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Connection is a *connection.Connection.
@@ -192,7 +193,7 @@ func (h *Health) look(ctx context.Context) {
 func (h *Health) tell(before Status, r Report) {
 	defer func() {
 		if p := recover(); p != nil {
-			slog.Error("a callback of health panicked", "status", r.Status, "panic", p, "stack", string(debug.Stack()))
+			slog.Error("a callback of health panicked", "status", r.Status, "panic", foreign.Panic(p), "stack", string(debug.Stack()))
 		}
 	}()
 	switch wasDown, isDown := before == Down, r.Status == Down; {

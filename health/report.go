@@ -9,7 +9,11 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
+
+// maxError is how many bytes of an error's text a Part has at most.
+const maxError = 2 << 10
 
 // Report is the state of an app at one moment.
 type Report struct {
@@ -58,11 +62,11 @@ func ofConnection(name string, h connection.Health) Part {
 	}{{"publishing", h.Publishing}, {"consuming", h.Consuming}} {
 		switch {
 		case l.health.Used && !l.health.Connected && l.health.Err != nil:
-			down = append(down, fmt.Sprintf("%s: %v", l.purpose, l.health.Err))
+			down = append(down, l.purpose+": "+foreign.Text(l.health.Err, maxError))
 		case l.health.Used && !l.health.Connected:
 			down = append(down, l.purpose+": not connected yet")
 		case l.health.Blocked != "":
-			warn = append(warn, fmt.Sprintf("%s: the broker takes no messages (%s)", l.purpose, l.health.Blocked))
+			warn = append(warn, fmt.Sprintf("%s: the broker takes no messages (%s)", l.purpose, foreign.Line(l.health.Blocked, maxError)))
 		}
 	}
 	p.OK, p.Error, p.Warning = len(down) == 0, strings.Join(down, "; "), strings.Join(warn, "; ")
@@ -96,7 +100,7 @@ func ofConsumer(h consumer.Health) Part {
 	case h.Stopping:
 		p.Error = "it is stopping"
 	case h.Err != nil:
-		p.Error = h.Err.Error()
+		p.Error = foreign.Text(h.Err, maxError)
 	case p.Wedged:
 		p.Error, p.Warning = "no slot is left: "+p.Warning, ""
 	default:

@@ -3,6 +3,8 @@ package monitoring
 import (
 	"context"
 	"log/slog"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Log is a Monitor that writes one line for each delivery, after it was settled: at level debug for
@@ -10,8 +12,8 @@ import (
 // parked one.
 //
 // The zero Log works. A line whose level is off is not built. The payload is not logged unless
-// LogPayload asks for it. Errors and panics are logged as the handler made them, so everything that
-// a handler writes into its errors is in the log.
+// LogPayload asks for it. Everything that a handler writes into its errors is in the log: the text
+// of the error, at most 8 KiB of it, without line breaks and control characters.
 type Log struct {
 	// Logger writes the lines.
 	//
@@ -25,6 +27,9 @@ type Log struct {
 }
 
 var _ Monitor = Log{}
+
+// maxLogged is how many bytes of a text a line has at most.
+const maxLogged = 8 << 10
 
 // Begin returns ctx as it is.
 func (l Log) Begin(ctx context.Context, _ Delivery) context.Context { return ctx }
@@ -64,7 +69,7 @@ func (l Log) attrs(d Delivery, o Outcome) []slog.Attr {
 	attrs = append(attrs,
 		slog.String("consumer", d.Consumer),
 		slog.String("queue", d.Queue),
-		slog.String("message_id", d.MessageID),
+		slog.String("message_id", foreign.Line(d.MessageID, maxLogged)),
 		slog.Int("attempt", d.Attempt),
 		slog.Int("max_retries", d.MaxRetries),
 		slog.Duration("duration", o.Duration),
@@ -73,7 +78,7 @@ func (l Log) attrs(d Delivery, o Outcome) []slog.Attr {
 		attrs = append(attrs, slog.String("reason", string(o.Reason)))
 	}
 	if o.Err != nil {
-		attrs = append(attrs, slog.Any("err", o.Err))
+		attrs = append(attrs, slog.String("err", foreign.Line(foreign.Text(o.Err, maxLogged), maxLogged)))
 	}
 	if o.Delay != 0 {
 		attrs = append(attrs, slog.Duration("delay", o.Delay))
@@ -82,10 +87,12 @@ func (l Log) attrs(d Delivery, o Outcome) []slog.Attr {
 		attrs = append(attrs, slog.String("group", o.Group))
 	}
 	if o.Stack != "" {
-		attrs = append(attrs, slog.String("stack", o.Stack))
+		attrs = append(attrs, slog.String("stack", foreign.Lines(o.Stack, foreign.MaxText)))
 	}
 	if l.LogPayload > 0 {
-		attrs = append(attrs, slog.String("payload", d.Excerpt(l.LogPayload)), slog.Int("payload_size", len(d.Body)))
+		excerpt := d.Excerpt(l.LogPayload)
+		const widest = len("·") // which stands for a control character
+		attrs = append(attrs, slog.String("payload", foreign.Line(excerpt, widest*len(excerpt))), slog.Int("payload_size", len(d.Body)))
 	}
 	return attrs
 }

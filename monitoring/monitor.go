@@ -62,9 +62,12 @@ type Delivery struct {
 	UserID          string
 	ContentType     string
 	ContentEncoding string
-	Expiration      string    // as first published, in milliseconds; "" is none
-	Priority        uint8     // 0 to 255
-	Timestamp       time.Time // when it was published, in whole seconds; zero if it has none
+	Expiration      string // as first published, in milliseconds; "" is none
+	Priority        uint8  // 0 to 255
+	// Timestamp is when the message was published, in whole seconds. It is zero if the message
+	// has none. A producer that writes milliseconds makes a year above 9999, which encoding/json
+	// refuses.
+	Timestamp time.Time
 
 	// Redelivered says that the broker has delivered this message before, and it was neither
 	// acked nor copied then. A message that returns from a retry queue is a new one to the
@@ -125,6 +128,11 @@ type Outcome struct {
 
 	// Err is the error of the handler or of the framework. It may be nil although the attempt
 	// failed: Retry(nil) is allowed.
+	//
+	// A consumer hands on an error that can be used in every way. If a method of the handler's
+	// error panics, as that of a nil pointer does, if its chain is a circle, or if its text is no
+	// UTF-8 or longer than 64 KiB, then Err has the text as far as it can be read, and errors.Is
+	// and errors.As find in it what they would find in the handler's.
 	Err error
 
 	// Stack is the handler's stack if it panicked, called runtime.Goexit or did not return

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // shield wraps a Monitor so that its panics are caught and logged with their stack. A nil context
@@ -51,8 +53,8 @@ func (s shield) caught(ctx context.Context, method string, d Delivery) {
 		slog.String("monitor", fmt.Sprintf("%T", s.monitor)),
 		slog.String("method", method),
 		slog.String("consumer", d.Consumer),
-		slog.String("message_id", d.MessageID),
-		slog.Any("panic", p),
+		slog.String("message_id", foreign.Line(d.MessageID, maxLogged)),
+		slog.String("panic", foreign.Line(foreign.Panic(p), maxLogged)),
 		slog.String("stack", string(debug.Stack())),
 	)
 }

@@ -9,8 +9,8 @@ import (
 	"mime"
 	"strings"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // Codec turns payloads into bodies and back. Publishers encode with it, and consumers decode. A
@@ -34,7 +34,8 @@ type Body struct {
 }
 
 // JSON is the default codec: encoding/json with its rules. The error for a body that it cannot
-// decode names the content type of the message, if that is not plain JSON in UTF-8.
+// decode names the content type of the message, unless that is JSON in UTF-8 and the body begins
+// as JSON does.
 var JSON Codec = jsonCodec{}
 
 // Raw copies bytes. It encodes []byte and string, and decodes into *[]byte and *string.
@@ -67,10 +68,17 @@ func (jsonCodec) Decode(b Body, payload any) error {
 	} else {
 		err = json.Unmarshal(b.Bytes, payload)
 	}
-	if err != nil && !saysJSON(b.ContentType) {
-		return fmt.Errorf("content type %s: %w", wire.Word(b.ContentType), err)
+	if err != nil && b.ContentType != "" && !(saysJSON(b.ContentType) && looksLikeJSON(b.Bytes)) {
+		return fmt.Errorf("content type %s: %w", foreign.Word(b.ContentType), err)
 	}
 	return err
+}
+
+// looksLikeJSON returns whether a body begins as JSON does. One that is compressed, marked with a
+// byte order or encoded otherwise does not; an empty one does.
+func looksLikeJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) == 0 || bytes.IndexByte([]byte(`{["-0123456789tfn`), body[0]) >= 0
 }
 
 // saysJSON is true for an empty content type, for JSON in UTF-8, and for bytes of an unknown kind.

@@ -110,7 +110,7 @@ func (a *app) examine(ctx context.Context, b *inspect.Broker, consumers []doctor
 }
 
 func (a *app) printFindings(r doctorReport) {
-	fmt.Fprintf(a.out, "%s  %s\n", r.Broker, r.Version)
+	fmt.Fprintf(a.out, "%s  %s\n", r.Broker, plain(r.Version))
 	colors := map[doctor.Severity]string{doctor.Serious: red, doctor.Warning: yellow, doctor.Note: green}
 	count := map[doctor.Severity]int{}
 	for _, f := range r.Findings {

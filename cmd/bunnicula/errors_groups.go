@@ -76,11 +76,11 @@ func writeGroups(out *strings.Builder, queue string, r errorqueue.GroupReport, n
 	for _, g := range r.Groups {
 		first, last := age(now, known(g.First)), age(now, known(g.Last))
 		if r.By == errorqueue.ByGroup {
-			t.add(fmt.Sprint(g.Count), plain(g.Sample.Reason), plain(g.Sample.Type), first, last, plain(g.Key))
+			t.add(fmt.Sprint(g.Count), g.Sample.Reason, g.Sample.Type, first, last, g.Key)
 		} else {
-			t.add(fmt.Sprint(g.Count), plain(g.Key), first, last)
+			t.add(fmt.Sprint(g.Count), g.Key, first, last)
 		}
-		why := plain(g.Sample.Error)
+		why := g.Sample.Error
 		if why == "" && g.Sample.Reason == "" {
 			why = "nothing says why: no consumer of this framework parked it"
 		}
@@ -97,14 +97,6 @@ func writeGroups(out *strings.Builder, queue string, r errorqueue.GroupReport, n
 		out.WriteString(", of what could be read")
 	}
 	out.WriteString("\n")
-}
-
-// known returns nil for an unknown time.
-func known(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
 
 func messages(n int) string { return counted(n, "message", "messages") }

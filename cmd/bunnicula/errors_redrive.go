@@ -206,7 +206,7 @@ func writeTargets(out *strings.Builder, targets []errorqueue.Target, width int) 
 		case target.Derived > 0:
 			note = fmt.Sprintf("of %d known from: %s", target.Derived, target.Source)
 		}
-		t.add(plain(target.Queue), fmt.Sprint(target.Messages), note)
+		t.add(target.Queue, fmt.Sprint(target.Messages), note)
 	}
 	t.print(out, width)
 }

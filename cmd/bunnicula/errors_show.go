@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 func errorsShow(a *app) *cobra.Command {
@@ -150,7 +151,7 @@ func headerValue(v any) string {
 		if utf8.Valid(v) {
 			return plain(string(v))
 		}
-		return "hex " + hex.EncodeToString(v)
+		return plain("hex " + hex.EncodeToString(v))
 	case time.Time:
 		return moment(v)
 	}
@@ -160,31 +161,33 @@ func headerValue(v any) string {
 	return plain(fmt.Sprint(v))
 }
 
-// bodyText returns a body as indented JSON, text, or a hex dump.
+// bodyText returns a body as indented JSON, text, or a hex dump, of the first 64 KiB or the first 4
+// KiB of a dump.
 func bodyText(body []byte) string {
-	const most = 4 << 10 // bytes of a hex dump
+	const dumped = 4 << 10
 	var pretty bytes.Buffer
 	switch {
 	case len(body) == 0:
 		return "(empty)"
-	case json.Indent(&pretty, body, "", "  ") == nil:
-		return plainLines(pretty.String())
-	case utf8.Valid(body):
-		return plainLines(string(body))
-	case len(body) > most:
-		return strings.TrimRight(hex.Dump(body[:most]), "\n") + fmt.Sprintf("\n... and %d bytes more (--json has them all)", len(body)-most)
+	case len(body) <= maxText && json.Indent(&pretty, body, "", "  ") == nil && pretty.Len() <= 4*maxText:
+		return foreign.Lines(pretty.String(), len("·")*pretty.Len())
+	case !utf8.Valid(body):
+		shown := body[:min(len(body), dumped)]
+		return strings.TrimRight(hex.Dump(shown), "\n") + more(len(body)-len(shown))
 	}
-	return strings.TrimRight(hex.Dump(body), "\n")
+	text := foreign.Cut(string(body), maxText)
+	return foreign.Lines(text, len("·")*len(text)) + more(len(body)-maxText)
+}
+
+// more says that n bytes of a body are not shown.
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n... and %d bytes more (--json has them all)", n)
 }
 
 func indented(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
-
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05Z")
-}
 
 func positive(n int) *int {
 	if n <= 0 {

@@ -1,37 +1,44 @@
 package main
 
 import (
-	"strings"
-	"unicode"
+	"fmt"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
-// Anybody may have written a parked message. An error's text, a header or a body may contain
-// control sequences of a terminal.
+// Anybody may have written a parked message, and anybody may have named a queue. An error's text, a
+// header, a body or a name may contain control sequences of a terminal. The cells of a table,
+// folded text and errors are made plain where they are printed.
 
-// plain returns text as one line that a terminal displays without side effects: without line breaks
-// and control characters.
-func plain(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		return visible(r)
-	}, s))
-}
+// Bounds of what is printed, in bytes. With --json all of it is printed.
+const (
+	maxLine = 4 << 10
+	maxText = 64 << 10
+)
+
+// plain returns text as one line that a terminal displays without side effects.
+func plain(s string) string { return foreign.Line(s, maxLine) }
 
 // plainLines is like plain, but keeps line breaks and tabs.
-func plainLines(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
-		}
-		return visible(r)
-	}, s)
+func plainLines(s string) string { return foreign.Lines(s, maxText) }
+
+// moment prints a time in UTC. A publisher may have written a number that is none, such as
+// milliseconds.
+func moment(t time.Time) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case !foreign.IsTime(t):
+		return fmt.Sprintf("%d seconds after 1970", t.Unix())
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-func visible(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
+// known returns nil for an unknown time.
+func known(t time.Time) *time.Time {
+	if t = foreign.Known(t); t.IsZero() {
+		return nil
 	}
-	return '·'
+	return &t
 }

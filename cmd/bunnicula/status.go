@@ -237,12 +237,13 @@ func label(consumer string, q inspect.QueueStatus) string {
 	return string(q.Role)
 }
 
-// age prints a duration in its two largest units.
+// age prints a duration in its two largest units. It counts seconds, since a time.Duration ends at
+// 292 years.
 func age(now time.Time, at *time.Time) string {
 	if at == nil {
 		return ""
 	}
-	seconds := max(int(now.Sub(*at)/time.Second), 0)
+	seconds := max(now.Unix()-at.Unix(), 0)
 	switch minutes, hours := seconds/60, seconds/3600; {
 	case seconds < 60:
 		return fmt.Sprintf("%ds", seconds)

@@ -27,9 +27,11 @@ func consumer(t *testing.T) (queue, name string) {
 
 const placeholder = "orders-xxxxxxxx"
 
-// fakeAPI answers with recorded answers of a RabbitMQ 3.10, whose queue "orders" it renames.
-func fakeAPI(t *testing.T, queue string) string {
+// fakeAPI answers with recorded answers of a RabbitMQ 3.10, whose queue "orders" it renames. It
+// makes more replacements where they are given, old text and new text in turn.
+func fakeAPI(t *testing.T, queue string, replace ...string) string {
 	t.Helper()
+	change := strings.NewReplacer(append([]string{`"orders`, `"` + queue}, replace...)...)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		what, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/api/"), "/")
 		text, err := os.ReadFile("../../internal/management/testdata/" + what + "-3.10.json")
@@ -37,7 +39,7 @@ func fakeAPI(t *testing.T, queue string) string {
 			http.Error(w, "", http.StatusUnauthorized)
 			return
 		}
-		_, _ = io.WriteString(w, strings.ReplaceAll(string(text), `"orders`, `"`+queue))
+		_, _ = change.WriteString(w, string(text))
 	}))
 	t.Cleanup(server.Close)
 	return strings.Replace(server.URL, "://", "://watcher:hunter2@", 1)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 const (
@@ -14,7 +16,8 @@ const (
 )
 
 // table prints rows in columns. A column whose heading begins with ">" is aligned to the right. On
-// a terminal, names are shortened in the middle so that a line fits.
+// a terminal, names are shortened in the middle so that a line fits. Cells and notes are made
+// plain.
 type table struct {
 	heads   []string
 	elastic []int // columns that can be shortened, in this order; nil is the first two
@@ -22,11 +25,17 @@ type table struct {
 	notes   map[int]string // lines under rows
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *table) add(cells ...string) {
+	row := make([]string, len(cells))
+	for i, cell := range cells {
+		row[i] = plain(cell)
+	}
+	t.rows = append(t.rows, row)
+}
 
 // under adds a line under the last row. On a terminal the line is cut at the right.
 func (t *table) under(note string) {
-	if note == "" {
+	if note = plain(note); note == "" {
 		return
 	}
 	if t.notes == nil {
@@ -120,11 +129,11 @@ func shorten(s string, width int) string {
 	return string(runes[:width-1-tail]) + "…" + string(runes[len(runes)-tail:])
 }
 
-// fold breaks text into lines of at most lineWidth, each after indent.
+// fold makes text plain, and breaks it into lines of at most lineWidth, each after indent.
 func fold(text, indent string) string {
 	var out strings.Builder
 	line := indent
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.Fields(foreign.Line(text, maxText)) {
 		switch {
 		case line == indent:
 			line += word

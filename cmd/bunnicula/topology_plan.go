@@ -114,12 +114,12 @@ func (a *app) printChange(c inspect.Change) {
 	}
 	for _, s := range signs {
 		if s.action == c.Action {
-			fmt.Fprintln(a.out, a.paint(s.color, s.sign)+" "+line)
+			fmt.Fprintln(a.out, a.paint(s.color, s.sign)+" "+plain(line))
 		}
 	}
 	const indent = "            "
 	for _, d := range c.Differences {
-		fmt.Fprintf(a.out, "%s%s is %s, want %s\n", indent, d.Argument, orUnknown(d.Existing), orUnknown(d.Wanted))
+		fmt.Fprintln(a.out, indent+plain(fmt.Sprintf("%s is %s, want %s", d.Argument, orUnknown(d.Existing), orUnknown(d.Wanted))))
 	}
 	for _, text := range []string{c.Problem, c.Remedy} {
 		if text != "" {

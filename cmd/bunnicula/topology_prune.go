@@ -146,13 +146,14 @@ func (a *app) printLeftovers(r pruneReport, yes bool) error {
 	}
 	fmt.Fprintln(a.out, r.Broker)
 	for _, l := range r.Queues {
+		queue := plain(l.Queue)
 		switch {
 		case l.Deleted:
-			fmt.Fprintf(a.out, "- %s  deleted\n", l.Queue)
+			fmt.Fprintf(a.out, "- %s  deleted\n", queue)
 		case l.Keep == "":
-			fmt.Fprintf(a.out, "- %s  can be deleted\n", l.Queue)
+			fmt.Fprintf(a.out, "- %s  can be deleted\n", queue)
 		default:
-			fmt.Fprintf(a.out, "= %s  left\n%s\n", l.Queue, fold(l.Keep, "    "))
+			fmt.Fprintf(a.out, "= %s  left\n%s\n", queue, fold(l.Keep, "    "))
 		}
 	}
 	switch {

@@ -12,6 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -104,7 +105,7 @@ func (r *Run) String() string {
 		fmt.Fprintf(&b, "\n\t%-11s%s", name, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "queue %q, message %q", r.queue, r.Delivery.MessageId)
-	line("body", "%s", wire.Cut(string(r.Delivery.Body), 200))
+	line("body", "%s", foreign.Cut(string(r.Delivery.Body), 200))
 	if r.Ran() {
 		line("attempt", "%d of %d", r.Seen().Attempt, r.Seen().MaxRetries+1)
 		line("result", "%v", r.Result())
@@ -113,13 +114,13 @@ func (r *Run) String() string {
 	}
 	line("settlement", "%s", settled(s))
 	if s.Err != nil {
-		line("error", "%s (%T)", wire.Cut(fmt.Sprint(s.Err), 2000), s.Err)
+		line("error", "%s (%T)", foreign.Text(s.Err, 2000), foreign.Original(s.Err))
 	}
 	if s.Copy != nil {
 		line("copy to", "%s", s.Copy.Queue)
 		for _, name := range slices.Sorted(maps.Keys(s.Copy.Headers)) {
 			if name != wire.Stack && name != wire.History {
-				line("", "%s: %s", name, wire.Cut(fmt.Sprint(s.Copy.Headers[name]), 200))
+				line("", "%s: %s", name, foreign.Cut(fmt.Sprint(s.Copy.Headers[name]), 200))
 			}
 		}
 	}

@@ -41,6 +41,7 @@ func app() fx.Option {
 		monitoring.Provide(func() monitoring.Log { return monitoring.Log{} }),
 		fx.Supply(
 			connection.Config{URL: os.Getenv("AMQP_URL"), Name: "observed"},
+			otel.Config{RoutingKeys: []string{queue}}, // spans are called "send example-observed"
 			health.Config{
 				OnDown: func(r health.Report) { slog.Error("the app is down", "err", r.Err()) },
 				OnUp:   func(health.Report) { slog.Info("the app is up again") },

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -77,7 +78,7 @@ func (n *Notices) handOn() {
 func (n *Notices) call(f func(transport.Event), e transport.Event) {
 	defer func() {
 		if p := recover(); p != nil {
-			n.Log.Error("connection notice panicked", "event", e.Kind.String(), "panic", p)
+			n.Log.Error("connection notice panicked", "event", e.Kind.String(), "panic", foreign.Panic(p))
 		}
 	}()
 	f(e)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/effective"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Queue is the API's description of a queue. A pointer is nil if the API does not have the value,
@@ -44,12 +45,16 @@ func (q Queue) Settings() effective.Queue {
 	}
 }
 
-// Oldest returns the timestamp of the message at the head, if known.
+// Oldest returns the timestamp of the message at the head, if known. It is nil if the producer has
+// written a number that is no time, such as milliseconds.
 func (q Queue) Oldest() *time.Time {
 	if q.Head == nil || *q.Head <= 0 {
 		return nil
 	}
-	at := time.Unix(*q.Head, 0).UTC()
+	at := foreign.Known(time.Unix(*q.Head, 0))
+	if at.IsZero() {
+		return nil
+	}
 	return &at
 }
 

@@ -10,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -123,7 +124,7 @@ func (d *Draft) body(payload any) (body Encoded, err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("codec panicked: %v", p)
+			err = fmt.Errorf("codec panicked: %s", foreign.Panic(p))
 		}
 	}()
 	return d.Encode(payload)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -21,9 +22,9 @@ type Envelope struct {
 
 // Failed is err with where the message was to go, as callers of a publisher see it.
 func (e *Envelope) Failed(err error) error {
-	where := fmt.Sprintf("queue %q", wire.Cut(e.RoutingKey, 60))
+	where := fmt.Sprintf("queue %q", foreign.Cut(e.RoutingKey, 60))
 	if e.Exchange != "" {
-		where = fmt.Sprintf("exchange %q, key %q", wire.Cut(e.Exchange, 60), wire.Cut(e.RoutingKey, 60))
+		where = fmt.Sprintf("exchange %q, key %q", foreign.Cut(e.Exchange, 60), foreign.Cut(e.RoutingKey, 60))
 	}
 	return fmt.Errorf("publisher: publish to %s: %w", where, err)
 }
@@ -39,7 +40,7 @@ const MaxProperties = 128*1024 - 8 - 14
 func (e *Envelope) Check() error {
 	for _, p := range e.shortStrings() {
 		if len(p.value) > wire.MaxName {
-			return fmt.Errorf("%s %q is %d bytes long, AMQP allows %d", p.name, wire.Cut(p.value, 40), len(p.value), wire.MaxName)
+			return fmt.Errorf("%s %q is %d bytes long, AMQP allows %d", p.name, foreign.Cut(p.value, 40), len(p.value), wire.MaxName)
 		}
 	}
 	return e.fits(MaxProperties)

@@ -3,6 +3,8 @@ package transport
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // LinkHealth is the state of one TCP connection.
@@ -19,18 +21,11 @@ type LinkHealth struct {
 // OK says whether the connection is up and not blocked, or not used at all.
 func (h LinkHealth) OK() bool { return !h.Used || h.Connected && h.Blocked == "" }
 
-// MarshalJSON writes Err as text, for a health endpoint.
+// MarshalJSON writes Err as text of at most 2 KiB, for a health endpoint.
 func (h LinkHealth) MarshalJSON() ([]byte, error) {
 	type plain LinkHealth
 	return json.Marshal(struct {
 		plain
 		Err string `json:",omitempty"`
-	}{plain(h), errorText(h.Err)})
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
+	}{plain(h), foreign.Text(h.Err, 2<<10)})
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Check refuses headers that would end a connection: those on which the client library gives up in
@@ -27,7 +29,7 @@ func checkAll(v any) error {
 		}
 		for k, e := range v {
 			if len(k) > MaxName {
-				return fmt.Errorf("name %q is %d bytes long, AMQP allows %d", Cut(k, 40), len(k), MaxName)
+				return fmt.Errorf("name %q is %d bytes long, AMQP allows %d", foreign.Cut(k, 40), len(k), MaxName)
 			}
 			if err := checkAll(e); err != nil {
 				return err

@@ -2,6 +2,8 @@ package wire
 
 import (
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Limits in bytes.
@@ -87,7 +89,7 @@ func Shrink(ours amqp.Table, limit int) {
 			continue
 		}
 		if (name == Stack || name == Error) && over < len(value) {
-			ours[name] = Cut(value, len(value)-over) // half of any other value is useless
+			ours[name] = foreign.Cut(value, len(value)-over) // half of any other value is useless
 			continue
 		}
 		delete(ours, name)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Sizes that AMQP 0-9-1, the broker or the client library requires.
@@ -34,7 +36,7 @@ func Headers(h map[string]any) (amqp.Table, error) {
 	t := make(amqp.Table, len(h)+4) // the publisher adds a few
 	for k, v := range h {
 		if len(k) > MaxName {
-			return nil, fmt.Errorf("header name %q is %d bytes long, AMQP allows %d", Cut(k, 40), len(k), MaxName)
+			return nil, fmt.Errorf("header name %q is %d bytes long, AMQP allows %d", foreign.Cut(k, 40), len(k), MaxName)
 		}
 		f, err := field(v, 1)
 		if err != nil {
@@ -119,7 +121,7 @@ func table(r reflect.Value, depth int) (any, error) {
 	for _, k := range r.MapKeys() {
 		name := k.String()
 		if len(name) > MaxName {
-			return nil, fmt.Errorf("key %q is %d bytes long, AMQP allows %d", Cut(name, 40), len(name), MaxName)
+			return nil, fmt.Errorf("key %q is %d bytes long, AMQP allows %d", foreign.Cut(name, 40), len(name), MaxName)
 		}
 		f, err := field(r.MapIndex(k).Interface(), depth+1)
 		if err != nil {

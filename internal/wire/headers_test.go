@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -222,36 +221,6 @@ func FuzzHeaders(f *testing.F) {
 		}
 		if got, want := Size(h), c.size(t, h); got != want {
 			t.Errorf("Size is %d, the client sends %d: %#v", got, want, h)
-		}
-	})
-}
-
-func TestCutKeepsWholeRunes(t *testing.T) {
-	for _, c := range []struct {
-		s    string
-		n    int
-		want string
-	}{
-		{"abc", 3, "abc"}, {"abcd", 3, "…"}, {"abcdef", 5, "ab…"}, {"äöü", 5, "ä…"}, {"äöü", 4, "…"},
-		{"abc", 2, ""}, {"abc", 0, ""}, {"abc", -1, ""}, {"", 0, ""}, {"a\xff", 9, "a\uFFFD"}, {"a\xff\xff\xff\xffb", 5, "a\uFFFDb"}, {"\xff\xffabc", 5, "…"},
-	} {
-		if got := Cut(c.s, c.n); got != c.want {
-			t.Errorf("Cut(%q, %d) is %q, want %q", c.s, c.n, got, c.want)
-		}
-	}
-}
-
-func FuzzCut(f *testing.F) {
-	f.Add("abc", 2)
-	f.Add("äöü€😀", 7)
-	f.Add("\xff\xfe", 1)
-	f.Fuzz(func(t *testing.T, s string, n int) {
-		got := Cut(s, n)
-		if !utf8.ValidString(got) || len(got) > max(n, 0) {
-			t.Errorf("Cut(%q, %d) is %q, %d bytes", s, n, got, len(got))
-		}
-		if utf8.ValidString(s) && len(s) <= n && got != s {
-			t.Errorf("Cut(%q, %d) is %q, and it fits", s, n, got)
 		}
 	})
 }

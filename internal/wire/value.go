@@ -3,26 +3,7 @@ package wire
 import (
 	"math"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 )
-
-// Cut shortens s to at most n bytes. It cuts between two runes and appends an ellipsis. It replaces
-// bytes that are not UTF-8.
-func Cut(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= n {
-		return s
-	}
-	const mark = "…"
-	if n -= len(mark); n < 0 {
-		return ""
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + mark
-}
 
 // Int reads a count that any client may have written: an AMQP integer of any size, a float or text.
 // Everything else is 0.

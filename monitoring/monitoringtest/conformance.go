@@ -4,19 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/foreign/foreigntest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
 // Conformance checks that a Monitor accepts every possible delivery. It must not panic, lose the
 // context's values, change the delivery or make its caller wait, and many goroutines may call it at
 // once. Run Conformance with -race.
+//
+// Among the outcomes are errors of every kind that a handler may return, as a consumer hands them
+// on: nil pointers, errors that panic, that wrap themselves, that have megabytes of text or bytes
+// that are no text.
 //
 // newMonitor is called once for each subtest. It registers with t.Cleanup what must be closed. Also
 // run Conformance for a Monitor whose server is down: it must pass too.
@@ -220,7 +228,7 @@ func outcomesOfNote() []monitoring.Outcome {
 	crash.Stack = string(debug.Stack())
 	garbled := parked(monitoring.ReasonPanic, errors.New(string([]byte{0xff, 0, '\n'})))
 	garbled.Stack = "no\nstack \xff\n\t:0 +0x\n\t:x\n("
-	return []monitoring.Outcome{
+	all := []monitoring.Outcome{
 		{},
 		{Action: monitoring.Acked, Duration: -1},
 		{Action: monitoring.Retried, Reason: monitoring.ReasonRetry, Delay: time.Minute, Err: errBroken},
@@ -232,7 +240,21 @@ func outcomesOfNote() []monitoring.Outcome {
 		crash,
 		garbled,
 	}
+	for _, err := range strangeErrors() {
+		all = append(all, parked(monitoring.ReasonError, err), parked(monitoring.ReasonTimeout, errors.Join(context.DeadlineExceeded, err)))
+	}
+	return all
 }
+
+// strangeErrors returns errors of every kind, as a consumer hands them on.
+var strangeErrors = sync.OnceValue(func() []error {
+	var all []error
+	errs := foreigntest.Errors()
+	for _, kind := range slices.Sorted(maps.Keys(errs)) {
+		all = append(all, foreign.Safe(errs[kind]))
+	}
+	return all
+})
 
 var (
 	errBroken = errors.New("it is broken")

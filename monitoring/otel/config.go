@@ -29,6 +29,15 @@ type Config struct {
 	//
 	// Defaults to false: the first attempt is linked too.
 	Parent bool
+
+	// RoutingKeys are the routing keys by which publishes are told apart in span names and metrics,
+	// or patterns of them. In a pattern, as in a topic exchange, * stands for one word and # for any
+	// number of words: order.*.created. The first that matches is the name. Keys that none matches
+	// are "other" in metrics, and their spans are called "send". So there are no more names than
+	// patterns, although keys may have ids in them. A span has the key itself as an attribute.
+	//
+	// Defaults to none: all keys are "other".
+	RoutingKeys []string
 }
 
 func (c Config) withDefaults() Config {

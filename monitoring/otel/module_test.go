@@ -28,7 +28,7 @@ func TestAMessagesWayIsLinkedOverARetryAndToWhatItsHandlerPublishes(t *testing.T
 		connection.Module, publisher.Module, consumer.Module, otel.Module, fx.NopLogger, fx.Populate(&pub),
 		fx.Supply(
 			slog.New(slog.DiscardHandler), connection.Config{URL: amqptest.URL(t)},
-			otel.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSpanProcessor(spans))},
+			otel.Config{TracerProvider: sdk.NewTracerProvider(sdk.WithSpanProcessor(spans)), RoutingKeys: []string{first, second}},
 		),
 		consumer.Provide(
 			func(pub publisher.Publisher) consumer.Spec {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -13,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.43.0/messagingconv"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -21,6 +24,7 @@ type Monitor struct {
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
 	parent     bool
+	keys       patterns
 	duration   messagingconv.ProcessDuration
 	consumed   messagingconv.ClientConsumedMessages
 	sent       messagingconv.ClientSentMessages
@@ -29,6 +33,12 @@ type Monitor struct {
 var _ monitoring.Monitor = (*Monitor)(nil)
 
 const scope = "github.com/bunnicula-go/bunnicula/monitoring/otel"
+
+// Bounds of what others have written, in bytes.
+const (
+	maxAttribute = 255     // of an attribute, such as a message id
+	maxText      = 4 << 10 // of an error's text
+)
 
 // Attributes besides those of the semantic conventions.
 const (
@@ -39,9 +49,13 @@ const (
 	attributeDelay    = attribute.Key("bunnicula.delay_ms")
 )
 
-// New makes a Monitor.
+// New makes a Monitor. The error names the field that is wrong.
 func New(cfg Config) (*Monitor, error) {
 	cfg = cfg.withDefaults()
+	keys, err := newPatterns(cfg.RoutingKeys)
+	if err != nil {
+		return nil, err
+	}
 	meter := cfg.MeterProvider.Meter(scope)
 	duration, err1 := messagingconv.NewProcessDuration(meter)
 	consumed, err2 := messagingconv.NewClientConsumedMessages(meter)
@@ -51,12 +65,13 @@ func New(cfg Config) (*Monitor, error) {
 	}
 	return &Monitor{
 		tracer:     cfg.TracerProvider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
-		propagator: cfg.Propagator, parent: cfg.Parent, duration: duration, consumed: consumed, sent: sent,
+		propagator: cfg.Propagator, parent: cfg.Parent, keys: keys, duration: duration, consumed: consumed, sent: sent,
 	}, nil
 }
 
 // Begin starts the attempt's span.
 func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Context {
+	queue := foreign.Cut(d.Queue, maxAttribute)
 	// The handler always gets the baggage of the publish. Whether the publish's span is the
 	// parent or a link is the Config's choice.
 	publish := m.propagator.Extract(context.WithoutCancel(ctx), headers(d.Headers))
@@ -66,12 +81,12 @@ func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Cont
 		trace.WithAttributes(
 			semconv.MessagingSystemRabbitMQ, semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process"),
 			semconv.MessagingDestinationName(destination(d)), semconv.MessagingMessageBodySize(len(d.Body)),
-			attributeConsumer.String(d.Consumer), attributeAttempt.Int(d.Attempt),
+			attributeConsumer.String(foreign.Cut(d.Consumer, maxAttribute)), attributeAttempt.Int(d.Attempt),
 		),
 	}
 	optional := func(value string, of func(string) attribute.KeyValue) {
 		if value != "" {
-			options = append(options, trace.WithAttributes(of(value)))
+			options = append(options, trace.WithAttributes(of(foreign.Cut(value, maxAttribute))))
 		}
 	}
 	optional(d.MessageID, semconv.MessagingMessageID)
@@ -85,7 +100,7 @@ func (m *Monitor) Begin(ctx context.Context, d monitoring.Delivery) context.Cont
 	default:
 		options = append(options, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: origin}))
 	}
-	ctx, _ = m.tracer.Start(ctx, "process "+d.Queue, options...)
+	ctx, _ = m.tracer.Start(ctx, "process "+queue, options...)
 	return ctx
 }
 
@@ -95,7 +110,7 @@ func destination(d monitoring.Delivery) string {
 	var parts []string
 	for _, part := range []string{d.Exchange, d.RoutingKey, d.Queue} {
 		if part != "" && (len(parts) == 0 || parts[len(parts)-1] != part) {
-			parts = append(parts, part)
+			parts = append(parts, foreign.Cut(part, maxAttribute))
 		}
 	}
 	return strings.Join(parts, ":")
@@ -109,7 +124,7 @@ func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.O
 	if o.Delay > 0 {
 		span.SetAttributes(attributeDelay.Int64(o.Delay.Milliseconds()))
 	}
-	attributes := []attribute.KeyValue{semconv.MessagingDestinationName(d.Queue)}
+	attributes := []attribute.KeyValue{semconv.MessagingDestinationName(foreign.Cut(d.Queue, maxAttribute))}
 	if o.Failed() {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(string(o.Reason)))
 		span.SetAttributes(attributeReason.String(string(o.Reason)), semconv.ErrorTypeKey.String(string(o.Reason)))
@@ -122,14 +137,37 @@ func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.O
 }
 
 func (m *Monitor) fail(span trace.Span, o monitoring.Outcome) {
-	text := string(o.Reason)
-	if o.Err != nil {
-		text = o.Err.Error()
-		var options []trace.EventOption
-		if o.Stack != "" {
-			options = append(options, trace.WithAttributes(semconv.ExceptionStacktrace(o.Stack)))
-		}
-		span.RecordError(o.Err, options...)
+	if o.Err == nil {
+		span.SetStatus(codes.Error, string(o.Reason))
+		return
 	}
+	recordError(span, o.Err, o.Stack)
+}
+
+// recordError adds an error to a span as span.RecordError does, and makes it the span's status. The
+// methods of an error are not trusted.
+func recordError(span trace.Span, err error, stack string) {
+	text := foreign.Text(err, maxText)
+	attributes := []attribute.KeyValue{semconv.ExceptionType(typeOf(err)), semconv.ExceptionMessage(text)}
+	if stack != "" {
+		attributes = append(attributes, semconv.ExceptionStacktrace(foreign.Cut(stack, foreign.MaxText)))
+	}
+	span.AddEvent(semconv.ExceptionEventName, trace.WithAttributes(attributes...))
 	span.SetStatus(codes.Error, text)
 }
+
+// typeOf returns the name of an error's type, without the wrappers of fmt.Errorf. A program has as
+// many of them as types.
+func typeOf(err error) string {
+	err = foreign.Original(err)
+	for reflect.TypeOf(err) == wrapper && errors.Unwrap(err) != nil {
+		err = foreign.Original(errors.Unwrap(err))
+	}
+	t := reflect.TypeOf(err)
+	if t.PkgPath() == "" {
+		return t.String() // a pointer's type has no path
+	}
+	return t.PkgPath() + "." + t.Name()
+}
+
+var wrapper = reflect.TypeOf(fmt.Errorf("%w", io.EOF))

@@ -198,7 +198,7 @@ func TestAFailureIsAnErrorOnItsSpan(t *testing.T) {
 }
 
 func TestAPublishIsASpanUntilItsFateIsKnown(t *testing.T) {
-	s := watch(t, nil)
+	s := watch(t, func(c *otel.Config) { c.RoutingKeys = []string{"orders"} })
 	var sent publishertest.Recorder
 	pub := s.Publisher(&sent)
 	c, err := pub.PublishAsync(context.Background(), "orders", 1)

@@ -4,11 +4,11 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/semconv/v1.43.0/messagingconv"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -23,60 +23,83 @@ type tracing struct {
 
 // Publish makes a span that ends when the broker has confirmed the message.
 func (t tracing) Publish(ctx context.Context, routingKey string, payload any, opts ...publisher.Option) error {
-	ctx, span := t.start(ctx, routingKey, 1)
+	to := t.to(routingKey)
+	ctx, span := t.start(ctx, to, 1)
 	err := t.next.Publish(ctx, routingKey, payload, t.carry(ctx, opts)...)
-	t.end(ctx, span, routingKey, 1, err)
+	t.end(ctx, span, to, 1, err)
 	return err
 }
 
 // PublishAsync makes a span that ends when the Confirmation is done.
 func (t tracing) PublishAsync(ctx context.Context, routingKey string, payload any, opts ...publisher.Option) (publisher.Confirmation, error) {
-	ctx, span := t.start(ctx, routingKey, 1)
+	to := t.to(routingKey)
+	ctx, span := t.start(ctx, to, 1)
 	c, err := t.next.PublishAsync(ctx, routingKey, payload, t.carry(ctx, opts)...)
 	if err != nil {
-		t.end(ctx, span, routingKey, 1, err)
+		t.end(ctx, span, to, 1, err)
 		return c, err
 	}
-	span.SetAttributes(semconv.MessagingMessageID(c.MessageID()))
+	span.SetAttributes(semconv.MessagingMessageID(foreign.Cut(c.MessageID(), maxAttribute)))
 	go func() { // ends when the Confirmation is done, at the latest when the publisher stops
 		<-c.Done()
-		t.end(ctx, span, routingKey, 1, c.Err())
+		t.end(ctx, span, to, 1, c.Err())
 	}()
 	return c, nil
 }
 
 // PublishBatch makes one span, whose context all messages carry.
 func (t tracing) PublishBatch(ctx context.Context, messages ...publisher.Message) error {
-	key := ""
-	carrying := make([]publisher.Message, len(messages))
-	for i, msg := range messages {
-		if i == 0 {
-			key = msg.RoutingKey
-		} else if key != msg.RoutingKey {
-			key = "" // the messages have several keys
-		}
-	}
-	ctx, span := t.start(ctx, key, len(messages))
+	to, carrying := t.toAll(messages), make([]publisher.Message, len(messages))
+	ctx, span := t.start(ctx, to, len(messages))
 	for i, msg := range messages {
 		msg.Options = t.carry(ctx, msg.Options)
 		carrying[i] = msg
 	}
 	err := t.next.PublishBatch(ctx, carrying...)
-	t.end(ctx, span, key, len(messages), err)
+	t.end(ctx, span, to, len(messages), err)
 	return err
 }
 
-func (t tracing) start(ctx context.Context, routingKey string, n int) (context.Context, trace.Span) {
+// address is where the messages of a span go.
+type address struct {
+	key  string // "" if they have several
+	name name
+}
+
+func (t tracing) to(routingKey string) address {
+	return address{foreign.Cut(routingKey, maxKey), t.keys.of(routingKey)}
+}
+
+// toAll returns the address of a batch, without what its messages do not have in common.
+func (t tracing) toAll(messages []publisher.Message) address {
+	var all address
+	for i, msg := range messages {
+		to := t.to(msg.RoutingKey)
+		if i == 0 {
+			all = to
+		}
+		if to.key != all.key {
+			all.key = ""
+		}
+		if to.name != all.name {
+			all.name = name{}
+		}
+	}
+	return all
+}
+
+func (t tracing) start(ctx context.Context, to address, n int) (context.Context, trace.Span) {
 	attributes := []attribute.KeyValue{semconv.MessagingSystemRabbitMQ, semconv.MessagingOperationTypeSend, semconv.MessagingOperationName("send")}
-	name := "send"
-	if routingKey != "" {
-		name += " " + routingKey
-		attributes = append(attributes, semconv.MessagingDestinationName(routingKey), semconv.MessagingRabbitMQDestinationRoutingKey(routingKey))
+	if to.key != "" {
+		attributes = append(attributes, semconv.MessagingDestinationName(to.key), semconv.MessagingRabbitMQDestinationRoutingKey(to.key))
+	}
+	if to.name.isTemplate() {
+		attributes = append(attributes, to.name.attributes()...)
 	}
 	if n > 1 {
 		attributes = append(attributes, semconv.MessagingBatchMessageCount(n))
 	}
-	return t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(attributes...))
+	return t.tracer.Start(ctx, to.name.span(), trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(attributes...))
 }
 
 // carry adds the span's headers after the caller's options. So they replace the trace headers of a
@@ -90,18 +113,14 @@ func (t tracing) carry(ctx context.Context, opts []publisher.Option) []publisher
 	return append(opts[:len(opts):len(opts)], publisher.Headers(h))
 }
 
-func (t tracing) end(ctx context.Context, span trace.Span, routingKey string, n int, err error) {
+func (t tracing) end(ctx context.Context, span trace.Span, to address, n int, err error) {
 	defer span.End()
-	var attributes []attribute.KeyValue
-	if routingKey != "" {
-		attributes = append(attributes, semconv.MessagingDestinationName(routingKey))
-	}
+	attributes := to.name.attributes()
 	if err != nil {
-		kind := semconv.ErrorType(err)
+		kind := semconv.ErrorTypeKey.String(typeOf(err))
 		attributes = append(attributes, kind)
 		span.SetAttributes(kind)
-		span.RecordError(err)
-		span.SetStatus(codes.Error, err.Error())
+		recordError(span, err, "")
 	}
 	t.sent.Add(ctx, int64(n), "send", messagingconv.SystemRabbitMQ, attributes...)
 }

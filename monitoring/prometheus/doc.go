@@ -9,8 +9,10 @@
 //
 // The end is the ack, or the parking. The actions and reasons are those of package monitoring. The
 // age is based on the message's timestamp, which AMQP gives in whole seconds and which the clock of
-// another host may have set. Consumers with the same name on different connections are counted
-// together here.
+// another host may have set. A message without one, or with one above the year 9999, as of a
+// producer that writes milliseconds, has no age. No label holds what is in a message, so there are
+// as many series as consumers, whatever routing keys, types and errors there are. Consumers with
+// the same name on different connections are counted together here.
 //
 // Of each consumer, with the labels connection and consumer, at the moment of the scrape. The label
 // connection is Spec.Connection. It is empty unless the consumer uses a connection.Named;

@@ -7,6 +7,7 @@ import (
 
 	prom "github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -67,16 +68,22 @@ func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Cont
 
 // End counts the delivery and observes its times.
 func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
-	action := o.Action.String()
-	m.deliveries.WithLabelValues(d.Consumer, action, string(o.Reason)).Inc()
+	consumer, action := label(d.Consumer), o.Action.String()
+	m.deliveries.WithLabelValues(consumer, action, label(string(o.Reason))).Inc()
 	if o.Duration > 0 {
-		m.duration.WithLabelValues(d.Consumer, action).Observe(o.Duration.Seconds())
+		m.duration.WithLabelValues(consumer, action).Observe(o.Duration.Seconds())
 	}
 	if o.Action != monitoring.Acked && o.Action != monitoring.Parked {
 		return
 	}
-	m.attempts.WithLabelValues(d.Consumer, action).Observe(float64(d.Attempt))
-	if !d.Timestamp.IsZero() {
-		m.age.WithLabelValues(d.Consumer, action).Observe(max(0, time.Since(d.Timestamp).Seconds()))
+	m.attempts.WithLabelValues(consumer, action).Observe(float64(d.Attempt))
+	if at := foreign.Known(d.Timestamp); !at.IsZero() {
+		m.age.WithLabelValues(consumer, action).Observe(max(0, time.Since(at).Seconds()))
 	}
+}
+
+// label returns a name as a label's value. Prometheus refuses one that is not UTF-8, by a panic.
+func label(name string) string {
+	const longest = 255 // bytes of a queue's name
+	return foreign.Cut(name, longest)
 }

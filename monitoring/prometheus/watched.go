@@ -1,6 +1,7 @@
 package prometheus
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -74,6 +75,10 @@ func (w *watched) Collect(ch chan<- prom.Metric) {
 	seen := map[string]bool{}
 	for _, source := range sources {
 		source(func(name string, value float64, labels ...string) {
+			labels = slices.Clone(labels)
+			for i := range labels {
+				labels[i] = label(labels[i])
+			}
 			key := name + "\x00" + strings.Join(labels, "\x00")
 			f, known := figures[name]
 			if !known || seen[key] {

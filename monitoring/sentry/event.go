@@ -1,12 +1,14 @@
 package sentry
 
 import (
+	"os"
+	"reflect"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	sdk "github.com/getsentry/sentry-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -34,7 +36,7 @@ func newEvent(d monitoring.Delivery, o monitoring.Outcome, payload int) *sdk.Eve
 	delivery := sdk.Context{
 		"attempt":     d.Attempt,
 		"max_retries": d.MaxRetries,
-		"message_id":  d.MessageID,
+		"message_id":  foreign.Line(d.MessageID, maxValue),
 		"duration_ms": float64(o.Duration.Microseconds()) / 1000,
 	}
 	if payload > 0 {
@@ -55,24 +57,47 @@ func fingerprint(d monitoring.Delivery, o monitoring.Outcome) []string {
 }
 
 // exceptions returns the errors of the chain. The outermost is the last, as Sentry expects, and has
-// the handler's stack. sentry-go would use the stack of this goroutine, which says nothing.
+// the handler's stack.
 func exceptions(o monitoring.Outcome) []sdk.Exception {
 	if o.Err == nil {
 		return []sdk.Exception{{Type: nameless(o), Value: "message " + o.Action.String(), Stacktrace: parseStack(o.Stack)}}
 	}
-	var event sdk.Event
-	event.SetException(o.Err, maxDepth)
-	chain := event.Exception[max(0, len(event.Exception)-maxChain):]
+	chain := chainOf(foreign.Safe(o.Err))
+	chain = chain[max(0, len(chain)-maxChain):]
 	for i := range chain {
-		chain[i].Value = cut(redact(chain[i].Value), maxValue)
+		chain[i].Value = foreign.Cut(redact(chain[i].Value), maxValue)
+		if chain[i].Type == safeType {
+			chain[i].Type = "error"
+		}
 	}
 	last := &chain[len(chain)-1]
-	last.Stacktrace = parseStack(o.Stack)
-	if last.Stacktrace == nil {
-		last.Stacktrace = sdk.ExtractStacktrace(o.Err)
+	last.Type = typeOf(o.Err)
+	if stack := parseStack(o.Stack); stack != nil {
+		last.Stacktrace = stack
 	}
 	return chain
 }
+
+// chainOf lets sentry-go read a chain of errors. It finds methods for stack traces by their names,
+// and may panic over what they are.
+func chainOf(err error) (chain []sdk.Exception) {
+	defer func() {
+		if recover() != nil {
+			chain = []sdk.Exception{{Value: err.Error()}}
+		}
+	}()
+	var event sdk.Event
+	event.SetException(err, maxDepth)
+	// Without a stack of its own the outermost error has got this goroutine's, which says nothing.
+	event.Exception[len(event.Exception)-1].Stacktrace = sdk.ExtractStacktrace(err)
+	return event.Exception
+}
+
+// safeType is the type of errors that [foreign.Safe] has replaced. The name says nothing to
+// anybody.
+var safeType = reflect.TypeOf(foreign.Safe((*os.PathError)(nil))).String()
+
+func typeOf(err error) string { return reflect.TypeOf(foreign.Original(err)).String() }
 
 // nameless returns the title of a failure without an error.
 func nameless(o monitoring.Outcome) string {
@@ -95,17 +120,4 @@ func redact(text string) string {
 }
 
 // tag shortens a value to one line of the length that Sentry allows for a tag.
-func tag(value string) string {
-	return cut(strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' }), " "), maxTag)
-}
-
-// cut keeps at most n bytes of s, and whole runes only.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
-}
+func tag(value string) string { return foreign.Line(value, maxTag) }

@@ -149,21 +149,20 @@ func TestPasswordsOfURLsAreBlottedOut(t *testing.T) {
 func TestLongTextsAreCutAtARune(t *testing.T) {
 	s := newServer(t)
 	m := newMonitor(t, sentry.Config{DSN: s.dsn()})
-	many := make([]error, 1000)
+	many := make([]error, 100)
 	for i := range many {
-		many[i] = errors.New(strings.Repeat("é", 10_000) + fmt.Sprint(i))
+		many[i] = errors.New(strings.Repeat("é", 200) + fmt.Sprint(i))
 	}
+	many[0] = errors.New(strings.Repeat("é", 10_000))
 	m.End(t.Context(), monitoring.Delivery{Consumer: "a" + strings.Repeat("é", 120), Queue: "one\ntwo"}, parked(errors.Join(many...)))
 	got := s.next(t).events[0]
 	if n := len(got.Exception); n != 30 {
 		t.Errorf("%d exceptions; want the outermost 30", n)
 	}
-	for _, v := range values(got) {
-		if v != strings.Repeat("é", 4096) {
-			t.Fatalf("a value has %d bytes; want 8 KiB", len(v))
-		}
+	if v := values(got)[29]; !strings.HasPrefix(v, strings.Repeat("é", 4094)) || len(v) > 8<<10 {
+		t.Errorf("the outermost value has %d bytes; want 8 KiB", len(v))
 	}
-	if got.Tags["consumer"] != "a"+strings.Repeat("é", 99) || got.Tags["queue"] != "one two" {
+	if got.Tags["consumer"] != "a"+strings.Repeat("é", 98)+"…" || got.Tags["queue"] != "one two" {
 		t.Errorf("tags are %q; want them to be cut, and on one line", got.Tags)
 	}
 }

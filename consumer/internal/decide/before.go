@@ -15,6 +15,10 @@ const Suspicious = 2
 // a retry queue.
 const Moment = 50 * time.Millisecond
 
+// maxAhead is how far ahead the clock of another host may be. A hearing that begins later than that
+// would not end: it begins now.
+const maxAhead = time.Hour
+
 // Before decides about a delivery before its handler runs. It returns false, and no Settlement, if
 // the handler is to run now.
 func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
@@ -75,12 +79,16 @@ func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 // process that has lost sessions and survived subtracts them, and handles the message if too few
 // returns are left. After the hearing the message is parked.
 func (r *Rules) crashed(f *Facts, g Given) Settlement {
-	if !f.CrashedAt.IsZero() && g.Now.Sub(f.CrashedAt) >= r.Hearing {
+	began := f.CrashedAt
+	if began.Sub(g.Now) > maxAhead {
+		began = time.Time{}
+	}
+	if !began.IsZero() && g.Now.Sub(began) >= r.Hearing {
 		p := r.park(f)
 		p.outcome = parked(monitoring.ReasonCrashed, ErrCrashed)
 		return r.copy(f, p, g)
 	}
-	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned, crashedAt: f.CrashedAt}
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned, crashedAt: began}
 	if p.crashedAt.IsZero() {
 		p.crashedAt = g.Now
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
@@ -30,8 +31,10 @@ type plan struct {
 	crashedAt time.Time // the copy's bunnicula-crashed-at; zero is none
 }
 
-// After decides about a delivery whose attempt has ended.
+// After decides about a delivery whose attempt has ended. The handler's errors are made safe here,
+// once for the copy's headers and for all monitors.
 func After(r *Rules, f *Facts, e Ending, g Given) Settlement {
+	e.Result.Err, e.Panicked = foreign.Safe(e.Result.Err), foreign.Safe(e.Panicked)
 	outcome, verdict := judge(e)
 	outcome.Duration = e.Duration
 	var p plan
@@ -137,12 +140,5 @@ func (r *Rules) wait(delay time.Duration, now time.Time) plan {
 
 // gaveUpOnContext returns whether a handler failed because its context had ended.
 func gaveUpOnContext(err error) bool {
-	return IsError(err, context.Canceled) || IsError(err, context.DeadlineExceeded)
-}
-
-// IsError is errors.Is for an error that a user has made. The methods of such an error may panic,
-// as those of a typed nil do, and so may == on it. IsError returns false then.
-func IsError(err, target error) (is bool) {
-	defer func() { _ = recover() }()
-	return errors.Is(err, target)
+	return foreign.Is(err, context.Canceled) || foreign.Is(err, context.DeadlineExceeded)
 }

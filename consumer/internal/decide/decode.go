@@ -5,6 +5,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
@@ -102,9 +103,6 @@ func text(h amqp.Table, name string, to *string) {
 // moment reads a time. A header that is absent or no time counts as the zero time.
 func moment(h amqp.Table, name string) time.Time {
 	var s string
-	if text(h, name, &s); s == "" {
-		return time.Time{}
-	}
-	t, _ := time.Parse(time.RFC3339Nano, s)
-	return t
+	text(h, name, &s)
+	return foreign.ParseTime(s)
 }

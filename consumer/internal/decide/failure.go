@@ -6,10 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
@@ -42,30 +42,16 @@ func history(before any, now past) string {
 	all = append(all, now)
 	all = all[max(0, len(all)-maxHistory):]
 	for i := range all { // any publisher may have written the older ones
-		all[i].Error = wire.Cut(all[i].Error, maxPast)
-		all[i].Host = wire.Cut(all[i].Host, maxPast)
-		all[i].Reason = wire.Cut(all[i].Reason, maxPast)
-		all[i].At = wire.Cut(all[i].At, 40)
+		all[i].Error = foreign.Cut(all[i].Error, maxPast)
+		all[i].Host = foreign.Cut(all[i].Host, maxPast)
+		all[i].Reason = foreign.Cut(all[i].Reason, maxPast)
+		all[i].At = foreign.Cut(all[i].At, 40)
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
 		return "[]" // never: strings and numbers can be marshalled
 	}
 	return string(text)
-}
-
-// ErrorText returns an error's text, "" for nil. If the Error method panics, as that of a typed nil
-// may, the text says so.
-func ErrorText(err error) (text string) {
-	if err == nil {
-		return ""
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			text = fmt.Sprintf("%T: its Error method panicked", err)
-		}
-	}()
-	return err.Error()
 }
 
 // errorType returns the type of the innermost error of a chain, leaving out those of errors.New,
@@ -79,7 +65,7 @@ func errorType(err error) (name string) {
 		_ = recover()
 		name = cmp.Or(name, "error")
 	}()
-	for e, depth := err, 0; e != nil && depth < 100; depth++ { // a longer chain is a circle
+	for e, depth := foreign.Original(err), 0; e != nil && depth < 100; depth++ { // a longer chain is a circle
 		t := reflect.TypeOf(e).String()
 		switch t {
 		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError", "consumer.permanentError", "consumer.afterError":
@@ -100,11 +86,7 @@ func errorType(err error) (name string) {
 // fingerprint returns the same text for failures of the same consumer, error type and message.
 // Numbers, ids and quoted names in the message do not count.
 func fingerprint(consumer string, err error, why monitoring.Reason) string {
-	message := ErrorText(err)
-	if message == "" {
-		message = string(why)
-	}
-	message = normalise(wire.Cut(message, maxError))
+	message := normalise(cmp.Or(foreign.Text(err, maxError), string(why)))
 	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, errorType(err), message}, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }

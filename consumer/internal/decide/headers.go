@@ -6,6 +6,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
@@ -76,11 +77,10 @@ func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.T
 	at := now.UTC().Format(time.RFC3339)
 	once(h, wire.FirstFailedAt, at)
 	h[wire.Reason] = string(o.Reason)
-	text := ErrorText(o.Err)
-	put(h, wire.Error, wire.Cut(text, maxError))
-	put(h, wire.Stack, wire.Cut(o.Stack, maxStack))
+	put(h, wire.Error, foreign.Text(o.Err, maxError))
+	put(h, wire.Stack, foreign.Cut(o.Stack, maxStack))
 	h[wire.History] = history(h[wire.History], past{
-		At: at, Attempt: f.Delivery.Attempt, Reason: string(o.Reason), Error: wire.Cut(text, maxPast),
+		At: at, Attempt: f.Delivery.Attempt, Reason: string(o.Reason), Error: foreign.Text(o.Err, maxPast),
 		Host: r.Host, Milliseconds: o.Duration.Milliseconds(),
 	})
 	if o.Action != monitoring.Parked {
@@ -88,11 +88,11 @@ func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.T
 	}
 	h[wire.FailedAt] = at
 	h[wire.ErrorGroup] = o.Group
-	h[wire.Consumer] = wire.Cut(r.Consumer, wire.MaxName)
-	h[wire.App] = wire.Cut(r.App, wire.MaxName)
+	h[wire.Consumer] = foreign.Cut(r.Consumer, wire.MaxName)
+	h[wire.App] = foreign.Cut(r.App, wire.MaxName)
 	h[wire.Host] = r.Host
-	put(h, wire.ErrorType, wire.Cut(errorType(o.Err), maxErrorType))
-	put(h, wire.AppVersion, wire.Cut(r.Version, wire.MaxName))
+	put(h, wire.ErrorType, foreign.Cut(errorType(o.Err), maxErrorType))
+	put(h, wire.AppVersion, foreign.Cut(r.Version, wire.MaxName))
 }
 
 // once adds a header unless it is there.

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Field is a header's value. In JSON it keeps its AMQP type: null, true, "text" and 42 (an int64)
@@ -55,8 +57,8 @@ func tagged(v any) (tag string, value any) {
 	case amqp.Decimal:
 		return "decimal", decimal{v.Scale, v.Value}
 	case time.Time:
-		if v.Year() >= 1 && v.Year() <= 9999 {
-			return "timestamp", v.UTC().Format(time.RFC3339)
+		if foreign.IsTime(v) {
+			return "timestamp", foreign.Stamp(v)
 		}
 		return "timestamp", v.Unix()
 	case []byte:

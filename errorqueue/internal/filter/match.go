@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Matcher is a Filter at one moment. Its ages do not grow with time, so a message that was chosen
@@ -109,7 +111,7 @@ func headerText(v any) string {
 	case []byte:
 		return string(v)
 	case time.Time:
-		return v.UTC().Format(time.RFC3339)
+		return foreign.Stamp(v)
 	}
 	return fmt.Sprint(v)
 }

@@ -149,7 +149,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "no-hearing", breaks: "a message is parked as crashed before any process could say that it has survived it",
-		edits:  []edit{{"consumer/internal/decide.Rules.crashed", `!f.CrashedAt.IsZero() && g.Now.Sub(f.CrashedAt) >= r.Hearing`, `g.Now.Sub(f.CrashedAt) >= r.Hearing`}},
+		edits:  []edit{{"consumer/internal/decide.Rules.crashed", `!began.IsZero() && g.Now.Sub(began) >= r.Hearing`, `g.Now.Sub(began) >= r.Hearing`}},
 		caught: []by{{pkg: "consumer", test: "^TestLinksThatAreLostInOtherProcessesAreNoDeaths$"}},
 	},
 	{
@@ -250,7 +250,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "fatal-panics", breaks: "a panic in OnFatal ends the process",
-		edits:  []edit{{"consumer.supervisor.tell", `if p := recover(); p != nil { v.c.log.Error("OnFatal panicked", "panic", p) }`, ``}},
+		edits:  []edit{{"consumer.supervisor.tell", `if p := recover(); p != nil { v.c.log.Error("OnFatal panicked", "panic", foreign.Panic(p)) }`, `_ = foreign.Panic(nil)`}},
 		caught: []by{{pkg: "consumer", test: "^TestAnOnFatalThatPanicsHarmsNobody$"}},
 	},
 	{
@@ -286,6 +286,24 @@ var mutants = []mutant{
 		name: "first-suspect-is-guilty", breaks: "an innocent message is refused",
 		edits:  []edit{{"internal/sending.inquiry.find", `len(sent) == 1`, `len(sent) > 0`}},
 		caught: []by{publisher, {pkg: "internal/sending", test: "^TestSeveralGuiltyOnesAreAllFound$"}},
+	},
+	{
+		name: "error-as-it-is", breaks: "an error whose methods panic is handed to monitors",
+		edits:  []edit{{"internal/foreign.Safe", `isSound(err)`, `isSound(err) || err != nil`}},
+		caught: []by{{pkg: "internal/foreign", test: "^TestTheTextOfAnErrorSaysWhatIsKnown$"}},
+	},
+	{
+		name: "any-year", breaks: "a time that JSON cannot write is written",
+		edits: []edit{{"internal/foreign.IsTime", `year >= 1 && year <= 9999`, `year >= 1 || year <= 9999`}},
+		caught: []by{
+			{pkg: "errorqueue", test: "^TestATimeOutOfRangeIsANumberInJSONOrLeftOut$"},
+			{pkg: "cmd/bunnicula", test: "^TestWhatAnybodyHasParkedIsListedAsJSON$"},
+		},
+	},
+	{
+		name: "key-is-a-name", breaks: "each routing key makes a series and a span name",
+		edits:  []edit{{"monitoring/otel.patterns.of", `name{text: other}`, `name{text: key, exact: true}`}},
+		caught: []by{{pkg: "monitoring/otel", test: "^TestRoutingKeysWithIDsMakeNoNamesOfTheirOwn$"}},
 	},
 	{
 		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",

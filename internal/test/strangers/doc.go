@@ -1,0 +1,3 @@
+// Package strangers lets messages and errors that nobody expects through a consumer with every
+// monitor, on a broker.
+package strangers
