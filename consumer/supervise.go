@@ -174,7 +174,8 @@ func (v *supervisor) subscribed() {
 func permanent(err error) bool {
 	var mismatch *topology.MismatchError
 	if transport.Permanent(err) || errors.As(err, &mismatch) ||
-		errors.Is(err, topology.ErrMissing) || errors.Is(err, topology.ErrRefused) {
+		errors.Is(err, topology.ErrMissing) || errors.Is(err, topology.ErrRefused) ||
+		errors.Is(err, topology.ErrInvalid) || errors.Is(err, topology.ErrStream) {
 		return true
 	}
 	var refused *amqp.Error
