@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -27,7 +28,31 @@ func (d *declarer) first(ctx context.Context, link transport.Session) error {
 	if d.keep && d.once.Load() {
 		return nil
 	}
-	return d.declare(ctx, link)
+	if err := d.declare(ctx, link); err != nil || d.once.Load() {
+		return err
+	}
+	return d.noStreams(ctx, link)
+}
+
+// noStreams refuses a stream in the place of a queue beside the main queue that others declare: what
+// is put into a stream never comes out of it again. The main queue needs no question, because the
+// broker refuses our subscription to a stream. A user who may not read the queue cannot tell, and
+// goes on.
+func (d *declarer) noStreams(ctx context.Context, link transport.Session) error {
+	for _, q := range d.topology.Queues {
+		if !q.Existing || q.Role == topology.RoleMain {
+			continue
+		}
+		ch, err := link.Channel(ctx)
+		if err != nil {
+			return err
+		}
+		err = link.Do(context.Background(), "ask for the type of a queue", func() error { return compare.Consume(ch, q.Name) })
+		if errors.Is(err, topology.ErrStream) {
+			return err
+		}
+	}
+	return nil
 }
 
 // declared is called when a subscription stands, which shows that the queues are there.

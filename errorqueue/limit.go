@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strconv"
 
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -30,15 +31,8 @@ func boundOf(wanted int, limit int64) int {
 	return strangerLimit
 }
 
-// compareOnly is an argument that gets an invalid value. If the queue exists, the broker compares
-// the arguments of a declaration with those of the queue. It compares this one last, or, for a
-// classic queue, not at all. If the queue does not exist, the broker checks the value and refuses
-// it. So a declaration with this argument never declares a queue.
-const compareOnly = "x-queue-leader-locator"
-
-// limitOf finds out a queue's delivery limit. It declares the queue with these arguments and
-// compareOnly; without arguments it takes those of topology. The broker then names an argument that
-// differs. limitOf corrects one argument after the other, until it knows the limit. The result is 0
+// limitOf finds out a queue's delivery limit. It compares the queue with these arguments; without
+// arguments it takes those of topology. The broker then names an argument that differs. limitOf corrects one argument after the other, until it knows the limit. The result is 0
 // if the queue has no limit of its own, or if the user may not ask.
 func limitOf(ctx context.Context, s session, queue string, arguments map[string]any) int64 {
 	arguments = maps.Clone(arguments)
@@ -48,16 +42,15 @@ func limitOf(ctx context.Context, s session, queue string, arguments map[string]
 	if arguments == nil {
 		return 0
 	}
-	arguments[compareOnly] = "compare-only"
 	const differences = 16 // an upper bound; a queue has fewer arguments
 	for range differences {
 		again := topology.Topology{Queues: []topology.Queue{{Name: queue, Role: topology.RoleError, Arguments: arguments}}}
-		err := ask(ctx, s, "compare a queue", func(ch channel) error { return again.Declare(ch) })
+		err := ask(ctx, s, "compare a queue", func(ch channel) error { return again.Declare(compare.Only{Channel: ch}) })
 		var other *topology.MismatchError
 		if err != nil && !errors.As(err, &other) {
 			return 0
 		}
-		if err == nil || other.Argument == compareOnly {
+		if err == nil || compare.IsLast(other.Argument) {
 			n, _ := arguments[deliveryLimit].(int64)
 			return n
 		}

@@ -10,6 +10,7 @@ var rows = map[string][]string{
 	"internal/startup":   {},
 	"internal/transport": {},
 	"internal/wire":      {},
+	"internal/compare":   {"topology", "internal/transport"},
 	"internal/conflicts": {"topology"},
 	"internal/monitors":  {"monitoring"},
 	"internal/route":     {"topology"},
@@ -24,7 +25,7 @@ var rows = map[string][]string{
 	"consumer": {
 		"connection", "topology", "publisher", "monitoring",
 		"consumer/internal/acks", "consumer/internal/decide", "consumer/internal/watchdog",
-		"internal/backoff", "internal/conflicts", "internal/monitors", "internal/route", "internal/sending",
+		"internal/backoff", "internal/compare", "internal/conflicts", "internal/monitors", "internal/route", "internal/sending",
 		"internal/startup", "internal/transport", "internal/wire",
 	},
 	"consumer/internal/acks":     {},
@@ -33,7 +34,7 @@ var rows = map[string][]string{
 	"errorqueue": {
 		"connection", "topology",
 		"errorqueue/internal/archive", "errorqueue/internal/filter",
-		"internal/backoff", "internal/sending", "internal/transport", "internal/wire",
+		"internal/backoff", "internal/compare", "internal/sending", "internal/transport", "internal/wire",
 	},
 	"errorqueue/internal/archive": {"internal/wire"},
 	"errorqueue/internal/filter":  {},
@@ -55,7 +56,7 @@ var rows = map[string][]string{
 	"cmd/bunnicula/internal/management": {},
 	"cmd/bunnicula/internal/inspect": {
 		"topology",
-		"internal/route", "internal/transport", "cmd/bunnicula/internal/management",
+		"internal/compare", "internal/route", "internal/transport", "cmd/bunnicula/internal/management",
 	},
 	"cmd/bunnicula/internal/doctor": {
 		"consumer", "topology", "topology/topologyfile",

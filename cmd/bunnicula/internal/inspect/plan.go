@@ -153,6 +153,11 @@ func queueChange(q topology.Queue, c Comparison, known *Known) Change {
 			change.Differences = differences(q.Arguments, k.Arguments, change.Differences)
 		}
 		change.Remedy = remedy(q.Role)
+		if q.Existing { // it may have any arguments, but not any type
+			change.Remedy = "consume from another queue: what is read from a stream stays in it, and cannot be given back"
+		}
+	case c.Verdict == Impossible:
+		change.Remedy = "change the argument, which this broker does not take for a new queue of this type"
 	}
 	return change
 }
@@ -168,6 +173,8 @@ func (c *Change) judge(found Comparison) {
 		c.Action = Refused
 		m := found.Mismatch
 		c.Differences = []Difference{{Argument: m.Argument, Existing: m.Existing, Wanted: m.Wanted}}
+	case Impossible:
+		c.Action, c.Problem = Refused, found.Err.Error()
 	default:
 		c.Action, c.Problem = Unasked, found.Err.Error()
 	}
