@@ -10,6 +10,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer/internal/acks"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // received is a delivery on its way through the consumer.
@@ -50,6 +51,7 @@ type channel struct {
 	transport.Channel
 
 	session transport.Session
+	fits    int // bytes of headers and properties in a frame
 	acks    *acks.Acks
 	ctx     context.Context // ends when the channel was closed here, or a stop is out of time
 	end     context.CancelFunc
@@ -62,7 +64,7 @@ func (c *Consumer) openChannel(ctx context.Context, link transport.Session, fell
 	if err != nil {
 		return nil, err
 	}
-	own := &channel{Channel: ch, session: link, acks: acks.New(ch, fell)}
+	own := &channel{Channel: ch, session: link, fits: wire.Fits(link.Peer().FrameMax), acks: acks.New(ch, fell)}
 	own.ctx, own.end = context.WithCancel(c.stages.hard)
 	return own, nil
 }

@@ -14,31 +14,32 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// dial opens one connection to t, within the dial timeout.
-func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
+// dial opens one connection to t, within the dial timeout. frame is the negotiated size of a frame
+// in bytes.
+func (l *link) dial(t Target) (c *amqp.Connection, sock *socket, frame int, err error) {
 	set := l.settings()
 	ctx, cancel := context.WithTimeout(l.ctx, cmp.Or(t.DialTimeout, set.DialTimeout))
 	defer cancel()
 
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Addr)
 	if err != nil {
-		return nil, nil, dialError(ctx, t, err, nil)
+		return nil, nil, 0, dialError(ctx, t, err, nil)
 	}
 	conn := raw
 	if t.TLS != nil {
 		cfg, err := t.TLS()
 		if err != nil {
 			raw.Close()
-			return nil, nil, err
+			return nil, nil, 0, err
 		}
 		client := tls.Client(raw, cfg)
 		if err := client.HandshakeContext(ctx); err != nil {
 			raw.Close()
-			return nil, nil, dialError(ctx, t, err, nil)
+			return nil, nil, 0, dialError(ctx, t, err, nil)
 		}
 		conn = client
 	}
-	sock := newSocket(conn)
+	sock = newSocket(conn)
 	// The handshake of the library takes no context. Closing the socket ends it.
 	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
 	properties := amqp.NewConnectionProperties()
@@ -48,7 +49,8 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 	if l.reads {
 		size = wideFrame
 	}
-	c, err := amqp.Open(newReader(sock, l.reads), amqp.Config{
+	in := newReader(sock, l.reads)
+	c, err = amqp.Open(in, amqp.Config{
 		SASL: t.auth(properties), Vhost: t.VHost, Heartbeat: cmp.Or(t.Heartbeat, set.Heartbeat),
 		FrameSize: size, Locale: "en_US", Properties: properties,
 	})
@@ -58,10 +60,13 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 	if err != nil {
 		cause := sock.cause()
 		sock.abort(err)
-		return nil, nil, dialError(ctx, t, err, cause)
+		return nil, nil, 0, dialError(ctx, t, err, cause)
 	}
 	sock.expect(c.Config.Heartbeat * 3 / 2)
-	return c, sock, nil
+	if l.reads { // the library has been told of larger frames
+		return c, sock, in.frameSize(), nil
+	}
+	return c, sock, c.Config.FrameSize, nil
 }
 
 // frameSize is RabbitMQ's own default. A message's properties must fit one frame.

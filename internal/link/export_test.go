@@ -12,7 +12,7 @@ type Session struct{ *session }
 
 // NewSession makes a Session on this socket.
 func NewSession(sock net.Conn, replyTimeout time.Duration) Session {
-	return Session{newSession(nil, newSocket(sock), replyTimeout, Target{Addr: "test", Username: "me"})}
+	return Session{newSession(nil, newSocket(sock), 0, replyTimeout, Target{Addr: "test", Username: "me"})}
 }
 
 // Cause is what ended the session's socket.

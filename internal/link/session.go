@@ -19,6 +19,7 @@ type session struct {
 	socket  *socket
 	timeout time.Duration // for one answer of the broker
 	target  Target        // without the password
+	frame   int           // the largest frame that may be sent, in bytes
 
 	done chan struct{} // closed by watch at the end of the session
 	// Why the session ended. watch writes it before it closes done.
@@ -29,9 +30,9 @@ type session struct {
 
 var _ transport.Session = (*session)(nil)
 
-func newSession(conn *amqp.Connection, sock *socket, timeout time.Duration, t Target) *session {
+func newSession(conn *amqp.Connection, sock *socket, frame int, timeout time.Duration, t Target) *session {
 	t.Password = ""
-	s := &session{conn: conn, socket: sock, timeout: timeout, target: t, done: make(chan struct{})}
+	s := &session{conn: conn, socket: sock, frame: frame, timeout: timeout, target: t, done: make(chan struct{})}
 	change := make(chan struct{})
 	s.change.Store(&change)
 	return s
@@ -126,6 +127,7 @@ func (s *session) Peer() transport.Peer {
 	return transport.Peer{
 		Product: said("product"), Version: said("version"), Cluster: said("cluster_name"),
 		Addr: s.target.Addr, User: s.target.Username, VHost: s.target.VHost, TLS: s.target.TLS != nil, Heartbeat: s.conn.Config.Heartbeat,
+		FrameMax: s.frame,
 	}
 }
 

@@ -60,11 +60,11 @@ func (l *link) lose(session *session, up time.Time) {
 
 // open dials, and makes the session known.
 func (l *link) open(t Target) (*session, error) {
-	conn, sock, err := l.dial(t)
+	conn, sock, frame, err := l.dial(t)
 	if err != nil {
 		return nil, err
 	}
-	session := newSession(conn, sock, l.settings().ReplyTimeout, t)
+	session := newSession(conn, sock, frame, l.settings().ReplyTimeout, t)
 	go session.watch(l.notice)
 	now := l.set(func(s *state) { s.session, s.ever, s.err, s.since = session, true, nil, time.Now() })
 	if now.closed { // Close came during the dialling, and does not know this session

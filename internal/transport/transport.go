@@ -136,6 +136,9 @@ type Peer struct {
 	VHost     string
 	TLS       bool
 	Heartbeat time.Duration
+	// FrameMax is the largest frame that may be sent to the broker, in bytes. The headers and
+	// properties of a message must fit one frame. 0 is 128 KiB.
+	FrameMax int
 }
 
 // HeaderIllegible replaces headers that the client library cannot read. Its value is their bytes:

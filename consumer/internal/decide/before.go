@@ -62,11 +62,11 @@ func (r *Rules) early(f *Facts, g Given) Settlement {
 // copy of the message fits, so that its handler runs.
 func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore}
-	if c := r.whole(f, p, g); c.fits() {
+	if c := r.whole(f, p, g); c.fits(g.limit()) {
 		return Settlement{Deed: DeedCopy, Copy: c}, true
 	}
 	c := r.bare(f, p.to, g)
-	return Settlement{Deed: DeedCopy, Copy: c}, c.fits()
+	return Settlement{Deed: DeedCopy, Copy: c}, c.fits(g.limit())
 }
 
 // crashed is about a message that was returned too often while it was handled alone. The broker

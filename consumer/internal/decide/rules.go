@@ -38,6 +38,9 @@ type Given struct {
 	Now  time.Time
 	User string // the user name that the connection has logged in with
 	ID   string // the message id for the copy of a message that has none
+	// Fits is how many bytes of headers and properties fit a frame of the broker. 0 means
+	// wire.MaxProperties.
+	Fits int
 }
 
 // guarded returns whether the crash guard is on.
