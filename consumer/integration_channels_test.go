@@ -130,3 +130,15 @@ func TestALimitOfChannelsIsNamedAndOthersWorkOn(t *testing.T) {
 		t.Errorf("%d of %d are ready", n, len(all))
 	}
 }
+
+func TestAPublishSaysThatThereIsNoChannel(t *testing.T) {
+	b := amqptest.StartBroker(t)
+	r := newRigAt(t, b.URL)
+	b.Ctl("set_user_limits", "bunnicula", `{"max-channels": 0}`)
+	ctx, cancel := context.WithTimeout(r.ctx, 4*time.Second)
+	defer cancel()
+	err := r.pub.Publish(ctx, "orders", []byte("x"))
+	if err == nil || !strings.Contains(err.Error(), "no more channels") {
+		t.Errorf("got %v, want that the limit is named", err)
+	}
+}
