@@ -96,7 +96,7 @@ const (
 	All Mode = iota
 
 	// Satellites declares everything but the main queue, which must exist and may have any
-	// arguments. Use it to adopt a queue that existed before.
+	// arguments, but may not be a stream. Use it to adopt a queue that existed before.
 	Satellites
 
 	// Never declares nothing, and checks that every queue exists. Use it for workers without the

@@ -124,8 +124,8 @@ func (s *session) setBlocked(m *member, b amqp.Blocking) {
 	}
 	var reason *string
 	for _, m := range s.members {
-		if m.blocked != "" {
-			reason = &m.blocked
+		if text := m.blocked; text != "" {
+			reason = &text // a copy, which is read without the lock
 		}
 	}
 	was := s.blocked.Swap(reason) != nil
