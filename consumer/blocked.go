@@ -21,6 +21,9 @@ func (s *settler) noConfirm() error {
 	case h.Err != nil:
 		return fmt.Errorf("not connected (%w)", h.Err)
 	}
+	if trouble := s.sending.Trouble(); trouble != nil {
+		return fmt.Errorf("no channel to publish on (%w)", trouble)
+	}
 	return fmt.Errorf("not confirmed for %s", lateCopy)
 }
 

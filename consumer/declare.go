@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -27,7 +28,27 @@ func (d *declarer) first(ctx context.Context, link transport.Session) error {
 	if d.keep && d.once.Load() {
 		return nil
 	}
-	return d.declare(ctx, link)
+	if err := d.declare(ctx, link); err != nil || d.once.Load() {
+		return err
+	}
+	return d.noStreams(ctx, link)
+}
+
+// noStreams refuses a stream in the place of a queue beside the main queue that others declare: what
+// is put into a stream never comes out of it again. The main queue needs no question, because the
+// broker refuses our subscription to a stream. A user who may not read the queue cannot tell, and
+// goes on.
+func (d *declarer) noStreams(ctx context.Context, link transport.Session) error {
+	for _, q := range d.topology.Queues {
+		if !q.Existing || q.Role == topology.RoleMain {
+			continue
+		}
+		err := onChannel(ctx, link, "ask for the type of a queue", func(ch transport.Channel) error { return compare.Consume(ch, q.Name) })
+		if errors.Is(err, topology.ErrStream) {
+			return err
+		}
+	}
+	return nil
 }
 
 // declared is called when a subscription stands, which shows that the queues are there.
@@ -45,19 +66,24 @@ func (d *declarer) again(ctx context.Context, link transport.Session) {
 	}
 }
 
-// declare uses a channel of its own, because a refusal closes the channel. It waits for the answer
-// to each request even if ctx ends meanwhile, because two requests at once may swap their replies
-// (see transport), and the close of the channel is one.
 func (d *declarer) declare(ctx context.Context, link transport.Session) error {
-	ch, err := link.Channel(ctx)
-	if err != nil {
-		return err
-	}
-	err = link.Do(context.Background(), "declare the queues", func() error { return d.topology.Declare(ch) })
+	err := onChannel(ctx, link, "declare the queues", func(ch transport.Channel) error { return d.topology.Declare(ch) })
 	if errors.Is(err, topology.ErrUnchecked) {
 		d.log.Info("queues not checked", "err", err)
 		err = nil
 	}
+	return err
+}
+
+// onChannel runs f with a channel of its own, because a refusal closes the channel. It waits for the
+// answer to each request even if ctx ends meanwhile, because two requests at once may swap their
+// replies (see transport), and the close of the channel is one.
+func onChannel(ctx context.Context, link transport.Session, what string, f func(transport.Channel) error) error {
+	ch, err := link.Channel(ctx)
+	if err != nil {
+		return err
+	}
+	err = link.Do(context.Background(), what, func() error { return f(ch) })
 	if !ch.IsClosed() {
 		_ = link.Do(context.Background(), "close a channel", ch.Close) // an error: it is over
 	}

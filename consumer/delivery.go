@@ -55,6 +55,7 @@ type channel struct {
 	transport.Channel
 
 	session transport.Session
+	fits    int // bytes of headers and properties in a frame
 	acks    *acks.Acks
 	ctx     context.Context // ends when the channel was closed here, or a stop is out of time
 	end     context.CancelFunc
@@ -67,7 +68,7 @@ func (c *Consumer) openChannel(ctx context.Context, link transport.Session, fell
 	if err != nil {
 		return nil, err
 	}
-	own := &channel{Channel: ch, session: link, acks: acks.New(ch, fell)}
+	own := &channel{Channel: ch, session: link, fits: wire.Fits(link.Peer().FrameMax), acks: acks.New(ch, fell)}
 	own.ctx, own.end = context.WithCancel(c.stages.hard)
 	return own, nil
 }

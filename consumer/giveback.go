@@ -30,7 +30,7 @@ func (s *settler) giveBack(d *received) {
 		return
 	}
 	now := time.Now()
-	given := decide.Given{Now: now, User: d.from.session.User()}
+	given := decide.Given{Now: now, User: d.from.session.User(), Fits: d.from.fits}
 	if d.id() == "" {
 		given.ID = sending.NewID()
 	}

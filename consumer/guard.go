@@ -37,7 +37,7 @@ type guard struct {
 	rest  time.Duration // until the next look
 	found bool          // the last look found that there may be messages
 	blind bool          // the broker does not let this user look
-	told  bool          // it was logged that the broker does not let this user take messages
+	told  bool          // it was logged why no messages can be taken
 	took  []string      // ids of messages that the channel may hold; the ack of the last one may be lost
 }
 

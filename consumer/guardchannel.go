@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // open opens the guard's channel if it has none. It returns whether there is one.
@@ -13,6 +15,10 @@ func (g *guard) open() bool {
 	}
 	g.close()
 	from, err := g.c.openChannel(g.taking, g.link, g.fell.set)
+	if errors.Is(err, transport.ErrNoChannel) && !g.told {
+		g.told = true
+		g.c.log.Error("messages in quarantine cannot be handled", "err", err)
+	}
 	if err != nil {
 		return false // the session reports its own end
 	}

@@ -51,11 +51,12 @@ func (c *Consumer) after(d *received, e decide.Ending, now time.Time) decide.Set
 	return decide.After(&c.rules, &d.facts, e, c.given(d, now))
 }
 
-// given returns what a decision about a delivery needs to be told: the time, the user, a fresh id.
+// given returns what a decision about a delivery needs to be told: the time, the user, a fresh id,
+// and the size of a frame.
 func (c *Consumer) given(d *received, now time.Time) decide.Given {
 	g := decide.Given{Now: now, Degraded: c.policies.degraded.Load()}
 	if d.from != nil {
-		g.User = d.from.session.User()
+		g.User, g.Fits = d.from.session.User(), d.from.fits
 	}
 	if d.id() == "" {
 		g.ID = sending.NewID()

@@ -104,6 +104,10 @@ func (s *settler) place(d *received, c *decide.Copy) bool {
 		if d.from.ctx.Err() != nil {
 			return false
 		}
+		var large *sending.TooLargeError
+		if errors.As(err, &large) && c.Shorten(large.Limit) {
+			continue
+		}
 		b.because(err)
 		if missing(err) {
 			s.declarer.again(d.from.ctx, d.from.session)

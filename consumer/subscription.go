@@ -8,6 +8,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 )
 
 // backlogMayLast is how long a backlog may wait for handlers that have become slow.
@@ -127,10 +129,7 @@ func (in *intake) subscribe(prefetch int) error {
 	if in.tag = c.id + "-" + strconv.Itoa(in.tags); len(c.spec.Name)+1+len(in.tag) <= 255 {
 		in.tag = c.spec.Name + "-" + in.tag
 	}
-	var args amqp.Table
-	if c.spec.Priority != 0 {
-		args = amqp.Table{"x-priority": int32(c.spec.Priority)}
-	}
+	args := compare.Subscription(c.spec.Priority)
 	// The intake waits for each answer even if a stop is out of time, because two requests at once
 	// may swap their replies (see transport), and the close of the channel is one.
 	subscribed := make(chan (<-chan amqp.Delivery), 1)
@@ -146,7 +145,7 @@ func (in *intake) subscribe(prefetch int) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("consume from queue %q: %w", c.spec.Queue, err)
+		return fmt.Errorf("consume from queue %q: %w", c.spec.Queue, compare.Stream(c.spec.Queue, err))
 	}
 	in.deliveries, in.standing, in.backlogUntil = <-subscribed, prefetch, time.Time{}
 	c.gauges.prefetch.Store(int64(prefetch))

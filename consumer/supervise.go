@@ -175,15 +175,16 @@ func (v *supervisor) subscribed() {
 // permanent returns whether somebody has to change something before the consumer can go on.
 func permanent(err error) bool {
 	var mismatch *topology.MismatchError
-	if transport.Permanent(err) || errors.As(err, &mismatch) ||
-		errors.Is(err, topology.ErrMissing) || errors.Is(err, topology.ErrRefused) {
+	if transport.Permanent(err) || errors.Is(err, transport.ErrNoChannel) || errors.As(err, &mismatch) ||
+		errors.Is(err, topology.ErrMissing) || errors.Is(err, topology.ErrRefused) ||
+		errors.Is(err, topology.ErrInvalid) || errors.Is(err, topology.ErrStream) {
 		return true
 	}
 	var refused *amqp.Error
 	if errors.As(err, &refused) && refused.Server {
 		switch refused.Code {
 		case amqp.AccessRefused, amqp.NotFound, amqp.NotAllowed, amqp.NotImplemented:
-			return true
+			return !transport.TooManyChannels(refused) // another user of the connection has opened them
 		}
 	}
 	return false

@@ -18,7 +18,7 @@ type stamp struct {
 
 // afresh makes the message that goes back to a queue: the parked one as it was first published,
 // with its history. Its attempts begin again at 1.
-func afresh(d *held, to, user string, s stamp) envelope {
+func afresh(d *held, to string, t taker, s stamp) envelope {
 	ours := known(d)
 	for _, name := range []string{
 		wire.Reason, wire.Error, wire.ErrorType, wire.ErrorGroup, wire.Stack, wire.FailedAt, wire.Consumer, wire.App, wire.AppVersion, wire.Host,
@@ -29,9 +29,9 @@ func afresh(d *held, to, user string, s stamp) envelope {
 	ours[wire.RedriveCount] = int64(d.message.RedriveCount) + 1
 	ours[wire.RedrivenAt] = s.at.UTC().Format(time.RFC3339)
 	ours[wire.RedriveID] = s.id
-	env := again(d, to, user, ours)
+	env := again(d, to, t, ours)
 	complete := env
-	if complete.Complete(s.at); complete.PropertiesSize() <= maxProperties-wire.RoomToCome {
+	if complete.Complete(s.at); complete.PropertiesSize() <= t.fits-wire.RoomToCome {
 		return complete
 	}
 	return env
@@ -39,7 +39,7 @@ func afresh(d *held, to, user string, s stamp) envelope {
 
 // asItIs makes the message that another queue keeps: the parked one with all that is known of why
 // it failed. The broker's own headers must not be published again, so what they say goes into ours.
-func asItIs(d *held, to, user string) envelope {
+func asItIs(d *held, to string, t taker) envelope {
 	ours := known(d)
 	m := &d.message
 	if n, ok := d.Headers[wire.RetryAttempts]; ok {
@@ -54,7 +54,7 @@ func asItIs(d *held, to, user string) envelope {
 			ours[wire.FailedAt] = m.FailedAt.UTC().Format(time.RFC3339)
 		}
 	}
-	env := again(d, to, user, ours)
+	env := again(d, to, t, ours)
 	if bytes, ok := d.Headers[illegible]; ok { // a file has these headers only as bytes
 		env.Headers[illegible] = bytes
 	}
@@ -92,15 +92,15 @@ func known(d *held) amqp.Table {
 }
 
 // again makes the copy with these headers of ours, as far as they fit beside the user's.
-func again(d *held, to, user string, ours amqp.Table) envelope {
-	env := envelope{RoutingKey: to, Publishing: wire.Again(&d.Delivery, user)}
+func again(d *held, to string, t taker, ours amqp.Table) envelope {
+	env := envelope{RoutingKey: to, Publishing: wire.Again(&d.Delivery, t.user)}
 	const toComplete = 100 // bytes, for an id, a timestamp and a content type
-	room := maxProperties - wire.RoomToCome - toComplete - env.PropertiesSize()
+	room := t.fits - wire.RoomToCome - toComplete - env.PropertiesSize()
 	wire.Shrink(ours, min(wire.MaxOurs, room))
 	if len(env.Headers)+len(ours) <= wire.MaxCopied {
 		maps.Copy(env.Headers, ours)
 	}
-	if env.PropertiesSize() > maxProperties { // not even the redrive count fits
+	if env.PropertiesSize() > t.fits { // not even the redrive count fits
 		maps.DeleteFunc(env.Headers, func(name string, _ any) bool { return wire.IsOurs(name) })
 	}
 	return env

@@ -139,12 +139,12 @@ func (d *discard) run(ctx context.Context) error {
 	if err := d.queue.declareArchive(ctx, o.Archive); err != nil {
 		return err
 	}
-	sender, user, err := d.queue.sender(ctx, o.Window)
+	sender, taker, err := d.queue.sender(ctx, o.Window)
 	if err != nil {
 		return err
 	}
 	defer stop(sender)
-	d.rounds.mover.copyTo(sender, func(one *held) envelope { return asItIs(one, o.Archive, user) })
+	d.rounds.mover.copyTo(sender, func(one *held) envelope { return asItIs(one, o.Archive, taker) })
 	return d.rounds.run(ctx, most)
 }
 

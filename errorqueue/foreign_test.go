@@ -133,7 +133,7 @@ func TestACopyKeepsAnAbsurdTimestampAsItIs(t *testing.T) {
 	table := amqp.Table{"queue": "orders", "reason": "expired", "time": milliseconds}
 	d := deliveryOf(amqp.Publishing{MessageId: "m", Timestamp: milliseconds, Headers: amqp.Table{"x-death": []any{table}, "when": milliseconds}})
 	h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
-	for name, env := range map[string]envelope{"redriven": afresh(h, "orders", "", stamp{id: "r", at: now}), "archived": asItIs(h, "orders-archive", "")} {
+	for name, env := range map[string]envelope{"redriven": afresh(h, "orders", taker{"", wire.MaxProperties}, stamp{id: "r", at: now}), "archived": asItIs(h, "orders-archive", taker{"", wire.MaxProperties})} {
 		if !env.Timestamp.Equal(milliseconds) || !reflect.DeepEqual(env.Headers["when"], milliseconds) {
 			t.Errorf("%s: %v, %v", name, env.Timestamp, env.Headers["when"])
 		}

@@ -93,7 +93,7 @@ type importer struct {
 	queue   *Queue        // immutable
 	options ImportOptions // immutable
 	sender  *sender       // set by run before the file is read
-	user    string        // the name of the connection's login; set by run
+	taker   taker         // who takes the messages; set by run
 
 	// Written by run, take and flush.
 	report reporter
@@ -135,7 +135,7 @@ func (in *importer) run(ctx context.Context, r io.Reader) (err error) {
 	if _, err := count(ctx, s, o.To); errors.Is(err, errNotFound) {
 		return &MissingTargetError{Queue: o.To, Messages: max(in.of, 0), Source: fromCaller}
 	}
-	if in.sender, in.user, err = in.queue.sender(ctx, o.Window); err != nil {
+	if in.sender, in.taker, err = in.queue.sender(ctx, o.Window); err != nil {
 		return err
 	}
 	defer stop(in.sender)
@@ -161,7 +161,7 @@ func check(ctx context.Context, r io.Reader, s io.Seeker) (int, error) {
 // take adds a message to the window, and publishes a full window.
 func (in *importer) take(ctx context.Context, line int, d *amqp.Delivery) error {
 	parked := &held{Delivery: *d, message: in.queue.read(d, 0)}
-	in.envs = append(in.envs, asItIs(parked, in.options.To, in.user))
+	in.envs = append(in.envs, asItIs(parked, in.options.To, in.taker))
 	in.lines = append(in.lines, line)
 	in.bytes += len(d.Body)
 	in.read++

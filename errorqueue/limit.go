@@ -52,7 +52,7 @@ type limit struct {
 	most     int     // the effective delivery limit, or unknown
 	consumed bool    // somebody else consumes from the queue
 	sender   *sender // of copies
-	user     string  // the login's name
+	taker    taker   // what the copies have to fit
 
 	bytes int // of spares; written by keep and forget
 }
@@ -81,7 +81,7 @@ func (q *Queue) newLimit(ctx context.Context, s session, consumed bool) (*limit,
 		q.log.WarnContext(ctx, "the delivery limit is not known", "error", err)
 	}
 	var err error
-	if l.sender, l.user, err = q.sender(ctx, defaultMoveWindow); err != nil {
+	if l.sender, l.taker, err = q.sender(ctx, defaultMoveWindow); err != nil {
 		return nil, err
 	}
 	if l.most == unknown {
@@ -204,7 +204,7 @@ func (l *limit) replace(ctx context.Context, h *hold, all []*spare) {
 func (l *limit) copyOf(d *amqp.Delivery) envelope {
 	m := &held{Delivery: *d}
 	m.message = l.queue.read(&m.Delivery, 1)
-	return asItIs(m, l.queue.name, l.user)
+	return asItIs(m, l.queue.name, l.taker)
 }
 
 // scout returns how often a message has survived, or 0 if it has not: a policy may just have set a

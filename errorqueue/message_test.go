@@ -103,7 +103,7 @@ func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 		d := deliverytest.Any().Draw(t, "message")
 		h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
 		for name, env := range map[string]sending.Envelope{
-			"redriven": afresh(h, "orders", "me", stamp{id: "r", at: now}), "archived": asItIs(h, "orders-archive", "me"),
+			"redriven": afresh(h, "orders", taker{"me", wire.MaxProperties}, stamp{id: "r", at: now}), "archived": asItIs(h, "orders-archive", taker{"me", wire.MaxProperties}),
 		} {
 			switch {
 			case env.Exchange != "" || env.NotMandatory || env.DeliveryMode != amqp.Persistent:
@@ -138,21 +138,32 @@ func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 }
 
 func TestARedrivenMessageWhoseHeadersFillAFrameStillFits(t *testing.T) {
-	for _, size := range []int{sending.MaxProperties - 20_000, sending.MaxProperties - 2000, sending.MaxProperties - 600, sending.MaxProperties - 300} {
-		p := parked("orders", 1)
-		p.Headers[wire.Stack], p.Headers[wire.Error] = strings.Repeat("s", 8000), strings.Repeat("e", 2000)
-		p.Headers["fat"] = ""
-		user := sending.Envelope{Publishing: wire.Again(deliveryOf(p), "")}
-		p.Headers["fat"] = strings.Repeat("x", size-user.PropertiesSize())
-		d := deliveryOf(p)
-		h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
-		for name, env := range map[string]sending.Envelope{"redriven": afresh(h, "orders", "", stamp{id: "r", at: now}), "archived": asItIs(h, "a", "")} {
-			if err := env.Check(); err != nil || env.PropertiesSize() > sending.MaxProperties-wire.RoomToCome {
-				t.Errorf("%s, with %d bytes of the user's: %d bytes, %v", name, size, env.PropertiesSize(), err)
-			}
-			if env.Headers["fat"] != p.Headers["fat"] {
-				t.Errorf("%s: the user's header is cut", name)
-			}
+	for _, frame := range []int{128 << 10, 8192, 4096} {
+		for _, left := range []int{2000, 600, 300} {
+			stillFits(t, wire.Fits(frame), left)
+		}
+	}
+	stillFits(t, wire.MaxProperties, 20_000)
+}
+
+// stillFits asserts that a message whose user's headers leave so many bytes of a frame free can be
+// published again, with all of them.
+func stillFits(t *testing.T, fits, left int) {
+	t.Helper()
+	size, to := fits-left, taker{"", fits}
+	p := parked("orders", 1)
+	p.Headers[wire.Stack], p.Headers[wire.Error] = strings.Repeat("s", 8000), strings.Repeat("e", 2000)
+	p.Headers["fat"] = ""
+	user := sending.Envelope{Publishing: wire.Again(deliveryOf(p), "")}
+	p.Headers["fat"] = strings.Repeat("x", size-user.PropertiesSize())
+	d := deliveryOf(p)
+	h := &held{Delivery: *d, message: ordersQueue().read(d, 1)}
+	for name, env := range map[string]sending.Envelope{"redriven": afresh(h, "orders", to, stamp{id: "r", at: now}), "archived": asItIs(h, "a", to)} {
+		if err := env.Check(); err != nil || env.PropertiesSize() > fits-wire.RoomToCome {
+			t.Errorf("%s, with %d bytes of the user's: %d bytes, %v", name, size, env.PropertiesSize(), err)
+		}
+		if env.Headers["fat"] != p.Headers["fat"] {
+			t.Errorf("%s: the user's header is cut", name)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -24,9 +25,9 @@ type Queue struct {
 	turn chan struct{} // holds a token while no call reads
 }
 
-// Open connects and checks that the queue exists. It returns ErrNoQueue if not, and the
-// connection's errors. The Queue has a TCP connection of its own, which Close ends. A nil logger
-// means slog.Default().
+// Open connects and checks that the queue exists. It returns ErrNoQueue if not, an error that wraps
+// topology.ErrStream if it is a stream, and the connection's errors. The Queue has a TCP connection
+// of its own, which Close ends. A nil logger means slog.Default().
 func Open(ctx context.Context, conn *connection.Connection, cfg Config, log *slog.Logger) (*Queue, error) {
 	cfg, err := cfg.resolve()
 	if err != nil {
@@ -71,7 +72,7 @@ func (q *Queue) Name() string { return q.name }
 // Close ends the Queue's TCP connection. Messages that a call still holds go back to the queue.
 func (q *Queue) Close(ctx context.Context) { q.link.Close(ctx) }
 
-// look returns ErrNoQueue if the queue does not exist.
+// look returns ErrNoQueue if the queue does not exist, and topology.ErrStream if it is a stream.
 func (q *Queue) look(ctx context.Context) error {
 	s, err := q.link.Session(ctx)
 	if err != nil {
@@ -84,6 +85,11 @@ func (q *Queue) look(ctx context.Context) error {
 		if !errors.Is(err, errNotAllowed) {
 			return err
 		}
+	}
+	// A stream may look empty, so the readers' subscriptions do not always tell.
+	err = ask(ctx, s, "ask for the type of the queue", func(ch channel) error { return compare.Consume(ch, q.name) })
+	if errors.Is(err, topology.ErrStream) {
+		return err
 	}
 	if own := topology.ErrorQueue(q.name); q.cfg.guessed { // it must not be a main queue
 		if _, err := count(ctx, s, own); err == nil {

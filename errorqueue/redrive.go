@@ -69,13 +69,13 @@ type redrive struct {
 
 // redrive makes a redrive. The caller stops the sender of its mover.
 func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redrive, error) {
-	sender, user, err := q.sender(ctx, o.Window)
+	sender, taker, err := q.sender(ctx, o.Window)
 	if err != nil {
 		return nil, err
 	}
 	s := stamp{id: o.ID, at: time.Now()}
 	move := &mover{sender: sender, window: o.Window, rate: o.Rate, envelope: func(d *held) envelope {
-		return afresh(d, cmp.Or(o.To, d.message.Target), user, s)
+		return afresh(d, cmp.Or(o.To, d.message.Target), taker, s)
 	}}
 	progress := &reporter{to: o.Progress}
 	return &redrive{

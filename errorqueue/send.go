@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // The types of a publisher that this package uses.
@@ -15,8 +16,6 @@ type (
 )
 
 const (
-	maxProperties = sending.MaxProperties
-
 	defaultMoveWindow = 100 // messages that are published together
 	maxMoveWindow     = 1000
 
@@ -24,14 +23,20 @@ const (
 	grace       = 3 * time.Second  // for the window in flight when the context ends
 )
 
-// sender makes a sender with room for a window, and returns the name of the connection's login.
-func (q *Queue) sender(ctx context.Context, window int) (s *sender, user string, err error) {
+// taker is what is known of the connection that takes messages.
+type taker struct {
+	user string // the name of its login
+	fits int    // how many bytes of headers and properties fit a frame
+}
+
+// sender makes a sender with room for a window, and says who takes its messages.
+func (q *Queue) sender(ctx context.Context, window int) (s *sender, t taker, err error) {
 	publishing, err := q.conn.Transport().Publishing().Session(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, taker{}, err
 	}
 	s, err = sending.New(q.conn.Transport(), window, q.log)
-	return s, publishing.User(), err
+	return s, taker{user: publishing.User(), fits: wire.Fits(publishing.Peer().FrameMax)}, err
 }
 
 // stop ends a sender. It does not wait for messages that were given up because the broker took

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 )
 
 const patientTimes = 30 // how often a silent queue may answer that it has messages
@@ -28,9 +30,9 @@ func (h *hold) window(ctx context.Context, n int) ([]amqp.Delivery, error) {
 		if err := c.ch.Qos(n, 0, false); err != nil {
 			return err
 		}
-		deliveries, err := c.ch.Consume(h.queue, tag, false, false, false, false, nil)
+		deliveries, err := c.ch.Consume(h.queue, tag, false, false, false, false, compare.Subscription(0))
 		subscribed <- deliveries
-		return err
+		return compare.Stream(h.queue, err)
 	})
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/internal/sending"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -103,7 +103,7 @@ func FuzzBuild(f *testing.F) {
 		if err := env.Headers.Validate(); err != nil {
 			t.Fatalf("the client cannot write it: %v", err)
 		}
-		if env.PropertiesSize() > sending.MaxProperties || len(env.Body) > maxBody || !bytes.Equal(env.Body, body) || env.MessageId == "" {
+		if env.PropertiesSize() > wire.MaxProperties || len(env.Body) > maxBody || !bytes.Equal(env.Body, body) || env.MessageId == "" {
 			t.Fatalf("%d bytes of properties, %d of body, id %q", env.PropertiesSize(), len(env.Body), env.MessageId)
 		}
 		if _, ours := env.Headers["retry-attempts"]; ours {

@@ -24,7 +24,9 @@ var (
 	// publish it again with the same message id.
 	ErrUnconfirmed = sending.ErrUnconfirmed
 
-	// ErrTooLarge: the body or the properties are above their limit. The message was not sent.
+	// ErrTooLarge: the body is above MaxBody, or headers and properties do not fit a frame: they
+	// may have 128 KiB together, or less if the broker has a lower frame_max. The message was not
+	// sent.
 	ErrTooLarge = sending.ErrTooLarge
 
 	// ErrNotSent: another message of the batch is invalid, so none was sent. Nothing is wrong with

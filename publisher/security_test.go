@@ -11,13 +11,14 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // A Client leaves some bytes free, for the headers that a consumer adds when it retries the
 // message.
 func TestAClientsHeadersAreLimitedToTheByte(t *testing.T) {
-	const limit = sending.MaxProperties - 4<<10
+	const limit = wire.MaxProperties - 4<<10
 	options := func(n int) []publisher.Option {
 		return []publisher.Option{publisher.MessageID("m"), publisher.Header("h", strings.Repeat("x", n))}
 	}

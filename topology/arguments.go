@@ -22,7 +22,8 @@ var refused = map[string]string{
 	"x-expires":                   "it deletes the queue with all its messages",
 }
 
-// checkArguments refuses arguments of the main queue that would break a promise.
+// checkArguments refuses arguments of the main queue that would break a promise, or that no broker
+// takes. Modes that do not declare the main queue do not use them, and its type may be another one.
 func (p *Plan) checkArguments() error {
 	arguments, err := normalised(p.Arguments)
 	if err != nil {
@@ -32,6 +33,9 @@ func (p *Plan) checkArguments() error {
 		value := arguments[name]
 		if why, ok := refused[name]; ok {
 			return fmt.Errorf("Arguments: %s: %v is refused: %s", name, value, why)
+		}
+		if why := impossible(p.Type, name, value); why != "" && p.Mode == All {
+			return fmt.Errorf("Arguments: %s: %v is impossible: %s", name, value, why)
 		}
 		if name != "x-delivery-limit" {
 			continue

@@ -17,8 +17,8 @@ var _ Declarer = (*amqp.Channel)(nil)
 // already is left as it is.
 //
 // Declare stops at the first refusal, because the broker then closes the channel. Earlier
-// declarations stay. The error is, or wraps, a [*MismatchError], [ErrMissing], [ErrRefused] or
-// [ErrUnchecked] where one of them applies; errors.As finds the *amqp.Error in it.
+// declarations stay. The error is, or wraps, a [*MismatchError], [ErrMissing], [ErrRefused],
+// [ErrInvalid] or [ErrUnchecked] where one of them applies; errors.As finds the *amqp.Error in it.
 //
 // The client library's calls have no timeout. Close the connection to end a Declare that hangs.
 func (t Topology) Declare(d Declarer) error {

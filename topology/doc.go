@@ -15,6 +15,6 @@
 // ones, and the old ones drain.
 //
 // [Topology.Declare] declares a Topology at a broker. When the broker refuses something, the error
-// says what is wrong and what to do: see [MismatchError], [ErrMissing], [ErrRefused] and
-// [ErrUnchecked].
+// says what is wrong and what to do: see [MismatchError], [ErrMissing], [ErrRefused], [ErrInvalid]
+// and [ErrUnchecked].
 package topology

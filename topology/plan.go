@@ -37,9 +37,11 @@ type Plan struct {
 	// Arguments are added to the arguments of the main queue, and replace those of the same
 	// name. New refuses arguments that would break a promise: x-overflow and x-expires, which
 	// delete messages, an x-delivery-limit below 1, and those of dead-lettering. It also
-	// refuses those for which a Plan has a field. An x-message-ttl parks the messages that
-	// have waited longer. The broker accepts and ignores an argument that it does not know, so
-	// mind the spelling. Modes that do not declare the main queue do not use Arguments.
+	// refuses those for which a Plan has a field, and those that no broker takes: an argument of
+	// another type of queue, such as x-max-priority of a quorum queue, or an impossible value,
+	// such as a negative x-message-ttl. An x-message-ttl parks the messages that have waited
+	// longer. The broker accepts and ignores an argument that it does not know, so mind the
+	// spelling. Modes that do not declare the main queue do not use Arguments.
 	//
 	// Defaults to none.
 	Arguments map[string]any
@@ -94,7 +96,7 @@ const (
 	All Mode = iota
 
 	// Satellites declares everything but the main queue, which must exist and may have any
-	// arguments. Use it to adopt a queue that existed before.
+	// arguments, but may not be a stream. Use it to adopt a queue that existed before.
 	Satellites
 
 	// Never declares nothing, and checks that every queue exists. Use it for workers without the

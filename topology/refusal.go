@@ -18,6 +18,17 @@ var (
 	// no permission, or whose name is reserved (403).
 	ErrRefused = errors.New("topology: access refused")
 
+	// ErrInvalid is wrapped by the error for a declaration or a binding that this broker does not
+	// take, whoever asks: an argument that queues of this type do not have, a value that is not
+	// allowed, an exchange type without its plugin, or one queue more than the virtual host may
+	// have (406; 503 and 541 in some versions).
+	ErrInvalid = errors.New("topology: the broker does not take it")
+
+	// ErrStream is wrapped by the error for a queue that is a stream. Consuming does not take
+	// messages out of a stream, and it cannot give back or count deliveries, so a consumer would
+	// skip messages without a word. No consumer and no reader of an error queue subscribes to one.
+	ErrStream = errors.New("topology: a stream cannot be consumed as a queue")
+
 	// ErrUnchecked is wrapped by the error for a queue that must exist and that this user may not
 	// look for (403). Brokers before 4.3 let every user look; since 4.3 a permission on the queue
 	// is necessary. Everything else has been declared by then, so a caller can open another channel
@@ -96,12 +107,13 @@ func refusal(err error, s step) error {
 	if !errors.As(err, &refused) {
 		return fmt.Errorf("topology: %v: %w", s, err)
 	}
+	if m := mismatch(refused, s); m != nil {
+		m.Err = err
+		return m
+	}
 	switch {
-	case refused.Code == amqp.PreconditionFailed:
-		if m := mismatch(refused.Reason, s); m != nil {
-			m.Err = err
-			return m
-		}
+	case isInvalid(refused):
+		return fmt.Errorf("%w: %v: change the argument or the type: %w", ErrInvalid, s, err)
 	case refused.Code == amqp.AccessRefused && s.passive:
 		return fmt.Errorf("%w for %v, which this broker allows only with a permission on it: %w", ErrUnchecked, s, err)
 	case refused.Code == amqp.AccessRefused:
@@ -112,6 +124,22 @@ func refusal(err error, s step) error {
 		return fmt.Errorf("%w: queue %q, which this mode does not declare: declare it first, or use the mode All: %w", ErrMissing, s.name, err)
 	}
 	return fmt.Errorf("topology: %v: %w", s, err)
+}
+
+// invalid matches what a broker says of a declaration that it would refuse at any time: a wrong
+// argument or value (406), an exchange type that it does not have (406, before 4.0 503), a feature
+// that its version no longer permits (406 or 541), or a virtual host that is full (406).
+var invalid = regexp.MustCompile(`(?i)\binvalid (arg|type|exchange type)|\bunknown exchange type|\bis deprecated|\blimit in vhost '.*' .*is reached`)
+
+// isInvalid says whether a refusal is for the declaration itself, so that the same one is refused
+// again until somebody changes something. Other refusals with these codes may be over soon, such as
+// that of a queue whose members are starting.
+func isInvalid(refused *amqp.Error) bool {
+	switch refused.Code {
+	case amqp.PreconditionFailed, amqp.CommandInvalid, amqp.InternalError:
+		return invalid.MatchString(refused.Reason)
+	}
+	return false
 }
 
 // permission names the permission that a step needs
@@ -132,9 +160,10 @@ func (s step) permission() string {
 var inequivalent = regexp.MustCompile(`inequivalent arg '([^']+)'\s*for `)
 
 // mismatch parses the broker's text. It returns nil for a text about something else.
-func mismatch(reason string, s step) *MismatchError {
+func mismatch(refused *amqp.Error, s step) *MismatchError {
+	reason := refused.Reason
 	found := inequivalent.FindStringSubmatch(reason)
-	if found == nil {
+	if found == nil || refused.Code != amqp.PreconditionFailed {
 		return nil
 	}
 	m := &MismatchError{What: s.what, Name: s.name, Role: s.role, Argument: found[1]}

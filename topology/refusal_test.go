@@ -2,6 +2,7 @@ package topology_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,15 +89,41 @@ func TestAMismatchIsReadFromTheBrokersWords(t *testing.T) {
 	}
 }
 
-func TestOther406sAreNotTakenForMismatches(t *testing.T) {
-	err := refuse(t, topology.Plan{Queue: "q"}, "queue q", amqp.PreconditionFailed,
-		"PRECONDITION_FAILED - invalid arg 'x-max-priority' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue")
-	var got *topology.MismatchError
-	if errors.As(err, &got) {
-		t.Errorf("got %+v", got)
-	}
-	if !strings.Contains(err.Error(), "x-max-priority") {
-		t.Errorf("the broker's words are not in it: %v", err)
+// The reasons are brokers' own, of 3.10, 4.0 and 4.3.
+func TestARefusalThatWaitingDoesNotMendIsInvalid(t *testing.T) {
+	plan := topology.Plan{Queue: "q", Bindings: []topology.Bind{{Exchange: "e", Kind: "x-foo"}}}
+	for _, c := range []struct {
+		call    string
+		code    int
+		reason  string
+		invalid bool
+	}{
+		{"queue q", amqp.PreconditionFailed, "PRECONDITION_FAILED - invalid arg 'x-max-priority' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue", true},
+		{"queue q", amqp.PreconditionFailed, "PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'q' in vhost '/': {value_negative,-1}", true},
+		{"queue q", amqp.PreconditionFailed, "PRECONDITION_FAILED - invalid arg 'x-queue-type' for queue 'q' in vhost '/': \"unsupported queue type 'nonsense'\"", true},
+		{"queue q", amqp.PreconditionFailed, "PRECONDITION_FAILED - invalid type 'long' for arg 'x-dead-letter-exchange' in queue 'q' in vhost '/'", true},
+		{"queue q", amqp.PreconditionFailed, "PRECONDITION_FAILED - cannot declare queue 'q': queue limit in vhost 'lim' (1) is reached", true},
+		{"queue q", amqp.InternalError, "INTERNAL_ERROR - Feature `queue_master_locator` is deprecated.\nBy default, this feature is not permitted anymore.", true},
+		{"exchange e", amqp.PreconditionFailed, "PRECONDITION_FAILED - unknown exchange type 'x-foo'", true},
+		{"exchange e", amqp.CommandInvalid, "COMMAND_INVALID - unknown exchange type 'x-foo'", true},
+
+		{"queue q", amqp.PreconditionFailed, "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '2' but current is '1'", false},
+		{"queue q", amqp.PreconditionFailed, "PRECONDITION_FAILED - queue 'q' in vhost '/' is not available now", false},
+		{"queue q", amqp.InternalError, "INTERNAL_ERROR - Cannot declare quorum queue: not enough nodes", false},
+		{"queue q", amqp.InternalError, "INTERNAL_ERROR", false},
+		{"queue q", amqp.NotFound, "NOT_FOUND - invalid arg", false},
+	} {
+		err := refuse(t, plan, c.call, c.code, c.reason)
+		if errors.Is(err, topology.ErrInvalid) != c.invalid {
+			t.Errorf("%v: is ErrInvalid: %v, want %v", err, !c.invalid, c.invalid)
+		}
+		var mismatch *topology.MismatchError
+		if errors.As(err, &mismatch) != strings.Contains(c.reason, "inequivalent") {
+			t.Errorf("%v: is a mismatch: %v", err, mismatch != nil)
+		}
+		if !strings.Contains(err.Error(), strconv.Quote(c.reason)) {
+			t.Errorf("the broker's words are not in it: %v", err)
+		}
 	}
 }
 
@@ -126,7 +153,7 @@ func TestARefusalSaysWhichOfThreeItIs(t *testing.T) {
 		{all, "queue q", amqp.ResourceLocked, "RESOURCE_LOCKED - cannot obtain exclusive access", nil, "RESOURCE_LOCKED"},
 	} {
 		err := refuse(t, c.plan, c.call, c.code, c.reason)
-		for _, sentinel := range []error{topology.ErrMissing, topology.ErrRefused, topology.ErrUnchecked} {
+		for _, sentinel := range []error{topology.ErrMissing, topology.ErrRefused, topology.ErrUnchecked, topology.ErrInvalid} {
 			if errors.Is(err, sentinel) != (sentinel == c.is) {
 				t.Errorf("%v: is %v: %v", err, sentinel, errors.Is(err, sentinel))
 			}

@@ -96,7 +96,7 @@ func TestATopologyIsEqualToItselfAndToNoOther(t *testing.T) {
 
 func TestNumbersThatDifferOnlyInTypeAreEqual(t *testing.T) {
 	with := func(n any) topology.Topology {
-		return mustNew(t, topology.Plan{Queue: "q", Arguments: map[string]any{"x-max-length": n}})
+		return mustNew(t, topology.Plan{Queue: "q", Arguments: map[string]any{"x-number": n}})
 	}
 	if !with(5).Equal(with(uint8(5))) {
 		t.Error("int 5 and uint8 5 differ")

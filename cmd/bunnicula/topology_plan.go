@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,12 +24,15 @@ func topologyPlan(a *app) *cobra.Command {
   +  is not there: apply declares it
   !  is there and differs, or must be there and is not: apply would end with an error
   ?  cannot be told: apply tries it
+  *  is bound beside what the file has: apply leaves it
 
 A queue is compared by the broker itself, by a declaration that can never succeed.
 It names the first argument that differs; the management API shows them all, and
-which bindings there are. To compare takes the permission to configure a queue.
+which bindings there are. A binding with other arguments is another binding: the
+old one stays until somebody removes it. To compare takes the permission to
+configure a queue.
 
-Exit code 3 says that there is a difference.`,
+Exit code 3 says that apply would declare something, or be refused.`,
 		Example: `  bunnicula topology plan --file topology.yml
   bunnicula topology plan --file topology.yml --json | jq '.changes[] | select(.action != "same")'`,
 		Args: cobra.NoArgs,
@@ -87,6 +92,7 @@ var signs = []struct {
 	{inspect.Refused, "!", red, "different"},
 	{inspect.Lacking, "!", red, "missing"},
 	{inspect.Unasked, "?", yellow, "unknown"},
+	{inspect.Beyond, "*", yellow, "beyond the file"},
 }
 
 func (a *app) printPlan(r planReport) error {
@@ -111,6 +117,9 @@ func (a *app) printChange(c inspect.Change) {
 	line := fmt.Sprintf("%-8s  %s", c.What, c.Name)
 	if c.What == "binding" {
 		line += fmt.Sprintf(" <- %s %q", c.Exchange, c.Key)
+		for _, name := range slices.Sorted(maps.Keys(c.Arguments)) {
+			line += fmt.Sprintf(" %s=%v", name, c.Arguments[name])
+		}
 	}
 	for _, s := range signs {
 		if s.action == c.Action {

@@ -2,17 +2,39 @@ package link
 
 import (
 	"context"
+	"fmt"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// Channel opens a channel of this session.
+// Channel opens a channel of this session, on the first of its TCP connections that has room for
+// one.
 func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
+	have := s.channels()
+	if err := s.allowance.check(have); err != nil {
+		return nil, fmt.Errorf("open a channel: %w", err)
+	}
+	for n := 0; ; n++ {
+		m := s.member(n)
+		if m == nil {
+			if err := s.extend(ctx, n); err != nil {
+				return nil, fmt.Errorf("open a channel: %w", err)
+			}
+			m = s.member(n)
+		}
+		if ch, err := s.open(ctx, m); !hasNoRoom(err) {
+			return ch, s.allowance.learn(have, err)
+		}
+	}
+}
+
+// open opens a channel on one TCP connection.
+func (s *session) open(ctx context.Context, m *member) (transport.Channel, error) {
 	opened := make(chan *amqp.Channel, 1)
 	err := s.Do(ctx, "open a channel", func() error {
-		ch, err := s.conn.Channel()
+		ch, err := m.conn.Channel()
 		if err == nil {
 			opened <- ch
 		}
@@ -21,7 +43,11 @@ func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return channel{<-opened}, nil
+	ch := <-opened
+	s.mu.Lock()
+	s.opened = append(s.opened, ch)
+	s.mu.Unlock()
+	return channel{ch}, nil
 }
 
 // channel is an *amqp.Channel whose Publish returns an interface.

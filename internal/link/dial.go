@@ -14,27 +14,27 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// dial opens one connection to t, within the dial timeout.
-func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
+// dial opens the n-th TCP connection of a session to t, within the dial timeout.
+func (l *link) dial(t Target, n int) (*member, error) {
 	set := l.settings()
 	ctx, cancel := context.WithTimeout(l.ctx, cmp.Or(t.DialTimeout, set.DialTimeout))
 	defer cancel()
 
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Addr)
 	if err != nil {
-		return nil, nil, dialError(ctx, t, err, nil)
+		return nil, dialError(ctx, t, err, nil)
 	}
 	conn := raw
 	if t.TLS != nil {
 		cfg, err := t.TLS()
 		if err != nil {
 			raw.Close()
-			return nil, nil, err
+			return nil, err
 		}
 		client := tls.Client(raw, cfg)
 		if err := client.HandshakeContext(ctx); err != nil {
 			raw.Close()
-			return nil, nil, dialError(ctx, t, err, nil)
+			return nil, dialError(ctx, t, err, nil)
 		}
 		conn = client
 	}
@@ -43,12 +43,17 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
 	properties := amqp.NewConnectionProperties()
 	properties["product"] = "Bunnicula for Go"
-	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", set.Name, l.purpose))
+	purpose := l.purpose
+	if n > 1 {
+		purpose += fmt.Sprintf(", %d", n)
+	}
+	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", set.Name, purpose))
 	size := frameSize
 	if l.reads {
 		size = wideFrame
 	}
-	c, err := amqp.Open(newReader(sock, l.reads), amqp.Config{
+	in := newReader(sock, l.reads)
+	c, err := amqp.Open(in, amqp.Config{
 		SASL: t.auth(properties), Vhost: t.VHost, Heartbeat: cmp.Or(t.Heartbeat, set.Heartbeat),
 		FrameSize: size, Locale: "en_US", Properties: properties,
 	})
@@ -58,10 +63,14 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 	if err != nil {
 		cause := sock.cause()
 		sock.abort(err)
-		return nil, nil, dialError(ctx, t, err, cause)
+		return nil, dialError(ctx, t, err, cause)
 	}
 	sock.expect(c.Config.Heartbeat * 3 / 2)
-	return c, sock, nil
+	m := &member{conn: c, socket: sock, frame: c.Config.FrameSize}
+	if l.reads { // the library has been told of larger frames
+		m.frame = in.frameSize()
+	}
+	return m, nil
 }
 
 // frameSize is RabbitMQ's own default. A message's properties must fit one frame.
@@ -79,10 +88,12 @@ func dialError(ctx context.Context, t Target, err, cause error) error {
 	// handshake was cut short.
 	var refused *amqp.Error
 	if errors.As(err, &refused) && refused.Server {
-		switch refused.Code {
-		case amqp.AccessRefused:
+		switch {
+		case reachesLimit(refused):
+			return fmt.Errorf("dial %s: user %q, vhost %q: %w", t.Addr, t.Username, t.VHost, refused)
+		case refused.Code == amqp.AccessRefused:
 			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("user %q: %s (check user and password)", t.Username, refused.Reason), Err: refused}
-		case amqp.NotAllowed:
+		case refused.Code == amqp.NotAllowed:
 			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("vhost %q: %s (check the vhost and the user's permissions)", t.VHost, refused.Reason), Err: refused}
 		}
 	}

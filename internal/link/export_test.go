@@ -12,11 +12,11 @@ type Session struct{ *session }
 
 // NewSession makes a Session on this socket.
 func NewSession(sock net.Conn, replyTimeout time.Duration) Session {
-	return Session{newSession(nil, newSocket(sock), replyTimeout, Target{Addr: "test", Username: "me"})}
+	return Session{newSession(&member{socket: newSocket(sock)}, replyTimeout, Target{Addr: "test", Username: "me"})}
 }
 
 // Cause is what ended the session's socket.
-func (s Session) Cause() error { return s.socket.cause() }
+func (s Session) Cause() error { return s.member(0).socket.cause() }
 
 // Soon is the longest pause before an absent broker is tried again.
 const Soon = soon
@@ -25,7 +25,7 @@ const Soon = soon
 // the stuck write.
 func Stuck(s transport.Session) error {
 	for {
-		if _, err := s.(*session).socket.Write(make([]byte, 64<<10)); err != nil {
+		if _, err := s.(*session).member(0).socket.Write(make([]byte, 64<<10)); err != nil {
 			return err
 		}
 	}

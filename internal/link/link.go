@@ -18,6 +18,7 @@ type link struct {
 	settings  func() *Settings // a function: fmt would print the password behind a pointer
 	log       *slog.Logger
 	notice    func(transport.Event)
+	allowance allowance // has a lock of its own
 
 	ctx  context.Context // ends with Close or abort
 	stop context.CancelFunc

@@ -25,6 +25,7 @@ func TestASessionKnowsWhoIsAtTheOtherEnd(t *testing.T) {
 	got.Cluster = ""
 	want := transport.Peer{
 		Product: "RabbitMQ", Version: amqptest.Version(t), Addr: u.Host, User: u.User.Username(), VHost: cmp.Or(strings.TrimPrefix(u.Path, "/"), "/"), Heartbeat: 7 * time.Second,
+		FrameMax: 128 << 10,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -178,11 +178,15 @@ func (r *reader) tune(payload []byte) {
 func (r *reader) Write(p []byte) (int, error) {
 	if at := len(tuneOK) + 2; r.wide && len(p) >= at+4 && bytes.HasPrefix(p, tuneOK) {
 		p = slices.Clone(p)
-		size := uint32(frameSize)
-		if theirs := r.frameMax.Load(); theirs > 0 {
-			size = min(size, theirs)
-		}
-		binary.BigEndian.PutUint32(p[at:], size)
+		binary.BigEndian.PutUint32(p[at:], uint32(r.frameSize()))
 	}
 	return r.socket.Write(p)
+}
+
+// frameSize is what a wide reader has agreed on with the broker.
+func (r *reader) frameSize() int {
+	if theirs := r.frameMax.Load(); theirs > 0 {
+		return int(min(frameSize, theirs))
+	}
+	return frameSize
 }

@@ -1,10 +1,12 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,34 +15,51 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// session is the life of one TCP connection.
+// session is the life of one TCP connection, or of several that live and die together: see member.
 type session struct {
-	conn    *amqp.Connection
-	socket  *socket
+	// Immutable once the session is known.
 	timeout time.Duration // for one answer of the broker
 	target  Target        // without the password
+	notice  func(transport.Event)
+	another func(n int) (*member, error) // dials the n-th TCP connection of the session
+	// allowance is that of the link.
+	allowance *allowance
 
-	done chan struct{} // closed by watch at the end of the session
-	// Why the session ended. watch writes it before it closes done.
+	done chan struct{} // closed at the end of the session
+	// Why the session ended. Whoever sets over writes it before it closes done.
 	err     error
-	blocked atomic.Pointer[string]        // written by watch
-	change  atomic.Pointer[chan struct{}] // closed and replaced by watch when blocked changes
+	blocked atomic.Pointer[string]        // written under mu
+	change  atomic.Pointer[chan struct{}] // closed and replaced under mu when blocked changes
+
+	mu      sync.Mutex      // guards what is below, and what members say of themselves to it
+	members []*member       // the first one is always there
+	opened  []*amqp.Channel // some may be closed by now
+	closing bool            // close says goodbye on all of them
+	over    bool
+
+	extending chan struct{} // held by the goroutine that opens another TCP connection
+	failed    error         // why there is none; the holder of extending uses these
+	failedAt  time.Time
 }
 
 var _ transport.Session = (*session)(nil)
 
-func newSession(conn *amqp.Connection, sock *socket, timeout time.Duration, t Target) *session {
+func newSession(first *member, timeout time.Duration, t Target) *session {
 	t.Password = ""
-	s := &session{conn: conn, socket: sock, timeout: timeout, target: t, done: make(chan struct{})}
+	s := &session{
+		timeout: timeout, target: t, allowance: new(allowance),
+		done: make(chan struct{}), members: []*member{first}, extending: make(chan struct{}, 1),
+	}
 	change := make(chan struct{})
 	s.change.Store(&change)
 	return s
 }
 
-// watch reports what the broker says about the whole connection, until the connection ends.
-func (s *session) watch(notice func(transport.Event)) {
-	closed := s.conn.NotifyClose(make(chan *amqp.Error, 1))
-	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 16))
+// watch reports what the broker says about one whole TCP connection, until that ends. Then the
+// session ends.
+func (s *session) watch(m *member) {
+	closed := m.conn.NotifyClose(make(chan *amqp.Error, 1))
+	blocked := m.conn.NotifyBlocked(make(chan amqp.Blocking, 16))
 	for {
 		select {
 		case b, ok := <-blocked:
@@ -48,25 +67,38 @@ func (s *session) watch(notice func(transport.Event)) {
 				blocked = nil
 				continue
 			}
-			s.setBlocked(b)
-			if b.Active {
-				notice(transport.Event{Kind: transport.Blocked, Reason: b.Reason})
-			} else {
-				notice(transport.Event{Kind: transport.Unblocked})
-			}
+			s.setBlocked(m, b)
 		case e := <-closed: // nil if this client closed the connection
-			s.err = s.why(e)
-			s.socket.abort(s.err)
-			close(s.done)
+			s.end(m, m.why(e))
 			return
 		}
 	}
 }
 
-// why returns the reason of the session's end: what the broker said, or the first error of the
-// socket.
-func (s *session) why(e *amqp.Error) error {
-	cause := s.socket.cause()
+// end ends the session because one of its TCP connections has ended.
+func (s *session) end(m *member, why error) {
+	s.mu.Lock()
+	first := !s.over
+	s.over = true
+	closing, members := s.closing, s.members
+	s.mu.Unlock()
+	m.socket.abort(why)
+	if !first {
+		return
+	}
+	s.err = why
+	if !closing {
+		for _, m := range members {
+			m.socket.abort(why)
+		}
+	}
+	close(s.done)
+}
+
+// why returns the reason of the TCP connection's end: what the broker said, or the first error of
+// the socket.
+func (m *member) why(e *amqp.Error) error {
+	cause := m.socket.cause()
 	switch {
 	case e != nil && e.Server:
 		return e
@@ -81,14 +113,30 @@ func (s *session) why(e *amqp.Error) error {
 	return errors.New("connection: closed")
 }
 
-func (s *session) setBlocked(b amqp.Blocking) {
+// setBlocked notes what the broker says of one TCP connection. The session is blocked while any of
+// them is: an alarm concerns all, and each is told when it publishes.
+func (s *session) setBlocked(m *member, b amqp.Blocking) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.blocked = ""
 	if b.Active {
-		s.blocked.Store(&b.Reason)
-	} else {
-		s.blocked.Store(nil)
+		m.blocked = cmp.Or(b.Reason, "no reason given")
 	}
+	var reason *string
+	for _, m := range s.members {
+		if text := m.blocked; text != "" {
+			reason = &text // a copy, which is read without the lock
+		}
+	}
+	was := s.blocked.Swap(reason) != nil
 	change := make(chan struct{})
 	close(*s.change.Swap(&change))
+	switch {
+	case reason != nil && !was:
+		s.notice(transport.Event{Kind: transport.Blocked, Reason: *reason})
+	case reason == nil && was:
+		s.notice(transport.Event{Kind: transport.Unblocked})
+	}
 }
 
 // Blocked says whether the broker takes no messages at present, because of a memory or disk alarm,
@@ -119,18 +167,24 @@ func (s *session) User() string { return s.target.Username }
 
 // Peer describes the broker at the other end.
 func (s *session) Peer() transport.Peer {
+	first := s.member(0)
 	said := func(key string) string {
-		text, _ := s.conn.Properties[key].(string)
+		text, _ := first.conn.Properties[key].(string)
 		return text
 	}
 	return transport.Peer{
 		Product: said("product"), Version: said("version"), Cluster: said("cluster_name"),
-		Addr: s.target.Addr, User: s.target.Username, VHost: s.target.VHost, TLS: s.target.TLS != nil, Heartbeat: s.conn.Config.Heartbeat,
+		Addr: s.target.Addr, User: s.target.Username, VHost: s.target.VHost, TLS: s.target.TLS != nil, Heartbeat: first.conn.Config.Heartbeat,
+		FrameMax: first.frame,
 	}
 }
 
 // Abort closes the socket at once. Every call that is stuck in it returns.
-func (s *session) Abort(why error) { s.socket.abort(why) }
+func (s *session) Abort(why error) {
+	for _, m := range s.all() {
+		m.socket.abort(why)
+	}
+}
 
 // Do runs f, which makes a request through the client library. Such a request has no timeout. If
 // the broker does not answer within the ReplyTimeout, Do ends the session, which frees f. If ctx
@@ -147,8 +201,8 @@ func (s *session) Do(ctx context.Context, what string, f func() error) error {
 	}()
 	select {
 	case err := <-ended:
-		if err != nil && errors.Is(s.socket.cause(), transport.ErrNoReply) {
-			err = s.socket.cause()
+		if cause := s.member(0).socket.cause(); err != nil && errors.Is(cause, transport.ErrNoReply) {
+			err = cause
 		}
 		return err
 	case <-ctx.Done():
@@ -160,7 +214,15 @@ func (s *session) Do(ctx context.Context, what string, f func() error) error {
 func (s *session) close(d time.Duration) {
 	timer := time.AfterFunc(d, func() { s.Abort(errors.New("connection: no goodbye in time")) })
 	defer timer.Stop()
-	_ = s.conn.Close() // the socket is closed afterwards, whatever the broker answered
+	s.mu.Lock()
+	s.closing = true
+	members := s.members
+	s.mu.Unlock()
+	var goodbyes sync.WaitGroup
+	for _, m := range members {
+		goodbyes.Go(func() { _ = m.conn.Close() }) // the socket is closed afterwards, whatever the broker answered
+	}
+	goodbyes.Wait()
 	s.Abort(transport.ErrClosed)
 	<-s.done
 }

@@ -60,18 +60,31 @@ func (l *link) lose(session *session, up time.Time) {
 
 // open dials, and makes the session known.
 func (l *link) open(t Target) (*session, error) {
-	conn, sock, err := l.dial(t)
+	first, err := l.dial(t, 1)
 	if err != nil {
 		return nil, err
 	}
-	session := newSession(conn, sock, l.settings().ReplyTimeout, t)
-	go session.watch(l.notice)
+	session := newSession(first, l.settings().ReplyTimeout, t)
+	session.notice, session.allowance = l.notice, &l.allowance
+	session.another = func(n int) (*member, error) { return l.more(t, n) }
+	go session.watch(first)
 	now := l.set(func(s *state) { s.session, s.ever, s.err, s.since = session, true, nil, time.Now() })
 	if now.closed { // Close came during the dialling, and does not know this session
 		session.Abort(transport.ErrClosed)
 		return session, nil
 	}
-	l.log.Info("connected", "addr", t.Addr, "broker", fmt.Sprint(conn.Properties["product"], " ", conn.Properties["version"]))
+	l.log.Info("connected", "addr", t.Addr, "broker", fmt.Sprint(first.conn.Properties["product"], " ", first.conn.Properties["version"]))
 	l.notice(transport.Event{Kind: transport.Connected})
 	return session, nil
+}
+
+// more dials another TCP connection of a session.
+func (l *link) more(t Target, n int) (*member, error) {
+	m, err := l.dial(t, n)
+	if err != nil {
+		l.log.Warn("all channels are in use, and another connection cannot be opened", "addr", t.Addr, "connections", n-1, "err", err)
+		return nil, err
+	}
+	l.log.Info("all channels are in use, opened another connection", "addr", t.Addr, "connections", n, "channel_max", m.conn.Config.ChannelMax)
+	return m, nil
 }

@@ -83,6 +83,7 @@ type Binding struct {
 	Destination string `json:"destination"`
 	Kind        string `json:"destination_type"`
 	Key         string `json:"routing_key"`
+	Arguments   Values `json:"arguments"`
 }
 
 // Bindings returns all bindings of a virtual host.

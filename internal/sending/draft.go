@@ -113,7 +113,7 @@ func (d *Draft) finish(payload any, maxBody int) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	return d.fits(MaxProperties - roomForOurs)
+	return d.fits(wire.MaxProperties - roomForOurs)
 }
 
 // body encodes the payload. A []byte is sent as it is: copied, because it may still be on its way

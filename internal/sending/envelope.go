@@ -29,26 +29,22 @@ func (e *Envelope) Failed(err error) error {
 	return fmt.Errorf("publisher: publish to %s: %w", where, err)
 }
 
-// MaxProperties is how many bytes of headers and properties fit the content header frame of the
-// size that we agree on with the broker (AMQP 0-9-1, section 4.2.6): 128 KiB, less the frame's own
-// 8 bytes and the header's fixed 14. See [Envelope.PropertiesSize].
-const MaxProperties = 128*1024 - 8 - 14
-
 // Check says whether the Envelope can be sent without harm: what is too large for AMQP would break
 // the channel or the connection for everybody on it. The error names the property; it is
-// ErrTooLarge if all of them together do not fit.
+// ErrTooLarge if all of them together do not fit a frame of the default size. A broker may have a
+// lower frame_max: that is known when the message is written, and looked at then.
 func (e *Envelope) Check() error {
 	for _, p := range e.shortStrings() {
 		if len(p.value) > wire.MaxName {
 			return fmt.Errorf("%s %q is %d bytes long, AMQP allows %d", p.name, foreign.Cut(p.value, 40), len(p.value), wire.MaxName)
 		}
 	}
-	return e.fits(MaxProperties)
+	return e.fits(wire.MaxProperties)
 }
 
 func (e *Envelope) fits(limit int) error {
 	if size := e.PropertiesSize(); size > limit {
-		return fmt.Errorf("%w: headers and properties are %d bytes, at most %d fit", ErrTooLarge, size, limit)
+		return &TooLargeError{Size: size, Limit: limit}
 	}
 	return nil
 }
@@ -81,27 +77,7 @@ func (e *Envelope) shortStrings() []property {
 }
 
 // PropertiesSize is what the properties take on the wire; those that are not set take nothing.
-func (e *Envelope) PropertiesSize() int {
-	size := 0
-	if len(e.Headers) > 0 {
-		size += wire.Size(e.Headers)
-	}
-	for _, p := range e.shortStrings()[2:] {
-		if p.value != "" {
-			size += 1 + len(p.value)
-		}
-	}
-	if e.DeliveryMode > 0 {
-		size++
-	}
-	if e.Priority > 0 {
-		size++
-	}
-	if !e.Timestamp.IsZero() {
-		size += 8
-	}
-	return size
-}
+func (e *Envelope) PropertiesSize() int { return wire.PropertiesSize(&e.Publishing) }
 
 // NewID makes a message id: a UUIDv7, which sorts by time.
 func NewID() string {

@@ -15,6 +15,23 @@ var (
 	ErrClosed      = errors.New("publisher is stopped")
 )
 
+// TooLargeError is the ErrTooLarge of headers and properties.
+type TooLargeError struct {
+	Size  int // of the headers and properties, in bytes
+	Limit int // how many bytes fit
+	Frame int // the frame_max that was negotiated, if it is what limits
+}
+
+func (e *TooLargeError) Error() string {
+	if e.Frame > 0 {
+		return fmt.Sprintf("%v: headers and properties are %d bytes, at most %d fit a frame of this broker (frame_max = %d)", ErrTooLarge, e.Size, e.Limit, e.Frame)
+	}
+	return fmt.Sprintf("%v: headers and properties are %d bytes, at most %d fit", ErrTooLarge, e.Size, e.Limit)
+}
+
+// Is makes it an ErrTooLarge.
+func (e *TooLargeError) Is(target error) bool { return target == ErrTooLarge }
+
 // RefusedError says that the broker closed the channel or the connection because of
 // this message: an exchange that does not exist (404), no permission (403), a property that
 // it does not accept (406), a frame that it cannot read (501, 502).

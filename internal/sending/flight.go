@@ -2,12 +2,14 @@ package sending
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // flight is the life of one confirm channel. Its carrier, a lane or an inquiry, writes; its
@@ -16,6 +18,7 @@ type flight struct {
 	pipeline *Pipeline         // immutable
 	session  transport.Session // immutable
 	ch       transport.Channel // immutable
+	frame    int               // immutable: the largest frame that the broker takes, in bytes
 
 	sent     chan entry         // to the collector, in the order of the tags
 	empty    chan chan struct{} // to the collector: close this when nothing is in flight
@@ -58,7 +61,7 @@ func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) 
 		return nil, err
 	}
 	f := &flight{
-		pipeline: p, session: session, ch: ch, opened: time.Now(),
+		pipeline: p, session: session, ch: ch, frame: session.Peer().FrameMax, opened: time.Now(),
 		sent: make(chan entry, p.window), empty: make(chan chan struct{}), dead: make(chan struct{}), finished: make(chan struct{}),
 	}
 	c := &collector{
@@ -92,6 +95,10 @@ func (f *flight) write(ctx context.Context, m *Message) bool {
 		return false
 	default:
 	}
+	if err := f.fits(m); err != nil {
+		f.pipeline.leave(m, err)
+		return true
+	}
 	if !m.claim() {
 		f.pipeline.leave(m, nil) // its caller has gone, and has been told
 		return true
@@ -104,6 +111,25 @@ func (f *flight) write(ctx context.Context, m *Message) bool {
 	f.tag++
 	f.sent <- entry{m: m, tag: f.tag, confirm: confirm}
 	return true
+}
+
+// fits returns why a message cannot be written: a broker closes the connection (501) over a content
+// header that is larger than its frame_max. Most brokers have the default one, for which every
+// message was checked when it was made.
+func (f *flight) fits(m *Message) error {
+	limit := wire.Fits(f.frame)
+	if limit >= wire.MaxProperties {
+		return nil
+	}
+	size := m.env.PropertiesSize()
+	if size <= limit {
+		return nil
+	}
+	var err error = &TooLargeError{Size: size, Limit: limit, Frame: f.frame}
+	if m.Written() { // on an earlier session, to a broker that took larger frames
+		err = fmt.Errorf("%w: %w", ErrUnconfirmed, err)
+	}
+	return err
 }
 
 // close closes the channel and waits for its collector. Then the carrier has what is unknown.

@@ -139,11 +139,13 @@ func (l *lane) send(session transport.Session) (isBlamed bool) {
 	p := l.pipeline
 	f, err := p.fly(p.ctx, session, l)
 	if err != nil {
+		p.trouble.Store(&err)
 		if p.ctx.Err() == nil {
 			p.log.Warn("publishing channel ended", "unknown", 0, "err", err)
 		}
 		return false
 	}
+	p.trouble.Store(nil)
 	l.write(f)
 	f.close()
 	suspects, innocent := f.suspects()

@@ -24,6 +24,8 @@ type Pipeline struct {
 	roster roster  // what is in flight
 	router router  // on which lane
 	writes atomic.Int64
+	// trouble is why a lane could not open its last channel; written by lanes.
+	trouble atomic.Pointer[error]
 
 	ctx      context.Context // ends the carriers
 	cancel   context.CancelCauseFunc
@@ -174,7 +176,18 @@ func (p *Pipeline) because(ctx context.Context) error {
 	case h.Err != nil:
 		return fmt.Errorf("not connected (%w): %w", h.Err, cause)
 	}
+	if trouble := p.Trouble(); trouble != nil {
+		return fmt.Errorf("no channel to publish on (%w): %w", trouble, cause)
+	}
 	return cause
+}
+
+// Trouble is why a lane could not open its last channel, nil if it could.
+func (p *Pipeline) Trouble() error {
+	if trouble := p.trouble.Load(); trouble != nil {
+		return *trouble
+	}
+	return nil
 }
 
 // leave ends a message and gives its place back. All that has a carrier leaves here, once.

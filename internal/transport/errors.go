@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -16,6 +17,10 @@ var (
 	// broker delivers that message again, with the same result. So a consumer that has met one
 	// should have a dedicated connection.
 	ErrUnreadable = errors.New("connection: the client cannot read what the broker sent")
+
+	// ErrNoChannel is wrapped by the error for a channel that the broker does not let this user
+	// open: a limit of the user's channels is reached. The session goes on with those that it has.
+	ErrNoChannel = errors.New("connection: the broker allows this user no more channels")
 
 	// ErrNoReply ends a session whose broker does not answer a request.
 	ErrNoReply = errors.New("connection: the broker does not answer")
@@ -36,6 +41,12 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 func Permanent(err error) bool {
 	var refused *RefusedError
 	return errors.As(err, &refused)
+}
+
+// TooManyChannels says whether the broker has closed a connection because its user has opened more
+// channels than a limit allows. Whoever opens none meanwhile can go on with the next session.
+func TooManyChannels(refused *amqp.Error) bool {
+	return refused.Code == amqp.NotAllowed && strings.Contains(refused.Reason, "number of channels")
 }
 
 // EndedByMessage says whether a message has ended the session, and would end the next one too: the

@@ -145,6 +145,9 @@ type Peer struct {
 	VHost     string
 	TLS       bool
 	Heartbeat time.Duration
+	// FrameMax is the largest frame that may be sent to the broker, in bytes. The headers and
+	// properties of a message must fit one frame. 0 is 128 KiB.
+	FrameMax int
 }
 
 // NackCounts returns whether the broker raises x-delivery-count for a nack that requeues. RabbitMQ

@@ -66,11 +66,11 @@ func (r *Rules) early(f *Facts, g Given) Settlement {
 // copy of the message fits, so that its handler runs.
 func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore}
-	if c := r.whole(f, p, g); c.fits() {
+	if c := r.whole(f, p, g); c.fits(g.limit()) {
 		return Settlement{Deed: DeedCopy, Copy: c}, true
 	}
 	c := r.bare(f, p.to, g)
-	return Settlement{Deed: DeedCopy, Copy: c}, c.fits()
+	return Settlement{Deed: DeedCopy, Copy: c}, c.fits(g.limit())
 }
 
 // crashed is about a message that was returned too often while it was handled alone. The broker
@@ -117,7 +117,7 @@ func Hear(r *Rules, f *Facts, g Given) (s Settlement, cleared bool) {
 // unread is about a message whose headers the client cannot read. No copy of it can be made. The
 // broker can dead-letter it whole; where that could lose it the message is left.
 func (r *Rules) unread(g Given) Settlement {
-	if !r.Rejects || g.Degraded {
+	if !r.rejects(g) {
 		return Settlement{Deed: DeedLeave}
 	}
 	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread)}

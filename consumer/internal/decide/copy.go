@@ -23,13 +23,20 @@ type Copy struct {
 // errNoRoom says why a message is parked and not retried.
 var errNoRoom = errors.New("its headers leave no room for a retry")
 
+// errTooLarge says why a message is rejected and not parked by a copy.
+var errTooLarge = errors.New("its headers do not fit a frame of the broker (frame_max)")
+
 // copy returns the Settlement that publishes a copy. User headers that fill a frame, in bytes or in
 // number, leave no room for the count that a retry has to carry. Such a message is parked with the
-// user's headers only. They fit, because they have arrived in a frame. A message whose copy is for
-// the main queue is left instead: nothing failed.
+// user's headers only. A message whose copy is for the main queue is left instead: nothing failed.
+//
+// Even the user's headers may be too large: the broker's frame_max was lowered, or another protocol
+// has published them. Then the broker can dead-letter the message whole. Where that could lose it,
+// its copy is blocked, so that the message is held.
 func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	p.outcome.Group = r.group(p.outcome)
-	if c := r.whole(f, p, g); c.fits() {
+	limit := g.limit()
+	if c := r.whole(f, p, g); c.fits(limit) {
 		return Settlement{Deed: DeedCopy, Outcome: p.outcome, Copy: c}
 	}
 	if p.to == route.Main(r.Topology) {
@@ -41,8 +48,12 @@ func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	o.Reason = cmp.Or(o.Reason, monitoring.ReasonError)
 	o.Group = r.group(*o)
 	c := r.bare(f, route.Error(r.Topology), g)
-	if wire.PropertiesSize(&c.Publishing) > wire.MaxProperties {
+	if wire.PropertiesSize(&c.Publishing) > limit {
 		c.DeliveryMode = f.Raw.DeliveryMode // bare may have added this byte
+	}
+	if wire.PropertiesSize(&c.Publishing) > limit && r.rejects(g) {
+		o.Err = errors.Join(o.Err, errTooLarge)
+		return Settlement{Deed: DeedReject, Outcome: p.outcome}
 	}
 	return Settlement{Deed: DeedCopy, Outcome: p.outcome, Copy: c}
 }
@@ -66,7 +77,7 @@ func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	}
 	c.ContentType = cmp.Or(c.ContentType, "application/octet-stream")
 	ours := r.headers(f, p, g.Now)
-	wire.Shrink(ours, min(wire.MaxOurs, wire.MaxProperties-room(p.to)-wire.PropertiesSize(&c.Publishing)))
+	wire.Shrink(ours, min(wire.MaxOurs, g.limit()-room(p.to, g.limit())-wire.PropertiesSize(&c.Publishing)))
 	maps.Copy(ours, c.Headers)
 	c.Headers = ours
 	return c
@@ -82,19 +93,47 @@ func (r *Rules) bare(f *Facts, to route.Destination, g Given) *Copy {
 	return c
 }
 
-// fits returns whether the client can still read the copy when it comes out of the queue that it
-// goes to.
-func (c *Copy) fits() bool {
-	return wire.PropertiesSize(&c.Publishing) <= wire.MaxProperties-room(c.To) && len(c.Headers) <= wire.MaxCopied
+// limit returns how many bytes of headers and properties a copy may have.
+func (g *Given) limit() int { return cmp.Or(g.Fits, wire.MaxProperties) }
+
+// fits returns whether the broker takes the copy, and any client can still read it when it comes
+// out of the queue that it goes to.
+func (c *Copy) fits(limit int) bool {
+	return wire.PropertiesSize(&c.Publishing) <= limit-room(c.To, limit) && len(c.Headers) <= wire.MaxCopied
+}
+
+// Shorten removes headers of ours that only people read, until headers and properties take at most
+// limit bytes. It returns false, and changes nothing, if the others take more. A copy is made for
+// the connection that its message came from; the one that it is published on may take smaller
+// frames.
+func (c *Copy) Shorten(limit int) bool {
+	ours, others := amqp.Table{}, amqp.Table{}
+	for k, v := range c.Headers {
+		if wire.IsOurs(k) {
+			ours[k] = v
+		} else {
+			others[k] = v
+		}
+	}
+	rest := c.Publishing
+	rest.Headers = others
+	wire.Shrink(ours, limit-wire.PropertiesSize(&rest))
+	maps.Copy(others, ours)
+	if wire.PropertiesSize(&rest) > limit {
+		return false
+	}
+	c.Publishing = rest
+	return true
 }
 
 // room returns how many bytes stay free for headers that the broker adds. To every delivery the
 // broker adds a count. To a message from a retry queue it adds an account of the dead-lettering,
 // with names of up to 255 bytes. A message that grows beyond a frame by that can never be read
-// again.
-func room(to route.Destination) int {
+// again, but by clients that take larger frames, as consumers do. So of a small frame only an
+// eighth stays free.
+func room(to route.Destination, limit int) int {
 	if to.Delay > 0 {
-		return 3 << 10
+		return min(3<<10, limit/8)
 	}
 	return wire.RoomToCome
 }

@@ -23,7 +23,7 @@ type Rules struct {
 	// KeepsPlace says that an interrupted message must keep its place in the queue, because the
 	// consumer is a single active one.
 	KeepsPlace bool
-	// Rejects says that a rejected message is known to be dead-lettered at least once.
+	// Rejects says that a rejected message is dead-lettered at least once, as far as arguments tell.
 	Rejects bool
 
 	// Hearing is how long a message that has crashed too often goes round the quarantine queue
@@ -42,7 +42,13 @@ type Given struct {
 	// Degraded says that the main queue is known not to dead-letter at least once, whatever its
 	// arguments say.
 	Degraded bool
+	// Fits is how many bytes of headers and properties fit a frame of the broker. 0 means
+	// wire.MaxProperties.
+	Fits int
 }
+
+// rejects returns whether a message may be rejected, because the broker is known to park it.
+func (r *Rules) rejects(g Given) bool { return r.Rejects && !g.Degraded }
 
 // guarded returns whether the crash guard is on.
 func (r *Rules) guarded() bool { return r.Quarantine.Queue != "" }

@@ -9,6 +9,7 @@ var rows = map[string][]string{
 	"internal/backoff":             {},
 	"internal/foreign":             {},
 	"internal/foreign/foreigntest": {},
+	"internal/compare":             {"internal/transport", "topology"},
 	"internal/startup":             {},
 	"internal/effective":           {"topology"},
 	"internal/management":          {"internal/effective", "internal/foreign"},
@@ -32,7 +33,7 @@ var rows = map[string][]string{
 		"connection", "topology", "publisher", "monitoring", "consumer/internal/acks",
 		"consumer/internal/decide", "consumer/internal/watchdog", "internal/backoff", "internal/conflicts",
 		"internal/effective", "internal/monitors", "internal/route", "internal/sending", "internal/startup",
-		"internal/transport", "internal/wire", "internal/foreign",
+		"internal/transport", "internal/wire", "internal/foreign", "internal/compare",
 	},
 	"consumer/internal/acks":     {},
 	"consumer/internal/watchdog": {},
@@ -42,7 +43,7 @@ var rows = map[string][]string{
 	"errorqueue": {
 		"connection", "topology", "errorqueue/internal/archive", "errorqueue/internal/filter",
 		"internal/backoff", "internal/effective", "internal/sending", "internal/transport", "internal/wire",
-		"internal/foreign",
+		"internal/foreign", "internal/compare",
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/foreign"},
 	"errorqueue/internal/filter":  {"internal/foreign"},
@@ -62,8 +63,7 @@ var rows = map[string][]string{
 	"topology/topologyfile": {"topology", "internal/conflicts"},
 
 	"cmd/bunnicula/internal/inspect": {
-		"topology",
-		"internal/route", "internal/transport", "internal/management",
+		"topology", "internal/route", "internal/transport", "internal/management", "internal/compare",
 	},
 	"cmd/bunnicula/internal/doctor": {
 		"consumer", "topology", "topology/topologyfile",

@@ -334,4 +334,32 @@ var mutants = []mutant{
 		edits:  []edit{{"errorqueue.afresh", `ours[wire.Queue] = to`, "$old\nours[wire.RetryAttempts] = d.Headers[wire.RetryAttempts]"}},
 		caught: []by{{pkg: "errorqueue", test: "^TestARedrivenMessageIsAsItWasAtFirst$"}},
 	},
+	{
+		name: "frame-of-any-broker", breaks: "copies and messages are as large as a frame of 128 KiB, whatever was negotiated",
+		edits: []edit{
+			{"consumer.Consumer.openChannel", `wire.Fits(link.Peer().FrameMax)`, `wire.Fits(0 * link.Peer().FrameMax)`},
+			{"internal/sending.flight.fits", `size <= limit`, `size <= limit || size > 0`},
+		},
+		caught: []by{{pkg: "consumer", test: "^TestWithSmallFramesNothingIsHeldAndNoConnectionIsLost$"}},
+	},
+	{
+		name: "channels-of-one-connection", breaks: "a session has no more channels than one connection may have",
+		edits:  []edit{{"internal/link.hasNoRoom", `errors.Is(err, amqp.ErrChannelMax)`, `false && $old`}},
+		caught: []by{{pkg: "consumer", test: "^TestMoreConsumersThanChannelsOnAConnectionAllWork$"}},
+	},
+	{
+		name: "stream-as-a-queue", breaks: "a stream is consumed like a queue",
+		edits:  []edit{{"internal/compare.Subscription", `amqp.Table{priority: int32(p)}`, `amqp.Table{}`}},
+		caught: []by{{pkg: "consumer", test: "^TestAStreamIsRefusedAtTheStart$"}},
+	},
+	{
+		name: "invalid-tried-again", breaks: "a declaration that the broker refuses at any time is tried until the start's deadline",
+		edits:  []edit{{"topology.isInvalid", `invalid.MatchString(refused.Reason)`, `false && $old`}},
+		caught: []by{{pkg: "topology", test: "^TestARefusalThatWaitingDoesNotMendIsInvalid$"}},
+	},
+	{
+		name: "bindings-by-key", breaks: "a binding with other arguments counts as the same",
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.isBound", `reflect.DeepEqual(plain(map[string]any(k.Arguments)), plain(b.Arguments))`, `(true || $old)`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestABindingIsComparedWithItsArguments$"}},
+	},
 }

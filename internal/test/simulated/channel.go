@@ -3,6 +3,7 @@ package simulated
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -292,7 +293,7 @@ func (c *channel) Qos(prefetch, _ int, _ bool) error {
 	}, nil)
 }
 
-func (c *channel) Consume(queue, tag string, _, _, _, _ bool, _ amqp.Table) (<-chan amqp.Delivery, error) {
+func (c *channel) Consume(queue, tag string, _, _, _, _ bool, args amqp.Table) (<-chan amqp.Delivery, error) {
 	unlock := c.lock()
 	if c.closed {
 		unlock()
@@ -305,7 +306,12 @@ func (c *channel) Consume(queue, tag string, _, _, _, _ bool, _ amqp.Table) (<-c
 	c.buffers[tag] = b
 	go b.handOn()
 	unlock()
-	err := c.call("consume", queue, func() *amqp.Error { return c.served.consume(queue, tag) }, nil)
+	err := c.call("consume", queue, func() *amqp.Error {
+		if p, given := args["x-priority"]; given && reflect.TypeOf(p).Kind() == reflect.String {
+			return &amqp.Error{Code: amqp.PreconditionFailed, Reason: "PRECONDITION_FAILED - invalid arg 'x-priority'", Server: true}
+		}
+		return c.served.consume(queue, tag)
+	}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -123,6 +123,9 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		"an alarm, seen by AMQP":    {func(f *Facts) { f.Blocked, f.Publish = "low on memory", false }, Finding{Severity: Serious, Check: "blocked", Subject: "connection to 127.0.0.1:5672"}},
 		"no right to consume":       {func(f *Facts) { f.Read["orders"] = false }, Finding{Severity: Warning, Check: "may-not-consume", Subject: "user orders-worker"}},
 		"a queue that differs":      {func(f *Facts) { f.Changes[1] = refused("orders-retry-10s", "x-overflow") }, Finding{Severity: Serious, Check: "differs", Subject: "queue orders-retry-10s"}},
+		"a queue that is not taken": {func(f *Facts) {
+			f.Changes[0] = inspect.Change{Action: inspect.Refused, What: "queue", Name: "orders", Problem: "p", Remedy: "r"}
+		}, Finding{Severity: Serious, Check: "differs", Subject: "queue orders", Problem: "p"}},
 		"a queue that must be there": {func(f *Facts) {
 			f.Changes[0] = inspect.Change{Action: inspect.Lacking, What: "queue", Name: "orders", Problem: "p", Remedy: "r"}
 		}, Finding{Severity: Serious, Check: "missing", Subject: "queue orders"}},
@@ -257,5 +260,12 @@ func TestEveryFindingSaysWhyAndWhatToDo(t *testing.T) {
 		if !strings.HasSuffix(one.Why, ".") || !strings.HasSuffix(one.Do, ".") || strings.HasSuffix(one.Problem, ".") {
 			t.Errorf("no sentences: %+v", one)
 		}
+	}
+}
+
+func TestWhatTheBrokerWouldRefuseIsSaidInItsWords(t *testing.T) {
+	c := inspect.Change{Action: inspect.Refused, What: "queue", Name: "orders", Problem: "invalid arg 'x-max-priority'", Remedy: "change it"}
+	if found := differences(Facts{Changes: []inspect.Change{c}}); len(found) != 1 || found[0].Problem != c.Problem {
+		t.Errorf("%+v", found)
 	}
 }

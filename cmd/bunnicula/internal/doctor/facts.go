@@ -81,7 +81,7 @@ func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {
 	for name, q := range f.Counts {
 		// A queue is hidden from a user who has no permission on it (RabbitMQ 4.3).
 		if q.State != inspect.Absent && (q.Role == topology.RoleMain || q.Role == topology.RoleQuarantine) {
-			if f.Read[name], err = b.MayRead(ctx, name); err != nil {
+			if f.Read[name], _, err = b.MayRead(ctx, name); err != nil { // a stream is one of the Changes
 				return err
 			}
 		}

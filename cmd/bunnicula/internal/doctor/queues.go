@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,7 +41,7 @@ func differences(f Facts) []Finding {
 					finding.Why, finding.See = m.why+" "+finding.Why, m.see
 				}
 			}
-			finding.Problem = strings.Join(problems, "; ")
+			finding.Problem = cmp.Or(strings.Join(problems, "; "), c.Problem)
 			found = append(found, finding)
 		case inspect.Lacking:
 			found = append(found, Finding{Serious, "missing", c.What + " " + c.Name, "it is not there, and " + c.Problem,

@@ -3,11 +3,10 @@ package inspect
 import (
 	"context"
 	"errors"
-	"maps"
-	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -21,6 +20,8 @@ const (
 	Missing Verdict = "missing" // it does not exist
 	Differs Verdict = "differs" // it exists, and declaring it would be refused (406)
 	Unknown Verdict = "unknown" // this user may not compare it
+	// It does not exist, and this broker would refuse to declare it.
+	Impossible Verdict = "impossible"
 )
 
 // Comparison is the broker's answer.
@@ -28,43 +29,54 @@ type Comparison struct {
 	Verdict Verdict
 	// Mismatch is the first difference.
 	Mismatch *topology.MismatchError
-	// Err is why the Verdict is Unknown.
+	// Err is why the Verdict is Unknown or Impossible.
 	Err error
-}
-
-// Two arguments with invalid values. If the queue exists, the broker compares it with the
-// declaration argument by argument, and these two last; in a classic queue it does not compare them
-// at all. If the queue does not exist, the broker validates the arguments, and refuses. So a
-// declaration with these arguments never declares a queue, and still shows what differs. A test
-// fails on a broker that behaves differently.
-const (
-	lastOfQueue    = "x-queue-leader-locator"
-	lastOfExchange = "alternate-exchange"
-)
-
-// comparer adds the invalid arguments to declarations, so that nothing is declared.
-type comparer struct{ transport.Channel }
-
-func (c comparer) QueueDeclare(name string, durable, autoDelete, exclusive, noWait bool, args amqp.Table) (amqp.Queue, error) {
-	args = maps.Clone(args)
-	if args == nil {
-		args = amqp.Table{}
-	}
-	args[lastOfQueue] = "compare-only"
-	return c.Channel.QueueDeclare(name, durable, autoDelete, exclusive, noWait, args)
-}
-
-func (c comparer) ExchangeDeclare(name, kind string, durable, autoDelete, internal, noWait bool, _ amqp.Table) error {
-	return c.Channel.ExchangeDeclare(name, kind, durable, autoDelete, internal, noWait, amqp.Table{lastOfExchange: int32(0)})
 }
 
 // Queue compares a queue with the broker's queue of that name. It never declares one. A queue that
 // is Existing is the same if it exists, whatever its arguments.
 func (b *Broker) Queue(ctx context.Context, q topology.Queue) (Comparison, error) {
-	if _, err := b.Count(ctx, q.Name); err != nil || q.Existing {
-		return answered(err)
+	_, err := b.Count(ctx, q.Name)
+	switch {
+	case err == nil && q.Existing:
+		return b.usable(ctx, q)
+	case err == nil:
+		return b.compare(ctx, topology.Topology{Queues: []topology.Queue{q}})
+	case code(err) == amqp.NotFound && !q.Existing:
+		return b.possible(ctx, q)
 	}
-	return b.compare(ctx, topology.Topology{Queues: []topology.Queue{q}})
+	return answered(err)
+}
+
+// usable says whether a queue that exists can be used: a stream cannot. A user who may not read the
+// queue cannot tell, and then it counts as usable.
+func (b *Broker) usable(ctx context.Context, q topology.Queue) (Comparison, error) {
+	switch _, stream, err := b.MayRead(ctx, q.Name); {
+	case err != nil:
+		return Comparison{}, err
+	case stream:
+		return Comparison{Verdict: Differs, Mismatch: &topology.MismatchError{
+			What: "queue", Name: q.Name, Role: q.Role, Argument: "x-queue-type", Existing: "stream", Wanted: "quorum or classic",
+		}}, nil
+	}
+	return Comparison{Verdict: Same}, nil
+}
+
+// possible says whether the broker would take the declaration of a queue that does not exist. It
+// asks RabbitMQ only, which is known to refuse the question, and for quorum queues only.
+func (b *Broker) possible(ctx context.Context, q topology.Queue) (Comparison, error) {
+	peer, err := b.Peer(ctx)
+	if err != nil || peer.Product != "RabbitMQ" || queueType(q) != string(topology.Quorum) {
+		return Comparison{Verdict: Missing}, err
+	}
+	err = b.Ask(ctx, "try a declaration", func(ch transport.Channel) error { return compare.Possible(ch, q.Name, q.Arguments) })
+	switch code(err) {
+	case amqp.PreconditionFailed:
+		return Comparison{Verdict: Impossible, Err: err}, nil
+	case amqp.AccessRefused: // its declaration will tell
+		err = nil
+	}
+	return Comparison{Verdict: Missing}, err
 }
 
 // Exchange compares an exchange with the broker's exchange of that name. It never declares one.
@@ -83,15 +95,16 @@ func (b *Broker) HasExchange(ctx context.Context, name string) (Comparison, erro
 }
 
 func (b *Broker) compare(ctx context.Context, t topology.Topology) (Comparison, error) {
-	err := b.Ask(ctx, "compare", func(ch transport.Channel) error { return t.Declare(comparer{ch}) })
+	err := b.Ask(ctx, "compare", func(ch transport.Channel) error { return t.Declare(compare.Only{Channel: ch}) })
 	var m *topology.MismatchError
+	var refused *amqp.Error
 	switch {
-	case errors.As(err, &m) && (m.Argument == lastOfQueue || m.Argument == lastOfExchange):
+	case errors.As(err, &m) && compare.IsLast(m.Argument):
 		return Comparison{Verdict: Same}, nil
 	case errors.As(err, &m):
 		return Comparison{Verdict: Differs, Mismatch: m}, nil
-	case code(err) == amqp.PreconditionFailed && (strings.Contains(err.Error(), lastOfQueue) || strings.Contains(err.Error(), lastOfExchange)):
-		return Comparison{Verdict: Missing}, nil // deleted after the first question
+	case errors.As(err, &refused) && compare.IsMissing(refused):
+		return Comparison{Verdict: Missing}, nil
 	}
 	return answered(err)
 }

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,7 +158,7 @@ func TestRightsAreTriedAndNothingIsTaken(t *testing.T) {
 		if ok, err := test.b.MayPublish(ctx); err != nil || ok != test.want {
 			t.Errorf("%s may publish: %v, %v", who, ok, err)
 		}
-		if ok, err := test.b.MayRead(ctx, name); err != nil || ok != test.want {
+		if ok, stream, err := test.b.MayRead(ctx, name); err != nil || ok != test.want || stream {
 			t.Errorf("%s may read: %v, %v", who, ok, err)
 		}
 	}
@@ -167,5 +168,36 @@ func TestRightsAreTriedAndNothingIsTaken(t *testing.T) {
 	d := amqptest.Get(t, name)
 	if string(d.Body) != "stays" || d.Redelivered {
 		t.Errorf("the message %q was delivered to somebody before: %v", d.Body, d.Redelivered)
+	}
+}
+
+func TestAStreamDoesNotCountAsAQueueThatIsThere(t *testing.T) {
+	b, ctx := broker(t, connection.Config{})
+	name := amqptest.Queue(t, "stream")
+	declare(t, name, map[string]any{"x-queue-type": "stream"})
+	amqptest.Publish(t, "", name, amqp.Publishing{Body: []byte("stays")})
+	changes, err := b.Plan(ctx, nil, plan(t, topology.Plan{Queue: name, Mode: topology.Satellites}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := changes[0]
+	if c.Name != name || c.Action != Refused || len(c.Differences) != 1 || c.Differences[0].Existing != "stream" || !strings.Contains(c.Remedy, "another queue") {
+		t.Errorf("%+v, want that it is a stream", c)
+	}
+}
+
+func TestWhatTheBrokerWouldRefuseIsNotToBeCreated(t *testing.T) {
+	b, ctx := broker(t, connection.Config{})
+	name := amqptest.Queue(t, "impossible")
+	q := topology.Queue{Name: name, Role: topology.RoleMain, Arguments: map[string]any{"x-queue-type": "quorum", "x-max-priority": int64(10)}}
+	changes, err := b.Plan(ctx, nil, topology.Topology{Queues: []topology.Queue{q}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := changes[0]; c.Action != Refused || !strings.Contains(c.Problem, "x-max-priority") || c.Remedy == "" || !Blocked(changes) {
+		t.Errorf("%+v, want that it is refused", c)
+	}
+	if amqptest.Exists(t, name) {
+		t.Error("to ask has declared it")
 	}
 }

@@ -22,6 +22,8 @@ type Change struct {
 
 	Exchange string `json:"exchange,omitempty"` // a binding's
 	Key      string `json:"key,omitempty"`      // a binding's
+	// A binding's.
+	Arguments map[string]any `json:"arguments,omitempty"`
 
 	Differences []Difference `json:"differences,omitempty"`
 	Problem     string       `json:"problem,omitempty"` // why it is unknown, or cannot be done
@@ -45,6 +47,7 @@ const (
 	Refused Action = "differs" // nothing: the broker would refuse with 406
 	Lacking Action = "missing" // nothing: it must exist and does not
 	Unasked Action = "unknown" // tries: this user or this way of asking cannot tell
+	Beyond  Action = "beyond"  // nothing: a binding that is there, and that the file does not have
 )
 
 // Known is what the management API tells and AMQP does not: all arguments of queues, and bindings.
@@ -103,7 +106,7 @@ func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.
 			changes = append(changes, bindingChange(bind, changes, known))
 		}
 	}
-	return changes, nil
+	return append(changes, beyond(known, topologies)...), nil
 }
 
 // boundOnly returns the exchanges of bindings that no topology declares.
@@ -153,6 +156,11 @@ func queueChange(q topology.Queue, c Comparison, known *Known) Change {
 			change.Differences = differences(q.Arguments, k.Arguments, change.Differences)
 		}
 		change.Remedy = remedy(q.Role)
+		if q.Existing { // it may have any arguments, but not any type
+			change.Remedy = "consume from another queue: what is read from a stream stays in it, and cannot be given back"
+		}
+	case c.Verdict == Impossible:
+		change.Remedy = "change the argument, which this broker does not take for a new queue of this type"
 	}
 	return change
 }
@@ -168,6 +176,8 @@ func (c *Change) judge(found Comparison) {
 		c.Action = Refused
 		m := found.Mismatch
 		c.Differences = []Difference{{Argument: m.Argument, Existing: m.Existing, Wanted: m.Wanted}}
+	case Impossible:
+		c.Action, c.Problem = Refused, found.Err.Error()
 	default:
 		c.Action, c.Problem = Unasked, found.Err.Error()
 	}
@@ -201,27 +211,6 @@ func boundChange(name string, c Comparison) Change {
 	if c.Verdict == Missing {
 		change.Action, change.Problem = Lacking, "it is bound to, and nobody declares it"
 		change.Remedy = "declare it first, or give its kind in the file"
-	}
-	return change
-}
-
-// bindingChange returns the Change for a binding, as the API shows it. Without an API a binding is
-// missing if its queue or exchange is missing, and otherwise unknown.
-func bindingChange(b topology.Binding, before []Change, known *Known) Change {
-	change := Change{What: "binding", Name: b.Queue, Exchange: b.Exchange, Key: b.Key, Action: Unasked}
-	switch {
-	case slices.ContainsFunc(before, func(c Change) bool {
-		return c.Action == Create && (c.What == "queue" && c.Name == b.Queue || c.What == "exchange" && c.Name == b.Exchange)
-	}):
-		change.Action = Create
-	case known == nil:
-		change.Problem = "AMQP cannot tell; the management API can"
-	case slices.ContainsFunc(known.Bindings, func(k management.Binding) bool {
-		return k.Kind == "queue" && k.Source == b.Exchange && k.Destination == b.Queue && k.Key == b.Key
-	}):
-		change.Action = Keep
-	default:
-		change.Action = Create
 	}
 	return change
 }

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -81,6 +82,54 @@ func TestWhatIsKnownOfABinding(t *testing.T) {
 		if c := bindingChange(b, test.before, test.known); c.Action != test.want {
 			t.Errorf("%s: %s, want %s", name, c.Action, test.want)
 		}
+	}
+}
+
+func TestABindingIsComparedWithItsArguments(t *testing.T) {
+	there := []Change{{What: "queue", Name: "q", Action: Keep}, {What: "exchange", Name: "x", Action: Keep}}
+	wanted := plan(t, topology.Plan{Queue: "q", Bindings: []topology.Bind{{Exchange: "x", Kind: "headers", Keys: []string{"k"}, Arguments: map[string]any{
+		"x-match": "all", "version": 2, "exact": 2.0, "deep": map[string]any{"list": []any{1, "a"}},
+	}}}})
+	api := func(text string) *Known {
+		b := management.Binding{Source: "x", Destination: "q", Kind: "queue", Key: "k"}
+		if err := json.Unmarshal([]byte(text), &b.Arguments); err != nil {
+			t.Fatal(err)
+		}
+		return &Known{Bindings: []management.Binding{{Source: "", Destination: "q", Kind: "queue", Key: "q"}, b}}
+	}
+	same := `{"x-match": "all", "version": 2, "exact": 2, "deep": {"list": [1, "a"]}}`
+	for name, test := range map[string]struct {
+		text   string
+		want   Action
+		beyond int
+	}{
+		"the same":        {same, Keep, 0},
+		"another value":   {strings.Replace(same, `"version": 2`, `"version": 1`, 1), Create, 1},
+		"another type":    {strings.Replace(same, `"version": 2`, `"version": "2"`, 1), Create, 1},
+		"deeper":          {strings.Replace(same, `"a"`, `"b"`, 1), Create, 1},
+		"one argument":    {`{"x-match": "all"}`, Create, 1},
+		"none, as a list": {`[]`, Create, 1},
+	} {
+		known := api(test.text)
+		if c := bindingChange(wanted.Bindings[0], there, known); c.Action != test.want {
+			t.Errorf("%s: %s, want %s", name, c.Action, test.want)
+		}
+		extra := beyond(known, []topology.Topology{wanted})
+		if len(extra) != test.beyond {
+			t.Errorf("%s: beyond the file are %+v", name, extra)
+		}
+		for _, c := range extra {
+			if c.Action != Beyond || c.Name != "q" || c.Exchange != "x" || Blocked(extra) {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+	}
+	theirs := plan(t, topology.Plan{Queue: "q", Mode: topology.Never})
+	if extra := beyond(api(same), []topology.Topology{theirs}); len(extra) != 0 {
+		t.Errorf("of a queue of which the file says nothing: %+v", extra)
+	}
+	if extra := beyond(nil, []topology.Topology{wanted}); extra != nil {
+		t.Errorf("without the API: %+v", extra)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // BlockedError says that the broker takes no messages because of an alarm.
@@ -64,24 +66,25 @@ func (b *Broker) confirmed(confirm transport.Confirmation, closed <-chan *amqp.E
 	}
 }
 
-// MayRead says whether this user may consume from a queue. It asks for a consumer with an argument
-// that the broker refuses. The broker checks the permission before the argument, and before it
-// looks for the queue.
-func (b *Broker) MayRead(ctx context.Context, queue string) (bool, error) {
-	err := b.Ask(ctx, "try to consume", func(ch transport.Channel) error {
+// MayRead says whether this user may consume from a queue, and whether it is a stream. It asks for a
+// consumer that the broker refuses. The broker checks the permission first, and then looks for the
+// queue.
+func (b *Broker) MayRead(ctx context.Context, queue string) (may, stream bool, err error) {
+	err = b.Ask(ctx, "try to consume", func(ch transport.Channel) error {
 		if err := ch.Qos(1, 0, false); err != nil {
 			return err
 		}
-		_, err := ch.Consume(queue, "", false, false, false, false, amqp.Table{"x-priority": "compare-only"})
-		if err == nil {
-			return errors.New("the broker took a consumer that it should have refused")
-		}
-		return err
+		return compare.Consume(ch, queue)
 	})
-	if code(err) == amqp.PreconditionFailed || code(err) == amqp.NotFound || code(err) == amqp.AccessRefused && strings.Contains(err.Error(), "exclusive use") {
-		return true, nil
+	switch {
+	case errors.Is(err, topology.ErrStream):
+		return true, true, nil
+	case code(err) == amqp.PreconditionFailed, code(err) == amqp.NotFound,
+		code(err) == amqp.AccessRefused && strings.Contains(err.Error(), "exclusive use"):
+		return true, false, nil
 	}
-	return allowed(err)
+	may, err = allowed(err)
+	return may, false, err
 }
 
 func allowed(err error) (bool, error) {
