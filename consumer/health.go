@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 )
@@ -14,7 +13,7 @@ type Health struct {
 
 	// Ready says that the consumer does its work: it is subscribed, or Paused without an error; it
 	// is not Stopping; stuck handlers and blocked monitor calls do not take all its slots; and it
-	// holds no unreadable message.
+	// holds no unreadable or refused message.
 	Ready bool
 
 	Subscribed bool // the consumer takes messages
@@ -32,14 +31,18 @@ type Health struct {
 	// Unreadable is how many messages are held because the client cannot read their headers, and
 	// because the broker could lose them if they were rejected. See docs/OPERATIONS.md.
 	Unreadable int
+	// Refused is how many messages are held because the broker refuses their copies for good, and
+	// because it could lose them if they were rejected. A body above a max_message_size that was
+	// lowered is refused, for example. See docs/OPERATIONS.md.
+	Refused int
 	// StaleAcks is how many acks were dropped so far because their session had ended. The broker
 	// delivers those messages again.
 	StaleAcks int
 	// MonitorsBlocked is how many calls of the monitor have not returned within 5 s. Each takes a
 	// slot.
 	MonitorsBlocked int
-	// Err is why the consumer is not subscribed, or that it holds unreadable messages. It is nil if
-	// neither is so.
+	// Err is why the consumer is not subscribed, or that it holds unreadable or refused messages,
+	// with the id of the first and why. It is nil if neither is so.
 	Err error
 }
 
@@ -59,8 +62,7 @@ func (c *Consumer) Health() Health {
 		Name: c.spec.Name, Queue: c.spec.Queue,
 		Subscribed: g.subscribed.Load(), Paused: w.paused, Stopping: w.stopping, Slow: g.alone.Load(),
 		Prefetch: int(g.prefetch.Load()), Workers: int(g.workers.Load()), Running: int(g.running.Load()), Stuck: w.stuck,
-		CopiesBlocked: int(g.copies.Load()), Unreadable: int(g.unreadable.Load()),
-		MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()), Err: g.lastErr(),
+		CopiesBlocked: int(g.copies.Load()), MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()), Err: g.lastErr(),
 	}
 	if c.conn != nil && !h.Subscribed {
 		link, _ := c.supervisor.attachment.link()
@@ -68,9 +70,10 @@ func (c *Consumer) Health() Health {
 			h.Err = now.Err // newer than what the supervisor knows
 		}
 	}
-	if h.Unreadable > 0 && h.Err == nil {
-		h.Err = fmt.Errorf("%d messages of queue %q cannot be read and are held: the queue does not dead-letter at least once", h.Unreadable, h.Queue)
+	var held error
+	if h.Unreadable, h.Refused, held = g.held.look(h.Queue); h.Err == nil {
+		h.Err = held
 	}
-	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && !w.wedged() && h.Unreadable == 0
+	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && !w.wedged() && held == nil
 	return h
 }

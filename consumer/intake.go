@@ -42,7 +42,7 @@ func (in *intake) run() error {
 		if err := in.bring(); err != nil {
 			return err
 		}
-		if in.c.control.get().stopping && in.from.acks.Unsettled() == 0 {
+		if in.c.control.get().stopping && in.from.acks.InHand() == 0 {
 			return nil
 		}
 		if err := in.step(); err != nil {

@@ -30,7 +30,7 @@ func (in *intake) bring() error {
 	switch {
 	case want == 0:
 		return in.rest()
-	case in.lives.returns() && in.from.acks.Unsettled() == 0:
+	case in.lives.returns() && in.from.acks.InHand() == 0:
 		return errors.Join(in.rest(), errReturn)
 	case want == in.standing:
 		return nil
@@ -93,7 +93,7 @@ func (in *intake) rest() error {
 	}
 	all = append(all, in.backlog...)
 	if in.standing > 0 && in.c.spec.SingleActive {
-		if in.from.acks.Unsettled() > len(all) {
+		if in.from.acks.InHand() > len(all) {
 			return nil
 		}
 		return errYield

@@ -43,11 +43,11 @@ func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 	m.Watch(source([]string{"shop", "consume"}, map[string]float64{"connection_up": 0, "connection_blocked": 0, "connection_lost_total": 3}))
 	m.Watch(source([]string{"", "orders"}, map[string]float64{
 		"consumer_up": 1, "consumer_handlers": 3, "consumer_handlers_stuck": 0, "consumer_monitors_blocked": 0,
-		"consumer_copies_blocked": 0, "consumer_slow": 0, "consumer_stale_acks_total": 0,
+		"consumer_copies_blocked": 0, "consumer_unreadable": 0, "consumer_refused": 0, "consumer_slow": 0, "consumer_stale_acks_total": 0,
 	}))
 	m.Watch(source([]string{"", "emails"}, map[string]float64{
 		"consumer_up": 0, "consumer_handlers": 4, "consumer_handlers_stuck": 4, "consumer_monitors_blocked": 1,
-		"consumer_copies_blocked": 2, "consumer_slow": 1, "consumer_stale_acks_total": 5,
+		"consumer_copies_blocked": 2, "consumer_unreadable": 1, "consumer_refused": 3, "consumer_slow": 1, "consumer_stale_acks_total": 5,
 	}))
 	d := monitoring.Delivery{Consumer: "orders", Attempt: 1, Timestamp: time.Now().Add(-time.Minute)}
 	for _, o := range []monitoring.Outcome{
@@ -244,8 +244,8 @@ func TestAScrapeCanBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(families) != 14 {
-		t.Errorf("%d metrics were scraped, want the 14 that the package's doc lists", len(families))
+	if len(families) != 16 {
+		t.Errorf("%d metrics were scraped, want the 16 that the package's doc lists", len(families))
 	}
 }
 

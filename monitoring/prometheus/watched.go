@@ -50,6 +50,7 @@ var figures = map[string]figure{
 	"consumer_handlers_stuck":   ofConsumer("consumer_handlers_stuck", "Handlers past their timeout and grace.", prom.GaugeValue),
 	"consumer_monitors_blocked": ofConsumer("consumer_monitors_blocked", "Calls of a monitor that do not return.", prom.GaugeValue),
 	"consumer_unreadable":       ofConsumer("consumer_unreadable", "Messages held that the client cannot read, and that the broker might lose if they were rejected.", prom.GaugeValue),
+	"consumer_refused":          ofConsumer("consumer_refused", "Messages held whose copies the broker refuses for good, and that it might lose if they were rejected.", prom.GaugeValue),
 	"consumer_copies_blocked":   ofConsumer("consumer_copies_blocked", "Copies to a retry or error queue that the broker has not confirmed.", prom.GaugeValue),
 	"consumer_slow":             ofConsumer("consumer_slow", "1 while a message that came back without an end is handled alone.", prom.GaugeValue),
 	"consumer_stale_acks_total": ofConsumer("consumer_stale_acks_total", "Acks dropped because their session had ended; the broker delivers those messages again.", prom.CounterValue),

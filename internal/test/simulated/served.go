@@ -241,6 +241,10 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		s.fail(refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - user_id property set to '%s' but authenticated user was '%s'", msg.UserId, user))
 		return
 	}
+	if b.largest > 0 && len(msg.Body) > b.largest {
+		s.fail(refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - message size %d is larger than configured max size %d", len(msg.Body), b.largest))
+		return
+	}
 	to, there := b.route(exchange, key)
 	if !there {
 		s.fail(noExchange(exchange))
