@@ -43,6 +43,9 @@ func (c *Consumer) survived(raw *amqp.Delivery) int {
 func (d *received) tag() uint64 { return d.facts.Raw.DeliveryTag }
 func (d *received) id() string  { return d.facts.Delivery.MessageID }
 
+// size returns how many bytes the body takes, which may be more than are in it.
+func (d *received) size() int { return cap(d.facts.Raw.Body) }
+
 // channel is one AMQP channel of a session, with the acks of what was delivered on it. A delivery
 // is settled on its channel or not at all: when the channel ends, its unacked deliveries are the
 // broker's again. A channel is immutable.

@@ -1,0 +1,56 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+)
+
+// Many are taken ahead of handlers that need microseconds, and then each message is large. The
+// client keeps what comes, so that what is above the budget must go back.
+func TestLargeMessagesBehindSmallOnesAreNotAllTakenAhead(t *testing.T) {
+	for _, version := range []simulated.Version{simulated.RabbitMQ3, simulated.RabbitMQ43} {
+		t.Run(version.String(), func(t *testing.T) {
+			inLab(t, simulated.Options{Version: version, Latency: time.Millisecond}, func(l *lab) {
+				const small, large, size = 1000, 300, 1 << 20
+				var did tally
+				open := make(chan struct{})
+				spec := consumer.Spec{Queue: "orders", Handler: func(ctx context.Context, d consumer.Delivery) consumer.Result {
+					if len(d.Body) == size {
+						<-open
+					}
+					return did.handle(ctx, d, 0)
+				}}
+				l.declare(spec)
+				c := l.start(l.process("p"), spec)
+				l.publishMany("orders", small)
+				l.wait(time.Minute, "many are taken", func() bool { return did.messages("orders") == small && c.Health().Prefetch == 300 })
+				body := []byte(strings.Repeat("x", size))
+				for i := range large {
+					l.publishBody("orders", fmt.Sprint("large", i), body)
+				}
+				time.Sleep(time.Second)
+				_, unacked, _ := l.sim.Depth("orders")
+				if most := 32 + 10 + 4; unacked > most {
+					t.Errorf("%d large messages are here, want %d at most", unacked, most)
+				}
+				close(open)
+				l.wait(time.Minute, "all are handled", func() bool { return did.messages("large") == large })
+				if h := c.Health(); h.Prefetch != 10 || !h.Ready {
+					t.Errorf("health is %+v", h)
+				}
+				for i := range large {
+					if n := did.of(fmt.Sprint("large", i)); n != 1 {
+						t.Errorf("large%d was handled %d times", i, n)
+					}
+				}
+				l.wantDepths(map[string]int{"orders": 0, "orders-quarantine": 0, "orders-error": 0})
+			})
+		})
+	}
+}
