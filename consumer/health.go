@@ -8,8 +8,9 @@ import (
 
 // Health is the state of a Consumer at one moment. It is a value.
 type Health struct {
-	Name  string // Spec.Name
-	Queue string // the main queue
+	Name       string // Spec.Name
+	Queue      string // the main queue
+	Connection string // Spec.Connection, "" for the app's own
 
 	// Ready says that the consumer does its work: it is subscribed, or Paused without an error; it
 	// is not Stopping; stuck handlers and blocked monitor calls do not take all its slots; and it
@@ -59,7 +60,7 @@ func (h Health) MarshalJSON() ([]byte, error) {
 func (c *Consumer) Health() Health {
 	g, w := c.gauges, c.control.get()
 	h := Health{
-		Name: c.spec.Name, Queue: c.spec.Queue,
+		Name: c.spec.Name, Queue: c.spec.Queue, Connection: c.spec.Connection,
 		Subscribed: g.subscribed.Load(), Paused: w.paused, Stopping: w.stopping, Slow: g.alone.Load(),
 		Prefetch: int(g.prefetch.Load()), Workers: int(g.workers.Load()), Running: int(g.running.Load()), Stuck: w.stuck,
 		CopiesBlocked: int(g.copies.Load()), MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()), Err: g.lastErr(),

@@ -24,7 +24,7 @@ type Spec struct {
 	Handler Handler
 
 	// Use wraps the Handler in middleware. The first is the outermost. None may be nil or return
-	// nil.
+	// nil. New calls each once; a panic then is an error of New.
 	//
 	// Defaults to none.
 	Use []Middleware

@@ -32,7 +32,7 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 			return nil, nil, err
 		}
 		client := tls.Client(raw, cfg)
-		if err := client.HandshakeContext(ctx); err != nil {
+		if err := handshake(ctx, client); err != nil {
 			raw.Close()
 			return nil, nil, dialError(ctx, t, err, nil)
 		}
@@ -62,6 +62,17 @@ func (l *link) dial(t Target) (*amqp.Connection, *socket, error) {
 	}
 	sock.expect(c.Config.Heartbeat * 3 / 2)
 	return c, sock, nil
+}
+
+// handshake is the handshake of TLS. The configuration may hold functions of the user, such as
+// VerifyPeerCertificate. A panic of one is an error, because it would end the process.
+func handshake(ctx context.Context, client *tls.Conn) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a function of the TLS configuration panicked: %v", p)
+		}
+	}()
+	return client.HandshakeContext(ctx)
 }
 
 // frameSize is RabbitMQ's own default. A message's properties must fit one frame.
