@@ -85,7 +85,7 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	most := c.lookahead.many + c.spec.Concurrency
 	c.settler = &settler{
 		rules: &c.rules, reporter: c.reporter, gauges: c.gauges, asides: newSignal(), log: c.log,
-		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, log: c.log},
+		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, log: c.log, turn: make(chan struct{}, 1)},
 		copies:   make(chan struct{}, most),
 	}
 	if conn == nil {

@@ -114,8 +114,9 @@ func TestMessagesAboveALoweredLimitAreHeldWhereTheyCouldBeLost(t *testing.T) {
 	}
 	r.stop(c)
 	for queue, want := range map[string]int{"large": 3, "large-error": 0} {
-		if q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil); err != nil || q.Messages != want {
-			t.Errorf("%d messages are in %s, want %d, %v", q.Messages, queue, want, err)
-		}
+		amqptest.Eventually(t, 10*time.Second, func() bool { // a queue has what comes back a moment later
+			q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+			return err == nil && q.Messages == want
+		}, "%s has not %d messages", queue, want)
 	}
 }

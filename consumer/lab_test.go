@@ -131,6 +131,20 @@ func (l *lab) startWatched(p *simulated.Process, spec consumer.Spec, monitor mon
 	return c
 }
 
+// make makes a consumer that the end of the test stops.
+func (l *lab) make(spec consumer.Spec) *consumer.Consumer {
+	l.Helper()
+	if spec.Backoff == nil {
+		spec.Backoff = []time.Duration{time.Hour}
+	}
+	c, err := consumer.New(connection.Over(l.process("made")), spec, monitoring.Nop{}, quietLog)
+	l.must(err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.consumers = append(l.consumers, c)
+	return c
+}
+
 // declare declares a consumer's queues without consuming, so that a test can publish first.
 func (l *lab) declare(spec consumer.Spec) {
 	l.Helper()

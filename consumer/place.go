@@ -107,7 +107,13 @@ func (s *settler) instead(ctx context.Context, d *received, what, instead decide
 		s.log.Warn("the broker refuses the copy of a message, it is rejected to be parked", "message_id", d.id(), "err", instead.Outcome.Err)
 	}
 	// Deferred, so that it runs even if the monitor's Begin calls runtime.Goexit.
-	defer func() { s.settle(ctx, d, instead, time.Now()) }()
+	defer func() {
+		if instead.Deed == decide.DeedReject {
+			s.byReject(ctx, d, instead) // in this goroutine, which has a copy's place already
+			return
+		}
+		s.settle(ctx, d, instead, time.Now())
+	}()
 	if what.Outcome.Action == 0 && instead.Outcome.Action != 0 {
 		ctx = s.reporter.begin(ctx, d)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,24 @@ func (y *tally) failLarge(ctx context.Context, d consumer.Delivery) consumer.Res
 		return consumer.Snooze(time.Second)
 	}
 	return consumer.Error(errors.New("park it"))
+}
+
+// logged is what a consumer has logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // publishLarge publishes n large messages with a small one behind each.
@@ -100,6 +119,26 @@ func TestASuspectWhoseCopyIsRefusedForGoodIsParked(t *testing.T) {
 	})
 }
 
+// What the broker is to move into a missing queue it keeps out of sight, and tells nobody.
+func TestTheErrorQueueIsBroughtBackBeforeAMessageIsRejected(t *testing.T) {
+	inLab(t, simulated.Options{Latency: time.Millisecond}, func(l *lab) {
+		var did tally
+		spec := consumer.Spec{Queue: "orders", Handler: did.failLarge}
+		l.declare(spec)
+		for i := range 3 {
+			l.publishBody("orders", fmt.Sprint("large", i), body2000)
+		}
+		l.sim.Largest(1000)
+		c := l.make(spec)
+		c.Pause()
+		l.must(c.Start(context.Background()))
+		time.Sleep(time.Minute)
+		l.sim.Delete("orders-error")
+		c.Resume()
+		l.wait(5*time.Second, "parked", func() bool { return len(l.sim.Messages("orders-error")) == 3 })
+	})
+}
+
 // Where the broker could lose a rejected message it is held, and whoever asks is told which.
 func TestAMessageWhoseCopyIsRefusedForGoodIsHeldWhereItCouldBeLost(t *testing.T) {
 	for name, change := range map[string]func(*consumer.Spec){
@@ -109,7 +148,7 @@ func TestAMessageWhoseCopyIsRefusedForGoodIsHeldWhereItCouldBeLost(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			inLab(t, simulated.Options{Latency: time.Millisecond}, func(l *lab) {
 				var did tally
-				var lines strings.Builder
+				var lines logged
 				spec := consumer.Spec{Queue: "orders", Prefetch: 4, Backoff: []time.Duration{time.Hour}, Handler: did.failLarge}
 				if name == "adopted" {
 					l.declare(spec)

@@ -31,7 +31,7 @@ type settler struct {
 
 // settle carries a Settlement out on the channel that the delivery came from, and then tells the
 // monitor. An ack is sent together with others. A copy gets a goroutine of its own, so that no
-// handler waits for its confirm. There are at most as many as the largest prefetch and the
+// handler waits for its confirm, and so does a reject. There are at most as many as the largest prefetch and the
 // Concurrency together.
 func (s *settler) settle(ctx context.Context, d *received, what decide.Settlement, now time.Time) {
 	switch what.Deed {
@@ -40,9 +40,7 @@ func (s *settler) settle(ctx context.Context, d *received, what decide.Settlemen
 			s.reporter.end(ctx, d, what)
 		}
 	case decide.DeedReject:
-		if s.reject(d) {
-			s.reporter.end(ctx, d, what)
-		}
+		s.copy(d, func() { s.byReject(ctx, d, what) })
 	case decide.DeedLeave:
 		if s.leave(d, what) {
 			s.reporter.end(ctx, d, what)
@@ -87,6 +85,14 @@ func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlemen
 		s.asides.set()
 	}
 	s.reporter.end(ctx, d, what)
+}
+
+// byReject has the broker dead-letter a delivery as it is.
+func (s *settler) byReject(ctx context.Context, d *received, what decide.Settlement) {
+	s.declarer.sure(d.from.ctx, d.from.session)
+	if s.reject(d) {
+		s.reporter.end(ctx, d, what)
+	}
 }
 
 // ack acknowledges a delivery on the channel that it came from, and returns whether it did. If that
