@@ -72,7 +72,7 @@ func (s *settler) place(d *received, what decide.Settlement) (instead decide.Set
 	defer b.over()
 	late := time.AfterFunc(lateCopy, func() { b.because(s.noConfirm()) })
 	defer late.Stop()
-	for {
+	for refusals := 0; ; {
 		err := s.sending.Send(d.from.ctx, envelope(what.Copy))
 		if err == nil {
 			return decide.Settlement{}, true
@@ -80,9 +80,17 @@ func (s *settler) place(d *received, what decide.Settlement) (instead decide.Set
 		if d.from.ctx.Err() != nil {
 			return decide.Settlement{}, false
 		}
-		wait := pause.Next()
-		switch troubleOf(err) {
+		wait, why := pause.Next(), troubleOf(err)
+		if why != forGood {
+			refusals = 0
+		}
+		switch why {
 		case forGood:
+			// It was on a channel with others, or the only suspect. What is refused twice in a row is
+			// refused for good.
+			if refusals++; refusals < 2 {
+				break
+			}
 			if instead = decide.Refused(s.rules, what, err); instead.Deed != decide.DeedHold {
 				return instead, false
 			}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,6 +98,28 @@ func TestAMessageWhoseCopyIsRefusedForGoodIsParkedWhole(t *testing.T) {
 			}
 		}
 		l.wantDepths(map[string]int{"orders": 0, "orders-error": n, "orders-retry-1h": 0})
+	})
+}
+
+// One refusal may be about something else that was on the channel.
+func TestACopyThatIsRefusedOnceIsTriedAgain(t *testing.T) {
+	var once atomic.Bool
+	plan := func(s simulated.Step) simulated.Fault {
+		if s.Kind == "publish" && s.Process == "p" && once.CompareAndSwap(false, true) {
+			return simulated.Fault{Kind: simulated.CloseChannel, Code: 406}
+		}
+		return simulated.Fault{}
+	}
+	inLab(t, simulated.Options{Latency: time.Millisecond, Faults: plan}, func(l *lab) {
+		var did tally
+		var told monitoringtest.Recorder
+		l.startWatched(l.process("p"), consumer.Spec{Queue: "orders", Handler: did.failLarge}, &told)
+		l.publishBody("orders", "large1", body2000)
+		l.wait(time.Minute, "retried", func() bool { return len(told.Outcomes()) == 1 })
+		if o := told.Outcomes()[0]; o.Action != monitoring.Retried || !once.Load() {
+			t.Errorf("told %+v", o)
+		}
+		l.wantDepths(map[string]int{"orders-retry-1h": 1, "orders-error": 0})
 	})
 }
 

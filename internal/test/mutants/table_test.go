@@ -248,6 +248,16 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestAMessageWhoseCopyIsRefusedForGood"}},
 	},
 	{
+		name: "refused-once-is-for-good", breaks: "a message is parked because of one refusal that passes",
+		edits:  []edit{{"consumer.settler.place", `refusals < 2`, `refusals < 1`}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestACopyThatIsRefusedOnceIsTriedAgain$"}},
+	},
+	{
+		name: "reject-into-nothing", breaks: "a message is rejected although its error queue was deleted",
+		edits:  []edit{{"consumer.settler.byReject", `s.declarer.sure(d.from.ctx, d.from.session)`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestTheErrorQueueIsBroughtBackBeforeAMessageIsRejected$"}},
+	},
+	{
 		name: "refused-rejected-where-unsafe", breaks: "a message whose copy is refused is rejected where the broker may drop it",
 		edits:  []edit{{"consumer/internal/decide.Refused", `!r.Rejects`, `false`}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageWhoseCopyIsRefusedForGoodIsHeldWhereItCouldBeLost$"}},
