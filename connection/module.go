@@ -15,10 +15,14 @@ var Module = fx.Module("bunnicula.connection", fx.Provide(provide, fx.Annotate(m
 
 // Named provides another Connection beside the application's own. A consumer whose Spec.Connection
 // is this name uses it, and so does a constructor that asks for a *Connection with the tag
-// `name:"..."`.
+// `name:"..."`. Its Config.Name defaults to the name of the program with this name behind it, so
+// that the broker's tools, health and metrics tell it from the app's own.
 func Named(name string, cfg Config) fx.Option {
 	if name == "" {
 		return fx.Error(fmt.Errorf("connection.Named: the name is empty; the app's own connection comes from connection.Module"))
+	}
+	if cfg.Name == "" {
+		cfg.Name = programName() + " " + name
 	}
 	return fx.Module("bunnicula.connection."+name,
 		fx.Provide(

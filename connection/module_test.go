@@ -41,6 +41,25 @@ func TestModuleStopsItsConnectionsWithTheApp(t *testing.T) {
 	}
 }
 
+// Whoever lists the broker's connections, or scrapes metrics, sees which is which.
+func TestANamedConnectionHasANameOfItsOwn(t *testing.T) {
+	var in struct {
+		fx.In
+
+		Own     *connection.Connection
+		Billing *connection.Connection `name:"billing"`
+		Audit   *connection.Connection `name:"audit"`
+	}
+	fxtest.New(t, fx.NopLogger, quiet, connection.Module,
+		fx.Supply(connection.Config{}), connection.Named("billing", connection.Config{}), connection.Named("audit", connection.Config{}),
+		fx.Populate(&in),
+	)
+	own := in.Own.Name()
+	if in.Billing.Name() != own+" billing" || in.Audit.Name() != own+" audit" {
+		t.Errorf("the names are %q, %q and %q", own, in.Billing.Name(), in.Audit.Name())
+	}
+}
+
 func TestAWrongConfigEndsTheAppBeforeItStarts(t *testing.T) {
 	for want, option := range map[string]fx.Option{
 		"connection: URL is not a URL": fx.Options(connection.Module, fx.Supply(connection.Config{URL: "hunter2"}), fx.Invoke(func(*connection.Connection) {})),

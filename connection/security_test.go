@@ -243,6 +243,25 @@ func TestAPeerWhoIsNotTheBrokerHearsNothingFromUs(t *testing.T) {
 	}
 }
 
+// A handshake runs in a goroutine of ours, where a panic would end the process.
+func TestAPanicOfATLSConfigurationIsAnError(t *testing.T) {
+	ca := newAuthority(t)
+	p := newPeer(t, speakTLS(certified(ca.server(nil))))
+	cfg := connection.Config{URL: "amqps://user:password@" + p.addr, CAFile: ca.file, TLS: &tls.Config{
+		VerifyConnection: func(tls.ConnectionState) error { panic("boom") },
+	}}
+	conn := connect(t, cfg)
+	if _, err := conn.Transport().Publishing().Session(within(t, time.Second)); err == nil {
+		t.Fatal("there is a session")
+	}
+	if err := conn.Health().Publishing.Err; err == nil || !strings.Contains(err.Error(), "a function of the TLS configuration panicked: boom") {
+		t.Errorf("got %v", err)
+	}
+	if p.heard() {
+		t.Error("we spoke to it all the same")
+	}
+}
+
 func TestAPeerWhoAnswersWithAnOldVersionIsRefusedForGood(t *testing.T) {
 	for name, c := range map[string]struct {
 		version byte

@@ -109,10 +109,16 @@ func (a *attempt) end(e decide.Ending) {
 		return
 	}
 	e.Duration = time.Since(a.began)
-	if ahead, changed := a.consumer.lookahead.note(e.Duration, len(a.delivery.facts.Raw.Body)); changed {
-		a.consumer.control.update(func(w *wanted) { w.ahead = ahead })
+	if a.consumer.lookahead.note(e.Duration, len(a.delivery.facts.Raw.Body)) {
+		a.consumer.followLookahead()
 	}
 	a.then(a, e)
+}
+
+// followLookahead makes the lookahead's decision what is wanted. It reads the decision within the
+// update, because another one may just have changed it.
+func (c *Consumer) followLookahead() {
+	c.control.update(func(w *wanted) { w.ahead = c.lookahead.ahead() })
 }
 
 func panicError(p any) error {

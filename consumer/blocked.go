@@ -34,8 +34,10 @@ type blockedCopy struct {
 	delivery *received
 	copy     *decide.Copy
 
-	// known says that the copy was counted as blocked, done that it was placed or its channel has
-	// ended. A timer and the copy's goroutine write them.
+	release func() // ends the hold; nil if there is none. Only the copy's goroutine uses it
+
+	// known says that the copy is counted as blocked, done that it never will be: it was placed or
+	// refused for good, or its channel has ended. A timer and the copy's goroutine write them.
 	mu          sync.Mutex // guards known and done
 	known, done bool
 }
@@ -54,26 +56,29 @@ func (b *blockedCopy) because(err error) {
 		"message_id", foreign.Line(b.copy.MessageId, wire.MaxName), "to", b.copy.To.RoutingKey, "exchange", b.copy.To.Exchange, "err", err)
 }
 
-// over is called when the copy is placed or the channel has ended.
+// hold holds the message of a copy that the broker refuses for good, and which it could lose on
+// its way to the error queue. The copy does not count as blocked then. Only the first call holds.
+func (b *blockedCopy) hold(err error) {
+	if b.release != nil {
+		return
+	}
+	b.over()
+	d, c := b.delivery, b.copy
+	b.settler.log.Error("the broker refuses the copy of a message, which is held: its queue does not dead-letter at least once",
+		"queue", b.settler.rules.Queue, "message_id", d.loggedID(), "delivery_tag", d.tag(),
+		"to", c.To.RoutingKey, "exchange", c.To.Exchange, "err", err)
+	b.release = b.settler.hold(d, decide.RefusedCopy(err))
+}
+
+// over is called when the copy is placed or refused for good, or the channel has ended.
 func (b *blockedCopy) over() {
+	if b.release != nil {
+		b.release()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.known {
 		b.settler.gauges.copies.Add(-1)
 	}
-	b.done = true
-}
-
-// holdUnread holds a message that the client cannot read, and that the broker could lose on its way
-// to the error queue. The message stays unacked, and the consumer is not ready, until the session
-// ends.
-func (s *settler) holdUnread(d *received) {
-	_ = d.from.acks.Leave()
-	s.gauges.unreadable.Add(1)
-	s.log.Error("a message cannot be read and is held: its queue does not dead-letter at least once",
-		"queue", s.rules.Queue, "message_id", d.loggedID(), "delivery_tag", d.tag())
-	s.copying.Go(func() {
-		<-d.from.ctx.Done()
-		s.gauges.unreadable.Add(-1)
-	})
+	b.known, b.done = false, true
 }

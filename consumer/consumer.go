@@ -86,8 +86,8 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	c.supervisor = newSupervisor(c)
 	most := c.lookahead.many + c.spec.Concurrency
 	c.settler = &settler{
-		rules: &c.rules, reporter: c.reporter, gauges: c.gauges, asides: newSignal(), log: c.log,
-		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, log: c.log},
+		rules: &c.rules, policies: c.policies, reporter: c.reporter, gauges: c.gauges, asides: newSignal(), log: c.log,
+		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, log: c.log, turn: make(chan struct{}, 1)},
 		copies:   make(chan struct{}, most),
 	}
 	if conn == nil {

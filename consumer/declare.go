@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
@@ -12,7 +13,7 @@ import (
 )
 
 // declarer declares the consumer's queues. The supervisor asks for that before each session, and
-// the settler when a copy finds a queue missing.
+// the settler when a copy finds a queue missing or a message is to be rejected.
 type declarer struct {
 	topology topology.Topology // immutable
 	keep     bool              // immutable: deleted queues stay deleted (RedeclareOff)
@@ -20,6 +21,9 @@ type declarer struct {
 
 	once atomic.Bool // the queues were declared and a subscription stood; the supervisor sets it
 	busy atomic.Bool // a copy's goroutine declares; that goroutine sets and clears it
+
+	turn chan struct{} // a Go channel with one place: who is in it is in sure
+	last time.Time     // when sure has declared last; who is in turn reads and writes it
 }
 
 // first declares the queues before a session. If deleted queues are to stay deleted, only the first
@@ -63,6 +67,25 @@ func (d *declarer) again(ctx context.Context, link transport.Session) {
 	defer d.busy.Store(false)
 	if err := d.declare(ctx, link); err != nil {
 		d.log.Warn("declare again", "err", err)
+	}
+}
+
+// sureFor is how long it is believed that the queues that were declared are there.
+const sureFor = 10 * time.Second
+
+// sure declares the queues again, unless it did so a moment ago. The broker is about to dead-letter
+// a message. It keeps one whose queue is missing out of sight, and nobody is told. Others wait
+// meanwhile.
+func (d *declarer) sure(ctx context.Context, link transport.Session) {
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return
+	}
+	if time.Since(d.last) >= sureFor {
+		d.again(ctx, link)
+		d.last = time.Now()
 	}
 }
 

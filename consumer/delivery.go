@@ -48,6 +48,9 @@ func (d *received) id() string  { return d.facts.Delivery.MessageID }
 // loggedID returns the message id for the log.
 func (d *received) loggedID() string { return foreign.Line(d.facts.Delivery.MessageID, wire.MaxName) }
 
+// size returns how many bytes the body takes, which may be more than are in it.
+func (d *received) size() int { return cap(d.facts.Raw.Body) }
+
 // channel is one AMQP channel of a session, with the acks of what was delivered on it. A delivery
 // is settled on its channel or not at all: when the channel ends, its unacked deliveries are the
 // broker's again. A channel is immutable.

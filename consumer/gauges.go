@@ -9,13 +9,13 @@ import (
 type gauges struct {
 	subscribed atomic.Bool  // the intake and the session: a subscription stands
 	prefetch   atomic.Int64 // the intake: the prefetch of the last subscription
-	unreadable atomic.Int64 // the settler: unreadable messages that are held
 	alone      atomic.Bool  // the guard: the gate is closed
 	workers    atomic.Int64 // the pool: workers, idle ones included
 	running    atomic.Int64 // the pool: messages in the hands of workers, stuck handlers' included
 	copies     atomic.Int64 // the settler: blocked copies
 	stale      atomic.Int64 // the settler and the session: acks dropped with their session
 
+	held     held     // the settler: messages that can neither be settled nor lost
 	survived survived // the supervisor and the guard: returns that were no deaths; decode reads it
 
 	mu  sync.Mutex // guards err

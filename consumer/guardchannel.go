@@ -68,13 +68,13 @@ func (g *guard) close() {
 // end waits until the message in hand is settled or the session is over. Then it closes the
 // channel.
 func (g *guard) end() {
-	for g.from != nil && g.from.acks.Unsettled() > 0 && g.over.Err() == nil && g.link.Err() == nil && !g.from.IsClosed() {
+	for g.from != nil && g.from.acks.InHand() > 0 && g.over.Err() == nil && g.link.Err() == nil && !g.from.IsClosed() {
 		select {
 		case <-g.fell:
 		case <-g.over.Done():
 		case <-g.link.Done():
 		}
 	}
+	g.abort() // what is held does not keep the channel open
 	g.close()
-	g.abort()
 }

@@ -2,19 +2,19 @@ package consumer
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Health is the state of a Consumer at one moment. It is a value.
 type Health struct {
-	Name  string // Spec.Name
-	Queue string // the main queue
+	Name       string // Spec.Name
+	Queue      string // the main queue
+	Connection string // Spec.Connection, "" for the app's own
 
 	// Ready says that the consumer does its work: it is subscribed, or Paused without an error; it
 	// is not Stopping; stuck handlers and blocked monitor calls do not take all its slots; and it
-	// holds no unreadable message.
+	// holds no unreadable or refused message.
 	Ready bool
 
 	Subscribed bool // the consumer takes messages
@@ -32,6 +32,10 @@ type Health struct {
 	// Unreadable is how many messages are held because the client cannot read their headers, and
 	// because the broker could lose them if they were rejected. See docs/OPERATIONS.md.
 	Unreadable int
+	// Refused is how many messages are held because the broker refuses their copies for good, and
+	// because it could lose them if they were rejected. A body above a max_message_size that was
+	// lowered is refused, for example. See docs/OPERATIONS.md.
+	Refused int
 	// StaleAcks is how many acks were dropped so far because their session had ended. The broker
 	// delivers those messages again.
 	StaleAcks int
@@ -42,8 +46,8 @@ type Health struct {
 	// or delayed, as of some minutes ago. They are found if connection.Config.Management is set,
 	// and do not change Ready.
 	Problems []string `json:",omitempty"`
-	// Err is why the consumer is not subscribed, or that it holds unreadable messages. It is nil if
-	// neither is so.
+	// Err is why the consumer is not subscribed, or that it holds unreadable or refused messages,
+	// with the id of the first and why. It is nil if neither is so.
 	Err error
 }
 
@@ -60,11 +64,11 @@ func (h Health) MarshalJSON() ([]byte, error) {
 func (c *Consumer) Health() Health {
 	g, w := c.gauges, c.control.get()
 	h := Health{
-		Name: c.spec.Name, Queue: c.spec.Queue,
+		Name: c.spec.Name, Queue: c.spec.Queue, Connection: c.spec.Connection,
 		Subscribed: g.subscribed.Load(), Paused: w.paused, Stopping: w.stopping, Slow: g.alone.Load(),
 		Prefetch: int(g.prefetch.Load()), Workers: int(g.workers.Load()), Running: int(g.running.Load()), Stuck: w.stuck,
-		CopiesBlocked: int(g.copies.Load()), Unreadable: int(g.unreadable.Load()),
-		MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()), Problems: c.policies.found(), Err: g.lastErr(),
+		CopiesBlocked: int(g.copies.Load()), MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()),
+		Problems: c.policies.found(), Err: g.lastErr(),
 	}
 	if c.conn != nil && !h.Subscribed {
 		link, _ := c.supervisor.attachment.link()
@@ -72,9 +76,10 @@ func (c *Consumer) Health() Health {
 			h.Err = now.Err // newer than what the supervisor knows
 		}
 	}
-	if h.Unreadable > 0 && h.Err == nil {
-		h.Err = fmt.Errorf("%d messages of queue %q cannot be read and are held: the queue does not dead-letter at least once", h.Unreadable, h.Queue)
+	var held error
+	if h.Unreadable, h.Refused, held = g.held.look(h.Queue); h.Err == nil {
+		h.Err = held
 	}
-	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && !w.wedged() && h.Unreadable == 0
+	h.Ready = (h.Subscribed || h.Paused && h.Err == nil) && !h.Stopping && !w.wedged() && held == nil
 	return h
 }

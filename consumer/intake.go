@@ -20,7 +20,7 @@ type intake struct {
 	tags         int                  // subscriptions so far
 	tag          string               // of the last subscription
 	deliveries   <-chan amqp.Delivery // of the subscription; nil while there is none
-	backlog      []*received          // what an earlier subscription has left; it is handled first
+	backlog      backlog              // what an earlier subscription has left, or was taken eagerly; it is handled first
 	backlogUntil time.Time            // when the backlog goes back to the queue; zero means never
 	next         *received            // the next to be handed to a worker
 
@@ -42,7 +42,7 @@ func (in *intake) run() error {
 		if err := in.bring(); err != nil {
 			return err
 		}
-		if in.c.control.get().stopping && in.from.acks.Unsettled() == 0 {
+		if in.c.control.get().stopping && in.from.acks.InHand() == 0 {
 			return nil
 		}
 		if err := in.step(); err != nil {
@@ -58,24 +58,23 @@ const burst = 32
 
 // step hands out a delivery, or takes one, or waits until something happens.
 func (in *intake) step() error {
-	if in.next == nil && len(in.backlog) > 0 {
-		in.next, in.backlog = in.backlog[0], in.backlog[1:]
+	if in.next == nil {
+		in.next = in.backlog.pop()
 	}
-	var taking <-chan amqp.Delivery
 	var jobs chan<- *received
 	switch {
-	case in.prefetch() == 0: // a single active consumer may have deliveries that must not start now
-	case in.next == nil:
-		taking = in.deliveries
-		if in.rush() {
-			return nil
-		}
-	case !in.c.pool.gate.closed.Load():
-		if in.c.pool.hand(in.next) {
-			in.next = nil
-			return nil
-		}
+	case in.prefetch() == 0, in.c.pool.gate.closed.Load():
+		// A single active consumer may have deliveries that must not start now.
+	case in.rush():
+		return nil
+	case in.next != nil:
 		jobs = in.c.pool.jobs
+	}
+	var taking <-chan amqp.Delivery
+	if in.takes() {
+		if taking = in.deliveries; in.next != nil && in.store() {
+			return nil
+		}
 	}
 	select {
 	case raw, ok := <-taking:
@@ -95,32 +94,78 @@ func (in *intake) step() error {
 	return nil
 }
 
-// rush takes and hands out what the client has already received. It returns false if that was
-// nothing.
+// takes returns whether a delivery may be taken from the client now.
+func (in *intake) takes() bool {
+	switch {
+	case in.prefetch() == 0:
+		return false
+	case in.next == nil:
+		return true
+	}
+	// While many may be on their way it must be known how large they are, although no worker can
+	// begin them: the client keeps all that comes.
+	return in.standing > in.c.lookahead.few
+}
+
+// rush hands out the backlog, and then what the client has already received. It returns false if
+// it did nothing.
 func (in *intake) rush() bool {
 	for n := range burst {
-		select {
-		case raw, ok := <-in.deliveries:
-			in.take(&raw, ok)
-		default:
+		if in.next == nil {
+			in.next = in.backlog.pop()
+		}
+		if in.next == nil && !in.receive() {
 			return n > 0
 		}
-		if in.next == nil || in.c.pool.gate.closed.Load() || !in.c.pool.hand(in.next) {
-			return true
+		if in.next == nil || !in.c.pool.hand(in.next) {
+			return n > 0
 		}
 		in.next = nil
+		if in.c.pool.gate.closed.Load() {
+			return true
+		}
 	}
 	return true
 }
 
-// take makes a delivery the next one to be handed out. ok is false when the subscription has ended.
+// store adds what the client has already received to the backlog. It returns false if that was nothing.
+func (in *intake) store() bool {
+	for n := range burst {
+		if !in.receive() {
+			return n > 0
+		}
+	}
+	return true
+}
+
+// receive takes a delivery that the client has already received. It returns false if there is none.
+func (in *intake) receive() bool {
+	select {
+	case raw, ok := <-in.deliveries:
+		in.take(&raw, ok)
+		return ok
+	default:
+		return false
+	}
+}
+
+// take makes a delivery the next one to be handed out, or adds it to the backlog if there is one.
+// ok is false when the subscription has ended.
 func (in *intake) take(raw *amqp.Delivery, ok bool) {
 	if !ok {
 		in.deliveries = nil // a notice of the channel says why
 		return
 	}
 	in.from.acks.Take(1)
-	in.next = in.c.decode(raw, in.from)
+	d := in.c.decode(raw, in.from)
+	if in.next == nil {
+		in.next = d
+		return
+	}
+	in.backlog.push(d)
+	if in.backlog.bytes > budget && in.c.lookahead.overBudget() {
+		in.c.followLookahead()
+	}
 }
 
 // takeBack puts a delivery first again that a worker could not handle, because the guard had closed
@@ -130,7 +175,7 @@ func (in *intake) takeBack(d *received) {
 		return // it belongs to an earlier session, and is the broker's again
 	}
 	if in.next != nil {
-		in.backlog = append([]*received{in.next}, in.backlog...)
+		in.backlog.pushFirst(in.next)
 	}
 	in.next = d
 }

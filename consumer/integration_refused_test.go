@@ -3,8 +3,8 @@ package consumer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,85 +12,111 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// refusedAtOnce asserts that a consumer does not start, at once and for this reason, and that
-// OnFatal is told.
-func refusedAtOnce(t *testing.T, spec consumer.Spec, want error, words ...string) {
-	t.Helper()
-	fatal := make(chan error, 1)
-	var handled atomic.Int32
-	spec.OnFatal = func(err error) { fatal <- err }
-	spec.Handler = func(context.Context, consumer.Delivery) consumer.Result {
-		handled.Add(1)
+// largeBody is above the limit that lowered sets.
+var largeBody = strings.Repeat("A", 200_000)
+
+// failLarge is a handler that fails for what the broker no longer takes.
+func failLarge(_ context.Context, d consumer.Delivery) consumer.Result {
+	switch body := string(d.Body); {
+	case strings.HasPrefix(body, "small"):
 		return consumer.Ack()
-	}
-	spec.Backoff = []time.Duration{time.Second}
-	r := newRig(t)
-	began := time.Now()
-	err := r.make(spec).Start(r.ctx)
-	if took := time.Since(began); !errors.Is(err, want) || took > 5*time.Second {
-		t.Fatalf("start: %v after %s, want %v at once", err, took, want)
-	}
-	for _, word := range append(words, spec.Queue) {
-		if !strings.Contains(err.Error(), word) {
-			t.Errorf("%q is not in %v", word, err)
-		}
-	}
-	select {
-	case told := <-fatal:
-		if !errors.Is(told, want) {
-			t.Errorf("OnFatal was told %v", told)
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("OnFatal was not called")
-	}
-	if handled.Load() > 0 {
-		t.Error("a handler has run")
+	case strings.HasPrefix(body, "large1"):
+		return consumer.Retry(errors.New("retry it"))
+	default:
+		return consumer.Error(errors.New("park it"))
 	}
 }
 
-func stream(t *testing.T, name string) {
+// lowered starts a broker with messages that were published before its max_message_size was
+// lowered, as by an upgrade from RabbitMQ 3 to 4: n large ones, and a small one behind each.
+func lowered(t *testing.T, spec consumer.Spec, n int) (*rig, *amqp.Channel) {
 	t.Helper()
-	if _, err := amqptest.Channel(t).QueueDeclare(name, true, false, false, false, amqp.Table{"x-queue-type": "stream"}); err != nil {
+	b := amqptest.StartBroker(t)
+	r := newRigAt(t, b.URL)
+	conn, err := amqp.Dial(b.URL)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
-		amqptest.Publish(t, "", name, amqp.Publishing{Body: []byte("in the stream")})
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := r.make(spec).Topology().Declare(ch); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		r.publish(spec.Queue, fmt.Sprint("large", i, largeBody))
+		r.publish(spec.Queue, fmt.Sprint("small", i))
+	}
+	b.MaxMessageSize(100_000)
+	return r, ch
 }
 
-func TestAStreamIsRefusedAtTheStart(t *testing.T) {
-	for _, mode := range []topology.Mode{topology.Satellites, topology.Never} {
-		queue := amqptest.Queue(t, "stream")
-		newRig(t).declare(consumer.Spec{Queue: queue, Handler: always(consumer.Ack()), Backoff: []time.Duration{time.Second}})
-		if _, err := amqptest.Channel(t).QueueDelete(queue, false, false, false); err != nil {
+func TestMessagesAboveALoweredLimitAreParkedWhole(t *testing.T) {
+	const prefetch = 4
+	const n = prefetch + 5
+	spec := consumer.Spec{Queue: "large", Prefetch: prefetch, Backoff: []time.Duration{time.Hour}, Handler: failLarge}
+	r, ch := lowered(t, spec, n)
+	c := r.start(spec)
+	refused := 0
+	for _, o := range r.outcomes(2 * n) {
+		if o.Action == monitoring.Parked && o.Reason == monitoring.ReasonRefused && strings.Contains(o.Err.Error(), "406") {
+			refused++
+		} else if o.Action != monitoring.Acked {
+			t.Errorf("told %+v", o)
+		}
+	}
+	if refused != n {
+		t.Errorf("%d are told as refused, want %d", refused, n)
+	}
+	r.publish("large", "small, later")
+	r.outcomes(2*n + 1)
+	if h := c.Health(); !h.Ready || h.Refused != 0 || h.CopiesBlocked != 0 {
+		t.Errorf("health is %+v", h)
+	}
+	seen := map[string]bool{}
+	amqptest.Eventually(t, 10*time.Second, func() bool { // at once, but for the broker's own work
+		d, ok, err := ch.Get("large-error", true)
+		if err != nil {
 			t.Fatal(err)
 		}
-		stream(t, queue)
-		refusedAtOnce(t, consumer.Spec{Queue: queue, Declare: mode}, topology.ErrStream, "type stream")
-	}
-}
-
-// Nothing that is parked in a stream, or waits in one, would ever come out of it.
-func TestAStreamBesideTheMainQueueIsRefusedAtTheStart(t *testing.T) {
-	for _, suffix := range []string{"-error", "-retry-1s"} {
-		queue := amqptest.Queue(t, "stream")
-		newRig(t).declare(consumer.Spec{Queue: queue, Handler: always(consumer.Ack()), Backoff: []time.Duration{time.Second}})
-		if _, err := amqptest.Channel(t).QueueDelete(queue+suffix, false, false, false); err != nil {
-			t.Fatal(err)
+		if ok {
+			body := string(d.Body)
+			if len(body) != len("large0")+len(largeBody) || d.Headers["x-first-death-reason"] != "rejected" {
+				t.Errorf("parked with %d bytes, %v", len(body), d.Headers)
+			}
+			seen[body[:6]] = true
 		}
-		stream(t, queue+suffix)
-		refusedAtOnce(t, consumer.Spec{Queue: queue, Declare: topology.Never}, topology.ErrStream, queue+suffix)
+		return len(seen) == n
+	}, "not all are in the error queue")
+	if q, err := ch.QueueDeclarePassive("large", true, false, false, false, nil); err != nil || q.Messages != 0 {
+		t.Errorf("%d messages are left in the queue, %v", q.Messages, err)
 	}
 }
 
-// The argument is one that no version of topology knows, and that a broker refuses: a type that is
-// only wrong at the broker.
-func TestADeclarationThatTheBrokerRefusesEndsTheStart(t *testing.T) {
-	queue := amqptest.Queue(t, "invalid")
-	refusedAtOnce(t, consumer.Spec{
-		Queue: queue, Bindings: []topology.Bind{{Exchange: queue + "-plugin", Kind: "x-no-such-plugin"}},
-	}, topology.ErrInvalid, "unknown exchange type")
+func TestMessagesAboveALoweredLimitAreHeldWhereTheyCouldBeLost(t *testing.T) {
+	spec := consumer.Spec{
+		Queue: "large", QueueType: topology.Classic, Prefetch: 4, Backoff: []time.Duration{time.Hour}, Handler: failLarge,
+	}
+	r, ch := lowered(t, spec, 3)
+	c := r.start(spec)
+	amqptest.Eventually(t, 20*time.Second, func() bool { return c.Health().Refused == 3 }, "not held: %+v", c.Health())
+	r.publish("large", "small, later")
+	r.outcomes(4) // of the small ones
+	h := c.Health()
+	if h.Ready || h.Err == nil || !strings.Contains(h.Err.Error(), `queue "large"`) || !strings.Contains(h.Err.Error(), "406") {
+		t.Errorf("health is %+v", h)
+	}
+	r.stop(c)
+	for queue, want := range map[string]int{"large": 3, "large-error": 0} {
+		amqptest.Eventually(t, 10*time.Second, func() bool { // a queue has what comes back a moment later
+			q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+			return err == nil && q.Messages == want
+		}, "%s has not %d messages", queue, want)
+	}
 }

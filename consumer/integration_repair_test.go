@@ -24,6 +24,10 @@ func TestACopyBringsBackTheQueueOrExchangeThatIsGone(t *testing.T) {
 		"standard error":  {topology.Standard, consumer.Error(errors.New("no")), deleteQueue("-error")},
 		"bunnicula retry": {topology.Bunnicula, consumer.Retry(errors.New("no")), deleteQueue("-retry")},
 		"bunnicula error": {topology.Bunnicula, consumer.Error(errors.New("no")), deleteExchange("-error")},
+
+		"bunnicula retry, its exchange only": {topology.Bunnicula, consumer.Retry(errors.New("no")), deleteExchange("-retry")},
+		"bunnicula error, its queue":         {topology.Bunnicula, consumer.Error(errors.New("no")), deleteQueue("-error")},
+		"bunnicula error, its binding only":  {topology.Bunnicula, consumer.Error(errors.New("no")), unbind("-error")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,5 +71,11 @@ func deleteQueue(suffix string) func(*testing.T, string) error {
 func deleteExchange(suffix string) func(*testing.T, string) error {
 	return func(t *testing.T, queue string) error {
 		return amqptest.Channel(t).ExchangeDelete(queue+suffix, false, false)
+	}
+}
+
+func unbind(suffix string) func(*testing.T, string) error {
+	return func(t *testing.T, queue string) error {
+		return amqptest.Channel(t).QueueUnbind(queue+suffix, "#", queue+suffix, nil)
 	}
 }

@@ -131,6 +131,36 @@ func (l *lab) startWatched(p *simulated.Process, spec consumer.Spec, monitor mon
 	return c
 }
 
+// make makes a consumer that the end of the test stops.
+func (l *lab) make(spec consumer.Spec) *consumer.Consumer {
+	l.Helper()
+	if spec.Backoff == nil {
+		spec.Backoff = []time.Duration{time.Hour}
+	}
+	c, err := consumer.New(connection.Over(l.process("made")), spec, monitoring.Nop{}, quietLog)
+	l.must(err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.consumers = append(l.consumers, c)
+	return c
+}
+
+// declare declares a consumer's queues without consuming, so that a test can publish first.
+func (l *lab) declare(spec consumer.Spec) {
+	l.Helper()
+	if spec.Backoff == nil {
+		spec.Backoff = []time.Duration{time.Hour}
+	}
+	c, err := consumer.New(nil, spec, nil, quietLog)
+	l.must(err)
+	s, err := l.processes[0].Consuming().Session(context.Background())
+	l.must(err)
+	ch, err := s.Channel(context.Background())
+	l.must(err)
+	l.must(c.Topology().Declare(ch))
+	l.must(ch.Close())
+}
+
 func (l *lab) stop(c *consumer.Consumer) {
 	l.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -142,10 +172,15 @@ func (l *lab) stop(c *consumer.Consumer) {
 func (l *lab) publish(queue string, ids ...string) {
 	l.Helper()
 	for _, id := range ids {
-		l.must(l.sender.Send(context.Background(), sending.Envelope{RoutingKey: queue, Publishing: amqp.Publishing{
-			MessageId: id, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC(), ContentType: "text/plain",
-		}}))
+		l.publishBody(queue, id, nil)
 	}
+}
+
+func (l *lab) publishBody(queue, id string, body []byte) {
+	l.Helper()
+	l.must(l.sender.Send(context.Background(), sending.Envelope{RoutingKey: queue, Publishing: amqp.Publishing{
+		MessageId: id, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC(), ContentType: "text/plain", Body: body,
+	}}))
 }
 
 func (l *lab) publishMany(queue string, n int) {
@@ -160,6 +195,12 @@ func (l *lab) publishMany(queue string, n int) {
 func (l *lab) suspect(queue, id string) {
 	l.Helper()
 	l.publish(queue, id)
+	l.returnTwice(queue, id)
+}
+
+// returnTwice takes the first message of a queue and returns it, twice.
+func (l *lab) returnTwice(queue, id string) {
+	l.Helper()
 	s, err := l.processes[0].Consuming().Session(context.Background())
 	l.must(err)
 	ch, err := s.Channel(context.Background())

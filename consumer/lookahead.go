@@ -8,7 +8,8 @@ import (
 // lookahead decides how many messages are taken ahead where the Spec leaves that open. It takes
 // many while handlers need microseconds, because workers would wait for the broker otherwise. It
 // takes few while handlers are slow, because an idle process could handle a message that waits
-// here, and few while messages are large, because they take memory.
+// here, and few while messages are large, because they take memory. The bodies of what was taken
+// ahead have a budget, too: large messages may come after many small ones.
 type lookahead struct {
 	// Immutable.
 	few, many   int // equal if the Spec says how many
@@ -35,6 +36,9 @@ const (
 	aheadFor, tooLong   = 200 * time.Millisecond, time.Second
 	aheadSize, tooLarge = 8 << 20, 16 << 20
 
+	// budget is how many bytes of bodies that no worker has begun are kept while many are taken.
+	budget = 32 << 20
+
 	// A window ends early when one handler took aLongTime, all its handlers together took aLongTime
 	// for each worker, or their bodies together took tooLarge.
 	aLongTime = time.Second
@@ -51,23 +55,42 @@ func newLookahead(s *Spec, open bool) *lookahead {
 	return l
 }
 
-// note counts an attempt that has ended. It returns whether the number changes, and the number
-// then.
-func (l *lookahead) note(took time.Duration, bytes int) (ahead int, changed bool) {
+// ahead returns how many messages are to be taken now, those that are being handled included.
+func (l *lookahead) ahead() int {
+	if l.isMany.Load() {
+		return l.many
+	}
+	return l.few
+}
+
+// note counts an attempt that has ended. It returns whether ahead has changed.
+func (l *lookahead) note(took time.Duration, bytes int) (changed bool) {
 	if l.many == l.few {
-		return l.few, false
+		return false
 	}
 	busy, size, n := l.busy.Add(int64(took)), l.size.Add(int64(bytes)), l.n.Add(1)
 	if n < l.window && busy < int64(aLongTime)*int64(l.concurrency) && size < tooLarge && took < aLongTime {
-		return 0, false
+		return false
 	}
-	l.n.Store(0)
-	l.busy.Store(0)
-	l.size.Store(0)
+	l.restart()
 	each := float64(l.many) / float64(n)
 	lasts, large := time.Duration(float64(busy)*each/float64(l.concurrency)), int(float64(size)*each)
 	if l.isMany.Load() {
-		return l.few, (lasts > tooLong || large > tooLarge) && l.isMany.CompareAndSwap(true, false)
+		return (lasts > tooLong || large > tooLarge) && l.isMany.CompareAndSwap(true, false)
 	}
-	return l.many, lasts < aheadFor && large < aheadSize && l.isMany.CompareAndSwap(false, true)
+	return lasts < aheadFor && large < aheadSize && l.isMany.CompareAndSwap(false, true)
+}
+
+// overBudget is called when the bodies of what was taken ahead exceed the budget. It returns
+// whether ahead has changed.
+func (l *lookahead) overBudget() (changed bool) {
+	l.restart()
+	return l.isMany.CompareAndSwap(true, false)
+}
+
+// restart begins another window.
+func (l *lookahead) restart() {
+	l.n.Store(0)
+	l.busy.Store(0)
+	l.size.Store(0)
 }

@@ -36,8 +36,8 @@ func TestThePrefetchFollowsTheHandlersWhereTheSpecLeavesItOpen(t *testing.T) {
 		before := ahead
 		changed := false
 		for range phase.n {
-			if now, differs := p.note(phase.takes, phase.bytes); differs {
-				ahead, changed = now, true
+			if p.note(phase.takes, phase.bytes) {
+				ahead, changed = p.ahead(), true
 			}
 		}
 		if ahead != phase.want {
@@ -76,7 +76,7 @@ func TestThePrefetchStaysAsTheSpecSays(t *testing.T) {
 	} {
 		p := newLookahead(&c.spec, c.open)
 		for range 2 * lookaheadWindow {
-			if _, changed := p.note(time.Microsecond, 256); changed {
+			if p.note(time.Microsecond, 256) {
 				t.Errorf("%s: changed", name)
 			}
 		}

@@ -16,6 +16,7 @@ func (h Health) metrics(tell func(name string, value float64, labels ...string),
 	tell("consumer_monitors_blocked", float64(h.MonitorsBlocked), labels...)
 	tell("consumer_copies_blocked", float64(h.CopiesBlocked), labels...)
 	tell("consumer_unreadable", float64(h.Unreadable), labels...)
+	tell("consumer_refused", float64(h.Refused), labels...)
 	tell("consumer_slow", flag(h.Slow), labels...)
 	tell("consumer_stale_acks_total", float64(h.StaleAcks), labels...)
 }

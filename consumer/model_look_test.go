@@ -12,7 +12,7 @@ import (
 func (w *world) look() error {
 	l := looker{
 		world: w, held: map[string]delivery{}, handling: map[string]bool{}, ackable: map[string]bool{}, placed: map[string]bool{},
-		done: map[string]bool{}, returns: map[string][]simulated.Event{}, parker: map[string]string{},
+		done: map[string]bool{}, returns: map[string][]simulated.Event{}, parker: map[string]string{}, rejected: map[string]bool{},
 	}
 	for i, e := range w.sim.Journal() {
 		if err := l.event(e); err != nil {
@@ -33,6 +33,8 @@ type looker struct {
 	done     map[string]bool              // ids of which the broker took an ack after such an Ack
 	returns  map[string][]simulated.Event // of a message to its queue, by id
 	parker   map[string]string            // who parked it
+	refusals int                          // publishes over which the broker has closed a channel with 406
+	rejected map[string]bool              // ids of messages that were rejected, because their copies were refused for good
 }
 
 type delivery struct {
@@ -83,6 +85,8 @@ func (l *looker) event(e simulated.Event) error {
 		switch {
 		case !held:
 			return fmt.Errorf("a nack for what is not there: %s", e)
+		case !e.OK && l.refusals >= 2: // its copy was refused for good
+			l.rejected[d.message] = true
 		case l.handling[mark]:
 			return fmt.Errorf("a nack for %s, whose handler ran", d.message)
 		case !e.OK:
@@ -91,6 +95,10 @@ func (l *looker) event(e simulated.Event) error {
 	case simulated.Acked:
 		if l.ackable[mark] {
 			l.done[e.Message] = true
+		}
+	case simulated.Faulted:
+		if strings.Contains(e.Text, "close the channel, 406") && strings.HasPrefix(e.Text, "publish") {
+			l.refusals++
 		}
 	case simulated.Requeued:
 		l.returns[e.Message] = append(l.returns[e.Message], e)
@@ -140,6 +148,9 @@ func (l *looker) places() error {
 	for _, d := range l.sim.Messages(errorQueue) {
 		parked[d.MessageId] = true
 		reason, _ := d.Headers["bunnicula-reason"].(string)
+		if l.rejected[d.MessageId] && d.Headers["x-death"] != nil {
+			continue
+		}
 		n := 0
 		if _, err := fmt.Sscanf(d.MessageId, "m%d", &n); err != nil {
 			return fmt.Errorf("%s is parked: %s, %v", d.MessageId, reason, d.Headers)

@@ -177,11 +177,25 @@ func deadLettersSafely(t topology.Topology) bool {
 func (s *Spec) wrapped() (Handler, error) {
 	h := s.Handler
 	for i := len(s.Use) - 1; i >= 0; i-- {
-		if h = s.Use[i](h); h == nil {
-			return nil, fmt.Errorf("consumer %q: Use[%d] made a nil Handler", s.Name, i)
+		var err error
+		if h, err = wrap(s.Use[i], h); err != nil {
+			return nil, fmt.Errorf("consumer %q: Use[%d] %w", s.Name, i, err)
 		}
 	}
 	return h, nil
+}
+
+// wrap calls a middleware. Its panic is an error.
+func wrap(m Middleware, h Handler) (wrapped Handler, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panicked: %v", p)
+		}
+	}()
+	if wrapped = m(h); wrapped == nil {
+		return nil, errors.New("made a nil Handler")
+	}
+	return wrapped, nil
 }
 
 // Plan returns what the consumer needs to have declared. It needs no broker. topologyfile.Write

@@ -2,15 +2,11 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
-	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -22,6 +18,7 @@ type settler struct {
 	sending  *sending.Pipeline // sends copies; nil without a connection
 	conn     transport.Connection
 	declarer *declarer
+	policies *policies
 	reporter *reporter
 	gauges   *gauges
 	asides   signal // wakes the guard: a message was set aside
@@ -35,8 +32,8 @@ type settler struct {
 
 // settle carries a Settlement out on the channel that the delivery came from, and then tells the
 // monitor. An ack is sent together with others. A copy gets a goroutine of its own, so that no
-// handler waits for its confirm. There are at most as many as the largest prefetch and the
-// Concurrency together.
+// handler waits for its confirm, and so does a reject. There are at most as many as the largest
+// prefetch and the Concurrency together.
 func (s *settler) settle(ctx context.Context, d *received, what decide.Settlement, now time.Time) {
 	switch what.Deed {
 	case decide.DeedAck:
@@ -44,13 +41,13 @@ func (s *settler) settle(ctx context.Context, d *received, what decide.Settlemen
 			s.reporter.end(ctx, d, what)
 		}
 	case decide.DeedReject:
-		if s.reject(d) {
-			s.reporter.end(ctx, d, what)
-		}
+		s.copy(d, func() { s.byReject(ctx, d, what) })
 	case decide.DeedLeave:
 		if s.leave(d, what) {
 			s.reporter.end(ctx, d, what)
 		}
+	case decide.DeedHold:
+		s.holdUnread(d)
 	case decide.DeedCopy:
 		s.copy(d, func() { s.byCopy(ctx, d, what) })
 	}
@@ -76,7 +73,12 @@ func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlemen
 	// Ack only after the copy is confirmed. In the other order, a broker that dies between the two
 	// has neither the message nor its copy. In this order it may have both, and the handler sees
 	// the message twice.
-	if !s.place(d, what.Copy) || !s.ack(d, time.Now()) {
+	instead, placed := s.place(d, what)
+	if instead.Deed != 0 {
+		s.instead(ctx, d, what, instead)
+		return
+	}
+	if !placed || !s.ack(d, time.Now()) {
 		return
 	}
 	if what.Copy.To == s.rules.Quarantine && d.solo == nil {
@@ -86,47 +88,12 @@ func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlemen
 	s.reporter.end(ctx, d, what)
 }
 
-// place publishes a copy again and again until it is confirmed. It returns false when the consuming
-// channel has ended, since the message is the broker's again then. Meanwhile the message is held,
-// unacked. If it were given back that would count as a crash, and it would be delivered and given
-// back without end. The prefetch is the back-pressure.
-func (s *settler) place(d *received, c *decide.Copy) bool {
-	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
-	b := &blockedCopy{settler: s, delivery: d, copy: c}
-	defer b.over()
-	late := time.AfterFunc(lateCopy, func() { b.because(s.noConfirm()) })
-	defer late.Stop()
-	for {
-		err := s.sending.Send(d.from.ctx, envelope(c))
-		if err == nil {
-			return true
-		}
-		if d.from.ctx.Err() != nil {
-			return false
-		}
-		var large *sending.TooLargeError
-		if errors.As(err, &large) && c.Shorten(large.Limit) {
-			continue
-		}
-		b.because(err)
-		if missing(err) {
-			s.declarer.again(d.from.ctx, d.from.session)
-		}
-		if !backoff.Wait(d.from.ctx, pause.Next()) {
-			return false
-		}
+// byReject has the broker dead-letter a delivery as it is.
+func (s *settler) byReject(ctx context.Context, d *received, what decide.Settlement) {
+	s.declarer.sure(d.from.ctx, d.from.session)
+	if s.reject(d) {
+		s.reporter.end(ctx, d, what)
 	}
-}
-
-// missing returns whether a copy found no queue or no exchange.
-func missing(err error) bool {
-	var refused *sending.RefusedError
-	return errors.Is(err, sending.ErrUnroutable) || errors.As(err, &refused) && refused.Code == amqp.NotFound
-}
-
-// envelope returns what is sent for a copy.
-func envelope(c *decide.Copy) sending.Envelope {
-	return sending.Envelope{Exchange: c.To.Exchange, RoutingKey: c.To.RoutingKey, Publishing: c.Publishing}
 }
 
 // ack acknowledges a delivery on the channel that it came from, and returns whether it did. If that
@@ -166,18 +133,25 @@ func (s *settler) took(d *received, err error) bool {
 	return false
 }
 
-// leave keeps a delivery unacked until its channel is closed. An interrupted message is left when
-// the consumer stops: its channel is closed soon, and the queue then has the message in its place.
-// An unreadable message is held until the session ends. leave returns whether the monitor is to be
-// told.
+// leave keeps a delivery unacked until its channel is closed, which is soon: the consumer stops, and
+// the message was interrupted. The queue then has the message in its place. leave returns whether
+// the monitor is to be told.
 func (s *settler) leave(d *received, what decide.Settlement) bool {
 	defer d.settled()
-	if d.facts.Unread {
-		s.holdUnread(d)
-		return false
-	}
 	_ = d.from.acks.Leave()
 	return d.from.ctx.Err() == nil && what.Outcome.Action != 0
+}
+
+// holdUnread holds a message that the client cannot read, and that the broker could lose on its way
+// to the error queue, until the session ends.
+func (s *settler) holdUnread(d *received) {
+	release := s.hold(d, decide.ErrUnread)
+	s.log.Error("a message cannot be read and is held: its queue does not dead-letter at least once",
+		"queue", s.rules.Queue, "message_id", d.loggedID(), "delivery_tag", d.tag())
+	s.copying.Go(func() {
+		<-d.from.ctx.Done()
+		release()
+	})
 }
 
 // settled lets the gate open if the message was handled alone.

@@ -44,6 +44,7 @@ type Copy struct {
 
 var deeds = map[decide.Deed]Deed{
 	decide.DeedAck: DeedAck, decide.DeedCopy: DeedCopy, decide.DeedReject: DeedReject, decide.DeedLeave: DeedLeave,
+	decide.DeedHold: DeedLeave,
 }
 
 // settlementOf returns the public form of a Settlement.

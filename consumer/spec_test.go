@@ -100,6 +100,7 @@ func TestNewNamesTheFieldAndTheValueThatIsWrong(t *testing.T) {
 		},
 		"a middleware that is nil":  {func(s *Spec) { s.Use = []Middleware{func(h Handler) Handler { return h }, nil} }, []string{"Use[1]", "nil"}},
 		"a middleware makes nil":    {func(s *Spec) { s.Use = []Middleware{func(Handler) Handler { return nil }} }, []string{"Use[0]", "nil"}},
+		"a middleware that panics":  {func(s *Spec) { s.Use = []Middleware{func(Handler) Handler { panic("boom") }} }, []string{"Use[0]", "panicked: boom"}},
 		"negative MaxRetries":       {func(s *Spec) { s.MaxRetries = -2 }, []string{"MaxRetries", "-2", "NoRetries"}},
 		"a Backoff of zero":         {func(s *Spec) { s.Backoff = delays(time.Second, 0) }, []string{"Backoff[1]", "0s"}},
 		"a negative Backoff":        {func(s *Spec) { s.Backoff = delays(-time.Second) }, []string{"Backoff[0]", "-1s"}},

@@ -32,7 +32,7 @@ func (in *intake) bring() error {
 	switch {
 	case want == 0:
 		return in.rest()
-	case in.lives.returns() && in.from.acks.Unsettled() == 0:
+	case in.lives.returns() && in.from.acks.InHand() == 0:
 		return errors.Join(in.rest(), errReturn)
 	case want == in.standing:
 		return nil
@@ -62,7 +62,7 @@ func (in *intake) change(want int) error {
 	if err != nil {
 		return err
 	}
-	in.backlog = append(in.backlog, rest...)
+	in.backlog.push(rest...)
 	if want < before {
 		in.backlogUntil = time.Now().Add(backlogMayLast)
 		time.AfterFunc(backlogMayLast, in.c.control.changed.set)
@@ -72,12 +72,12 @@ func (in *intake) change(want int) error {
 
 // shed gives the backlog back if handlers that have become slow have not begun it in time.
 func (in *intake) shed() {
-	if len(in.backlog) == 0 || in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
+	if len(in.backlog.all) == 0 || in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
 		return
 	}
-	in.c.log.Info("handlers have become slow, messages that were taken ahead go back to the queue", "messages", len(in.backlog))
-	in.giveBack(in.backlog)
-	in.backlog, in.backlogUntil = nil, time.Time{}
+	in.c.log.Info("handlers have become slow, messages that were taken ahead go back to the queue", "messages", len(in.backlog.all))
+	in.giveBack(in.backlog.drain())
+	in.backlogUntil = time.Time{}
 }
 
 // rest ends the subscription and gives back what no handler has begun, in the queue's order.
@@ -93,14 +93,14 @@ func (in *intake) rest() error {
 	if in.next != nil {
 		all = append(all, in.next)
 	}
-	all = append(all, in.backlog...)
+	all = append(all, in.backlog.all...)
 	if in.standing > 0 && in.c.spec.SingleActive {
-		if in.from.acks.Unsettled() > len(all) {
+		if in.from.acks.InHand() > len(all) {
 			return nil
 		}
 		return errYield
 	}
-	in.next, in.backlog = nil, nil
+	in.next, in.backlog = nil, backlog{}
 	if in.standing > 0 {
 		more, err := in.unsubscribe()
 		if err != nil {
@@ -155,27 +155,35 @@ func (in *intake) subscribe(prefetch int) error {
 }
 
 // unsubscribe ends the subscription. It returns what the client had received and the intake had not
-// taken.
+// taken. What is above the budget is given back as it comes, because all of it could be large.
 func (in *intake) unsubscribe() ([]*received, error) {
 	if in.deliveries == nil {
 		return nil, in.lives.wait()
 	}
 	_ = in.from.acks.Flush() // an error: the channel has ended, which the cancel then returns
 	tag, deliveries := in.tag, in.deliveries
+	// The first few are kept in any case. Before they have come the broker would not have the cancel,
+	// and could deliver again what is given back.
+	few, room := in.c.lookahead.few, budget-in.backlog.bytes
 	left := make(chan []*received, 1)
 	go func() { // Cancel returns when the client has handed over what it has received
-		var rest []*received
+		var rest backlog
 		for raw := range deliveries {
-			rest = append(rest, in.c.decode(&raw, in.from))
+			d := in.c.decode(&raw, in.from)
+			in.from.acks.Take(1)
+			if rest.bytes+d.size() > room && len(rest.all) >= few {
+				in.c.settler.giveBack(d)
+				continue
+			}
+			rest.push(d)
 		}
-		left <- rest
+		left <- rest.all
 	}()
 	err := in.from.session.Do(context.Background(), "cancel the subscription", func() error { return in.from.Cancel(tag, false) })
 	if err != nil {
 		return nil, err
 	}
 	rest := <-left
-	in.from.acks.Take(len(rest))
 	in.deliveries, in.standing = nil, 0
 	return rest, nil
 }

@@ -76,7 +76,7 @@ func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, e
 	if err != nil {
 		return report, q.failed(err)
 	}
-	d := &discard{queue: q, options: o, progress: &reporter{to: o.Progress}}
+	d := &discard{queue: q, options: o, progress: &reporter{to: o.Progress, log: q.log}}
 	d.rounds = &rounds{
 		queue: q, choice: choice{filter: matcher, copies: !o.Delete}, left: -1, report: d.progress,
 		mover: &mover{window: o.Window, rate: o.Rate},

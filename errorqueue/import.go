@@ -63,7 +63,7 @@ type ImportReport struct {
 func (q *Queue) Import(ctx context.Context, r io.Reader, o ImportOptions) (ImportReport, error) {
 	began := time.Now()
 	o.Window, o.To = cmp.Or(o.Window, defaultMoveWindow), cmp.Or(o.To, q.name)
-	in := &importer{queue: q, options: o, report: reporter{to: o.Progress}, of: -1, next: 2}
+	in := &importer{queue: q, options: o, report: reporter{to: o.Progress, log: q.log}, of: -1, next: 2}
 	err := o.check()
 	if err == nil {
 		err = in.run(ctx, r)

@@ -55,7 +55,7 @@ func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) err
 	if err != nil {
 		return err
 	}
-	l := &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: reporter{to: o.Progress}}
+	l := &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: reporter{to: o.Progress, log: q.log}}
 	defer l.report.end()
 	e, err := untilExact(ctx, func(e edge) error {
 		l.seen.again()

@@ -1,13 +1,15 @@
 package errorqueue
 
 import (
+	"log/slog"
+	"runtime/debug"
 	"strconv"
 	"time"
 )
 
 // Progress says how far a call has come. The call's own goroutine reports it, at most ten times a
 // second and at the end, and waits for the callback. So the callback may draw a line, but should
-// not call a server.
+// not call a server. A panic of the callback is logged; the call goes on, and reports no more.
 type Progress struct {
 	Of      int `json:"of"`      // messages in the queue, or the file, at the start; -1 if unknown
 	Read    int `json:"read"`    // so far; starts again with each round of a redrive
@@ -23,7 +25,8 @@ type Progress struct {
 
 // reporter reports the progress to the caller. One goroutine uses it, that of the call.
 type reporter struct {
-	to     func(Progress) // immutable; may be nil
+	to     func(Progress) // nil if nobody is told, or after a panic
+	log    *slog.Logger   // immutable
 	latest Progress       // the last one that tell was given
 	told   time.Time      // when the last report was made
 }
@@ -37,6 +40,18 @@ func (r *reporter) tell(now Progress) {
 		return
 	}
 	r.told = time.Now()
+	r.call(now)
+}
+
+// call calls the callback. After a panic, which is logged, it is called no more: the messages that
+// the call moves are worth more than the report of it.
+func (r *reporter) call(now Progress) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.to = nil
+			r.log.Error("Progress panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
 	r.to(now)
 }
 
@@ -50,7 +65,7 @@ func (r *reporter) watch(d time.Duration) {
 // end reports the latest progress.
 func (r *reporter) end() {
 	if r.to != nil {
-		r.to(r.latest)
+		r.call(r.latest)
 	}
 }
 

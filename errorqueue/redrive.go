@@ -77,7 +77,7 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 	move := &mover{sender: sender, window: o.Window, rate: o.Rate, envelope: func(d *held) envelope {
 		return afresh(d, cmp.Or(o.To, d.message.Target), taker, s)
 	}}
-	progress := &reporter{to: o.Progress}
+	progress := &reporter{to: o.Progress, log: q.log}
 	return &redrive{
 		queue: q, options: o, progress: progress,
 		rounds: &rounds{queue: q, choice: c, mover: move, report: progress, left: -1},

@@ -1,13 +1,14 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -39,12 +40,12 @@ type Health struct {
 
 	mu          sync.Mutex // guards what follows
 	addr        net.Addr
-	connections map[string]Connection
+	connections []watched
 	consumers   []Consumers
 	judge       judge
 	since       time.Time            // when the Status changed last
-	bad         map[string]time.Time // when each part became bad, by kind and name
-	wedged      map[string]time.Time // when each consumer became wedged
+	bad         map[string]time.Time // when each part became bad, by its key
+	wedged      map[string]time.Time // when each consumer became wedged, likewise
 }
 
 // New checks the Config. The error names the field that is wrong.
@@ -55,23 +56,40 @@ func New(cfg Config) (*Health, error) {
 	}
 	now := time.Now()
 	return &Health{
-		config: cfg, connections: map[string]Connection{}, judge: newJudge(cfg, now), since: now,
+		config: cfg, judge: newJudge(cfg, now), since: now,
 		bad: map[string]time.Time{}, wedged: map[string]time.Time{},
 	}, nil
 }
 
-// WatchConnection adds a connection to those that are watched, under this name.
+// watched is a connection with the name under which it is watched.
+type watched struct {
+	name       string
+	connection Connection
+}
+
+// WatchConnection adds a connection to those that are watched, under this name. Two connections may
+// have the same name; the same one is added once.
 func (h *Health) WatchConnection(name string, c Connection) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.connections[name] = c
+	if !slices.ContainsFunc(h.connections, func(w watched) bool { return w.name == name && same(w.connection, c) }) {
+		h.connections = append(h.connections, watched{name, c})
+	}
 }
 
-// WatchConsumers adds consumers to those that are watched.
+// WatchConsumers adds consumers to those that are watched. The same ones are added once.
 func (h *Health) WatchConsumers(c Consumers) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.consumers = append(h.consumers, c)
+	if !slices.ContainsFunc(h.consumers, func(o Consumers) bool { return same(o, c) }) {
+		h.consumers = append(h.consumers, c)
+	}
+}
+
+// same returns whether a and b are the same. Values that cannot be compared are not.
+func same(a, b any) bool {
+	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
+	return v.Comparable() && w.Comparable() && a == b
 }
 
 // Report asks all parts for their health now, and derives the Status.
@@ -82,13 +100,14 @@ func (h *Health) Report() Report {
 	r := Report{Parts: h.parts(), Live: true}
 	good := true
 	bad, wedged := map[string]time.Time{}, map[string]time.Time{}
+	keys := keysOf(r.Parts)
 	for i := range r.Parts {
 		p := &r.Parts[i]
 		if p.OK {
 			continue
 		}
 		good = false
-		key := p.Kind + " " + p.Name
+		key := keys[i]
 		since := keep(h.bad, bad, key, now)
 		p.Since = &since
 		if p.Wedged && now.Sub(keep(h.wedged, wedged, key, now)) >= h.config.WedgedAge && h.config.WedgedAge != NeverRestart {
@@ -104,6 +123,18 @@ func (h *Health) Report() Report {
 	return r
 }
 
+// keysOf returns a key for each part, which is the same at the next look. Parts of one kind may have
+// the same name.
+func keysOf(parts []Part) []string {
+	keys, times := make([]string, len(parts)), map[string]int{}
+	for i, p := range parts {
+		name := p.Kind + "\x00" + p.Name + "\x00" + p.Connection
+		keys[i] = fmt.Sprint(name, "\x00", times[name])
+		times[name]++
+	}
+	return keys
+}
+
 // keep copies the time since which a condition holds from one look to the next.
 func keep(from, to map[string]time.Time, key string, now time.Time) time.Time {
 	since, there := from[key]
@@ -116,15 +147,30 @@ func keep(from, to map[string]time.Time, key string, now time.Time) time.Time {
 
 func (h *Health) parts() []Part {
 	parts := []Part{}
-	for _, name := range slices.Sorted(maps.Keys(h.connections)) {
-		parts = append(parts, ofConnection(name, h.connections[name].Health()))
+	byName := slices.SortedStableFunc(slices.Values(h.connections), func(a, b watched) int { return cmp.Compare(a.name, b.name) })
+	for _, w := range byName {
+		parts = append(parts, asked("connection", w.name, func() []Part { return []Part{ofConnection(w.name, w.connection.Health())} })...)
 	}
 	for _, group := range h.consumers {
-		for _, c := range group.Health() {
-			parts = append(parts, ofConsumer(c))
-		}
+		parts = append(parts, asked("consumer", "", func() (all []Part) {
+			for _, c := range group.Health() {
+				all = append(all, ofConsumer(c))
+			}
+			return all
+		})...)
 	}
 	return parts
+}
+
+// asked returns what ask returns. Whoever is asked may be the user's own, and nil: a panic makes it
+// a part that is bad.
+func asked(kind, name string, ask func() []Part) (parts []Part) {
+	defer func() {
+		if p := recover(); p != nil {
+			parts = []Part{{Kind: kind, Name: name, Error: fmt.Sprintf("its Health panicked: %v", p)}}
+		}
+	}()
+	return ask()
 }
 
 // Start begins to look at each Interval, and to listen at Config.Addr if that is set. Stop ends
@@ -188,18 +234,31 @@ func (h *Health) look(ctx context.Context) {
 	}
 }
 
-// tell calls OnDown or OnUp if the status has changed accordingly. It catches and logs their
-// panics.
+// tell calls OnDown or OnUp if the status has changed accordingly, in a goroutine of its own, which
+// may end by runtime.Goexit. It waits for that.
 func (h *Health) tell(before Status, r Report) {
+	if (before == Down) == (r.Status == Down) {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.call(r)
+	}()
+	<-done
+}
+
+// call calls OnDown or OnUp. It catches and logs their panics.
+func (h *Health) call(r Report) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.Error("a callback of health panicked", "status", r.Status, "panic", foreign.Panic(p), "stack", string(debug.Stack()))
 		}
 	}()
-	switch wasDown, isDown := before == Down, r.Status == Down; {
-	case isDown && !wasDown && h.config.OnDown != nil:
+	switch isDown := r.Status == Down; {
+	case isDown && h.config.OnDown != nil:
 		h.config.OnDown(r)
-	case wasDown && !isDown && h.config.OnUp != nil:
+	case !isDown && h.config.OnUp != nil:
 		h.config.OnUp(r)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -107,6 +108,39 @@ func TestEachPartSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// Two connections, or consumers of two connections, may have the same name. Each is looked at, and
+// what is wrong with one says nothing of the other.
+func TestPartsOfOneNameAreToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, first := newApp(t, Config{WedgedAge: time.Minute})
+		second := &app{}
+		up, wedged := connection.LinkHealth{Used: true, Connected: true}, consumer.Health{Stuck: 4}
+		fine := consumer.Health{Ready: true, Subscribed: true}
+		second.set(connection.LinkHealth{Used: true, Err: errRefused}, consumer.Health{Ready: true, Subscribed: true, Connection: "billing"})
+		h.WatchConnection("app", appConnection{second})
+		h.WatchConnection("app", appConnection{second}) // by mistake
+		h.WatchConsumers(appConsumers{second})
+		h.WatchConsumers(appConsumers{second})
+		r := h.Report()
+		if len(r.Parts) != 4 || !r.Parts[0].OK || r.Parts[1].OK || r.Parts[3].Connection != "billing" {
+			t.Fatalf("the parts are %+v", r.Parts)
+		}
+		// One is wedged for most of the time that is allowed, and then the other one.
+		first.set(up, wedged)
+		h.Report()
+		time.Sleep(50 * time.Second)
+		first.set(up, fine)
+		wedged.Connection = "billing"
+		second.set(up, wedged)
+		for range 50 {
+			if r := h.Report(); !r.Live {
+				t.Fatalf("not live: %+v", r.Parts)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
 func TestReadyIsLostAfterTheErrorAgeAndComesBackAfterTheRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls []string
@@ -139,6 +173,39 @@ func TestReadyIsLostAfterTheErrorAgeAndComesBackAfterTheRecovery(t *testing.T) {
 		want := `down: connection "app": consuming: connection refused` + "\n" + `consumer "orders": connection refused,up`
 		if got := strings.Join(calls, ","); got != want {
 			t.Errorf("the calls are\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+// Who is asked, and who is told, may be a stranger.
+func TestAStrangersPanicOrGoexitDoesNotStopTheLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down, up int
+		h, a := newApp(t, Config{
+			ErrorAge: NoErrorAge, Recovery: NoRecovery,
+			OnDown: func(Report) { down++; runtime.Goexit() },
+			OnUp:   func(Report) { up++; runtime.Goexit() },
+		})
+		if err := h.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		for range 2 {
+			a.set(connection.LinkHealth{Used: true, Err: errRefused}, consumer.Health{})
+			time.Sleep(3 * time.Second)
+			a.set(connection.LinkHealth{Used: true, Connected: true}, consumer.Health{Ready: true})
+			time.Sleep(3 * time.Second)
+		}
+		if down != 2 || up != 2 {
+			t.Errorf("OnDown was called %d times and OnUp %d times, want 2", down, up)
+		}
+		h.WatchConnection("nil", (*connection.Connection)(nil))
+		time.Sleep(3 * time.Second)
+		if err := h.Report().Err(); err == nil || !strings.Contains(err.Error(), `connection "nil": its Health panicked`) {
+			t.Errorf("got %v", err)
+		}
+		if err := h.Stop(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -25,8 +25,12 @@ type Report struct {
 
 // Part is a connection or a consumer.
 type Part struct {
-	Kind    string     `json:"kind"` // "connection" or "consumer"
-	Name    string     `json:"name"`
+	Kind string `json:"kind"` // "connection" or "consumer"
+	Name string `json:"name"`
+
+	// Connection is the Spec.Connection of a consumer, which tells consumers of one name apart.
+	Connection string `json:"connection,omitempty"`
+
 	OK      bool       `json:"ok"`
 	Since   *time.Time `json:"since,omitempty"`   // when the part became bad
 	Error   string     `json:"error,omitempty"`   // why the part is not OK
@@ -75,7 +79,7 @@ func ofConnection(name string, h connection.Health) Part {
 
 // ofConsumer returns the state of a consumer.
 func ofConsumer(h consumer.Health) Part {
-	p := Part{Kind: "consumer", Name: h.Name, OK: h.Ready, stopping: h.Stopping}
+	p := Part{Kind: "consumer", Name: h.Name, Connection: h.Connection, OK: h.Ready, stopping: h.Stopping}
 	var warn []string
 	add := func(n int, what string) {
 		if n > 0 {

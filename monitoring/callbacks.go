@@ -25,7 +25,8 @@ type Callbacks struct {
 	OnTimeout func(context.Context, Delivery, Outcome)
 
 	// OnException is called when the handler panicked, when the body could not be decoded, and
-	// when the message was parked because its process died over it too often.
+	// when the message was parked because its process died over it too often or the broker refused
+	// its copy.
 	OnException func(context.Context, Delivery, Outcome)
 
 	// OnSnooze is called when the message waits without having used an attempt.
@@ -64,7 +65,7 @@ func (c Callbacks) pickFailure(o Outcome) func(context.Context, Delivery, Outcom
 		return c.OnRetry
 	case ReasonTimeout:
 		return c.OnTimeout
-	case ReasonPanic, ReasonUndecodable, ReasonCrashed:
+	case ReasonPanic, ReasonUndecodable, ReasonCrashed, ReasonRefused:
 		return c.OnException
 	case ReasonError:
 		return c.OnError

@@ -116,6 +116,10 @@ const (
 	ReasonPanic            Reason = "panic"             // a panic or runtime.Goexit
 	ReasonUndecodable      Reason = "undecodable"       // the body does not decode
 	ReasonCrashed          Reason = "crashed"           // its process died over it MaxCrashes times
+	// The broker refuses each copy of it, for its size for example. Err says what the broker said,
+	// and why the copy was made. The broker has moved the message itself, so it bears no
+	// bunnicula-reason but the broker's x-death, "rejected".
+	ReasonRefused Reason = "refused"
 )
 
 // Outcome is what became of a delivery.

@@ -80,11 +80,11 @@ func writeGroups(out *strings.Builder, queue string, r errorqueue.GroupReport, n
 		} else {
 			t.add(fmt.Sprint(g.Count), g.Key, first, last)
 		}
-		why := g.Sample.Error
-		if why == "" && g.Sample.Reason == "" {
-			why = "nothing says why: no consumer of this framework parked it"
+		text := errorOr(&g.Sample)
+		if text == "" && g.Sample.Reason == "" {
+			text = "nothing says why: no consumer of this framework parked it"
 		}
-		t.under(why)
+		t.under(text)
 	}
 	if len(r.Groups) > 0 {
 		t.print(out, width)

@@ -107,7 +107,7 @@ func (l *lister) add(m *errorqueue.Message) error {
 	if at == nil {
 		at = known(m.Timestamp)
 	}
-	row, text := [3]string{age(l.now, at), plain(m.Reason), plain(m.ID)}, plain(m.Error)
+	row, text := [3]string{age(l.now, at), plain(m.Reason), plain(m.ID)}, plain(errorOr(m))
 	if l.sizes == nil {
 		l.first, l.texts = append(l.first, row), append(l.texts, text)
 		if len(l.first) == measured {

@@ -91,6 +91,7 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	row("id", plain(m.ID))
 	row("position", fmt.Sprintf("%d in the queue, parked by: %s", m.Position, m.Origin))
 	row("reason", plain(m.Reason))
+	row("why", why(m))
 	row("error", plain(m.Error))
 	row("error type", plain(m.Type))
 	row("group", plain(m.Group))

@@ -32,7 +32,7 @@ func (l *link) dial(t Target, n int) (*member, error) {
 			return nil, err
 		}
 		client := tls.Client(raw, cfg)
-		if err := client.HandshakeContext(ctx); err != nil {
+		if err := handshake(ctx, client); err != nil {
 			raw.Close()
 			return nil, dialError(ctx, t, err, nil)
 		}
@@ -71,6 +71,17 @@ func (l *link) dial(t Target, n int) (*member, error) {
 		m.frame = in.frameSize()
 	}
 	return m, nil
+}
+
+// handshake is the handshake of TLS. The configuration may hold functions of the user, such as
+// VerifyPeerCertificate. A panic of one is an error, because it would end the process.
+func handshake(ctx context.Context, client *tls.Conn) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a function of the TLS configuration panicked: %v", p)
+		}
+	}()
+	return client.HandshakeContext(ctx)
 }
 
 // frameSize is RabbitMQ's own default. A message's properties must fit one frame.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -354,6 +355,21 @@ func TestANoticeThatPanicsOrTakesLongHoldsUpNothing(t *testing.T) {
 	if never != 0 {
 		t.Error("told after it was stopped")
 	}
+}
+
+func TestANoticeThatCallsGoexitHoldsUpNoOther(t *testing.T) {
+	cfg, proxy := through(t)
+	conn := connect(t, cfg)
+	told := listen(conn)
+	conn.Notify(func(connection.Event) { runtime.Goexit() }) // as t.FailNow does
+	first := session(t, conn.Transport().Publishing())
+	want := []connection.Kind{connection.Connected}
+	amqptest.Eventually(t, 5*time.Second, func() bool { return slices.Equal(told.kinds("publish"), want) }, "not told")
+	proxy.Cut()
+	ended(t, first)
+	works(t, session(t, conn.Transport().Publishing()))
+	want = append(want, connection.Lost, connection.Connected)
+	amqptest.Eventually(t, 5*time.Second, func() bool { return slices.Equal(told.kinds("publish"), want) }, "not told of later events")
 }
 
 func TestAKindIsAWord(t *testing.T) {

@@ -52,11 +52,19 @@ func (n *Notices) Post(e transport.Event) {
 	}
 }
 
+// handOn calls the functions. One that calls runtime.Goexit ends the goroutine, and another one goes
+// on with the next event.
 func (n *Notices) handOn() {
+	clean := false
+	defer func() {
+		if !clean {
+			go n.handOn()
+		}
+	}()
 	for {
 		n.mu.Lock()
 		if len(n.queue) == 0 {
-			n.running = false
+			n.running, clean = false, true
 			n.mu.Unlock()
 			return
 		}

@@ -211,7 +211,7 @@ func outcomes() []monitoring.Outcome {
 	for action := monitoring.Action(-1); action <= monitoring.Interrupted+1; action++ {
 		for _, reason := range []monitoring.Reason{
 			monitoring.ReasonNone, monitoring.ReasonRetry, monitoring.ReasonError, monitoring.ReasonRetriesExhausted,
-			monitoring.ReasonTimeout, monitoring.ReasonPanic, monitoring.ReasonUndecodable, monitoring.ReasonCrashed, "unheard of",
+			monitoring.ReasonTimeout, monitoring.ReasonPanic, monitoring.ReasonUndecodable, monitoring.ReasonCrashed, monitoring.ReasonRefused, "unheard of",
 		} {
 			all = append(all, monitoring.Outcome{Action: action, Reason: reason, Group: "g", Duration: time.Millisecond})
 		}

@@ -242,6 +242,35 @@ func TestAPublishIsASpanUntilItsFateIsKnown(t *testing.T) {
 	}
 }
 
+// panics is a span processor of a user that fails.
+type panics struct{ sdk.SpanProcessor }
+
+func (panics) OnEnd(sdk.ReadOnlySpan) { panic("boom") }
+
+// The span of an asynchronous publish ends in a goroutine of its own.
+func TestASpanProcessorThatPanicsDoesNotEndTheProcess(t *testing.T) {
+	ended := make(chan struct{})
+	s := watch(t, func(c *otel.Config) {
+		c.TracerProvider = sdk.NewTracerProvider(
+			sdk.WithSpanProcessor(tells{tracetest.NewSpanRecorder(), ended}), sdk.WithSpanProcessor(panics{tracetest.NewSpanRecorder()}),
+		)
+	})
+	if _, err := s.Publisher(new(publishertest.Recorder)).PublishAsync(context.Background(), "orders", 1); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	time.Sleep(10 * time.Millisecond) // a panic would end the test
+}
+
+// tells closes a channel when a span ends.
+type tells struct {
+	sdk.SpanProcessor
+
+	ended chan struct{}
+}
+
+func (t tells) OnEnd(sdk.ReadOnlySpan) { close(t.ended) }
+
 func TestTheMetricsCount(t *testing.T) {
 	s := watch(t, nil)
 	s.published(t)

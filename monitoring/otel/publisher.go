@@ -42,6 +42,7 @@ func (t tracing) PublishAsync(ctx context.Context, routingKey string, payload an
 	span.SetAttributes(semconv.MessagingMessageID(foreign.Cut(c.MessageID(), maxAttribute)))
 	go func() { // ends when the Confirmation is done, at the latest when the publisher stops
 		<-c.Done()
+		defer func() { _ = recover() }() // of a user's span processor: a trace is not worth a process
 		t.end(ctx, span, to, 1, c.Err())
 	}()
 	return c, nil

@@ -24,6 +24,7 @@
 //	bunnicula_consumer_monitors_blocked gauge    calls of a monitor that do not return
 //	bunnicula_consumer_copies_blocked   gauge    copies that the broker has not confirmed
 //	bunnicula_consumer_unreadable       gauge    messages held that the client cannot read
+//	bunnicula_consumer_refused          gauge    messages held whose copies the broker refuses
 //	bunnicula_consumer_slow             gauge    1 while a suspected message is handled alone
 //	bunnicula_consumer_stale_acks_total counter  acks dropped because their session had ended
 //

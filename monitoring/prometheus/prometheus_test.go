@@ -43,11 +43,11 @@ func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 	m.Watch(source([]string{"shop", "consume"}, map[string]float64{"connection_up": 0, "connection_blocked": 0, "connection_lost_total": 3}))
 	m.Watch(source([]string{"", "orders"}, map[string]float64{
 		"consumer_up": 1, "consumer_handlers": 3, "consumer_handlers_stuck": 0, "consumer_monitors_blocked": 0,
-		"consumer_copies_blocked": 0, "consumer_slow": 0, "consumer_stale_acks_total": 0,
+		"consumer_copies_blocked": 0, "consumer_unreadable": 0, "consumer_refused": 0, "consumer_slow": 0, "consumer_stale_acks_total": 0,
 	}))
 	m.Watch(source([]string{"", "emails"}, map[string]float64{
 		"consumer_up": 0, "consumer_handlers": 4, "consumer_handlers_stuck": 4, "consumer_monitors_blocked": 1,
-		"consumer_copies_blocked": 2, "consumer_slow": 1, "consumer_stale_acks_total": 5,
+		"consumer_copies_blocked": 2, "consumer_unreadable": 1, "consumer_refused": 3, "consumer_slow": 1, "consumer_stale_acks_total": 5,
 	}))
 	d := monitoring.Delivery{Consumer: "orders", Attempt: 1, Timestamp: time.Now().Add(-time.Minute)}
 	for _, o := range []monitoring.Outcome{
@@ -188,6 +188,45 @@ func TestTwoConsumersOfOneNameDoNotBreakTheScrape(t *testing.T) {
 	}
 }
 
+// A scrape runs in goroutines of the registry, where a panic ends the process.
+func TestWhateverASourceTellsTheScrapeIsValid(t *testing.T) {
+	m, registry := busy(t)
+	m.Watch(source([]string{"shop", "publish"}, map[string]float64{ // another connection of the same name
+		"connection_up": 0, "connection_blocked": 0, "connection_lost_total": 7,
+	}))
+	m.Watch(func(tell func(name string, value float64, labels ...string)) {
+		tell("consumer_up", 1, "too", "many", "labels")
+		tell("consumer_up", 1)
+		tell("unheard_of", 1, "", "orders")
+		tell("consumer_up", 1, "", "\xff not UTF-8")
+		panic("boom")
+	})
+	m.Watch(source([]string{"late", "publish"}, map[string]float64{"connection_up": 1}))
+	err := testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP bunnicula_connection_lost_total How often the connection was lost.
+# TYPE bunnicula_connection_lost_total counter
+bunnicula_connection_lost_total{connection="shop",purpose="consume"} 3
+bunnicula_connection_lost_total{connection="shop",purpose="publish"} 7
+# HELP bunnicula_connection_blocked 1 while the broker takes no messages on it.
+# TYPE bunnicula_connection_blocked gauge
+bunnicula_connection_blocked{connection="shop",purpose="consume"} 0
+bunnicula_connection_blocked{connection="shop",purpose="publish"} 1
+# HELP bunnicula_connection_up 1 if the connection is up, 0 if it should be.
+# TYPE bunnicula_connection_up gauge
+bunnicula_connection_up{connection="late",purpose="publish"} 1
+bunnicula_connection_up{connection="shop",purpose="consume"} 0
+bunnicula_connection_up{connection="shop",purpose="publish"} 0
+# HELP bunnicula_consumer_up 1 if the consumer is subscribed, or paused, and not wedged.
+# TYPE bunnicula_consumer_up gauge
+bunnicula_consumer_up{connection="",consumer="emails"} 0
+bunnicula_consumer_up{connection="",consumer="orders"} 1
+bunnicula_consumer_up{connection="",consumer="� not UTF-8"} 1
+`), named("connection_blocked", "connection_lost_total", "connection_up", "consumer_up")...)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func named(names ...string) []string {
 	for i := range names {
 		names[i] = "bunnicula_" + names[i]
@@ -244,8 +283,8 @@ func TestAScrapeCanBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(families) != 14 {
-		t.Errorf("%d metrics were scraped, want the 14 that the package's doc lists", len(families))
+	if len(families) != 16 {
+		t.Errorf("%d metrics were scraped, want the 16 that the package's doc lists", len(families))
 	}
 }
 

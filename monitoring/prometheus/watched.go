@@ -1,6 +1,8 @@
 package prometheus
 
 import (
+	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +15,9 @@ import (
 // *connection.Connection and of a *consumer.Group is a Source.
 type Source = func(tell func(name string, value float64, labels ...string))
 
-// Watch adds the metrics of a source: m.Watch(conn.Metrics), m.Watch(group.Metrics).
+// Watch adds the metrics of a source: m.Watch(conn.Metrics), m.Watch(group.Metrics). If two tell a
+// metric with the same labels, as two connections of one name do, the worse value is shown. A panic
+// of a source is logged to slog.Default, and the scrape goes on.
 func (m *Monitor) Watch(s Source) {
 	m.watched.mu.Lock()
 	defer m.watched.mu.Unlock()
@@ -30,10 +34,11 @@ type watched struct {
 type figure struct {
 	desc *prom.Desc
 	kind prom.ValueType
+	isUp bool // 1 is good, 0 is bad
 }
 
 func newFigure(name, help string, kind prom.ValueType, labels ...string) figure {
-	return figure{prom.NewDesc("bunnicula_"+name, help, labels, nil), kind}
+	return figure{prom.NewDesc("bunnicula_"+name, help, labels, nil), kind, strings.HasSuffix(name, "_up")}
 }
 
 func ofConsumer(name, help string, kind prom.ValueType) figure {
@@ -51,6 +56,7 @@ var figures = map[string]figure{
 	"consumer_handlers_stuck":   ofConsumer("consumer_handlers_stuck", "Handlers past their timeout and grace.", prom.GaugeValue),
 	"consumer_monitors_blocked": ofConsumer("consumer_monitors_blocked", "Calls of a monitor that do not return.", prom.GaugeValue),
 	"consumer_unreadable":       ofConsumer("consumer_unreadable", "Messages held that the client cannot read, and that the broker might lose if they were rejected.", prom.GaugeValue),
+	"consumer_refused":          ofConsumer("consumer_refused", "Messages held whose copies the broker refuses for good, and that it might lose if they were rejected.", prom.GaugeValue),
 	"consumer_copies_blocked":   ofConsumer("consumer_copies_blocked", "Copies to a retry or error queue that the broker has not confirmed.", prom.GaugeValue),
 	"consumer_slow":             ofConsumer("consumer_slow", "1 while a message that came back without an end is handled alone.", prom.GaugeValue),
 	"consumer_stale_acks_total": ofConsumer("consumer_stale_acks_total", "Acks dropped because their session had ended; the broker delivers those messages again.", prom.CounterValue),
@@ -66,26 +72,61 @@ func (w *watched) Describe(ch chan<- *prom.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. If two connections have the same name, only the first
-// one is shown, because Prometheus refuses a whole scrape in which a metric occurs twice.
+// Collect implements prometheus.Collector. Prometheus refuses a whole scrape in which a metric
+// occurs twice or is invalid, and a panic here would end the process. So what has the same labels is
+// shown once, at its worst, and what a source may not tell is left out.
 func (w *watched) Collect(ch chan<- prom.Metric) {
 	w.mu.Lock()
 	sources := w.sources[:len(w.sources):len(w.sources)]
 	w.mu.Unlock()
-	seen := map[string]bool{}
+	seen := told{}
 	for _, source := range sources {
-		source(func(name string, value float64, labels ...string) {
-			labels = slices.Clone(labels)
-			for i := range labels {
-				labels[i] = label(labels[i])
-			}
-			key := name + "\x00" + strings.Join(labels, "\x00")
-			f, known := figures[name]
-			if !known || seen[key] {
-				return
-			}
-			seen[key] = true
-			ch <- prom.MustNewConstMetric(f.desc, f.kind, value, labels...)
-		})
+		seen.ask(source)
 	}
+	for _, s := range seen {
+		if m, err := prom.NewConstMetric(s.figure.desc, s.figure.kind, s.value, s.labels...); err == nil {
+			ch <- m
+		}
+	}
+}
+
+// told is what sources have told, by name and labels.
+type told map[string]series
+
+type series struct {
+	figure figure
+	labels []string
+	value  float64
+}
+
+// ask asks one source. What it has told before a panic counts.
+func (t told) ask(source Source) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("a source of metrics panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	source(func(name string, value float64, labels ...string) {
+		f, known := figures[name]
+		if !known {
+			return
+		}
+		labels = slices.Clone(labels)
+		for i := range labels {
+			labels[i] = label(labels[i])
+		}
+		key := name + "\x00" + strings.Join(labels, "\x00")
+		if before, there := t[key]; there {
+			value = f.worse(before.value, value)
+		}
+		t[key] = series{f, labels, value}
+	})
+}
+
+// worse returns the worse of two values: of what is up the lower, and of all else the higher.
+func (f figure) worse(a, b float64) float64 {
+	if f.isUp {
+		return min(a, b)
+	}
+	return max(a, b)
 }

@@ -115,7 +115,7 @@ func defaultRelease() string {
 // exceptionsAndParked is the default of Config.Reports.
 func exceptionsAndParked(_ monitoring.Delivery, o monitoring.Outcome) bool {
 	switch o.Reason {
-	case monitoring.ReasonPanic, monitoring.ReasonUndecodable, monitoring.ReasonCrashed:
+	case monitoring.ReasonPanic, monitoring.ReasonUndecodable, monitoring.ReasonCrashed, monitoring.ReasonRefused:
 		return true
 	}
 	return o.Action == monitoring.Parked

@@ -25,18 +25,19 @@ type Channel interface {
 // and its message would be lost.
 type Acks struct {
 	ch   Channel // immutable
-	fell func()  // immutable; called without the lock when Unsettled falls
+	fell func()  // immutable; called without the lock when Unsettled or InHand falls
 
 	mu        sync.Mutex // guards all below, and the order of the writes on ch
 	ring      *ring
 	most      int         // when so many acks wait they are sent
 	unsettled int         // deliveries that were taken and are not settled
+	held      int         // those of them that nobody works on
 	timer     *time.Timer // sends what waits; nil until it is first needed
 	over      bool        // End was called
 }
 
-// New makes the Acks of a channel. fell is called whenever a delivery was settled; it must not
-// block.
+// New makes the Acks of a channel. fell is called whenever a delivery was settled or is held; it
+// must not block.
 func New(ch Channel, fell func()) *Acks { return &Acks{ch: ch, fell: fell, ring: newRing(), most: 1} }
 
 // Gather sets how many acks may wait, for a subscription with this prefetch and so many workers. It
@@ -61,6 +62,29 @@ func (a *Acks) Unsettled() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.unsettled
+}
+
+// InHand returns how many deliveries are unsettled and not held. A stop waits for them.
+func (a *Acks) InHand() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.unsettled - a.held
+}
+
+// Hold counts an unsettled delivery as held: it may stay unacked until the channel ends. Release
+// ends that, before the delivery is settled.
+func (a *Acks) Hold() {
+	a.mu.Lock()
+	a.held++
+	a.mu.Unlock()
+	a.fell()
+}
+
+// Release takes back a Hold.
+func (a *Acks) Release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held--
 }
 
 // Ack acknowledges a tag that has finished now, together with others. The first ack after a pause

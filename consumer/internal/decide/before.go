@@ -115,10 +115,10 @@ func Hear(r *Rules, f *Facts, g Given) (s Settlement, cleared bool) {
 }
 
 // unread is about a message whose headers the client cannot read. No copy of it can be made. The
-// broker can dead-letter it whole; where that could lose it the message is left.
+// broker can dead-letter it whole; where that could lose it the message is held.
 func (r *Rules) unread(g Given) Settlement {
 	if !r.rejects(g) {
-		return Settlement{Deed: DeedLeave}
+		return Settlement{Deed: DeedHold}
 	}
 	return Settlement{Deed: DeedReject, Outcome: parked(monitoring.ReasonUndecodable, ErrUnread)}
 }

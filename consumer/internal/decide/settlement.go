@@ -34,4 +34,7 @@ const (
 	// DeedLeave leaves the message unacknowledged. It is the broker's again when the channel is
 	// closed.
 	DeedLeave
+	// DeedHold leaves a message that can neither be settled nor lost. It says so: the consumer is
+	// not ready meanwhile.
+	DeedHold
 )

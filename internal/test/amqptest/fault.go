@@ -81,6 +81,14 @@ func (b *Broker) Set(name, term string) {
 	b.eval(fmt.Sprintf("application:set_env(rabbit, %s, %s)", name, term))
 }
 
+// MaxMessageSize changes the node's max_message_size, until its next start. Channels that are open
+// may keep the limit that they have.
+func (b *Broker) MaxMessageSize(bytes int) {
+	b.t.Helper()
+	// RabbitMQ 4 reads the setting at its start only, and keeps a copy.
+	b.eval(fmt.Sprintf("application:set_env(rabbit, max_message_size, %[1]d), persistent_term:put(max_message_size, %[1]d)", bytes))
+}
+
 // eval runs Erlang on the node. The result must be ok.
 func (b *Broker) eval(expression string) {
 	b.t.Helper()

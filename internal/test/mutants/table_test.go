@@ -19,11 +19,10 @@ func model(pkg, test string) by {
 var mutants = []mutant{
 	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
-		edits: []edit{{
-			"consumer.settler.byCopy",
-			`!s.place(d, what.Copy) || !s.ack(d, time.Now())`,
-			`!s.ack(d, time.Now()) || !s.place(d, what.Copy)`,
-		}},
+		edits: []edit{
+			{"consumer.settler.byCopy", `instead, placed := s.place(d, what)`, "early := s.ack(d, time.Now())\n$old"},
+			{"consumer.settler.byCopy", `!placed || !s.ack(d, time.Now())`, `!placed || !early`},
+		},
 		caught: []by{engine, {pkg: "consumer", test: "^TestThePrefetchBoundsWhatIsHeldAlsoOverPauses$"}},
 	},
 	{
@@ -53,8 +52,8 @@ var mutants = []mutant{
 		edits: []edit{
 			{
 				"consumer.settler.byCopy",
-				`if !s.place(d, what.Copy) || !s.ack(d, time.Now()) { return }`,
-				`if !s.place(d, what.Copy) {
+				`if !placed || !s.ack(d, time.Now()) { return }`,
+				`if !placed {
 					s.nack(d)
 					return
 				}
@@ -62,13 +61,13 @@ var mutants = []mutant{
 					return
 				}`,
 			},
-			{"consumer.settler.place", `!backoff.Wait(d.from.ctx, pause.Next())`, `backoff.Wait(d.from.ctx, pause.Next()) || true`},
+			{"consumer.settler.place", `!backoff.Wait(d.from.ctx, wait)`, `backoff.Wait(d.from.ctx, wait) || true`},
 		},
 		caught: []by{engine, scenario("error-queue-full")},
 	},
 	{
 		name: "copy-not-repaired", breaks: "a copy whose exchange is gone does not bring it back",
-		edits:  []edit{{"consumer.missing", `errors.As(err, &refused) && refused.Code == amqp.NotFound`, `errors.As(err, &refused) && refused.Code == amqp.PreconditionFailed`}},
+		edits:  []edit{{"consumer.troubleOf", `amqp.NotFound`, `amqp.NotImplemented`}},
 		caught: []by{{pkg: "consumer", test: "^TestACopyBringsBackTheQueueOrExchangeThatIsGone$/^bunnicula_error$"}},
 	},
 	{
@@ -109,7 +108,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "backlog-forgotten", breaks: "what was taken ahead and is not come to stays unacked for ever",
-		edits:  []edit{{"consumer.intake.shed", `in.giveBack(in.backlog)`, ``}},
+		edits:  []edit{{"consumer.intake.shed", `in.giveBack(in.backlog.drain())`, `in.backlog.drain()`}},
 		caught: []by{engine, {pkg: "consumer", test: "^TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow$"}},
 	},
 	{
@@ -232,7 +231,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "unread-acked", breaks: "a message that the client cannot read is acked",
-		edits:  []edit{{"consumer/internal/decide.Rules.unread", `Settlement{Deed: DeedLeave}`, `Settlement{Deed: DeedAck}`}},
+		edits:  []edit{{"consumer/internal/decide.Rules.unread", `Settlement{Deed: DeedHold}`, `Settlement{Deed: DeedAck}`}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost$"}},
 	},
 	{
@@ -242,6 +241,46 @@ var mutants = []mutant{
 			`q.Arguments["x-dead-letter-strategy"] == "at-least-once" && q.Arguments["x-overflow"] == "reject-publish"`, `true`,
 		}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost$"}},
+	},
+	{
+		name: "refused-tried-for-ever", breaks: "a copy that the broker refuses for good is tried again and again",
+		edits:  []edit{{"consumer.settler.place", `troubleOf(err)`, `min(troubleOf(err), gone)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageWhoseCopyIsRefusedForGood"}},
+	},
+	{
+		name: "refused-once-is-for-good", breaks: "a message is parked because of one refusal that passes",
+		edits:  []edit{{"consumer.settler.place", `refusals < 2`, `refusals < 1`}},
+		caught: []by{engine, {pkg: "consumer", test: "^TestACopyThatIsRefusedOnceIsTriedAgain$"}},
+	},
+	{
+		name: "reject-into-nothing", breaks: "a message is rejected although its error queue was deleted",
+		edits:  []edit{{"consumer.settler.byReject", `s.declarer.sure(d.from.ctx, d.from.session)`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestTheErrorQueueIsBroughtBackBeforeAMessageIsRejected$"}},
+	},
+	{
+		name: "refused-rejected-where-unsafe", breaks: "a message whose copy is refused is rejected where the broker may drop it",
+		edits:  []edit{{"consumer/internal/decide.Refused", `!r.Rejects`, `false`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageWhoseCopyIsRefusedForGoodIsHeldWhereItCouldBeLost$"}},
+	},
+	{
+		name: "passing-is-for-good", breaks: "a message is parked because of a permission that was taken away for a moment",
+		edits:  []edit{{"consumer.troubleOf", `amqp.PreconditionFailed`, `amqp.PreconditionFailed, amqp.AccessRefused`}},
+		caught: []by{{pkg: "consumer", test: "^TestOnlyWhatIsInTheMessageIsRefusedForGood$"}},
+	},
+	{
+		name: "held-waited-for", breaks: "a stop waits for a message that is held",
+		edits:  []edit{{"consumer.settler.hold", `d.from.acks.Hold()`, ``}, {"consumer.settler.hold", `d.from.acks.Release()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageWhoseCopyIsRefusedForGoodIsHeldWhereItCouldBeLost$"}},
+	},
+	{
+		name: "bodies-not-weighed", breaks: "large messages behind small ones are all taken ahead",
+		edits:  []edit{{"consumer.intake.take", `in.backlog.bytes > budget`, `in.backlog.bytes < 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestLargeMessagesBehindSmallOnesAreNotAllTakenAhead$"}},
+	},
+	{
+		name: "what-still-comes-kept", breaks: "what the broker sends until it has the cancel is kept, however large it is",
+		edits:  []edit{{"consumer.intake.unsubscribe", `rest.bytes+d.size() > room`, `room > budget`}},
+		caught: []by{{pkg: "consumer", test: "^TestLargeMessagesBehindSmallOnesAreNotAllTakenAhead$"}},
 	},
 	{
 		name: "unread-not-taken-out", breaks: "headers that the client cannot read are left in the frame, and end the connection",

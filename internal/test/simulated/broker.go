@@ -71,6 +71,7 @@ type Broker struct {
 	sessions  []*session           // that the broker knows, in the order of their dials
 	alarm     chan struct{}        // closed at the end of the alarm; nil while there is none
 	refusing  time.Time            // dials fail until then
+	largest   int                  // body that may be published, in bytes; 0 is any
 	journal   []Event
 	lost      map[string]bool // ids of messages that went with a deleted queue
 	channels  int             // numbers them all
@@ -140,6 +141,14 @@ func (b *Broker) WentWithQueue(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.lost[id]
+}
+
+// Largest sets how large a body may be that is published, in bytes, as max_message_size does. 0 is
+// any.
+func (b *Broker) Largest(body int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.largest = body
 }
 
 // Restart ends every session, and lets nobody in for a while. Queues keep their messages.

@@ -237,8 +237,8 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		return
 	}
 	b := s.session.broker
-	if msg.UserId != "" && msg.UserId != user {
-		s.fail(refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - user_id property set to '%s' but authenticated user was '%s'", msg.UserId, user))
+	if why := b.refuses(msg); why != nil {
+		s.fail(why)
 		return
 	}
 	to, there := b.route(exchange, key)
@@ -263,6 +263,17 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		s.session.throttled = b.alarm
 		s.session.send(frame{kind: "blocked", act: func(Fault) { s.session.setBlocked(true) }})
 	}
+}
+
+// refuses returns why a message is refused for what is in it, or nil.
+func (b *Broker) refuses(msg amqp.Publishing) *amqp.Error {
+	switch {
+	case msg.UserId != "" && msg.UserId != user:
+		return refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - user_id property set to '%s' but authenticated user was '%s'", msg.UserId, user)
+	case b.largest > 0 && len(msg.Body) > b.largest:
+		return refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - message size %d is larger than configured max size %d", len(msg.Body), b.largest)
+	}
+	return nil
 }
 
 // confirm tells what became of a message, in its time.
