@@ -2,8 +2,6 @@ package consumer
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/acks"
@@ -27,7 +25,7 @@ func acksOver(d *received) error {
 // restarts would make innocent messages look like killers. If the copy is not confirmed in time the
 // message is nacked.
 func (s *settler) giveBack(d *received) {
-	if d.facts.Returned == 0 || s.rules.Quarantine.Queue == "" || !nackCounts(d.from.session.Peer().Version) {
+	if d.facts.Returned == 0 || s.rules.Quarantine.Queue == "" || !d.from.session.Peer().NackCounts() {
 		s.nack(d)
 		return
 	}
@@ -58,16 +56,4 @@ func (s *settler) nack(d *received) {
 	if acksOver(d) == nil {
 		_ = d.from.acks.Nack(d.tag()) // an error: the channel has ended, and the message is back
 	}
-}
-
-// nackCounts returns whether a broker of this version raises x-delivery-count for a nack that
-// requeues. RabbitMQ 4.3 does not
-// (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). An unknown version is
-// assumed to do so.
-func nackCounts(version string) bool {
-	major, rest, _ := strings.Cut(version, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	m, err1 := strconv.Atoi(major)
-	n, err2 := strconv.Atoi(minor)
-	return err1 != nil || err2 != nil || m < 4 || m == 4 && n < 3
 }

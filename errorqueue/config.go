@@ -45,9 +45,11 @@ type Config struct {
 	//
 	// Defaults to 500,000 if the queue has the limit of 1,000,000 that topology declares. For a
 	// queue with a lower limit it is half of that limit, and at most 10, because RabbitMQ 4's
-	// default limit is 20. A limit that a policy sets is not seen. A call that ends with
-	// ErrDeliveryLimit counts as a delivery of the first message too, so repeating it again and
-	// again loses that message.
+	// default limit is 20. A limit that a policy sets is not seen. Before RabbitMQ 4.3 a call that
+	// ends with ErrDeliveryLimit counts as a delivery of the first message too, so repeating it
+	// again and again loses that message. From 4.3 on a dead letter keeps its count from the queue
+	// before, which may be above this. The call then publishes that message to the same queue
+	// again, where its count begins anew, and acks it; the next call reads it.
 	MaxDeliveries int
 
 	// Wait is how long a call waits while another reader holds the queue's messages.

@@ -36,7 +36,8 @@ type reader struct {
 	pending []amqp.Delivery // of the last window, not returned yet; all in the last chunk
 	// The last message of a window was delivered before, so the next ones may be too.
 	again bool
-	worn  bool // a message must not be delivered once more
+	worn  bool    // a message must not be delivered once more
+	spent []*held // messages that were delivered as often as they may be
 }
 
 // extent says how much of the queue a reader reads.
@@ -149,6 +150,12 @@ func (r *reader) fill(ctx context.Context) error {
 		r.left -= n
 	}
 	r.pending = window
+	chunk := r.hold.chunks[len(r.hold.chunks)-1]
+	for _, d := range window {
+		if wire.Int(d.Headers[wire.DeliveryCount]) >= r.queue.maxDeliveries() {
+			r.spent = append(r.spent, &held{Delivery: d, chunk: chunk, message: r.queue.read(&d, r.read)})
+		}
+	}
 	if len(window) > 0 {
 		r.again = wire.Int(window[len(window)-1].Headers[wire.DeliveryCount]) > 0
 	}
@@ -214,6 +221,7 @@ func (r *reader) end(ctx context.Context) {
 	defer r.unlock()
 	r.readOn(ctx)
 	r.pending = nil
+	r.spare()
 	r.hold.giveBack()
 }
 
@@ -228,7 +236,7 @@ func (r *reader) readOn(ctx context.Context) {
 	defer cancel()
 	// The message that cannot be read must not stay in front either.
 	r.edge.settled = false
-	for r.again && !r.worn && r.hold.any() && r.session().Err() == nil {
+	for r.again && !r.worn && len(r.spent) == 0 && r.hold.any() && r.session().Err() == nil {
 		r.read, r.pending = r.read+len(r.pending), nil // the edge counts them
 		n, err := count(ctx, r.session(), r.queue.name)
 		if err != nil || n <= 0 {

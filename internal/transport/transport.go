@@ -25,6 +25,8 @@ package transport
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -136,6 +138,17 @@ type Peer struct {
 	VHost     string
 	TLS       bool
 	Heartbeat time.Duration
+}
+
+// NackCounts says whether the broker raises x-delivery-count for a nack that requeues. RabbitMQ 4.3
+// does not (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). An unknown version
+// is assumed to do so.
+func (p Peer) NackCounts() bool {
+	major, rest, _ := strings.Cut(p.Version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	m, err1 := strconv.Atoi(major)
+	n, err2 := strconv.Atoi(minor)
+	return err1 != nil || err2 != nil || m < 4 || m == 4 && n < 3
 }
 
 // HeaderIllegible replaces headers that the client library cannot read. Its value is their bytes:
