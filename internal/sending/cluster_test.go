@@ -39,7 +39,7 @@ const (
 func TestQueuesWithoutMajorityAndARefusalDelayNobodyElse(t *testing.T) {
 	amqptest.Long(t)
 	m := startMinority(t)
-	met, fresh := newPublisher(t, m.cluster), newPublisher(t, m.cluster)
+	met, fresh, flooded := newPublisher(t, m.cluster), newPublisher(t, m.cluster), newPublisher(t, m.cluster)
 	for _, queue := range append(m.healthy, m.dead...) {
 		if err := met.Send(t.Context(), envelope(queue, "first")); err != nil {
 			t.Fatal(err)
@@ -59,6 +59,7 @@ func TestQueuesWithoutMajorityAndARefusalDelayNobodyElse(t *testing.T) {
 	for name, p := range map[string]*connected{"met": met, "fresh": fresh} {
 		t.Run(name, func(t *testing.T) { m.load(t, name, p, patient, &waiting) })
 	}
+	t.Run("flooded", func(t *testing.T) { m.flood(t, flooded) })
 	if t.Failed() {
 		return
 	}
@@ -162,6 +163,27 @@ func (m *minority) load(t *testing.T, name string, p *connected, patient context
 	t.Logf("the slowest message to a healthy queue took %s; %d took more than %s", m.slowest.Round(time.Millisecond), m.late, healthyWithin)
 	if m.late > 0 {
 		t.Errorf("%d messages to healthy queues took more than %s, up to %s", m.late, healthyWithin, m.slowest)
+	}
+}
+
+// flood fills the window with messages for a dead queue. RabbitMQ stops reading from a connection that
+// has written 400 messages to a channel that is held.
+func (m *minority) flood(t *testing.T, p *connected) {
+	for i := range sending.DefaultWindow {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		t.Cleanup(cancel)
+		if _, err := p.Begin(ctx, envelope(m.dead[0], fmt.Sprint("flood-", i)), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 {
+		began := time.Now()
+		if err := p.Send(t.Context(), envelope(m.healthy[i%2], fmt.Sprint("beside-", i))); err != nil || time.Since(began) > healthyWithin {
+			t.Errorf("beside a flood: %v after %s", err, time.Since(began))
+		}
+		if i == 0 {
+			t.Logf("beside a flood the first message to a healthy queue took %s", time.Since(began).Round(time.Millisecond))
+		}
 	}
 }
 
