@@ -57,7 +57,7 @@ func TestOnlyTheUsersHeadersReachTheHandler(t *testing.T) {
 		"retry-attempts": int64(1), "CC": []any{"q"}, "BCC": []any{"q"},
 		"x-death": []any{}, "x-delivery-count": int64(1), "x-acquired-count": int64(1),
 	}
-	mine := []string{"tenant", "x-mine", "Bunnicula-Queue", "x-delivery-limit"}
+	mine := []string{"tenant", "x-mine", "x-opt-mine", "x-stream-filter-value", "Bunnicula-Queue", "x-delivery-limit"}
 	for _, name := range []string{
 		"reason", "error", "error-type", "stack", "error-group", "history", "first-failed-at", "failed-at", "consumer", "app", "host",
 		"original-exchange", "original-routing-key", "original-expiration", "original-user-id", "not-before",
@@ -65,7 +65,7 @@ func TestOnlyTheUsersHeadersReachTheHandler(t *testing.T) {
 	} {
 		h["bunnicula-"+name] = "ours"
 	}
-	for _, name := range []string{"first-death-queue", "first-death-exchange", "first-death-reason", "last-death-queue", "stream-offset", "opt-delivery-count"} {
+	for _, name := range []string{"first-death-queue", "first-death-exchange", "first-death-reason", "last-death-queue", "stream-offset", "opt-rabbitmq-sent-time"} {
 		h["x-"+name] = "the broker's"
 	}
 	seen := handled(t, spec(nil), delivery(h)).Headers
