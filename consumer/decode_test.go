@@ -53,7 +53,7 @@ func TestHeadersOfEveryTypeReachTheHandler(t *testing.T) {
 
 func TestOnlyTheUsersHeadersReachTheHandler(t *testing.T) {
 	h := amqp.Table{
-		"tenant": "acme", "x-mine": 1, "Bunnicula-Queue": "not ours in this spelling", "x-delivery-limit": "not the broker's",
+		"tenant": "acme", "x-mine": 1, "x-opt-mine": 1, "x-stream-filter-value": "f", "Bunnicula-Queue": "not ours in this spelling", "x-delivery-limit": "not the broker's",
 		"retry-attempts": int64(1), "CC": []any{"q"}, "BCC": []any{"q"},
 		"x-death": []any{}, "x-delivery-count": int64(1), "x-acquired-count": int64(1),
 	}
