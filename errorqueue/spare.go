@@ -34,8 +34,8 @@ func (r *reader) spare() {
 	}
 }
 
-// publishAgain publishes messages to their own queue, with all that is known of why they failed. The
-// errors are theirs, by index.
+// publishAgain publishes messages to their own queue, with all that is known of why they failed.
+// The errors are theirs, by index.
 func (r *reader) publishAgain(ctx context.Context, messages []*held) []error {
 	errs := make([]error, len(messages))
 	sender, user, err := r.queue.sender(ctx, defaultMoveWindow)

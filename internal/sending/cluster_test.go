@@ -166,8 +166,8 @@ func (m *minority) load(t *testing.T, name string, p *connected, patient context
 	}
 }
 
-// flood fills the window with messages for a dead queue. RabbitMQ stops reading from a connection that
-// has written 400 messages to a channel that is held.
+// flood fills the window with messages for a dead queue. RabbitMQ stops reading from a connection
+// that has written 400 messages to a channel that is held.
 func (m *minority) flood(t *testing.T, p *connected) {
 	for i := range sending.DefaultWindow {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -138,7 +138,8 @@ func (l *lane) next() *Message {
 	return l.queue.pop()
 }
 
-// wait is false at the end of the lane or the pipeline. It returns when there is something to write.
+// wait is false at the end of the lane or the pipeline. It returns when there is something to
+// write.
 func (l *lane) wait() bool {
 	for {
 		l.mu.Lock()

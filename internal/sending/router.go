@@ -104,8 +104,8 @@ func (r *router) take(m *Message, k key) {
 	r.letGo(l)
 }
 
-// letGo ends a lane of keys that are apart when it has no messages. A stuck key stays apart, because
-// it would hold up the shared lane.
+// letGo ends a lane of keys that are apart when it has no messages. A stuck key stays apart,
+// because it would hold up the shared lane.
 func (r *router) letGo(l *lane) {
 	if !l.own || l.messages > 0 {
 		return
@@ -176,8 +176,8 @@ func (r *router) held(l *lane, keys []key, open func(isOwn bool) *lane) (keeps b
 	return false
 }
 
-// openOwn makes a lane for a key that is apart. If there are too many, it is the one with the fewest
-// messages: then a key may wait for another one.
+// openOwn makes a lane for a key that is apart. If there are too many, it is the one with the
+// fewest messages: then a key may wait for another one.
 func (r *router) openOwn(open func(isOwn bool) *lane) *lane {
 	if len(r.own) >= maxApart {
 		l := slices.MinFunc(r.own, func(a, b *lane) int { return a.messages - b.messages })

@@ -94,7 +94,8 @@ func (s *stall) alone(c *collector, now time.Time) {
 	}
 }
 
-// age makes the keys of old messages stuck on the lane. What they have of the window goes to others.
+// age makes the keys of old messages stuck on the lane. What they have of the window goes to
+// others.
 func (s *stall) age(c *collector) {
 	p, found := c.flight.pipeline, false
 	for _, e := range c.all.left() {
@@ -145,8 +146,8 @@ func (c *collector) keys() (keys []key) {
 	return keys
 }
 
-// dismiss takes messages off the lane that was left to one key: those of others, which were about to
-// be written then.
+// dismiss takes messages off the lane that was left to one key: those of others, which were about
+// to be written then.
 func (p *Pipeline) dismiss(c *collector, l *lane) {
 	all := c.all.left()
 	for i := range all {
