@@ -22,7 +22,8 @@ type flight struct {
 	off      chan chan []*Message // to the collector: another carrier gets what is in flight
 	dead     chan struct{}        // closed by the collector when the channel has ended
 	finished chan struct{}        // closed by the collector when it has ended
-	more     chan struct{}        // to the carrier: a confirm has come
+	more     chan struct{}        // to the carrier, if it waits: there may be room
+	waits    atomic.Bool          // the carrier sets it when it waits for that, and the collector takes it back
 
 	// The collector writes these.
 	nacked  atomic.Bool   // it has seen a nack
@@ -128,6 +129,15 @@ func (f *flight) write(ctx context.Context, m *Message) bool {
 	return true
 }
 
+// hasRoom says whether a lane may write another message now. If not, more tells when to ask again.
+func (f *flight) hasRoom() bool {
+	if f.room() {
+		return true
+	}
+	f.waits.Store(true)
+	return f.room() // the collector may have made room before it could see that
+}
+
 // room says whether a lane may write another message now. A key that is apart may be of a queue
 // that holds the channel: nothing goes behind its first message before that is confirmed.
 func (f *flight) room() bool {
@@ -147,9 +157,11 @@ func (f *flight) answered(pushed uint64) {
 // passed notes that the broker takes what is written: all up to this tag, if that is known.
 func (f *flight) passed(tag uint64) {
 	f.floor.Store(tag)
-	select {
-	case f.more <- struct{}{}:
-	default:
+	if f.waits.Load() && f.waits.Swap(false) {
+		select {
+		case f.more <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -224,7 +224,7 @@ func (l *lane) send(session transport.Session) (isBlamed bool) {
 func (l *lane) write(f *flight) {
 	for {
 		var m *Message
-		if f.room() {
+		if f.hasRoom() {
 			m = l.next()
 		}
 		if m == nil {
