@@ -25,6 +25,8 @@ type flight struct {
 	more     chan struct{}        // to the carrier, if it waits: there may be room
 	waits    atomic.Bool          // the carrier sets it when it waits for that, and the collector takes it back
 
+	question question
+
 	// The collector writes these.
 	nacked  atomic.Bool   // it has seen a nack
 	held    atomic.Bool   // the broker takes nothing on the channel
@@ -165,21 +167,10 @@ func (f *flight) passed(tag uint64) {
 	}
 }
 
-// ask makes a request that changes nothing. The answer shows that the broker has taken all that was
-// written on the channel before. Nobody waits for it: the request ends with the channel at the
-// latest. Only Close may come meanwhile.
-func (f *flight) ask() (answer chan struct{}) {
-	answer = make(chan struct{})
-	go func() {
-		defer close(answer)
-		_ = f.ch.Confirm(false)
-	}()
-	return answer
-}
-
 // close closes the channel and waits for its collector. Then the carrier has what is unknown.
 func (f *flight) close() {
 	close(f.sent)
+	f.question.last()
 	switch {
 	case f.ch.IsClosed():
 	case f.tag != f.answers.Load():

@@ -186,7 +186,7 @@ func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.E
 
 // answers is false if the broker has not looked at all that was sent.
 func (q *inquiry) answers(f *flight) bool {
-	answer := f.ask()
+	answer := f.question.ask(f.ch)
 	select {
 	case <-answer:
 		return true

@@ -253,14 +253,7 @@ func (l *lane) write(f *flight) {
 // untilItEnds is how long a lane that has ended waits for what it has in flight.
 const untilItEnds = 24 * time.Hour
 
-func (l *lane) isOver() bool {
-	select {
-	case <-l.ended:
-		return true
-	default:
-		return false
-	}
-}
+func (l *lane) isOver() bool { return isClosed(l.ended) }
 
 // giveUpAll ends everything that waits.
 func (l *lane) giveUpAll(cause error) {

@@ -22,12 +22,12 @@ const (
 type stall struct {
 	lane *lane // immutable
 
-	looked  time.Time     // the last look
-	answers uint64        // of the channel by then
-	since   time.Time     // of the first look that found no new answers
-	answer  chan struct{} // to the question, closed when it has come; nil if none was asked
-	asked   time.Time     // when
-	reach   uint64        // the last tag that was written by then
+	looked  time.Time       // the last look
+	answers uint64          // of the channel by then
+	since   time.Time       // of the first look that found no new answers
+	answer  <-chan struct{} // to the question, closed when it has come; nil if none was asked
+	asked   time.Time       // when
+	reach   uint64          // the last tag that was written by then
 
 	mark   uint64    // the last tag that was written by markAt
 	markAt time.Time // when
@@ -82,7 +82,7 @@ func (s *stall) isHeld(c *collector, now time.Time) bool {
 		return false
 	}
 	if now.Sub(s.since) >= askAfter || c.pushed-c.flight.floor.Load() >= sharedAhead {
-		s.asked, s.reach, s.answer = now, c.pushed, c.flight.ask()
+		s.asked, s.reach, s.answer = now, c.pushed, c.flight.question.ask(c.flight.ch)
 	}
 	return false
 }

@@ -333,6 +333,30 @@ func TestADeadQueueTakesNoPlaceOfOthersForLong(t *testing.T) {
 	})
 }
 
+// The lane's channel has met the dead queues before. The inquiry's channels are fresh, so these queues
+// hold them.
+func TestARefusalAmongHeldSuspectsIsFoundBesideThem(t *testing.T) {
+	bubble(t, 1024, func(s simulated.Step) simulated.Fault {
+		f := deadOnes(s)
+		if f.Kind == simulated.HoldChannel && s.Purpose == "publish" {
+			return noMajority
+		}
+		return f
+	}, func(b *bench) {
+		for i := range 20 {
+			b.declare(dead(i))
+			for n := range 5 {
+				b.sent.Go(func() { _ = b.Send(b.ctx, envelope(dead(i), fmt.Sprint(i, "-", n))) })
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+		b.refuses("bad", time.Second)
+		time.Sleep(50 * time.Millisecond)
+		b.stream("fine", 30*time.Second)
+		time.Sleep(30 * time.Second)
+	})
+}
+
 // A message of the key of the wall is the guilty one, or one of another key: neither tests the
 // messages of the wall one by one.
 func TestAWallOfUnconfirmedMessagesIsNotTestedOneByOne(t *testing.T) {

@@ -107,7 +107,7 @@ func (c *channel) begin(kind string) bool {
 	if c.closed {
 		return false
 	}
-	if c.asking++; c.asking > 1 && kind != "close" {
+	if c.asking++; c.asking > 1 {
 		c.note(Event{Kind: Violation, Text: kind + " while another request waits for its answer"})
 	}
 	return true
