@@ -147,6 +147,9 @@ func (c *collector) settle(e entry) bool {
 	}
 	c.looked = max(c.looked, e.tag)
 	f.answered(c.pushed)
+	if acked {
+		f.proven.Store(true)
+	}
 	if acked && !e.moved {
 		f.pipeline.router.confirmed(e.m.key())
 	}

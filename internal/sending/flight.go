@@ -31,7 +31,8 @@ type flight struct {
 	nacked  atomic.Bool   // it has seen a nack
 	held    atomic.Bool   // the broker takes nothing on the channel
 	own     atomic.Bool   // the channel is of keys that are apart; fly sets it for their lanes
-	answers atomic.Uint64 // confirms so far
+	proven  atomic.Bool   // a message was confirmed
+	answers atomic.Uint64 // confirms so far, nacks too
 	floor   atomic.Uint64 // the last tag that had been written when the broker last answered
 
 	// Only the carrier uses these.
@@ -146,8 +147,8 @@ func (f *flight) room() bool {
 	if !f.own.Load() {
 		return f.tag-f.floor.Load() < sharedAhead
 	}
-	answers := f.answers.Load()
-	return f.tag == answers || answers > 0 && f.tag-answers < ownAhead
+	open := f.tag - f.answers.Load()
+	return open == 0 || f.proven.Load() && open < ownAhead
 }
 
 // answered notes a confirm. The collector calls it; pushed is the last tag that it knows of.
