@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,8 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 	a := &d.attempt
 	a.consumer, a.delivery, a.worker, a.then, a.began = c, d, w, then, time.Now()
 	a.ctx.parent = ctx
+	w.keep(d.facts.Raw.Body)
+	seen := d.facts.Delivery // from now on the watchdog may restore the body
 	if c.spec.Timeout != NoTimeout {
 		a.ctx.deadline = a.began.Add(c.spec.Timeout)
 		c.handlers.Begin(&a.Operation, a, a.began)
@@ -66,8 +69,9 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 			e.Stack = string(debug.Stack())
 		}
 		a.finish(e)
+		w.forget()
 	}()
-	result = c.handler(&a.ctx, d.facts.Delivery)
+	result = c.handler(&a.ctx, seen)
 	clean = true
 }
 
@@ -109,10 +113,22 @@ func (a *attempt) end(e decide.Ending) {
 		return
 	}
 	e.Duration = time.Since(a.began)
+	if e.Result.Verdict != decide.Ack || e.Panicked != nil {
+		a.restore()
+	}
 	if a.consumer.lookahead.note(e.Duration, len(a.delivery.facts.Raw.Body)) {
 		a.consumer.followLookahead()
 	}
 	a.then(a, e)
+}
+
+// restore undoes what the handler did to the body, or still does if it is stuck: the message is
+// retried or parked with the bytes that came.
+func (a *attempt) restore() {
+	if len(a.worker.body) > 0 {
+		body := bytes.Clone(a.worker.body)
+		a.delivery.facts.Raw.Body, a.delivery.facts.Delivery.Body = body, body
+	}
 }
 
 // followLookahead makes the lookahead's decision what is wanted. It reads the decision within the

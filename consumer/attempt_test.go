@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -13,10 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // slowly is a Spec of 10 s timeout and 5 s grace, and a first delay of 1 s.
@@ -431,5 +434,98 @@ func TestAHandlersContextEndsWhenItReturns(t *testing.T) {
 	process(t, slowly(func(ctx context.Context, _ Delivery) Result { kept = ctx; return Ack() }), delivery(nil))
 	if !errors.Is(kept.Err(), context.Canceled) {
 		t.Error("what the handler started with its context goes on")
+	}
+}
+
+// spoil changes all of a delivery that a handler can change.
+func spoil(d Delivery) {
+	clear(d.Body)
+	_ = append(d.Body, "more"...)
+	d.Headers["table"].(amqp.Table)["deep"].([]any)[0] = "changed"
+	clear(d.Headers["bytes"].([]byte))
+	delete(d.Headers, "tenant")
+	d.Headers["added"] = "by the handler"
+}
+
+func whole() amqp.Delivery {
+	raw := delivery(amqp.Table{"tenant": "acme", "bytes": []byte("bytes"), "table": amqp.Table{"deep": []any{"as it came"}}})
+	raw.Body = append(make([]byte, 0, 100), "as it came"...)
+	return raw
+}
+
+func wantWhole(t *testing.T, s Settlement) {
+	t.Helper()
+	if s.Copy == nil || string(s.Copy.Body) != "as it came" {
+		t.Fatalf("the copy is %+v", s.Copy)
+	}
+	want := whole().Headers
+	if got := users(s.Copy.Headers); !reflect.DeepEqual(got, want) {
+		t.Errorf("the copy's headers are %v, want %v", got, want)
+	}
+}
+
+func TestAHandlerThatChangesItsMessageChangesNoCopy(t *testing.T) {
+	for name, end := range map[string]func() Result{
+		"retry":      func() Result { return Retry(errors.New("down")) },
+		"retryAfter": func() Result { return RetryAfter(time.Minute, errors.New("down")) },
+		"snooze":     func() Result { return Snooze(time.Minute) },
+		"error":      func() Result { return Error(errors.New("bad")) },
+		"zero":       func() Result { return Result{} },
+		"panic":      func() Result { panic("boom") },
+		"goexit":     func() Result { runtime.Goexit(); return Ack() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantWhole(t, process(t, spec(func(s *Spec) {
+				s.Handler = func(_ context.Context, d Delivery) Result { spoil(d); return end() }
+			}), whole()))
+		})
+	}
+	t.Run("a codec", func(t *testing.T) {
+		wantWhole(t, process(t, spec(func(s *Spec) {
+			s.Handler = Decode(spoiler{}, func(context.Context, Message[string]) Result { return Ack() })
+		}), whole()))
+	})
+}
+
+// spoiler is a codec that decodes in place, and fails.
+type spoiler struct{ publisher.Codec }
+
+func (spoiler) Decode(body publisher.Body, _ any) error {
+	clear(body.Bytes)
+	return errors.New("cannot decode")
+}
+
+func TestAStuckHandlerThatChangesItsMessageChangesNoCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := quiet(t, slowly(func(_ context.Context, d Delivery) Result {
+			spoil(d)
+			time.Sleep(time.Hour)
+			copy(d.Body, "much later")
+			return Ack()
+		}))
+		raw, w := whole(), &worker{}
+		d := c.decode(&raw, nil)
+		var settlement Settlement
+		c.attempt(t.Context(), w, d, func(a *attempt, e decide.Ending) {
+			settlement = settlementOf(c.after(a.delivery, e, time.Now()))
+		})
+		w.keep([]byte("the next message")) // of the same worker
+		wantWhole(t, settlement)
+		if got := string(d.facts.Delivery.Body); got != "as it came" {
+			t.Errorf("monitors are told %q", got)
+		}
+	})
+}
+
+func TestAWorkerLetsTheMemoryOfALargeBodyGo(t *testing.T) {
+	c, w := quiet(t, spec(nil)), &worker{}
+	for size, want := range map[int]bool{100: true, mostKept: true, mostKept + 1: false} {
+		raw := delivery(nil)
+		raw.Body = make([]byte, size)
+		w.body = nil
+		c.attempt(t.Context(), w, c.decode(&raw, nil), func(*attempt, decide.Ending) {})
+		if kept := w.body != nil; kept != want {
+			t.Errorf("of %d bytes it keeps %d", size, cap(w.body))
+		}
 	}
 }

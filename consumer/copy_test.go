@@ -87,7 +87,7 @@ func TestACopyDoesNotCarryWhatWouldLoseItOrCloseTheChannel(t *testing.T) {
 	h := amqp.Table{"tenant": "acme"}
 	for _, name := range []string{
 		"x-death", "x-delivery-count", "x-acquired-count", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange",
-		"x-last-death-queue", "x-last-death-reason", "x-last-death-exchange", "x-stream-offset", "x-stream-filter-value", "CC", "BCC",
+		"x-last-death-queue", "x-last-death-reason", "x-last-death-exchange", "x-stream-offset", "x-opt-rabbitmq-sent-time", "CC", "BCC",
 	} {
 		h[name] = "x"
 	}

@@ -53,11 +53,11 @@ func TestHeadersOfEveryTypeReachTheHandler(t *testing.T) {
 
 func TestOnlyTheUsersHeadersReachTheHandler(t *testing.T) {
 	h := amqp.Table{
-		"tenant": "acme", "x-mine": 1, "Bunnicula-Queue": "not ours in this spelling", "x-delivery-limit": "not the broker's",
+		"tenant": "acme", "x-mine": 1, "x-opt-mine": 1, "x-stream-filter-value": "f", "Bunnicula-Queue": "not ours in this spelling", "x-delivery-limit": "not the broker's",
 		"retry-attempts": int64(1), "CC": []any{"q"}, "BCC": []any{"q"},
 		"x-death": []any{}, "x-delivery-count": int64(1), "x-acquired-count": int64(1),
 	}
-	mine := []string{"tenant", "x-mine", "Bunnicula-Queue", "x-delivery-limit"}
+	mine := []string{"tenant", "x-mine", "x-opt-mine", "x-stream-filter-value", "Bunnicula-Queue", "x-delivery-limit"}
 	for _, name := range []string{
 		"reason", "error", "error-type", "stack", "error-group", "history", "first-failed-at", "failed-at", "consumer", "app", "host",
 		"original-exchange", "original-routing-key", "original-expiration", "original-user-id", "not-before",
@@ -65,7 +65,7 @@ func TestOnlyTheUsersHeadersReachTheHandler(t *testing.T) {
 	} {
 		h["bunnicula-"+name] = "ours"
 	}
-	for _, name := range []string{"first-death-queue", "first-death-exchange", "first-death-reason", "last-death-queue", "stream-offset", "opt-delivery-count"} {
+	for _, name := range []string{"first-death-queue", "first-death-exchange", "first-death-reason", "last-death-queue", "stream-offset", "opt-rabbitmq-sent-time"} {
 		h["x-"+name] = "the broker's"
 	}
 	seen := handled(t, spec(nil), delivery(h)).Headers

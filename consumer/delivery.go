@@ -16,7 +16,7 @@ import (
 
 // received is a delivery on its way through the consumer.
 type received struct {
-	facts decide.Facts // immutable once decoded
+	facts decide.Facts // immutable once decoded, but for the body, which who ends the attempt restores
 	from  *channel     // the channel on which it must be settled; immutable, nil in Process
 	solo  *solo        // set by the guard before a worker has it; nil unless handled alone
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -212,4 +213,33 @@ func TestHoldSettlesOnlyWhenTheHandlerReturns(t *testing.T) {
 	}
 	r.stop(c)
 	depths(t, map[string]int{queue: 0, queue + "-retry-1h": 0, queue + "-error": 0})
+}
+
+// Brokers write few of the headers with these prefixes; the others are the publisher's.
+func TestHeadersThatLookLikeABrokersAreKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	queue := amqptest.Queue(t, "headers")
+	headers := amqp.Table{"x-opt-tenant": "acme", "x-opt-table": amqp.Table{"k": "v"}, "x-stream-filter-value": "f", "x-mine": "m"}
+	var seen []map[string]any
+	r.start(consumer.Spec{
+		Queue: queue, Concurrency: 1, Backoff: []time.Duration{time.Second},
+		Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
+			seen = append(seen, d.Headers)
+			if d.Attempt == 1 {
+				return consumer.Retry(errors.New("once more"))
+			}
+			return consumer.Error(errors.New("bad"))
+		},
+	})
+	amqptest.Publish(t, "", queue, amqp.Publishing{DeliveryMode: amqp.Persistent, Headers: headers})
+	r.outcomes(2)
+	parked := amqptest.Get(t, queue+"-error")
+	for name, value := range headers {
+		for i, h := range append(seen, parked.Headers) {
+			if !reflect.DeepEqual(h[name], value) {
+				t.Errorf("%s is %v at attempt %d (3 is parked), want %v", name, h[name], i+1, value)
+			}
+		}
+	}
 }

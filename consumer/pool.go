@@ -32,7 +32,22 @@ func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
 // worker is a goroutine that runs handlers, one after the other, until the consumer stops or a
 // handler calls runtime.Goexit.
 type worker struct {
-	id string // of its goroutine, to find its stack; immutable
+	id   string // of its goroutine, to find its stack; immutable
+	body []byte // of the delivery that it handles, as it came; its goroutine writes it
+}
+
+// mostKept is the largest body, in bytes, whose memory a worker keeps for the next one.
+const mostKept = 256 << 10
+
+// keep notes a body before the handler sees it, because the handler may change it. To copy it into
+// the same memory each time costs next to nothing; most messages need no more than that.
+func (w *worker) keep(body []byte) { w.body = append(w.body[:0], body...) }
+
+// forget lets the memory of a large body go.
+func (w *worker) forget() {
+	if cap(w.body) > mostKept {
+		w.body = nil
+	}
 }
 
 // hand gives a delivery to an idle worker, or to a new one. It returns false if all workers are

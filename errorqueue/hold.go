@@ -27,7 +27,7 @@ import (
 type hold struct {
 	session session  // immutable
 	queue   string   // immutable
-	limit   *limit   // immutable; nil if the broker does not count what is given back
+	limit   *limit   // immutable
 	chunks  []*chunk // the channels, in the order of their use
 }
 
@@ -76,9 +76,7 @@ func (h *hold) last(ctx context.Context) (*chunk, error) {
 func (h *hold) take(c *chunk, d *amqp.Delivery) {
 	c.held++
 	c.last = d.DeliveryTag
-	if h.limit != nil {
-		h.limit.watch(c, d)
-	}
+	h.limit.watch(c, d)
 }
 
 // spares returns the messages of which a copy can be made, in the order in which they were read.
@@ -115,9 +113,7 @@ func (h *hold) ack(ctx context.Context, all []*held) (acked int, err error) {
 			return acked, err
 		}
 		for _, d := range all[:n] {
-			if h.limit != nil {
-				h.limit.forget(c, d.DeliveryTag)
-			}
+			h.limit.forget(c, d.DeliveryTag)
 		}
 		c.held -= n
 		acked += n
@@ -158,10 +154,8 @@ const ackedWithin = 50 * time.Millisecond
 // and waits until the queue has their messages.
 func (h *hold) giveBack() {
 	ctx := context.Background() // no channel may stay open; each request has a timeout
-	if h.limit != nil {
-		h.limit.spare(ctx, h)
-		defer h.limit.end()
-	}
+	h.limit.spare(ctx, h)
+	defer h.limit.end()
 	watch := true
 	for _, c := range h.chunks {
 		before := 0
@@ -172,7 +166,7 @@ func (h *hold) giveBack() {
 		if c.singly {
 			backoff.Wait(ctx, ackedWithin)
 		}
-		if h.limit == nil && c.held > 0 {
+		if h.limit.margin == 0 && c.held > 0 {
 			_ = c.nack(ctx, h.session, c.last, true) // it is not counted, and a close is
 		}
 		if !c.ch.IsClosed() {

@@ -26,7 +26,10 @@ import (
 //     and so are copies of all others.
 //
 // A message that is too close to the limit is replaced by a copy, whose count begins anew.
-// RabbitMQ 4.3 does not count a nack, so there all is given back by one.
+//
+// RabbitMQ 4.3 does not count a nack, so there all is given back by one. But a dead letter keeps
+// the count of its first queue, and a queue with a lower limit drops it at a nack too. So what has a
+// count is treated in the same way there.
 
 const (
 	unknown = -1
@@ -49,10 +52,13 @@ const (
 type limit struct {
 	// Immutable.
 	queue    *Queue
-	most     int     // the effective delivery limit, or unknown
-	consumed bool    // somebody else consumes from the queue
-	sender   *sender // of copies
-	taker    taker   // what the copies have to fit
+	most     int  // the effective delivery limit, or unknown
+	margin   int  // see margin; 0 if the broker does not count a nack
+	consumed bool // somebody else consumes from the queue
+
+	// Written by prepare.
+	sender *sender // of copies; nil until it is needed
+	taker  taker   // what the copies have to fit
 
 	bytes int // of spares; written by keep and forget
 }
@@ -67,12 +73,13 @@ func (s *spare) count() int { return deliveriesOf(&s.delivery) }
 
 func deliveriesOf(d *amqp.Delivery) int { return wire.Int(d.Headers[wire.DeliveryCount]) }
 
-// newLimit returns nil if giving a message back is not counted.
+// newLimit makes the limit of a reader. Where the broker counts each message that is given back, it
+// makes sure that copies can be made.
 func (q *Queue) newLimit(ctx context.Context, s session, consumed bool) (*limit, error) {
-	if !s.Peer().NackCounts() {
-		return nil, nil
-	}
 	l := &limit{queue: q, most: unknown, consumed: consumed}
+	if s.Peer().NackCounts() {
+		l.margin = margin
+	}
 	if q.cfg.DeliveryLimit > 0 {
 		l.most = q.cfg.DeliveryLimit
 	} else if known, err := q.conn.Transport().Effective(ctx, q.name); err == nil {
@@ -80,18 +87,25 @@ func (q *Queue) newLimit(ctx context.Context, s session, consumed bool) (*limit,
 	} else if !errors.Is(err, effective.ErrUnknown) {
 		q.log.WarnContext(ctx, "the delivery limit is not known", "error", err)
 	}
-	var err error
-	if l.sender, l.taker, err = q.sender(ctx, defaultMoveWindow); err != nil {
-		return nil, err
+	if l.margin == 0 {
+		return l, nil
 	}
-	if l.most == unknown {
-		err = l.mayPark(ctx)
-	}
-	if err != nil {
+	if err := l.prepare(ctx); err != nil {
 		l.end()
 		return nil, err
 	}
 	return l, nil
+}
+
+// prepare makes sure that copies can be made.
+func (l *limit) prepare(ctx context.Context) (err error) {
+	if l.sender != nil {
+		return nil
+	}
+	if l.sender, l.taker, err = l.queue.sender(ctx, defaultMoveWindow); err != nil || l.most != unknown {
+		return err
+	}
+	return l.mayPark(ctx)
 }
 
 // limitOf returns the effective delivery limit. A quorum queue without one has none before RabbitMQ
@@ -140,7 +154,7 @@ func (l *limit) keep(s *spare) {
 // room to keep it.
 func (l *limit) hasRoom(count int) bool {
 	switch {
-	case l.most != unknown && count+margin <= l.most:
+	case l.most != unknown && count+l.margin <= l.most, l.margin == 0 && count == 0:
 		return false
 	case l.most == unknown && count == 0:
 		return l.bytes < newBytes
@@ -162,13 +176,24 @@ func (l *limit) forget(c *chunk, tag uint64) {
 // spare replaces the messages that the queue would drop, now or when they are read the next time.
 // It is called before the others are given back.
 func (l *limit) spare(ctx context.Context, h *hold) {
+	var first *spare
+	for first = range h.spares() {
+		break
+	}
+	if first == nil {
+		return
+	}
+	if err := l.prepare(ctx); err != nil {
+		l.queue.log.ErrorContext(ctx, "no copies can be made, and the queue may drop messages that are above its delivery limit", "error", err)
+		return
+	}
 	most := l.most
 	if most == unknown {
 		most = l.scout(ctx, h)
 	}
 	var near []*spare
 	for s := range h.spares() {
-		if s.count()+margin > most {
+		if s.count()+l.margin > most {
 			near = append(near, s)
 		}
 	}
@@ -224,7 +249,7 @@ func (l *limit) scout(ctx context.Context, h *hold) (most int) {
 	if err != nil {
 		return math.MaxInt
 	}
-	for want := f.count() + margin; f.count() < want; {
+	for want := f.count() + max(l.margin, 1); f.count() < want; {
 		came, err := h.sendOut(ctx, f)
 		switch {
 		case err != nil:
@@ -234,7 +259,12 @@ func (l *limit) scout(ctx context.Context, h *hold) (most int) {
 			l.forget(f.chunk, f.delivery.DeliveryTag)
 			return 0
 		case came.count() == f.count():
-			return math.MaxInt // the queue does not count: it is a classic one
+			// The queue does not count: it is a classic one, or of RabbitMQ 4.3.
+			l.forget(f.chunk, f.delivery.DeliveryTag)
+			if came.chunk.nack(ctx, h.session, came.delivery.DeliveryTag, false) == nil {
+				came.chunk.held--
+			}
+			return math.MaxInt
 		}
 		l.forget(f.chunk, f.delivery.DeliveryTag)
 		f = came
@@ -249,6 +279,10 @@ func (l *limit) scout(ctx context.Context, h *hold) (most int) {
 // meanwhile, the scout is replaced by a copy.
 func (l *limit) bringBack(ctx context.Context, h *hold, f *spare, before int) {
 	now, err := count(ctx, h.session, h.queue)
+	for tries := 0; err == nil && now != before && tries < 5; tries++ { // it may lag behind
+		backoff.Wait(ctx, 10*time.Millisecond)
+		now, err = count(ctx, h.session, h.queue)
+	}
 	if err != nil || now != before {
 		l.replace(ctx, h, []*spare{f})
 		return

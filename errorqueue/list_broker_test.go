@@ -189,3 +189,87 @@ func inUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// deadLetter brings a message into a queue as a quorum queue's delivery limit does, after it was
+// delivered so often.
+func deadLetter(t *testing.T, to string, deliveries int) {
+	t.Helper()
+	from := amqptest.Queue(t, "errors")
+	ch := amqptest.Channel(t)
+	arguments := amqp.Table{
+		"x-queue-type": "quorum", "x-delivery-limit": deliveries - 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": to,
+	}
+	if _, err := ch.QueueDeclare(from, true, false, false, false, arguments); err != nil {
+		t.Fatal(err)
+	}
+	amqptest.Publish(t, "", from, amqp.Publishing{DeliveryMode: amqp.Persistent, MessageId: id(0), Body: []byte("{}")})
+	before := amqptest.Depth(t, to)
+	amqptest.Eventually(t, 30*time.Second, func() bool {
+		t.Helper()
+		if d, ok, err := ch.Get(from, false); err != nil {
+			t.Fatal(err)
+		} else if ok {
+			_ = d.Reject(true)
+		}
+		return amqptest.Depth(t, to) > before
+	}, "the message does not pass its limit")
+}
+
+// On RabbitMQ 4.3 a dead letter keeps its count. In a queue with a lower limit one delivery more
+// drops it.
+func TestADeadLetterThatArrivesAboveTheLimitIsNotLostByLooking(t *testing.T) {
+	for name, limit := range map[string]any{"the broker's limit": nil, "a lower limit": 10} {
+		t.Run(name, func(t *testing.T) {
+			queue := amqptest.Queue(t, "errors")
+			arguments := amqp.Table{"x-queue-type": "quorum"}
+			if limit != nil {
+				arguments["x-delivery-limit"] = limit
+			}
+			if _, err := amqptest.Channel(t).QueueDeclare(queue+"-error", true, false, false, false, arguments); err != nil {
+				t.Fatal(err)
+			}
+			park(t, queue, 3)
+			deadLetter(t, queue+"-error", 31)
+			deadLetter(t, queue+"-error", 31)
+			q := open(t, Config{Queue: queue})
+			for i := range 4 {
+				if n := len(list(t, q, ListOptions{})); n != 5 {
+					t.Errorf("list %d has %d messages", i, n)
+				}
+				amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == 5 }, "a message is lost")
+			}
+			for _, m := range list(t, q, ListOptions{})[3:] {
+				if m.Reason != "delivery_limit" || m.Target == "" {
+					t.Errorf("got %+v", m)
+				}
+			}
+		})
+	}
+}
+
+func TestADeadLetterWithAHighCountIsReadMovedAndArchived(t *testing.T) {
+	queue := declare(t, topology.Quorum)
+	const n = 101
+	deadLetter(t, queue+"-error", n)
+	q := open(t, Config{Queue: queue})
+	for range 3 {
+		m := list(t, q, ListOptions{})
+		if len(m) != 1 || amqptest.AtLeast(t, 4, 3) && m[0].Deliveries < n {
+			t.Fatalf("got %+v", m)
+		}
+	}
+	report, err := q.Discard(t.Context(), DiscardOptions{All: true})
+	if err != nil || report.Discarded != 1 {
+		t.Fatalf("%v, %+v", err, report)
+	}
+	archive := open(t, Config{Queue: queue, ErrorQueue: queue + "-archive"})
+	if m := list(t, archive, ListOptions{}); len(m) != 1 || m[0].Deliveries > 1 {
+		t.Fatalf("archived: %+v", m)
+	}
+	if moved := redriveOK(t, archive, RedriveOptions{All: true, To: queue}); moved.Moved != 1 {
+		t.Errorf("got %+v", moved)
+	}
+	if d := amqptest.Get(t, queue); d.MessageId != id(0) || d.Redelivered {
+		t.Errorf("got %+v", d)
+	}
+}

@@ -130,7 +130,7 @@ func (r *reader) fill(ctx context.Context) error {
 	if r.edge.settled && r.edge.near(r.read) { // the outcome is known
 		return &stuckError{read: r.read, window: n, of: r.of, err: r.edge.err}
 	}
-	if l := r.hold.limit; l != nil && l.full() {
+	if l := r.hold.limit; l.full() {
 		return fmt.Errorf("after %d messages: %w, which is %d", r.read, ErrDeliveryLimit, l.most)
 	}
 	window, err := r.hold.window(ctx, n)

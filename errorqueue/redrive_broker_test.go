@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"reflect"
 	"strconv"
 	"testing"
@@ -419,4 +420,21 @@ func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
 	}
 	open(t, Config{Queue: queue + "-archive"}) // its full name
 	open(t, Config{Queue: queue, ErrorQueue: queue + "-archive"})
+}
+
+func TestARedriveKeepsHeadersThatLookLikeABrokers(t *testing.T) {
+	queue := declare(t, topology.Quorum)
+	headers := amqp.Table{"x-opt-tenant": "acme", "x-opt-table": amqp.Table{"k": "v"}, "x-stream-filter-value": "f"}
+	fill(t, topology.ErrorQueue(queue), 1, func(i int) amqp.Publishing {
+		p := parked(queue, i)
+		maps.Copy(p.Headers, headers)
+		return p
+	})
+	redriveOK(t, open(t, Config{Queue: queue}), RedriveOptions{All: true})
+	d := amqptest.Get(t, queue)
+	for name, value := range headers {
+		if !reflect.DeepEqual(d.Headers[name], value) {
+			t.Errorf("%s is %v, want %v", name, d.Headers[name], value)
+		}
+	}
 }

@@ -33,7 +33,8 @@ type Monitor interface {
 // expiration and the user id are those with which it was first published, although a retried
 // message returns with others.
 //
-// Headers and Body are shared: do not change them, and copy what you keep.
+// A handler may change Body and Headers in place: what is retried or parked is the message as it
+// came. They are shared with monitors, which must not change them. Copy what you keep.
 type Delivery struct {
 	// Consumer is the name of the consumer, by default its queue's.
 	Consumer string

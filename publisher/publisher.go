@@ -25,7 +25,7 @@ type Publisher interface {
 	// PublishAsync waits for room in the window, but not for the confirm: the Confirmation reports
 	// that. ctx bounds both. Messages of one goroutine with the same exchange and routing key are
 	// sent in order. The order may change if some are sent again: after a lost connection, a
-	// refusal, or 2 s in which the broker confirms nothing. If a message could not be sent at all,
+	// refusal, or 0.8 s in which the broker answers nothing. If a message could not be sent at all,
 	// PublishAsync returns an error and a nil Confirmation.
 	PublishAsync(ctx context.Context, routingKey string, payload any, opts ...Option) (Confirmation, error)
 

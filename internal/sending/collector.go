@@ -13,10 +13,10 @@ type collector struct {
 	returns returns
 	stall   *stall // of a lane; nil in an inquiry
 
-	all     fifo[entry]   // in flight, in the order of their tags
-	looked  uint64        // the broker has looked at all up to this tag
-	answers int           // confirms so far
-	quiet   chan struct{} // the carrier waits for it, and writes nothing meanwhile
+	all    fifo[entry]   // in flight, in the order of their tags
+	looked uint64        // the broker has looked at all up to this tag
+	pushed uint64        // the last tag that it knows of
+	quiet  chan struct{} // the carrier waits for it, and writes nothing meanwhile
 }
 
 // lookEvery is how often the collector looks at messages that are not the oldest. Without it a
@@ -45,7 +45,7 @@ func (c *collector) run() {
 		select {
 		case e, ok := <-sent:
 			if ok {
-				c.all.push(e)
+				c.push(e)
 			} else {
 				sent = nil // the carrier has ended, and the channel is about to
 			}
@@ -55,6 +55,11 @@ func (c *collector) run() {
 				return
 			}
 		case c.quiet = <-f.empty:
+		case taken := <-f.off:
+			for len(sent) > 0 {
+				c.push(<-sent)
+			}
+			taken <- c.takeOff()
 		case <-look.C:
 			looking = false
 			c.look()
@@ -63,6 +68,23 @@ func (c *collector) run() {
 			return
 		}
 	}
+}
+
+func (c *collector) push(e entry) {
+	c.all.push(e)
+	c.pushed = e.tag
+}
+
+// takeOff returns the messages in flight. Another carrier has them from now on.
+func (c *collector) takeOff() (taken []*Message) {
+	all := c.all.left()
+	for i := range all {
+		if e := &all[i]; !e.moved {
+			e.moved = true
+			taken = append(taken, e.m)
+		}
+	}
+	return taken
 }
 
 // calm tells the carrier that nothing is in flight, if it waits for that.
@@ -102,7 +124,6 @@ func (c *collector) end(cause *amqp.Error) {
 		switch {
 		case c.settle(e):
 		case e.moved:
-			e.vacate()
 			o.elsewhere = true
 		default:
 			o.unknown = append(o.unknown, e)
@@ -125,7 +146,13 @@ func (c *collector) settle(e entry) bool {
 		return false // not a nack: the client says the same of all at the end of a channel
 	}
 	c.looked = max(c.looked, e.tag)
-	c.answers++
+	f.answered(c.pushed)
+	if acked {
+		f.proven.Store(true)
+	}
+	if acked && !e.moved {
+		f.pipeline.router.confirmed(e.m.key())
+	}
 	var err error
 	if r := c.returns.of(e.m); r != nil {
 		err = unroutable(r)
@@ -139,13 +166,5 @@ func (c *collector) settle(e entry) bool {
 	case err == nil:
 		e.m.end(nil) // whoever carries it now finds it ended
 	}
-	e.vacate()
 	return true
-}
-
-// vacate gives back the old place of one that moved.
-func (e *entry) vacate() {
-	if e.left != nil {
-		e.left.give()
-	}
 }

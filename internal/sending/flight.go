@@ -20,11 +20,23 @@ type flight struct {
 	ch       transport.Channel // immutable
 	frame    int               // immutable: the largest frame that the broker takes, in bytes
 
-	sent     chan entry         // to the collector, in the order of the tags
-	empty    chan chan struct{} // to the collector: close this when nothing is in flight
-	dead     chan struct{}      // closed by the collector when the channel has ended
-	finished chan struct{}      // closed by the collector when it has ended
-	nacked   atomic.Bool        // the collector has seen a nack
+	sent     chan entry           // to the collector, in the order of the tags
+	empty    chan chan struct{}   // to the collector: close this when nothing is in flight
+	off      chan chan []*Message // to the collector: another carrier gets what is in flight
+	dead     chan struct{}        // closed by the collector when the channel has ended
+	finished chan struct{}        // closed by the collector when it has ended
+	more     chan struct{}        // to the carrier, if it waits: there may be room
+	waits    atomic.Bool          // the carrier sets it when it waits for that, and the collector takes it back
+
+	question question
+
+	// The collector writes these.
+	nacked  atomic.Bool   // it has seen a nack
+	held    atomic.Bool   // the broker takes nothing on the channel
+	own     atomic.Bool   // the channel is of keys that are apart; fly sets it for their lanes
+	proven  atomic.Bool   // a message was confirmed
+	answers atomic.Uint64 // confirms so far, nacks too
+	floor   atomic.Uint64 // the last tag that had been written when the broker last answered
 
 	// Only the carrier uses these.
 	tag    uint64   // the last that was written
@@ -47,9 +59,17 @@ type entry struct {
 	m       *Message
 	tag     uint64
 	confirm transport.Confirmation
-	moved   bool    // another lane carries the message
-	left    account // of one that moved: its old place
+	moved   bool // another lane carries the message
 }
+
+const (
+	// sharedAhead is how many messages a shared lane writes behind the last answer. RabbitMQ stops
+	// reading from a connection when one of its channels has 400 messages that it has not looked at
+	// (credit_flow_default_credit), and all other channels wait with it.
+	sharedAhead = 256
+	// ownAhead is how many messages a lane of a key that is apart has in flight.
+	ownAhead = 64
+)
 
 // fly opens a confirm channel, for a lane or, if that is nil, for an inquiry.
 func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) (*flight, error) {
@@ -62,11 +82,17 @@ func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) 
 	}
 	f := &flight{
 		pipeline: p, session: session, ch: ch, frame: session.Peer().FrameMax, opened: time.Now(),
-		sent: make(chan entry, p.window), empty: make(chan chan struct{}), dead: make(chan struct{}), finished: make(chan struct{}),
+		empty: make(chan chan struct{}), off: make(chan chan []*Message), dead: make(chan struct{}), finished: make(chan struct{}), more: make(chan struct{}, 1),
 	}
+	room := p.window + p.window/2
+	if l != nil && p.router.isOwn(l) {
+		f.own.Store(true)
+		room = ownAhead
+	}
+	f.sent = make(chan entry, room)
 	c := &collector{
 		flight: f, closed: ch.NotifyClose(make(chan *amqp.Error, 1)),
-		returns: returns{from: ch.NotifyReturn(make(chan amqp.Return, p.window+1))},
+		returns: returns{from: ch.NotifyReturn(make(chan amqp.Return, room+1))},
 	}
 	if l != nil {
 		c.stall = &stall{lane: l}
@@ -132,14 +158,67 @@ func (f *flight) fits(m *Message) error {
 	return err
 }
 
+// hasRoom says whether a lane may write another message now. If not, more tells when to ask again.
+func (f *flight) hasRoom() bool {
+	if f.room() {
+		return true
+	}
+	f.waits.Store(true)
+	return f.room() // the collector may have made room before it could see that
+}
+
+// room says whether a lane may write another message now. A key that is apart may be of a queue
+// that holds the channel: nothing goes behind its first message before that is confirmed.
+func (f *flight) room() bool {
+	if !f.own.Load() {
+		return f.tag-f.floor.Load() < sharedAhead
+	}
+	open := f.tag - f.answers.Load()
+	return open == 0 || f.proven.Load() && open < ownAhead
+}
+
+// answered notes a confirm. The collector calls it; pushed is the last tag that it knows of.
+func (f *flight) answered(pushed uint64) {
+	f.answers.Add(1)
+	f.passed(pushed)
+}
+
+// passed notes that the broker takes what is written: all up to this tag, if that is known.
+func (f *flight) passed(tag uint64) {
+	f.floor.Store(tag)
+	if f.waits.Load() && f.waits.Swap(false) {
+		select {
+		case f.more <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // close closes the channel and waits for its collector. Then the carrier has what is unknown.
 func (f *flight) close() {
 	close(f.sent)
-	if !f.ch.IsClosed() {
+	f.question.last()
+	switch {
+	case f.ch.IsClosed():
+	case f.tag != f.answers.Load():
+		// The channel may be held, and must not end the session of others by being late.
+		_ = f.ch.Close()
+	default:
 		// With a context of its own: a Stop that is out of time must not leave the channel open.
 		_ = f.session.Do(context.Background(), "close the publishing channel", f.ch.Close)
 	}
 	<-f.finished
+}
+
+// takeOff returns what is in flight, for another carrier. Nothing is if the channel has ended.
+func (f *flight) takeOff() []*Message {
+	taken := make(chan []*Message, 1)
+	select {
+	case f.off <- taken:
+		return <-taken
+	case <-f.dead:
+		return nil
+	}
 }
 
 // settled waits until nothing is in flight, at most for d. It is false if something still is.

@@ -42,11 +42,11 @@ func (openSession) Blocked() (string, bool, <-chan struct{}) { return "", false,
 func newPipe() *pipe {
 	s := &Pipeline{window: 1000, room: make(account, 1000)}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	l := &lane{pipeline: s, room: make(account, 500), wake: make(chan struct{}, 1)}
-	s.router.lanes = []*lane{l}
+	l := &lane{pipeline: s, room: make(account, 500), wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	s.router.shared = l
 	f := &flight{
 		pipeline: s, session: openSession{}, ch: openChannel{}, sent: make(chan entry, 1000),
-		dead: make(chan struct{}), finished: make(chan struct{}),
+		dead: make(chan struct{}), finished: make(chan struct{}), more: make(chan struct{}, 1),
 	}
 	c := &collector{
 		flight: f, returns: returns{from: make(chan amqp.Return, 1000)}, closed: make(chan *amqp.Error), stall: &stall{lane: l},

@@ -2,8 +2,8 @@ package sending
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,20 +19,24 @@ type inquiry struct {
 	pipeline *Pipeline
 	link     transport.Link
 	ctx      context.Context // ends with the budget
-}
+	held     sync.WaitGroup  // channels that end with the connection
 
-var errNoAnswer = errors.New("publisher: a channel does not answer its close")
+	mu      sync.Mutex // guards unclear
+	unclear []*Message // the whole connection ended while they were tested beside others
+}
 
 const (
 	// inquiryBudget is how long an inquiry may take. Who is not found guilty by then goes back to
 	// the lanes.
 	inquiryBudget = 30 * time.Second
-	// looksWithin is how long a test waits for confirms. The broker looks at messages as they come,
-	// so whom it has not refused by then has no fault; a confirm may take longer.
-	looksWithin = 2 * time.Second
-	// answersWithin is how long a test's channel may take to answer its close, which shows that the
-	// broker has looked at all that was sent on it.
-	answersWithin = 5 * time.Second
+	// looksWithin is how long a test waits until the broker has looked at all that it sent: then
+	// whom it has not refused has no fault. A queue without majority may hold up the channel, and
+	// then nothing is proven of anybody on it.
+	looksWithin = time.Second
+	// confirmsWithin is how long a test waits for confirms after that.
+	confirmsWithin = time.Second
+	// testsAtOnce is how many keys are tested at the same time.
+	testsAtOnce = 64
 )
 
 // inquire finds out which of the suspects is guilty; all says that nobody else can be. It returns
@@ -68,7 +72,8 @@ func (p *Pipeline) investigate(suspects []*Message, cause *amqp.Error) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, inquiryBudget)
 	defer cancel()
-	q := inquiry{pipeline: p, link: p.conn.Dedicated("publish suspects"), ctx: ctx}
+	q := &inquiry{pipeline: p, link: p.conn.Dedicated("publish suspects"), ctx: ctx}
+	defer q.held.Wait()
 	defer hangUp(q.link)
 	q.find(suspects, cause)
 }
@@ -79,9 +84,28 @@ func hangUp(l transport.Link) {
 	l.Close(ctx)
 }
 
-// find tests the halves of a group in which somebody is guilty, the more likely half first, and
-// then the halves of a half that is refused.
+// find tests each key's messages beside those of the others: a queue without majority holds up its
+// own test only. Who ended the whole connection is found by one test after the other.
 func (q *inquiry) find(group []*Message, cause *amqp.Error) {
+	if !wholeConnection(cause) {
+		var tests sync.WaitGroup
+		places := make(chan struct{}, testsAtOnce)
+		for _, part := range byKey(group, cause) {
+			places <- struct{}{}
+			tests.Go(func() {
+				q.search(part, cause, true)
+				<-places
+			})
+		}
+		tests.Wait()
+		group = q.unclear
+	}
+	q.search(group, cause, false)
+}
+
+// search tests the halves of a group in which somebody may be guilty, the more likely half first,
+// and then the halves of a half that is refused.
+func (q *inquiry) search(group []*Message, cause *amqp.Error, besideOthers bool) {
 	parts := halves(group, cause)
 	for len(parts) > 0 {
 		part := parts[0]
@@ -89,6 +113,10 @@ func (q *inquiry) find(group []*Message, cause *amqp.Error) {
 		sent, unsent, cause := q.test(part)
 		switch {
 		case len(sent) == 0: // they are innocent, or nothing is proven
+		case besideOthers && wholeConnection(cause):
+			q.mu.Lock()
+			q.unclear = append(q.unclear, sent...)
+			q.mu.Unlock()
 		case len(sent) == 1:
 			q.pipeline.leave(sent[0], refused(cause))
 		default:
@@ -128,23 +156,26 @@ func (q *inquiry) release(group []*Message) {
 // is why.
 func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.Error) {
 	byOrder(group)
-	session, f := q.open()
+	f := q.open()
 	if f == nil {
 		backoff.Wait(q.ctx, 100*time.Millisecond) // the session is about to end
 		return nil, group, nil
 	}
 	n := 0
-	for n < len(group) && f.write(q.ctx, group[n]) {
+	for n < min(len(group), sharedAhead) && f.write(q.ctx, group[n]) {
 		n++
 	}
 	if f.torn != nil {
 		n++
 	}
-	f.settled(q.ctx, looksWithin)
-	// A channel that does not answer its close proves nothing, and is given up with its connection.
-	stop := time.AfterFunc(answersWithin, func() { session.Abort(errNoAnswer) })
+	if !q.answers(f) {
+		q.release(f.takeOff())
+		q.held.Go(f.close)
+		q.release(group[n:])
+		return nil, nil, nil
+	}
+	f.settled(q.ctx, confirmsWithin)
 	f.close()
-	stop.Stop()
 	sent, innocent := f.suspects()
 	q.release(innocent)
 	if !blamed(f.outcome.cause) {
@@ -153,15 +184,29 @@ func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.E
 	return sent, group[n:], f.outcome.cause
 }
 
+// answers is false if the broker has not looked at all that was sent.
+func (q *inquiry) answers(f *flight) bool {
+	answer := f.question.ask(f.ch)
+	select {
+	case <-answer:
+		return true
+	case <-f.dead:
+		return true
+	case <-time.After(looksWithin):
+	case <-q.ctx.Done():
+	}
+	return false
+}
+
 // open opens a channel for a test. It is nil if that cannot be.
-func (q *inquiry) open() (transport.Session, *flight) {
+func (q *inquiry) open() *flight {
 	session, err := q.link.Session(q.ctx)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	f, err := q.pipeline.fly(q.ctx, session, nil)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
-	return session, f
+	return f
 }

@@ -16,48 +16,104 @@ type lane struct {
 	pipeline *Pipeline     // immutable
 	room     account       // places for stuck keys
 	wake     chan struct{} // there is something to write
+	ended    chan struct{} // closed when the lane takes no more messages
 
 	mu    sync.Mutex     // guards what is below
+	over  bool           // ended is closed
 	again []*Message     // their fate is unknown: they go first, in the order of their first write
 	queue fifo[*Message] // not written yet
 
 	// Guarded by the router.
 	messages int  // that have this lane
-	slow     bool // none of them has had a confirm for stuckAfter
+	own      bool // of keys that are apart: it was made for one, or the shared lane was left to one
 }
 
-func (p *Pipeline) openLane() *lane {
-	l := &lane{pipeline: p, room: make(account, max(1, p.window/2)), wake: make(chan struct{}, 1)}
+func (p *Pipeline) openLane(isOwn bool) *lane {
+	l := &lane{
+		pipeline: p, own: isOwn,
+		room: make(account, max(1, p.window/8)), wake: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
 	p.carriers.start(l.run)
 	return l
 }
 
-// push adds a message behind all others.
-func (l *lane) push(m *Message) {
+// push adds a message behind all others. It is false if the lane has ended.
+func (l *lane) push(m *Message) bool {
 	l.mu.Lock()
-	l.queue.push(m)
-	l.mu.Unlock()
-	l.rouse()
+	defer l.mu.Unlock()
+	if !l.over {
+		l.queue.push(m)
+		l.rouse()
+	}
+	return !l.over
 }
 
-// putBack adds a message whose fate is unknown.
-func (l *lane) putBack(m *Message) {
+// putBack adds a message again: before what was never written, if its fate is unknown. It is false
+// if the lane has ended.
+func (l *lane) putBack(m *Message) bool {
+	if m.order == 0 {
+		return l.push(m)
+	}
 	l.mu.Lock()
-	i, _ := slices.BinarySearchFunc(l.again, m.order, func(o *Message, order int64) int { return int(o.order - order) })
-	l.again = slices.Insert(l.again, i, m)
-	l.mu.Unlock()
-	l.rouse()
+	defer l.mu.Unlock()
+	if !l.over {
+		i, _ := slices.BinarySearchFunc(l.again, m.order, func(o *Message, order int64) int { return int(o.order - order) })
+		l.again = slices.Insert(l.again, i, m)
+		l.rouse()
+	}
+	return !l.over
 }
 
 // unwritten puts back what next returned and nobody wrote.
 func (l *lane) unwritten(m *Message) {
-	if m.order > 0 {
-		l.putBack(m)
+	l.mu.Lock()
+	if m.order > 0 || l.over {
+		l.mu.Unlock()
+		l.pipeline.putBack(m)
 		return
 	}
-	l.mu.Lock()
 	l.queue.unpop(m)
 	l.mu.Unlock()
+}
+
+// end lets the lane take no more messages, and returns those that are not written.
+func (l *lane) end() (rest []*Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.over {
+		l.over = true
+		close(l.ended)
+	}
+	rest = append(l.again, l.queue.left()...)
+	l.again, l.queue = nil, fifo[*Message]{}
+	return rest
+}
+
+// others takes out what is not written and not of this key.
+func (l *lane) others(k key) (rest []*Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	takeOut := func(m *Message) bool {
+		if m.key() != k {
+			rest = append(rest, m)
+		}
+		return m.key() != k
+	}
+	l.again = slices.DeleteFunc(l.again, takeOut)
+	l.queue.drop(takeOut)
+	return rest
+}
+
+// ease takes the places of what is not written off the window.
+func (l *lane) ease() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.again {
+		l.pipeline.ease(m, l)
+	}
+	for _, m := range l.queue.left() {
+		l.pipeline.ease(m, l)
+	}
 }
 
 func (l *lane) rouse() {
@@ -82,7 +138,8 @@ func (l *lane) next() *Message {
 	return l.queue.pop()
 }
 
-// wait is false at the pipeline's end. It returns when there is something to write.
+// wait is false at the end of the lane or the pipeline. It returns when there is something to
+// write.
 func (l *lane) wait() bool {
 	for {
 		l.mu.Lock()
@@ -93,6 +150,8 @@ func (l *lane) wait() bool {
 		}
 		select {
 		case <-l.wake:
+		case <-l.ended:
+			return false
 		case <-l.pipeline.ctx.Done():
 			return false
 		}
@@ -147,11 +206,14 @@ func (l *lane) send(session transport.Session) (isBlamed bool) {
 	}
 	p.trouble.Store(nil)
 	l.write(f)
+	if l.isOver() {
+		f.settled(p.ctx, untilItEnds)
+	}
 	f.close()
 	suspects, innocent := f.suspects()
 	unknown := len(suspects) + len(innocent)
 	p.putBack(innocent...)
-	if f.outcome.cause != nil && p.ctx.Err() == nil || unknown > 1 { // else it was worn out
+	if f.outcome.cause != nil && p.ctx.Err() == nil && !l.isOver() || unknown > 1 { // else it was worn out
 		p.log.Warn("publishing channel ended", "unknown", unknown, "err", errors.Join(asError(f.outcome.cause)))
 	}
 	if len(suspects) > 0 {
@@ -163,11 +225,18 @@ func (l *lane) send(session transport.Session) (isBlamed bool) {
 // write writes what there is until the channel or the pipeline ends.
 func (l *lane) write(f *flight) {
 	for {
-		m := l.next()
+		var m *Message
+		if f.hasRoom() {
+			m = l.next()
+		}
 		if m == nil {
 			select {
 			case <-l.wake:
 				continue
+			case <-f.more:
+				continue
+			case <-l.ended:
+				return
 			case <-f.dead:
 				return
 			case <-l.pipeline.ctx.Done():
@@ -182,6 +251,11 @@ func (l *lane) write(f *flight) {
 		}
 	}
 }
+
+// untilItEnds is how long a lane that has ended waits for what it has in flight.
+const untilItEnds = 24 * time.Hour
+
+func (l *lane) isOver() bool { return isClosed(l.ended) }
 
 // giveUpAll ends everything that waits.
 func (l *lane) giveUpAll(cause error) {

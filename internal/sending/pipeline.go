@@ -143,7 +143,9 @@ func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Messag
 			if async && ctx.Done() != nil {
 				m.unhook = context.AfterFunc(ctx, func() { m.abandon(p.because(ctx)) })
 			}
-			l.push(m)
+			if !l.push(m) {
+				p.putBack(m)
+			}
 			return m, nil
 		}
 		m.account.give() // it is of the wrong account by now
@@ -208,10 +210,12 @@ func (p *Pipeline) giveUp(cause error, messages ...*Message) {
 	}
 }
 
-// putBack returns messages whose fate is unknown to their lanes.
+// putBack gives messages that no lane carries to the lanes of their keys.
 func (p *Pipeline) putBack(messages ...*Message) {
 	for _, m := range messages {
-		p.router.laneOf(m).putBack(m)
+		for !p.router.reroute(m, p.openLane).putBack(m) {
+			continue // the lane has just ended
+		}
 	}
 }
 

@@ -66,6 +66,22 @@ func byGuilt(suspects []*Message, cause *amqp.Error) {
 	})
 }
 
+// byKey parts suspects by where they go, the most likely first.
+func byKey(suspects []*Message, cause *amqp.Error) (parts [][]*Message) {
+	byGuilt(suspects, cause)
+	at := map[key]int{}
+	for _, m := range suspects {
+		i, known := at[m.key()]
+		if !known {
+			i = len(parts)
+			at[m.key()] = i
+			parts = append(parts, nil)
+		}
+		parts[i] = append(parts[i], m)
+	}
+	return parts
+}
+
 // byOrder sorts messages as they were first written.
 func byOrder(messages []*Message) {
 	slices.SortFunc(messages, func(a, b *Message) int { return cmp.Compare(a.order, b.order) })

@@ -6,21 +6,24 @@ import (
 	"sync/atomic"
 )
 
-// maxLanes bounds the confirm channels of a pipeline.
-const maxLanes = 4
+// maxApart bounds the lanes of keys that are apart. Each has a channel.
+const maxApart = 128
 
 // key is where a message goes: an exchange and a routing key.
 type key struct{ exchange, routing string }
 
-// router says on which lane a message goes. A key stays on its lane while it has messages there.
-// All keys share the first lane until it is slow; then a key that is stuck keeps it, and others go
-// to another one.
+// router says on which lane a message goes. All keys share a lane until its channel is held: the
+// broker takes nothing on it. Any key with a message on that channel may be why. So each of them
+// gets a lane of its own, where it can hold up no other. A key stays on its lane while it has
+// messages there.
 type router struct {
 	stuckKeys atomic.Int32 // how many there are; written under mu
 
 	mu     sync.Mutex // guards what is below, and what lanes say of themselves to it
-	lanes  []*lane
+	shared *lane      // nil until it is needed
 	routes map[key]route
+	apart  map[key]*lane // keys that do not go to the shared lane
+	own    []*lane       // the lanes of those keys
 	stuck  map[key]*lane // keys whose queue does not confirm, and the lanes that they keep
 }
 
@@ -42,21 +45,14 @@ func (r *router) stuckOn(k key) *lane {
 
 // enter gives the message its lane, which open makes if there is none. It is nil if the message's
 // key has become stuck, or has ceased to be so, since its place was taken.
-func (r *router) enter(m *Message, stuckOn *lane, open func() *lane) *lane {
+func (r *router) enter(m *Message, stuckOn *lane, open func(isOwn bool) *lane) *lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := m.key()
-	l := r.stuck[k]
-	if l != stuckOn {
+	if r.stuck[k] != stuckOn {
 		return nil
 	}
-	if l == nil {
-		l = r.choose(k, open)
-	}
-	if l == nil { // it waits with the stuck ones of the lane that has the fewest messages
-		r.stick(k, slices.MinFunc(r.lanes, func(a, b *lane) int { return a.messages - b.messages }))
-		return nil
-	}
+	l := r.choose(k, open)
 	r.put(m, k, l)
 	return l
 }
@@ -74,23 +70,18 @@ func (r *router) put(m *Message, k key, l *lane) {
 	r.routes[k] = route{l, 1}
 }
 
-// choose finds the lane of a key that is not stuck, nil if all lanes are slow.
-func (r *router) choose(k key, open func() *lane) *lane {
-	if now := r.routes[k]; now.n > 0 && !now.lane.slow {
-		return now.lane
+// choose finds a key's lane.
+func (r *router) choose(k key, open func(isOwn bool) *lane) *lane {
+	if l := r.apart[k]; l != nil {
+		return l
 	}
-	if i := slices.IndexFunc(r.lanes, func(l *lane) bool { return !l.slow }); i >= 0 {
-		return r.lanes[i]
+	if r.shared == nil {
+		r.shared = open(false)
 	}
-	if len(r.lanes) == maxLanes {
-		return nil
-	}
-	l := open()
-	r.lanes = append(r.lanes, l)
-	return l
+	return r.shared
 }
 
-// left takes the message off its lane. A lane without messages is not slow any more.
+// left takes the message off its lane.
 func (r *router) left(m *Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,6 +92,7 @@ func (r *router) left(m *Message) {
 
 func (r *router) take(m *Message, k key) {
 	l := m.lane
+	m.lane = nil
 	l.messages--
 	if now := r.routes[k]; now.lane == l {
 		if now.n == 1 {
@@ -109,29 +101,115 @@ func (r *router) take(m *Message, k key) {
 			r.routes[k] = route{l, now.n - 1}
 		}
 	}
-	if l.messages == 0 && l.slow {
-		l.slow = false
-		for k, of := range r.stuck {
-			if of == l {
-				delete(r.stuck, k)
-			}
-		}
-		r.stuckKeys.Store(int32(len(r.stuck)))
-	}
+	r.letGo(l)
 }
 
-func (r *router) laneOf(m *Message) *lane {
+// letGo ends a lane of keys that are apart when it has no messages. A stuck key stays apart,
+// because it would hold up the shared lane.
+func (r *router) letGo(l *lane) {
+	if !l.own || l.messages > 0 {
+		return
+	}
+	for k, of := range r.apart {
+		if of == l && r.stuck[k] != nil {
+			return
+		}
+	}
+	r.dissolve(l)
+}
+
+// dissolve ends a lane without messages.
+func (r *router) dissolve(l *lane) {
+	for k, of := range r.apart {
+		if of == l {
+			delete(r.apart, k)
+			delete(r.stuck, k)
+		}
+	}
+	r.stuckKeys.Store(int32(len(r.stuck)))
+	r.own = slices.DeleteFunc(r.own, func(o *lane) bool { return o == l })
+	l.end()
+}
+
+// reroute gives a message that no lane has a lane again.
+func (r *router) reroute(m *Message, open func(isOwn bool) *lane) *lane {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return m.lane
+	k := m.key()
+	to := r.choose(k, open)
+	if m.lane == to {
+		return to
+	}
+	if m.lane != nil {
+		r.take(m, k)
+	}
+	r.put(m, k, to)
+	return to
 }
 
-// slow makes it known that a lane gets no confirms, and that its oldest message is of key k.
+// held makes keys apart that have messages on a lane whose channel is held. If there is one key, it
+// keeps the lane. Otherwise the lane gets no more messages, and each key gets another lane.
+func (r *router) held(l *lane, keys []key, open func(isOwn bool) *lane) (keeps bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shared == l {
+		r.shared = nil
+	}
+	if r.apart == nil {
+		r.apart = map[key]*lane{}
+	}
+	if len(keys) == 1 && r.apart[keys[0]] == nil && len(r.own) < maxApart {
+		l.own = true
+		r.apart[keys[0]] = l
+		r.own = append(r.own, l)
+		r.stick(keys[0], l)
+		return true
+	}
+	for _, k := range keys {
+		if r.apart[k] == nil {
+			r.apart[k] = r.openOwn(open)
+		}
+		if r.stuck[k] != nil {
+			r.stuck[k] = r.apart[k]
+		}
+	}
+	return false
+}
+
+// openOwn makes a lane for a key that is apart. If there are too many, it is the one with the
+// fewest messages: then a key may wait for another one.
+func (r *router) openOwn(open func(isOwn bool) *lane) *lane {
+	if len(r.own) >= maxApart {
+		l := slices.MinFunc(r.own, func(a, b *lane) int { return a.messages - b.messages })
+		if l.messages > 0 {
+			return l
+		}
+		r.dissolve(l)
+	}
+	l := open(true)
+	r.own = append(r.own, l)
+	return l
+}
+
+// isOwn says whether a lane is of keys that are apart.
+func (r *router) isOwn(l *lane) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return l.own
+}
+
+// strays says whether a message goes to another lane than this one.
+func (r *router) strays(m *Message, l *lane) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.apart[m.key()] != l
+}
+
+// slow makes it known that the queue of a key does not confirm. The key keeps its lane.
 func (r *router) slow(l *lane, k key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l.messages > 0 {
-		l.slow = true
+	if r.routes[k].lane == l {
 		r.stick(k, l)
 	}
 }
@@ -146,22 +224,16 @@ func (r *router) stick(k key, l *lane) {
 	}
 }
 
-// move takes a message from its lane to another one. It returns nil if the message's key is stuck,
-// no lane is without trouble, or the window has no place: the message takes a new one, and its old
-// one stays behind.
-func (r *router) move(m *Message, p *Pipeline) *lane {
+// confirmed makes it known that the queue of a key does confirm.
+func (r *router) confirmed(k key) {
+	if r.stuckKeys.Load() == 0 {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	k := m.key()
-	if r.stuck[k] != nil {
-		return nil
+	if l := r.stuck[k]; l != nil {
+		delete(r.stuck, k)
+		r.stuckKeys.Store(int32(len(r.stuck)))
+		r.letGo(l)
 	}
-	to := r.choose(k, p.openLane)
-	if to == nil || !p.room.tryTake() {
-		return nil
-	}
-	m.account = p.room
-	r.take(m, k)
-	r.put(m, k, to)
-	return to
 }

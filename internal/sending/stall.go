@@ -1,109 +1,172 @@
 package sending
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
-// stuckAfter is how long a lane may be without any confirm before it is slow. The queue of its
-// oldest message may have lost its majority: the first message of a channel to such a queue holds
-// up all behind it on the channel, for a minute each.
-const stuckAfter = 2 * time.Second
+const (
+	// askAfter is how long a shared lane's channel may give no confirm before it is asked whether
+	// the broker takes anything on it.
+	askAfter = 400 * time.Millisecond
+	// heldAfter is how long the answer may take. A channel that does not answer is held: a queue
+	// without majority holds up all behind the first message that the channel sends it, and the
+	// confirms of what went before, for 65 s. A broker that is only slow does answer.
+	heldAfter = 400 * time.Millisecond
+	// aloneFor is how long the first message of a key that is apart may take before the key is
+	// stuck.
+	aloneFor = 400 * time.Millisecond
+	// stuckAfter is how old a message is at least whose key is stuck, and half of how old it is at
+	// most.
+	stuckAfter = time.Second
+)
 
 // stall notices that a lane's channel gives no confirms. Only the collector uses it.
 type stall struct {
 	lane *lane // immutable
 
-	looked  time.Time // the last look
-	answers int       // of the channel by then
-	since   time.Time // of the first look that found no new answers
-	probe   *Message  // the last that was moved alone
+	looked  time.Time       // the last look
+	answers uint64          // of the channel by then
+	since   time.Time       // of the first look that found no new answers
+	answer  <-chan struct{} // to the question, closed when it has come; nil if none was asked
+	asked   time.Time       // when
+	reach   uint64          // the last tag that was written by then
+
+	mark   uint64    // the last tag that was written by markAt
+	markAt time.Time // when
+	old    uint64    // tags up to this one are older than stuckAfter
 }
 
-// look is called every lookEvery while messages are in flight. If the lane is slow it makes the
-// oldest message's key stuck there, and frees the others.
+// look is called every lookEvery while messages are in flight.
 func (s *stall) look(c *collector) {
 	if s == nil || c.all.len() == 0 {
 		return
 	}
 	now := time.Now()
-	_, alarm, _ := c.flight.session.Blocked()
-	if alarm || c.answers != s.answers || now.Sub(s.looked) > 10*lookEvery { // the last: nothing was in flight
-		s.answers, s.since, s.probe = c.answers, now, nil
-	}
+	idle := now.Sub(s.looked) > 10*lookEvery // nothing was in flight
 	s.looked = now
-	if now.Sub(s.since) < stuckAfter {
+	answers := c.flight.answers.Load()
+	if _, alarm, _ := c.flight.session.Blocked(); alarm || idle {
+		s.answers, s.since = answers, now
+		s.mark, s.markAt, s.old = c.pushed, now, 0
 		return
 	}
-	p, all := c.flight.pipeline, c.all.left()
-	if front := frontOf(all); front != nil {
-		p.router.slow(s.lane, front.m.key())
+	if answers != s.answers {
+		s.answers, s.since = answers, now
 	}
-	s.rescue(p, all)
-	for i := range all {
-		p.ease(all[i].place(), s.lane)
+	if now.Sub(s.markAt) >= stuckAfter {
+		s.old, s.mark, s.markAt = s.mark, c.pushed, now
 	}
-}
-
-// frontOf is the oldest message that the lane still carries, nil if there is none.
-func frontOf(all []entry) *entry {
-	for i := range all {
-		if !all[i].moved {
-			return &all[i]
+	switch {
+	case c.flight.own.Load():
+		s.alone(c, now)
+		if c.flight.held.Load() {
+			c.flight.pipeline.dismiss(c, s.lane)
 		}
+	case c.flight.held.Load():
+		c.flight.pipeline.scatter(c, s.lane) // what was written meanwhile
+	case s.isHeld(c, now):
+		c.flight.held.Store(true)
+		c.flight.pipeline.scatter(c, s.lane)
 	}
-	return nil
+	s.age(c)
 }
 
-// rescue moves messages of other keys to another lane, where they are sent again: the first one to
-// see whether that lane gets confirms, and if it does all others. Without that, in a broker that is
-// only slow, all would be there twice.
-func (s *stall) rescue(p *Pipeline, all []entry) {
-	rest := false
-	if s.probe != nil {
+// isHeld asks the broker, and says whether the channel is held.
+func (s *stall) isHeld(c *collector, now time.Time) bool {
+	if s.answer != nil {
 		select {
-		case <-s.probe.done:
-			rest = !errors.Is(s.probe.err, ErrUnconfirmed)
+		case <-s.answer:
+			s.answer, s.since = nil, now
+			c.flight.passed(s.reach)
 		default:
-			return
+			return now.Sub(s.asked) >= heldAfter && now.Sub(s.since) >= askAfter+heldAfter
 		}
+		return false
 	}
-	for i := range all {
-		e := &all[i]
-		if e.moved || e.m.state.Load() == ended {
-			continue
-		}
-		old := e.m.account
-		to := p.router.move(e.m, p)
-		if to == nil {
-			continue
-		}
-		e.moved, e.left = true, old
-		s.probe = e.m
-		to.putBack(e.m)
-		if !rest {
-			return
-		}
+	if now.Sub(s.since) >= askAfter || c.pushed-c.flight.floor.Load() >= sharedAhead {
+		s.asked, s.reach, s.answer = now, c.pushed, c.flight.question.ask(c.flight.ch)
+	}
+	return false
+}
+
+// alone finds out that the queue of a key with a lane of its own does not confirm.
+func (s *stall) alone(c *collector, now time.Time) {
+	if c.flight.answers.Load() == 0 && now.Sub(s.since) >= aloneFor {
+		s.old = max(s.old, c.pushed)
 	}
 }
 
-// place is where it is kept of which account the entry's place is.
-func (e *entry) place() *account {
-	if e.moved {
-		return &e.left
+// age makes the keys of old messages stuck on the lane. What they have of the window goes to
+// others.
+func (s *stall) age(c *collector) {
+	p, found := c.flight.pipeline, false
+	for _, e := range c.all.left() {
+		if e.tag > s.old {
+			break
+		}
+		if !e.moved {
+			found = true
+			p.router.slow(s.lane, e.m.key())
+			p.ease(e.m, s.lane)
+		}
 	}
-	return &e.m.account
+	if found && c.flight.own.Load() {
+		s.lane.ease()
+	}
 }
 
-// ease takes a place off the window, so that there is room for others: it becomes one of those for
-// the lane's stuck keys, or none.
-func (p *Pipeline) ease(of *account, l *lane) {
-	if *of != p.room {
+// scatter takes all messages off a shared lane whose channel is held. Those of its keys are sent
+// again, each key on a lane of its own. They keep their places.
+func (p *Pipeline) scatter(c *collector, l *lane) {
+	keys := c.keys()
+	if len(keys) == 0 {
 		return
 	}
-	*of = nil
+	if p.router.held(l, keys, p.openLane) {
+		c.flight.own.Store(true)
+		c.stall.old = c.pushed
+		p.putBack(l.others(keys[0])...)
+		return
+	}
+	p.putBack(c.takeOff()...)
+	p.putBack(l.end()...)
+}
+
+// keys are those of which the lane carries messages.
+func (c *collector) keys() (keys []key) {
+	var known map[key]bool
+	for _, e := range c.all.left() {
+		if e.moved || known[e.m.key()] {
+			continue
+		}
+		if known == nil {
+			known = map[key]bool{}
+		}
+		known[e.m.key()] = true
+		keys = append(keys, e.m.key())
+	}
+	return keys
+}
+
+// dismiss takes messages off the lane that was left to one key: those of others, which were about
+// to be written then.
+func (p *Pipeline) dismiss(c *collector, l *lane) {
+	all := c.all.left()
+	for i := range all {
+		if e := &all[i]; !e.moved && p.router.strays(e.m, l) {
+			e.moved = true
+			p.putBack(e.m)
+		}
+	}
+}
+
+// ease takes a message's place off the window, so that there is room for others: it becomes one of
+// those for the lane's stuck keys, or none.
+func (p *Pipeline) ease(m *Message, l *lane) {
+	if m.account != p.room {
+		return
+	}
+	m.account = nil
 	if l.room.tryTake() { // before who waits for the window's place
-		*of = l.room
+		m.account = l.room
 	}
 	p.room.give()
 }

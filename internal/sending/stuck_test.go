@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ import (
 type bench struct {
 	*testing.T
 	broker *simulated.Broker
+	app    *simulated.Process
 	*sending.Pipeline
 	ctx  context.Context // of what is sent to the stuck queue; it ends with the test
 	sent sync.WaitGroup
@@ -31,11 +33,12 @@ func bubble(t *testing.T, window int, faults func(simulated.Step) simulated.Faul
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{T: t, broker: simulated.New(simulated.Options{Latency: time.Millisecond, Faults: faults})}
 		app := b.broker.Process("app")
+		b.app = app
 		var err error
 		if b.Pipeline, err = sending.New(app, window, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
-		b.declare(app)
+		b.declare("stuck", "fine")
 		ctx, cancel := context.WithCancel(t.Context())
 		b.ctx = ctx
 		defer func() {
@@ -55,8 +58,8 @@ func bubble(t *testing.T, window int, faults func(simulated.Step) simulated.Faul
 	})
 }
 
-func (b *bench) declare(app *simulated.Process) {
-	s, err := app.Consuming().Session(b.Context())
+func (b *bench) declare(queues ...string) {
+	s, err := b.app.Consuming().Session(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -64,11 +67,20 @@ func (b *bench) declare(app *simulated.Process) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, q := range []string{"stuck", "fine"} {
+	for _, q := range queues {
 		if _, err := ch.QueueDeclare(q, true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// cut ends the TCP connection on which messages are published.
+func (b *bench) cut() {
+	s, err := b.app.Publishing().Session(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.Abort(errors.New("cut by the test"))
 }
 
 func envelope(queue, id string) sending.Envelope {
@@ -85,8 +97,13 @@ func (b *bench) stick(n int) {
 // takes sends one message that must be confirmed within limit.
 func (b *bench) takes(id string, limit time.Duration) {
 	b.Helper()
+	b.takesBy("fine", id, limit)
+}
+
+func (b *bench) takesBy(queue, id string, limit time.Duration) {
+	b.Helper()
 	began := time.Now()
-	if err := b.Send(b.Context(), envelope("fine", id)); err != nil {
+	if err := b.Send(b.Context(), envelope(queue, id)); err != nil {
 		b.Errorf("%s: %v", id, err)
 	}
 	if took := time.Since(began); took > limit {
@@ -233,19 +250,142 @@ func TestAQueueThatDoesNotConfirmLeavesTheWindowToOthers(t *testing.T) {
 	}
 }
 
-func TestThreeQueuesWithoutMajorityLeaveALane(t *testing.T) {
-	bubble(t, 100, func(s simulated.Step) simulated.Fault {
-		if s.Kind == "publish" && s.Queue != "fine" {
-			return firstMet
+// dead is a queue without majority, for one of several.
+func dead(i int) string { return fmt.Sprint("dead ", i) }
+
+// deadOnes lets every channel be held by the first message to a dead queue, and the broker close it
+// for a bad one.
+func deadOnes(s simulated.Step) simulated.Fault {
+	switch {
+	case s.Kind != "publish":
+	case s.Message == "bad":
+		return simulated.Fault{Kind: simulated.CloseChannel, Code: amqp.PreconditionFailed}
+	case strings.HasPrefix(s.Queue, "dead "):
+		return firstMet
+	}
+	return simulated.Fault{}
+}
+
+// insist sends messages to a dead queue, with a patience of 3 s for each.
+func (b *bench) insist(queue string) {
+	b.sent.Go(func() {
+		for n := 0; b.ctx.Err() == nil; n++ {
+			ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
+			_ = b.Send(ctx, envelope(queue, fmt.Sprint(queue, " ", n)))
+			cancel()
 		}
-		return simulated.Fault{}
-	}, func(b *bench) {
-		for _, q := range []string{"stuck", "stuck too", "stuck as well"} {
-			b.sent.Go(func() { _ = b.Send(b.ctx, envelope(q, q)) })
-		}
-		time.Sleep(10 * time.Second)
-		b.takes("fine", 100*time.Millisecond)
 	})
+}
+
+// stream sends messages to a healthy queue, one after the other, until the time is over.
+func (b *bench) stream(queue string, all time.Duration) {
+	b.sent.Go(func() {
+		for end, n := time.Now().Add(all), 0; time.Now().Before(end); n++ {
+			b.takesBy(queue, fmt.Sprint(queue, " ", n), 2*time.Second)
+			time.Sleep(25 * time.Millisecond)
+		}
+	})
+}
+
+func TestManyQueuesWithoutMajorityDelayOthersByLessThanTwoSeconds(t *testing.T) {
+	for _, n := range []int{1, 4, 64} {
+		for _, once := range []bool{true, false} {
+			if n == 64 && !once && testing.Short() {
+				continue
+			}
+			t.Run(fmt.Sprintf("%d at once %t", n, once), func(t *testing.T) {
+				bubble(t, 1024, deadOnes, func(b *bench) {
+					const all = 2 * time.Minute
+					b.declare("also fine")
+					b.stream("fine", all)
+					b.stream("also fine", all)
+					for i := range n {
+						if !once {
+							time.Sleep(1500 * time.Millisecond)
+						}
+						b.declare(dead(i))
+						b.insist(dead(i))
+					}
+					time.Sleep(10 * time.Second)
+					b.refuses("bad", 2*time.Second)
+					time.Sleep(10 * time.Second)
+					b.cut()
+					time.Sleep(10 * time.Second)
+					b.refuses("bad", 2*time.Second)
+					time.Sleep(time.Minute)
+				})
+			})
+		}
+	}
+}
+
+// Beyond the window's places only those wait whose key is stuck.
+func TestADeadQueueTakesNoPlaceOfOthersForLong(t *testing.T) {
+	bubble(t, 64, deadOnes, func(b *bench) {
+		for range 300 {
+			b.insist(dead(0))
+			b.insist(dead(1))
+		}
+		time.Sleep(100 * time.Millisecond)
+		b.takes("first", 2*time.Second)
+		b.stream("fine", time.Minute)
+		time.Sleep(time.Minute)
+	})
+}
+
+// The lane's channel has met the dead queues before. The inquiry's channels are fresh, so these queues
+// hold them.
+func TestARefusalAmongHeldSuspectsIsFoundBesideThem(t *testing.T) {
+	bubble(t, 1024, func(s simulated.Step) simulated.Fault {
+		f := deadOnes(s)
+		if f.Kind == simulated.HoldChannel && s.Purpose == "publish" {
+			return noMajority
+		}
+		return f
+	}, func(b *bench) {
+		for i := range 20 {
+			b.declare(dead(i))
+			for n := range 5 {
+				b.sent.Go(func() { _ = b.Send(b.ctx, envelope(dead(i), fmt.Sprint(i, "-", n))) })
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+		b.refuses("bad", time.Second)
+		time.Sleep(50 * time.Millisecond)
+		b.stream("fine", 30*time.Second)
+		time.Sleep(30 * time.Second)
+	})
+}
+
+// A message of the key of the wall is the guilty one, or one of another key: neither tests the
+// messages of the wall one by one.
+func TestAWallOfUnconfirmedMessagesIsNotTestedOneByOne(t *testing.T) {
+	for name, fault := range map[string]simulated.Fault{"not confirmed": noMajority, "held": firstMet} {
+		t.Run(name, func(t *testing.T) {
+			channels, tests := 0, 0
+			faults := refusing(fault, "bad")
+			bubble(t, 1024, func(s simulated.Step) simulated.Fault {
+				if s.Kind == "confirm.select" {
+					channels++
+				}
+				if s.Kind == "publish" && s.Purpose == "publish suspects" {
+					tests++
+				}
+				return faults(s)
+			}, func(b *bench) {
+				b.stick(900)
+				time.Sleep(20 * time.Millisecond)
+				b.refuses("bad", 3*time.Second)
+				for i := range 100 {
+					b.takes(fmt.Sprint("after ", i), 2*time.Second)
+					time.Sleep(100 * time.Millisecond)
+				}
+				if channels > 30 || tests > 1000 {
+					b.Errorf("%d channels were opened, %d messages tested", channels, tests)
+				}
+			})
+		})
+	}
 }
 
 // Otherwise a disk that is slow for a moment would double the work that it has to do.

@@ -3,8 +3,8 @@ package sending
 import "sync"
 
 // account is a number of places for messages in flight. There is the window, and each lane has one
-// for its stuck keys, half as large, so that a queue that does not confirm leaves the window to
-// others.
+// for its stuck keys, an eighth as large, so that a queue that does not confirm leaves the window
+// to others.
 type account chan struct{}
 
 func (a account) give() { <-a }

@@ -1,6 +1,10 @@
 package wire
 
 import (
+	"bytes"
+	"maps"
+	"slices"
+
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
@@ -39,7 +43,7 @@ func Again(d *amqp.Delivery, user string) amqp.Publishing {
 }
 
 // UserHeaders returns the headers that neither the framework nor the broker has written, or nil if
-// there are none.
+// there are none. They share no memory with h.
 func UserHeaders(h amqp.Table) map[string]any {
 	var user map[string]any
 	for k, v := range h {
@@ -49,9 +53,31 @@ func UserHeaders(h amqp.Table) map[string]any {
 		if user == nil {
 			user = map[string]any{} // allocated only when needed: most messages have none
 		}
-		user[k] = v
+		user[k] = clone(v)
 	}
 	return user
+}
+
+// clone copies a value that its reader could change: a handler that does must not change the
+// message.
+func clone(v any) any {
+	switch v := v.(type) {
+	case []byte:
+		return bytes.Clone(v)
+	case []any:
+		all := slices.Clone(v)
+		for i := range all {
+			all[i] = clone(all[i])
+		}
+		return all
+	case amqp.Table:
+		table := maps.Clone(v)
+		for k := range table {
+			table[k] = clone(table[k])
+		}
+		return table
+	}
+	return v
 }
 
 // Kept says whether one of our headers goes into the copy of a message. It must have the type and

@@ -258,7 +258,8 @@ func TestHeadersHaveOwners(t *testing.T) {
 	for name, want := range map[string][3]bool{ // ours, the broker's, routing
 		"retry-attempts": {true, false, false}, "bunnicula-reason": {true, false, false}, "bunnicula-": {true, false, false},
 		"x-death": {false, true, false}, "x-delivery-count": {false, true, false}, "x-acquired-count": {false, true, false},
-		"x-first-death-queue": {false, true, false}, "x-last-death-reason": {false, true, false}, "x-stream-offset": {false, true, false}, "x-opt-a": {false, true, false},
+		"x-first-death-queue": {false, true, false}, "x-last-death-reason": {false, true, false}, "x-stream-offset": {false, true, false},
+		"x-opt-rabbitmq-sent-time": {false, true, false}, "x-opt-a": {}, "x-stream-filter-value": {},
 		"CC": {false, false, true}, "BCC": {false, false, true},
 		"traceparent": {}, "x-mine": {}, "Retry-Attempts": {}, "cc": {}, "": {}, "bunnicula": {},
 	} {

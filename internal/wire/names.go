@@ -51,13 +51,14 @@ func IsCount(name string) bool { return name == DeliveryCount || name == Acquire
 func IsOurs(name string) bool { return name == RetryAttempts || strings.HasPrefix(name, Prefix) }
 
 // IsBrokers says whether a broker writes this header. A copy has none of them: a republished
-// x-death can look like a cycle, and the broker drops a message in a cycle.
+// x-death can look like a cycle, and the broker drops a message in a cycle. Other headers with
+// x-opt- and x-stream- are their publisher's. Brokers (3.10 to 4.3) pass them on as they are.
 func IsBrokers(name string) bool {
 	switch name {
-	case "x-death", DeliveryCount, AcquiredCount:
+	case "x-death", "x-stream-offset", DeliveryCount, AcquiredCount:
 		return true
 	}
-	for _, prefix := range []string{"x-first-death-", "x-last-death-", "x-stream-", "x-opt-"} {
+	for _, prefix := range []string{"x-first-death-", "x-last-death-", "x-opt-rabbitmq-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

@@ -272,6 +272,133 @@ func TestASlowHandlerKeepsNobodyElsesMessageUnacked(t *testing.T) {
 	})
 }
 
+// A handler without a timeout may hold a message for a day, while 1.7 billion others come and go
+// behind it. Another one holds a message from the middle of that.
+func TestWhatComesBehindAHeldMessageTakesNoMemoryForEver(t *testing.T) {
+	const prefetch = 300
+	all := uint64(50_000_000)
+	if testing.Short() {
+		all = 2_000_000
+	}
+	r, now := newRing(), time.Now()
+	held := map[uint64]bool{1: true, all / 2: true}
+	acked, last, sent := uint64(0), uint64(1), 0 // by single acks
+	take := func(acks []Ack) {
+		for _, a := range acks {
+			if a.Multiple || a.Tag == last || held[a.Tag] {
+				t.Fatalf("got %+v behind a held message", a)
+			}
+			last = a.Tag
+			acked++
+		}
+		sent += len(acks)
+	}
+	var pace [2]time.Duration // of the first and the last tenth
+	began := time.Now()
+	for tag := uint64(2); tag <= all; tag++ {
+		if tag%50 == 0 {
+			now = now.Add(Delay)
+			take(r.due(now))
+		}
+		if !held[tag] {
+			r.finish(tag, now)
+		}
+		switch tag {
+		case all / 10:
+			pace[0] = time.Since(began)
+		case all - all/10:
+			began = time.Now()
+		}
+	}
+	pace[1] = time.Since(began)
+	take(r.flush(now))
+	if acked != all-2 {
+		t.Errorf("%d are acked, want %d", acked, all-2)
+	}
+	if len(r.states) > maxStates || len(r.old) > prefetch || cap(r.queue) > 10*prefetch {
+		t.Errorf("%d states, %d old ones, a queue of %d", len(r.states), len(r.old), cap(r.queue))
+	}
+	if pace[1] > 5*pace[0]+time.Second {
+		t.Errorf("the first tenth took %s, the last one %s", pace[0], pace[1])
+	}
+	t.Logf("the first tenth of %d took %s, the last one %s", all, pace[0], pace[1])
+
+	r.finish(1, now)
+	if got := r.flush(now); !slices.Equal(got, []Ack{{1, false}}) {
+		t.Errorf("the held one: %+v", got)
+	}
+	r.finish(all+1, now)
+	r.finish(all+2, now)
+	if got := r.flush(now); len(got) != 2 || got[0].Multiple || got[1].Multiple {
+		t.Errorf("beside the other held one: %+v", got)
+	}
+	r.gone(all/2, now)
+	r.finish(all+3, now)
+	r.finish(all+4, now)
+	if got := r.flush(now); !slices.Equal(got, []Ack{{all + 4, true}}) || len(r.old) != 0 {
+		t.Errorf("with nobody slow: %+v, %d old ones", got, len(r.old))
+	}
+}
+
+// The ring's states are short here, so that tags become old in the drawn orders.
+func TestOldTagsAreAckedAsOthers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r, now := newRing(), time.Now()
+		left := map[uint64]bool{} // unsettled; true when it is finished
+		next := uint64(1)
+		settle := func(acks []Ack) {
+			for _, a := range acks {
+				if _, there := left[a.Tag]; !there {
+					t.Fatalf("%d is acked twice", a.Tag)
+				}
+				for tag, finished := range left {
+					if tag == a.Tag || a.Multiple && tag < a.Tag {
+						if !finished {
+							t.Fatalf("%+v acks %d, which is not finished", a, tag)
+						}
+						delete(left, tag)
+					}
+				}
+			}
+		}
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			var open []uint64
+			for tag, finished := range left {
+				if !finished {
+					open = append(open, tag)
+				}
+			}
+			slices.Sort(open)
+			switch how := rapid.IntRange(0, 9).Draw(t, "how"); {
+			case how < 5 || len(open) == 0:
+				left[next] = false
+				next++
+			case how < 8:
+				tag := open[rapid.IntRange(0, len(open)-1).Draw(t, "which")]
+				left[tag] = true
+				r.finish(tag, now)
+			case how == 8:
+				tag := open[rapid.IntRange(0, len(open)-1).Draw(t, "which")]
+				delete(left, tag)
+				settle(r.gone(tag, now))
+			default:
+				if n := next - r.first; n > 4 { // as if the states were full
+					r.set(next-1, r.states[(next-1)%uint64(len(r.states))])
+					r.leave(n / 2)
+				}
+			}
+			now = now.Add(Delay / 4)
+			settle(r.due(now))
+		}
+		settle(r.flush(now))
+		for tag, finished := range left {
+			if finished {
+				t.Fatalf("%d is finished and not acked", tag)
+			}
+		}
+	})
+}
+
 // Where workers would wait for the next delivery, there is nothing to gain by waiting for more
 // acks.
 func TestNoWorkerWaitsForAnAckToBeGathered(t *testing.T) {

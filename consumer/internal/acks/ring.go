@@ -15,13 +15,14 @@ type Ack struct {
 // its methods take a time and return the acks that are to be sent, in their order. A tag that was
 // neither finished nor gone is a gap, because a "multiple" behind it would acknowledge it.
 type ring struct {
-	first   uint64     // all tags before it are settled
-	states  []state    // of tag t at t modulo the length, a power of two, from first on
-	queue   []finished // tags in the order in which they finished; some were settled since
-	next    int        // index of the first of queue that was not looked at
-	waiting int        // tags that are finished and not acknowledged
-	sent    time.Time  // when the last ack was sent
-	out     []Ack      // what the method in progress returns; kept to save an allocation
+	first   uint64           // all tags before it are settled, but for those that are old
+	states  []state          // of tag t at t modulo the length, a power of two, from first on
+	old     map[uint64]state // of tags before first that are not settled; at most as many as the prefetch
+	queue   []finished       // tags in the order in which they finished; some were settled since
+	next    int              // index of the first of queue that was not looked at
+	waiting int              // tags that are finished and not acknowledged
+	sent    time.Time        // when the last ack was sent
+	out     []Ack            // what the method in progress returns; kept to save an allocation
 }
 
 // state is what is known of a delivery tag.
@@ -47,6 +48,9 @@ func (r *ring) finish(tag uint64, now time.Time) {
 	r.queue = append(r.queue, finished{tag, now})
 	r.waiting++
 }
+
+// maxStates bounds the length of a ring's states. It is the largest prefetch, rounded up.
+const maxStates = 1 << 16
 
 // gone notes that a tag was settled by itself. It acknowledges the tags for which that was the last
 // gap.
@@ -99,6 +103,12 @@ func (r *ring) collect(now time.Time, all bool) []Ack {
 
 // unbroken acknowledges the finished tags before the first gap.
 func (r *ring) unbroken(now time.Time) {
+	if len(r.old) > 0 { // a gap before all of states
+		for ; r.is(r.first, settled); r.first++ {
+			r.set(r.first, open)
+		}
+		return
+	}
 	last, n := uint64(0), 0
 	for ; !r.is(r.first, open); r.first++ {
 		if r.is(r.first, ready) {
@@ -122,7 +132,8 @@ func (r *ring) send(a Ack, now time.Time) {
 // is returns whether a tag has a state.
 func (r *ring) is(tag uint64, s state) bool {
 	if tag < r.first {
-		return false
+		was, isOld := r.old[tag]
+		return isOld && was == s
 	}
 	if tag-r.first >= uint64(len(r.states)) {
 		return s == open
@@ -130,16 +141,47 @@ func (r *ring) is(tag uint64, s state) bool {
 	return r.states[tag%uint64(len(r.states))] == s
 }
 
-// set sets a tag's state, and makes the ring longer if it does not reach that tag. The prefetch
-// does not bound the length, because other tags come and go behind the tag of a slow handler. Each
-// takes a byte.
+// set sets a tag's state. If states do not reach that tag they get longer. The prefetch does not
+// bound their length, because other tags come and go behind the tag of a slow handler. So from
+// maxStates on what is unsettled in their first half becomes old instead.
 func (r *ring) set(tag uint64, s state) {
+	switch {
+	case tag >= r.first:
+	case s == settled:
+		delete(r.old, tag)
+		return
+	default:
+		r.old[tag] = s
+		return
+	}
 	for tag-r.first >= uint64(len(r.states)) {
-		longer := make([]state, 2*len(r.states))
-		for t := r.first; t < r.first+uint64(len(r.states)); t++ {
-			longer[t%uint64(len(longer))] = r.states[t%uint64(len(r.states))]
+		if len(r.states) < maxStates {
+			r.lengthen()
+		} else {
+			r.leave(uint64(len(r.states) / 2))
 		}
-		r.states = longer
 	}
 	r.states[tag%uint64(len(r.states))] = s
+}
+
+func (r *ring) lengthen() {
+	longer := make([]state, 2*len(r.states))
+	for t := r.first; t < r.first+uint64(len(r.states)); t++ {
+		longer[t%uint64(len(longer))] = r.states[t%uint64(len(r.states))]
+	}
+	r.states = longer
+}
+
+// leave moves first on by n tags. Those that are not settled become old.
+func (r *ring) leave(n uint64) {
+	if r.old == nil {
+		r.old = map[uint64]state{}
+	}
+	for end := r.first + n; r.first < end; r.first++ {
+		at := r.first % uint64(len(r.states))
+		if was := r.states[at]; was != settled {
+			r.old[r.first] = was
+		}
+		r.states[at] = open // it belongs to a later tag now
+	}
 }

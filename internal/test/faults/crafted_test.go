@@ -105,7 +105,7 @@ var oddNames = []string{
 	wire.RetryAttempts, wire.Reason, wire.Error, wire.ErrorType, wire.Stack, wire.ErrorGroup, wire.History, wire.FirstFailedAt, wire.FailedAt,
 	wire.Consumer, wire.App, wire.AppVersion, wire.Host, wire.OriginalExchange, wire.OriginalRoutingKey, wire.OriginalExpiration, wire.OriginalUserID,
 	wire.NotBefore, wire.RedriveCount, wire.RedrivenAt, wire.RedriveID, wire.Prefix + "new", wire.DeliveryCount, "x-acquired-count",
-	"x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange", "x-last-death-queue", "x-stream-offset", "x-opt-seq",
+	"x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange", "x-last-death-queue", "x-stream-offset", "x-opt-rabbitmq-sent-time",
 }
 
 func oddCraft(o order, p *amqp.Publishing) {

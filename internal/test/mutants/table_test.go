@@ -259,7 +259,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "refused-rejected-where-unsafe", breaks: "a message whose copy is refused is rejected where the broker may drop it",
-		edits:  []edit{{"consumer/internal/decide.Refused", `!r.Rejects`, `false`}},
+		edits:  []edit{{"consumer/internal/decide.Refused", `!r.rejects(g)`, `false`}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageWhoseCopyIsRefusedForGoodIsHeldWhereItCouldBeLost$"}},
 	},
 	{
@@ -323,7 +323,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "first-suspect-is-guilty", breaks: "an innocent message is refused",
-		edits:  []edit{{"internal/sending.inquiry.find", `len(sent) == 1`, `len(sent) > 0`}},
+		edits:  []edit{{"internal/sending.inquiry.search", `len(sent) == 1`, `len(sent) > 0`}},
 		caught: []by{publisher, {pkg: "internal/sending", test: "^TestSeveralGuiltyOnesAreAllFound$"}},
 	},
 	{
@@ -343,6 +343,21 @@ var mutants = []mutant{
 		name: "key-is-a-name", breaks: "each routing key makes a series and a span name",
 		edits:  []edit{{"monitoring/otel.patterns.of", `name{text: other}`, `name{text: key, exact: true}`}},
 		caught: []by{{pkg: "monitoring/otel", test: "^TestRoutingKeysWithIDsMakeNoNamesOfTheirOwn$"}},
+	},
+	{
+		name: "held-channel-keeps-all", breaks: "a queue without majority delays messages to all others",
+		edits:  []edit{{"internal/sending.stall.isHeld", `now.Sub(s.asked) >= heldAfter`, `now.IsZero()`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestManyQueuesWithoutMajorityDelayOthersByLessThanTwoSeconds$"}},
+	},
+	{
+		name: "nothing-is-tested-beside", breaks: "a refused message waits for tests of messages that the broker does not look at",
+		edits:  []edit{{"internal/sending.inquiry.find", `!wholeConnection(cause)`, `cause == nil`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestARefusalAmongHeldSuspectsIsFoundBesideThem$"}},
+	},
+	{
+		name: "handler-changes-the-copy", breaks: "a handler that changes its message in place changes what is retried",
+		edits:  []edit{{"consumer.attempt.end", `a.restore()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestAHandlerThatChangesItsMessageChangesNoCopy$"}},
 	},
 	{
 		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",
