@@ -45,8 +45,9 @@ type Config struct {
 	// queue's end and whose count begins anew.
 	//
 	// Defaults to what the management API says, if the Connection has one. Otherwise each reading
-	// finds out whether the limit is near: it gives one message back and takes it again. For that
-	// the user must be allowed to publish to the queue; if not, a reading ends with
+	// finds out whether the limit is near: it gives one message back and takes it again. A quorum
+	// queue without any limit, which RabbitMQ had before 4.0, puts that message behind the others.
+	// The user must be allowed to publish to the queue; if not, a reading ends with
 	// ErrDeliveryLimit.
 	DeliveryLimit int
 

@@ -184,45 +184,64 @@ func (c *chunk) nack(ctx context.Context, s session, tag uint64, multiple bool) 
 	return s.Do(ctx, "give back", func() error { return c.ch.Qos(1, 0, false) })
 }
 
-// sendOut gives a message back and takes it again. The result is nil if the queue has dropped it.
-// What was given back comes before what was never delivered, so the message comes before the first
-// of those, or never.
-func (h *hold) sendOut(ctx context.Context, s *spare) (*spare, error) {
+// sendOut gives a message back and takes it again. The result is nil if the message does not come:
+// because the queue has dropped it, if gone is true, or because the queue has no limit and has put
+// it behind all others (RabbitMQ 3.10). What a queue with a limit gets back comes before what was
+// never delivered.
+func (h *hold) sendOut(ctx context.Context, s *spare) (came *spare, gone bool, err error) {
+	before, err := count(ctx, h.session, h.queue)
+	if err != nil {
+		return nil, false, err
+	}
 	c := s.chunk
 	if err := c.nack(ctx, h.session, s.delivery.DeliveryTag, false); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	c.held--
-	for end := time.Now().Add(silence); ; {
-		type got struct {
-			d  amqp.Delivery
-			ok bool
-		}
-		answer := make(chan got, 1)
-		err := h.session.Do(ctx, "take a message", func() error {
-			d, ok, err := c.ch.Get(h.queue, false)
-			answer <- got{d, ok}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		switch g := <-answer; {
-		case !g.ok && time.Now().After(end):
-			return nil, nil
-		case !g.ok: // it may not be back yet
-			backoff.Wait(ctx, 10*time.Millisecond)
-		case isTheSame(&g.d, &s.delivery):
-			c.held++
-			c.last = g.d.DeliveryTag
-			return &spare{g.d, c}, nil
-		default:
-			h.take(c, &g.d)
-			if !g.d.Redelivered {
-				return nil, nil
-			}
-		}
+	if !h.isBack(ctx, before+1, silence) {
+		return nil, true, nil
 	}
+	for taken := 0; ; taken++ {
+		d, ok, err := h.get(ctx, c)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case ok && isTheSame(&d, &s.delivery):
+			c.held++
+			c.last = d.DeliveryTag
+			return &spare{d, c}, false, nil
+		case ok:
+			h.take(c, &d)
+		}
+		if ok && d.Redelivered {
+			continue
+		}
+		if ok {
+			taken++
+		}
+		// If nobody has published meanwhile, the number tells.
+		now, err := count(ctx, h.session, h.queue)
+		return nil, err != nil || now != before+1-taken, nil
+	}
+}
+
+// get takes one message of the queue, if there is one.
+func (h *hold) get(ctx context.Context, c *chunk) (d amqp.Delivery, ok bool, err error) {
+	type got struct {
+		d  amqp.Delivery
+		ok bool
+	}
+	answer := make(chan got, 1)
+	err = h.session.Do(ctx, "take a message", func() error {
+		d, ok, err := c.ch.Get(h.queue, false)
+		answer <- got{d, ok}
+		return err
+	})
+	if err != nil {
+		return d, false, err
+	}
+	g := <-answer
+	return g.d, g.ok, nil
 }
 
 func isTheSame(a, b *amqp.Delivery) bool {

@@ -250,10 +250,13 @@ func (l *limit) scout(ctx context.Context, h *hold) (most int) {
 		return math.MaxInt
 	}
 	for want := f.count() + max(l.margin, 1); f.count() < want; {
-		came, err := h.sendOut(ctx, f)
+		came, gone, err := h.sendOut(ctx, f)
 		switch {
 		case err != nil:
 			return math.MaxInt // the session has ended: all messages are back
+		case came == nil && !gone:
+			l.forget(f.chunk, f.delivery.DeliveryTag)
+			return math.MaxInt
 		case came == nil:
 			l.park(ctx, f)
 			l.forget(f.chunk, f.delivery.DeliveryTag)

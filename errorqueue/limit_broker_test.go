@@ -217,3 +217,17 @@ func TestTheManagementAPITellsTheLimit(t *testing.T) {
 		t.Errorf("%d messages are left, want %d", got, n)
 	}
 }
+
+// A quorum queue of RabbitMQ 3.10 that has no limit puts what it gets back behind all others. That
+// is not taken for a loss.
+func TestAQueueWithoutALimitHasEachMessageOnce(t *testing.T) {
+	for _, most := range []int{0, 2} {
+		queue := amqptest.Queue(t, "errors")
+		if _, err := amqptest.Channel(t).QueueDeclare(queue+"-error", true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {
+			t.Fatal(err)
+		}
+		const n = 8
+		park(t, queue, n)
+		readOften(t, queue, n, most, 6)
+	}
+}
