@@ -221,7 +221,7 @@ func (h *hold) sendOut(ctx context.Context, s *spare) (came *spare, gone bool, e
 		}
 		// If nobody has published meanwhile, the number tells.
 		now, err := count(ctx, h.session, h.queue)
-		return nil, err != nil || now != before+1-taken, nil
+		return nil, now != before+1-taken, err
 	}
 }
 

@@ -180,11 +180,11 @@ func TestReadyIsLostAfterTheErrorAgeAndComesBackAfterTheRecovery(t *testing.T) {
 // Who is asked, and who is told, may be a stranger.
 func TestAStrangersPanicOrGoexitDoesNotStopTheLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var down, up int
+		var down, up atomic.Int32
 		h, a := newApp(t, Config{
 			ErrorAge: NoErrorAge, Recovery: NoRecovery,
-			OnDown: func(Report) { down++; runtime.Goexit() },
-			OnUp:   func(Report) { up++; runtime.Goexit() },
+			OnDown: func(Report) { down.Add(1); runtime.Goexit() },
+			OnUp:   func(Report) { up.Add(1); runtime.Goexit() },
 		})
 		if err := h.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -196,8 +196,8 @@ func TestAStrangersPanicOrGoexitDoesNotStopTheLooks(t *testing.T) {
 			a.set(connection.LinkHealth{Used: true, Connected: true}, consumer.Health{Ready: true})
 			time.Sleep(3 * time.Second)
 		}
-		if down != 2 || up != 2 {
-			t.Errorf("OnDown was called %d times and OnUp %d times, want 2", down, up)
+		if down.Load() != 2 || up.Load() != 2 {
+			t.Errorf("OnDown was called %d times and OnUp %d times, want 2", down.Load(), up.Load())
 		}
 		h.WatchConnection("nil", (*connection.Connection)(nil))
 		time.Sleep(3 * time.Second)
