@@ -270,5 +270,8 @@ func note(q inspect.QueueStatus) string {
 	if q.Kept != nil && *q.Kept > 0 {
 		notes = append(notes, fmt.Sprintf("%d kept", *q.Kept))
 	}
+	if n := len(q.Problems); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d for the doctor", n))
+	}
 	return strings.Join(notes, ", ")
 }

@@ -130,6 +130,9 @@ func (a *app) printChange(c inspect.Change) {
 	for _, d := range c.Differences {
 		fmt.Fprintln(a.out, indent+plain(fmt.Sprintf("%s is %s, want %s", d.Argument, orUnknown(d.Existing), orUnknown(d.Wanted))))
 	}
+	for _, problem := range c.Problems {
+		fmt.Fprintln(a.out, fold(problem, indent))
+	}
 	for _, text := range []string{c.Problem, c.Remedy} {
 		if text != "" {
 			fmt.Fprintln(a.out, fold(text, indent))

@@ -28,6 +28,9 @@ type Change struct {
 	Differences []Difference `json:"differences,omitempty"`
 	Problem     string       `json:"problem,omitempty"` // why it is unknown, or cannot be done
 	Remedy      string       `json:"remedy,omitempty"`
+	// Settings of a queue that is there, of policies too, with which it loses messages or delays
+	// them. No declaration changes a policy.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // Difference is one argument or attribute with another value than the wanted one.
@@ -98,7 +101,13 @@ func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.
 			if err != nil {
 				return nil, err
 			}
-			changes = append(changes, queueChange(q, c, known))
+			change := queueChange(q, c, known)
+			if known != nil && change.Action != Create && change.Action != Lacking {
+				if m, there := known.Queues[q.Name]; there {
+					change.Problems = problems(m, q)
+				}
+			}
+			changes = append(changes, change)
 		}
 	}
 	for _, t := range topologies {

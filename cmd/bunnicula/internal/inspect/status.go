@@ -28,6 +28,9 @@ type QueueStatus struct {
 	Kept      *int       `json:"kept"`
 	Consumers *int       `json:"consumers"`
 	Oldest    *time.Time `json:"oldest"` // the timestamp of the message at the head
+	// Settings, of policies too, with which the queue loses messages or delays them. AMQP does not
+	// tell policies.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // State says whether the numbers are known.
@@ -65,6 +68,14 @@ func (b *Broker) Look(ctx context.Context, consumers []Consumer, known map[strin
 	return all, nil
 }
 
+// problems returns what is wrong with a queue's effective settings.
+func problems(m management.Queue, want topology.Queue) (all []string) {
+	for _, p := range m.Settings().Problems(want) {
+		all = append(all, p.Problem)
+	}
+	return all
+}
+
 func (b *Broker) look(ctx context.Context, q Expected, known map[string]management.Queue) (QueueStatus, error) {
 	s := QueueStatus{Queue: q.Name, Role: q.Role, State: Present}
 	if q.Delay > 0 {
@@ -87,6 +98,7 @@ func (b *Broker) look(ctx context.Context, q Expected, known map[string]manageme
 			s.State, s.Ready, s.Consumers = Present, m.Ready, m.Consumers
 		}
 		s.Unacked, s.Kept, s.Oldest = m.Unacked, m.Kept, m.Oldest()
+		s.Problems = problems(m, topology.Queue{Name: q.Name, Role: q.Role, Delay: q.Delay})
 	}
 	return s, nil
 }
