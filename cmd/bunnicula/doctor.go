@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,5 +123,10 @@ func (a *app) printFindings(r doctorReport) {
 			fmt.Fprintf(a.out, "    %-4s %s\n", part.name, strings.TrimPrefix(fold(part.text, "         "), "         "))
 		}
 	}
-	fmt.Fprintf(a.out, "\n%d serious, %d to be warned of, %d to be known\n", count[doctor.Serious], count[doctor.Warning], count[doctor.Note])
+	serious := fmt.Sprintf("%d serious", count[doctor.Serious])
+	unlooked := slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Check == doctor.NotLooked })
+	if unlooked && count[doctor.Serious] == 0 {
+		serious = "nothing serious in what could be looked at, which is not the policies"
+	}
+	fmt.Fprintf(a.out, "\n%s, %d to be warned of, %d to be known\n", serious, count[doctor.Warning], count[doctor.Note])
 }

@@ -210,7 +210,7 @@ func TestAPolicysOverflowWinsOverAnArgument(t *testing.T) {
 func TestWhatWasNotLookedAtIsSaid(t *testing.T) {
 	f := healthy(t)
 	f.Known = nil
-	if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return one.Check == "not-looked" }) {
+	if !slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return one.Check == NotLooked }) {
 		t.Error("nothing says that policies were not looked at")
 	}
 }

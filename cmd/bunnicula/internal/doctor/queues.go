@@ -209,12 +209,15 @@ func (f Facts) wanted(queue string) topology.Queue {
 	return topology.Queue{Name: queue, Role: f.Counts[queue].Role}
 }
 
+// NotLooked is the check of the finding about what could not be looked at.
+const NotLooked = "not-looked"
+
 // unlooked says that nobody could look at policies.
 func unlooked(f Facts) []Finding {
 	if f.Known != nil {
 		return nil
 	}
-	return []Finding{{Note, "not-looked", "policies", "they were not looked at",
+	return []Finding{{Note, NotLooked, "policies", "they were not looked at",
 		"A policy may drop what is parked, let messages expire, or make dead-lettering lose some. AMQP does not tell.", "Give --management-url.", pageAccess}}
 }
 
