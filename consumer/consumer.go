@@ -37,7 +37,6 @@ type Consumer struct {
 	pool       *pool
 	handlers   watchdog.Watchdog
 	settler    *settler
-	policies   *policies
 	reporter   *reporter
 	supervisor *supervisor
 	stages     *stages
@@ -75,7 +74,6 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 // assemble makes the parts of the consumer. open says that the Spec leaves the prefetch open.
 func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor monitoring.Monitor) error {
 	c.stages, c.gauges = newStages(), new(gauges)
-	c.policies = &policies{topology: c.rules.Topology, log: c.log}
 	c.lookahead = newLookahead(&c.spec, open)
 	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
 	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)
@@ -86,7 +84,7 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	c.supervisor = newSupervisor(c)
 	most := c.lookahead.many + c.spec.Concurrency
 	c.settler = &settler{
-		rules: &c.rules, policies: c.policies, reporter: c.reporter, gauges: c.gauges, asides: newSignal(), log: c.log,
+		rules: &c.rules, policies: &policies{topology: c.rules.Topology, log: c.log}, reporter: c.reporter, gauges: c.gauges, asides: newSignal(), log: c.log,
 		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, log: c.log, turn: make(chan struct{}, 1)},
 		copies:   make(chan struct{}, most),
 	}

@@ -54,7 +54,7 @@ func (c *Consumer) after(d *received, e decide.Ending, now time.Time) decide.Set
 // given returns what a decision about a delivery needs to be told: the time, the user, a fresh id,
 // and the size of a frame.
 func (c *Consumer) given(d *received, now time.Time) decide.Given {
-	g := decide.Given{Now: now, Degraded: c.policies.degraded.Load()}
+	g := decide.Given{Now: now, Degraded: c.settler.policies.degraded.Load()}
 	if d.from != nil {
 		g.User, g.Fits = d.from.session.User(), d.from.fits
 	}

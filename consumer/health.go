@@ -68,7 +68,7 @@ func (c *Consumer) Health() Health {
 		Subscribed: g.subscribed.Load(), Paused: w.paused, Stopping: w.stopping, Slow: g.alone.Load(),
 		Prefetch: int(g.prefetch.Load()), Workers: int(g.workers.Load()), Running: int(g.running.Load()), Stuck: w.stuck,
 		CopiesBlocked: int(g.copies.Load()), MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()),
-		Problems: c.policies.found(), Err: g.lastErr(),
+		Problems: c.settler.policies.found(), Err: g.lastErr(),
 	}
 	if c.conn != nil && !h.Subscribed {
 		link, _ := c.supervisor.attachment.link()

@@ -66,7 +66,7 @@ func (v *supervisor) session() error {
 		v.attachment.after(link, entered, err)
 		return err
 	}
-	defer c.policies.watch(c.stages.connecting, c.conn)()
+	defer c.settler.policies.watch(c.stages.connecting, c.conn)()
 	s, err := c.openSession(link, dedicated)
 	if err != nil {
 		return err

@@ -21,7 +21,6 @@ type session struct {
 	timeout time.Duration // for one answer of the broker
 	target  Target        // without the password
 	notice  func(transport.Event)
-	another func(n int) (*member, error) // dials the n-th TCP connection of the session
 	// allowance is that of the link.
 	allowance *allowance
 
@@ -37,8 +36,14 @@ type session struct {
 	closing bool            // close says goodbye on all of them
 	over    bool
 
-	extending chan struct{} // held by the goroutine that opens another TCP connection
-	failed    error         // why there is none; the holder of extending uses these
+	extension
+}
+
+// extension opens the session's further TCP connections.
+type extension struct {
+	another   func(n int) (*member, error) // immutable: dials the n-th TCP connection of the session
+	extending chan struct{}                // held by the goroutine that opens one
+	failed    error                        // why there is none; the holder of extending uses these
 	failedAt  time.Time
 }
 
@@ -48,7 +53,7 @@ func newSession(first *member, timeout time.Duration, t Target) *session {
 	t.Password = ""
 	s := &session{
 		timeout: timeout, target: t, allowance: new(allowance),
-		done: make(chan struct{}), members: []*member{first}, extending: make(chan struct{}, 1),
+		done: make(chan struct{}), members: []*member{first}, extension: extension{extending: make(chan struct{}, 1)},
 	}
 	change := make(chan struct{})
 	s.change.Store(&change)

@@ -20,23 +20,16 @@ type flight struct {
 	ch       transport.Channel // immutable
 	frame    int               // immutable: the largest frame that the broker takes, in bytes
 
-	sent     chan entry           // to the collector, in the order of the tags
-	empty    chan chan struct{}   // to the collector: close this when nothing is in flight
-	off      chan chan []*Message // to the collector: another carrier gets what is in flight
-	dead     chan struct{}        // closed by the collector when the channel has ended
-	finished chan struct{}        // closed by the collector when it has ended
-	more     chan struct{}        // to the carrier, if it waits: there may be room
-	waits    atomic.Bool          // the carrier sets it when it waits for that, and the collector takes it back
+	orders
+	dead     chan struct{} // closed by the collector when the channel has ended
+	finished chan struct{} // closed by the collector when it has ended
 
+	ahead
 	question question
 
 	// The collector writes these.
-	nacked  atomic.Bool   // it has seen a nack
-	held    atomic.Bool   // the broker takes nothing on the channel
-	own     atomic.Bool   // the channel is of keys that are apart; fly sets it for their lanes
-	proven  atomic.Bool   // a message was confirmed
-	answers atomic.Uint64 // confirms so far, nacks too
-	floor   atomic.Uint64 // the last tag that had been written when the broker last answered
+	nacked atomic.Bool // it has seen a nack
+	held   atomic.Bool // the broker takes nothing on the channel
 
 	// Only the carrier uses these.
 	tag    uint64   // the last that was written
@@ -44,6 +37,13 @@ type flight struct {
 	opened time.Time
 
 	outcome outcome // set by the collector, and read by the carrier after finished
+}
+
+// orders are what the collector gets from others.
+type orders struct {
+	sent  chan entry           // by the carrier, in the order of the tags
+	empty chan chan struct{}   // close this when nothing is in flight
+	off   chan chan []*Message // another carrier gets what is in flight
 }
 
 // outcome is what a channel leaves when it ends.
@@ -62,15 +62,6 @@ type entry struct {
 	moved   bool // another lane carries the message
 }
 
-const (
-	// sharedAhead is how many messages a shared lane writes behind the last answer. RabbitMQ stops
-	// reading from a connection when one of its channels has 400 messages that it has not looked at
-	// (credit_flow_default_credit), and all other channels wait with it.
-	sharedAhead = 256
-	// ownAhead is how many messages a lane of a key that is apart has in flight.
-	ownAhead = 64
-)
-
 // fly opens a confirm channel, for a lane or, if that is nil, for an inquiry.
 func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) (*flight, error) {
 	ch, err := session.Channel(ctx)
@@ -82,7 +73,8 @@ func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) 
 	}
 	f := &flight{
 		pipeline: p, session: session, ch: ch, frame: session.Peer().FrameMax, opened: time.Now(),
-		empty: make(chan chan struct{}), off: make(chan chan []*Message), dead: make(chan struct{}), finished: make(chan struct{}), more: make(chan struct{}, 1),
+		orders: orders{empty: make(chan chan struct{}), off: make(chan chan []*Message)},
+		dead:   make(chan struct{}), finished: make(chan struct{}), ahead: ahead{more: make(chan struct{}, 1)},
 	}
 	room := p.window + p.window/2
 	if l != nil && p.router.isOwn(l) {
@@ -156,42 +148,6 @@ func (f *flight) fits(m *Message) error {
 		err = fmt.Errorf("%w: %w", ErrUnconfirmed, err)
 	}
 	return err
-}
-
-// hasRoom says whether a lane may write another message now. If not, more tells when to ask again.
-func (f *flight) hasRoom() bool {
-	if f.room() {
-		return true
-	}
-	f.waits.Store(true)
-	return f.room() // the collector may have made room before it could see that
-}
-
-// room says whether a lane may write another message now. A key that is apart may be of a queue
-// that holds the channel: nothing goes behind its first message before that is confirmed.
-func (f *flight) room() bool {
-	if !f.own.Load() {
-		return f.tag-f.floor.Load() < sharedAhead
-	}
-	open := f.tag - f.answers.Load()
-	return open == 0 || f.proven.Load() && open < ownAhead
-}
-
-// answered notes a confirm. The collector calls it; pushed is the last tag that it knows of.
-func (f *flight) answered(pushed uint64) {
-	f.answers.Add(1)
-	f.passed(pushed)
-}
-
-// passed notes that the broker takes what is written: all up to this tag, if that is known.
-func (f *flight) passed(tag uint64) {
-	f.floor.Store(tag)
-	if f.waits.Load() && f.waits.Swap(false) {
-		select {
-		case f.more <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // close closes the channel and waits for its collector. Then the carrier has what is unknown.

@@ -45,8 +45,8 @@ func newPipe() *pipe {
 	l := &lane{pipeline: s, room: make(account, 500), wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	s.router.shared = l
 	f := &flight{
-		pipeline: s, session: openSession{}, ch: openChannel{}, sent: make(chan entry, 1000),
-		dead: make(chan struct{}), finished: make(chan struct{}), more: make(chan struct{}, 1),
+		pipeline: s, session: openSession{}, ch: openChannel{}, orders: orders{sent: make(chan entry, 1000)},
+		dead: make(chan struct{}), finished: make(chan struct{}), ahead: ahead{more: make(chan struct{}, 1)},
 	}
 	c := &collector{
 		flight: f, returns: returns{from: make(chan amqp.Return, 1000)}, closed: make(chan *amqp.Error), stall: &stall{lane: l},

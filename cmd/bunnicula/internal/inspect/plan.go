@@ -101,13 +101,7 @@ func (b *Broker) Plan(ctx context.Context, known *Known, topologies ...topology.
 			if err != nil {
 				return nil, err
 			}
-			change := queueChange(q, c, known)
-			if known != nil && change.Action != Create && change.Action != Lacking {
-				if m, there := known.Queues[q.Name]; there {
-					change.Problems = problems(m, q)
-				}
-			}
-			changes = append(changes, change)
+			changes = append(changes, queueChange(q, c, known))
 		}
 	}
 	for _, t := range topologies {
@@ -155,6 +149,9 @@ func queueType(q topology.Queue) string {
 func queueChange(q topology.Queue, c Comparison, known *Known) Change {
 	change := Change{What: "queue", Name: q.Name, Role: q.Role, Kind: queueType(q)}
 	change.judge(c)
+	if k, ok := known.queue(q.Name); ok {
+		change.Problems = problems(k, q)
+	}
 	switch {
 	case c.Verdict == Missing && q.Existing:
 		change.Action = Lacking
