@@ -68,6 +68,7 @@ func TestConsumersOnSeveralConnectionsComeBackAfterALoss(t *testing.T) {
 }
 
 func TestALimitOfConnectionsIsNamedAndMayPass(t *testing.T) {
+	amqptest.Long(t)
 	b := amqptest.StartBroker(t)
 	b.Ctl("set_user_limits", "bunnicula", `{"max-connections": 0}`)
 	r := newRigAt(t, b.URL)
@@ -132,6 +133,7 @@ func TestALimitOfChannelsIsNamedAndOthersWorkOn(t *testing.T) {
 }
 
 func TestAPublishSaysThatThereIsNoChannel(t *testing.T) {
+	amqptest.Long(t)
 	b := amqptest.StartBroker(t)
 	r := newRigAt(t, b.URL)
 	b.Ctl("set_user_limits", "bunnicula", `{"max-channels": 0}`)

@@ -28,6 +28,7 @@ func deep(n int, text string) int {
 
 // A broker closes the connection (501) over headers that are larger than its frame_max.
 func TestWithSmallFramesNothingIsHeldAndNoConnectionIsLost(t *testing.T) {
+	amqptest.Long(t)
 	for _, frame := range []int{4096, 8192} {
 		if frame == 4096 && (testing.Short() || amqptest.AtLeast(t, 4, 1)) {
 			continue // with less than 8192 no client can log in from RabbitMQ 4.1 on

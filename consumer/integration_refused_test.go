@@ -100,6 +100,7 @@ func TestMessagesAboveALoweredLimitAreParkedWhole(t *testing.T) {
 }
 
 func TestMessagesAboveALoweredLimitAreHeldWhereTheyCouldBeLost(t *testing.T) {
+	amqptest.Long(t)
 	spec := consumer.Spec{
 		Queue: "large", QueueType: topology.Classic, Prefetch: 4, Backoff: []time.Duration{time.Hour}, Handler: failLarge,
 	}

@@ -130,6 +130,7 @@ func readOften(t *testing.T, queue string, n, most, times int) {
 
 // A policy comes when the messages have been read more often than it allows.
 func TestAPolicyThatComesLaterDropsNothing(t *testing.T) {
+	amqptest.Long(t)
 	queue := declare(t, topology.Quorum)
 	const n = 30
 	park(t, queue, n)
@@ -151,11 +152,8 @@ func readFrom(t *testing.T, queue string, times int) {
 
 // The limit is known, so nothing has to be tried.
 func TestAKnownLimitIsKept(t *testing.T) {
-	limits := []int{1, 2, 6}
-	if testing.Short() {
-		limits = []int{2}
-	}
-	for _, limit := range limits {
+	amqptest.Long(t)
+	for _, limit := range []int{1, 2, 6} {
 		queue := declare(t, topology.Quorum)
 		policy(t, "^"+queue, queue+"-error", fmt.Sprintf(`{"delivery-limit":%d}`, limit))
 		const n = 30

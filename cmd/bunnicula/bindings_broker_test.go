@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -11,23 +9,6 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
-
-// managed starts a broker with a management API, and returns the API's address too.
-func managed(t *testing.T) (*amqptest.Broker, string) {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	_ = free.Close()
-	t.Setenv("BROKER_PLUGINS", "rabbitmq_management")
-	t.Setenv("BROKER_CONF", fmt.Sprintf("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %d", port))
-	b := amqptest.StartBroker(t)
-	b.Ctl("set_user_tags", "bunnicula", "monitoring")
-	user, _, _ := strings.Cut(strings.TrimPrefix(b.URL, "amqp://"), "@")
-	return b, fmt.Sprintf("http://%s@127.0.0.1:%d", user, port)
-}
 
 const invoices = `consumers:
   - queue: invoices
@@ -41,7 +22,8 @@ const invoices = `consumers:
 
 // A headers exchange routes by the arguments of bindings, and by nothing else.
 func TestABindingWhoseArgumentsChangedIsShownAndBound(t *testing.T) {
-	b, api := managed(t)
+	amqptest.Long(t)
+	b, api := amqptest.StartManaged(t)
 	s := online(t)
 	s.env["AMQP_URL"] = b.URL
 	before := file(t, strings.Replace(invoices, "VERSION", "1", 1))

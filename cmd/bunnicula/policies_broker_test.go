@@ -13,6 +13,7 @@ import (
 // A company has a policy for all queues. Each command that looks says what it does, those without
 // the management API say that they did not look, and no look makes a queue drop a message.
 func TestEachCommandSaysWhatAPolicyDoes(t *testing.T) {
+	amqptest.Long(t)
 	b, api := amqptest.StartManaged(t)
 	b.Ctl("set_policy", "company", ".*", `{"max-length":100,"overflow":"drop-head","delivery-limit":3,"message-ttl":86400000}`, "--apply-to", "queues")
 	s := online(t)
@@ -20,12 +21,7 @@ func TestEachCommandSaysWhatAPolicyDoes(t *testing.T) {
 	topology := file(t, "consumers:\n  - queue: orders\n    delays: [10s]\n")
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK, "declared")
 
-	conn, err := amqp.Dial(b.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
+	ch, err := amqptest.DialURL(t, b.URL).Channel()
 	if err != nil {
 		t.Fatal(err)
 	}
