@@ -198,7 +198,7 @@ func (h *hold) sendOut(ctx context.Context, s *spare) (came *spare, gone bool, e
 		return nil, false, err
 	}
 	c.held--
-	if !h.isBack(ctx, before+1, silence) {
+	if !h.isBack(ctx, before+1, scoutWithin) {
 		return nil, true, nil
 	}
 	for taken := 0; ; taken++ {

@@ -8,6 +8,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
+// scoutWithin is how long a queue may take to get the scout back. A busy broker may need a second.
+const scoutWithin = 3 * time.Second
+
 // scout returns how often a message has survived, or 0 if it has not: a policy may just have set a
 // limit below all counts. It gives the front back and takes it again, until its count has gone up
 // by the margin.
@@ -71,7 +74,7 @@ func (l *limit) bringBack(ctx context.Context, h *hold, f *spare, before int) {
 	}
 	l.forget(f.chunk, f.delivery.DeliveryTag)
 	f.chunk.held--
-	if !h.isBack(ctx, before+1, silence) {
+	if !h.isBack(ctx, before+1, scoutWithin) {
 		l.park(ctx, f)
 	}
 }
