@@ -360,6 +360,21 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestAHandlerThatChangesItsMessageChangesNoCopy$"}},
 	},
 	{
+		name: "looking-drops", breaks: "a reader gives back what the queue would drop",
+		edits:  []edit{{"errorqueue.limit.spare", `most = l.scout(ctx, h)`, `most = 1 << 30`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAPolicyThatComesLaterDropsNothing$"}},
+	},
+	{
+		name: "overflow-of-the-argument", breaks: "a policy that makes a quorum queue drop messages is not found",
+		edits:  []edit{{"internal/effective.Queue.Get", `isNumber && areNumbers && p < a || name == "overflow" && q.Type == "quorum"`, `isNumber && areNumbers && p < a`}},
+		caught: []by{{pkg: "internal/effective", test: "^TestEachPolicyIsFoundWhereItHurts$"}},
+	},
+	{
+		name: "degraded-is-trusted", breaks: "a message is rejected where a policy makes dead-lettering unsafe",
+		edits:  []edit{{"consumer/internal/decide.Rules.rejects", `r.Rejects && !g.Degraded`, `r.Rejects`}},
+		caught: []by{{pkg: "consumer/internal/decide", test: "^TestWhatADegradedQueueCouldLoseIsHeld$"}},
+	},
+	{
 		name: "redrive-acks-what-failed", breaks: "a parked message that could not be published is acked",
 		edits: []edit{{
 			"errorqueue.mover.publish",
