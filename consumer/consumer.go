@@ -112,8 +112,8 @@ func (c *Consumer) Topology() topology.Topology { return c.rules.Topology }
 // Start declares the queues and begins to consume. It returns when the first subscription stands,
 // or at once if the consumer is paused and connected. If the broker is away Start waits until ctx
 // ends. An error that waiting does not mend is returned at once: a wrong password, a queue with
-// other arguments or that is a stream, a declaration that the broker does not take. After a failed start the Consumer is stopped. A second Start returns an error
-// and changes nothing.
+// other arguments or that is a stream, a declaration that the broker does not take. After a failed
+// start the Consumer is stopped. A second Start returns an error and changes nothing.
 func (c *Consumer) Start(ctx context.Context) error {
 	if c.conn == nil {
 		return fmt.Errorf("consumer %q: there is no connection to start on", c.spec.Name)

@@ -128,7 +128,8 @@ func (in *intake) rush() bool {
 	return true
 }
 
-// store adds what the client has already received to the backlog. It returns false if that was nothing.
+// store adds what the client has already received to the backlog. It returns false if that was
+// nothing.
 func (in *intake) store() bool {
 	for n := range burst {
 		if !in.receive() {
