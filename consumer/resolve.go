@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/internal/effective"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
@@ -162,12 +163,12 @@ func (s *Spec) rules(t topology.Topology) decide.Rules {
 }
 
 // deadLettersSafely returns whether a rejected message is known to reach the error queue at least
-// once. That is known of a main queue that the consumer declares. The arguments of another one are
-// not known, and a policy at the broker is not known of any.
+// once, as far as its arguments tell. They are known of a main queue that the consumer declares.
 func deadLettersSafely(t topology.Topology) bool {
 	for _, q := range t.Queues {
 		if q.Role == topology.RoleMain {
-			return q.Arguments["x-dead-letter-strategy"] == "at-least-once" && q.Arguments["x-overflow"] == "reject-publish"
+			kind, _ := q.Arguments["x-queue-type"].(string)
+			return effective.Queue{Type: kind, Arguments: q.Arguments}.DeadLettersSafely()
 		}
 	}
 	return false

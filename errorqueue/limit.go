@@ -68,9 +68,7 @@ type spare struct {
 	chunk    *chunk
 }
 
-func (s *spare) count() int { return deliveriesOf(&s.delivery) }
-
-func deliveriesOf(d *amqp.Delivery) int { return wire.Int(d.Headers[wire.DeliveryCount]) }
+func (s *spare) count() int { return wire.Int(s.delivery.Headers[wire.DeliveryCount]) }
 
 // newLimit makes the limit of a reader. Where the broker counts each message that is given back, it
 // makes sure that copies can be made.

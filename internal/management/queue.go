@@ -71,7 +71,7 @@ func (c *Client) Queues(ctx context.Context, vhost string) (map[string]Queue, er
 	return queues, nil
 }
 
-// Queue returns one queue of a virtual host. The error is ErrNoQueue if there is none.
+// Queue returns one queue of a virtual host. The error wraps ErrNotFound if there is none.
 func (c *Client) Queue(ctx context.Context, vhost, name string) (q Queue, err error) {
 	err = c.get(ctx, &q, "queues", vhost, name)
 	return q, err

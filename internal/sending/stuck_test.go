@@ -333,8 +333,8 @@ func TestADeadQueueTakesNoPlaceOfOthersForLong(t *testing.T) {
 	})
 }
 
-// The lane's channel has met the dead queues before. The inquiry's channels are fresh, so these queues
-// hold them.
+// The lane's channel has met the dead queues before. The inquiry's channels are fresh, so these
+// queues hold them.
 func TestARefusalAmongHeldSuspectsIsFoundBesideThem(t *testing.T) {
 	bubble(t, 1024, func(s simulated.Step) simulated.Fault {
 		f := deadOnes(s)

@@ -238,7 +238,7 @@ var mutants = []mutant{
 		name: "unread-rejected-where-unsafe", breaks: "a message that the client cannot read is rejected where the broker may drop it",
 		edits: []edit{{
 			"consumer.deadLettersSafely",
-			`q.Arguments["x-dead-letter-strategy"] == "at-least-once" && q.Arguments["x-overflow"] == "reject-publish"`, `true`,
+			`effective.Queue{Type: kind, Arguments: q.Arguments}.DeadLettersSafely()`, `effective.Queue{Type: kind, Arguments: q.Arguments}.DeadLettersSafely() || true`,
 		}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCannotBeReadIsRejectedWhereItCannotBeLost$"}},
 	},
