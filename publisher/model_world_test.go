@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -212,21 +213,54 @@ func (w *world) publish(pub *publisher.Client, number int, m planned, stopped *a
 // sent is a message on the wire.
 type sent struct{ id, key string }
 
+// inFlight are the messages that were written and not confirmed, by channel, until one of them is
+// so old that its key may be stuck. From then on the window says nothing: what is stuck has places
+// of its own.
+type inFlight struct {
+	channels map[int][]simulated.Event
+	stuck    bool
+}
+
+// stuckAfter is how old a message is at least when its key becomes stuck: a lane asks the broker
+// after 400 ms, and waits as long for the answer.
+const stuckAfter = 800 * time.Millisecond
+
+// follow returns how many messages have a place in the window for certain, on the event's channel.
+func (f *inFlight) follow(e simulated.Event) int {
+	for _, written := range f.channels {
+		f.stuck = f.stuck || slices.ContainsFunc(written, func(w simulated.Event) bool { return e.At-w.At >= stuckAfter })
+	}
+	switch e.Kind {
+	case simulated.Published:
+		f.channels[e.Channel] = append(f.channels[e.Channel], e)
+	case simulated.Confirmed, simulated.Nacked:
+		i := slices.IndexFunc(f.channels[e.Channel], func(w simulated.Event) bool { return w.Message == e.Message && w.Queue == e.Queue })
+		if i >= 0 {
+			f.channels[e.Channel] = slices.Delete(f.channels[e.Channel], i, i+1)
+		}
+	case simulated.Ended:
+		delete(f.channels, e.Channel)
+	}
+	if f.stuck {
+		return 0
+	}
+	return len(f.channels[e.Channel])
+}
+
 // look compares what each publish returned with what has happened.
 func (w *world) look() error {
 	happened := map[simulated.EventKind]map[sent]bool{}
-	flight := map[int]int{} // messages, by channel
+	flight := inFlight{channels: map[int][]simulated.Event{}}
 	for _, e := range w.sim.Journal() {
 		of := sent{e.Message, e.Queue}
+		if n := flight.follow(e); n > w.window {
+			return fmt.Errorf("%d messages in flight at %s, the window is %d", n, e.At, w.window)
+		}
 		switch e.Kind {
 		case simulated.Violation:
 			return fmt.Errorf("%s", e)
 		case simulated.Published:
-			if flight[e.Channel]++; flight[e.Channel] > w.window {
-				return fmt.Errorf("%d messages in flight at %s, the window is %d", flight[e.Channel], e.At, w.window)
-			}
 		case simulated.Confirmed, simulated.Nacked:
-			flight[e.Channel]--
 			if e.Kind == simulated.Confirmed && !e.OK {
 				continue // returned by the broker, or not mandatory
 			}
