@@ -16,6 +16,7 @@ import (
 
 // Each consumer has a channel to consume and one to publish copies, and the publisher has one.
 func TestMoreConsumersThanChannelsOnAConnectionAllWork(t *testing.T) {
+	t.Parallel()
 	b := amqptest.StartBroker(t, amqptest.Setting{Name: "channel_max", Value: "10"})
 	r := newRigAt(t, b.URL)
 	const consumers = 13

@@ -96,6 +96,7 @@ func withSmallFrames(t *testing.T, frame int) {
 
 // Its headers came in a larger frame, and no copy of it can be made. The broker parks it whole.
 func TestWhatIsLargerThanTheFramesOfTodayIsParkedWhole(t *testing.T) {
+	t.Parallel()
 	b := amqptest.StartBroker(t)
 	large := newRigAt(t, b.URL)
 	handler := always(consumer.Retry(errors.New("no")))

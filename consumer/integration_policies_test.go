@@ -52,6 +52,7 @@ func startLogged(t *testing.T, cfg connection.Config, spec consumer.Spec) (*cons
 // A consumer says at its start what a company's policy makes of its queues, and does not trust a
 // dead-lettering that the policy has made unsafe.
 func TestAConsumerSaysWhatPoliciesMakeOfItsQueues(t *testing.T) {
+	t.Parallel()
 	b, api := amqptest.StartManaged(t)
 	b.Ctl("set_policy", "company", ".*", `{"max-length":1000,"overflow":"drop-head","delivery-limit":7}`, "--apply-to", "queues")
 	cfg := connection.Config{URL: b.URL, Management: api}

@@ -58,6 +58,7 @@ func lowered(t *testing.T, spec consumer.Spec, n int) (*rig, *amqp.Channel) {
 }
 
 func TestMessagesAboveALoweredLimitAreParkedWhole(t *testing.T) {
+	t.Parallel()
 	const prefetch = 4
 	const n = prefetch + 5
 	spec := consumer.Spec{Queue: "large", Prefetch: prefetch, Backoff: []time.Duration{time.Hour}, Handler: failLarge}

@@ -157,6 +157,7 @@ func (y *tally) wantEachOnce(t *testing.T) {
 
 // The two connections of the app, and none for the message or for the consumers beside it.
 func TestAnUnreadableMessageInOneOfManyQueuesCostsNoConnection(t *testing.T) {
+	t.Parallel()
 	b := amqptest.StartBroker(t) // whose connections are ours alone
 	r := newRigAt(t, b.URL)
 	connections := func() int {

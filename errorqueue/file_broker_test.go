@@ -57,6 +57,7 @@ func file(messages ...string) string {
 const good = `{"exchange":"","routing_key":"orders-error","properties":{"message_id":"m"},"headers":{"n":{"int32":1}},"text":"x"}`
 
 func TestWhatIsExportedAndImportedIsTheSameOnTheWire(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 250
 		message := func(i int) amqp.Publishing {
@@ -113,6 +114,7 @@ func TestWhatIsExportedAndImportedIsTheSameOnTheWire(t *testing.T) {
 }
 
 func TestAFileThatIsWrongMovesNothing(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	q := open(t, Config{Queue: queue})
 	for name, text := range map[string]string{
@@ -141,6 +143,7 @@ func TestAFileThatIsWrongMovesNothing(t *testing.T) {
 }
 
 func TestAnImportLeavesOutWhatWouldDoHarm(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	q := open(t, Config{Queue: queue})
 	harmful := `{"exchange":"","routing_key":"","properties":{"expiration":"1","user_id":"somebody"},"text":"x","headers":{
@@ -159,6 +162,7 @@ func TestAnImportLeavesOutWhatWouldDoHarm(t *testing.T) {
 }
 
 func TestWhatIsDiscardedIsInTheArchiveAndCanBeRedrivenFromThere(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 60
 		park(t, queue, n)
@@ -190,6 +194,7 @@ func TestWhatIsDiscardedIsInTheArchiveAndCanBeRedrivenFromThere(t *testing.T) {
 }
 
 func TestGroupsOfAQueue(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	fill(t, queue+"-error", 30, func(i int) amqp.Publishing {
 		p := parked(queue, i)
@@ -221,6 +226,7 @@ func TestGroupsOfAQueue(t *testing.T) {
 }
 
 func TestTheStatusTellsOfQuarantine(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	park(t, queue, 3)
 	fill(t, topology.QuarantineQueue(queue), 2, func(i int) amqp.Publishing { return parked(queue, i) })
@@ -239,6 +245,7 @@ func TestTheStatusTellsOfQuarantine(t *testing.T) {
 }
 
 func TestACallWhoseContextHasEndedDoesNothing(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	park(t, queue, 3)
 	q := open(t, Config{Queue: queue})

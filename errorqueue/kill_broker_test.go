@@ -69,6 +69,7 @@ func redriver() int {
 }
 
 func TestARedriverThatIsKilledLosesNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 4000
 		kills := 10
@@ -121,6 +122,7 @@ func TestARedriverThatIsKilledLosesNothing(t *testing.T) {
 }
 
 func TestAReaderThatIsKilledLosesNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 1000
 		park(t, queue, n)

@@ -16,6 +16,7 @@ import (
 )
 
 func TestAListChangesNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		// More windows, of 25 messages each, than one channel of a reader may have.
 		const n = 1500
@@ -40,6 +41,7 @@ func TestAListChangesNothing(t *testing.T) {
 }
 
 func TestAListThatIsBrokenOffGivesEverythingBack(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 300
 		park(t, queue, n)
@@ -75,6 +77,7 @@ func TestAListThatIsBrokenOffGivesEverythingBack(t *testing.T) {
 }
 
 func TestAThousandReadsLoseNothing(t *testing.T) {
+	t.Parallel()
 	reads := *reads
 	if testing.Short() {
 		reads /= 10
@@ -104,6 +107,7 @@ func TestAThousandReadsLoseNothing(t *testing.T) {
 }
 
 func TestAQueueThatDoesNotExistIsAnErrorAtOnce(t *testing.T) {
+	t.Parallel()
 	queue := amqptest.Queue(t, "errors")
 	_, err := Open(t.Context(), connecttest.New(t, connection.Config{}), Config{Queue: queue}, nil)
 	if !errors.Is(err, ErrNoQueue) {
@@ -115,6 +119,7 @@ func TestAQueueThatDoesNotExistIsAnErrorAtOnce(t *testing.T) {
 }
 
 func TestTwoReadersTakeTurns(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 200
 	park(t, queue, n)
@@ -218,6 +223,7 @@ func deadLetter(t *testing.T, to string, deliveries int) {
 // On RabbitMQ 4.3 a dead letter keeps its count. In a queue with a lower limit one delivery more
 // drops it.
 func TestADeadLetterThatArrivesAboveTheLimitIsNotLostByLooking(t *testing.T) {
+	t.Parallel()
 	for name, limit := range map[string]any{"the broker's limit": nil, "a lower limit": 10} {
 		t.Run(name, func(t *testing.T) {
 			queue := amqptest.Queue(t, "errors")
@@ -252,6 +258,7 @@ func TestADeadLetterThatArrivesAboveTheLimitIsNotLostByLooking(t *testing.T) {
 }
 
 func TestADeadLetterWithAHighCountIsReadMovedAndArchived(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 101
 	deadLetter(t, queue+"-error", n)

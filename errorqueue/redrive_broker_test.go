@@ -29,6 +29,7 @@ func redriveOK(t testing.TB, q *Queue, o RedriveOptions) RedriveReport {
 }
 
 func TestARedrivenMessageIsAsItWasAtFirst(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		park(t, queue, 3)
 		q := open(t, Config{Queue: queue})
@@ -64,6 +65,7 @@ func TestARedrivenMessageIsAsItWasAtFirst(t *testing.T) {
 }
 
 func TestARedriveKeepsTheOrder(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 1200 // more than a survey keeps
 		park(t, queue, n)
@@ -108,6 +110,7 @@ func TestAFilteredRedriveOfAFewAmongManyLeavesTheOthersInOrder(t *testing.T) {
 }
 
 func TestALimitTakesTheOldest(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 100
 		park(t, queue, n)
@@ -129,6 +132,7 @@ func TestALimitTakesTheOldest(t *testing.T) {
 }
 
 func TestADryRunMovesNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 50
 		fill(t, queue+"-error", n, func(i int) amqp.Publishing {
@@ -155,6 +159,7 @@ func TestADryRunMovesNothing(t *testing.T) {
 }
 
 func TestAMissingTargetIsSaidBeforeAnythingMoves(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 30
 	fill(t, queue+"-error", n, func(i int) amqp.Publishing {
@@ -184,6 +189,7 @@ func TestAMissingTargetIsSaidBeforeAnythingMoves(t *testing.T) {
 }
 
 func TestWhatCannotBePublishedStaysParked(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	full := amqptest.Queue(t, "errors-full")
 	if _, err := amqptest.Channel(t).QueueDeclare(full, true, false, false, false, amqp.Table{"x-max-length": 5, "x-overflow": "reject-publish"}); err != nil {
@@ -203,6 +209,7 @@ func TestWhatCannotBePublishedStaysParked(t *testing.T) {
 }
 
 func TestACancelledRedriveSaysWhatItHasMoved(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 500
 		park(t, queue, n)
@@ -225,6 +232,7 @@ func TestACancelledRedriveSaysWhatItHasMoved(t *testing.T) {
 }
 
 func TestTheRateIsKept(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 60
 	park(t, queue, n)
@@ -237,6 +245,7 @@ func TestTheRateIsKept(t *testing.T) {
 }
 
 func TestASlowRedriveGoesInRoundsAndMovesEachOnce(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 300
 		fill(t, queue+"-error", n, func(i int) amqp.Publishing {
@@ -285,6 +294,7 @@ func failing(t *testing.T, queue string, fails func(n int) bool) {
 }
 
 func TestBatchesStopWhenTooManyFailAgain(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 100
 		park(t, queue, n)
@@ -303,6 +313,7 @@ func TestBatchesStopWhenTooManyFailAgain(t *testing.T) {
 }
 
 func TestBatchesGoOnToTheEndWhenFewFailAgain(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 25
 	park(t, queue, n)
@@ -322,6 +333,7 @@ func TestBatchesGoOnToTheEndWhenFewFailAgain(t *testing.T) {
 }
 
 func TestWhatTheBrokerDeadLetteredIsUnderstoodAndGoesBack(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		exchange := queue + "-exchange"
 		amqptest.Cleanup(t, exchange)
@@ -352,6 +364,7 @@ func TestWhatTheBrokerDeadLetteredIsUnderstoodAndGoesBack(t *testing.T) {
 }
 
 func TestNothingIsMovedWithoutAFilterOrAll(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Classic)
 	park(t, queue, 1)
 	q := open(t, Config{Queue: queue})
@@ -365,6 +378,7 @@ func TestNothingIsMovedWithoutAFilterOrAll(t *testing.T) {
 }
 
 func TestWhatClojureParkedGoesBackToWhereItCameFrom(t *testing.T) {
+	t.Parallel()
 	queue := amqptest.Queue(t, "errors")
 	topo, err := topology.New(topology.Plan{Queue: queue, Scheme: topology.Bunnicula, Delays: []time.Duration{time.Minute}})
 	if err != nil {
@@ -389,6 +403,7 @@ func TestWhatClojureParkedGoesBackToWhereItCameFrom(t *testing.T) {
 }
 
 func TestBatchesFromTheArchiveAreWatchedWhereTheyFail(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 40
 	park(t, queue, n)
@@ -404,6 +419,7 @@ func TestBatchesFromTheArchiveAreWatchedWhereTheyFail(t *testing.T) {
 }
 
 func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
+	t.Parallel()
 	queue := amqptest.Queue(t, "errors", "-archive", "-archive-error", "-archive-quarantine")
 	for _, main := range []string{queue, queue + "-archive"} {
 		topo, err := topology.New(topology.Plan{Queue: main})
@@ -423,6 +439,7 @@ func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
 }
 
 func TestARedriveKeepsHeadersThatLookLikeABrokers(t *testing.T) {
+	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	headers := amqp.Table{"x-opt-tenant": "acme", "x-opt-table": amqp.Table{"k": "v"}, "x-stream-filter-value": "f"}
 	fill(t, topology.ErrorQueue(queue), 1, func(i int) amqp.Publishing {

@@ -18,6 +18,7 @@ import (
 )
 
 func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n, window, cuts = 600, 10, 3
 		park(t, queue, n)
@@ -67,6 +68,7 @@ func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
 }
 
 func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n, at = 60, 40
 		deep := amqp.Table{"end": "here"}
@@ -142,6 +144,7 @@ func illegibleIn(t *testing.T, file string) string {
 // moved again. It must not use up the limit of other messages. Those would stay parked, while the
 // report would say that they may be in both queues.
 func TestALimitCountsAMessageOnceThatIsMovedTwice(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n, window, cuts = 6000, 100, 4
 		park(t, queue, n)
@@ -197,6 +200,7 @@ func openThrough(t *testing.T, proxy *amqptest.Proxy, cfg Config) *Queue {
 // A broker that dead-letters a message adds its own headers, even if they do not fit a frame
 // together with the user's.
 func TestHeadersLargerThanAFrameBlockNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const spare = 50 // bytes that a frame has left beside the user's headers
 		ch := amqptest.Channel(t)
@@ -226,6 +230,7 @@ func TestHeadersLargerThanAFrameBlockNothing(t *testing.T) {
 // The messages of the lost connection are on their way back to the queue when the next round
 // begins.
 func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes many messages")
 	}
@@ -256,6 +261,7 @@ func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
 
 // The broker takes a dead connection for alive longer than the client does, and with it the lock.
 func TestARedriveOutlivesItsOwnGhost(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes some heartbeats")
 	}
@@ -280,6 +286,7 @@ func TestARedriveOutlivesItsOwnGhost(t *testing.T) {
 }
 
 func TestARedriveSaysWhenSomebodyElseTookWhatItChose(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 1500
 		park(t, queue, n)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestAnAlarmOfTheBrokerIsFoundAndEndsNothingInSilence(t *testing.T) {
+	t.Parallel()
 	b := amqptest.StartBroker(t)
 	s := offline(t)
 	s.env["AMQP_URL"] = b.URL

@@ -178,6 +178,7 @@ func TestManyAreCountedAndAFewOfThemRedrivenInOnePassAndLittleMemory(t *testing.
 }
 
 func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
+	t.Parallel()
 	const kills, window = 10, 100
 	n := *many / sorts * sorts
 	queue := parkMany(t, n)
