@@ -15,7 +15,6 @@ import (
 
 // The broker is the test's own, because the test kills it.
 func TestABrokerThatIsKilledDuringARedriveLosesNothing(t *testing.T) {
-	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts a broker")
 	}

@@ -57,7 +57,6 @@ func file(messages ...string) string {
 const good = `{"exchange":"","routing_key":"orders-error","properties":{"message_id":"m"},"headers":{"n":{"int32":1}},"text":"x"}`
 
 func TestWhatIsExportedAndImportedIsTheSameOnTheWire(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 250
 		message := func(i int) amqp.Publishing {
@@ -114,7 +113,6 @@ func TestWhatIsExportedAndImportedIsTheSameOnTheWire(t *testing.T) {
 }
 
 func TestAFileThatIsWrongMovesNothing(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	q := open(t, Config{Queue: queue})
 	for name, text := range map[string]string{
@@ -143,7 +141,6 @@ func TestAFileThatIsWrongMovesNothing(t *testing.T) {
 }
 
 func TestAnImportLeavesOutWhatWouldDoHarm(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	q := open(t, Config{Queue: queue})
 	harmful := `{"exchange":"","routing_key":"","properties":{"expiration":"1","user_id":"somebody"},"text":"x","headers":{
@@ -162,7 +159,6 @@ func TestAnImportLeavesOutWhatWouldDoHarm(t *testing.T) {
 }
 
 func TestWhatIsDiscardedIsInTheArchiveAndCanBeRedrivenFromThere(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 60
 		park(t, queue, n)
@@ -194,7 +190,6 @@ func TestWhatIsDiscardedIsInTheArchiveAndCanBeRedrivenFromThere(t *testing.T) {
 }
 
 func TestGroupsOfAQueue(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	fill(t, queue+"-error", 30, func(i int) amqp.Publishing {
 		p := parked(queue, i)
@@ -226,7 +221,6 @@ func TestGroupsOfAQueue(t *testing.T) {
 }
 
 func TestTheStatusTellsOfQuarantine(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	park(t, queue, 3)
 	fill(t, topology.QuarantineQueue(queue), 2, func(i int) amqp.Publishing { return parked(queue, i) })
@@ -245,7 +239,6 @@ func TestTheStatusTellsOfQuarantine(t *testing.T) {
 }
 
 func TestACallWhoseContextHasEndedDoesNothing(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	park(t, queue, 3)
 	q := open(t, Config{Queue: queue})

@@ -136,7 +136,6 @@ func readOften(t *testing.T, queue string, n, most, times int) {
 
 // A policy comes when the messages have been read more often than it allows.
 func TestAPolicyThatComesLaterDropsNothing(t *testing.T) {
-	t.Parallel()
 	amqptest.Long(t)
 	queue := declare(t, topology.Quorum)
 	const n = 30
@@ -159,7 +158,6 @@ func readFrom(t *testing.T, queue string, times int) {
 
 // The limit is known, so nothing has to be tried.
 func TestAKnownLimitIsKept(t *testing.T) {
-	t.Parallel()
 	amqptest.Long(t)
 	for _, limit := range []int{1, 2, 6} {
 		queue := declare(t, topology.Quorum)
@@ -178,7 +176,6 @@ func TestAKnownLimitIsKept(t *testing.T) {
 
 // Without a limit the queue keeps its order.
 func TestReadingAgainAndAgainKeepsTheOrder(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 60
 		park(t, queue, n)
@@ -192,7 +189,6 @@ func TestReadingAgainAndAgainKeepsTheOrder(t *testing.T) {
 
 // The management API tells the limit, so no message has to find it out.
 func TestTheManagementAPITellsTheLimit(t *testing.T) {
-	t.Parallel()
 	amqptest.Long(t)
 	b, api := amqptest.StartManaged(t)
 	b.Ctl("set_policy", "company", ".*", `{"delivery-limit":3}`, "--apply-to", "queues")
@@ -229,7 +225,6 @@ func TestTheManagementAPITellsTheLimit(t *testing.T) {
 // A quorum queue of RabbitMQ 3.10 that has no limit puts what it gets back behind all others. That
 // is not taken for a loss.
 func TestAQueueWithoutALimitHasEachMessageOnce(t *testing.T) {
-	t.Parallel()
 	for _, most := range []int{0, 2} {
 		queue := amqptest.Queue(t, "errors")
 		if _, err := amqptest.Channel(t).QueueDeclare(queue+"-error", true, false, false, false, amqp.Table{"x-queue-type": "quorum"}); err != nil {

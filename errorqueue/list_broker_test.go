@@ -41,7 +41,6 @@ func TestAListChangesNothing(t *testing.T) {
 }
 
 func TestAListThatIsBrokenOffGivesEverythingBack(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 300
 		park(t, queue, n)
@@ -107,7 +106,6 @@ func TestAThousandReadsLoseNothing(t *testing.T) {
 }
 
 func TestAQueueThatDoesNotExistIsAnErrorAtOnce(t *testing.T) {
-	t.Parallel()
 	queue := amqptest.Queue(t, "errors")
 	_, err := Open(t.Context(), connecttest.New(t, connection.Config{}), Config{Queue: queue}, nil)
 	if !errors.Is(err, ErrNoQueue) {
@@ -119,7 +117,6 @@ func TestAQueueThatDoesNotExistIsAnErrorAtOnce(t *testing.T) {
 }
 
 func TestTwoReadersTakeTurns(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 200
 	park(t, queue, n)

@@ -13,7 +13,6 @@ import (
 )
 
 func TestAPanicOfTheProgressEndsNoCall(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 20
 	park(t, queue, n)

@@ -29,7 +29,6 @@ func redriveOK(t testing.TB, q *Queue, o RedriveOptions) RedriveReport {
 }
 
 func TestARedrivenMessageIsAsItWasAtFirst(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		park(t, queue, 3)
 		q := open(t, Config{Queue: queue})
@@ -110,7 +109,6 @@ func TestAFilteredRedriveOfAFewAmongManyLeavesTheOthersInOrder(t *testing.T) {
 }
 
 func TestALimitTakesTheOldest(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 100
 		park(t, queue, n)
@@ -132,7 +130,6 @@ func TestALimitTakesTheOldest(t *testing.T) {
 }
 
 func TestADryRunMovesNothing(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 50
 		fill(t, queue+"-error", n, func(i int) amqp.Publishing {
@@ -159,7 +156,6 @@ func TestADryRunMovesNothing(t *testing.T) {
 }
 
 func TestAMissingTargetIsSaidBeforeAnythingMoves(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 30
 	fill(t, queue+"-error", n, func(i int) amqp.Publishing {
@@ -189,7 +185,6 @@ func TestAMissingTargetIsSaidBeforeAnythingMoves(t *testing.T) {
 }
 
 func TestWhatCannotBePublishedStaysParked(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	full := amqptest.Queue(t, "errors-full")
 	if _, err := amqptest.Channel(t).QueueDeclare(full, true, false, false, false, amqp.Table{"x-max-length": 5, "x-overflow": "reject-publish"}); err != nil {
@@ -209,7 +204,6 @@ func TestWhatCannotBePublishedStaysParked(t *testing.T) {
 }
 
 func TestACancelledRedriveSaysWhatItHasMoved(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n = 500
 		park(t, queue, n)
@@ -232,7 +226,6 @@ func TestACancelledRedriveSaysWhatItHasMoved(t *testing.T) {
 }
 
 func TestTheRateIsKept(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 60
 	park(t, queue, n)
@@ -333,7 +326,6 @@ func TestBatchesGoOnToTheEndWhenFewFailAgain(t *testing.T) {
 }
 
 func TestWhatTheBrokerDeadLetteredIsUnderstoodAndGoesBack(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		exchange := queue + "-exchange"
 		amqptest.Cleanup(t, exchange)
@@ -364,7 +356,6 @@ func TestWhatTheBrokerDeadLetteredIsUnderstoodAndGoesBack(t *testing.T) {
 }
 
 func TestNothingIsMovedWithoutAFilterOrAll(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Classic)
 	park(t, queue, 1)
 	q := open(t, Config{Queue: queue})
@@ -378,7 +369,6 @@ func TestNothingIsMovedWithoutAFilterOrAll(t *testing.T) {
 }
 
 func TestWhatClojureParkedGoesBackToWhereItCameFrom(t *testing.T) {
-	t.Parallel()
 	queue := amqptest.Queue(t, "errors")
 	topo, err := topology.New(topology.Plan{Queue: queue, Scheme: topology.Bunnicula, Delays: []time.Duration{time.Minute}})
 	if err != nil {
@@ -403,7 +393,6 @@ func TestWhatClojureParkedGoesBackToWhereItCameFrom(t *testing.T) {
 }
 
 func TestBatchesFromTheArchiveAreWatchedWhereTheyFail(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	const n = 40
 	park(t, queue, n)
@@ -419,7 +408,6 @@ func TestBatchesFromTheArchiveAreWatchedWhereTheyFail(t *testing.T) {
 }
 
 func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
-	t.Parallel()
 	queue := amqptest.Queue(t, "errors", "-archive", "-archive-error", "-archive-quarantine")
 	for _, main := range []string{queue, queue + "-archive"} {
 		topo, err := topology.New(topology.Plan{Queue: main})
@@ -439,7 +427,6 @@ func TestANameThatMayBeAMainQueuesIsRefused(t *testing.T) {
 }
 
 func TestARedriveKeepsHeadersThatLookLikeABrokers(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	headers := amqp.Table{"x-opt-tenant": "acme", "x-opt-table": amqp.Table{"k": "v"}, "x-stream-filter-value": "f"}
 	fill(t, topology.ErrorQueue(queue), 1, func(i int) amqp.Publishing {

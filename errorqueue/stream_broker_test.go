@@ -16,7 +16,6 @@ import (
 // A stream that has messages looks empty to a client for some seconds, and delivers only what comes
 // later.
 func TestAStreamIsNotReadAsAnErrorQueue(t *testing.T) {
-	t.Parallel()
 	queue := amqptest.Queue(t, "stream")
 	name := topology.ErrorQueue(queue)
 	if _, err := amqptest.Channel(t).QueueDeclare(name, true, false, false, false, amqp.Table{"x-queue-type": "stream"}); err != nil {
@@ -34,7 +33,6 @@ func TestAStreamIsNotReadAsAnErrorQueue(t *testing.T) {
 
 // The queue may become a stream while it is open.
 func TestAQueueThatHasBecomeAStreamIsNotRead(t *testing.T) {
-	t.Parallel()
 	queue := declare(t, topology.Quorum)
 	q := open(t, Config{Queue: queue})
 	ch := amqptest.Channel(t)

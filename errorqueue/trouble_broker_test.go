@@ -18,7 +18,6 @@ import (
 )
 
 func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n, window, cuts = 600, 10, 3
 		park(t, queue, n)
@@ -68,7 +67,6 @@ func TestARedriveGoesOnWhenTheConnectionIsLost(t *testing.T) {
 }
 
 func TestAMessageThatTheClientCannotReadBlocksNothingBehindIt(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n, at = 60, 40
 		deep := amqp.Table{"end": "here"}
@@ -200,7 +198,6 @@ func openThrough(t *testing.T, proxy *amqptest.Proxy, cfg Config) *Queue {
 // A broker that dead-letters a message adds its own headers, even if they do not fit a frame
 // together with the user's.
 func TestHeadersLargerThanAFrameBlockNothing(t *testing.T) {
-	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const spare = 50 // bytes that a frame has left beside the user's headers
 		ch := amqptest.Channel(t)
@@ -230,7 +227,6 @@ func TestHeadersLargerThanAFrameBlockNothing(t *testing.T) {
 // The messages of the lost connection are on their way back to the queue when the next round
 // begins.
 func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
-	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes many messages")
 	}
@@ -261,7 +257,6 @@ func TestARedriveOfTheLastAmongManyGoesOnWhenTheConnectionIsLost(t *testing.T) {
 
 // The broker takes a dead connection for alive longer than the client does, and with it the lock.
 func TestARedriveOutlivesItsOwnGhost(t *testing.T) {
-	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes some heartbeats")
 	}

@@ -40,7 +40,6 @@ func unreadable(t *testing.T, what string, err error) *UnreadableError {
 }
 
 func TestAllThatStandsBeforeAMessageThatTheBrokerCannotConvertIsRead(t *testing.T) {
-	t.Parallel()
 	if amqptest.Major(t) < 4 {
 		t.Skip("before RabbitMQ 4 AMQP 1.0 is a plugin, and converts what it takes")
 	}
@@ -122,7 +121,6 @@ func TestAllThatStandsBeforeAMessageThatTheBrokerCannotConvertIsRead(t *testing.
 }
 
 func TestWhatStandsBeforeAMessageThatTheBrokerCannotConvertIsDiscarded(t *testing.T) {
-	t.Parallel()
 	if amqptest.Major(t) < 4 {
 		t.Skip("before RabbitMQ 4 AMQP 1.0 is a plugin, and converts what it takes")
 	}
@@ -149,7 +147,6 @@ func TestWhatStandsBeforeAMessageThatTheBrokerCannotConvertIsDiscarded(t *testin
 }
 
 func TestAMessageThatTheBrokerCannotConvertAtTheHeadIsNotCountedAsAbsent(t *testing.T) {
-	t.Parallel()
 	if amqptest.Major(t) < 4 {
 		t.Skip("before RabbitMQ 4 AMQP 1.0 is a plugin, and converts what it takes")
 	}

@@ -22,7 +22,6 @@ const invoices = `consumers:
 
 // A headers exchange routes by the arguments of bindings, and by nothing else.
 func TestABindingWhoseArgumentsChangedIsShownAndBound(t *testing.T) {
-	t.Parallel()
 	amqptest.Long(t)
 	b, api := amqptest.StartManaged(t)
 	s := online(t)

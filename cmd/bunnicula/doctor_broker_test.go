@@ -30,7 +30,6 @@ func findings(t *testing.T, r result) []string {
 }
 
 func TestTheDoctorFindsWhatIsWrongAndTouchesNothing(t *testing.T) {
-	t.Parallel()
 	queue, topology := consumer(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
@@ -61,7 +60,6 @@ func TestTheDoctorFindsWhatIsWrongAndTouchesNothing(t *testing.T) {
 }
 
 func TestTheDoctorFindsNothingSeriousWhereThereIsNothing(t *testing.T) {
-	t.Parallel()
 	queue, topology := consumer(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)

@@ -61,7 +61,6 @@ func parkForeign(t *testing.T) (queue string, n int) {
 }
 
 func TestWhatAnybodyHasParkedIsListedAsJSON(t *testing.T) {
-	t.Parallel()
 	queue, n := parkForeign(t)
 	s := online(t)
 	r := s.run("errors", "ls", queue, "--json").want(t, exitOK)
@@ -102,7 +101,6 @@ func TestWhatAnybodyHasParkedIsListedAsJSON(t *testing.T) {
 }
 
 func TestWhatAnybodyHasParkedIsShownAsPlainText(t *testing.T) {
-	t.Parallel()
 	queue, n := parkForeign(t)
 	s := online(t)
 	for _, shows := range []bool{false, true} {
@@ -136,7 +134,6 @@ func TestWhatAnybodyHasParkedIsShownAsPlainText(t *testing.T) {
 }
 
 func TestWhatAnybodyHasParkedIsExportedAndImportedAsItWas(t *testing.T) {
-	t.Parallel()
 	queue, n := parkForeign(t)
 	s := online(t)
 	name := filepath.Join(t.TempDir(), "errors.jsonl")
@@ -170,7 +167,6 @@ func TestWhatAnybodyHasParkedIsExportedAndImportedAsItWas(t *testing.T) {
 
 // A classic queue's head can be such a message, and the management API tells its timestamp.
 func TestTheAgeOfAQueuesHeadIsUnknownIfItsTimestampIsNoTime(t *testing.T) {
-	t.Parallel()
 	queue, topology := consumer(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)

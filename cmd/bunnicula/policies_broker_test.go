@@ -13,7 +13,6 @@ import (
 // A company has a policy for all queues. Each command that looks says what it does, those without
 // the management API say that they did not look, and no look makes a queue drop a message.
 func TestEachCommandSaysWhatAPolicyDoes(t *testing.T) {
-	t.Parallel()
 	amqptest.Long(t)
 	b, api := amqptest.StartManaged(t)
 	b.Ctl("set_policy", "company", ".*", `{"max-length":100,"overflow":"drop-head","delivery-limit":3,"message-ttl":86400000}`, "--apply-to", "queues")

@@ -46,7 +46,6 @@ func fakeAPI(t *testing.T, queue string, replace ...string) string {
 }
 
 func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
-	t.Parallel()
 	queue, topology := consumer(t)
 	s := online(t)
 	s.run("status", "--file", topology).want(t, exitFound, queue, "missing")
@@ -86,7 +85,6 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 
 // AMQP counts in no queue what a retry queue keeps because it could not go back yet.
 func TestStatusShowsWhatIsKeptAndSaysWhenItCannot(t *testing.T) {
-	t.Parallel()
 	queue, topology := consumer(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
@@ -109,7 +107,6 @@ func TestStatusShowsWhatIsKeptAndSaysWhenItCannot(t *testing.T) {
 }
 
 func TestStatusAsJSONHasTheseFields(t *testing.T) {
-	t.Parallel()
 	queue, topology := consumer(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
@@ -129,7 +126,6 @@ func TestStatusAsJSONHasTheseFields(t *testing.T) {
 }
 
 func TestTheBrokerIsFoundByTLSToo(t *testing.T) {
-	t.Parallel()
 	files := amqptest.TLSFiles(t)
 	s := offline(t)
 	s.env = map[string]string{"AMQP_URL": files.URL, "AMQP_CA_FILE": files.CA, "AMQP_CERT_FILE": files.Cert, "AMQP_KEY_FILE": files.Key}
@@ -142,13 +138,11 @@ func TestTheBrokerIsFoundByTLSToo(t *testing.T) {
 
 // The second URL of a cluster is tried when the first is down.
 func TestSeveralURLsAreTriedInTurn(t *testing.T) {
-	t.Parallel()
 	s := online(t)
 	s.run("doctor", "--url", "amqp://guest:hunter2@127.0.0.1:1/,"+s.env["AMQP_URL"]).want(t, exitOK, "nothing serious in what could be looked at")
 }
 
 func TestWatchingGoesOnOverALostConnection(t *testing.T) {
-	t.Parallel()
 	proxy := amqptest.NewProxy(t, amqptest.URL(t))
 	s := online(t)
 	s.env["AMQP_URL"] = proxy.URL()
@@ -173,7 +167,6 @@ func TestWatchingGoesOnOverALostConnection(t *testing.T) {
 }
 
 func TestWatchingEndsWithAnInterrupt(t *testing.T) {
-	t.Parallel()
 	queue, topology := consumer(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
