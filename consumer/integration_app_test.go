@@ -144,7 +144,7 @@ func TestADeletedQueueIsDeclaredAgainUnlessToldNotTo(t *testing.T) {
 	if _, err := ch.QueueDelete(queue, false, false, false); err != nil {
 		t.Fatal(err)
 	}
-	amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Exists(t, queue) && c.Health().Subscribed }, "the queue is not consumed again")
+	amqptest.Eventually(t, 30*time.Second, func() bool { return amqptest.Exists(t, queue) && c.Health().Subscribed }, "the queue is not consumed again")
 	r.publish(queue, "x")
 	r.outcomes(1)
 

@@ -91,7 +91,7 @@ func TestWhatIsExportedAndImportedIsTheSameOnTheWire(t *testing.T) {
 		if last.Of != n || last.Read != n || last.Moved != n {
 			t.Errorf("progress %+v", last)
 		}
-		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == n }, "not all are there")
+		amqptest.Eventually(t, 30*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == n }, "not all are there")
 		after := empty(t, q.Name())
 		for _, all := range [][]amqp.Delivery{before, after} { // RabbitMQ 4.3 delivers by priority
 			slices.SortStableFunc(all, func(a, b amqp.Delivery) int { return int(a.Priority) - int(b.Priority) })
