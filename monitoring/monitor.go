@@ -113,7 +113,7 @@ const (
 	ReasonRetry            Reason = "retry"
 	ReasonError            Reason = "error"             // the handler says: it cannot succeed
 	ReasonRetriesExhausted Reason = "retries-exhausted" // asked for by the handler, none left
-	ReasonTimeout          Reason = "timeout"           // the handler ran too long
+	ReasonTimeout          Reason = "timeout"           // the handler ran too long, or returned Timeout
 	ReasonPanic            Reason = "panic"             // a panic or runtime.Goexit
 	ReasonUndecodable      Reason = "undecodable"       // the body does not decode
 	ReasonCrashed          Reason = "crashed"           // its process died over it MaxCrashes times
