@@ -75,8 +75,24 @@ func (c *clojure) start() {
 	}()
 }
 
+// attempts reads the count as Clojure does: absent is 0, any integer will do, and to add one to
+// anything else throws. The Java client makes a Long of the 64 bits that Clojure itself writes.
+func (c *clojure) attempts(h amqp.Table) int64 {
+	switch n := h["retry-attempts"].(type) {
+	case nil:
+		return 0
+	case int64:
+		return n
+	case int32:
+		return int64(n)
+	default:
+		c.t.Errorf("retry-attempts is %v, of type %T: ClassCastException", n, n)
+		return 0
+	}
+}
+
 func (c *clojure) settle(d amqp.Delivery) {
-	attempts, _ := d.Headers["retry-attempts"].(int64)
+	attempts := c.attempts(d.Headers)
 	said := c.handle(string(d.Body), attempts)
 	if said == "retry" && c.maxRetries <= attempts {
 		said = "error"
@@ -149,7 +165,8 @@ func TestClojureAndGoShareAQueue(t *testing.T) {
 	const each = 31 // odd, for the broker gives them out in turn: each comes to the other side the next time
 	for i := range each {
 		for _, kind := range []string{"fine", "bad", "flaky"} {
-			amqptest.Publish(t, exchange, queue, amqp.Publishing{Body: fmt.Appendf(nil, "%s %d", kind, i)})
+			// as Clojure publishes: no other property, no header
+			amqptest.Publish(t, exchange, queue, amqp.Publishing{DeliveryMode: 2, Body: fmt.Appendf(nil, "%s %d", kind, i)})
 		}
 	}
 	depths(t, map[string]int{queue + "-error": 2 * each})

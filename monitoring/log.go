@@ -8,8 +8,8 @@ import (
 )
 
 // Log is a Monitor that writes one line for each delivery, after it was settled: at level debug for
-// an acked message, unless AckedLevel says otherwise, info for a snoozed or interrupted one, warn for a retried one, error for a
-// parked one.
+// an acked message, unless AckedLevel says otherwise, info for a snoozed or interrupted one, warn
+// for a retried one, error for a parked one.
 //
 // The zero Log works. A line whose level is off is not built. The payload is not logged unless
 // LogPayload asks for it. Everything that a handler writes into its errors is in the log: the text
