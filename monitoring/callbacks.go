@@ -22,15 +22,17 @@ type Callbacks struct {
 	// OnRetry is called when the handler asked for a retry without an error.
 	OnRetry func(context.Context, Delivery, Outcome)
 
-	// OnError is called when the handler said that the message cannot succeed.
+	// OnError is called when the handler said that the message cannot succeed, and when the message
+	// was parked because its headers left it no room to wait.
 	OnError func(context.Context, Delivery, Outcome)
 
 	// OnTimeout is called when the handler ran past its timeout, or returned Timeout.
 	OnTimeout func(context.Context, Delivery, Outcome)
 
 	// OnException is called when the handler asked for a retry with an error, when it returned the
-	// zero Result or panicked, when the body could not be decoded, and when the message was parked
-	// because its process died over it too often or the broker refused its copy.
+	// zero Result or panicked, when the body could not be decoded or the headers not be read, and
+	// when the message was parked because its process died over it too often or the broker refused
+	// its copy.
 	OnException func(context.Context, Delivery, Outcome)
 
 	// OnSnooze is called when the message waits without having used an attempt.
