@@ -31,7 +31,9 @@ type Config struct {
 	Host string
 	Port int
 
-	// Username, Password and VHost replace those in the URL when they are not empty.
+	// Username, Password and VHost replace those in the URL when they are not empty. They are taken
+	// as they are, not percent-encoded: the vhost /main is "/main". A VHost like "%2Fmain" is
+	// refused.
 	Username string
 	Password string
 	VHost    string

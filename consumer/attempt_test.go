@@ -88,6 +88,7 @@ func TestAnErrorWhoseMethodsPanicHarmsNobody(t *testing.T) {
 	for name, h := range map[string]Handler{
 		"Retry":        returns(Retry(typed)),
 		"RetryAfter":   returns(RetryAfter(time.Minute, typed)),
+		"Timeout":      returns(Timeout(typed)),
 		"Error":        returns(Error(typed)),
 		"wrapped":      returns(Retry(fmt.Errorf("a: %w", typed))),
 		"joined":       returns(Retry(errors.Join(errBoom, typed))),
@@ -177,6 +178,7 @@ func TestWithinItsGraceAHandlerMayStillSaySomething(t *testing.T) {
 		"Permanent of its context is one":    {func(ctx context.Context) Result { return resultOf(Permanent(ctx.Err())) }, timeout},
 		"Retry is a timeout":                 {func(context.Context) Result { return Retry(errBoom) }, timeout},
 		"RetryAfter is a timeout":            {func(context.Context) Result { return RetryAfter(time.Hour, errBoom) }, timeout},
+		"Timeout is a timeout":               {func(context.Context) Result { return Timeout(errBoom) }, timeout},
 		"Snooze is a timeout":                {func(context.Context) Result { return Snooze(time.Hour) }, timeout},
 		"the zero Result is a timeout":       {func(context.Context) Result { return Result{} }, timeout},
 		"a body that is none is undecodable": {func(context.Context) Result { return undecodable(errBoom) }, said{monitoring.Parked, monitoring.ReasonUndecodable, 0}},
@@ -468,6 +470,7 @@ func TestAHandlerThatChangesItsMessageChangesNoCopy(t *testing.T) {
 	for name, end := range map[string]func() Result{
 		"retry":      func() Result { return Retry(errors.New("down")) },
 		"retryAfter": func() Result { return RetryAfter(time.Minute, errors.New("down")) },
+		"timeout":    func() Result { return Timeout(errors.New("slow")) },
 		"snooze":     func() Result { return Snooze(time.Minute) },
 		"error":      func() Result { return Error(errors.New("bad")) },
 		"zero":       func() Result { return Result{} },

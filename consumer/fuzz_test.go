@@ -112,7 +112,7 @@ func FuzzDecode(f *testing.F) {
 			spec.Handler = func(_ context.Context, d Delivery) Result {
 				runs++
 				seen = d
-				return []Result{Retry(nil), RetryAfter(time.Duration(n), errBoom), {}, Retry(&silent{})}[result%4]
+				return []Result{Retry(nil), RetryAfter(time.Duration(n), errBoom), {}, Retry(&silent{}), Timeout(errBoom)}[result%5]
 			}
 		}))
 		user := fmt.Sprintf("%#v", wire.UserHeaders(raw.Headers)) // as text, where NaN equals NaN

@@ -75,8 +75,24 @@ func (c *clojure) start() {
 	}()
 }
 
+// attempts reads the count as Clojure does: absent is 0, any integer will do, and to add one to
+// anything else throws. The Java client makes a Long of the 64 bits that Clojure itself writes.
+func (c *clojure) attempts(h amqp.Table) int64 {
+	switch n := h["retry-attempts"].(type) {
+	case nil:
+		return 0
+	case int64:
+		return n
+	case int32:
+		return int64(n)
+	default:
+		c.t.Errorf("retry-attempts is %v, of type %T: ClassCastException", n, n)
+		return 0
+	}
+}
+
 func (c *clojure) settle(d amqp.Delivery) {
-	attempts, _ := d.Headers["retry-attempts"].(int64)
+	attempts := c.attempts(d.Headers)
 	said := c.handle(string(d.Body), attempts)
 	if said == "retry" && c.maxRetries <= attempts {
 		said = "error"
@@ -149,7 +165,8 @@ func TestClojureAndGoShareAQueue(t *testing.T) {
 	const each = 31 // odd, for the broker gives them out in turn: each comes to the other side the next time
 	for i := range each {
 		for _, kind := range []string{"fine", "bad", "flaky"} {
-			amqptest.Publish(t, exchange, queue, amqp.Publishing{Body: fmt.Appendf(nil, "%s %d", kind, i)})
+			// as Clojure publishes: no other property, no header
+			amqptest.Publish(t, exchange, queue, amqp.Publishing{DeliveryMode: 2, Body: fmt.Appendf(nil, "%s %d", kind, i)})
 		}
 	}
 	depths(t, map[string]int{queue + "-error": 2 * each})
@@ -203,4 +220,50 @@ func TestClojureAndGoShareAQueue(t *testing.T) {
 			t.Errorf("%s, given up by %s, has the reason %v", d.Body, last.side, why)
 		}
 	}
+}
+
+// The last step of docs/BUNNICULA.md: the Clojure consumers are gone, and their queue is adopted
+// with what waits in it.
+func TestTheQueueOfClojureIsAdoptedWithWhatWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	queue := amqptest.Queue(t, "bunnicula", "-parked")
+	(&clojure{t: t, queue: queue}).declare("")
+	ch := amqptest.Channel(t)
+	// What Clojure has retried, and what it has parked.
+	amqptest.Publish(t, queue+"-retry", "#", amqp.Publishing{
+		DeliveryMode: 2, Expiration: "1500", Headers: amqp.Table{"retry-attempts": int64(1)}, Body: []byte("retried there"),
+	})
+	amqptest.Publish(t, queue+"-error", "#", amqp.Publishing{
+		DeliveryMode: 2, Headers: amqp.Table{"retry-attempts": int64(4)}, Body: []byte("parked there"),
+	})
+	amqptest.Publish(t, "", queue, amqp.Publishing{DeliveryMode: 2, Body: []byte("new")})
+
+	c := r.start(consumer.Spec{
+		Queue: queue, Declare: topology.Satellites, ErrorQueue: queue + "-parked",
+		MaxRetries: 3, Backoff: []time.Duration{200 * time.Millisecond},
+		Handler: always(consumer.Retry(errors.New("down"))),
+	})
+	depths(t, map[string]int{queue: 0, queue + "-retry": 0, queue + "-parked": 2, queue + "-error": 1})
+	amqptest.Eventually(t, 10*time.Second, func() bool { return len(r.ended.Ends()) == 7 }, "the monitor was not told of 7 attempts")
+	attempts := map[string][]int{}
+	for _, end := range r.ended.Ends() {
+		attempts[string(end.Delivery.Body)] = append(attempts[string(end.Delivery.Body)], end.Delivery.Attempt)
+	}
+	if !slices.Equal(attempts["new"], []int{1, 2, 3, 4}) || !slices.Equal(attempts["retried there"], []int{2, 3, 4}) {
+		t.Errorf("the attempts were %v", attempts)
+	}
+
+	// What is left of the old scheme is not missed.
+	if _, err := ch.QueueDelete(queue+"-retry", false, true, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, exchange := range []string{"-retry", "-retry-requeue", "-error"} {
+		if err := ch.ExchangeDelete(queue+exchange, false, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	amqptest.Publish(t, "", queue, amqp.Publishing{DeliveryMode: 2, Body: []byte("newer")})
+	depths(t, map[string]int{queue: 0, queue + "-parked": 3})
+	r.stop(c)
 }

@@ -44,6 +44,10 @@ func TestEachResultLeavesTheMessageWhereItShouldBe(t *testing.T) {
 			handler: always(consumer.RetryAfter(3*time.Hour, boom)), want: where{retry: 1}, action: monitoring.Retried,
 			headers: amqp.Table{"retry-attempts": int64(1)},
 		},
+		"Timeout waits as a timeout": {
+			handler: always(consumer.Timeout(boom)), want: where{retry: 1}, action: monitoring.Retried,
+			headers: amqp.Table{"retry-attempts": int64(1), "bunnicula-reason": "timeout", "bunnicula-error": "boom"},
+		},
 		"Snooze waits and uses no attempt": {
 			handler: always(consumer.Snooze(time.Hour)), want: where{retry: 1}, action: monitoring.Snoozed,
 			headers: amqp.Table{"retry-attempts": int64(0)},

@@ -8,11 +8,11 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
-// Result is what a handler says of a message. Ack, Retry, RetryAfter, Snooze and Error make one.
-// The zero Result is retried, so a forgotten return may repeat work and never loses it.
+// Result is what a handler says of a message. Ack, Retry, RetryAfter, Timeout, Snooze and Error make
+// one. The zero Result is retried, so a forgotten return may repeat work and never loses it.
 type Result struct{ said decide.Result }
 
-var verdictNames = [...]string{"Result{}", "Ack", "Retry", "RetryAfter", "Snooze", "Error", "Undecodable"}
+var verdictNames = [...]string{"Result{}", "Ack", "Retry", "RetryAfter", "Snooze", "Error", "Timeout", "Undecodable"}
 
 // Ack says that the message is done. The message is acknowledged.
 func Ack() Result { return Result{decide.Result{Verdict: decide.Ack}} }
@@ -28,6 +28,14 @@ func Retry(err error) Result { return Result{decide.Result{Verdict: decide.Retry
 func RetryAfter(d time.Duration, err error) Result {
 	return Result{decide.Result{Verdict: decide.RetryAfter, Err: err, Delay: max(d, 0)}}
 }
+
+// Timeout is Retry for a handler that gave up waiting, for an API for example. It differs from Retry
+// in the reason, which is that of a handler that ran past Spec.Timeout: monitors count and report a
+// timeout, and the headers of the message say so. A handler that returns because its context has
+// ended need not return it: any Result but Ack and Error is a timeout then. err may be nil.
+//
+// It is :timeout of Clojure's Bunnicula.
+func Timeout(err error) Result { return Result{decide.Result{Verdict: decide.Timeout, Err: err}} }
 
 // Snooze says that the message is to wait and has no fault. The message waits at least d and uses
 // no attempt. A handler of a rate-limited API returns it. A message can snooze without end. It
@@ -61,9 +69,13 @@ func (r Result) Delay() time.Duration { return r.said.Delay }
 // Acked returns whether the Result is Ack.
 func (r Result) Acked() bool { return r.said.Verdict == decide.Ack }
 
-// Retried returns whether the Result is Retry, RetryAfter or the zero Result.
+// Retried returns whether the Result is Retry, RetryAfter, Timeout or the zero Result.
 func (r Result) Retried() bool {
-	return r.said.Verdict == 0 || r.said.Verdict == decide.Retry || r.said.Verdict == decide.RetryAfter
+	switch r.said.Verdict {
+	case 0, decide.Retry, decide.RetryAfter, decide.Timeout:
+		return true
+	}
+	return false
 }
 
 // Snoozed returns whether the Result is Snooze.

@@ -114,6 +114,23 @@ func TestSettlements(t *testing.T) {
 			want: said{monitoring.Parked, monitoring.ReasonRetriesExhausted, 0}, err: errBoom, to: errorQueue, attempts: 4,
 		},
 
+		"Timeout": {
+			attempt: 2, ending: ending{result: Timeout(errBoom)},
+			want: said{monitoring.Retried, monitoring.ReasonTimeout, 10 * time.Second}, err: errBoom, to: "orders-retry-10s", attempts: 2,
+		},
+		"Timeout of nil": {
+			attempt: 1, ending: ending{result: Timeout(nil)},
+			want: said{monitoring.Retried, monitoring.ReasonTimeout, time.Second}, to: "orders-retry-1s", attempts: 1,
+		},
+		"Timeout without a retry left": {
+			attempt: 5, ending: ending{result: Timeout(errBoom)},
+			want: said{monitoring.Parked, monitoring.ReasonTimeout, 0}, err: errBoom, to: errorQueue, attempts: 4,
+		},
+		"Timeout of a handler that was interrupted": {
+			attempt: 3, ending: ending{interrupted: true, result: Timeout(errBoom)},
+			want: said{monitoring.Interrupted, monitoring.ReasonNone, 0}, err: ErrStopping, to: mainQueue, attempts: 2,
+		},
+
 		"Snooze": {
 			attempt: 2, ending: ending{result: Snooze(time.Minute)},
 			want: said{monitoring.Snoozed, monitoring.ReasonNone, time.Minute}, to: "orders-retry-1m", attempts: 1,

@@ -19,6 +19,7 @@ func strangeHandlers(err error) map[string]Handler {
 	return map[string]Handler{
 		"Retry":      returns(Retry(err)),
 		"RetryAfter": returns(RetryAfter(time.Minute, err)),
+		"Timeout":    returns(Timeout(err)),
 		"Error":      returns(Error(err)),
 		"a panic":    func(context.Context, Delivery) Result { panic(err) },
 		"a codec's":  Decode(codec{func() error { return err }}, func(context.Context, Message[int]) Result { return Ack() }),
@@ -52,7 +53,9 @@ func TestAnErrorOfAnyKindIsAFailureThatMonitorsCanRead(t *testing.T) {
 // checkSafe uses the error of an outcome as a monitor may.
 func checkSafe(t *testing.T, s Settlement) {
 	t.Helper()
-	if text := s.Err.Error(); text == "" && s.Reason != monitoring.ReasonRetry && s.Reason != monitoring.ReasonError || !utf8.ValidString(text) || len(text) > 2*foreign.MaxText {
+	// Only an error that the handler gave may be without a text.
+	handlers := s.Reason == monitoring.ReasonRetry || s.Reason == monitoring.ReasonError || s.Reason == monitoring.ReasonTimeout
+	if text := s.Err.Error(); text == "" && !handlers || !utf8.ValidString(text) || len(text) > 2*foreign.MaxText {
 		t.Errorf("the error's text has %d bytes: %.80q", len(text), text)
 	}
 	if errors.Is(s.Err, errBoom) {

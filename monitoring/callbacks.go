@@ -6,25 +6,31 @@ import "context"
 // Bunnicula. At most one of them is called for a delivery, after it was settled. A nil function is
 // skipped, so the zero Callbacks does nothing.
 //
-// As in Clojure, the function says what the handler did, not what became of the message: OnRetry is
-// also called when no retry was left and the message was parked. [Outcome.Action] distinguishes the
-// two.
+// As in Clojure, the function says how the attempt ended, not what became of the message: OnRetry,
+// OnTimeout and OnException are also called when no retry was left and the message was parked.
+// [Outcome.Action] distinguishes the two.
+//
+// A handler in Clojure asks for a retry without an error, and fails by throwing one. Here it returns
+// Retry in both cases, so the error tells the two apart: Retry(nil) calls OnRetry, and Retry(err)
+// calls OnException.
 //
 // No function is called for a delivery that shutdown interrupted: it will be delivered again.
 type Callbacks struct {
 	// OnSuccess is called when the message was acked.
 	OnSuccess func(context.Context, Delivery, Outcome)
 
-	// OnRetry is called when the handler asked for a retry, whether or not one was left.
+	// OnRetry is called when the handler asked for a retry without an error.
 	OnRetry func(context.Context, Delivery, Outcome)
 
-	// OnError is called when the handler said that the message cannot succeed.
+	// OnError is called when the handler said that the message cannot succeed, and when the message
+	// was parked because its headers left it no room to wait.
 	OnError func(context.Context, Delivery, Outcome)
 
-	// OnTimeout is called when the handler ran past its timeout.
+	// OnTimeout is called when the handler ran past its timeout, or returned Timeout.
 	OnTimeout func(context.Context, Delivery, Outcome)
 
-	// OnException is called when the handler panicked, when the body could not be decoded, and
+	// OnException is called when the handler asked for a retry with an error, when it returned the
+	// zero Result or panicked, when the body could not be decoded or the headers not be read, and
 	// when the message was parked because its process died over it too often or the broker refused
 	// its copy.
 	OnException func(context.Context, Delivery, Outcome)
@@ -62,6 +68,9 @@ func (c Callbacks) pick(o Outcome) func(context.Context, Delivery, Outcome) {
 func (c Callbacks) pickFailure(o Outcome) func(context.Context, Delivery, Outcome) {
 	switch o.Reason {
 	case ReasonRetry, ReasonRetriesExhausted:
+		if o.Err != nil {
+			return c.OnException
+		}
 		return c.OnRetry
 	case ReasonTimeout:
 		return c.OnTimeout

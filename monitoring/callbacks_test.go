@@ -2,6 +2,8 @@ package monitoring_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -21,29 +23,35 @@ func TestCallbacksPassConformance(t *testing.T) {
 
 func TestEachOutcomeCallsTheFunctionThatClojureCalls(t *testing.T) {
 	const retried, parked = monitoring.Retried, monitoring.Parked
+	boom := errors.New("boom")
 	for _, c := range []struct {
 		action monitoring.Action
 		reason monitoring.Reason
+		err    error
 		want   string // "" is none
 	}{
-		{monitoring.Acked, monitoring.ReasonNone, "success"},
-		{retried, monitoring.ReasonRetry, "retry"},
-		{parked, monitoring.ReasonRetriesExhausted, "retry"},
-		{parked, monitoring.ReasonError, "error"},
-		{retried, monitoring.ReasonTimeout, "timeout"},
-		{parked, monitoring.ReasonTimeout, "timeout"},
-		{retried, monitoring.ReasonPanic, "exception"},
-		{parked, monitoring.ReasonPanic, "exception"},
-		{parked, monitoring.ReasonUndecodable, "exception"},
-		{parked, monitoring.ReasonCrashed, "exception"},
-		{monitoring.Snoozed, monitoring.ReasonNone, "snooze"},
-		{monitoring.Interrupted, monitoring.ReasonNone, ""},
+		{monitoring.Acked, monitoring.ReasonNone, nil, "success"},
+		{retried, monitoring.ReasonRetry, nil, "retry"},
+		{parked, monitoring.ReasonRetriesExhausted, nil, "retry"},
+		{retried, monitoring.ReasonRetry, boom, "exception"},
+		{parked, monitoring.ReasonRetriesExhausted, boom, "exception"},
+		{parked, monitoring.ReasonError, nil, "error"},
+		{parked, monitoring.ReasonError, boom, "error"},
+		{retried, monitoring.ReasonTimeout, nil, "timeout"},
+		{parked, monitoring.ReasonTimeout, boom, "timeout"},
+		{retried, monitoring.ReasonPanic, nil, "exception"},
+		{parked, monitoring.ReasonPanic, nil, "exception"},
+		{parked, monitoring.ReasonUndecodable, nil, "exception"},
+		{parked, monitoring.ReasonCrashed, nil, "exception"},
+		{parked, monitoring.ReasonRefused, boom, "exception"},
+		{monitoring.Snoozed, monitoring.ReasonNone, nil, "snooze"},
+		{monitoring.Interrupted, monitoring.ReasonNone, nil, ""},
 
-		{retried, "unheard of", "retry"},
-		{parked, "unheard of", "error"},
-		{0, monitoring.ReasonError, ""},
+		{retried, "unheard of", nil, "retry"},
+		{parked, "unheard of", nil, "error"},
+		{0, monitoring.ReasonError, nil, ""},
 	} {
-		t.Run(c.action.String()+" "+string(c.reason), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.action, " ", c.reason, " ", c.err), func(t *testing.T) {
 			var called []string
 			on := func(name string) func(context.Context, monitoring.Delivery, monitoring.Outcome) {
 				return func(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
@@ -57,7 +65,7 @@ func TestEachOutcomeCallsTheFunctionThatClojureCalls(t *testing.T) {
 				OnSuccess: on("success"), OnRetry: on("retry"), OnError: on("error"),
 				OnTimeout: on("timeout"), OnException: on("exception"), OnSnooze: on("snooze"),
 			}
-			d, o := monitoring.Delivery{Consumer: "orders"}, monitoring.Outcome{Action: c.action, Reason: c.reason}
+			d, o := monitoring.Delivery{Consumer: "orders"}, monitoring.Outcome{Action: c.action, Reason: c.reason, Err: c.err}
 			m.End(m.Begin(t.Context(), d), d, o)
 
 			var want []string

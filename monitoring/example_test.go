@@ -16,7 +16,7 @@ func ExampleCallbacks() {
 		OnSuccess: func(_ context.Context, d monitoring.Delivery, _ monitoring.Outcome) {
 			fmt.Printf("%s: done at attempt %d\n", d.Consumer, d.Attempt)
 		},
-		OnRetry: func(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+		OnException: func(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
 			fmt.Printf("%s: %s: %v\n", d.Consumer, o.Action, o.Err)
 		},
 	}

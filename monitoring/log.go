@@ -8,8 +8,8 @@ import (
 )
 
 // Log is a Monitor that writes one line for each delivery, after it was settled: at level debug for
-// an acked message, info for a snoozed or interrupted one, warn for a retried one, error for a
-// parked one.
+// an acked message, unless AckedLevel says otherwise, info for a snoozed or interrupted one, warn
+// for a retried one, error for a parked one.
 //
 // The zero Log works. A line whose level is off is not built. The payload is not logged unless
 // LogPayload asks for it. Everything that a handler writes into its errors is in the log: the text
@@ -19,6 +19,13 @@ type Log struct {
 	//
 	// Defaults to the result of slog.Default at each line.
 	Logger *slog.Logger
+
+	// AckedLevel is the level of the lines about acked messages. A consumer may ack thousands of
+	// messages a second, so they are off where only info is logged. With slog.LevelInfo they are
+	// as Clojure's Bunnicula logs them. A *slog.LevelVar can be changed while the app runs.
+	//
+	// Defaults to slog.LevelDebug.
+	AckedLevel slog.Leveler
 
 	// LogPayload is how many bytes of the payload are logged, as [Delivery.Excerpt] cuts them.
 	//
@@ -38,6 +45,9 @@ func (l Log) Begin(ctx context.Context, _ Delivery) context.Context { return ctx
 func (l Log) End(ctx context.Context, d Delivery, o Outcome) {
 	logger := orDefault(l.Logger)
 	level, message := line(o.Action)
+	if o.Action == Acked && l.AckedLevel != nil {
+		level = l.AckedLevel.Level()
+	}
 	if !logger.Enabled(ctx, level) {
 		return
 	}

@@ -41,6 +41,18 @@ func TestLogWritesOneLineForEachDelivery(t *testing.T) {
 			want:    map[string]any{"level": "DEBUG", "msg": "message acked"},
 		},
 		{
+			name:    "acked, at another level",
+			log:     monitoring.Log{AckedLevel: slog.LevelInfo},
+			outcome: monitoring.Outcome{Action: monitoring.Acked},
+			want:    map[string]any{"level": "INFO", "msg": "message acked"},
+		},
+		{
+			name:    "the level is of acked messages only",
+			log:     monitoring.Log{AckedLevel: slog.LevelDebug},
+			outcome: monitoring.Outcome{Action: monitoring.Interrupted},
+			want:    map[string]any{"level": "INFO", "msg": "message interrupted"},
+		},
+		{
 			name: "retried",
 			outcome: monitoring.Outcome{
 				Action: monitoring.Retried, Reason: monitoring.ReasonRetry, Delay: time.Second,
@@ -110,6 +122,22 @@ func TestALineThatIsOffCostsNothing(t *testing.T) {
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(100, func() { m.End(m.Begin(ctx, d), d, o) }); n != 0 {
 		t.Errorf("it allocates %v times; want never", n)
+	}
+}
+
+func TestTheLevelOfAckedMessagesCanChangeWhileRunning(t *testing.T) {
+	var out bytes.Buffer
+	level := new(slog.LevelVar)
+	m := monitoring.Log{Logger: slog.New(slog.NewTextHandler(&out, nil)), AckedLevel: level}
+	for _, c := range []struct {
+		level slog.Level
+		lines int
+	}{{slog.LevelDebug, 0}, {slog.LevelInfo, 1}, {slog.LevelDebug, 1}} {
+		level.Set(c.level)
+		m.End(t.Context(), monitoring.Delivery{}, monitoring.Outcome{Action: monitoring.Acked})
+		if n := bytes.Count(out.Bytes(), []byte("message acked")); n != c.lines {
+			t.Errorf("after one more at %s there are %d lines; want %d", c.level, n, c.lines)
+		}
 	}
 }
 

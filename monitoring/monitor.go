@@ -16,7 +16,7 @@ type Monitor interface {
 	// returns, so it can hold a span or a start time. If Begin returns nil they get ctx.
 	//
 	// Begin is also called for a message that is parked without running its handler, because
-	// its process died over it too often. End follows at once.
+	// its process died over it too often or its headers cannot be read. End follows at once.
 	Begin(ctx context.Context, d Delivery) context.Context
 
 	// End is called after the delivery was settled. The Outcome says what was done, why, and
@@ -105,17 +105,19 @@ func (a Action) String() string {
 type Reason string
 
 // The reasons of retried messages are ReasonRetry, ReasonTimeout and ReasonPanic. Those of parked
-// messages are all but ReasonNone and ReasonRetry. A message whose last attempt timed out or
-// panicked is parked with that reason.
+// messages are all but ReasonNone. A message whose last attempt timed out or panicked is parked with
+// that reason. With ReasonRetry a message is parked only if its headers fill a frame of the broker,
+// so that they leave no room for those of a retry.
 const (
 	ReasonNone Reason = "" // acked, snoozed or interrupted
 	// Asked for by the handler, or by its zero Result.
-	ReasonRetry            Reason = "retry"
-	ReasonError            Reason = "error"             // the handler says: it cannot succeed
+	ReasonRetry Reason = "retry"
+	// The handler says that it cannot succeed, or it was to wait and its headers left no room.
+	ReasonError            Reason = "error"
 	ReasonRetriesExhausted Reason = "retries-exhausted" // asked for by the handler, none left
-	ReasonTimeout          Reason = "timeout"           // the handler ran too long
+	ReasonTimeout          Reason = "timeout"           // the handler ran too long, or returned Timeout
 	ReasonPanic            Reason = "panic"             // a panic or runtime.Goexit
-	ReasonUndecodable      Reason = "undecodable"       // the body does not decode
+	ReasonUndecodable      Reason = "undecodable"       // the body does not decode, or the headers cannot be read
 	ReasonCrashed          Reason = "crashed"           // its process died over it MaxCrashes times
 	// The broker refuses each copy of it, for its size for example. Err says what the broker said,
 	// and why the copy was made. The broker has moved the message itself, so it bears no
@@ -152,7 +154,7 @@ type Outcome struct {
 	// Delay is how long a retried or snoozed message waits at least, and else 0.
 	Delay time.Duration
 
-	// Duration is how long the handler ran, and 0 if it did not run.
+	// Duration is how long the handler ran, with the decoding of the body, and 0 if it did not run.
 	Duration time.Duration
 }
 

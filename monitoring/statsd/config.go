@@ -23,8 +23,8 @@ type Config struct {
 	// Defaults to none.
 	Prefix string
 
-	// SampleRate is the fraction of metrics that is sent, above 0 and at most 1. Each packet has
-	// the rate, and the server scales its counts.
+	// SampleRate is the fraction of metrics that is sent, above 0 and at most 1. Each metric has
+	// the rate beside it, and the server scales its counts.
 	//
 	// Defaults to 1, all of them.
 	SampleRate float64

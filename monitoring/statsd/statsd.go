@@ -17,10 +17,10 @@ const packetSize = 1432
 // Monitor sends metrics to StatsD. Make one with [New]. Metrics are gathered, and sent in the
 // background over UDP. When the server is down the metrics are lost, and nothing reports that.
 type Monitor struct {
-	client   client.Statter
-	rate     float32
-	names    catalogue
-	counters monitoring.Callbacks // decides which of Bunnicula's counters is incremented
+	client client.Statter
+	rate   float32
+	names  catalogue
+	events monitoring.Callbacks // decides which of Bunnicula's counters is incremented
 }
 
 var _ monitoring.Monitor = (*Monitor)(nil)
@@ -55,13 +55,13 @@ func newMonitor(cfg Config, s client.Sender) (*Monitor, error) {
 		return nil, fmt.Errorf("statsd: client: %w", err)
 	}
 	m := &Monitor{client: c, rate: float32(cfg.SampleRate)}
-	m.counters = monitoring.Callbacks{
-		OnSuccess:   m.counter(func(n *names) string { return n.success }),
-		OnRetry:     m.counter(func(n *names) string { return n.retry }),
-		OnError:     m.counter(func(n *names) string { return n.err }),
-		OnTimeout:   m.counter(func(n *names) string { return n.timeout }),
-		OnException: m.counter(func(n *names) string { return n.fail }),
-		OnSnooze:    m.counter(func(n *names) string { return n.snooze }),
+	m.events = monitoring.Callbacks{
+		OnSuccess:   m.timed(func(n *names) string { return n.success }),
+		OnRetry:     m.timed(func(n *names) string { return n.retry }),
+		OnError:     m.timed(func(n *names) string { return n.err }),
+		OnTimeout:   m.timed(func(n *names) string { return n.timeout }),
+		OnException: m.untimed(func(n *names) string { return n.fail }),
+		OnSnooze:    m.timed(func(n *names) string { return n.snooze }),
 	}
 	return m, nil
 }
@@ -71,15 +71,13 @@ func (m *Monitor) Begin(ctx context.Context, _ monitoring.Delivery) context.Cont
 
 // End adds the delivery's metrics to the next packet. After Close it drops them.
 func (m *Monitor) End(ctx context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+	m.events.End(ctx, d, o)
 	n := m.names.of(d)
-	if o.Duration > 0 {
-		m.timing(n.timing, o.Duration)
-	}
-	m.counters.End(ctx, d, o)
 	switch o.Action {
 	case monitoring.Parked:
 		m.count(n.parked)
 	case monitoring.Interrupted:
+		m.timing(n.timing, o.Duration)
 		m.count(n.interrupted)
 	}
 }
@@ -92,9 +90,23 @@ func (m *Monitor) Close() error {
 	return nil
 }
 
-func (m *Monitor) counter(name func(*names) string) func(context.Context, monitoring.Delivery, monitoring.Outcome) {
+// event is a function of [monitoring.Callbacks].
+type event = func(context.Context, monitoring.Delivery, monitoring.Outcome)
+
+// timed returns a function that sends the handler's time and counts.
+func (m *Monitor) timed(counter func(*names) string) event {
+	return func(_ context.Context, d monitoring.Delivery, o monitoring.Outcome) {
+		n := m.names.of(d)
+		m.timing(n.timing, o.Duration)
+		m.count(counter(n))
+	}
+}
+
+// untimed returns a function that counts. Clojure's Bunnicula sends no time of a handler that threw
+// an exception, so that the mean is that of handlers which came to an end.
+func (m *Monitor) untimed(counter func(*names) string) event {
 	return func(_ context.Context, d monitoring.Delivery, _ monitoring.Outcome) {
-		m.count(name(m.names.of(d)))
+		m.count(counter(m.names.of(d)))
 	}
 }
 
@@ -103,6 +115,9 @@ func (m *Monitor) counter(name func(*names) string) func(context.Context, monito
 
 func (m *Monitor) count(name string) { _ = m.client.Inc(name, 1, m.rate) }
 
+// timing sends nothing for a handler that did not run.
 func (m *Monitor) timing(name string, took time.Duration) {
-	_ = m.client.TimingDuration(name, took, m.rate)
+	if took > 0 {
+		_ = m.client.TimingDuration(name, took, m.rate)
+	}
 }

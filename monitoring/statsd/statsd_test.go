@@ -1,6 +1,7 @@
 package statsd_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -36,6 +37,7 @@ func TestMonitorPassesConformanceWithADeadServer(t *testing.T) {
 
 func TestEachOutcomeIsCountedUnderBunniculasName(t *testing.T) {
 	const retried, parked = monitoring.Retried, monitoring.Parked
+	boom := errors.New("boom")
 	for _, c := range []struct {
 		outcome monitoring.Outcome
 		want    []string
@@ -43,16 +45,19 @@ func TestEachOutcomeIsCountedUnderBunniculasName(t *testing.T) {
 		{monitoring.Outcome{Action: monitoring.Acked}, []string{"success"}},
 		{monitoring.Outcome{Action: retried, Reason: monitoring.ReasonRetry}, []string{"retry"}},
 		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonRetriesExhausted}, []string{"retry", "parked"}},
+		{monitoring.Outcome{Action: retried, Reason: monitoring.ReasonRetry, Err: boom}, []string{"fail"}},
+		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonRetriesExhausted, Err: boom}, []string{"fail", "parked"}},
 		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonError}, []string{"error", "parked"}},
 		{monitoring.Outcome{Action: retried, Reason: monitoring.ReasonTimeout}, []string{"timeout"}},
 		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonTimeout}, []string{"timeout", "parked"}},
 		{monitoring.Outcome{Action: retried, Reason: monitoring.ReasonPanic}, []string{"fail"}},
 		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonUndecodable}, []string{"fail", "parked"}},
 		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonCrashed}, []string{"fail", "parked"}},
+		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonRefused, Err: boom}, []string{"fail", "parked"}},
 		{monitoring.Outcome{Action: monitoring.Snoozed}, []string{"snooze"}},
 		{monitoring.Outcome{Action: monitoring.Interrupted}, []string{"interrupted"}},
 	} {
-		t.Run(fmt.Sprint(c.outcome.Action, " ", c.outcome.Reason), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.outcome.Action, " ", c.outcome.Reason, " ", c.outcome.Err), func(t *testing.T) {
 			s := newServer(t)
 			m := newMonitor(t, statsd.Config{Addr: s.addr()})
 			d := monitoring.Delivery{Consumer: "orders"}
@@ -79,6 +84,31 @@ func TestTheTimingIsTheHandlersDurationInMilliseconds(t *testing.T) {
 	want := []metric{
 		{"orders", "1500", "ms", ""}, {"orders.success", "1", "c", ""},
 		{"emails", "0.25", "ms", ""}, {"emails.interrupted", "1", "c", ""},
+	}
+	if got := s.received(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("received %v; want %v", got, want)
+	}
+}
+
+// In Clojure a handler that throws an exception ends with-tracking before its time is sent.
+func TestWhatCountsFailHasNoTiming(t *testing.T) {
+	s := newServer(t)
+	m := newMonitor(t, statsd.Config{Addr: s.addr()})
+	for _, o := range []monitoring.Outcome{
+		{Action: monitoring.Retried, Reason: monitoring.ReasonRetry, Err: errors.New("boom")},
+		{Action: monitoring.Retried, Reason: monitoring.ReasonPanic},
+		{Action: monitoring.Retried, Reason: monitoring.ReasonRetry},
+		{Action: monitoring.Retried, Reason: monitoring.ReasonTimeout},
+	} {
+		o.Duration = time.Second
+		m.End(t.Context(), monitoring.Delivery{Consumer: "orders"}, o)
+	}
+	closed(t, m)
+	want := []metric{
+		{"orders.fail", "1", "c", ""},
+		{"orders.fail", "1", "c", ""},
+		{"orders", "1000", "ms", ""}, {"orders.retry", "1", "c", ""},
+		{"orders", "1000", "ms", ""}, {"orders.timeout", "1", "c", ""},
 	}
 	if got := s.received(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("received %v; want %v", got, want)

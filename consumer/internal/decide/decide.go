@@ -88,6 +88,8 @@ func judge(e Ending) (monitoring.Outcome, Verdict) {
 		return monitoring.Outcome{Action: monitoring.Snoozed}, Snooze
 	case Retry, RetryAfter:
 		return retried(monitoring.ReasonRetry, r.Err, ""), r.Verdict
+	case Timeout:
+		return retried(monitoring.ReasonTimeout, r.Err, ""), Retry
 	}
 	return retried(monitoring.ReasonRetry, ErrZero, ""), Retry
 }

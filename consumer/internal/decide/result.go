@@ -19,6 +19,7 @@ const (
 	RetryAfter
 	Snooze
 	Error
+	Timeout     // the handler says that something it waited for took too long
 	Undecodable // the body could not be decoded
 )
 

@@ -431,4 +431,24 @@ var mutants = []mutant{
 		edits:  []edit{{"cmd/bunnicula/internal/inspect.isBound", `reflect.DeepEqual(plain(map[string]any(k.Arguments)), plain(b.Arguments))`, `(true || $old)`}},
 		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestABindingIsComparedWithItsArguments$"}},
 	},
+	{
+		name: "clojures-exception-is-a-retry", breaks: "a retry with an error counts .retry, which in Clojure is a retry without one",
+		edits:  []edit{{"monitoring.Callbacks.pickFailure", `o.Err != nil`, `false && $old`}},
+		caught: []by{{pkg: "internal/test/docs", test: "^TestTheTableOfCountersIsTrue$"}, {pkg: "monitoring", test: "^TestEachOutcomeCallsTheFunctionThatClojureCalls$"}},
+	},
+	{
+		name: "clojures-exception-is-timed", breaks: "a failed handler has a timing, which it does not have in Clojure",
+		edits:  []edit{{"monitoring/statsd.Monitor.untimed", `m.count(counter(m.names.of(d)))`, "m.timing(m.names.of(d).timing, 1)\n$old"}},
+		caught: []by{{pkg: "internal/test/docs", test: "^TestTheTableOfCountersIsTrue$"}},
+	},
+	{
+		name: "clojures-timeout-is-a-retry", breaks: "the Result Timeout counts as a retry",
+		edits:  []edit{{"consumer/internal/decide.judge", `retried(monitoring.ReasonTimeout, r.Err, "")`, `retried(monitoring.ReasonRetry, r.Err, "")`}},
+		caught: []by{{pkg: "internal/test/docs", test: "^TestTheTableOfCountersIsTrue$"}, {pkg: "consumer", test: "^TestSettlements$"}},
+	},
+	{
+		name: "attempts-as-text", breaks: "a copy's retry-attempts is text, which Clojure cannot add one to",
+		edits:  []edit{{"consumer/internal/decide.Rules.headers", `int64(p.attempts)`, `string(rune('0' + p.attempts))`}},
+		caught: []by{{pkg: "consumer", test: "^TestClojureAndGoShareAQueue$"}},
+	},
 }
