@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/link"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -29,9 +30,7 @@ func New(cfg Config, log *slog.Logger) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if log == nil {
-		log = slog.Default()
-	}
+	log = applog.First(log)
 	return Over(link.New(r.settings(), log)), nil
 }
 

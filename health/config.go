@@ -3,7 +3,10 @@ package health
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 )
 
 // Config says how long parts may be bad, and where probes are answered.
@@ -51,6 +54,11 @@ type Config struct {
 	//
 	// Defaults to nothing.
 	OnUp func(Report)
+
+	// Logger takes the panics of OnDown and OnUp.
+	//
+	// Defaults to the fx app's *slog.Logger, or slog.Default.
+	Logger *slog.Logger
 }
 
 // Special values of Config.
@@ -70,6 +78,7 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
+	c.Logger = applog.First(c.Logger)
 	for _, f := range []struct {
 		name    string
 		value   *time.Duration

@@ -2,9 +2,12 @@ package prometheus
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 
 	prom "github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 )
 
 // Config says where metrics are registered, and which buckets their histograms have.
@@ -28,6 +31,11 @@ type Config struct {
 	//
 	// Defaults to 1, 2, 3, 4, 5, 10, 20, 50.
 	AttemptBuckets []float64
+
+	// Logger takes the panics of sources, see [Monitor.Watch].
+	//
+	// Defaults to the fx app's *slog.Logger, or slog.Default.
+	Logger *slog.Logger
 }
 
 // Defaults of Config.
@@ -41,6 +49,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Registerer == nil {
 		c.Registerer = prom.DefaultRegisterer
 	}
+	c.Logger = applog.First(c.Logger)
 	for _, f := range []struct {
 		name    string
 		buckets *[]float64

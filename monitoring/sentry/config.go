@@ -9,6 +9,7 @@ import (
 
 	sdk "github.com/getsentry/sentry-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -92,9 +93,7 @@ func (c Config) check() (Config, error) {
 	if c.Reports == nil {
 		c.Reports = exceptionsAndParked
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger = applog.First(c.Logger)
 	return c, nil
 }
 

@@ -332,6 +332,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "internal/foreign", test: "^TestTheTextOfAnErrorSaysWhatIsKnown$"}},
 	},
 	{
+		name: "two-logs", breaks: "a monitoring.Log beside another monitor ignores the app's logger",
+		edits:  []edit{{"consumer.New", `applog.With(context.Background(), log)`, `context.Background()`}},
+		caught: []by{{pkg: "consumer", test: "^TestALogWithoutALoggerWritesToTheApps$"}},
+	},
+	{
 		name: "any-year", breaks: "a time that JSON cannot write is written",
 		edits: []edit{{"internal/foreign.IsTime", `year >= 1 && year <= 9999`, `year >= 1 || year <= 9999`}},
 		caught: []by{
