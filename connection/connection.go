@@ -24,7 +24,7 @@ type Connection struct {
 }
 
 // New checks the Config and makes a Connection. It does not connect: the first user does. A nil
-// logger means slog.Default(). The error names the field that is wrong.
+// logger means slog.Default(). The error has a line for each field that is wrong.
 func New(cfg Config, log *slog.Logger) (*Connection, error) {
 	r, err := cfg.resolve()
 	if err != nil {

@@ -2,6 +2,7 @@ package health
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -79,6 +80,7 @@ const (
 
 func (c Config) withDefaults() (Config, error) {
 	c.Logger = applog.First(c.Logger)
+	var errs []error
 	for _, f := range []struct {
 		name    string
 		value   *time.Duration
@@ -93,8 +95,8 @@ func (c Config) withDefaults() (Config, error) {
 	} {
 		*f.value = cmp.Or(*f.value, f.usual)
 		if *f.value < 0 && (f.special == 0 || *f.value != f.special) {
-			return c, fmt.Errorf("health: Config.%s is %s, want more than 0", f.name, *f.value)
+			errs = append(errs, fmt.Errorf("health: Config.%s is %s, want more than 0", f.name, *f.value))
 		}
 	}
-	return c, nil
+	return c, errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package prometheus
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -50,6 +51,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Registerer = prom.DefaultRegisterer
 	}
 	c.Logger = applog.First(c.Logger)
+	var errs []error
 	for _, f := range []struct {
 		name    string
 		buckets *[]float64
@@ -64,10 +66,11 @@ func (c Config) withDefaults() (Config, error) {
 		}
 		for i, b := range *f.buckets {
 			if b <= 0 || i > 0 && b <= (*f.buckets)[i-1] {
-				return c, fmt.Errorf("prometheus: Config.%s is %v, want numbers above 0 that grow", f.name, *f.buckets)
+				errs = append(errs, fmt.Errorf("prometheus: Config.%s is %v, want numbers above 0 that grow", f.name, *f.buckets))
+				break
 			}
 		}
 		*f.buckets = slices.Clone(*f.buckets)
 	}
-	return c, nil
+	return c, errors.Join(errs...)
 }
