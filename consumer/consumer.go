@@ -45,7 +45,8 @@ type Consumer struct {
 // New checks the Spec and makes a Consumer. It does not connect. A nil monitor means
 // monitoring.Log, and a nil logger slog.Default(). A monitoring.Log without a logger, alone or
 // inside of another monitor, writes to the consumer's. With a nil connection the Consumer can only
-// Process. The error names the field of the Spec that is wrong, and its value.
+// Process. The error has a
+// line for each field of the Spec that is wrong, with its value.
 func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log *slog.Logger) (*Consumer, error) {
 	open := spec.Prefetch == 0
 	spec, top, err := spec.resolve()
@@ -144,7 +145,7 @@ func (c *Consumer) Start(ctx context.Context) error {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = c.Stop(stop) // no handler runs yet
-		return fmt.Errorf("consumer %q: start: %w", c.spec.Name, err)
+		return &startError{[]string{c.spec.Name}, err}
 	}
 	return nil
 }
