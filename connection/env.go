@@ -63,7 +63,7 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 
 // eachField calls f for what is wrong with each field.
 func eachField(err error, f func(*fieldError)) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // this walks the tree, which errors.As does only up to the first
 	case *fieldError:
 		f(e)
 	case interface{ Unwrap() []error }:
