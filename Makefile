@@ -9,11 +9,13 @@ ARGS ?=
 TIMEOUT ?= 15m
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.8.0
+COMPOSE_SPEC := v2.16.2
 BENCHSTAT := v0.0.0-20260908200009-22c9c6c9d4da
 VULNDB ?= https://vuln.go.dev
 
 LINT := bin/golangci-lint-$(GOLANGCI_LINT)
 VULN := bin/govulncheck-$(GOVULNCHECK)
+COMPOSE := bin/compose-spec-$(COMPOSE_SPEC)
 GO_FILES = $$(find . -name '.?*' -prune -o -name '*.go' -print)
 SCRIPTS = $$(grep -rlE '^\#!.*\bbash$$' scripts .ci)
 
@@ -122,7 +124,7 @@ mutants: ## Break each promise in the sources on purpose, and see that the tests
 	go test -count=1 -timeout 25m -tags mutants -v ./internal/test/mutants $(ARGS)
 
 .PHONY: check
-check: check-format check-vet check-lint check-scripts check-tidy check-surface check-vulnerabilities ## Format, vet, lint, scripts, go.mod, exported API, known vulnerabilities
+check: check-format check-vet check-lint check-scripts check-compose check-tidy check-surface check-vulnerabilities ## Format, vet, lint, scripts, docker-compose.yml, go.mod, exported API, known vulnerabilities
 
 .PHONY: check-format
 check-format:
@@ -149,6 +151,12 @@ check-scripts:
 	@echo shellcheck
 	scripts/need shellcheck
 	shellcheck $(SCRIPTS)
+
+# By the schema of the Compose Specification, whose library Docker's own plugin uses. It needs no engine.
+.PHONY: check-compose
+check-compose: $(COMPOSE)
+	@echo docker-compose.yml
+	COMPOSE_PROFILES=metrics $(COMPOSE) docker-compose.yml >/dev/null
 
 .PHONY: check-tidy
 check-tidy:
@@ -212,3 +220,9 @@ $(VULN):
 	@echo "building govulncheck $(GOVULNCHECK) (once)"
 	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
 	mv bin/govulncheck $@
+
+$(COMPOSE):
+	@echo "building the Compose Specification's reference $(COMPOSE_SPEC) (once)"
+	GOBIN=$(CURDIR)/bin/compose go install github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_SPEC)
+	mv bin/compose/cmd $@
+	rmdir bin/compose

@@ -171,3 +171,15 @@ func TestNoPasswordIsEverShown(t *testing.T) {
 		}
 	}
 }
+
+func TestAllWrongFieldsAreReportedTogether(t *testing.T) {
+	_, err := connection.New(connection.Config{URL: "nowhere", Heartbeat: -1, DialTimeout: -2, Name: "a\x00", CertFile: "c"}, nil)
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for _, want := range []string{"URL is not", "Heartbeat is -1ns", "DialTimeout is -2ns", "Name is", "KeyFile is empty"} {
+		if !strings.Contains(err.Error(), "connection: "+want) {
+			t.Errorf("the error lacks %q:\n%v", want, err)
+		}
+	}
+}

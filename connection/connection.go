@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/link"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -23,15 +24,13 @@ type Connection struct {
 }
 
 // New checks the Config and makes a Connection. It does not connect: the first user does. A nil
-// logger means slog.Default(). The error names the field that is wrong.
+// logger means slog.Default(). The error has a line for each field that is wrong.
 func New(cfg Config, log *slog.Logger) (*Connection, error) {
 	r, err := cfg.resolve()
 	if err != nil {
 		return nil, err
 	}
-	if log == nil {
-		log = slog.Default()
-	}
+	log = applog.First(log)
 	return Over(link.New(r.settings(), log)), nil
 }
 

@@ -1,7 +1,6 @@
 package connection
 
 import (
-	"errors"
 	"os"
 	"regexp"
 	"strconv"
@@ -56,12 +55,22 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 		c.Heartbeat = h
 	}
 	if _, err := c.resolve(); err != nil {
-		if field := (*fieldError)(nil); errors.As(err, &field) {
-			field.field = variable.Replace(field.field)
-		}
+		eachField(err, func(e *fieldError) { e.field = variable.Replace(e.field) })
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// eachField calls f for what is wrong with each field.
+func eachField(err error, f func(*fieldError)) {
+	switch e := err.(type) { //nolint:errorlint // this walks the tree, which errors.As does only up to the first
+	case *fieldError:
+		f(e)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			eachField(one, f)
+		}
+	}
 }
 
 // variable replaces the names of fields by those of the variables from which they were read.

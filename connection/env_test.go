@@ -84,3 +84,14 @@ func TestVariablesCanComeFromElsewhere(t *testing.T) {
 		t.Errorf("%v, %v", c, err)
 	}
 }
+
+func TestAllWrongVariablesAreNamedTogether(t *testing.T) {
+	_, err := connection.ConfigFrom(func(name string) string {
+		return map[string]string{"AMQP_URL": "nowhere", "AMQP_CERT_FILE": "c.pem", "AMQP_CONNECTION_NAME": "a\x00"}[name]
+	})
+	for _, want := range []string{"AMQP_URL is not a URL", "AMQP_KEY_FILE is empty, but", "AMQP_CONNECTION_NAME is"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package connection
 import (
 	"cmp"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -45,14 +46,18 @@ type resolved struct {
 	management *management.Client // nil without one
 }
 
-// resolve checks every field. Its errors name the field and show no password. They do not wrap the
-// errors of url.Parse and amqp.ParseURI, which show it.
+// resolve checks every field. Its error has a line for each that is wrong, which names the field and
+// shows no password. It does not wrap the errors of url.Parse and amqp.ParseURI, which show it.
 func (c Config) resolve() (*resolved, error) {
 	r := &resolved{Config: c}
+	var errs []error // of all fields, so that they are mended together
 	for _, step := range []func() error{r.where, r.files, r.naming, r.durations, r.manage} {
 		if err := step(); err != nil {
-			return nil, err
+			errs = append(errs, err)
 		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	for _, t := range r.targets {
 		if _, err := r.tlsConfig(t); err != nil {
@@ -229,6 +234,7 @@ func (r *resolved) naming() error {
 }
 
 func (r *resolved) durations() error {
+	var errs []error
 	for _, f := range []struct {
 		name     string
 		value    *time.Duration
@@ -243,8 +249,11 @@ func (r *resolved) durations() error {
 	} {
 		*f.value = cmp.Or(*f.value, f.def)
 		if *f.value < f.min || *f.value > f.max {
-			return wrong(f.name, "is %s, want %s to %s", *f.value, f.min, f.max)
+			errs = append(errs, wrong(f.name, "is %s, want %s to %s", *f.value, f.min, f.max))
 		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	if r.Heartbeat%time.Second != 0 {
 		return wrong("Heartbeat", "is %s, want whole seconds", r.Heartbeat)

@@ -12,7 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
-	"github.com/bunnicula-go/bunnicula/internal/monitors"
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -43,25 +43,28 @@ type Consumer struct {
 }
 
 // New checks the Spec and makes a Consumer. It does not connect. A nil monitor means
-// monitoring.Log, and a nil logger slog.Default(). With a nil connection the Consumer can only
-// Process. The error names the field of the Spec that is wrong, and its value.
+// monitoring.Log, and a nil logger slog.Default(). A monitoring.Log without a logger, alone or
+// inside of another monitor, writes to the consumer's. With a nil connection the Consumer can only
+// Process. The error has a
+// line for each field of the Spec that is wrong, with its value.
 func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log *slog.Logger) (*Consumer, error) {
 	open := spec.Prefetch == 0
 	spec, top, err := spec.resolve()
 	if err != nil {
 		return nil, err
 	}
-	if log == nil {
-		log = slog.Default()
-	}
+	log = applog.First(log)
 	if monitor == nil {
-		monitor = monitoring.Log{Logger: log}
+		monitor = monitoring.Log{}
 	}
-	c := &Consumer{spec: spec, rules: spec.rules(top), id: sending.NewID(), log: log.With("consumer", spec.Name)}
+	c := &Consumer{
+		spec: spec, rules: spec.rules(top), id: sending.NewID(), log: log.With("consumer", spec.Name),
+		stages: newStages(applog.With(context.Background(), log)),
+	}
 	if c.handler, err = spec.wrapped(); err != nil {
 		return nil, err
 	}
-	if err := c.assemble(conn, open, monitors.Shield(log, monitor)); err != nil {
+	if err := c.assemble(conn, open, monitoring.Multi(monitor)); err != nil {
 		return nil, err
 	}
 	if slowest := spec.slowest(); slowest > brokerTimeout*4/5 {
@@ -73,7 +76,7 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 
 // assemble makes the parts of the consumer. open says that the Spec leaves the prefetch open.
 func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor monitoring.Monitor) error {
-	c.stages, c.gauges = newStages(), new(gauges)
+	c.gauges = new(gauges)
 	c.lookahead = newLookahead(&c.spec, open)
 	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
 	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)
@@ -142,7 +145,7 @@ func (c *Consumer) Start(ctx context.Context) error {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = c.Stop(stop) // no handler runs yet
-		return fmt.Errorf("consumer %q: start: %w", c.spec.Name, err)
+		return &startError{[]string{c.spec.Name}, err}
 	}
 	return nil
 }

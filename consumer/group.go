@@ -16,28 +16,35 @@ type Group struct{ consumers []*Consumer }
 
 // NewGroup makes a Group. On one connection it refuses two consumers of the same queue, two of the
 // same name, and one whose queue is another's retry, quarantine or error queue. Consumers of
-// different connections may have the same names. The error says which consumers.
+// different connections may have the same names. The error has a line for each, which says which
+// consumers.
 func NewGroup(consumers ...*Consumer) (*Group, error) {
 	names, queues := map[[2]string]bool{}, map[[2]string]string{} // by connection and name or queue
 	byConnection := map[string][]topology.Topology{}
+	var errs []error
 	for i, c := range consumers {
 		if c == nil {
-			return nil, fmt.Errorf("consumer: number %d of the group is nil", i+1)
+			errs = append(errs, fmt.Errorf("consumer: number %d of the group is nil", i+1))
+			continue
 		}
 		if other, there := queues[[2]string{c.spec.Connection, c.spec.Queue}]; there {
-			return nil, fmt.Errorf("consumers %q and %q both consume queue %q: make them one, with a higher Concurrency", other, c.spec.Name, c.spec.Queue)
+			errs = append(errs, fmt.Errorf("consumers %q and %q both consume queue %q: make them one, with a higher Concurrency", other, c.spec.Name, c.spec.Queue))
+			continue
 		}
 		queues[[2]string{c.spec.Connection, c.spec.Queue}] = c.spec.Name
 		if names[[2]string{c.spec.Connection, c.spec.Name}] {
-			return nil, fmt.Errorf("consumer %q: there are two of this name, give one another Spec.Name", c.spec.Name)
+			errs = append(errs, fmt.Errorf("consumer %q: there are two of this name, give one another Spec.Name", c.spec.Name))
 		}
 		names[[2]string{c.spec.Connection, c.spec.Name}] = true
 		byConnection[c.spec.Connection] = append(byConnection[c.spec.Connection], c.rules.Topology)
 	}
 	for _, all := range byConnection {
 		if err := conflicts.Find(all...); err != nil {
-			return nil, fmt.Errorf("consumer: %w", err)
+			errs = append(errs, fmt.Errorf("consumer: %w", err))
 		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	return &Group{consumers}, nil
 }
@@ -71,12 +78,13 @@ func (g *Group) Consumer(name string) *Consumer {
 const startingAtOnce = 16
 
 // Start starts all consumers, sixteen side by side. If one fails, Start stops the others again,
-// also those that still wait for a broker. Its errors are those of [Consumer.Start].
+// also those that still wait for a broker. Its errors are those of [Consumer.Start]; what keeps
+// several consumers from starting for the same reason is one error with their names.
 func (g *Group) Start(ctx context.Context) error {
 	starting, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	turns := make(chan struct{}, startingAtOnce)
-	err := g.each(func(c *Consumer) error {
+	err := errors.Join(together(g.each(func(c *Consumer) error {
 		select {
 		case turns <- struct{}{}:
 			defer func() { <-turns }()
@@ -89,7 +97,7 @@ func (g *Group) Start(ctx context.Context) error {
 			return nil // the error that is returned is the other consumer's
 		}
 		return err
-	})
+	}))...)
 	if err != nil {
 		_ = g.Stop(ctx)
 	}
@@ -100,18 +108,18 @@ var errOther = errors.New("another consumer could not start")
 
 // Stop stops all consumers side by side. Its errors are those of [Consumer.Stop].
 func (g *Group) Stop(ctx context.Context) error {
-	return g.each(func(c *Consumer) error { return c.Stop(ctx) })
+	return errors.Join(g.each(func(c *Consumer) error { return c.Stop(ctx) })...)
 }
 
-// each calls f for all consumers side by side.
-func (g *Group) each(f func(*Consumer) error) error {
+// each calls f for all consumers side by side, and returns their errors in their order.
+func (g *Group) each(f func(*Consumer) error) []error {
 	errs := make([]error, len(g.consumers))
 	var all sync.WaitGroup
 	for i, c := range g.consumers {
 		all.Go(func() { errs[i] = f(c) })
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	return errs
 }
 
 // Health returns the state of each consumer, in their order.

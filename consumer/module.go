@@ -1,20 +1,23 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
-	"runtime"
-	"sort"
+	"slices"
 	"time"
 
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/internal/startup"
+	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
@@ -23,8 +26,20 @@ import (
 // *slog.Logger, the consumers log to it.
 var Module = fx.Module("bunnicula.consumer",
 	fx.Provide(provide, fx.Annotate(metricsOf, fx.ResultTags(`group:"bunnicula.metrics"`))),
-	fx.Invoke(func(*Group) {}),
+	fx.Invoke(checkDemands, func(*Group) {}),
+	fx.ErrorHook(hinter{}),
 )
+
+// hinter logs what to add when fx finds that a value of ours is missing. fx gives its hooks no
+// logger of the app.
+type hinter struct{}
+
+// HandleError implements fx.ErrorHandler.
+func (hinter) HandleError(err error) {
+	for _, h := range hints(err) {
+		applog.First().Error("the app lacks a value of Bunnicula", "value", h.value, "add", h.add)
+	}
+}
 
 // metricsOf provides the consumers' Metrics to monitoring/prometheus. The value group spares each
 // of the two packages an import of the other.
@@ -33,16 +48,35 @@ func metricsOf(g *Group) func(tell func(name string, value float64, labels ...st
 }
 
 // Provide adds consumers to an app with [Module]. Each constructor takes what it needs from fx and
-// returns a Spec, or (Spec, error). Provide refuses any other argument with an error that names it.
+// returns a Spec, a []Spec, which may be empty, or one of them and an error. Provide refuses any
+// other argument with an error that names it. An app without the module that makes what a
+// constructor asks for, a publisher.Publisher for example, gets an error that says what to add.
 func Provide(constructors ...any) fx.Option {
 	options := make([]fx.Option, 0, len(constructors))
 	for i, f := range constructors {
-		if err := checkConstructor(f); err != nil {
+		several, err := checkConstructor(f)
+		if err != nil {
 			return fx.Error(fmt.Errorf("consumer.Provide: argument %d: %w", i+1, err))
 		}
-		options = append(options, fx.Provide(fx.Annotated{Group: "bunnicula.specs", Target: f}))
+		group := "bunnicula.specs"
+		if several {
+			group += ",flatten"
+		}
+		options = append(options, fx.Provide(fx.Annotated{Group: group, Target: f}), demands(f))
 	}
 	return fx.Options(append(options, fx.Invoke(checkModule))...)
+}
+
+// Plans returns what the consumers of an fx app declare, for topologyfile.Write. The options are
+// those of the app. Plans makes the app and does not start it, so nothing connects to a broker;
+// constructors and fx.Invokes run. If the consumers use several connections, the plans may be of
+// several virtual hosts.
+func Plans(options ...fx.Option) ([]topology.Plan, error) {
+	var g *Group
+	if err := fx.New(fx.Options(options...), fx.Populate(&g), fx.NopLogger).Err(); err != nil {
+		return nil, err
+	}
+	return g.Plans(), nil
 }
 
 // checkModule refuses an app that provides consumers and has no Module to run them.
@@ -57,20 +91,42 @@ func checkModule(p struct {
 	return nil
 }
 
-func checkConstructor(f any) error {
-	spec, fail := reflect.TypeFor[Spec](), reflect.TypeFor[error]()
-	t := reflect.TypeOf(f)
-	switch {
-	case t == spec:
-		return fmt.Errorf("it is a Spec (%q), want a function that returns it", f.(Spec).Queue)
-	case t == nil || t.Kind() != reflect.Func:
-		return fmt.Errorf("it is a %v, want a function that returns a consumer.Spec", t)
-	case reflect.ValueOf(f).IsNil():
-		return fmt.Errorf("the function is nil")
-	case t.NumOut() == 1 && t.Out(0) == spec, t.NumOut() == 2 && t.Out(0) == spec && t.Out(1) == fail:
-		return nil
+// demands checks what the constructor asks for and a module of ours makes. checkDemands gets the
+// results before fx calls the constructor.
+func demands(constructor any) fx.Option {
+	var options []fx.Option
+	for _, d := range demandsOf(constructor) {
+		var check any
+		switch d.what {
+		case reflect.TypeFor[publisher.Publisher]():
+			check = func(p publisher.Publisher) unmet { return d.check(p != nil) }
+		case reflect.TypeFor[*publisher.Client]():
+			check = func(c *publisher.Client) unmet { return d.check(c != nil) }
+		case reflect.TypeFor[*connection.Connection]():
+			check = func(c *connection.Connection) unmet { return d.check(c != nil) }
+		default:
+			continue
+		}
+		tag := `optional:"true"`
+		if d.name != "" {
+			tag += fmt.Sprintf(" name:%q", d.name)
+		}
+		options = append(options, fx.Provide(fx.Annotate(check, fx.ParamTags(tag), fx.ResultTags(`group:"bunnicula.demands"`))))
 	}
-	return fmt.Errorf("%s is a %v, which does not return a consumer.Spec, or (consumer.Spec, error)", runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name(), t)
+	return fx.Options(options...)
+}
+
+// checkDemands refuses an app whose constructors ask for what no module of the app makes.
+func checkDemands(p struct {
+	fx.In
+
+	All []unmet `group:"bunnicula.demands"`
+}) error {
+	var errs []error
+	for _, u := range p.All {
+		errs = append(errs, u.err)
+	}
+	return errors.Join(errs...)
 }
 
 type params struct {
@@ -93,28 +149,31 @@ func provide(p params) (*Group, error) {
 	}
 	monitor := p.Monitors.Monitor()
 	// fx gives the Specs in no order.
-	sort.Slice(p.Specs, func(i, j int) bool { return p.Specs[i].Queue < p.Specs[j].Queue })
+	slices.SortFunc(p.Specs, func(a, b Spec) int { return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Name, b.Name)) })
 	consumers := make([]*Consumer, 0, len(p.Specs))
+	var errs []error // of all Specs, so that they are mended together
 	for _, spec := range p.Specs {
 		conn := connections[spec.Connection]
 		switch {
 		case conn == nil && spec.Connection != "":
-			sort.Strings(names)
+			slices.Sort(names)
+			problem := fmt.Sprintf("and connection.Named was given %q", names)
 			if len(names) == 0 {
-				return nil, fmt.Errorf("consumer %q: Connection is %q, and the app has no connection.Named", spec.Queue, spec.Connection)
+				problem = "and the app has no connection.Named"
 			}
-			return nil, fmt.Errorf("consumer %q: Connection is %q, and connection.Named was given %q", spec.Queue, spec.Connection, names)
-		case conn == nil:
-			return nil, fmt.Errorf("consumer %q: there is no connection, add connection.Module and a connection.Config to the app", spec.Queue)
+			errs = append(errs, fmt.Errorf("consumer %q: Connection is %q, %s", spec.Queue, spec.Connection, problem))
+		case conn == nil && !slices.ContainsFunc(errs, isNoConnection): // told once
+			errs = append(errs, fmt.Errorf("consumer %q: %w", spec.Queue, errNoConnection))
 		}
 		c, err := New(conn, spec, monitor, p.Logger)
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		consumers = append(consumers, c)
 	}
 	g, err := NewGroup(consumers...)
-	if err != nil {
+	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
 	p.Lifecycle.Append(fx.Hook{

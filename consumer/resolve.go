@@ -26,116 +26,121 @@ const brokerTimeout = 30 * time.Minute
 // NoTimeout.
 const maxTimeout = 30 * 24 * time.Hour
 
-// resolve returns the Spec with its defaults filled in, and its topology. It checks every field;
-// the error names the consumer, the field and the value.
+// resolve returns the Spec with its defaults filled in, and its topology. It checks every field.
+// The error has a line for each that is wrong, which names the consumer, the field and the value.
 func (s Spec) resolve() (Spec, topology.Topology, error) {
 	s.Name = cmp.Or(s.Name, s.Queue)
-	t, err := s.check()
-	if err != nil {
-		return s, topology.Topology{}, fmt.Errorf("consumer %q: %w", s.Name, err)
+	t, errs := s.check()
+	for i, err := range errs {
+		errs[i] = fmt.Errorf("consumer %q: %w", s.Name, err)
 	}
-	return s, t, nil
+	return s, t, errors.Join(errs...)
 }
 
-// check checks every field of s and fills in the defaults.
-func (s *Spec) check() (topology.Topology, error) {
-	for _, step := range []func() error{s.checkHandler, s.checkRetries, s.checkTimes, s.checkCapacity, s.checkChoices} {
-		if err := step(); err != nil {
-			return topology.Topology{}, err
-		}
+// check checks every field of s and fills in the defaults. It returns what is wrong.
+func (s *Spec) check() (topology.Topology, []error) {
+	shape := slices.Concat(s.checkQueue(), s.checkRetries(), s.checkChoices()) // what topology.New looks at too
+	errs := slices.Concat(s.checkHandler(), shape, s.checkTimes(), s.checkCapacity())
+	if len(shape) > 0 {
+		return topology.Topology{}, errs
 	}
 	t, err := topology.New(s.plan())
 	if err != nil {
-		return topology.Topology{}, err
+		return t, append(errs, err)
 	}
 	if limit, ok := t.Queues[0].Arguments["x-delivery-limit"].(int64); ok && s.guarded() && int64(s.MaxCrashes) >= limit {
-		return topology.Topology{}, fmt.Errorf("MaxCrashes is %d, want less than the queue's x-delivery-limit, %d", s.MaxCrashes, limit)
+		errs = append(errs, fmt.Errorf("MaxCrashes is %d, want less than the queue's x-delivery-limit, %d", s.MaxCrashes, limit))
 	}
-	return t, nil
+	return t, errs
 }
 
-func (s *Spec) checkHandler() error {
+func (s *Spec) checkQueue() []error {
 	if strings.TrimSpace(s.Queue) == "" {
-		return fmt.Errorf("Queue is %q, want a name", s.Queue)
-	}
-	if s.Handler == nil {
-		return errors.New("Handler is nil")
-	}
-	for i, m := range s.Use {
-		if m == nil {
-			return fmt.Errorf("Use[%d] is nil", i)
-		}
+		return []error{fmt.Errorf("Queue is %q, want a name", s.Queue)}
 	}
 	return nil
 }
 
-func (s *Spec) checkRetries() error {
+func (s *Spec) checkHandler() (errs []error) {
+	if s.Handler == nil {
+		errs = append(errs, errors.New("Handler is nil"))
+	}
+	for i, m := range s.Use {
+		if m == nil {
+			errs = append(errs, fmt.Errorf("Use[%d] is nil", i))
+		}
+	}
+	return errs
+}
+
+func (s *Spec) checkRetries() (errs []error) {
 	switch {
 	case s.MaxRetries < NoRetries:
-		return fmt.Errorf("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, defaultMaxRetries)
+		errs = append(errs, fmt.Errorf("MaxRetries is %d, want 1 or more, 0 for %d, or NoRetries", s.MaxRetries, defaultMaxRetries))
 	case s.MaxRetries == NoRetries:
 		s.MaxRetries = 0
 	case s.MaxRetries == 0:
 		s.MaxRetries = defaultMaxRetries
 	}
-	if err := checkDelays("Backoff", s.Backoff); err != nil {
-		return err
-	}
+	errs = append(errs, checkDelays("Backoff", s.Backoff)...)
 	if len(s.Backoff) == 0 {
 		s.Backoff = []time.Duration{defaultBackoff}
 	}
 	if s.MaxCrashes = cmp.Or(s.MaxCrashes, defaultMaxCrashes); s.MaxCrashes < 3 || s.MaxCrashes > 99 {
-		return fmt.Errorf("MaxCrashes is %d, want 3 to 99", s.MaxCrashes)
+		errs = append(errs, fmt.Errorf("MaxCrashes is %d, want 3 to 99", s.MaxCrashes))
 	}
-	return checkDelays("Delays", s.Delays)
+	return append(errs, checkDelays("Delays", s.Delays)...)
 }
 
-func checkDelays(field string, delays []time.Duration) error {
+func checkDelays(field string, delays []time.Duration) (errs []error) {
 	for i, d := range delays {
 		if d < time.Millisecond || d > topology.MaxDelay || d%time.Millisecond != 0 {
-			return fmt.Errorf("%s[%d] is %s, want whole milliseconds from 1ms to %s", field, i, d, topology.MaxDelay)
+			errs = append(errs, fmt.Errorf("%s[%d] is %s, want whole milliseconds from 1ms to %s", field, i, d, topology.MaxDelay))
 		}
 	}
-	return nil
+	return errs
 }
 
-func (s *Spec) checkTimes() error {
+func (s *Spec) checkTimes() (errs []error) {
 	if s.Timeout != 0 && s.Timeout != NoTimeout && (s.Timeout < time.Millisecond || s.Timeout > maxTimeout) {
-		return fmt.Errorf("Timeout is %s, want 1ms to %s, 0 for %s, or NoTimeout", s.Timeout, maxTimeout, DefaultTimeout)
+		errs = append(errs, fmt.Errorf("Timeout is %s, want 1ms to %s, 0 for %s, or NoTimeout", s.Timeout, maxTimeout, DefaultTimeout))
 	}
 	if s.Grace != 0 && (s.Grace < time.Millisecond || s.Grace > maxTimeout) {
-		return fmt.Errorf("Grace is %s, want 1ms to %s, or 0 for %s", s.Grace, maxTimeout, DefaultGrace)
+		errs = append(errs, fmt.Errorf("Grace is %s, want 1ms to %s, or 0 for %s", s.Grace, maxTimeout, DefaultGrace))
 	}
 	s.Timeout, s.Grace = cmp.Or(s.Timeout, DefaultTimeout), cmp.Or(s.Grace, DefaultGrace)
-	return nil
+	return errs
 }
 
-func (s *Spec) checkCapacity() error {
+func (s *Spec) checkCapacity() []error {
 	if s.Concurrency < 0 || s.Concurrency > 65535 {
-		return fmt.Errorf("Concurrency is %d, want 1 to 65535", s.Concurrency)
+		return []error{fmt.Errorf("Concurrency is %d, want 1 to 65535", s.Concurrency)}
 	}
 	s.Concurrency = cmp.Or(s.Concurrency, DefaultConcurrency)
 	s.Prefetch = cmp.Or(s.Prefetch, min(max(DefaultPrefetch, 2*s.Concurrency), 65535))
 	if s.Prefetch < s.Concurrency || s.Prefetch > 65535 {
-		return fmt.Errorf("Prefetch is %d, want at least the Concurrency, %d, and at most 65535", s.Prefetch, s.Concurrency)
+		return []error{fmt.Errorf("Prefetch is %d, want at least the Concurrency, %d, and at most 65535", s.Prefetch, s.Concurrency)}
 	}
 	return nil
 }
 
-func (s *Spec) checkChoices() error {
-	switch {
-	case s.WhenStuck != RetryNow && s.WhenStuck != Hold:
-		return fmt.Errorf("WhenStuck is %d, want RetryNow or Hold", s.WhenStuck)
-	case s.Redeclare != RedeclareOn && s.Redeclare != RedeclareOff:
-		return fmt.Errorf("Redeclare is %d, want RedeclareOn or RedeclareOff", s.Redeclare)
-	case s.Priority < -128 || s.Priority > 127:
-		return fmt.Errorf("Priority is %d, want -128 to 127", s.Priority)
-	case s.Declare < topology.All || s.Declare > topology.Never:
-		return fmt.Errorf("Declare is %d, want topology.All, Satellites or Never", s.Declare)
-	case s.QueueType != "" && s.QueueType != topology.Quorum && s.QueueType != topology.Classic:
-		return fmt.Errorf("QueueType is %q, want topology.Quorum or Classic", s.QueueType)
+func (s *Spec) checkChoices() (errs []error) {
+	if s.WhenStuck != RetryNow && s.WhenStuck != Hold {
+		errs = append(errs, fmt.Errorf("WhenStuck is %d, want RetryNow or Hold", s.WhenStuck))
 	}
-	return nil
+	if s.Redeclare != RedeclareOn && s.Redeclare != RedeclareOff {
+		errs = append(errs, fmt.Errorf("Redeclare is %d, want RedeclareOn or RedeclareOff", s.Redeclare))
+	}
+	if s.Priority < -128 || s.Priority > 127 {
+		errs = append(errs, fmt.Errorf("Priority is %d, want -128 to 127", s.Priority))
+	}
+	if s.Declare < topology.All || s.Declare > topology.Never {
+		errs = append(errs, fmt.Errorf("Declare is %d, want topology.All, Satellites or Never", s.Declare))
+	}
+	if s.QueueType != "" && s.QueueType != topology.Quorum && s.QueueType != topology.Classic {
+		errs = append(errs, fmt.Errorf("QueueType is %q, want topology.Quorum or Classic", s.QueueType))
+	}
+	return errs
 }
 
 // hearing is how long a message that has crashed too often goes round the quarantine queue.

@@ -24,11 +24,12 @@ type stages struct {
 	stopped           chan struct{} // closed by Consumer.end, when everything has ended
 }
 
-func newStages() *stages {
+// newStages makes contexts that have the values of base.
+func newStages(base context.Context) *stages {
 	s := &stages{stopped: make(chan struct{})}
-	s.connecting, s.stopConnecting = context.WithCancel(context.Background())
-	s.handlers, s.cancelHandlers = context.WithCancelCause(context.Background())
-	s.hard, s.cancelHard = context.WithCancel(context.Background())
+	s.connecting, s.stopConnecting = context.WithCancel(base)
+	s.handlers, s.cancelHandlers = context.WithCancelCause(base)
+	s.hard, s.cancelHard = context.WithCancel(base)
 	return s
 }
 

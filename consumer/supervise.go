@@ -23,9 +23,10 @@ type supervisor struct {
 	ran   chan struct{} // closed when run has ended
 
 	// Only the supervisor's goroutine uses these.
-	backoff backoff.Backoff // between sessions
-	began   time.Time       // when the last session began; zero if the last try ended before
-	told    bool            // OnFatal was called for the present trouble
+	backoff  backoff.Backoff // between sessions
+	began    time.Time       // when the last session began; zero if the last try ended before
+	told     bool            // OnFatal was called for the present trouble
+	answered bool            // Start has its answer
 }
 
 func newSupervisor(c *Consumer) *supervisor {
@@ -130,8 +131,10 @@ func (v *supervisor) waitAfter(err error) {
 		backoff.Wait(v.c.stages.connecting, pause)
 		return
 	}
-	v.answer(err)
-	v.c.log.Error("consumer cannot go on until somebody changes something", "err", err)
+	// Start returns the first answer, and stops the consumer: whoever started it reports the error.
+	if !v.answer(err) {
+		v.c.log.Error("consumer cannot go on until somebody changes something", "err", err)
+	}
 	if !v.told {
 		v.tell(err)
 	}
@@ -158,12 +161,15 @@ func (v *supervisor) tell(err error) {
 	}()
 }
 
-// answer answers Start. Only the first answer counts. The supervisor's goroutine calls it.
-func (v *supervisor) answer(err error) {
-	select {
-	case v.first <- err:
-	default:
+// answer answers Start. Only the first answer counts; answer returns whether this is it. The
+// supervisor's goroutine calls it.
+func (v *supervisor) answer(err error) (first bool) {
+	if v.answered {
+		return false
 	}
+	v.answered = true
+	v.first <- err // has room for one
+	return true
 }
 
 // subscribed is called by the intake when a subscription stands.

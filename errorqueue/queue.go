@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/compare"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -36,9 +37,7 @@ func Open(ctx context.Context, conn *connection.Connection, cfg Config, log *slo
 	if conn == nil {
 		return nil, errors.New("errorqueue: the connection is nil")
 	}
-	if log == nil {
-		log = slog.Default()
-	}
+	log = applog.First(log)
 	q := newQueue(cfg)
 	q.conn, q.log = conn, log.With("queue", cfg.ErrorQueue)
 	q.link = ownLink(conn, cfg.ErrorQueue)

@@ -2,8 +2,12 @@ package health
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 )
 
 // Config says how long parts may be bad, and where probes are answered.
@@ -51,6 +55,11 @@ type Config struct {
 	//
 	// Defaults to nothing.
 	OnUp func(Report)
+
+	// Logger takes the panics of OnDown and OnUp.
+	//
+	// Defaults to the fx app's *slog.Logger, or slog.Default.
+	Logger *slog.Logger
 }
 
 // Special values of Config.
@@ -70,6 +79,8 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
+	c.Logger = applog.First(c.Logger)
+	var errs []error
 	for _, f := range []struct {
 		name    string
 		value   *time.Duration
@@ -84,8 +95,8 @@ func (c Config) withDefaults() (Config, error) {
 	} {
 		*f.value = cmp.Or(*f.value, f.usual)
 		if *f.value < 0 && (f.special == 0 || *f.value != f.special) {
-			return c, fmt.Errorf("health: Config.%s is %s, want more than 0", f.name, *f.value)
+			errs = append(errs, fmt.Errorf("health: Config.%s is %s, want more than 0", f.name, *f.value))
 		}
 	}
-	return c, nil
+	return c, errors.Join(errs...)
 }

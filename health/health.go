@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"reflect"
@@ -252,7 +251,7 @@ func (h *Health) tell(before Status, r Report) {
 func (h *Health) call(r Report) {
 	defer func() {
 		if p := recover(); p != nil {
-			slog.Error("a callback of health panicked", "status", r.Status, "panic", foreign.Panic(p), "stack", string(debug.Stack()))
+			h.config.Logger.Error("a callback of health panicked", "status", r.Status, "panic", foreign.Panic(p), "stack", string(debug.Stack()))
 		}
 	}()
 	switch isDown := r.Status == Down; {

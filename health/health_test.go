@@ -306,3 +306,15 @@ func TestAWrongConfigIsRefusedByItsField(t *testing.T) {
 		}
 	}
 }
+
+func TestAllWrongFieldsAreReportedTogether(t *testing.T) {
+	_, err := New(Config{Grace: -1, Interval: -1})
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for _, want := range []string{"Grace is", "Interval is"} {
+		if !strings.Contains(err.Error(), "health: Config."+want) {
+			t.Errorf("the error lacks %q:\n%v", want, err)
+		}
+	}
+}

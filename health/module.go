@@ -1,6 +1,8 @@
 package health
 
 import (
+	"log/slog"
+
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
@@ -42,10 +44,14 @@ type params struct {
 	fx.In
 
 	Lifecycle fx.Lifecycle
-	Config    Config `optional:"true"`
+	Config    Config       `optional:"true"`
+	Logger    *slog.Logger `optional:"true"`
 }
 
 func provide(p params) (*Health, error) {
+	if p.Config.Logger == nil {
+		p.Config.Logger = p.Logger
+	}
 	h, err := New(p.Config)
 	if err != nil {
 		return nil, err

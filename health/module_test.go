@@ -1,6 +1,7 @@
 package health_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -79,5 +80,29 @@ func TestAnAppTellsWhenItsBrokerIsAwayAndBack(t *testing.T) {
 	eventually("/readyz", 200, `"status": "ok"`)
 	if err := app.Stop(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAPanicOfACallbackIsInTheAppsLog(t *testing.T) {
+	var h *health.Health
+	var log bytes.Buffer // read when the app has stopped
+	told := make(chan struct{})
+	app := fx.New(
+		health.Module, fx.NopLogger, fx.Populate(&h),
+		fx.Supply(slog.New(slog.NewTextHandler(&log, nil)), health.Config{
+			Grace: time.Millisecond, ErrorAge: health.NoErrorAge, Interval: time.Millisecond,
+			OnDown: func(health.Report) { close(told); panic("harms nobody") },
+		}),
+	)
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.WatchConnection("nil", nil)
+	<-told
+	if err := app.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "a callback of health panicked") {
+		t.Errorf("the app's log is %q", log.String())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
@@ -17,7 +18,10 @@ import (
 type Log struct {
 	// Logger writes the lines.
 	//
-	// Defaults to the result of slog.Default at each line.
+	// Defaults to the logger of the consumer that calls the Log, also through a [Multi] or another
+	// Monitor: in an fx app the app's *slog.Logger, and else the one that consumer.New got. That
+	// logger is in the contexts of Begin, End and the handler. Without a consumer it is the result
+	// of slog.Default at each line.
 	Logger *slog.Logger
 
 	// AckedLevel is the level of the lines about acked messages. A consumer may ack thousands of
@@ -43,7 +47,7 @@ func (l Log) Begin(ctx context.Context, _ Delivery) context.Context { return ctx
 
 // End writes the line.
 func (l Log) End(ctx context.Context, d Delivery, o Outcome) {
-	logger := orDefault(l.Logger)
+	logger := applog.First(l.Logger, applog.Of(ctx))
 	level, message := line(o.Action)
 	if o.Action == Acked && l.AckedLevel != nil {
 		level = l.AckedLevel.Level()

@@ -1,9 +1,6 @@
 package monitoring
 
-import (
-	"context"
-	"log/slog"
-)
+import "context"
 
 // Multi calls several monitors. It catches and logs the panics of each, so that a panic of one
 // reaches neither the others nor the consumer. It writes to the consumer's log, or to slog.Default
@@ -22,7 +19,7 @@ func Multi(monitors ...Monitor) Monitor {
 		case shield:
 			m = append(m, one)
 		default:
-			m = append(m, shield{monitor: one})
+			m = append(m, shield{one})
 		}
 	}
 	switch len(m) {
@@ -37,15 +34,6 @@ func Multi(monitors ...Monitor) Monitor {
 
 // multi has at least two monitors.
 type multi []shield
-
-// LogTo gives a logger to all monitors that have none.
-func (m multi) LogTo(logger *slog.Logger) Monitor {
-	out := make(multi, len(m))
-	for i, one := range m {
-		out[i] = one.logTo(logger)
-	}
-	return out
-}
 
 func (m multi) Begin(ctx context.Context, d Delivery) context.Context {
 	for _, one := range m {

@@ -6,27 +6,14 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // shield wraps a Monitor so that its panics are caught and logged with their stack. A nil context
 // from its Begin is replaced by the one that went in. Nothing can shield from runtime.Goexit: it
 // still ends the calling goroutine.
-type shield struct {
-	monitor Monitor
-	logger  *slog.Logger // nil is slog.Default
-}
-
-// LogTo returns the shield with this logger, unless it has one already. Package internal/monitors
-// finds the method through an interface, because no user of this package needs it.
-func (s shield) LogTo(logger *slog.Logger) Monitor { return s.logTo(logger) }
-
-func (s shield) logTo(logger *slog.Logger) shield {
-	if s.logger == nil {
-		s.logger = logger
-	}
-	return s
-}
+type shield struct{ monitor Monitor }
 
 func (s shield) Begin(ctx context.Context, d Delivery) (out context.Context) {
 	defer func() {
@@ -49,7 +36,7 @@ func (s shield) caught(ctx context.Context, method string, d Delivery) {
 	if p == nil {
 		return
 	}
-	orDefault(s.logger).LogAttrs(ctx, slog.LevelError, "monitor panicked",
+	applog.First(applog.Of(ctx)).LogAttrs(ctx, slog.LevelError, "monitor panicked",
 		slog.String("monitor", fmt.Sprintf("%T", s.monitor)),
 		slog.String("method", method),
 		slog.String("consumer", d.Consumer),
@@ -57,11 +44,4 @@ func (s shield) caught(ctx context.Context, method string, d Delivery) {
 		slog.String("panic", foreign.Line(foreign.Panic(p), maxLogged)),
 		slog.String("stack", string(debug.Stack())),
 	)
-}
-
-func orDefault(logger *slog.Logger) *slog.Logger {
-	if logger == nil {
-		return slog.Default()
-	}
-	return logger
 }

@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -15,7 +16,12 @@ import (
 // a Config if the application provides one. The Client connects when the application starts, and
 // stops before the Connection does.
 var Module = fx.Module("bunnicula.publisher",
-	fx.Provide(func(p params) (*Client, error) { return start(p.Lifecycle, p.Connection, p.Config, p.Logger) }),
+	fx.Provide(func(p params) (*Client, error) {
+		if p.Connection == nil {
+			return nil, errors.New("publisher: there is no connection, add connection.Module and a connection.Config to the app")
+		}
+		return start(p.Lifecycle, p.Connection, p.Config, p.Logger)
+	}),
 	fx.Provide(func(c *Client) Publisher { return c }),
 )
 
@@ -23,12 +29,16 @@ var Module = fx.Module("bunnicula.publisher",
 // connection.Named of that name.
 func Named(name string, cfg Config) fx.Option {
 	tag := fmt.Sprintf("name:%q", name)
+	optional := `optional:"true"`
 	return fx.Module("bunnicula.publisher."+name, fx.Provide(
 		fx.Annotate(
 			func(conn *connection.Connection, lc fx.Lifecycle, log *slog.Logger) (*Client, error) {
+				if conn == nil {
+					return nil, fmt.Errorf("publisher.Named: there is no connection of the name %q, add connection.Named to the app", name)
+				}
 				return start(lc, conn, cfg, log)
 			},
-			fx.ParamTags(tag, ``, `optional:"true"`), fx.ResultTags(tag),
+			fx.ParamTags(tag+" "+optional, ``, optional), fx.ResultTags(tag),
 		),
 		fx.Annotate(func(c *Client) Publisher { return c }, fx.ParamTags(tag), fx.ResultTags(tag)),
 	))
@@ -38,9 +48,9 @@ type params struct {
 	fx.In
 
 	Lifecycle  fx.Lifecycle
-	Connection *connection.Connection
-	Config     Config       `optional:"true"`
-	Logger     *slog.Logger `optional:"true"`
+	Connection *connection.Connection `optional:"true"`
+	Config     Config                 `optional:"true"`
+	Logger     *slog.Logger           `optional:"true"`
 }
 
 func start(lc fx.Lifecycle, conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, error) {

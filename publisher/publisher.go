@@ -93,20 +93,21 @@ type Client struct {
 var _ Publisher = (*Client)(nil)
 
 // New makes a Client. It connects at the first publish, or at Start. A nil logger means
-// slog.Default(). The error names the field that is wrong.
+// slog.Default(). The error has a line for each field that is wrong.
 func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, error) {
 	if conn == nil {
 		return nil, errors.New("publisher: the connection is nil")
 	}
 	cfg = cfg.defaults()
+	var errs []error
 	if cfg.MaxBody < 0 {
-		return nil, fmt.Errorf("publisher: MaxBody is %d, want a number of bytes above 0", cfg.MaxBody)
+		errs = append(errs, fmt.Errorf("publisher: MaxBody is %d, want a number of bytes above 0", cfg.MaxBody))
 	}
 	if len(cfg.Exchange) > 255 {
-		return nil, fmt.Errorf("publisher: Exchange is %d bytes long, AMQP allows 255", len(cfg.Exchange))
+		errs = append(errs, fmt.Errorf("publisher: Exchange is %d bytes long, AMQP allows 255", len(cfg.Exchange)))
 	}
 	pipeline, err := sending.New(conn.Transport(), cfg.Window, log)
-	if err != nil {
+	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
 	return &Client{rules: cfg.rules(), conn: conn.Transport(), pipeline: pipeline}, nil

@@ -2,14 +2,17 @@
 // a second, of which some fail once and some fail for good.
 //
 //	docker compose --profile metrics up --wait
-//	AMQP_URL=amqp://bunnicula:bunnicula@127.0.0.1:5672/bunnicula go run ./examples/observed
+//	AMQP_URL=amqp://bunnicula:bunnicula@127.0.0.1:5672/bunnicula go run ./examples/observed -listen :8081
 //	curl http://127.0.0.1:8081/readyz
 //	curl http://127.0.0.1:8081/metrics
+//
+// Without -listen only this machine is answered, and no container on it: Prometheus needs it.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"net"
 	"net/http"
@@ -29,7 +32,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-func main() { fx.New(app()).Run() }
+func main() {
+	_ = flags().Parse(os.Args[1:]) // ends the program if they are wrong
+	fx.New(app()).Run()
+}
+
+func flags() *flag.FlagSet {
+	f := flag.NewFlagSet("observed", flag.ExitOnError)
+	f.StringVar(&addr, "listen", addr, "where probes and metrics are answered, as host:port; :8081 is all addresses of this machine")
+	return f
+}
 
 func app() fx.Option {
 	return fx.Options(
@@ -55,7 +67,7 @@ func app() fx.Option {
 
 var (
 	queue   = "example-observed"
-	addr    = "127.0.0.1:8081" // use :8081 where Prometheus runs on another host
+	addr    = "127.0.0.1:8081" // of this machine only; the flag -listen says otherwise
 	backoff = 5 * time.Second
 )
 

@@ -1,8 +1,7 @@
+// Package monitors gathers the monitors of an fx app for who calls them.
 package monitors
 
 import (
-	"log/slog"
-
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -13,14 +12,13 @@ type Group struct {
 	fx.In
 
 	Monitors []monitoring.Monitor `group:"bunnicula.monitors"`
-	Logger   *slog.Logger         `optional:"true"`
 }
 
-// Monitor is one Monitor that feeds all that were provided. If none was, it is a monitoring.Log.
-// Panics, and the Log's lines, go to the app's logger if it has one, else to slog.Default.
+// Monitor is one Monitor that feeds all that were provided. If none was, it is a monitoring.Log. It
+// catches and logs the panics of each.
 func (g Group) Monitor() monitoring.Monitor {
 	if len(g.Monitors) == 0 {
-		return Shield(g.Logger, monitoring.Log{Logger: g.Logger})
+		return monitoring.Multi(monitoring.Log{})
 	}
-	return Shield(g.Logger, monitoring.Multi(g.Monitors...))
+	return monitoring.Multi(g.Monitors...)
 }

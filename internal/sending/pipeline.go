@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
@@ -42,9 +43,7 @@ func New(conn transport.Connection, window int, log *slog.Logger) (*Pipeline, er
 	if window < 1 || window > 1<<16 {
 		return nil, fmt.Errorf("publisher: Window is %d, want 1 to %d", window, 1<<16)
 	}
-	if log == nil {
-		log = slog.Default()
-	}
+	log = applog.First(log)
 	p := &Pipeline{
 		conn: conn, link: conn.Publishing(), log: log.With("connection", conn.Name()), window: window,
 		room: make(account, window), inquiry: make(chan struct{}, 1),

@@ -1,10 +1,14 @@
 package prometheus
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	prom "github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 )
 
 // Config says where metrics are registered, and which buckets their histograms have.
@@ -28,6 +32,11 @@ type Config struct {
 	//
 	// Defaults to 1, 2, 3, 4, 5, 10, 20, 50.
 	AttemptBuckets []float64
+
+	// Logger takes the panics of sources, see [Monitor.Watch].
+	//
+	// Defaults to the fx app's *slog.Logger, or slog.Default.
+	Logger *slog.Logger
 }
 
 // Defaults of Config.
@@ -41,6 +50,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Registerer == nil {
 		c.Registerer = prom.DefaultRegisterer
 	}
+	c.Logger = applog.First(c.Logger)
+	var errs []error
 	for _, f := range []struct {
 		name    string
 		buckets *[]float64
@@ -55,10 +66,11 @@ func (c Config) withDefaults() (Config, error) {
 		}
 		for i, b := range *f.buckets {
 			if b <= 0 || i > 0 && b <= (*f.buckets)[i-1] {
-				return c, fmt.Errorf("prometheus: Config.%s is %v, want numbers above 0 that grow", f.name, *f.buckets)
+				errs = append(errs, fmt.Errorf("prometheus: Config.%s is %v, want numbers above 0 that grow", f.name, *f.buckets))
+				break
 			}
 		}
 		*f.buckets = slices.Clone(*f.buckets)
 	}
-	return c, nil
+	return c, errors.Join(errs...)
 }

@@ -1,6 +1,8 @@
 package prometheus
 
 import (
+	"log/slog"
+
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -36,10 +38,14 @@ type params struct {
 	fx.In
 
 	Lifecycle fx.Lifecycle
-	Config    Config `optional:"true"`
+	Config    Config       `optional:"true"`
+	Logger    *slog.Logger `optional:"true"`
 }
 
 func provide(p params) (*Monitor, error) {
+	if p.Config.Logger == nil {
+		p.Config.Logger = p.Logger
+	}
 	m, err := New(p.Config)
 	if err != nil {
 		return nil, err

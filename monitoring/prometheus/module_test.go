@@ -1,8 +1,10 @@
 package prometheus_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,5 +82,25 @@ func TestAnAppIsMeasuredFromItsStartToItsStop(t *testing.T) {
 	}
 	if n, err := testutil.GatherAndCount(registry); n != 0 || err != nil {
 		t.Errorf("%d metrics are left after the stop, %v", n, err)
+	}
+}
+
+func TestAPanicOfASourceIsInTheAppsLog(t *testing.T) {
+	registry := prom.NewRegistry()
+	var m *prometheus.Monitor
+	var log bytes.Buffer
+	app := fx.New(
+		prometheus.Module, fx.NopLogger, fx.Populate(&m),
+		fx.Supply(slog.New(slog.NewTextHandler(&log, nil)), prometheus.Config{Registerer: registry}),
+	)
+	if err := app.Err(); err != nil {
+		t.Fatal(err)
+	}
+	m.Watch(func(func(string, float64, ...string)) { panic("boom") })
+	if _, err := registry.Gather(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "a source of metrics panicked") {
+		t.Errorf("the app's log is %q", log.String())
 	}
 }

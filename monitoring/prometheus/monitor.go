@@ -35,7 +35,7 @@ func New(cfg Config) (*Monitor, error) {
 		return prom.NewHistogramVec(prom.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"consumer", "action"})
 	}
 	m := &Monitor{
-		registerer: cfg.Registerer, watched: new(watched),
+		registerer: cfg.Registerer, watched: &watched{log: cfg.Logger},
 		deliveries: prom.NewCounterVec(prom.CounterOpts{Name: "bunnicula_deliveries_total", Help: "Settled deliveries."}, []string{"consumer", "action", "reason"}),
 		duration:   histogram("bunnicula_handler_duration_seconds", "How long handlers ran.", cfg.DurationBuckets),
 		age:        histogram("bunnicula_message_age_seconds", "Time from a message's first publish to its ack or the error queue.", cfg.AgeBuckets),

@@ -311,3 +311,15 @@ func TestAWrongConfigIsRefusedByItsField(t *testing.T) {
 		}
 	}
 }
+
+func TestAllWrongFieldsAreReportedTogether(t *testing.T) {
+	_, err := prometheus.New(prometheus.Config{Registerer: prom.NewRegistry(), AgeBuckets: []float64{0}, AttemptBuckets: []float64{2, 1}})
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for _, want := range []string{"AgeBuckets is", "AttemptBuckets is"} {
+		if !strings.Contains(err.Error(), "prometheus: Config."+want) {
+			t.Errorf("the error lacks %q:\n%v", want, err)
+		}
+	}
+}

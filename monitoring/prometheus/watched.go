@@ -17,7 +17,7 @@ type Source = func(tell func(name string, value float64, labels ...string))
 
 // Watch adds the metrics of a source: m.Watch(conn.Metrics), m.Watch(group.Metrics). If two tell a
 // metric with the same labels, as two connections of one name do, the worse value is shown. A panic
-// of a source is logged to slog.Default, and the scrape goes on.
+// of a source is logged to Config.Logger, and the scrape goes on.
 func (m *Monitor) Watch(s Source) {
 	m.watched.mu.Lock()
 	defer m.watched.mu.Unlock()
@@ -26,6 +26,8 @@ func (m *Monitor) Watch(s Source) {
 
 // watched is a prometheus.Collector that asks its sources at each scrape.
 type watched struct {
+	log *slog.Logger // immutable
+
 	mu      sync.Mutex
 	sources []Source // guarded by mu
 }
@@ -81,7 +83,7 @@ func (w *watched) Collect(ch chan<- prom.Metric) {
 	w.mu.Unlock()
 	seen := told{}
 	for _, source := range sources {
-		seen.ask(source)
+		seen.ask(source, w.log)
 	}
 	for _, s := range seen {
 		if m, err := prom.NewConstMetric(s.figure.desc, s.figure.kind, s.value, s.labels...); err == nil {
@@ -100,10 +102,10 @@ type series struct {
 }
 
 // ask asks one source. What it has told before a panic counts.
-func (t told) ask(source Source) {
+func (t told) ask(source Source, log *slog.Logger) {
 	defer func() {
 		if p := recover(); p != nil {
-			slog.Error("a source of metrics panicked", "panic", p, "stack", string(debug.Stack()))
+			log.Error("a source of metrics panicked", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	source(func(name string, value float64, labels ...string) {

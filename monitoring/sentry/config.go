@@ -1,6 +1,7 @@
 package sentry
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	sdk "github.com/getsentry/sentry-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -72,19 +74,20 @@ type Config struct {
 
 // check fills in the defaults. Its errors name the field and its value, except for the DSN's value.
 func (c Config) check() (Config, error) {
+	var errs []error
 	if c.DSN != "" {
 		if err := checkDSN(c.DSN); err != nil {
-			return c, fmt.Errorf("sentry: Config.DSN: %w", err)
+			errs = append(errs, fmt.Errorf("sentry: Config.DSN: %w", err))
 		}
 	}
 	if c.SampleRate == 0 {
 		c.SampleRate = 1
 	}
 	if !(c.SampleRate > 0 && c.SampleRate <= 1) { // also refuses NaN
-		return c, fmt.Errorf("sentry: Config.SampleRate %v: must be above 0 and at most 1", c.SampleRate)
+		errs = append(errs, fmt.Errorf("sentry: Config.SampleRate %v: must be above 0 and at most 1", c.SampleRate))
 	}
 	if c.SendPayload < 0 {
-		return c, fmt.Errorf("sentry: Config.SendPayload %d: must not be negative", c.SendPayload)
+		errs = append(errs, fmt.Errorf("sentry: Config.SendPayload %d: must not be negative", c.SendPayload))
 	}
 	if c.Release == "" {
 		c.Release = defaultRelease()
@@ -92,10 +95,8 @@ func (c Config) check() (Config, error) {
 	if c.Reports == nil {
 		c.Reports = exceptionsAndParked
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return c, nil
+	c.Logger = applog.First(c.Logger)
+	return c, errors.Join(errs...)
 }
 
 func defaultRelease() string {

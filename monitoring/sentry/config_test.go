@@ -57,3 +57,15 @@ func TestAConfigIsPrintedAndLoggedWithoutItsDSN(t *testing.T) {
 		}
 	}
 }
+
+func TestAllWrongFieldsAreReportedTogether(t *testing.T) {
+	_, err := sentry.New(sentry.Config{DSN: "nowhere", SampleRate: 7, SendPayload: -1})
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for _, want := range []string{"DSN: ", "SampleRate 7", "SendPayload -1"} {
+		if !strings.Contains(err.Error(), "sentry: Config."+want) {
+			t.Errorf("the error lacks %q:\n%v", want, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package statsd
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -52,27 +53,28 @@ func (c Config) withDefaults() (Config, address, error) {
 	if c.Addr == "" {
 		c.Addr = defaultAddr
 	}
+	var errs []error
 	to, err := parseAddr(c.Addr)
 	if err != nil {
-		return c, to, fmt.Errorf("statsd: Config.Addr %q: %w", c.Addr, err)
+		errs = append(errs, fmt.Errorf("statsd: Config.Addr %q: %w", c.Addr, err))
 	}
 	if strings.ContainsFunc(c.Prefix, breaksProtocol) {
-		return c, to, fmt.Errorf("statsd: Config.Prefix %q: must not contain white space, control characters or any of %s", c.Prefix, reserved)
+		errs = append(errs, fmt.Errorf("statsd: Config.Prefix %q: must not contain white space, control characters or any of %s", c.Prefix, reserved))
 	}
 	c.Prefix = strings.TrimRight(c.Prefix, ".")
 	if c.SampleRate == 0 {
 		c.SampleRate = 1
 	}
 	if !(c.SampleRate > 0 && c.SampleRate <= 1) { // also refuses NaN
-		return c, to, fmt.Errorf("statsd: Config.SampleRate %v: must be above 0 and at most 1", c.SampleRate)
+		errs = append(errs, fmt.Errorf("statsd: Config.SampleRate %v: must be above 0 and at most 1", c.SampleRate))
 	}
 	if c.FlushInterval == 0 {
 		c.FlushInterval = defaultFlushInterval
 	}
 	if c.FlushInterval < 0 {
-		return c, to, fmt.Errorf("statsd: Config.FlushInterval %v: must not be negative", c.FlushInterval)
+		errs = append(errs, fmt.Errorf("statsd: Config.FlushInterval %v: must not be negative", c.FlushInterval))
 	}
-	return c, to, nil
+	return c, to, errors.Join(errs...)
 }
 
 func parseAddr(addr string) (address, error) {

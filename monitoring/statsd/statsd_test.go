@@ -284,3 +284,15 @@ func parse(t *testing.T, line string) metric {
 	}
 	return m
 }
+
+func TestAllWrongFieldsAreReportedTogether(t *testing.T) {
+	_, err := statsd.New(statsd.Config{Addr: "nowhere", SampleRate: 7, Prefix: "a b"})
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+	for _, want := range []string{`Addr "nowhere"`, "SampleRate 7", `Prefix "a b"`} {
+		if !strings.Contains(err.Error(), "statsd: Config."+want) {
+			t.Errorf("the error lacks %q:\n%v", want, err)
+		}
+	}
+}

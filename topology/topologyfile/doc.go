@@ -17,10 +17,14 @@
 //
 // An unknown field is an error that names its line. A file is for one virtual host.
 //
-// A Go program writes the file itself, so that the plans are in one place. [Write] does not write
-// the last four fields: add those that differ from the defaults by hand.
+// An app writes the file itself, so that the queues are described in one place: [Write] takes what
+// consumer.Plans returns of an fx app that is not started, or Spec.Plan of each Spec. It does not
+// write the last four fields: add those that differ from the defaults by hand. The folder
+// examples/topology has a program that does it.
 //
-//	if len(os.Args) > 1 && os.Args[1] == "topology" {
-//		return topologyfile.Write(os.Stdout, group.Plans()...) // of the app's *consumer.Group
+//	plans, err := consumer.Plans(app()) // the options of the app
+//	if err != nil {
+//		return err
 //	}
+//	return topologyfile.Write(os.Stdout, plans...)
 package topologyfile

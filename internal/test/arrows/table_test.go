@@ -3,9 +3,10 @@ package arrows
 // rows says which packages of this module each package imports, tests aside. Nothing else is
 // allowed, and what a row lists is imported.
 var rows = map[string][]string{
-	"monitoring": {"internal/foreign"},
+	"monitoring": {"internal/applog", "internal/foreign"},
 	"topology":   {},
 
+	"internal/applog":              {},
 	"internal/backoff":             {},
 	"internal/foreign":             {},
 	"internal/foreign/foreigntest": {},
@@ -22,9 +23,9 @@ var rows = map[string][]string{
 		"internal/backoff", "internal/effective", "internal/management", "internal/transport",
 		"internal/foreign",
 	},
-	"internal/sending": {"internal/backoff", "internal/transport", "internal/wire", "internal/foreign"},
+	"internal/sending": {"internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/applog"},
 
-	"connection": {"internal/link", "internal/management", "internal/transport"},
+	"connection": {"internal/link", "internal/management", "internal/transport", "internal/applog"},
 	"publisher": {
 		"connection", "topology", "internal/sending", "internal/startup", "internal/transport",
 		"internal/foreign",
@@ -33,7 +34,7 @@ var rows = map[string][]string{
 		"connection", "topology", "publisher", "monitoring", "consumer/internal/acks",
 		"consumer/internal/decide", "consumer/internal/watchdog", "internal/backoff", "internal/conflicts",
 		"internal/effective", "internal/monitors", "internal/route", "internal/sending", "internal/startup",
-		"internal/transport", "internal/wire", "internal/foreign", "internal/compare",
+		"internal/transport", "internal/wire", "internal/foreign", "internal/compare", "internal/applog",
 	},
 	"consumer/internal/acks":     {},
 	"consumer/internal/watchdog": {},
@@ -43,11 +44,11 @@ var rows = map[string][]string{
 	"errorqueue": {
 		"connection", "topology", "errorqueue/internal/archive", "errorqueue/internal/filter",
 		"internal/backoff", "internal/effective", "internal/sending", "internal/transport", "internal/wire",
-		"internal/foreign", "internal/compare",
+		"internal/foreign", "internal/compare", "internal/applog",
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/foreign"},
 	"errorqueue/internal/filter":  {"internal/foreign"},
-	"health":                      {"connection", "consumer", "internal/foreign"},
+	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 
 	"monitoring/monitoringtest": {"monitoring", "internal/foreign", "internal/foreign/foreigntest"},
 	"publisher/publishertest":   {"publisher", "internal/sending"},
@@ -56,8 +57,8 @@ var rows = map[string][]string{
 	},
 
 	"monitoring/otel":       {"monitoring", "publisher", "internal/foreign"},
-	"monitoring/prometheus": {"monitoring", "internal/foreign"},
-	"monitoring/sentry":     {"monitoring", "internal/foreign"},
+	"monitoring/prometheus": {"monitoring", "internal/foreign", "internal/applog"},
+	"monitoring/sentry":     {"monitoring", "internal/foreign", "internal/applog"},
 	"monitoring/statsd":     {"monitoring"},
 
 	"topology/topologyfile": {"topology", "internal/conflicts"},

@@ -2,6 +2,9 @@
 package docs
 
 import (
+	"go/doc/comment"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,6 +50,27 @@ func TestSnippetsAreTakenFromTheExamples(t *testing.T) {
 	}
 	if found < 2 {
 		t.Errorf("found %d snippets, want the two of the quick start at least", found)
+	}
+}
+
+// What package consumer's documentation begins with is made of whole parts of an example.
+func TestThePackagesDocumentationBeginsWithAnExample(t *testing.T) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), "doc.go", read(t, "consumer/doc.go"), parser.ParseComments|parser.PackageClauseOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc comment.Parser
+	blocks := doc.Parse(parsed.Doc.Text()).Content
+	code, ok := blocks[1].(*comment.Code)
+	if !ok {
+		t.Fatalf("behind the first paragraph is a %T, want code", blocks[1])
+	}
+	example := read(t, "consumer/example_app_test.go")
+	for part := range strings.SplitSeq(strings.TrimSpace(code.Text), "\n\n") {
+		inside := "\t" + strings.ReplaceAll(part, "\n", "\n\t") // of the example's function
+		if !strings.Contains(example, "\n"+part+"\n") && !strings.Contains(example, "\n"+inside+"\n") {
+			t.Errorf("this is not in consumer/example_app_test.go:\n%s", part)
+		}
 	}
 }
 

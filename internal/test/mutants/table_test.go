@@ -332,6 +332,21 @@ var mutants = []mutant{
 		caught: []by{{pkg: "internal/foreign", test: "^TestTheTextOfAnErrorSaysWhatIsKnown$"}},
 	},
 	{
+		name: "two-logs", breaks: "a monitoring.Log beside another monitor ignores the app's logger",
+		edits:  []edit{{"consumer.New", `applog.With(context.Background(), log)`, `context.Background()`}},
+		caught: []by{{pkg: "consumer", test: "^TestALogWithoutALoggerWritesToTheApps$/^a_Log_on_connection_$"}},
+	},
+	{
+		name: "start-error-twice", breaks: "a failed start is also logged, as if the consumer went on",
+		edits:  []edit{{"consumer.supervisor.waitAfter", `!v.answer(err)`, `!v.answer(err) || err != nil`}},
+		caught: []by{{pkg: "consumer", test: "^TestAFailedStartIsReportedByItsErrorAlone$"}},
+	},
+	{
+		name: "no-hint", breaks: "a constructor that needs a module which is not there is told nothing of the module",
+		edits:  []edit{{"consumer.checkDemands", `errors.Join(errs...)`, `errors.Join(errs[:0]...)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAConstructorWithoutItsModuleIsToldWhatToAdd$"}},
+	},
+	{
 		name: "any-year", breaks: "a time that JSON cannot write is written",
 		edits: []edit{{"internal/foreign.IsTime", `year >= 1 && year <= 9999`, `year >= 1 || year <= 9999`}},
 		caught: []by{

@@ -1,17 +1,15 @@
-package monitors_test
+package monitoring_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
-	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/bunnicula-go/bunnicula/internal/monitors"
+	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/monitoring/monitoringtest"
 )
@@ -19,10 +17,11 @@ import (
 func TestOneMonitorsPanicDoesNotReachTheOthers(t *testing.T) {
 	var before, after monitoringtest.Recorder
 	var log bytes.Buffer
-	m := monitoring.Multi(&before, monitors.Shield(jsonLogger(&log), panicker{}), &after)
+	m := monitoring.Multi(&before, panicker{}, &after)
 
+	ctx := applog.With(t.Context(), jsonLogger(&log))
 	d, o := monitoring.Delivery{Consumer: "orders", MessageID: "m1"}, monitoring.Outcome{Action: monitoring.Acked}
-	m.End(m.Begin(t.Context(), d), d, o)
+	m.End(m.Begin(ctx, d), d, o)
 
 	for name, rec := range map[string]*monitoringtest.Recorder{"before": &before, "after": &after} {
 		if ends := rec.Ends(); len(ends) != 1 || !ends[0].Begun || ends[0].Outcome != o {
@@ -42,13 +41,13 @@ func TestOneMonitorsPanicDoesNotReachTheOthers(t *testing.T) {
 		delete(line, "stack")
 		delete(line, "time")
 		same(t, line, map[string]any{
-			"level": "ERROR", "msg": "monitor panicked", "monitor": "monitors_test.panicker", "method": method,
+			"level": "ERROR", "msg": "monitor panicked", "monitor": "monitoring_test.panicker", "method": method,
 			"consumer": "orders", "message_id": "m1", "panic": "out of paper in " + method,
 		})
 	}
 }
 
-func TestPanicsGoToTheDefaultLoggerWithoutAnother(t *testing.T) {
+func TestPanicsGoToTheDefaultLoggerWithoutAConsumer(t *testing.T) {
 	var log bytes.Buffer
 	was := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(was) })
@@ -60,29 +59,26 @@ func TestPanicsGoToTheDefaultLoggerWithoutAnother(t *testing.T) {
 	}
 }
 
-func TestShieldReplacesANilContext(t *testing.T) {
-	m := monitors.Shield(nil, forgetful{})
+func TestMultiReplacesANilContext(t *testing.T) {
+	m := monitoring.Multi(forgetful{})
 	if got := m.Begin(t.Context(), monitoring.Delivery{}); got != t.Context() {
 		t.Errorf("Begin returned %v; want the context that went in", got)
 	}
 }
 
-func TestShieldDoesNotWrapTwice(t *testing.T) {
-	once := monitors.Shield(nil, panicker{})
-	if twice := monitors.Shield(nil, once); twice != once {
+func TestMultiDoesNotShieldTwice(t *testing.T) {
+	once := monitoring.Multi(panicker{})
+	if twice := monitoring.Multi(once); twice != once {
 		t.Errorf("shielded twice it is %v; want %v", twice, once)
-	}
-	if got := monitors.Shield(nil, nil); got != (monitoring.Nop{}) {
-		t.Errorf("nil shielded is %T; want Nop", got)
 	}
 }
 
 func TestAPanicWithAnErrorShowsItsText(t *testing.T) {
 	var log bytes.Buffer
-	m := monitors.Shield(jsonLogger(&log), monitoring.Callbacks{
+	m := monitoring.Multi(monitoring.Callbacks{
 		OnSuccess: func(context.Context, monitoring.Delivery, monitoring.Outcome) { panic(errors.New("no disk")) },
 	})
-	m.End(t.Context(), monitoring.Delivery{}, monitoring.Outcome{Action: monitoring.Acked})
+	m.End(applog.With(t.Context(), jsonLogger(&log)), monitoring.Delivery{}, monitoring.Outcome{Action: monitoring.Acked})
 	if !strings.Contains(log.String(), `"panic":"no disk"`) {
 		t.Errorf("logged %s; want the error's text", log.String())
 	}
@@ -100,24 +96,3 @@ func (panicker) End(context.Context, monitoring.Delivery, monitoring.Outcome) {
 type forgetful struct{ monitoring.Nop }
 
 func (forgetful) Begin(context.Context, monitoring.Delivery) context.Context { return nil }
-
-func jsonLogger(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-func same(t *testing.T, got, want map[string]any) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
-	}
-}
-
-// What a Multi of the user's was made of has no logger of its own; the consumer's is given to each.
-func TestThePanicsInAMultiGoToTheLoggerOfWhoCallsIt(t *testing.T) {
-	var log bytes.Buffer
-	m := monitors.Shield(jsonLogger(&log), monitoring.Multi(panicker{}, panicker{}))
-	m.End(m.Begin(t.Context(), monitoring.Delivery{}), monitoring.Delivery{}, monitoring.Outcome{})
-	if n := strings.Count(log.String(), `"msg":"monitor panicked"`); n != 4 {
-		t.Errorf("logged %d panics, want those of Begin and End of both:\n%s", n, log.String())
-	}
-}
