@@ -46,7 +46,8 @@ func undecodable(err error) Result {
 	return Result{decide.Result{Verdict: decide.Undecodable, Err: &DecodeError{err}}}
 }
 
-// DecodeError says that a body could not be decoded. Err is the codec's error.
+// DecodeError says that a body could not be decoded, or that its payload's Validate refused it. Err
+// is the codec's error, or wraps that of Validate.
 type DecodeError struct{ Err error }
 
 func (e *DecodeError) Error() string { return "decode: " + foreign.Text(e.Err, foreign.MaxText) }
