@@ -27,13 +27,15 @@ type Consumer struct {
 	handler Handler              // Spec.Handler with the middleware of Spec.Use
 	conn    transport.Connection // nil if the consumer can only Process
 	id      string               // random, for consumer tags
-	log     *slog.Logger
+	base    *slog.Logger         // as given to New
+	log     *slog.Logger         // base with the consumer's name
 
 	// The parts, immutable after New too. The type of each says what the part owns and who writes
 	// that.
 	control    *control
 	gauges     *gauges
 	lookahead  *lookahead
+	announcer  *announcer
 	pool       *pool
 	handlers   watchdog.Watchdog
 	settler    *settler
@@ -57,7 +59,7 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 	if monitor == nil {
 		monitor = monitoring.Log{Logger: log}
 	}
-	c := &Consumer{spec: spec, rules: spec.rules(top), id: sending.NewID(), log: log.With("consumer", spec.Name)}
+	c := &Consumer{spec: spec, rules: spec.rules(top), id: sending.NewID(), base: log, log: log.With("consumer", spec.Name)}
 	if c.handler, err = spec.wrapped(); err != nil {
 		return nil, err
 	}
@@ -77,6 +79,7 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	c.lookahead = newLookahead(&c.spec, open)
 	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
 	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)
+	c.announcer = &announcer{spec: &c.spec, log: c.log, control: c.control, pool: c.pool}
 	c.handlers.Limit = c.spec.Timeout + c.spec.Grace
 	c.reporter = &reporter{
 		monitor: monitor, log: c.log, control: c.control, release: c.pool.release, calls: watchdog.Watchdog{Limit: monitorLimit},

@@ -42,7 +42,9 @@ func (c *Consumer) waitFor(d *received, now time.Time) {
 // settleEnding decides about an attempt that has ended, and settles its delivery.
 func settleEnding(a *attempt, e decide.Ending) {
 	c, now := a.consumer, a.began.Add(e.Duration)
-	c.settler.settle(a.ctx.parent, a.delivery, c.after(a.delivery, e, now), now)
+	s := c.after(a.delivery, e, now)
+	c.announcer.stretched(a.delivery, s, now)
+	c.settler.settle(a.ctx.parent, a.delivery, s, now)
 }
 
 // after decides about a delivery whose handler has ended.

@@ -87,7 +87,7 @@ func (in *intake) shed() {
 // the channel. The queue has the others back in their order then.
 func (in *intake) rest() error {
 	if in.c.control.get().paused {
-		in.c.supervisor.answer(nil) // Start does not wait for a subscription that is not wanted
+		in.c.supervisor.idle(in.lives.link.Peer())
 	}
 	var all []*received
 	if in.next != nil {
@@ -150,7 +150,7 @@ func (in *intake) subscribe(prefetch int) error {
 	in.deliveries, in.standing, in.backlogUntil = <-subscribed, prefetch, time.Time{}
 	c.gauges.prefetch.Store(int64(prefetch))
 	c.gauges.subscribed.Store(true)
-	c.supervisor.subscribed()
+	c.supervisor.subscribed(in.lives.link.Peer())
 	return nil
 }
 

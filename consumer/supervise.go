@@ -125,6 +125,7 @@ func (v *supervisor) waitAfter(err error) {
 		v.backoff.Reset()
 	}
 	pause := v.backoff.Next()
+	v.c.announcer.away()
 	if !permanent(err) {
 		v.c.log.Warn("consumer interrupted", "err", err)
 		backoff.Wait(v.c.stages.connecting, pause)
@@ -167,8 +168,15 @@ func (v *supervisor) answer(err error) {
 }
 
 // subscribed is called by the intake when a subscription stands.
-func (v *supervisor) subscribed() {
+func (v *supervisor) subscribed(peer transport.Peer) {
 	v.c.settler.declarer.declared()
+	v.idle(peer)
+}
+
+// idle is called by the intake when no subscription is wanted, because of a pause: Start does not
+// wait for one.
+func (v *supervisor) idle(peer transport.Peer) {
+	v.c.announcer.works(peer)
 	v.answer(nil)
 }
 

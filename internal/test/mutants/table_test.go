@@ -164,7 +164,7 @@ var mutants = []mutant{
 	{
 		name: "losses-clear-everything", breaks: "a process that has lost its connection takes killers for innocent that it never had",
 		edits: []edit{{
-			"consumer.Consumer.survived", `c.gauges.survived.quarantine(raw.MessageId, time.Now())`, `c.gauges.survived.main(time.Now())`,
+			"consumer.Consumer.survived", `c.gauges.survived.quarantine(returnKey(raw), time.Now())`, `c.gauges.survived.main(time.Now())`,
 		}, {
 			"consumer.survived.any", `len(s.alone)+len(s.gets) > 0`, `len(s.alone)+len(s.gets)+len(s.sessions) > 0`,
 		}},
