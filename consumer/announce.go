@@ -87,7 +87,7 @@ func (a *announcer) outlives() {
 const stretchedEvery = time.Hour
 
 // stretched logs that a message waits much longer than its handler has asked for.
-func (a *announcer) stretched(d *received, s decide.Settlement, now time.Time) {
+func (a *announcer) stretched(s decide.Settlement, now time.Time) {
 	if s.Stretched == 0 {
 		return
 	}
@@ -96,7 +96,7 @@ func (a *announcer) stretched(d *received, s decide.Settlement, now time.Time) {
 		return
 	}
 	a.log.Warn("a delay is stretched by the retry queues; add shorter ones with Spec.Delays",
-		"asked", s.Stretched, "became", s.Outcome.Delay, "queue", a.spec.Queue, "message_id", d.loggedID())
+		"asked", s.Stretched, "became", s.Outcome.Delay, "queue", a.spec.Queue)
 }
 
 // handlersHave returns how long handlers may run when a stop has so much time left. Then their

@@ -379,7 +379,7 @@ func TestAMessageWithoutAnIDKeepsTheOneThatItIsGiven(t *testing.T) {
 			t.Errorf("attempt %d has the id %q, given: %t", d.Attempt, d.MessageID, d.MessageIDGiven)
 		}
 	}
-	if q.Deliver("x"); seen[3].MessageID != "message-2" || seen[3].MessageIDGiven {
+	if q.Deliver("x"); seen[3].MessageID == seen[0].MessageID || seen[3].MessageIDGiven {
 		t.Errorf("the next message has the id %q, given: %t", seen[3].MessageID, seen[3].MessageIDGiven)
 	}
 }

@@ -117,7 +117,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "stretched-in-silence", breaks: "nothing says that a delay became ten times as long",
-		edits:  []edit{{"consumer.settleEnding", `c.announcer.stretched(a.delivery, s, now)`, ``}},
+		edits:  []edit{{"consumer.settleEnding", `c.announcer.stretched(s, now)`, ``}},
 		caught: []by{{pkg: "consumer", test: "^TestADelayThatTheQueuesStretchIsWarnedAboutOnceAnHour$"}},
 	},
 	{
