@@ -16,6 +16,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // lines is a slog.Handler that keeps what is logged.
@@ -312,4 +313,31 @@ func TestAnAppWithoutConsumersIsWarned(t *testing.T) {
 		}
 		_ = a.Stop(t.Context())
 	}
+}
+
+func TestAStartThatFailsWarnsOfNoStop(t *testing.T) {
+	inLab(t, usual, func(l *lab) {
+		p, log := l.process("worker"), newLines()
+		broken := consumer.Spec{Queue: "emails", Declare: topology.Never, Handler: ack} // its queue does not exist
+		var all []*consumer.Consumer
+		for _, spec := range []consumer.Spec{{Queue: "orders", Handler: ack}, broken} {
+			c, err := consumer.New(connection.Over(p), spec, monitoring.Nop{}, slog.New(log))
+			l.must(err)
+			all = append(all, c)
+		}
+		l.must(all[0].Start(context.Background()))
+		g, err := consumer.NewGroup(all...)
+		l.must(err)
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+		defer cancel()
+		if err := g.Start(ctx); err == nil {
+			t.Fatal("the group has started")
+		}
+		if n := len(log.of(stops)); n != 1 {
+			t.Errorf("%d consumers stop, want the one that has begun", n)
+		}
+		if n := len(log.of(hurried)); n != 0 {
+			t.Errorf("%d warnings of a stop that a start has made", n)
+		}
+	})
 }

@@ -144,7 +144,7 @@ func (c *Consumer) Start(ctx context.Context) error {
 	if err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = c.Stop(stop) // no handler runs yet
+		_ = c.stop(stop) // no handler runs yet
 		return fmt.Errorf("consumer %q: start: %w", c.spec.Name, err)
 	}
 	return nil

@@ -107,7 +107,7 @@ func (g *Group) Start(ctx context.Context) error {
 	})
 	switch {
 	case err != nil:
-		_ = g.Stop(ctx)
+		_ = g.each(func(c *Consumer) error { return c.stop(ctx) }) // a start's deadline says nothing of stops
 	case many:
 		slots := 0
 		for _, c := range g.consumers {
