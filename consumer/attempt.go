@@ -52,6 +52,7 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 	a.ctx.parent = ctx
 	w.keep(d.facts.Raw.Body)
 	seen := d.facts.Delivery // from now on the watchdog may restore the body
+	w.now.Store(a)
 	if c.spec.Timeout != NoTimeout {
 		a.ctx.deadline = a.began.Add(c.spec.Timeout)
 		c.handlers.Begin(&a.Operation, a, a.began)
@@ -59,6 +60,7 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 	var result Result
 	var clean bool
 	defer func() {
+		w.now.Store(nil)
 		e := decide.Ending{Result: result.said}
 		if !clean {
 			if p := recover(); p != nil {

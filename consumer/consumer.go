@@ -26,7 +26,6 @@ type Consumer struct {
 	rules   decide.Rules
 	handler Handler              // Spec.Handler with the middleware of Spec.Use
 	conn    transport.Connection // nil if the consumer can only Process
-	id      string               // random, for consumer tags
 	log     *slog.Logger
 
 	// The parts, immutable after New too. The type of each says what the part owns and who writes
@@ -34,6 +33,7 @@ type Consumer struct {
 	control    *control
 	gauges     *gauges
 	lookahead  *lookahead
+	announcer  *announcer
 	pool       *pool
 	handlers   watchdog.Watchdog
 	settler    *settler
@@ -45,8 +45,7 @@ type Consumer struct {
 // New checks the Spec and makes a Consumer. It does not connect. A nil monitor means
 // monitoring.Log, and a nil logger slog.Default(). A monitoring.Log without a logger, alone or
 // inside of another monitor, writes to the consumer's. With a nil connection the Consumer can only
-// Process. The error has a
-// line for each field of the Spec that is wrong, with its value.
+// Process. The error has a line for each field of the Spec that is wrong, with its value.
 func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log *slog.Logger) (*Consumer, error) {
 	open := spec.Prefetch == 0
 	spec, top, err := spec.resolve()
@@ -58,13 +57,13 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 		monitor = monitoring.Log{}
 	}
 	c := &Consumer{
-		spec: spec, rules: spec.rules(top), id: sending.NewID(), log: log.With("consumer", spec.Name),
+		spec: spec, rules: spec.rules(top), log: log.With("consumer", spec.Name),
 		stages: newStages(applog.With(context.Background(), log)),
 	}
 	if c.handler, err = spec.wrapped(); err != nil {
 		return nil, err
 	}
-	if err := c.assemble(conn, open, monitoring.Multi(monitor)); err != nil {
+	if err := c.assemble(conn, open, monitoring.Multi(monitor), log); err != nil {
 		return nil, err
 	}
 	if slowest := spec.slowest(); slowest > brokerTimeout*4/5 {
@@ -75,11 +74,12 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 }
 
 // assemble makes the parts of the consumer. open says that the Spec leaves the prefetch open.
-func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor monitoring.Monitor) error {
+func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor monitoring.Monitor, log *slog.Logger) error {
 	c.gauges = new(gauges)
 	c.lookahead = newLookahead(&c.spec, open)
 	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
 	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)
+	c.announcer = &announcer{spec: &c.spec, base: log, log: c.log, control: c.control, pool: c.pool}
 	c.handlers.Limit = c.spec.Timeout + c.spec.Grace
 	c.reporter = &reporter{
 		monitor: monitor, log: c.log, control: c.control, release: c.pool.release, calls: watchdog.Watchdog{Limit: monitorLimit},
@@ -144,7 +144,7 @@ func (c *Consumer) Start(ctx context.Context) error {
 	if err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = c.Stop(stop) // no handler runs yet
+		_ = c.stop(stop) // no handler runs yet
 		return &startError{[]string{c.spec.Name}, err}
 	}
 	return nil

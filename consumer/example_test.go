@@ -86,6 +86,31 @@ func ExampleJSON() {
 	// Undecodable(decode: json: cannot unmarshal string into Go struct field Order.id of type int)
 }
 
+// Paid is a payload that says itself what it must have.
+type Paid struct {
+	Order int `json:"order"`
+	Cents int `json:"cents"`
+}
+
+func (p Paid) Validate() error {
+	if p.Cents <= 0 {
+		return fmt.Errorf("cents is %d, want more than 0", p.Cents)
+	}
+	return nil
+}
+
+// StrictJSON parks what JSON would take for a zero value, and Validate what is decoded and wrong.
+func ExampleStrictJSON() {
+	handler := consumer.StrictJSON(func(context.Context, consumer.Message[Paid]) consumer.Result { return consumer.Ack() })
+	for _, body := range []string{`{"order":7,"cents":500}`, `{"number":7}`, `{"order":7}`} {
+		fmt.Println(handler(context.Background(), consumer.Delivery{Body: []byte(body)}))
+	}
+	// Output:
+	// Ack()
+	// Undecodable(decode: json: unknown field "number")
+	// Undecodable(decode: invalid payload: cents is 0, want more than 0)
+}
+
 // FromError makes a handler of a function that returns an error, as most functions do.
 func ExampleFromError() {
 	handle := consumer.FromError(func(ctx context.Context, msg consumer.Message[Order]) error {

@@ -21,7 +21,7 @@ var smallFrames = []int{4096, 8192, 64 << 10}
 // framed decides about a failure of a message whose copy must fit a frame.
 func framed(c *Consumer, raw amqp.Delivery, frame int) decide.Settlement {
 	e := decide.Ending{Panicked: errors.New(strings.Repeat("boom ", 1000)), Stack: strings.Repeat("at line 1\n", 1000)}
-	return decide.After(&c.rules, &decoded(c, raw).facts, e, decide.Given{Now: time.Now(), ID: "id", Fits: wire.Fits(frame)})
+	return decide.After(&c.rules, &decoded(c, raw).facts, e, decide.Given{Now: time.Now(), Fits: wire.Fits(frame)})
 }
 
 func TestACopyFitsTheFrameOfItsBroker(t *testing.T) {

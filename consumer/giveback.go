@@ -6,7 +6,6 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/acks"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
-	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
 // acksOver returns acks.ErrOver for a delivery whose channel has ended, and counts the delivery as
@@ -31,9 +30,6 @@ func (s *settler) giveBack(d *received) {
 	}
 	now := time.Now()
 	given := decide.Given{Now: now, User: d.from.session.User(), Fits: d.from.fits}
-	if d.id() == "" {
-		given.ID = sending.NewID()
-	}
 	what, ok := decide.GiveBack(s.rules, &d.facts, given)
 	if !ok {
 		s.nack(d)

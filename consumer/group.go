@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/conflicts"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -77,10 +79,23 @@ func (g *Group) Consumer(name string) *Consumer {
 // stacks that they no longer use lie between stacks in use.
 const startingAtOnce = 16
 
+// manyConsumers is how many consumers a Group has at most whose beginnings and ends are logged one
+// by one.
+const manyConsumers = 10
+
 // Start starts all consumers, sixteen side by side. If one fails, Start stops the others again,
 // also those that still wait for a broker. Its errors are those of [Consumer.Start]; what keeps
 // several consumers from starting for the same reason is one error with their names.
+//
+// Each consumer logs that it has begun. Of more than ten the Group logs one line, and theirs have
+// the level debug.
 func (g *Group) Start(ctx context.Context) error {
+	many, began := len(g.consumers) > manyConsumers, time.Now()
+	if many {
+		for _, c := range g.consumers {
+			c.announcer.many.Store(true)
+		}
+	}
 	starting, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	turns := make(chan struct{}, startingAtOnce)
@@ -98,17 +113,60 @@ func (g *Group) Start(ctx context.Context) error {
 		}
 		return err
 	}))...)
-	if err != nil {
-		_ = g.Stop(ctx)
+	switch {
+	case err != nil:
+		_ = g.each(func(c *Consumer) error { return c.stop(ctx) }) // a start's deadline says nothing of stops
+	case many:
+		slots := 0
+		for _, c := range g.consumers {
+			slots += c.spec.Concurrency
+		}
+		g.log().Info("consumers started", "consumers", len(g.consumers), "concurrency", slots, "took", time.Since(began).Round(time.Millisecond))
 	}
 	return err
 }
 
+// log is that of the first consumer: its Group has none of its own.
+func (g *Group) log() *slog.Logger { return g.consumers[0].announcer.base }
+
 var errOther = errors.New("another consumer could not start")
 
-// Stop stops all consumers side by side. Its errors are those of [Consumer.Stop].
+// Stop stops all consumers side by side. Its errors and what it logs are those of [Consumer.Stop].
+// Of more than ten consumers one line says that they stop, and if handlers have less time than
+// their Timeout, one warning names the consumer with the longest.
 func (g *Group) Stop(ctx context.Context) error {
-	return errors.Join(g.each(func(c *Consumer) error { return c.Stop(ctx) })...)
+	g.announceStop(ctx)
+	return errors.Join(g.each(func(c *Consumer) error { return c.stop(ctx) })...)
+}
+
+// announceStop logs what concerns all consumers that have begun and do not stop yet.
+func (g *Group) announceStop(ctx context.Context) {
+	have, bounded := timeOf(ctx)
+	var slowest *Consumer
+	consumers, running, hurried := 0, 0, 0
+	for _, c := range g.consumers {
+		if !c.works() {
+			continue
+		}
+		consumers++
+		running += len(c.pool.underway())
+		if !c.spec.patient(have) {
+			hurried++
+			if slowest == nil || c.spec.Timeout > slowest.spec.Timeout {
+				slowest = c
+			}
+		}
+	}
+	if bounded && slowest != nil {
+		slowest.log.Warn(hurry, "timeout", slowest.spec.Timeout, "handlers_have", have.Round(time.Millisecond), "consumers", hurried)
+	}
+	if consumers > 0 && len(g.consumers) > manyConsumers {
+		attrs := []any{"consumers", consumers, "running", running}
+		if bounded {
+			attrs = append(attrs, "handlers_have", have.Round(time.Millisecond))
+		}
+		g.log().Info("consumers stop", attrs...)
+	}
 }
 
 // each calls f for all consumers side by side, and returns their errors in their order.

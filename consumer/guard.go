@@ -38,7 +38,7 @@ type guard struct {
 	found bool          // the last look found that there may be messages
 	blind bool          // the broker does not let this user look
 	told  bool          // it was logged why no messages can be taken
-	took  []string      // ids of messages that the channel may hold; the ack of the last one may be lost
+	took  []string      // return keys of messages that the channel may hold; the ack of the last one may be lost
 }
 
 // lookEvery is how often a guard looks for messages that other processes have set aside and left.
@@ -209,7 +209,7 @@ func (g *guard) hear() {
 	now := time.Now()
 	s, cleared := decide.Hear(&g.c.rules, &d.facts, g.c.given(d, now))
 	if cleared {
-		g.c.gauges.survived.cleared(d.id())
+		g.c.gauges.survived.cleared(returnKey(&d.facts.Raw))
 	}
 	g.c.settler.settle(g.over, d, s, now)
 	select {
@@ -245,7 +245,7 @@ func (g *guard) get() *received {
 		return nil
 	}
 	g.proven()
-	g.took = append(g.took, a.raw.MessageId)
+	g.took = append(g.took, returnKey(&a.raw))
 	g.from.acks.Take(1)
 	return g.c.decode(&a.raw, g.from)
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
-	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
 // handle decides about one delivery, runs its handler if it is to run, and has it settled. It runs
@@ -43,7 +42,9 @@ func (c *Consumer) waitFor(d *received, now time.Time) {
 // settleEnding decides about an attempt that has ended, and settles its delivery.
 func settleEnding(a *attempt, e decide.Ending) {
 	c, now := a.consumer, a.began.Add(e.Duration)
-	c.settler.settle(a.ctx.parent, a.delivery, c.after(a.delivery, e, now), now)
+	s := c.after(a.delivery, e, now)
+	c.announcer.stretched(s, now)
+	c.settler.settle(a.ctx.parent, a.delivery, s, now)
 }
 
 // after decides about a delivery whose handler has ended.
@@ -51,15 +52,12 @@ func (c *Consumer) after(d *received, e decide.Ending, now time.Time) decide.Set
 	return decide.After(&c.rules, &d.facts, e, c.given(d, now))
 }
 
-// given returns what a decision about a delivery needs to be told: the time, the user, a fresh id,
-// and the size of a frame.
+// given returns what a decision about a delivery needs to be told: the time, the user and the size
+// of a frame.
 func (c *Consumer) given(d *received, now time.Time) decide.Given {
 	g := decide.Given{Now: now, Degraded: c.settler.policies.degraded.Load()}
 	if d.from != nil {
 		g.User, g.Fits = d.from.session.User(), d.from.fits
-	}
-	if d.id() == "" {
-		g.ID = sending.NewID()
 	}
 	return g
 }

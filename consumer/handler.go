@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -16,21 +17,39 @@ import (
 type Handler func(ctx context.Context, d Delivery) Result
 
 // JSON makes a Handler of a function that takes decoded JSON. A message whose body is not JSON, or
-// does not fit T, is parked as undecodable without a retry. A nil h makes a nil Handler, which New
-// refuses.
+// does not fit T, is parked as undecodable without a retry. It takes fields that T does not have,
+// and leaves them out; StrictJSON does not. If T has a method Validate, see Decode. A nil h makes a
+// nil Handler, which New refuses.
 func JSON[T any](h func(ctx context.Context, msg Message[T]) Result) Handler {
 	return Decode(publisher.JSON, h)
 }
 
+// StrictJSON is JSON that also parks an object with a field that T does not have, and a body that is
+// null. With JSON, {"number": 7} is the zero value of a T without that field. See
+// publisher.StrictJSON for what it matches.
+func StrictJSON[T any](h func(ctx context.Context, msg Message[T]) Result) Handler {
+	return Decode(publisher.StrictJSON, h)
+}
+
 // Decode is JSON with another codec. A nil h or codec makes a nil Handler, which New refuses. A
 // codec that panics is one that cannot decode the body.
+//
+// If T or *T has a method Validate() error, it is called when the body is decoded. A message whose
+// payload it refuses, or over which it panics, is parked as undecodable with the text of that
+// error, and h is not called. So is a nil *M for handlers of Message[*M] whose Validate needs more
+// than nil. What may be right later, such as an order that is not there yet, is not for Validate: h
+// can return Retry.
 func Decode[T any](codec publisher.Codec, h func(ctx context.Context, msg Message[T]) Result) Handler {
 	if h == nil || codec == nil {
 		return nil
 	}
 	return func(ctx context.Context, d Delivery) Result {
 		msg := Message[T]{Delivery: d}
-		if err := decodeBody(codec, bodyOf(d), &msg.Payload); err != nil {
+		err := decodeBody(codec, bodyOf(d), &msg.Payload)
+		if err == nil {
+			err = validate(&msg.Payload)
+		}
+		if err != nil {
 			return undecodable(err)
 		}
 		return h(ctx, msg)
@@ -73,6 +92,26 @@ func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err er
 	if body.ContentEncoding != "" {
 		// A word is not quoted, because quoted text does not count when failures are grouped.
 		err = fmt.Errorf("content encoding %s: %w", foreign.Word(body.ContentEncoding), err)
+	}
+	return err
+}
+
+// validate calls the method Validate of a payload, if it has one. A panic of it becomes an error.
+func validate[T any](payload *T) (err error) {
+	v, ok := any(payload).(interface{ Validate() error })
+	if kind := reflect.TypeFor[T]().Kind(); !ok && (kind == reflect.Pointer || kind == reflect.Interface) {
+		v, ok = any(*payload).(interface{ Validate() error })
+	}
+	if !ok {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("Validate panicked: %s", foreign.Panic(p))
+		}
+	}()
+	if err = v.Validate(); err != nil {
+		err = fmt.Errorf("invalid payload: %w", foreign.Safe(err))
 	}
 	return err
 }

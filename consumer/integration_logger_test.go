@@ -19,24 +19,24 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// lines is a log in memory.
-type lines struct {
+// memoryLog is a log in memory.
+type memoryLog struct {
 	mu  sync.Mutex
 	all bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *memoryLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all.Write(p)
 }
 
-func (l *lines) logger() *slog.Logger {
+func (l *memoryLog) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // messages returns the messages of the lines about this queue, and the text of all.
-func (l *lines) messages(queue string) (of map[string]int, all string) {
+func (l *memoryLog) messages(queue string) (of map[string]int, all string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of = map[string]int{}
@@ -94,7 +94,7 @@ func parksOne(queue, connection string) consumer.Spec {
 // nothingElsewhere makes slog.Default a log in memory, and fails the test if anything is written
 // to it in the end.
 func nothingElsewhere(t *testing.T) {
-	elsewhere, was := new(lines), slog.Default()
+	elsewhere, was := new(memoryLog), slog.Default()
 	slog.SetDefault(elsewhere.logger())
 	t.Cleanup(func() {
 		slog.SetDefault(was)
@@ -104,7 +104,7 @@ func nothingElsewhere(t *testing.T) {
 	})
 }
 
-func wantLines(t *testing.T, log *lines, queue, way string) {
+func wantLines(t *testing.T, log *memoryLog, queue, way string) {
 	t.Helper()
 	amqptest.Eventually(t, 10*time.Second, func() bool {
 		of, _ := log.messages(queue)
@@ -122,7 +122,7 @@ func TestALogWithoutALoggerWritesToTheApps(t *testing.T) {
 		for _, named := range []string{"", "billing"} {
 			t.Run(name+" on connection "+named, func(t *testing.T) {
 				cfg := connection.Config{URL: amqptest.URL(t)}
-				log, queue := new(lines), amqptest.Queue(t, "logger")
+				log, queue := new(memoryLog), amqptest.Queue(t, "logger")
 				var pub publisher.Publisher
 				app := fx.New(
 					fx.NopLogger, fx.Supply(log.logger(), cfg), connection.Module, publisher.Module, consumer.Module,
@@ -153,7 +153,7 @@ func TestALogWithoutALoggerWritesToTheOneThatNewGot(t *testing.T) {
 	monitors["no monitor"] = nil
 	for name, monitor := range monitors {
 		t.Run(name, func(t *testing.T) {
-			log, queue := new(lines), amqptest.Queue(t, "logger")
+			log, queue := new(memoryLog), amqptest.Queue(t, "logger")
 			c, err := consumer.New(r.conn, parksOne(queue, ""), monitor, log.logger())
 			if err != nil {
 				t.Fatal(err)

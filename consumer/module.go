@@ -23,7 +23,12 @@ import (
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
 // Consumers start after everything that they use, and stop before it. The app's own fx.Invokes run
 // after this module's, so their start hooks find the queues declared. If the app provides an
-// *slog.Logger, the consumers log to it.
+// *slog.Logger, the consumers log to it. A warning says that there are no consumers.
+//
+// fx tells a module its StopTimeout only when the app stops, as the deadline of a context. So it is
+// then that a warning says that handlers have less time than their Spec.Timeout. With an
+// fx.StopTimeout of one and a half times the longest Spec.Timeout plus 2 s they have it. A handler
+// that outlives the stop is logged before fx gives up on the stop, whatever fx's logger.
 var Module = fx.Module("bunnicula.consumer",
 	fx.Provide(provide, fx.Annotate(metricsOf, fx.ResultTags(`group:"bunnicula.metrics"`))),
 	fx.Invoke(checkDemands, func(*Group) {}),
@@ -180,6 +185,9 @@ func provide(p params) (*Group, error) {
 		OnStart: func(ctx context.Context) error {
 			ctx, cancel := startup.Earlier(ctx)
 			defer cancel()
+			if len(g.consumers) == 0 {
+				applog.First(p.Logger).Warn("no consumer runs; add one to the app with consumer.Provide")
+			}
 			return g.Start(ctx)
 		},
 		OnStop: func(ctx context.Context) error {

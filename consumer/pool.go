@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // pool runs handlers in workers. It starts a worker when all others are busy, up to slots of them.
@@ -20,12 +22,15 @@ type pool struct {
 	refused chan *received // from a worker back to the intake: the gate was closed meanwhile
 	quit    chan struct{}  // closed by end, so that idle workers end
 	working sync.WaitGroup // the workers; end waits for them
+
+	mu     sync.Mutex           // guards active
+	active map[*worker]struct{} // the workers; each enters and leaves itself
 }
 
 func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
 	return &pool{
 		slots: slots, handle: handle, gate: newGate(), gauges: g,
-		jobs: make(chan *received), refused: make(chan *received), quit: make(chan struct{}),
+		jobs: make(chan *received), refused: make(chan *received), quit: make(chan struct{}), active: map[*worker]struct{}{},
 	}
 }
 
@@ -34,6 +39,8 @@ func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
 type worker struct {
 	id   string // of its goroutine, to find its stack; immutable
 	body []byte // of the delivery that it handles, as it came; its goroutine writes it
+
+	now atomic.Pointer[attempt] // the handler that it runs, else nil; its goroutine writes it
 }
 
 // mostKept is the largest body, in bytes, whose memory a worker keeps for the next one.
@@ -83,14 +90,16 @@ func (p *pool) handNow(ctx context.Context, d *received) bool {
 // runtime.Goexit ends the worker's goroutine, which then starts its successor.
 func (p *pool) work(d *received) {
 	clean := false
+	w := &worker{id: goroutineID()}
+	p.register(w, true)
 	defer func() {
+		p.register(w, false)
 		if clean {
 			p.gauges.workers.Add(-1)
 			return
 		}
 		p.working.Go(func() { p.work(nil) })
 	}()
-	w := &worker{id: goroutineID()}
 	for {
 		if d != nil {
 			p.take(w, d)
@@ -102,6 +111,31 @@ func (p *pool) work(d *received) {
 			return
 		}
 	}
+}
+
+// register notes that a worker begins, or ends.
+func (p *pool) register(w *worker, begins bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if begins {
+		p.active[w] = struct{}{}
+	} else {
+		delete(p.active, w)
+	}
+}
+
+// underway returns the handlers that run, the longest first.
+func (p *pool) underway() []*attempt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []*attempt
+	for w := range p.active {
+		if a := w.now.Load(); a != nil {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, func(a, b *attempt) int { return a.began.Compare(b.began) })
+	return all
 }
 
 // take handles a delivery, or returns it to the intake if the gate is closed.

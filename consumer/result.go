@@ -23,8 +23,8 @@ func Ack() Result { return Result{decide.Result{Verdict: decide.Ack}} }
 func Retry(err error) Result { return Result{decide.Result{Verdict: decide.Retry, Err: err}} }
 
 // RetryAfter is Retry with a delay of at least d, whatever the Backoff. The message waits in the
-// retry queues of Spec.Backoff and Spec.Delays, in several rounds if no queue has the delay. A d
-// below 0 counts as 0.
+// retry queues of Spec.Backoff and Spec.Delays, in several rounds if no queue has the delay. A
+// warning says, once an hour, that it waits ten times as long or more. A d below 0 counts as 0.
 func RetryAfter(d time.Duration, err error) Result {
 	return Result{decide.Result{Verdict: decide.RetryAfter, Err: err, Delay: max(d, 0)}}
 }
@@ -40,7 +40,8 @@ func Timeout(err error) Result { return Result{decide.Result{Verdict: decide.Tim
 // Snooze says that the message is to wait and has no fault. The message waits at least d and uses
 // no attempt. A handler of a rate-limited API returns it. A message can snooze without end. It
 // waits in the retry queues of Spec.Backoff and Spec.Delays: with the default, a single queue of
-// one minute, Snooze(2 * time.Second) takes a minute. A d below 0 counts as 0.
+// one minute, Snooze(2 * time.Second) takes a minute, and a warning says so. A d below 0 counts as
+// 0.
 func Snooze(d time.Duration) Result {
 	return Result{decide.Result{Verdict: decide.Snooze, Delay: max(d, 0)}}
 }
@@ -54,7 +55,8 @@ func undecodable(err error) Result {
 	return Result{decide.Result{Verdict: decide.Undecodable, Err: &DecodeError{err}}}
 }
 
-// DecodeError says that a body could not be decoded. Err is the codec's error.
+// DecodeError says that a body could not be decoded, or that its payload's Validate refused it. Err
+// is the codec's error, or wraps that of Validate.
 type DecodeError struct{ Err error }
 
 func (e *DecodeError) Error() string { return "decode: " + foreign.Text(e.Err, foreign.MaxText) }

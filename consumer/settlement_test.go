@@ -502,7 +502,7 @@ func TestInItsHearingAMessageIsHandledByWhoSurvivedIt(t *testing.T) {
 	if !aside(s) {
 		t.Fatalf("%+v", s)
 	}
-	c.gauges.survived.message(raw.MessageId)
+	c.gauges.survived.message(returnKey(&raw))
 	if s = heard(c, s, 10*time.Second); s.Action != monitoring.Acked || !ran {
 		t.Errorf("the handler ran: %t, %+v", ran, s)
 	}

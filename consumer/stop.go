@@ -71,15 +71,43 @@ func (c *Consumer) Resume() { c.control.update(func(w *wanted) { w.paused = fals
 // Stop returns nil when everything is settled and every goroutine has ended. If ctx ends first it
 // returns an error that says how many workers still run; the broker delivers again what was not
 // settled. Stop may be called twice, and before Start.
+//
+// The log says when a stop begins, how many handlers run, and for how long they may. It names each
+// handler that still runs when ctx ends, with its message and for how long it has run. A warning
+// says that handlers have less time than Spec.Timeout.
 func (c *Consumer) Stop(ctx context.Context) error {
+	if have, bounded := timeOf(ctx); bounded && c.works() && !c.spec.patient(have) {
+		c.log.Warn(hurry, "timeout", c.spec.Timeout, "handlers_have", have.Round(time.Millisecond))
+	}
+	return c.stop(ctx)
+}
+
+// works returns whether the consumer has begun and does not stop yet.
+func (c *Consumer) works() bool { return c.announcer.begun.Load() && !c.control.get().stopping }
+
+// timeOf returns how long handlers have if a stop with this context begins now. It returns false if
+// the context has no deadline.
+func timeOf(ctx context.Context) (have time.Duration, bounded bool) {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return 0, false
+	}
+	return handlersHave(max(0, time.Until(deadline))), true
+}
+
+// stop is Stop without the warning.
+func (c *Consumer) stop(ctx context.Context) error {
+	have, bounded := timeOf(ctx)
 	if first, started := c.stages.stop(); first {
+		if c.announcer.begun.Load() {
+			c.announcer.stops(have, bounded)
+		}
 		c.stages.stopConnecting()
 		c.control.update(func(w *wanted) { w.stopping = true })
 		go c.end(started)
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline)
-		timer := time.AfterFunc(left-min(2*time.Second, left/4), func() { c.stages.cancelHandlers(ErrStopping) })
+	if bounded {
+		timer := time.AfterFunc(have, func() { c.stages.cancelHandlers(ErrStopping) })
 		defer timer.Stop()
 	}
 	select {
@@ -92,6 +120,7 @@ func (c *Consumer) Stop(ctx context.Context) error {
 		case <-c.stages.stopped:
 		case <-time.After(50 * time.Millisecond):
 		}
+		c.announcer.outlives()
 		return fmt.Errorf("consumer %q: stop: %d handlers still run, the broker delivers their messages again: %w",
 			c.spec.Name, c.gauges.workers.Load(), context.Cause(ctx))
 	}

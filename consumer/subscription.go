@@ -87,7 +87,7 @@ func (in *intake) shed() {
 // the channel. The queue has the others back in their order then.
 func (in *intake) rest() error {
 	if in.c.control.get().paused {
-		in.c.supervisor.answer(nil) // Start does not wait for a subscription that is not wanted
+		in.c.supervisor.idle(in.lives.link.Peer())
 	}
 	var all []*received
 	if in.next != nil {
@@ -126,7 +126,7 @@ func (in *intake) subscribe(prefetch int) error {
 	c := in.c
 	in.from.acks.Gather(prefetch, c.spec.Concurrency)
 	in.tags++
-	if in.tag = c.id + "-" + strconv.Itoa(in.tags); len(c.spec.Name)+1+len(in.tag) <= 255 {
+	if in.tag = c.supervisor.id + "-" + strconv.Itoa(in.tags); len(c.spec.Name)+1+len(in.tag) <= 255 {
 		in.tag = c.spec.Name + "-" + in.tag
 	}
 	args := compare.Subscription(c.spec.Priority)
@@ -150,7 +150,7 @@ func (in *intake) subscribe(prefetch int) error {
 	in.deliveries, in.standing, in.backlogUntil = <-subscribed, prefetch, time.Time{}
 	c.gauges.prefetch.Store(int64(prefetch))
 	c.gauges.subscribed.Store(true)
-	c.supervisor.subscribed()
+	c.supervisor.subscribed(in.lives.link.Peer())
 	return nil
 }
 

@@ -9,13 +9,15 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // supervisor runs one session after the other until Stop.
 type supervisor struct {
-	c *Consumer // immutable
+	c  *Consumer // immutable
+	id string    // immutable: random, for consumer tags
 
 	attachment *attachment // immutable; nil without a connection
 
@@ -31,7 +33,7 @@ type supervisor struct {
 
 func newSupervisor(c *Consumer) *supervisor {
 	return &supervisor{
-		c: c, first: make(chan error, 1), ran: make(chan struct{}),
+		c: c, id: sending.NewID(), first: make(chan error, 1), ran: make(chan struct{}),
 		backoff: backoff.Backoff{Min: 100 * time.Millisecond, Max: 2 * time.Second},
 	}
 }
@@ -126,6 +128,7 @@ func (v *supervisor) waitAfter(err error) {
 		v.backoff.Reset()
 	}
 	pause := v.backoff.Next()
+	v.c.announcer.away()
 	if !permanent(err) {
 		v.c.log.Warn("consumer interrupted", "err", err)
 		backoff.Wait(v.c.stages.connecting, pause)
@@ -173,8 +176,15 @@ func (v *supervisor) answer(err error) (first bool) {
 }
 
 // subscribed is called by the intake when a subscription stands.
-func (v *supervisor) subscribed() {
+func (v *supervisor) subscribed(peer transport.Peer) {
 	v.c.settler.declarer.declared()
+	v.idle(peer)
+}
+
+// idle is called by the intake when no subscription is wanted, because of a pause: Start does not
+// wait for one.
+func (v *supervisor) idle(peer transport.Peer) {
+	v.c.announcer.works(peer)
 	v.answer(nil)
 }
 

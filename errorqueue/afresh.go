@@ -29,7 +29,13 @@ func afresh(d *held, to string, t taker, s stamp) envelope {
 	ours[wire.RedriveCount] = int64(d.message.RedriveCount) + 1
 	ours[wire.RedrivenAt] = s.at.UTC().Format(time.RFC3339)
 	ours[wire.RedriveID] = s.id
+	if d.MessageId == "" { // it gets an id, as a consumer would give it
+		ours[wire.MessageIDGiven] = true
+	}
 	env := again(d, to, t, ours)
+	if d.MessageId == "" && env.Headers[wire.MessageIDGiven] == nil {
+		return env // no id without its mark
+	}
 	complete := env
 	if complete.Complete(s.at); complete.PropertiesSize() <= t.fits-wire.RoomToCome {
 		return complete

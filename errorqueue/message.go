@@ -15,6 +15,8 @@ import (
 type Message struct {
 	Position int    `json:"position"` // in the queue, from 1, at the time of reading
 	ID       string `json:"id,omitempty"`
+	// IDGiven says that the publisher has set no id, and that a consumer or a redrive has given it.
+	IDGiven bool `json:"id_given,omitempty"`
 
 	Origin Origin `json:"origin"` // who parked it
 

@@ -114,6 +114,8 @@ func TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers(t *testing.T) {
 				t.Fatalf("%s is not the same message: %+v", name, env)
 			case d.MessageId != "" && env.MessageId != d.MessageId || name == "redriven" && env.MessageId == "":
 				t.Fatalf("%s: message id %q", name, env.MessageId)
+			case env.MessageId != "" && (d.MessageId == "" || d.Headers[wire.MessageIDGiven] == true) != (env.Headers[wire.MessageIDGiven] == true):
+				t.Fatalf("%s: message id %q, was %q, the mark is %v", name, env.MessageId, d.MessageId, env.Headers[wire.MessageIDGiven])
 			}
 			for k, v := range env.Headers {
 				if wire.IsBrokers(k) || wire.IsRouting(k) || k == wire.NotBefore {

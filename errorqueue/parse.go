@@ -29,6 +29,7 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 		Priority: d.Priority, Deliveries: wire.Int(h[wire.DeliveryCount]), Body: d.Body, BodySize: len(d.Body),
 	}
 	_, m.Illegible = h[illegible]
+	m.IDGiven = m.ID != "" && h[wire.MessageIDGiven] == true
 	m.Origin = originOf(h, m)
 	attempts, counted := h[wire.RetryAttempts]
 	switch {

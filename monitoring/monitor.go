@@ -55,7 +55,20 @@ type Delivery struct {
 	Exchange   string // to which the message was first published; "" is the default exchange
 	RoutingKey string // with which the message was first published
 
-	MessageID       string
+	// MessageID tells messages apart. It is the property that the publisher has set. A message that
+	// has none gets one when it is delivered, a random UUID, and MessageIDGiven is true. Monitors,
+	// the log and all copies of the message have that id: when it is retried, parked and redriven.
+	MessageID string
+	// MessageIDGiven says that the publisher has set no MessageID, and a consumer has given one. No
+	// two messages share such an id, even if they are equal otherwise. But it says nothing of what
+	// was published: if the broker delivers the message again before it is settled, after a lost
+	// connection for example, then it has another id. So a handler that recognises messages by their
+	// ids recognises fewer of these, and takes no two for one.
+	//
+	// It is false for an id that was given by a version of this framework that did not mark it, or
+	// that came through a consumer which drops the header bunnicula-message-id-given.
+	MessageIDGiven bool
+
 	CorrelationID   string
 	ReplyTo         string
 	Type            string

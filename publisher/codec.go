@@ -38,6 +38,16 @@ type Body struct {
 // as JSON does.
 var JSON Codec = jsonCodec{}
 
+// StrictJSON is JSON that decodes fewer bodies. It refuses an object with a field that the payload
+// does not have, a body that is null, and, as JSON does, whatever follows the value. Otherwise
+// {"number": 7} becomes the zero value of a struct without such a field.
+//
+// It matches names as encoding/json does, whatever their case, so {"NUMBER": 7} sets a field
+// Number: nothing is left out by that. If a name comes twice the last value counts. A field that is
+// missing keeps its zero value; give the payload a method Validate where that is wrong (see
+// consumer.Decode). A type with an UnmarshalJSON of its own decides for itself.
+var StrictJSON Codec = jsonCodec{strict: true}
+
 // Raw copies bytes. It encodes []byte and string, and decodes into *[]byte and *string.
 var Raw Codec = rawCodec{}
 
@@ -52,7 +62,7 @@ func encoder(c Codec) sending.Encode {
 	}
 }
 
-type jsonCodec struct{}
+type jsonCodec struct{ strict bool }
 
 const typeJSON = "application/json"
 
@@ -61,17 +71,36 @@ func (jsonCodec) Encode(payload any) (Body, error) {
 	return Body{Bytes: body, ContentType: typeJSON}, err
 }
 
-func (jsonCodec) Decode(b Body, payload any) error {
+func (c jsonCodec) Decode(b Body, payload any) error {
 	var err error
-	if len(bytes.TrimSpace(b.Bytes)) == 0 {
+	switch {
+	case len(bytes.TrimSpace(b.Bytes)) == 0:
 		err = fmt.Errorf("the body is empty: %w", io.ErrUnexpectedEOF)
-	} else {
+	case c.strict:
+		err = decodeStrictly(b.Bytes, payload)
+	default:
 		err = json.Unmarshal(b.Bytes, payload)
 	}
 	if err != nil && b.ContentType != "" && !(saysJSON(b.ContentType) && looksLikeJSON(b.Bytes)) {
 		return fmt.Errorf("content type %s: %w", foreign.Word(b.ContentType), err)
 	}
 	return err
+}
+
+// decodeStrictly is json.Unmarshal for StrictJSON.
+func decodeStrictly(body []byte, payload any) error {
+	if string(bytes.TrimSpace(body)) == "null" {
+		return errors.New("the body is null")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(payload); err != nil {
+		return err
+	}
+	if end := d.InputOffset(); len(bytes.TrimSpace(body[end:])) > 0 {
+		return fmt.Errorf("the JSON value ends at byte %d, and more follows", end)
+	}
+	return nil
 }
 
 // looksLikeJSON returns whether a body begins as JSON does. One that is compressed, marked with a

@@ -88,7 +88,11 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 			fmt.Fprintf(out, "%-12s %s\n", name, value)
 		}
 	}
-	row("id", plain(m.ID))
+	id := plain(m.ID)
+	if m.IDGiven {
+		id += ", given by a consumer or a redrive: its publisher has set none"
+	}
+	row("id", id)
 	row("position", fmt.Sprintf("%d in the queue, parked by: %s", m.Position, m.Origin))
 	row("reason", plain(m.Reason))
 	row("why", why(m))

@@ -41,7 +41,9 @@ func Header(name string, value any) Option {
 	}
 }
 
-// MessageID is "message-" and a number if not given. Empty is none.
+// MessageID is "message-" and a number if not given. Empty is none: then, as in production, the
+// handler sees a random id, MessageIDGiven is true, and Next and Life carry the id on. Redeliver
+// gives another one.
 func MessageID(id string) Option { return func(d *draft) { d.raw.MessageId = id } }
 
 // RoutingKey is that of the publisher, the queue's name if not given.

@@ -363,3 +363,23 @@ func TestAnAssertionThatHoldsSaysNothing(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAMessageWithoutAnIDKeepsTheOneThatItIsGiven(t *testing.T) {
+	var seen []consumer.Delivery
+	q := consumertest.New(t, consumer.Spec{Queue: "orders", MaxRetries: 2, Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
+		seen = append(seen, d)
+		return consumer.Retry(nil)
+	}})
+	q.Life("x", consumertest.MessageID(""))
+	if len(seen) != 3 {
+		t.Fatalf("%d attempts", len(seen))
+	}
+	for _, d := range seen {
+		if d.MessageID == "" || d.MessageID != seen[0].MessageID || !d.MessageIDGiven {
+			t.Errorf("attempt %d has the id %q, given: %t", d.Attempt, d.MessageID, d.MessageIDGiven)
+		}
+	}
+	if q.Deliver("x"); seen[3].MessageID == seen[0].MessageID || seen[3].MessageIDGiven {
+		t.Errorf("the next message has the id %q, given: %t", seen[3].MessageID, seen[3].MessageIDGiven)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"expvar"
 	"fmt"
 	"os"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -54,6 +55,7 @@ func app() fx.Option {
 		monitoring.Provide(Callbacks),
 		consumer.Provide(Orders),
 		fx.Invoke(PlaceOrders),
+		fx.StopTimeout(90*time.Second), // for handlers, which may take 60 s
 	)
 }
 

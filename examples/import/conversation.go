@@ -25,6 +25,7 @@ func Conversations(o Options, importer Importer) consumer.Spec {
 		Backoff:     o.Backoff,
 		Delays:      snoozes,
 		Concurrency: o.Concurrency,
+		Timeout:     o.HandlerTimeout(),
 		Use:         []consumer.Middleware{Crash(o.CrashRate, o.Seed)},
 		OnFatal:     importer.tally.Fail,
 		Handler:     consumer.JSON(importer.Handle),

@@ -30,6 +30,7 @@ func History(o Options, lister Lister) consumer.Spec {
 		Backoff:     o.Backoff[:1],
 		Delays:      snoozes,
 		Concurrency: 1,
+		Timeout:     o.HandlerTimeout(),
 		OnFatal:     lister.tally.Fail,
 		Handler:     consumer.JSON(lister.Handle),
 	}

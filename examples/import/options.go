@@ -34,6 +34,10 @@ type Options struct {
 	Fresh  bool
 }
 
+// HandlerTimeout is how long a handler may take. With the default it is less than what a stop gives
+// handlers.
+func (o Options) HandlerTimeout() time.Duration { return max(patience/2, 4*o.Timeout) }
+
 const usage = `Import imports conversations through RabbitMQ, from an API that is rate limited
 and fails at times. It plays the API itself.
 

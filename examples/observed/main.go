@@ -62,6 +62,7 @@ func app() fx.Option {
 		consumer.Provide(Orders),
 		fx.Invoke(PlaceOrders),
 		fx.StartTimeout(time.Minute),
+		fx.StopTimeout(90*time.Second), // for handlers, which may take 60 s
 	)
 }
 

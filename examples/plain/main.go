@@ -20,7 +20,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	spec := consumer.Spec{Queue: "example-plain", Handler: consumer.JSON(Handle)}
+	spec := consumer.Spec{
+		Queue:   "example-plain",
+		Timeout: 10 * time.Second, // less than what stop gives it
+		Handler: consumer.JSON(Handle),
+	}
 	if err := run(ctx, connection.Config{URL: os.Getenv("AMQP_URL"), Name: "plain"}, spec); err != nil {
 		fmt.Fprintln(os.Stderr, "plain:", err)
 		os.Exit(1)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"go.uber.org/fx"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -28,6 +29,7 @@ func app() fx.Option {
 		),
 		consumer.Provide(Orders),
 		fx.Invoke(PlaceOrder),
+		fx.StopTimeout(90*time.Second), // for handlers, which may take 60 s
 	)
 }
 

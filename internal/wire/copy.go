@@ -87,6 +87,8 @@ func Kept(name string, value any) bool {
 	case RedriveCount:
 		n, ok := value.(int64)
 		return ok && n > 0
+	case MessageIDGiven:
+		return value == true
 	case History, Stack, Error:
 		s, ok := value.(string)
 		return ok && len(s) <= MaxOurs

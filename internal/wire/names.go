@@ -28,9 +28,10 @@ const (
 	OriginalExpiration = Prefix + "original-expiration"
 	OriginalUserID     = Prefix + "original-user-id"
 	NotBefore          = Prefix + "not-before"
-	Crashes            = Prefix + "crashes"    // returns that a copy from quarantine carries on
-	CrashedAt          = Prefix + "crashed-at" // when a message in quarantine reached MaxCrashes
-	Illegible          = Prefix + "illegible"  // headers that the library cannot read
+	MessageIDGiven     = Prefix + "message-id-given" // true: the message id is ours, not the publisher's
+	Crashes            = Prefix + "crashes"          // returns that a copy from quarantine carries on
+	CrashedAt          = Prefix + "crashed-at"       // when a message in quarantine reached MaxCrashes
+	Illegible          = Prefix + "illegible"        // headers that the library cannot read
 	RedriveCount       = Prefix + "redrive-count"
 	RedrivenAt         = Prefix + "redriven-at"
 	RedriveID          = Prefix + "redrive-id"

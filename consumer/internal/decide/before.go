@@ -69,7 +69,7 @@ func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 	if c := r.whole(f, p, g); c.fits(g.limit()) {
 		return Settlement{Deed: DeedCopy, Copy: c}, true
 	}
-	c := r.bare(f, p.to, g)
+	c := r.least(f, p.to, g)
 	return Settlement{Deed: DeedCopy, Copy: c}, c.fits(g.limit())
 }
 

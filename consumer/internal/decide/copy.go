@@ -47,7 +47,7 @@ func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	o.Err = errors.Join(o.Err, errNoRoom)
 	o.Reason = cmp.Or(o.Reason, monitoring.ReasonError)
 	o.Group = r.group(*o)
-	c := r.bare(f, route.Error(r.Topology), g)
+	c := r.least(f, route.Error(r.Topology), g)
 	if wire.PropertiesSize(&c.Publishing) > limit {
 		c.DeliveryMode = f.Raw.DeliveryMode // bare may have added this byte
 	}
@@ -71,7 +71,7 @@ func (r *Rules) group(o monitoring.Outcome) string {
 // [wire.Again].
 func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	c := r.bare(f, p.to, g)
-	c.MessageId = cmp.Or(c.MessageId, g.ID)
+	c.MessageId = f.Delivery.MessageID
 	if c.Timestamp.IsZero() {
 		c.Timestamp = g.Now.UTC()
 	}
@@ -80,6 +80,22 @@ func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	wire.Shrink(ours, min(wire.MaxOurs, g.limit()-room(p.to, g.limit())-wire.PropertiesSize(&c.Publishing)))
 	maps.Copy(ours, c.Headers)
 	c.Headers = ours
+	return c
+}
+
+// least returns the copy of f with the user's headers only, and with the id that we have given to
+// the message if that fits too.
+func (r *Rules) least(f *Facts, to route.Destination, g Given) *Copy {
+	c := r.bare(f, to, g)
+	if !f.Delivery.MessageIDGiven {
+		return c
+	}
+	named := *c
+	named.MessageId, named.Headers = f.Delivery.MessageID, maps.Clone(c.Headers)
+	named.Headers[wire.MessageIDGiven] = true
+	if named.fits(g.limit()) {
+		return &named
+	}
 	return c
 }
 

@@ -56,7 +56,18 @@ func After(r *Rules, f *Facts, e Ending, g Given) Settlement {
 		p, outcome = r.retry(f, e.Result.Delay, verdict, outcome, g.Now)
 	}
 	p.outcome = outcome
-	return r.copy(f, p, g)
+	s := r.copy(f, p, g)
+	if asked := e.Result.Delay; (verdict == Snooze || verdict == RetryAfter) && stretched(asked, s.Outcome) {
+		s.Stretched = asked
+	}
+	return s
+}
+
+// stretched returns whether a message waits ten times as long as its handler has asked for, or
+// longer. To ask for no delay is to ask for the shortest that there is.
+func stretched(asked time.Duration, o monitoring.Outcome) bool {
+	waits := o.Action == monitoring.Retried || o.Action == monitoring.Snoozed
+	return waits && asked > 0 && o.Delay/10 >= asked
 }
 
 // interrupted is the verdict about a handler that a stop has cancelled. No handler gives it.

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -32,8 +33,8 @@ type Facts struct {
 // first attempt.
 //
 // lost is how many returns of the message this process has survived. A message that was returned no
-// more often than that may not have killed any process.
-func Decode(r *Rules, raw *amqp.Delivery, lost int, f *Facts) {
+// more often than that may not have killed any process. id is the id of a message that has none.
+func Decode(r *Rules, raw *amqp.Delivery, lost int, id string, f *Facts) {
 	h := raw.Headers
 	queue, named := h[wire.Queue]
 	f.Raw, f.Own = *raw, !named || queue == any(r.Queue)
@@ -42,10 +43,12 @@ func Decode(r *Rules, raw *amqp.Delivery, lost int, f *Facts) {
 		Consumer: r.Consumer, Queue: r.Queue,
 		Attempt: 1, MaxRetries: r.MaxRetries,
 		Body: raw.Body, Exchange: raw.Exchange, RoutingKey: raw.RoutingKey,
-		MessageID: raw.MessageId, CorrelationID: raw.CorrelationId, ReplyTo: raw.ReplyTo, Type: raw.Type,
+		MessageID: cmp.Or(raw.MessageId, id), CorrelationID: raw.CorrelationId, ReplyTo: raw.ReplyTo, Type: raw.Type,
 		AppID: raw.AppId, UserID: raw.UserId, ContentType: raw.ContentType, ContentEncoding: raw.ContentEncoding,
 		Expiration: raw.Expiration, Priority: raw.Priority, Timestamp: raw.Timestamp, Redelivered: raw.Redelivered,
 	}
+	// The mark is believed even if our other headers are about another queue: the id is ours there too.
+	f.Delivery.MessageIDGiven = raw.MessageId == "" || h[wire.MessageIDGiven] == true
 	if len(h) == 0 {
 		return
 	}

@@ -30,6 +30,9 @@ func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
 	h := f.carried()
 	h[wire.RetryAttempts] = int64(p.attempts)
 	h[wire.Queue] = r.Queue
+	if f.Delivery.MessageIDGiven {
+		h[wire.MessageIDGiven] = true
+	}
 	f.originals(h)
 	if !p.notBefore.IsZero() {
 		h[wire.NotBefore] = stamp(p.notBefore)

@@ -37,7 +37,6 @@ type Rules struct {
 type Given struct {
 	Now  time.Time
 	User string // the user name that the connection has logged in with
-	ID   string // the message id for the copy of a message that has none
 
 	// Degraded says that the main queue is known not to dead-letter at least once, whatever its
 	// arguments say.

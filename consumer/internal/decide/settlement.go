@@ -5,7 +5,11 @@
 // Each delivery is decided about [Before] its handler runs and, if it runs, [After] that.
 package decide
 
-import "github.com/bunnicula-go/bunnicula/monitoring"
+import (
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/monitoring"
+)
 
 // Settlement is what is to be done about a delivery.
 type Settlement struct {
@@ -14,6 +18,10 @@ type Settlement struct {
 	// Outcome is what the monitor is told. Its Action is zero if the monitor is told nothing: the
 	// handler did not run, and the message comes again.
 	Outcome monitoring.Outcome
+
+	// Stretched is the delay that the handler has asked for, if the message waits ten times as long or
+	// more because no retry queue is shorter. Else it is 0.
+	Stretched time.Duration
 
 	// Copy is what is published and confirmed before the ack. It is nil unless the Deed is
 	// DeedCopy.

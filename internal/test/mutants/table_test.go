@@ -71,6 +71,56 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestACopyBringsBackTheQueueOrExchangeThatIsGone$/^bunnicula_error$"}},
 	},
 	{
+		name: "id-of-copies-only", breaks: "the copy of a message without an id has another id than its first attempt",
+		edits:  []edit{{"consumer/internal/decide.Rules.whole", `c.MessageId = f.Delivery.MessageID`, `c.MessageId = f.Raw.MessageId`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageWithoutAnIDHasOneFromItsFirstAttemptUntilItIsParked$"}, {pkg: "consumer", test: "^TestAMessageWithoutAnIDIsFoundInTheErrorQueueByTheIDOfItsFirstAttempt$"}},
+	},
+	{
+		name: "given-id-unmarked", breaks: "nobody can tell a given id from its publisher's",
+		edits:  []edit{{"consumer/internal/decide.Rules.headers", `f.Delivery.MessageIDGiven`, `f.Unread`}},
+		caught: []by{{pkg: "consumer", test: "^TestOnlyAMarkOfOursSaysThatAnIDWasGiven$"}, {pkg: "consumer", test: "^TestAMessageWithoutAnIDIsFoundInTheErrorQueueByTheIDOfItsFirstAttempt$"}},
+	},
+	{
+		name: "one-id-for-all", breaks: "two equal messages without ids get the same id",
+		edits:  []edit{{"consumer.Consumer.decode", `id = sending.NewID()`, "_ = sending.NewID\nid = c.id"}},
+		caught: []by{{pkg: "consumer", test: "^TestTwoEqualMessagesWithoutIDsAreNotTakenForOne$"}},
+	},
+	{
+		name: "one-return-key-for-all", breaks: "a message without an id in quarantine is taken for another that has survived",
+		edits:  []edit{{"consumer.returnKey", `strconv.FormatUint(maphash.Bytes(bodySeed, raw.Body), 36)`, `strconv.Itoa(int(maphash.Bytes(bodySeed, nil)))`}},
+		caught: []by{{pkg: "consumer", test: "^TestTwoEqualMessagesWithoutIDsAreNotTakenForOne$"}},
+	},
+	{
+		name: "redriven-id-unmarked", breaks: "a redrive gives an id that is taken for its publisher's",
+		edits:  []edit{{"errorqueue.afresh", `ours[wire.MessageIDGiven] = true`, `ours[wire.MessageIDGiven] = false`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestWhatIsRedrivenIsSafeToPublishAndKeepsWhatIsTheUsers$"}},
+	},
+	{
+		name: "unknown-fields-taken", breaks: "StrictJSON leaves out what the payload has no field for",
+		edits:  []edit{{"publisher.decodeStrictly", `d.DisallowUnknownFields()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestStrictJSONRefusesWhatJSONLeavesOut$"}},
+	},
+	{
+		name: "payload-not-validated", breaks: "a payload that its Validate refuses is handled",
+		edits:  []edit{{"consumer.Decode", `err = validate(&msg.Payload)`, `err = nil`}},
+		caught: []by{{pkg: "consumer", test: "^TestAPayloadThatItsValidateRefusesIsParkedAsUndecodableWithThatText$"}},
+	},
+	{
+		name: "outliving-unnamed", breaks: "a stop that is out of time does not say which handlers still run",
+		edits:  []edit{{"consumer.Consumer.stop", `c.announcer.outlives()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestHandlersThatOutliveTheStopAreNamedWithWhatTheyHaveRun$"}},
+	},
+	{
+		name: "hurried-in-silence", breaks: "nothing says that a stop has less time than handlers may take",
+		edits:  []edit{{"consumer.Spec.patient", `have >= s.Timeout`, `have >= 0`}},
+		caught: []by{{pkg: "consumer", test: "^TestAStopThatGivesHandlersLessThanTheirTimeoutIsWarnedAboutOnce$"}, {pkg: "consumer", test: "^TestAGroupOfManyConsumersLogsOneLineForAll$"}},
+	},
+	{
+		name: "stretched-in-silence", breaks: "nothing says that a delay became ten times as long",
+		edits:  []edit{{"consumer.settleEnding", `c.announcer.stretched(s, now)`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestADelayThatTheQueuesStretchIsWarnedAboutOnceAnHour$"}},
+	},
+	{
 		name: "property-dropped", breaks: "a copy loses a property",
 		edits:  []edit{{"internal/wire.Again", `d.ReplyTo`, `""`}},
 		caught: []by{{pkg: "consumer", test: "^TestACopyKeepsBodyPropertiesAndHeaders$"}, {pkg: "consumer", test: "^TestARetriedMessageKeepsItsPropertiesAndShowsWhereItCameFrom$"}},
@@ -164,7 +214,7 @@ var mutants = []mutant{
 	{
 		name: "losses-clear-everything", breaks: "a process that has lost its connection takes killers for innocent that it never had",
 		edits: []edit{{
-			"consumer.Consumer.survived", `c.gauges.survived.quarantine(raw.MessageId, time.Now())`, `c.gauges.survived.main(time.Now())`,
+			"consumer.Consumer.survived", `c.gauges.survived.quarantine(returnKey(raw), time.Now())`, `c.gauges.survived.main(time.Now())`,
 		}, {
 			"consumer.survived.any", `len(s.alone)+len(s.gets) > 0`, `len(s.alone)+len(s.gets)+len(s.sessions) > 0`,
 		}},
