@@ -30,7 +30,7 @@ func TestAFailedStartIsReportedByItsErrorAlone(t *testing.T) {
 		"a queue that is missing": {amqptest.URL(t), "NOT_FOUND", topology.Never},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log, prefix := new(lines), amqptest.Queue(t, "start")
+			log, prefix := new(memoryLog), amqptest.Queue(t, "start")
 			app := fx.New(
 				fx.NopLogger, fx.Supply(log.logger(), connection.Config{URL: row.url}), connection.Module, consumer.Module,
 				consumer.Provide(func() (all []consumer.Spec) {
