@@ -23,6 +23,7 @@ type session struct {
 	notice  func(transport.Event)
 	// allowance is that of the link.
 	allowance *allowance
+	renewal   *renewal // nil if the login never changes
 
 	done chan struct{} // closed at the end of the session
 	// Why the session ended. Whoever sets over writes it before it closes done.
@@ -34,6 +35,7 @@ type session struct {
 	members []*member       // the first one is always there
 	opened  []*amqp.Channel // some may be closed by now
 	closing bool            // close says goodbye on all of them
+	why     error           // the reason that close was given, nil if that is what the broker says
 	over    bool
 
 	extension
@@ -86,6 +88,9 @@ func (s *session) end(m *member, why error) {
 	first := !s.over
 	s.over = true
 	closing, members := s.closing, s.members
+	if s.why != nil {
+		why = s.why
+	}
 	s.mu.Unlock()
 	m.socket.abort(why)
 	if !first {
@@ -215,12 +220,14 @@ func (s *session) Do(ctx context.Context, what string, f func() error) error {
 	}
 }
 
-// close says goodbye to the broker, and takes d at most.
-func (s *session) close(d time.Duration) {
+// close says goodbye to the broker, and takes d at most. The session's end has the reason, if there
+// is one.
+func (s *session) close(d time.Duration, reason error) {
 	timer := time.AfterFunc(d, func() { s.Abort(errors.New("connection: no goodbye in time")) })
 	defer timer.Stop()
+	s.renewal.end()
 	s.mu.Lock()
-	s.closing = true
+	s.closing, s.why = true, reason
 	members := s.members
 	s.mu.Unlock()
 	var goodbyes sync.WaitGroup

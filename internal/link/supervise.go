@@ -1,7 +1,9 @@
 package link
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
@@ -19,7 +21,7 @@ func (l *link) supervise() {
 		s, err := l.open(t)
 		if err == nil {
 			up := time.Now()
-			<-s.Done()
+			s = l.tend(s, t)
 			l.lose(s, up)
 			if errs = nil; time.Since(up) > soon {
 				// The first target is tried first again. A target that ends sessions at once is not
@@ -34,11 +36,57 @@ func (l *link) supervise() {
 		}
 		errs = append(errs, err)
 		all := len(errs) >= len(targets) // otherwise the next target is tried at once
-		l.set(func(s *state) { s.err, s.refused = err, all && allPermanent(errs) })
-		l.log.Warn("connect failed", "addr", t.Addr, "err", err)
+		now := l.set(func(s *state) { s.err, s.refused = err, all && allPermanent(errs) })
+		l.log.Log(l.ctx, l.severity(now, err), "connect failed", "addr", t.Addr, "err", err)
 		if all {
 			backoff.Wait(l.ctx, pace.after(errs...))
 			errs = nil
+		}
+	}
+}
+
+// severity is that of a failed attempt. A refusal is an error, unless it is told to whoever starts.
+func (l *link) severity(now state, err error) slog.Level {
+	if transport.Permanent(err) && (now.ever || l.settings().Lazy) {
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
+// tend waits until the session has ended. If its user is to change, it opens another session first
+// and goes on with that. It returns the last one.
+func (l *link) tend(s *session, t Target) *session {
+	for {
+		select {
+		case login := <-s.renewal.another():
+			s = l.replace(s, t, login)
+		case <-s.Done():
+			s.renewal.end()
+			return s
+		}
+	}
+}
+
+// replace opens a session for another user, and then ends this one. It goes on trying until this
+// one has ended.
+func (l *link) replace(old *session, t Target, login Login) *session {
+	given := t
+	given.given = func() Login { return login }
+	pause := backoff.Backoff{Min: l.settings().MinBackoff, Max: l.settings().MaxBackoff}
+	for {
+		next, err := l.open(given)
+		if err == nil {
+			defer context.AfterFunc(l.ctx, func() { old.Abort(transport.ErrClosed) })()
+			old.close(goodbye(l.ctx), errMoved)
+			return next
+		}
+		l.set(func(s *state) { s.renewal = err })
+		l.log.Warn("session of another user not opened", "addr", t.Addr, "user", login.Username, "err", err)
+		select {
+		case <-time.After(pause.Next()):
+			given = t // it is asked for again
+		case <-old.Done():
+			return old
 		}
 	}
 }
@@ -47,7 +95,7 @@ func (l *link) supervise() {
 func (l *link) lose(session *session, up time.Time) {
 	stopped := l.ctx.Err() != nil
 	l.set(func(s *state) {
-		s.session, s.err, s.since = nil, session.Err(), time.Now()
+		s.session, s.err, s.since, s.renewal = nil, session.Err(), time.Now(), nil
 		if !stopped {
 			s.lost++
 		}
@@ -64,11 +112,13 @@ func (l *link) open(t Target) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.Username, t.given = first.user, nil
 	session := newSession(first, l.settings().ReplyTimeout, t)
 	session.notice, session.allowance = l.notice, &l.allowance
 	session.another = func(n int) (*member, error) { return l.more(t, n) }
+	session.renewal = l.renewalOf(session, t, first.expires)
 	go session.watch(first)
-	now := l.set(func(s *state) { s.session, s.ever, s.err, s.since = session, true, nil, time.Now() })
+	now := l.set(func(s *state) { s.session, s.ever, s.err, s.since, s.renewal = session, true, nil, time.Now(), nil })
 	if now.closed { // Close came during the dialling, and does not know this session
 		session.Abort(transport.ErrClosed)
 		return session, nil
@@ -78,9 +128,26 @@ func (l *link) open(t Target) (*session, error) {
 	return session, nil
 }
 
+// renewalOf starts the renewal of a session, nil if its login never changes.
+func (l *link) renewalOf(s *session, t Target, expires time.Time) *renewal {
+	if t.Login == nil {
+		return nil
+	}
+	r := &renewal{
+		session: s, ask: t.Login, timeout: l.patience(t), longest: l.settings().MaxBackoff, log: l.log, expires: expires,
+		tell: func(err error) { l.set(func(s *state) { s.renewal = err }) },
+	}
+	r.begin()
+	return r
+}
+
 // more dials another TCP connection of a session.
 func (l *link) more(t Target, n int) (*member, error) {
 	m, err := l.dial(t, n)
+	if err == nil && m.user != t.Username {
+		m.socket.abort(errMoved)
+		err = fmt.Errorf("%w: not %q any more", errMoved, t.Username)
+	}
 	if err != nil {
 		l.log.Warn("all channels are in use, and another connection cannot be opened", "addr", t.Addr, "connections", n-1, "err", err)
 		return nil, err

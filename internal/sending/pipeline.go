@@ -19,6 +19,7 @@ type Pipeline struct {
 	link   transport.Link       // immutable: the publishing one
 	log    *slog.Logger         // immutable
 	window int                  // immutable
+	limit  time.Duration        // immutable after Limit; 0 is none
 
 	room   account // the window's places
 	roster roster  // what is in flight
@@ -75,6 +76,8 @@ func check(env *Envelope) error {
 
 // SendBuilt is Send for an Envelope of Build, which is known to be good.
 func (p *Pipeline) SendBuilt(ctx context.Context, env Envelope) error {
+	ctx, cancel := p.until(ctx, p.due(ctx))
+	defer cancel()
 	m, err := p.Begin(ctx, env, false)
 	if err != nil {
 		return env.Failed(err)
@@ -106,10 +109,13 @@ func (p *Pipeline) SendBatchBuilt(ctx context.Context, envs []Envelope) map[int]
 func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*Envelope) error) []error {
 	errs := make([]error, len(envs))
 	sent := make([]*Message, len(envs))
+	ctx, progress, cancel := p.progressing(ctx)
+	defer cancel()
 	for i, env := range envs {
 		err := check(&env)
 		if err == nil {
 			sent[i], err = p.Begin(ctx, env, false)
+			progress()
 		}
 		if err != nil {
 			errs[i] = env.Failed(err)
@@ -118,6 +124,7 @@ func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*E
 	for i, m := range sent {
 		if m != nil {
 			errs[i] = m.Wait(ctx)
+			progress()
 		}
 	}
 	return errs
@@ -130,8 +137,12 @@ func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Messag
 		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
 	}
 	m := &Message{env: env, pipeline: p, async: async, done: make(chan struct{})}
+	var due time.Time
+	if async { // of others the caller bounds Begin and Wait together
+		due = p.due(ctx)
+	}
 	for {
-		stuckOn, err := p.place(ctx, m)
+		stuckOn, err := p.place(ctx, m, due)
 		if err != nil {
 			return nil, err
 		}
@@ -140,8 +151,8 @@ func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Messag
 			return nil, ErrClosed
 		}
 		if l := p.router.enter(m, stuckOn, p.openLane); l != nil {
-			if async && ctx.Done() != nil {
-				m.unhook = context.AfterFunc(ctx, func() { m.abandon(p.because(ctx)) })
+			if async {
+				m.unhook = p.hook(ctx, m, due)
 			}
 			if !l.push(m) {
 				p.putBack(m)
@@ -154,11 +165,16 @@ func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Messag
 }
 
 // place takes a place for the message, from the account that its key is due.
-func (p *Pipeline) place(ctx context.Context, m *Message) (stuckOn *lane, err error) {
+func (p *Pipeline) place(ctx context.Context, m *Message, due time.Time) (stuckOn *lane, err error) {
 	m.account = p.room
 	if stuckOn = p.router.stuckOn(m.key()); stuckOn != nil {
 		m.account = stuckOn.room
 	}
+	if m.account.tryTake() {
+		return stuckOn, nil
+	}
+	ctx, cancel := p.until(ctx, due)
+	defer cancel()
 	select {
 	case m.account <- struct{}{}:
 		return stuckOn, nil
@@ -170,13 +186,17 @@ func (p *Pipeline) place(ctx context.Context, m *Message) (stuckOn *lane, err er
 }
 
 // because is why ctx has ended, and what the message waited for if that is known.
-func (p *Pipeline) because(ctx context.Context) error {
-	cause := context.Cause(ctx)
+func (p *Pipeline) because(ctx context.Context) error { return p.why(context.Cause(ctx)) }
+
+// why is the cause of the end of a call, with what the message waited for if that is known.
+func (p *Pipeline) why(cause error) error {
 	switch h := p.link.Health(); {
 	case h.Blocked != "":
 		return fmt.Errorf("the broker takes no messages (%s): %w", h.Blocked, cause)
 	case h.Err != nil:
 		return fmt.Errorf("not connected (%w): %w", h.Err, cause)
+	case !h.Connected:
+		return fmt.Errorf("not connected yet: %w", cause)
 	}
 	if trouble := p.Trouble(); trouble != nil {
 		return fmt.Errorf("no channel to publish on (%w): %w", trouble, cause)

@@ -39,6 +39,8 @@ import (
 type Connection interface {
 	Name() string
 	Version() string
+	// Lazy says whether whoever starts on the Connection does not wait for the broker.
+	Lazy() bool
 
 	// Publishing is the link on which messages are published.
 	Publishing() Link
@@ -72,7 +74,11 @@ type Link interface {
 	// Session waits for a live session and returns it. The first call opens the connection. The
 	// error is ctx's if ctx ends first, and ErrClosed after Close. It is a *RefusedError, at once,
 	// if the broker refuses the connection and has never accepted one.
+	//
+	// The link of a Lazy connection waits also then.
 	Session(context.Context) (Session, error)
+	// Begin opens the connection, and waits for nothing.
+	Begin()
 	Health() LinkHealth
 	// Close ends the session and lets no other begin. It says goodbye to the broker if ctx leaves
 	// time for that.
