@@ -71,7 +71,7 @@ func (r *resolved) login() error {
 	}
 	for i := range r.targets {
 		t := &r.targets[i]
-		if t.named {
+		if t.named && r.note() == "" { // the default URL has one too
 			return wrong("Credentials", "is set, and the URL of %s has a user; want one or the other", t.addr)
 		}
 		t.username, t.password = "", ""

@@ -182,3 +182,17 @@ func TestABlockedBrokerIsNamedByTheTimeout(t *testing.T) {
 	}, "the broker takes messages")
 	wantTimeout(t, first, true, "the broker takes no messages")
 }
+
+func TestAStopDoesNotWaitForMessagesWhoseCallersHaveGone(t *testing.T) {
+	pub := client(t, connect(t, connection.Config{URL: unheard(t)}), publisher.Config{Timeout: 50 * time.Millisecond})
+	wantTimeout(t, pub.Publish(context.Background(), "orders", 1), false)
+	c, err := pub.PublishAsync(context.Background(), "orders", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	began := time.Now()
+	if err := pub.Stop(soon(t)); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("got %v after %s, and there is nobody to wait for", err, time.Since(began))
+	}
+}

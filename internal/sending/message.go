@@ -28,6 +28,10 @@ type Message struct {
 	order   int64
 
 	lane *lane // guarded by the router
+
+	// Guarded by the roster.
+	isDeserted bool // its caller has gone, and it has not left yet
+	hasLeft    bool
 }
 
 // The states of a message. A later one never becomes an earlier one.
@@ -87,7 +91,10 @@ func (m *Message) abandon(cause error) {
 		m.finish(fmt.Errorf("not sent: %w", cause))
 	case written:
 		m.finish(fmt.Errorf("%w: %w", ErrUnconfirmed, cause))
+	default:
+		return
 	}
+	m.pipeline.roster.desert(m)
 }
 
 func (m *Message) finish(err error) {

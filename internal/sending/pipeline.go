@@ -242,14 +242,14 @@ func (p *Pipeline) putBack(messages ...*Message) {
 // InFlight is how many messages have a carrier.
 func (p *Pipeline) InFlight() int { return p.roster.inFlight() }
 
-// Stop takes no more messages, waits for those in flight until ctx ends, and ends the
-// pipeline: who still waits is told at once. It may be called twice, and before the first message.
+// Stop takes no more messages, waits until ctx ends for those in flight whose callers wait too, and
+// ends the pipeline: who still waits is told at once. It may be called twice, and before the first message.
 func (p *Pipeline) Stop(ctx context.Context) (err error) {
 	empty := p.roster.stop()
 	select {
 	case <-empty:
 	case <-ctx.Done():
-		if n := p.InFlight(); n > 0 {
+		if n := p.roster.waiting(); n > 0 {
 			err = fmt.Errorf("publisher: stop: %d messages are not confirmed: %w", n, context.Cause(ctx))
 		}
 	}
