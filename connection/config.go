@@ -56,7 +56,7 @@ type Config struct {
 	// more often shortly before Expires. A session whose secret has expired is ended.
 	//
 	// Defaults to nil: Username and Password never change.
-	Credentials func(context.Context) (Credentials, error)
+	Credentials func(context.Context) (Credentials, error) `json:"-"`
 
 	// Name is shown by the broker's tools for each TCP connection, followed by its purpose, as in
 	// "shop (consume)". It is also the application's name in the headers of parked messages.

@@ -24,7 +24,7 @@ func nobody(t testing.TB) string {
 
 // firstError is that of the first attempt to connect. The port 5672 of this machine may have a
 // broker, or none.
-func firstError(t *testing.T, cfg connection.Config) (err error, log *output) {
+func firstError(t *testing.T, cfg connection.Config) (log *output, err error) {
 	t.Helper()
 	log = new(output)
 	cfg.DialTimeout = time.Millisecond // too short for a handshake
@@ -35,18 +35,18 @@ func firstError(t *testing.T, cfg connection.Config) (err error, log *output) {
 	}
 	defer func() { _ = conn.Stop(context.Background()) }()
 	err = conn.Ready(within(t, 500*time.Millisecond))
-	return err, log
+	return log, err
 }
 
 func TestAConnectionWithoutAURLSaysWhichItUses(t *testing.T) {
-	err, log := firstError(t, connection.Config{})
+	log, err := firstError(t, connection.Config{})
 	if err == nil || !strings.Contains(err.Error(), "(no URL was given, so amqp://localhost:5672/)") {
 		t.Errorf("got %v", err)
 	}
 	if !strings.Contains(log.String(), "no URL was given, so amqp://localhost:5672/") || strings.Contains(log.String(), "no URL is set") {
 		t.Error(log)
 	}
-	if err, _ := firstError(t, connection.Config{URL: "amqp://" + nobody(t)}); strings.Contains(err.Error(), "no URL") {
+	if _, err := firstError(t, connection.Config{URL: "amqp://" + nobody(t)}); strings.Contains(err.Error(), "no URL") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -57,7 +57,7 @@ func TestAConnectionSaysThatAMQP_URLIsNotSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err, log := firstError(t, cfg)
+	log, err := firstError(t, cfg)
 	if err == nil || !strings.Contains(err.Error(), "(AMQP_URL is not set, so amqp://localhost:5672/)") {
 		t.Errorf("got %v", err)
 	}
@@ -66,7 +66,7 @@ func TestAConnectionSaysThatAMQP_URLIsNotSet(t *testing.T) {
 	}
 
 	cfg.Host = "127.0.0.1" // the program knows better
-	if _, log := firstError(t, cfg); strings.Contains(log.String(), "no URL is set") {
+	if log, _ := firstError(t, cfg); strings.Contains(log.String(), "no URL is set") {
 		t.Error(log)
 	}
 }

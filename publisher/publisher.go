@@ -191,6 +191,7 @@ func (c *Client) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop takes no more messages, and waits until those in flight are confirmed or ctx ends. Messages
+// Stop takes no more messages, and waits until those in flight are confirmed or ctx ends; not for
+// those whose callers have gone, because their own context or Config.Timeout has ended. Messages
 // that are left then fail: with ErrUnconfirmed if they were sent, otherwise with ErrClosed.
 func (c *Client) Stop(ctx context.Context) error { return c.pipeline.Stop(ctx) }
