@@ -195,6 +195,9 @@ func TestAnotherUserGetsAnotherSessionAndNothingIsLost(t *testing.T) {
 		return connection.Credentials{Username: two, Password: "second"}, nil
 	}}, queue)
 	n := l.run(4 * time.Second)
+	if l.twice() > 0 {
+		t.Errorf("%d messages handled twice, although each handler takes no time", l.twice())
+	}
 	t.Logf("%d messages, the slowest publish took %d ms, %d handled twice", n, l.slowest.Load(), l.twice())
 	publishing, consuming := l.conn.Transport().Publishing(), l.conn.Transport().Consuming()
 	users := []string{connecttest.Session(t, publishing).User(), connecttest.Session(t, consuming).User()}

@@ -18,7 +18,8 @@ type link struct {
 	settings  func() *Settings // a function: fmt would print the password behind a pointer
 	log       *slog.Logger
 	notice    func(transport.Event)
-	allowance allowance // has a lock of its own
+	allowance allowance      // has a lock of its own
+	farewells sync.WaitGroup // goroutines that close retired sessions; the supervisor waits for them
 
 	ctx  context.Context // ends with Close or abort
 	stop context.CancelFunc

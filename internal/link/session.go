@@ -23,7 +23,6 @@ type session struct {
 	notice  func(transport.Event)
 	// allowance is that of the link.
 	allowance *allowance
-	renewal   *renewal // nil if the login never changes
 
 	done chan struct{} // closed at the end of the session
 	// Why the session ended. Whoever sets over writes it before it closes done.
@@ -35,10 +34,10 @@ type session struct {
 	members []*member       // the first one is always there
 	opened  []*amqp.Channel // some may be closed by now
 	closing bool            // close says goodbye on all of them
-	why     error           // the reason that close was given, nil if that is what the broker says
 	over    bool
 
 	extension
+	succession
 }
 
 // extension opens the session's further TCP connections.
@@ -57,6 +56,7 @@ func newSession(first *member, timeout time.Duration, t Target) *session {
 		timeout: timeout, target: t, allowance: new(allowance),
 		done: make(chan struct{}), members: []*member{first}, extension: extension{extending: make(chan struct{}, 1)},
 	}
+	s.retired, s.retire = context.WithCancel(context.Background())
 	change := make(chan struct{})
 	s.change.Store(&change)
 	return s

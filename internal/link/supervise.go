@@ -1,7 +1,6 @@
 package link
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,6 +12,7 @@ import (
 // supervise opens one session after the other, until Close.
 func (l *link) supervise() {
 	defer close(l.done)
+	defer l.farewells.Wait()
 	targets := l.settings().Targets
 	pace := newPacing(l.settings().MinBackoff, l.settings().MaxBackoff)
 	var errs []error // since the last pause
@@ -51,44 +51,6 @@ func (l *link) severity(now state, err error) slog.Level {
 		return slog.LevelError
 	}
 	return slog.LevelWarn
-}
-
-// tend waits until the session has ended. If its user is to change, it opens another session first
-// and goes on with that. It returns the last one.
-func (l *link) tend(s *session, t Target) *session {
-	for {
-		select {
-		case login := <-s.renewal.another():
-			s = l.replace(s, t, login)
-		case <-s.Done():
-			s.renewal.end()
-			return s
-		}
-	}
-}
-
-// replace opens a session for another user, and then ends this one. It goes on trying until this
-// one has ended.
-func (l *link) replace(old *session, t Target, login Login) *session {
-	given := t
-	given.given = func() Login { return login }
-	pause := backoff.Backoff{Min: l.settings().MinBackoff, Max: l.settings().MaxBackoff}
-	for {
-		next, err := l.open(given)
-		if err == nil {
-			defer context.AfterFunc(l.ctx, func() { old.Abort(transport.ErrClosed) })()
-			old.close(goodbye(l.ctx), errMoved)
-			return next
-		}
-		l.set(func(s *state) { s.renewal = err })
-		l.log.Warn("session of another user not opened", "addr", t.Addr, "user", login.Username, "err", err)
-		select {
-		case <-time.After(pause.Next()):
-			given = t // it is asked for again
-		case <-old.Done():
-			return old
-		}
-	}
 }
 
 // lose makes the end of the session known. It posts an event unless Close ended the session.

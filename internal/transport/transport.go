@@ -97,6 +97,9 @@ type Session interface {
 	Done() <-chan struct{}
 	// Err is why the session ended. It is nil while the session lives.
 	Err() error
+	// Retired ends when another session has taken the place of this one, which ends some time
+	// later. Who uses this one may finish what is in hand, and then go on with the other.
+	Retired() context.Context
 	// Abort closes the socket at once. Every call that waits for the session returns.
 	Abort(why error)
 	// User is the name of the login. The broker accepts no other user id on a message.
