@@ -48,8 +48,9 @@ type Config struct {
 	// the management API if its URL has no user. It is asked again before Credentials.Expires, when
 	// a fifth of the time is left, or 5 minutes. Then the broker gets the new secret on the open
 	// connection (connection.update-secret): no session ends. If the name of the user has changed,
-	// another session is opened, and then the old one is closed: what its handlers have in hand
-	// comes again, and nothing is lost.
+	// another session is opened, and consumers and publishers go over to it as soon as nothing is
+	// in hand. The old one is closed then, after 30 s, or at Expires: what its handlers have in
+	// hand then comes again, and nothing is lost.
 	//
 	// Its context ends after DialTimeout. It is called by one goroutine at a time. An error, or a
 	// panic, is logged and in Health, and it is asked again, with growing pauses up to MaxBackoff,

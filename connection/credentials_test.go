@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -247,6 +250,44 @@ func TestCredentialsBesideAnotherLoginAreRefused(t *testing.T) {
 		if text := cfg.String(); strings.Contains(text, "guest") || strings.Contains(text, "invalid") {
 			t.Error(text)
 		}
+	}
+}
+
+func TestTheManagementAPIIsAskedWithTheSameCredentials(t *testing.T) {
+	var logins []string
+	refuse := true
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		logins = append(logins, user+" "+password)
+		if refuse {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprint(w, `{"name": "orders", "vhost": "/"}`)
+	}))
+	defer api.Close()
+	n := 0
+	get := func(context.Context) (connection.Credentials, error) {
+		n++
+		return connection.Credentials{Username: "shop", Password: fmt.Sprint("secret-", n), Expires: time.Now().Add(time.Hour)}, nil
+	}
+	conn := connect(t, connection.Config{URL: "amqp://" + nobody(t), Management: api.URL, Credentials: get})
+	ask := func() error { _, err := conn.Transport().Effective(soon(t), "orders"); return err }
+	if err := ask(); err == nil || strings.Contains(err.Error(), "secret-") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	refuse = false
+	_, _ = ask(), ask()
+	// After the refusal the function is asked again, and its answer is kept.
+	if want := []string{"shop secret-1", "shop secret-2", "shop secret-2"}; !slices.Equal(logins, want) {
+		t.Errorf("logged in with %q, want %q", logins, want)
+	}
+
+	logins = nil
+	own := connect(t, connection.Config{URL: "amqp://" + nobody(t), Management: strings.Replace(api.URL, "//", "//watcher:own@", 1), Credentials: get})
+	_, _ = own.Transport().Effective(soon(t), "orders")
+	if !slices.Equal(logins, []string{"watcher own"}) {
+		t.Errorf("logged in with %q, want the URL's user", logins)
 	}
 }
 

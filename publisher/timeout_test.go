@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -121,6 +122,22 @@ func TestTheTimeoutIsThirtySecondsAndCanBeTurnedOff(t *testing.T) {
 			wantTimeout(t, err, false, "not connected yet")
 		})
 	}
+}
+
+// Consumers' copies and moved messages are not a publisher's.
+func TestOnlyAPublisherHasATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := simulated.New(simulated.Options{Latency: 30 * time.Minute}).Process("app")
+		s := sender(t, connection.Over(app))
+		t.Cleanup(func() { _ = app.Stop(context.Background()) })
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(59*time.Minute, cancel)
+		began := time.Now()
+		err := s.Send(ctx, sending.Envelope{RoutingKey: "orders"})
+		if took := time.Since(began); !errors.Is(err, context.Canceled) || took != 59*time.Minute {
+			t.Errorf("got %v after %s, want the end of the context", err, took)
+		}
+	})
 }
 
 func TestABatchThatGoesOnIsNotEndedByTheTimeout(t *testing.T) {
