@@ -64,6 +64,38 @@ func TestWithoutABrokerACallWithoutADeadlineEndsByTheTimeout(t *testing.T) {
 	}
 }
 
+func TestAnAsyncMessageEndsWithItsContextOrTheTimeoutOrItsConfirm(t *testing.T) {
+	pub := client(t, connect(t, connection.Config{URL: unheard(t)}), publisher.Config{Timeout: 300 * time.Millisecond})
+	ctx, cancel := context.WithCancel(context.Background())
+	first, err := pub.PublishAsync(ctx, "orders", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-first.Done()
+	if err := first.Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the end of the context", err)
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	defer cancel()
+	second, err := pub.PublishAsync(ctx, "orders", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-second.Done()
+	wantTimeout(t, second.Err(), false)
+
+	q := queue(t, quorum)
+	confirmed := client(t, connect(t, connection.Config{}), publisher.Config{Timeout: 10 * time.Second})
+	third, err := confirmed.PublishAsync(ctx, q, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if <-third.Done(); third.Err() != nil {
+		t.Error(third.Err())
+	}
+}
+
 func TestADeadlineOfTheCallersOwnReplacesTheTimeout(t *testing.T) {
 	pub := client(t, connect(t, connection.Config{URL: unheard(t)}), publisher.Config{Timeout: time.Millisecond})
 	began := time.Now()

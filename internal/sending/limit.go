@@ -38,7 +38,7 @@ func (p *Pipeline) due(ctx context.Context) time.Time {
 	return time.Now().Add(p.limit)
 }
 
-// until ends at due, unless that is zero.
+// until ends at due, unless that is zero. It is for waiting, since it costs more than a timer.
 func (p *Pipeline) until(ctx context.Context, due time.Time) (context.Context, context.CancelFunc) {
 	if due.IsZero() {
 		return ctx, func() {}
@@ -61,18 +61,19 @@ func (p *Pipeline) progressing(ctx context.Context) (bounded context.Context, pr
 
 // hook abandons an async message when ctx ends, and at due. unhook is nil if neither can be.
 func (p *Pipeline) hook(ctx context.Context, m *Message, due time.Time) (unhook func() bool) {
+	var fromContext func() bool
 	if ctx.Done() != nil {
-		unhook = context.AfterFunc(ctx, func() { m.abandon(p.because(ctx)) })
+		fromContext = context.AfterFunc(ctx, func() { m.abandon(p.because(ctx)) })
 	}
 	if due.IsZero() {
-		return unhook
+		return fromContext
 	}
 	timer := time.AfterFunc(time.Until(due), func() { m.abandon(p.why(overdue(p.limit))) })
-	if unhook == nil {
+	if fromContext == nil {
 		return timer.Stop
 	}
 	return func() bool {
 		timer.Stop()
-		return unhook()
+		return fromContext()
 	}
 }

@@ -76,13 +76,12 @@ func check(env *Envelope) error {
 
 // SendBuilt is Send for an Envelope of Build, which is known to be good.
 func (p *Pipeline) SendBuilt(ctx context.Context, env Envelope) error {
-	ctx, cancel := p.until(ctx, p.due(ctx))
-	defer cancel()
-	m, err := p.Begin(ctx, env, false)
+	due := p.due(ctx)
+	m, err := p.begin(ctx, env, false, due)
 	if err != nil {
 		return env.Failed(err)
 	}
-	return m.Wait(ctx)
+	return m.wait(ctx, due)
 }
 
 // SendBatch sends many in their order and waits for all of them, as Send does for one. The errors
@@ -133,14 +132,19 @@ func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*E
 // Begin waits for a place and gives a good message to a lane. An async message is abandoned when
 // ctx or the pipeline ends; of others the caller does that, in Wait.
 func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Message, error) {
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
-	}
-	m := &Message{env: env, pipeline: p, async: async, done: make(chan struct{})}
 	var due time.Time
 	if async { // of others the caller bounds Begin and Wait together
 		due = p.due(ctx)
 	}
+	return p.begin(ctx, env, async, due)
+}
+
+// begin is Begin that ends at due, unless that is zero. An async message is abandoned then too.
+func (p *Pipeline) begin(ctx context.Context, env Envelope, async bool, due time.Time) (*Message, error) {
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
+	}
+	m := &Message{env: env, pipeline: p, async: async, done: make(chan struct{})}
 	for {
 		stuckOn, err := p.place(ctx, m, due)
 		if err != nil {
