@@ -2,6 +2,7 @@ package connection
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -34,9 +35,31 @@ type Config struct {
 	// Username, Password and VHost replace those in the URL when they are not empty. They are taken
 	// as they are, not percent-encoded: the vhost /main is "/main". A VHost like "%2Fmain" is
 	// refused.
+	//
+	// Newlines at the end of Password, Username and URL, as a file of a secret has one, are not
+	// part of them.
 	Username string
 	Password string
 	VHost    string
+
+	// Credentials gives user and password, in the place of those of this Config, for secrets that
+	// change while the program runs: passwords that are rotated, leases, OAuth 2 tokens. Username,
+	// Password and a user in the URL are errors beside it.
+	//
+	// It is asked at each connect of each TCP connection, when the broker can be reached, and for
+	// the management API if its URL has no user. It is asked again before Credentials.Expires, when
+	// a fifth of the time is left, or 5 minutes. Then the broker gets the new secret on the open
+	// connection (connection.update-secret): no session ends. If the name of the user has changed,
+	// another session is opened, and consumers and publishers go over to it as soon as nothing is
+	// in hand. The old one is closed then, after 30 s, or at Expires: what its handlers have in
+	// hand then comes again, and nothing is lost.
+	//
+	// Its context ends after DialTimeout. It is called by one goroutine at a time. An error, or a
+	// panic, is logged and in Health, and it is asked again, with growing pauses up to MaxBackoff,
+	// more often shortly before Expires. A session whose secret has expired is ended.
+	//
+	// Defaults to nil: Username and Password never change.
+	Credentials func(context.Context) (Credentials, error) `json:"-"`
 
 	// Name is shown by the broker's tools for each TCP connection, followed by its purpose, as in
 	// "shop (consume)". It is also the application's name in the headers of parked messages.
@@ -73,6 +96,18 @@ type Config struct {
 	// Defaults to none: then policies are not looked at.
 	Management string
 
+	// Lazy lets starts succeed without a broker, as a web process wants that answers most requests
+	// without one. A publisher's Start and a consumer's return at once, and connect as soon as
+	// there is a broker; a Publish waits for that as long as its context or publisher.Config.Timeout
+	// allows. Until then the connection is not OK in Health, and the app not ready for package
+	// health. A refused password, or a queue with other arguments, is not an error of the start
+	// either: it is in Health, logged at level ERROR, and tried again. A start hook that publishes
+	// may find the queue of a consumer not yet declared.
+	//
+	// Defaults to false: a start waits for the broker until its context ends, and fails if the
+	// broker refuses.
+	Lazy bool
+
 	// Heartbeat is the interval at which both peers send heartbeats. A connection whose peer is
 	// silent for one and a half intervals is closed. Whole seconds, from 1 s to 1 h; the broker may
 	// ask for less.
@@ -100,6 +135,9 @@ type Config struct {
 	// Default to 100 ms and 30 s.
 	MinBackoff time.Duration
 	MaxBackoff time.Duration
+
+	// unset names the variable of the environment that could have given a URL and did not.
+	unset string
 }
 
 // The defaults.

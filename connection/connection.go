@@ -31,6 +31,9 @@ func New(cfg Config, log *slog.Logger) (*Connection, error) {
 		return nil, err
 	}
 	log = applog.First(log)
+	if note := r.note(); note != "" && r.unset != "" {
+		log.Info("no URL is set", "connection", r.Name, "variable", r.unset, "url", shownDefault)
+	}
 	return Over(link.New(r.settings(), log)), nil
 }
 
@@ -57,7 +60,8 @@ func (c *Connection) Version() string { return c.transport.Version() }
 // that of the client library: one that returned nil may be lost with the connection.
 //
 // The error is ctx's if ctx ends before there is a connection, and ErrClosed after Stop. It is a
-// *RefusedError, at once, if the broker refuses the connection and has never accepted one.
+// *RefusedError, at once, if the broker refuses the connection and has never accepted one, unless
+// the Config is Lazy.
 func (c *Connection) Channel(ctx context.Context) (*amqp.Channel, error) {
 	c.once.Do(func() { c.raw = c.transport.Dedicated("channels") })
 	for {
@@ -90,7 +94,8 @@ func (c *Connection) Notify(f func(Event)) (stop func()) { return c.transport.No
 
 // Ready waits until every TCP connection that is in use is up. If none is in use yet, it opens the
 // one to publish. The error is ctx's if ctx ends first, and ErrClosed after Stop. It is a
-// *RefusedError, at once, if the broker refuses the connection and has never accepted one.
+// *RefusedError, at once, if the broker refuses the connection and has never accepted one, unless
+// the Config is Lazy: then Ready waits until ctx ends.
 func (c *Connection) Ready(ctx context.Context) error {
 	h := c.Health()
 	if h.Publishing.Used || !h.Consuming.Used {

@@ -21,7 +21,8 @@ import (
 //	AMQP_KEY_FILE            KeyFile
 //	RABBITMQ_MANAGEMENT_URL  Management
 //
-// What is not set keeps Config's default. The error names the variable.
+// What is not set keeps Config's default. A connection that uses the default URL because AMQP_URL is
+// not set says so in its log. The error names the variable.
 func ConfigFromEnv() (Config, error) { return ConfigFrom(os.Getenv) }
 
 // ConfigFrom is ConfigFromEnv for another environment, such as one in which flags have replaced
@@ -42,6 +43,9 @@ func ConfigFrom(getenv func(string) string) (Config, error) {
 		c.URLs = urls
 	} else {
 		c.URL = urls[0]
+	}
+	if c.URL == "" && len(c.URLs) == 0 {
+		c.unset = "AMQP_URL"
 	}
 	if s := getenv("AMQP_HEARTBEAT"); s != "" {
 		h, err := time.ParseDuration(s)

@@ -43,6 +43,7 @@ func TestConfigFromEnvReadsWhatIsSet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, c.env)
 			got, err := connection.ConfigFromEnv()
+			got.KnowsNoVariable()
 			if err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %v, %v; want %v", got, err, c.want)
 			}

@@ -17,6 +17,7 @@ type Health struct {
 //	Blocked   string    // the broker's reason for taking no messages; "" is not blocked
 //	Lost      int       // how often it was lost
 //	Err       error     // why it is down
+//	Renewal   error     // why its secret is not renewed, while it is up; see Config.Credentials
 type LinkHealth = transport.LinkHealth
 
 // OK says whether each TCP connection is up and not blocked, or not used at all.

@@ -50,8 +50,9 @@ type resolved struct {
 // shows no password. It does not wrap the errors of url.Parse and amqp.ParseURI, which show it.
 func (c Config) resolve() (*resolved, error) {
 	r := &resolved{Config: c}
+	r.trim()
 	var errs []error // of all fields, so that they are mended together
-	for _, step := range []func() error{r.where, r.files, r.naming, r.durations, r.manage} {
+	for _, step := range []func() error{r.where, r.login, r.files, r.naming, r.durations, r.manage} {
 		if err := step(); err != nil {
 			errs = append(errs, err)
 		}
@@ -90,12 +91,12 @@ func (r *resolved) settings() link.Settings {
 	s := link.Settings{
 		Name: r.Name, Version: r.Version, Management: r.management,
 		Heartbeat: r.Heartbeat, DialTimeout: r.DialTimeout, ReplyTimeout: r.ReplyTimeout,
-		MinBackoff: r.MinBackoff, MaxBackoff: r.MaxBackoff,
+		MinBackoff: r.MinBackoff, MaxBackoff: r.MaxBackoff, Lazy: r.Lazy, Login: r.asked(),
 	}
 	for _, t := range r.targets {
 		to := link.Target{
 			Addr: t.addr, Username: t.username, Password: t.password, VHost: t.vhost, SASL: t.sasl,
-			Heartbeat: t.heartbeat, DialTimeout: t.dialTimeout,
+			Heartbeat: t.heartbeat, DialTimeout: t.dialTimeout, Note: r.note(),
 		}
 		if t.secure {
 			to.TLS = func() (*tls.Config, error) { return r.tlsConfig(t) }
@@ -123,7 +124,7 @@ func (r *resolved) where() error {
 	case r.Host != "":
 		return r.whereHost()
 	case len(r.URLs) == 0:
-		return r.whereURL("URL", cmp.Or(r.URL, "amqp://guest:guest@localhost:5672/"))
+		return r.whereURL("URL", cmp.Or(r.URL, defaultURL))
 	}
 	for i, u := range r.URLs {
 		if err := r.whereURL(fmt.Sprintf("URLs[%d]", i), u); err != nil {
@@ -131,6 +132,22 @@ func (r *resolved) where() error {
 		}
 	}
 	return nil
+}
+
+const (
+	defaultURL   = "amqp://guest:guest@localhost:5672/"
+	shownDefault = "amqp://localhost:5672/"
+)
+
+// note is what errors say of the default URL, "" for another.
+func (r *resolved) note() string {
+	switch {
+	case r.URL != "" || len(r.URLs) > 0 || r.Host != "":
+		return ""
+	case r.unset != "":
+		return r.unset + " is not set, so " + shownDefault
+	}
+	return "no URL was given, so " + shownDefault
 }
 
 func (r *resolved) whereHost() error {

@@ -21,6 +21,7 @@ type target struct {
 	secure             bool
 	addr, host         string
 	username, password string
+	named              bool // the URL has a user
 	vhost              string
 	serverName         string
 	sasl               []string
@@ -61,7 +62,7 @@ func fromURL(field, raw string) (target, error) {
 	}
 	t := target{
 		secure: uri.Scheme == "amqps", host: uri.Host, addr: net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)),
-		username: uri.Username, password: uri.Password, vhost: uri.Vhost,
+		username: uri.Username, password: uri.Password, vhost: uri.Vhost, named: u.User != nil,
 		serverName: uri.ServerName, sasl: uri.AuthMechanism,
 		ca: uri.CACertFile, cert: uri.CertFile, key: uri.KeyFile,
 		dialTimeout: time.Duration(uri.ConnectionTimeout) * time.Millisecond,

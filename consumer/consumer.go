@@ -117,6 +117,9 @@ func (c *Consumer) Topology() topology.Topology { return c.rules.Topology }
 // ends. An error that waiting does not mend is returned at once: a wrong password, a queue with
 // other arguments or that is a stream, a declaration that the broker does not take. After a failed
 // start the Consumer is stopped. A second Start returns an error and changes nothing.
+//
+// On a Lazy connection (connection.Config) Start returns at once, whatever the broker says. Health
+// and the log tell when the consumer subscribes, and what keeps it from that; OnFatal is called.
 func (c *Consumer) Start(ctx context.Context) error {
 	if c.conn == nil {
 		return fmt.Errorf("consumer %q: there is no connection to start on", c.spec.Name)
@@ -125,6 +128,9 @@ func (c *Consumer) Start(ctx context.Context) error {
 		return fmt.Errorf("consumer %q: %w", c.spec.Name, err)
 	}
 	go c.supervisor.run()
+	if c.conn.Lazy() {
+		return nil
+	}
 
 	var err error
 	select {

@@ -32,7 +32,7 @@ type intake struct {
 var (
 	errCanceled = errors.New("the broker cancelled the subscription; the queue was deleted, or its leader moved")
 	errYield    = errors.New("the channel is closed so that the queue keeps its order")
-	errReturn   = errors.New("the consumer goes back to the shared connection")
+	errReturn   = errors.New("the consumer goes on with another session")
 )
 
 // run takes deliveries until the session ends, which it returns as an error, or until everything is

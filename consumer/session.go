@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -56,6 +57,7 @@ func (s *session) run() error {
 		s.guard.look()
 		s.guarding.Go(s.guard.run)
 	}
+	defer context.AfterFunc(s.link.Retired(), c.control.changed.set)()
 	if s.dedicated {
 		defer time.AfterFunc(calmAfter, c.control.changed.set).Stop()
 		defer time.AfterFunc(returnAfter, c.control.changed.set).Stop()
@@ -107,6 +109,10 @@ func (s *session) careful() bool {
 // returns returns whether the session is to end, as soon as nothing is unsettled, so that the next
 // one is on the shared connection.
 func (s *session) returns() bool { return s.dedicated && time.Since(s.began) >= returnAfter }
+
+// retires returns whether another session of the TCP connection is there, so that this one is to end
+// as soon as nothing is unsettled.
+func (s *session) retires() bool { return s.link.Retired().Err() != nil }
 
 // wait waits until the main channel has ended, and returns why.
 func (s *session) wait() error {

@@ -18,6 +18,9 @@ const backlogMayLast = 5 * time.Second
 // prefetch returns the prefetch of the subscription that is wanted now.
 func (in *intake) prefetch() int {
 	ahead := in.c.control.get().prefetch()
+	if in.lives.retires() {
+		return 0
+	}
 	if in.lives.careful() {
 		return min(ahead, 1)
 	}
@@ -30,6 +33,11 @@ func (in *intake) bring() error {
 	want := in.prefetch()
 	in.waiting.Store(want == 0 || in.lives.returns())
 	switch {
+	case in.lives.retires():
+		if err := in.rest(); err != nil || in.from.acks.InHand() > 0 {
+			return err
+		}
+		return errReturn
 	case want == 0:
 		return in.rest()
 	case in.lives.returns() && in.from.acks.InHand() == 0:

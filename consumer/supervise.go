@@ -200,7 +200,8 @@ func permanent(err error) bool {
 	if errors.As(err, &refused) && refused.Server {
 		switch refused.Code {
 		case amqp.AccessRefused, amqp.NotFound, amqp.NotAllowed, amqp.NotImplemented:
-			return !transport.TooManyChannels(refused) // another user of the connection has opened them
+			// Another user of the connection has opened the channels, and a secret is the connection's.
+			return !transport.TooManyChannels(refused) && !transport.SecretRefused(refused)
 		}
 	}
 	return false

@@ -72,6 +72,9 @@ func ofConnection(name string, h connection.Health) Part {
 		case l.health.Blocked != "":
 			warn = append(warn, fmt.Sprintf("%s: the broker takes no messages (%s)", l.purpose, foreign.Line(l.health.Blocked, maxError)))
 		}
+		if l.health.Renewal != nil {
+			warn = append(warn, l.purpose+": the secret is not renewed: "+foreign.Text(l.health.Renewal, maxError))
+		}
 	}
 	p.OK, p.Error, p.Warning = len(down) == 0, strings.Join(down, "; "), strings.Join(warn, "; ")
 	return p

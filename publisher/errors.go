@@ -7,7 +7,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
-// The errors of a publish, besides the caller's own context and bad input. Match them with
+// The errors of a publish, besides the caller's own context, Config.Timeout and bad input. Match them with
 // errors.Is, and a *RefusedError or a *BatchError with errors.As.
 var (
 	// ErrUnroutable: the exchange has no queue for the routing key. The broker dropped the message.
@@ -20,7 +20,7 @@ var (
 	ErrNacked = sending.ErrNacked
 
 	// ErrUnconfirmed: the message was sent, and the broker had not confirmed it when the caller's
-	// context ended or the publisher stopped. The broker may have it. If it must not be missing,
+	// context or Config.Timeout ended, or the publisher stopped. The broker may have it. If it must not be missing,
 	// publish it again with the same message id.
 	ErrUnconfirmed = sending.ErrUnconfirmed
 

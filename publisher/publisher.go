@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
@@ -16,14 +17,16 @@ import (
 // publishertest.Recorder is for tests.
 type Publisher interface {
 	// Publish sends one message. It returns nil only when the broker has confirmed the message and
-	// routed it to a queue. It waits for that until ctx ends. After a lost connection it sends an
-	// unconfirmed message again, with the same id. So a message may arrive twice, and is not lost.
+	// routed it to a queue. It waits for that until ctx ends, or for Config.Timeout if ctx has no
+	// deadline. After a lost connection it sends an unconfirmed message again, with the same id. So
+	// a message may arrive twice, and is not lost.
 	//
 	// The payload is encoded by the Config's Codec; a []byte is sent as it is.
 	Publish(ctx context.Context, routingKey string, payload any, opts ...Option) error
 
 	// PublishAsync waits for room in the window, but not for the confirm: the Confirmation reports
-	// that. ctx bounds both. Messages of one goroutine with the same exchange and routing key are
+	// that. ctx bounds both; if it has no deadline, Config.Timeout does, from the call to the
+	// confirm. Messages of one goroutine with the same exchange and routing key are
 	// sent in order. The order may change if some are sent again: after a lost connection, a
 	// refusal, or 0.8 s in which the broker answers nothing. If a message could not be sent at all,
 	// PublishAsync returns an error and a nil Confirmation.
@@ -67,7 +70,23 @@ type Config struct {
 	//
 	// Defaults to 1024.
 	Window int
+
+	// Timeout bounds the calls whose context has no deadline: how long Publish waits, and how long
+	// after PublishAsync its Confirmation is done. PublishBatch may take longer, while at least one
+	// message gets room in the window or is confirmed in that time. The error is ErrUnconfirmed if
+	// the message was sent; otherwise the message was not sent. It is a context.DeadlineExceeded
+	// too, names this field, and says what the message waited for if that is known: a connection,
+	// a broker that takes no messages, room in the window.
+	//
+	// Defaults to 30 s. NoTimeout means never.
+	Timeout time.Duration
 }
+
+// DefaultTimeout is that of a Config that sets none.
+const DefaultTimeout = 30 * time.Second
+
+// NoTimeout is for Config.Timeout: only its context ends a call.
+const NoTimeout = time.Duration(-1)
 
 func (c Config) defaults() Config {
 	if c.Codec == nil {
@@ -75,6 +94,7 @@ func (c Config) defaults() Config {
 	}
 	c.MaxBody = cmp.Or(c.MaxBody, sending.DefaultMaxBody)
 	c.Window = cmp.Or(c.Window, sending.DefaultWindow)
+	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
 	return c
 }
 
@@ -106,10 +126,14 @@ func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, er
 	if len(cfg.Exchange) > 255 {
 		errs = append(errs, fmt.Errorf("publisher: Exchange is %d bytes long, AMQP allows 255", len(cfg.Exchange)))
 	}
+	if cfg.Timeout < time.Millisecond && cfg.Timeout != NoTimeout {
+		return nil, fmt.Errorf("publisher: Timeout is %s, want 1ms or more, 0 for %s, or NoTimeout", cfg.Timeout, DefaultTimeout)
+	}
 	pipeline, err := sending.New(conn.Transport(), cfg.Window, log)
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
+	pipeline.Limit(max(0, cfg.Timeout))
 	return &Client{rules: cfg.rules(), conn: conn.Transport(), pipeline: pipeline}, nil
 }
 
@@ -155,14 +179,20 @@ func (c *Client) PublishBatch(ctx context.Context, messages ...Message) error {
 	return nil
 }
 
-// Start connects, so that a wrong password shows at start and not at the first message.
+// Start connects, so that a wrong password shows at start and not at the first message. On a Lazy
+// connection it returns at once: see connection.Config.
 func (c *Client) Start(ctx context.Context) error {
+	if c.conn.Lazy() {
+		c.conn.Publishing().Begin()
+		return nil
+	}
 	if _, err := c.conn.Publishing().Session(ctx); err != nil {
 		return fmt.Errorf("publisher: %w", err)
 	}
 	return nil
 }
 
-// Stop takes no more messages, and waits until those in flight are confirmed or ctx ends. Messages
+// Stop takes no more messages, and waits until those in flight are confirmed or ctx ends; not for
+// those whose callers have gone, because their own context or Config.Timeout has ended. Messages
 // that are left then fail: with ErrUnconfirmed if they were sent, otherwise with ErrClosed.
 func (c *Client) Stop(ctx context.Context) error { return c.pipeline.Stop(ctx) }

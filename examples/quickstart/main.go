@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"go.uber.org/fx"
@@ -22,7 +21,7 @@ func main() { fx.New(app()).Run() }
 func app() fx.Option {
 	return fx.Options(
 		connection.Module, publisher.Module, consumer.Module,
-		fx.Supply(connection.Config{URL: os.Getenv("AMQP_URL"), Name: "shop"}),
+		fx.Provide(connection.ConfigFromEnv), // AMQP_URL and others
 		consumer.Provide(Orders),
 		fx.Invoke(PlaceOrder),
 		fx.StartTimeout(time.Minute),   // for a broker that is still starting

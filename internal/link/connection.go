@@ -23,6 +23,7 @@ type Connection struct {
 	name, version string // immutable
 	publishing    *link
 	consuming     *link
+	lazy          bool // immutable
 	notices       Notices
 	shared        *transport.Shared
 	newLink       func(purpose string) *link
@@ -36,7 +37,8 @@ var _ transport.Connection = (*Connection)(nil)
 
 // New makes a Connection. Each link connects at the first call of its Session.
 func New(s Settings, log *slog.Logger) *Connection {
-	c := &Connection{policies: newPolicies(&s), name: s.Name, version: s.Version, dedicated: map[*link]struct{}{}, shared: transport.NewShared()}
+	s.share()
+	c := &Connection{policies: newPolicies(&s), name: s.Name, version: s.Version, lazy: s.Lazy, dedicated: map[*link]struct{}{}, shared: transport.NewShared()}
 	c.notices.Log = log
 	c.newLink = func(purpose string) *link { return newLink(purpose, &s, log, c.notices.Post) }
 	c.publishing = c.newLink("publish")
@@ -50,6 +52,9 @@ func (c *Connection) Name() string { return c.name }
 
 // Version is the version of the application; "" if it is not known.
 func (c *Connection) Version() string { return c.version }
+
+// Lazy says whether starts succeed without a broker.
+func (c *Connection) Lazy() bool { return c.lazy }
 
 // Publishing is the link on which messages are published.
 func (c *Connection) Publishing() transport.Link { return c.publishing }

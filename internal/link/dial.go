@@ -8,22 +8,23 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// dial opens the n-th TCP connection of a session to t, within the dial timeout.
+// dial opens the n-th TCP connection of a session to t, within the dial timeout. If the login has
+// to be asked for, that has as long again.
 func (l *link) dial(t Target, n int) (*member, error) {
 	set := l.settings()
-	ctx, cancel := context.WithTimeout(l.ctx, cmp.Or(t.DialTimeout, set.DialTimeout))
-	defer cancel()
-
-	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Addr)
+	raw, t, err := l.reach(t)
 	if err != nil {
-		return nil, dialError(ctx, t, err, nil)
+		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(l.ctx, l.patience(t))
+	defer cancel()
 	conn := raw
 	if t.TLS != nil {
 		cfg, err := t.TLS()
@@ -66,11 +67,59 @@ func (l *link) dial(t Target, n int) (*member, error) {
 		return nil, dialError(ctx, t, err, cause)
 	}
 	sock.expect(c.Config.Heartbeat * 3 / 2)
-	m := &member{conn: c, socket: sock, frame: c.Config.FrameSize}
+	m := &member{conn: c, socket: sock, frame: c.Config.FrameSize, user: t.Username, expires: t.expires}
 	if l.reads { // the library has been told of larger frames
 		m.frame = in.frameSize()
 	}
 	return m, nil
+}
+
+// patience bounds one attempt to connect.
+func (l *link) patience(t Target) time.Duration {
+	return cmp.Or(t.DialTimeout, l.settings().DialTimeout)
+}
+
+// reach opens the socket, and then asks for the login, if that is to be asked for. So an
+// application is not asked at each try while the broker is away: each answer may cost a lease.
+func (l *link) reach(t Target) (net.Conn, Target, error) {
+	raw, err := l.tcp(t)
+	if err != nil || t.Login == nil {
+		return raw, t, err
+	}
+	began := time.Now()
+	login, err := l.login(t)
+	if err != nil {
+		raw.Close()
+		return nil, t, err
+	}
+	t.Username, t.Password, t.expires = login.Username, login.Password, login.Expires
+	if time.Since(began) > slowLogin {
+		raw.Close()
+		raw, err = l.tcp(t)
+	}
+	return raw, t, err
+}
+
+func (l *link) login(t Target) (Login, error) {
+	if t.given != nil {
+		return t.given(), nil
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, l.patience(t))
+	defer cancel()
+	return t.Login(ctx)
+}
+
+// slowLogin is how old a socket may be when the handshake begins. The broker waits 10 s for one.
+const slowLogin = 3 * time.Second
+
+func (l *link) tcp(t Target) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, l.patience(t))
+	defer cancel()
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Addr)
+	if err != nil {
+		return nil, dialError(ctx, t, err, nil)
+	}
+	return raw, nil
 }
 
 // handshake is the handshake of TLS. The configuration may hold functions of the user, such as
@@ -90,6 +139,10 @@ const frameSize = 128 * 1024
 // dialError makes an error readable, and decides whether the refusal is permanent. cause is the
 // first error of the socket. It is needed because the library keeps only the text of that error.
 func dialError(ctx context.Context, t Target, err, cause error) error {
+	note := ""
+	if t.Note != "" {
+		note = " (" + t.Note + ")"
+	}
 	for _, e := range []error{cause, err} {
 		if what := tlsRefusal(e); what != "" {
 			return &transport.RefusedError{Addr: t.Addr, What: what, Err: e}
@@ -103,9 +156,9 @@ func dialError(ctx context.Context, t Target, err, cause error) error {
 		case reachesLimit(refused):
 			return fmt.Errorf("dial %s: user %q, vhost %q: %w", t.Addr, t.Username, t.VHost, refused)
 		case refused.Code == amqp.AccessRefused:
-			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("user %q: %s (check user and password)", t.Username, refused.Reason), Err: refused}
+			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("user %q: %s (%s)%s", t.Username, refused.Reason, t.checkLogin(time.Now()), note), Err: refused}
 		case refused.Code == amqp.NotAllowed:
-			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("vhost %q: %s (check the vhost and the user's permissions)", t.VHost, refused.Reason), Err: refused}
+			return &transport.RefusedError{Addr: t.Addr, What: fmt.Sprintf("vhost %q: %s (check the vhost and the user's permissions)%s", t.VHost, refused.Reason, note), Err: refused}
 		}
 	}
 	if cause != nil && !errors.Is(cause, net.ErrClosed) {
@@ -117,7 +170,18 @@ func dialError(ctx context.Context, t Target, err, cause error) error {
 	if op, ok := err.(*net.OpError); ok && op.Op == "dial" { //nolint:errorlint // only the outermost says the same as we do
 		err = op.Err
 	}
-	return fmt.Errorf("dial %s: %w", t.Addr, err)
+	return fmt.Errorf("dial %s: %w%s", t.Addr, err, note)
+}
+
+// checkLogin says what to look at when the login is refused.
+func (t Target) checkLogin(now time.Time) string {
+	switch {
+	case t.Login == nil:
+		return "check user and password"
+	case !t.expires.IsZero() && t.expires.Before(now):
+		return fmt.Sprintf("check Config.Credentials: by this clock its secret had expired %s before", now.Sub(t.expires).Round(time.Second))
+	}
+	return "check what Config.Credentials gives"
 }
 
 // tlsRefusal describes an error of TLS for people. It is "" for other errors.

@@ -18,7 +18,8 @@ type link struct {
 	settings  func() *Settings // a function: fmt would print the password behind a pointer
 	log       *slog.Logger
 	notice    func(transport.Event)
-	allowance allowance // has a lock of its own
+	allowance allowance      // has a lock of its own
+	farewells sync.WaitGroup // goroutines that close retired sessions; the supervisor waits for them
 
 	ctx  context.Context // ends with Close or abort
 	stop context.CancelFunc
@@ -29,8 +30,8 @@ type link struct {
 	state  state
 }
 
-// state is what is known of a link. The supervisor writes it, with two exceptions: the first
-// Session sets started, and Close and abort set closed.
+// state is what is known of a link. The supervisor writes it, with three exceptions: the first
+// Session or Begin sets started, Close and abort set closed, and a renewal sets renewal.
 type state struct {
 	started bool
 	closed  bool
@@ -40,6 +41,7 @@ type state struct {
 	refused bool     // every target refused the connection in the last round
 	since   time.Time
 	lost    int
+	renewal error // why the session's secret is not renewed; its renewal writes it
 }
 
 func newLink(purpose string, s *Settings, log *slog.Logger, notice func(transport.Event)) *link {
@@ -56,14 +58,26 @@ func newLink(purpose string, s *Settings, log *slog.Logger, notice func(transpor
 	return l
 }
 
+// Begin starts the supervisor, unless it was started.
+func (l *link) Begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begin()
+}
+
+// begin is Begin for who holds the lock.
+func (l *link) begin() {
+	if !l.state.started && !l.state.closed {
+		l.state.started = true
+		go l.supervise()
+	}
+}
+
 // Session waits for a live session and returns it. The first call starts the supervisor.
 func (l *link) Session(ctx context.Context) (transport.Session, error) {
 	for {
 		l.mu.Lock()
-		if !l.state.started && !l.state.closed {
-			l.state.started = true
-			go l.supervise()
-		}
+		l.begin()
 		now, change := l.state, l.change
 		l.mu.Unlock()
 
@@ -72,7 +86,7 @@ func (l *link) Session(ctx context.Context) (transport.Session, error) {
 			return nil, transport.ErrClosed
 		case now.session != nil && now.session.Err() == nil:
 			return now.session, nil
-		case !now.ever && now.refused:
+		case !now.ever && now.refused && !l.settings().Lazy:
 			return nil, now.err
 		}
 		select {
@@ -105,7 +119,7 @@ func (l *link) Close(ctx context.Context) {
 		return
 	}
 	if now.session != nil {
-		now.session.close(goodbye(ctx))
+		now.session.close(goodbye(ctx), nil)
 	}
 	<-l.done
 }
@@ -133,7 +147,7 @@ func (l *link) Health() transport.LinkHealth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.state
-	h := transport.LinkHealth{Used: s.started, Since: s.since, Lost: s.lost, Err: s.err}
+	h := transport.LinkHealth{Used: s.started, Since: s.since, Lost: s.lost, Err: s.err, Renewal: s.renewal}
 	if s.session != nil {
 		h.Connected = true
 		h.Addr = s.session.target.Addr

@@ -17,6 +17,8 @@ type member struct {
 	conn    *amqp.Connection // immutable; nil in tests without a broker
 	socket  *socket          // immutable
 	frame   int              // immutable: the largest frame that may be sent, in bytes
+	user    string           // immutable: the name of its login
+	expires time.Time        // immutable: when the secret expires with which it was opened; zero is never
 	blocked string           // the broker's reason, "" while it takes messages; guarded by session.mu
 }
 
@@ -85,6 +87,7 @@ func (s *session) extended(have int) error {
 	s.members = append(s.members, m)
 	over := s.over
 	s.mu.Unlock()
+	s.renewal.joined(m.expires)
 	go s.watch(m)
 	if over { // the session ended meanwhile, and does not know this connection
 		m.socket.abort(net.ErrClosed)

@@ -37,6 +37,7 @@ type session struct {
 	over    bool
 
 	extension
+	succession
 }
 
 // extension opens the session's further TCP connections.
@@ -55,6 +56,7 @@ func newSession(first *member, timeout time.Duration, t Target) *session {
 		timeout: timeout, target: t, allowance: new(allowance),
 		done: make(chan struct{}), members: []*member{first}, extension: extension{extending: make(chan struct{}, 1)},
 	}
+	s.retired, s.retire = context.WithCancel(context.Background())
 	change := make(chan struct{})
 	s.change.Store(&change)
 	return s
@@ -86,6 +88,9 @@ func (s *session) end(m *member, why error) {
 	first := !s.over
 	s.over = true
 	closing, members := s.closing, s.members
+	if s.why != nil {
+		why = s.why
+	}
 	s.mu.Unlock()
 	m.socket.abort(why)
 	if !first {
@@ -215,12 +220,14 @@ func (s *session) Do(ctx context.Context, what string, f func() error) error {
 	}
 }
 
-// close says goodbye to the broker, and takes d at most.
-func (s *session) close(d time.Duration) {
+// close says goodbye to the broker, and takes d at most. The session's end has the reason, if there
+// is one.
+func (s *session) close(d time.Duration, reason error) {
 	timer := time.AfterFunc(d, func() { s.Abort(errors.New("connection: no goodbye in time")) })
 	defer timer.Stop()
+	s.renewal.end()
 	s.mu.Lock()
-	s.closing = true
+	s.closing, s.why = true, reason
 	members := s.members
 	s.mu.Unlock()
 	var goodbyes sync.WaitGroup

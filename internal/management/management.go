@@ -18,7 +18,20 @@ import (
 type Client struct {
 	base           url.URL // without the user
 	user, password string
+	login          func(context.Context) (user, password string, err error) // nil: those above
+	refused        func()                                                   // the login was
 	http           *http.Client
+}
+
+// As returns a Client that asks for its user and password before each request, unless c has a user
+// of its own. refused is called when the API refuses them.
+func (c *Client) As(login func(context.Context) (user, password string, err error), refused func()) *Client {
+	if c.user != "" {
+		return c
+	}
+	other := *c
+	other.login, other.refused = login, refused
+	return &other
 }
 
 // New checks the URL, as http://user:password@host:15672. Its errors show no password. The caller
@@ -54,7 +67,13 @@ func (c *Client) get(ctx context.Context, v any, path ...string) error {
 	if err != nil {
 		return fmt.Errorf("management API: %w", err)
 	}
-	req.SetBasicAuth(c.user, c.password)
+	user, password := c.user, c.password
+	if c.login != nil {
+		if user, password, err = c.login(ctx); err != nil {
+			return fmt.Errorf("management API: %w", err)
+		}
+	}
+	req.SetBasicAuth(user, password)
 	answer, err := c.http.Do(req)
 	if err != nil {
 		return fmt.Errorf("management API: %w", err)
@@ -62,6 +81,9 @@ func (c *Client) get(ctx context.Context, v any, path ...string) error {
 	defer func() { _ = answer.Body.Close() }()
 	switch {
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
+		if c.refused != nil {
+			c.refused()
+		}
 		return fmt.Errorf("management API: %s: %w", ask, ErrRefused)
 	case answer.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("management API: %s: %s: %w", ask, answer.Status, ErrNotFound)

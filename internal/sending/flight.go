@@ -35,6 +35,7 @@ type flight struct {
 	tag    uint64   // the last that was written
 	torn   *Message // the channel ended while it was written, or before
 	opened time.Time
+	heldUp time.Time // when it last waited for the end of a retired session
 
 	outcome outcome // set by the collector, and read by the carrier after finished
 }
@@ -208,8 +209,16 @@ const (
 	quietFor  = 500 * time.Millisecond // the longest that others may be held up by it
 )
 
-// wornOut says whether the channel is to be replaced by a new one.
+// wornOut says whether the channel is to be replaced by a new one, also because another session has
+// taken the place of its own.
 func (f *flight) wornOut() bool {
+	if f.session.Retired().Err() != nil {
+		if time.Since(f.heldUp) < wornAfter {
+			return false
+		}
+		f.heldUp = time.Now()
+		return f.settled(f.pipeline.ctx, quietFor)
+	}
 	if !f.nacked.Load() || time.Since(f.opened) < wornAfter {
 		return false
 	}

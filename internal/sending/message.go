@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // Message is one message between Begin and its end. Its caller and its carrier part ways when the
@@ -28,6 +29,10 @@ type Message struct {
 	order   int64
 
 	lane *lane // guarded by the router
+
+	// Guarded by the roster.
+	isDeserted bool // its caller has gone, and it has not left yet
+	hasLeft    bool
 }
 
 // The states of a message. A later one never becomes an earlier one.
@@ -87,7 +92,10 @@ func (m *Message) abandon(cause error) {
 		m.finish(fmt.Errorf("not sent: %w", cause))
 	case written:
 		m.finish(fmt.Errorf("%w: %w", ErrUnconfirmed, cause))
+	default:
+		return
 	}
+	m.pipeline.roster.desert(m)
 }
 
 func (m *Message) finish(err error) {
@@ -98,14 +106,25 @@ func (m *Message) finish(err error) {
 }
 
 // Wait is for the caller: until the message has ended, ctx ends, or the pipeline does.
-func (m *Message) Wait(ctx context.Context) error {
+func (m *Message) Wait(ctx context.Context) error { return m.wait(ctx, time.Time{}) }
+
+// wait is Wait that ends at due, unless that is zero. A timer costs less than a context.
+func (m *Message) wait(ctx context.Context, due time.Time) error {
 	select {
 	case <-m.done:
 		return m.err
 	default:
 	}
+	var late <-chan time.Time
+	if !due.IsZero() {
+		timer := time.NewTimer(time.Until(due))
+		defer timer.Stop()
+		late = timer.C
+	}
 	select {
 	case <-m.done:
+	case <-late:
+		m.abandon(m.pipeline.why(overdue(m.pipeline.limit)))
 	case <-ctx.Done():
 		m.abandon(m.pipeline.because(ctx))
 	case <-m.pipeline.ctx.Done():

@@ -20,6 +20,7 @@ type Pipeline struct {
 	link   transport.Link       // immutable: the publishing one
 	log    *slog.Logger         // immutable
 	window int                  // immutable
+	limit  time.Duration        // immutable after Limit; 0 is none
 
 	room   account // the window's places
 	roster roster  // what is in flight
@@ -74,11 +75,12 @@ func check(env *Envelope) error {
 
 // SendBuilt is Send for an Envelope of Build, which is known to be good.
 func (p *Pipeline) SendBuilt(ctx context.Context, env Envelope) error {
-	m, err := p.Begin(ctx, env, false)
+	due := p.due(ctx)
+	m, err := p.begin(ctx, env, false, due)
 	if err != nil {
 		return env.Failed(err)
 	}
-	return m.Wait(ctx)
+	return m.wait(ctx, due)
 }
 
 // SendBatch sends many in their order and waits for all of them, as Send does for one. The errors
@@ -105,10 +107,13 @@ func (p *Pipeline) SendBatchBuilt(ctx context.Context, envs []Envelope) map[int]
 func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*Envelope) error) []error {
 	errs := make([]error, len(envs))
 	sent := make([]*Message, len(envs))
+	ctx, progress, cancel := p.progressing(ctx)
+	defer cancel()
 	for i, env := range envs {
 		err := check(&env)
 		if err == nil {
 			sent[i], err = p.Begin(ctx, env, false)
+			progress()
 		}
 		if err != nil {
 			errs[i] = env.Failed(err)
@@ -117,6 +122,7 @@ func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*E
 	for i, m := range sent {
 		if m != nil {
 			errs[i] = m.Wait(ctx)
+			progress()
 		}
 	}
 	return errs
@@ -125,12 +131,21 @@ func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*E
 // Begin waits for a place and gives a good message to a lane. An async message is abandoned when
 // ctx or the pipeline ends; of others the caller does that, in Wait.
 func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Message, error) {
+	var due time.Time
+	if async { // of others the caller bounds Begin and Wait together
+		due = p.due(ctx)
+	}
+	return p.begin(ctx, env, async, due)
+}
+
+// begin is Begin that ends at due, unless that is zero. An async message is abandoned then too.
+func (p *Pipeline) begin(ctx context.Context, env Envelope, async bool, due time.Time) (*Message, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
 	}
 	m := &Message{env: env, pipeline: p, async: async, done: make(chan struct{})}
 	for {
-		stuckOn, err := p.place(ctx, m)
+		stuckOn, err := p.place(ctx, m, due)
 		if err != nil {
 			return nil, err
 		}
@@ -139,8 +154,8 @@ func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Messag
 			return nil, ErrClosed
 		}
 		if l := p.router.enter(m, stuckOn, p.openLane); l != nil {
-			if async && ctx.Done() != nil {
-				m.unhook = context.AfterFunc(ctx, func() { m.abandon(p.because(ctx)) })
+			if async {
+				m.unhook = p.hook(ctx, m, due)
 			}
 			if !l.push(m) {
 				p.putBack(m)
@@ -153,11 +168,16 @@ func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Messag
 }
 
 // place takes a place for the message, from the account that its key is due.
-func (p *Pipeline) place(ctx context.Context, m *Message) (stuckOn *lane, err error) {
+func (p *Pipeline) place(ctx context.Context, m *Message, due time.Time) (stuckOn *lane, err error) {
 	m.account = p.room
 	if stuckOn = p.router.stuckOn(m.key()); stuckOn != nil {
 		m.account = stuckOn.room
 	}
+	if m.account.tryTake() {
+		return stuckOn, nil
+	}
+	ctx, cancel := p.until(ctx, due)
+	defer cancel()
 	select {
 	case m.account <- struct{}{}:
 		return stuckOn, nil
@@ -169,13 +189,17 @@ func (p *Pipeline) place(ctx context.Context, m *Message) (stuckOn *lane, err er
 }
 
 // because is why ctx has ended, and what the message waited for if that is known.
-func (p *Pipeline) because(ctx context.Context) error {
-	cause := context.Cause(ctx)
+func (p *Pipeline) because(ctx context.Context) error { return p.why(context.Cause(ctx)) }
+
+// why is the cause of the end of a call, with what the message waited for if that is known.
+func (p *Pipeline) why(cause error) error {
 	switch h := p.link.Health(); {
 	case h.Blocked != "":
 		return fmt.Errorf("the broker takes no messages (%s): %w", h.Blocked, cause)
 	case h.Err != nil:
 		return fmt.Errorf("not connected (%w): %w", h.Err, cause)
+	case !h.Connected:
+		return fmt.Errorf("not connected yet: %w", cause)
 	}
 	if trouble := p.Trouble(); trouble != nil {
 		return fmt.Errorf("no channel to publish on (%w): %w", trouble, cause)
@@ -221,14 +245,14 @@ func (p *Pipeline) putBack(messages ...*Message) {
 // InFlight is how many messages have a carrier.
 func (p *Pipeline) InFlight() int { return p.roster.inFlight() }
 
-// Stop takes no more messages, waits for those in flight until ctx ends, and ends the
-// pipeline: who still waits is told at once. It may be called twice, and before the first message.
+// Stop takes no more messages, waits until ctx ends for those in flight whose callers wait too, and
+// ends the pipeline: who still waits is told at once. It may be called twice, and before the first message.
 func (p *Pipeline) Stop(ctx context.Context) (err error) {
 	empty := p.roster.stop()
 	select {
 	case <-empty:
 	case <-ctx.Done():
-		if n := p.InFlight(); n > 0 {
+		if n := p.roster.waiting(); n > 0 {
 			err = fmt.Errorf("publisher: stop: %d messages are not confirmed: %w", n, context.Cause(ctx))
 		}
 	}

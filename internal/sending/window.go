@@ -1,6 +1,10 @@
 package sending
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // account is a number of places for messages in flight. There is the window, and each lane has one
 // for its stuck keys, an eighth as large, so that a queue that does not confirm leaves the window
@@ -24,8 +28,9 @@ type roster struct {
 	mu       sync.Mutex // guards what is below
 	stopping bool
 	count    int
+	deserted int // of count: their callers have gone, so that stop does not wait for them
 	async    map[*Message]struct{}
-	empty    chan struct{} // made by stop, closed when nothing is in flight
+	empty    chan struct{} // made by stop, closed when stop need not wait any more
 }
 
 // join is false when the pipeline is stopping.
@@ -36,6 +41,7 @@ func (r *roster) join(m *Message) bool {
 		return false
 	}
 	r.count++
+	m.hasLeft = false
 	if m.async {
 		if r.async == nil {
 			r.async = map[*Message]struct{}{}
@@ -49,15 +55,31 @@ func (r *roster) left(m *Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count--
+	if m.hasLeft = true; m.isDeserted {
+		r.deserted--
+	}
 	if m.async {
 		delete(r.async, m)
 	}
-	if r.count == 0 && r.empty != nil {
-		r.close()
+	r.look()
+}
+
+// desert is called when the caller of a message has gone.
+func (r *roster) desert(m *Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !m.hasLeft {
+		m.isDeserted = true
+		r.deserted++
+		r.look()
 	}
 }
 
-func (r *roster) close() {
+// look tells stop when there is nothing left to wait for.
+func (r *roster) look() {
+	if r.count > r.deserted || r.empty == nil {
+		return
+	}
 	select {
 	case <-r.empty:
 	default:
@@ -65,7 +87,8 @@ func (r *roster) close() {
 	}
 }
 
-// stop lets nothing join any more. The channel is closed when nothing is in flight.
+// stop lets nothing join any more. The channel is closed when nothing is in flight for which
+// somebody waits.
 func (r *roster) stop() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,9 +96,7 @@ func (r *roster) stop() <-chan struct{} {
 	if r.empty == nil {
 		r.empty = make(chan struct{})
 	}
-	if r.count == 0 {
-		r.close()
-	}
+	r.look()
 	return r.empty
 }
 
@@ -88,8 +109,16 @@ func (r *roster) inFlight() int {
 // abandon ends the async messages. Of others the caller does that, in Wait.
 func (r *roster) abandon(cause error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for m := range r.async {
+	all := slices.Collect(maps.Keys(r.async))
+	r.mu.Unlock()
+	for _, m := range all {
 		m.abandon(cause)
 	}
+}
+
+// waiting is how many messages are in flight for which somebody waits.
+func (r *roster) waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count - r.deserted
 }

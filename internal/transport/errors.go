@@ -49,6 +49,13 @@ func TooManyChannels(refused *amqp.Error) bool {
 	return refused.Code == amqp.NotAllowed && strings.Contains(refused.Reason, "number of channels")
 }
 
+// SecretRefused says whether the broker has closed a connection because it did not take the secret
+// that should replace the one of its login. The next session logs in with another one, or tells
+// that it was refused.
+func SecretRefused(refused *amqp.Error) bool {
+	return refused.Code == amqp.NotAllowed && (strings.Contains(refused.Reason, "Secret update failed") || strings.Contains(refused.Reason, "New secret was refused"))
+}
+
 // EndedByMessage says whether a message has ended the session, and would end the next one too: the
 // client cannot read it, or the broker cannot convert it (541).
 func EndedByMessage(err error) bool {

@@ -39,6 +39,8 @@ import (
 type Connection interface {
 	Name() string
 	Version() string
+	// Lazy says whether whoever starts on the Connection does not wait for the broker.
+	Lazy() bool
 
 	// Publishing is the link on which messages are published.
 	Publishing() Link
@@ -72,7 +74,11 @@ type Link interface {
 	// Session waits for a live session and returns it. The first call opens the connection. The
 	// error is ctx's if ctx ends first, and ErrClosed after Close. It is a *RefusedError, at once,
 	// if the broker refuses the connection and has never accepted one.
+	//
+	// The link of a Lazy connection waits also then.
 	Session(context.Context) (Session, error)
+	// Begin opens the connection, and waits for nothing.
+	Begin()
 	Health() LinkHealth
 	// Close ends the session and lets no other begin. It says goodbye to the broker if ctx leaves
 	// time for that.
@@ -91,6 +97,9 @@ type Session interface {
 	Done() <-chan struct{}
 	// Err is why the session ended. It is nil while the session lives.
 	Err() error
+	// Retired ends when another session has taken the place of this one, which ends some time
+	// later. Who uses this one may finish what is in hand, and then go on with the other.
+	Retired() context.Context
 	// Abort closes the socket at once. Every call that waits for the session returns.
 	Abort(why error)
 	// User is the name of the login. The broker accepts no other user id on a message.

@@ -516,4 +516,44 @@ var mutants = []mutant{
 		edits:  []edit{{"consumer/internal/decide.Rules.headers", `int64(p.attempts)`, `string(rune('0' + p.attempts))`}},
 		caught: []by{{pkg: "consumer", test: "^TestClojureAndGoShareAQueue$"}},
 	},
+	{
+		name: "login-asked-once", breaks: "a connection logs in with what Config.Credentials gave first",
+		edits: []edit{{"internal/link.logins.ask", "", `
+			g.mu.Lock()
+			last := g.last
+			g.mu.Unlock()
+			if last != nil { return last(), nil }
+			$old`}},
+		caught: []by{{pkg: "connection", test: "^TestEachTCPConnectionAsksForItsCredentials$"}},
+	},
+	{
+		name: "secret-not-renewed", breaks: "the broker is not told another secret before the present one expires",
+		edits:  []edit{{"internal/link.renewal.update", "", "return nil"}},
+		caught: []by{{pkg: "consumer", test: "^TestATokenThatExpiresUnderLoadCostsNoConnection$"}},
+	},
+	{
+		name: "expired-session-lives", breaks: "a session whose secret has expired goes on, and the broker refuses what is done on it",
+		edits:  []edit{{"internal/link.renewalPace.next", `left <= 0 && !p.old`, `false && $old`}},
+		caught: []by{{pkg: "internal/link", test: "^TestAFunctionThatFailsIsAskedUntilTheSecretExpires$"}},
+	},
+	{
+		name: "error-tells-the-secret", breaks: "an error of Config.Credentials shows the password that it gave",
+		edits:  []edit{{"internal/link.without", `s != ""`, `s != "" && false`}},
+		caught: []by{{pkg: "connection", test: "^TestCredentialsThatFailAreAskedForAgain$"}},
+	},
+	{
+		name: "timeout-of-copies", breaks: "the timeout of a publisher bounds copies too",
+		edits:  []edit{{"internal/sending.New", `p.ctx, p.cancel = context.WithCancelCause(context.Background())`, "$old\np.limit = 30 * time.Second"}},
+		caught: []by{{pkg: "publisher", test: "^TestOnlyAPublisherHasATimeout$"}},
+	},
+	{
+		name: "deserted-kept", breaks: "a stop waits for messages whose callers have gone",
+		edits:  []edit{{"internal/sending.roster.desert", `!m.hasLeft`, `!m.hasLeft && r.count < 0`}},
+		caught: []by{{pkg: "publisher", test: "^TestAStopDoesNotWaitForMessagesWhoseCallersHaveGone$"}},
+	},
+	{
+		name: "lazy-start-waits", breaks: "a publisher on a Lazy connection waits for the broker",
+		edits:  []edit{{"publisher.Client.Start", `c.conn.Lazy()`, `false && $old`}},
+		caught: []by{{pkg: "consumer", test: "^TestALazyAppStartsWithoutABrokerAndWorksWhenItComes$"}},
+	},
 }

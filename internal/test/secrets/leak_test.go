@@ -17,10 +17,11 @@ import (
 func TestAWorkerTellsNobodyItsPassword(t *testing.T) {
 	for name, run := range map[string]struct {
 		secret
-		url, crash bool
+		url, crash, credentials bool
 	}{
-		"in the URL, until it stops":           {special, true, false},
-		"in the environment, until it crashes": {plain, false, true},
+		"in the URL, until it stops":           {special, true, false, false},
+		"in the environment, until it crashes": {plain, false, true, false},
+		"of Config.Credentials":                {plain, false, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -33,6 +34,9 @@ func TestAWorkerTellsNobodyItsPassword(t *testing.T) {
 				p.set("AMQP_URL", address.String())
 				p.set("AMQP_USERNAME", p.user)
 				p.set("AMQP_PASSWORD", p.password)
+			}
+			if run.credentials {
+				p.set("WORKER_CREDENTIALS", "true")
 			}
 			p.run("start", "handle", "publish")
 			proxy.Cut()
@@ -58,6 +62,9 @@ func TestAWorkerTellsNobodyItsPassword(t *testing.T) {
 			p.await("stdout", "refused us: user", "CONNECTION_FORCED - maintenance", "no-such-exchange", "connection.Config{amqp://",
 				`"msg":"message parked"`, `"msg":"message acked"`, `"level":"DEBUG"`, `"reason":"panic"`)
 			p.await("stderr", "[Fx] SUPPLY", "level=WARN", `msg="connection lost"`, "handler is stuck")
+			if run.credentials {
+				p.await("stderr", "secret renewed", "secret not renewed", "with [REDACTED]", "Config.Credentials panicked: connection.Credentials{")
+			}
 			p.await("the broker's list of clients", p.user, " (publish)")
 			p.await("the error queue", "bunnicula-stack", "bunnicula-history", "connection.Config{amqp://", "no-such-exchange")
 			p.search()

@@ -81,7 +81,30 @@ func config() (connection.Config, error) {
 	if raw := os.Getenv("WORKER_URL"); raw != "" {
 		return connection.Config{URL: raw, Name: "worker"}, nil
 	}
-	return connection.ConfigFromEnv()
+	cfg, err := connection.ConfigFromEnv()
+	if os.Getenv("WORKER_CREDENTIALS") != "" {
+		given := connection.Credentials{Username: cfg.Username, Password: cfg.Password + "\n"}
+		cfg.Username, cfg.Password, cfg.Credentials = "", "", credentials(given)
+	}
+	return cfg, err
+}
+
+// credentials gives the login, which expires soon, and fails now and then with an error that has the
+// password.
+func credentials(given connection.Credentials) func(context.Context) (connection.Credentials, error) {
+	var asked atomic.Int64
+	return func(context.Context) (connection.Credentials, error) {
+		given := given
+		given.Expires = time.Now().Add(time.Second)
+		show("credentials", given, &given, []any{given})
+		switch asked.Add(1) % 7 {
+		case 3:
+			return given, fmt.Errorf("no login as %s with %s", given.Username, given.Password)
+		case 5:
+			panic(given)
+		}
+		return given, nil
+	}
 }
 
 func (w *worker) start() error {

@@ -23,6 +23,7 @@ type Process struct {
 	dead       chan struct{}
 	notices    link.Notices
 	shared     *transport.Shared
+	lazy       bool
 }
 
 var _ transport.Connection = (*Process)(nil)
@@ -40,6 +41,12 @@ func (p *Process) Name() string { return p.name }
 
 // Version is no program's.
 func (p *Process) Version() string { return "" }
+
+// Lazy is false until SetLazy.
+func (p *Process) Lazy() bool { return p.lazy }
+
+// SetLazy lets whoever starts on the process not wait for the broker. It is called before that.
+func (p *Process) SetLazy() { p.lazy = true }
 
 // Shared is what all consumers of the process share.
 func (p *Process) Shared() *transport.Shared { return p.shared }
@@ -142,15 +149,26 @@ type tcp struct {
 	lost    int
 }
 
+// Begin dials.
+func (l *tcp) Begin() {
+	l.process.broker.mu.Lock()
+	defer l.process.broker.mu.Unlock()
+	l.begin()
+}
+
+func (l *tcp) begin() {
+	if !l.started && !l.closed {
+		l.started = true
+		go l.supervise()
+	}
+}
+
 // Session waits for a session that lives.
 func (l *tcp) Session(ctx context.Context) (transport.Session, error) {
 	b := l.process.broker
 	for {
 		b.mu.Lock()
-		if !l.started && !l.closed {
-			l.started = true
-			go l.supervise()
-		}
+		l.begin()
 		session, change, closed := l.session, l.change, l.closed
 		b.mu.Unlock()
 		switch {

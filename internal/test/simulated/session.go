@@ -63,6 +63,9 @@ func newSession(l *tcp) *session {
 // Done is closed when the client knows that it is over.
 func (s *session) Done() <-chan struct{} { return s.done }
 
+// Retired never ends: the user of a process does not change.
+func (s *session) Retired() context.Context { return context.Background() }
+
 // Err is why, nil while it lives.
 func (s *session) Err() error {
 	select {

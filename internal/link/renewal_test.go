@@ -1,0 +1,99 @@
+package link
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestASecretIsRenewedBeforeItExpires(t *testing.T) {
+	now := time.Now()
+	for life, want := range map[time.Duration]time.Duration{
+		20 * time.Second: 16 * time.Second,
+		10 * time.Minute: 8 * time.Minute,
+		time.Hour:        55 * time.Minute,
+		24 * time.Hour:   24*time.Hour - 5*time.Minute,
+	} {
+		at, expired := newRenewalPace(time.Minute).next(now, now.Add(life))
+		if expired || at.Sub(now) != want {
+			t.Errorf("one of %s: after %s, want %s", life, at.Sub(now), want)
+		}
+	}
+	if at, expired := newRenewalPace(time.Minute).next(now, time.Time{}); !at.IsZero() || expired {
+		t.Error("one that does not expire is renewed")
+	}
+}
+
+// tries runs a pace until the secret expires, and returns when it was tried.
+func tries(t *testing.T, life, longest time.Duration, tried func(p *renewalPace, now, expires time.Time)) (at []time.Duration, end error) {
+	t.Helper()
+	p, began := newRenewalPace(longest), time.Now()
+	now, expires := began, began.Add(life)
+	for range 1000 {
+		next, expired := p.next(now, expires)
+		if expired {
+			return at, p.expiry()
+		}
+		if now = next; now.After(expires) {
+			t.Fatalf("tried %s too late", now.Sub(expires))
+		}
+		at = append(at, now.Sub(began))
+		tried(p, now, expires)
+	}
+	t.Fatal("a thousand tries")
+	return nil, nil
+}
+
+func TestAFunctionThatFailsIsAskedUntilTheSecretExpires(t *testing.T) {
+	down := errors.New("vault is sealed")
+	at, end := tries(t, 20*time.Second, time.Minute, func(p *renewalPace, now, expires time.Time) { p.failed(now, expires, down) })
+	if len(at) < 5 || at[0] != 16*time.Second || at[len(at)-1] != 20*time.Second {
+		t.Errorf("tried at %s", at)
+	}
+	if !errors.Is(end, down) || !strings.Contains(end.Error(), "has expired") {
+		t.Errorf("got %v", end)
+	}
+}
+
+// golang.org/x/oauth2, for one, gives the same token until ten seconds before its end.
+func TestAFunctionThatKeepsTokensIsAskedAgainUntilItGivesAnother(t *testing.T) {
+	at, _ := tries(t, time.Hour, time.Minute, func(p *renewalPace, now, expires time.Time) { p.unchanged(now, expires) })
+	last := 0
+	for _, a := range at {
+		if left := time.Hour - a; left < 10*time.Second && left > time.Second {
+			last++
+		}
+	}
+	if last < 2 || len(at) > 30 {
+		t.Errorf("tried at %s: want few tries, and some in the last ten seconds", at)
+	}
+}
+
+func TestASecretThatHadExpiredWhenItWasGivenEndsNoSession(t *testing.T) {
+	p, now := newRenewalPace(time.Minute), time.Now()
+	expires := now.Add(-time.Minute) // one of the two clocks is wrong
+	for range 20 {
+		at, expired := p.next(now, expires)
+		if expired || !at.After(now) {
+			t.Fatalf("next at %s, expired %t", at, expired)
+		}
+		now = at
+		p.unchanged(now, expires)
+	}
+	if took := now.Sub(expires.Add(time.Minute)); took < 10*time.Second {
+		t.Errorf("20 tries in %s", took)
+	}
+}
+
+func TestTheLaterOfTwoSecretsIsTheOneThatLastsLonger(t *testing.T) {
+	now, never := time.Now(), time.Time{}
+	for _, c := range []struct {
+		a, b time.Time
+		want bool
+	}{{now.Add(1), now, true}, {now, now, false}, {now, now.Add(1), false}, {never, now, true}, {now, never, false}, {never, never, false}} {
+		if later(c.a, c.b) != c.want {
+			t.Errorf("%s, %s: want %t", c.a, c.b, c.want)
+		}
+	}
+}
