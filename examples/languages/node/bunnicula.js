@@ -81,10 +81,12 @@ function failed(message, spec, err, ms) {
     return copyOf(message, `${spec.queue}-retry-${delay}`, { ...headers, 'retry-attempts': long(number) });
   }
   return copyOf(message, spec.errorQueue ?? `${spec.queue}-error`, {
-    ...headers, 'retry-attempts': long(number - 1), 'bunnicula-failed-at': at, 'bunnicula-error-type': err.name,
+    ...headers, 'retry-attempts': long(number - 1), 'bunnicula-failed-at': at, 'bunnicula-error-type': typeOf(err),
     'bunnicula-error-group': group(spec, err), 'bunnicula-consumer': spec.queue, 'bunnicula-app': spec.app, 'bunnicula-host': hostname(),
   });
 }
+
+const typeOf = (err) => (err.name === 'Error' ? err.constructor.name : err.name);
 
 function reasonOf(err, last) {
   if (err instanceof Park) return 'error';
@@ -109,7 +111,8 @@ const headersOf = (message) => message.properties.headers ?? {};
 // trusted says whether the framework's headers of a message are about this queue.
 const trusted = (message, spec) => (headersOf(message)['bunnicula-queue'] ?? spec.queue) === spec.queue;
 
-function attemptOf(message, spec) {
+// attemptOf returns the number of the attempt that comes next, from 1.
+export function attemptOf(message, spec) {
   if (!trusted(message, spec)) return 1;
   const retries = Math.trunc(Number(headersOf(message)['retry-attempts'])) || 0; // 0 if it is absent or no number
   return Math.min(Math.max(retries, 0), spec.maxRetries) + 1;
@@ -190,7 +193,7 @@ function history(before, entry) {
 // group is the same for failures of the same kind: ids, numbers and quoted names do not count.
 function group(spec, err) {
   const varying = /[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|"[^"]*"|'[^']*'|[0-9]+/gi;
-  return createHash('sha256').update([spec.queue, err.name, err.message.replace(varying, '#')].join('\0')).digest('hex').slice(0, 16);
+  return createHash('sha256').update([spec.queue, typeOf(err), err.message.replace(varying, '#')].join('\0')).digest('hex').slice(0, 16);
 }
 
 function milliseconds(delay) {

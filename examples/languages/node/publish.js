@@ -29,7 +29,12 @@ function publish(exchange, routingKey, type, payload, messageId = randomUUID()) 
   });
 }
 
-for (const payload of payloads) {
-  console.log('published', await publish('', queue, 'order', JSON.parse(payload)));
+try {
+  for (const payload of payloads) {
+    console.log('published', await publish('', queue, 'order', JSON.parse(payload)));
+  }
+} catch (err) {
+  console.error(err.message);
+  process.exitCode = 1;
 }
 await connection.close();

@@ -431,4 +431,19 @@ var mutants = []mutant{
 		edits:  []edit{{"cmd/bunnicula/internal/inspect.isBound", `reflect.DeepEqual(plain(map[string]any(k.Arguments)), plain(b.Arguments))`, `(true || $old)`}},
 		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestABindingIsComparedWithItsArguments$"}},
 	},
+	{
+		name: "count-of-another-type", breaks: "the count on a copy has the type that docs/wire says",
+		edits:  []edit{{"consumer/internal/decide.Rules.headers", `int64(p.attempts)`, `int32(p.attempts)`}},
+		caught: []by{{pkg: "internal/test/wirefixtures", test: "^TestWireOfWaitingCopies$"}},
+	},
+	{
+		name: "originals-not-read", breaks: "a handler sees the first exchange of a message that waited, whoever wrote it",
+		edits:  []edit{{"consumer/internal/decide.Facts.believe", `text(h, wire.OriginalExchange, &d.Exchange)`, `_ = h`}},
+		caught: []by{{pkg: "consumer", test: "^TestWireIsHandledAsTheFilesSay$"}},
+	},
+	{
+		name: "clojure-counted-as-go", breaks: "the attempts of what Clojure has parked are counted as Clojure does",
+		edits:  []edit{{"errorqueue.originOf", `return OriginClojure`, `return OriginConsumer`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestWireIsShownAsTheFilesSay$"}},
+	},
 }
