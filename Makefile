@@ -123,7 +123,7 @@ languages: ## Run the programs of docs/LANGUAGES.md beside Go (LANGUAGES="node j
 	scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	LANGUAGES="$(LANGUAGES)" CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) -v $(ARGS) ./internal/test/languages
+	LANGUAGES="$(LANGUAGES)" CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(ARGS) ./internal/test/languages
 
 .PHONY: mutants
 mutants: ## Break each promise in the sources on purpose, and see that the tests notice

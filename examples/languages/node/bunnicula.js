@@ -7,6 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 // Park is thrown by a handler when a message cannot succeed. Any other error is retried.
 export class Park extends Error {}
 
+class Undecodable extends Park {}
+
 // consume handles messages of spec.queue, and returns a function that stops it. The channel is a
 // confirm channel of its own. queue, maxRetries and backoff are those of the Go consumer's Spec.
 export async function consume(channel, spec, handle) {
@@ -56,7 +58,7 @@ function decode(message) {
   try {
     return JSON.parse(message.content);
   } catch (err) {
-    throw Object.assign(new Park(`decode: ${err.message}`), { name: err.name, reason: 'undecodable' });
+    throw Object.assign(new Undecodable(`decode: ${err.message}`), { name: err.name });
   }
 }
 
@@ -65,15 +67,16 @@ function decode(message) {
 function failed(message, spec, err, ms) {
   const number = attemptOf(message, spec);
   const last = number > spec.maxRetries;
-  const reason = err.reason ?? reasonOf(err, last);
+  const reason = reasonOf(err, last);
+  const text = String(err.message);
   const at = new Date().toISOString().replace(/\.\d+/, '');
 
   const headers = carried(message, spec);
   headers['bunnicula-first-failed-at'] ??= at;
   headers['bunnicula-reason'] = reason;
-  headers['bunnicula-error'] = cut(err.message, 2048);
+  headers['bunnicula-error'] = cut(text, 2048);
   headers['bunnicula-history'] = history(headers['bunnicula-history'], {
-    at, attempt: number, reason, error: cut(err.message, 200), host: hostname(), ms,
+    at, attempt: number, reason, error: cut(text, 200), host: hostname(), ms,
   });
   delete headers['bunnicula-stack']; // of an earlier attempt, in Go
   if (!last && !(err instanceof Park)) {
@@ -86,9 +89,10 @@ function failed(message, spec, err, ms) {
   });
 }
 
-const typeOf = (err) => (err.name === 'Error' ? err.constructor.name : err.name);
+const typeOf = (err) => String(err.name === 'Error' ? err.constructor.name : err.name);
 
 function reasonOf(err, last) {
+  if (err instanceof Undecodable) return 'undecodable';
   if (err instanceof Park) return 'error';
   if (err.name === 'TimeoutError') return 'timeout';
   return last ? 'retries-exhausted' : 'retry';
@@ -193,7 +197,7 @@ function history(before, entry) {
 // group is the same for failures of the same kind: ids, numbers and quoted names do not count.
 function group(spec, err) {
   const varying = /[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|"[^"]*"|'[^']*'|[0-9]+/gi;
-  return createHash('sha256').update([spec.queue, typeOf(err), err.message.replace(varying, '#')].join('\0')).digest('hex').slice(0, 16);
+  return createHash('sha256').update([spec.queue, typeOf(err), String(err.message).replace(varying, '#')].join('\0')).digest('hex').slice(0, 16);
 }
 
 function milliseconds(delay) {

@@ -2,13 +2,14 @@
 //
 //   node consume.js orders
 import amqp from 'amqplib';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Park, consume } from './bunnicula.js';
 
 const spec = { // what the Go consumer's Spec says
   queue: process.argv[2] ?? 'orders',
   maxRetries: 5,
   backoff: process.argv[3]?.split(',') ?? ['10s', '1m'], // as in the names of the retry queues
-  timeout: 60_000, // ms
+  timeout: 1000 * (process.argv[4] ?? 60), // ms
   concurrency: 4,
   app: 'mailer',
 };
@@ -19,9 +20,10 @@ async function handle(order, { attempt, signal }) {
   console.log(`order ${order.Number} confirmed to ${order.Email} in attempt ${attempt}`);
 }
 
-// send stands for the work. Nobody answers at down.example.
-async function send(order, _signal) {
+// send stands for the work. Nobody answers at down.example, and slow.example does not answer.
+async function send(order, signal) {
   if (order.Email.endsWith('@down.example')) throw new Error(`order ${order.Number}: connect ECONNREFUSED`);
+  if (order.Email.endsWith('@slow.example')) await sleep(3_600_000, undefined, { signal });
 }
 
 const connection = await amqp.connect(process.env.AMQP_URL ?? 'amqp://guest:guest@localhost:5672/');

@@ -165,9 +165,9 @@ func body(t *testing.T, o order) string {
 	return string(text)
 }
 
-// collect notes which orders a Node consumer has confirmed.
-func collect(done map[string]bool, node *amqptest.Process) {
-	for _, line := range node.Lines() {
+// collect notes which orders a consumer has confirmed.
+func collect(done map[string]bool, other *amqptest.Process) {
+	for _, line := range other.Lines() {
 		if number, _, confirmed := strings.Cut(line, " confirmed to "); confirmed {
 			done[number] = true
 		}

@@ -21,11 +21,13 @@ const folder = "../../../examples/languages"
 type language struct {
 	publish []string // the program that publishes, in folder
 	declare []string // declares the queue that is the last argument, as its users do at first
+	consume []string // the program that consumes, in folder; none if the page has none
 }
 
 var languages = map[string]language{
 	"node": {
 		publish: []string{"node", "node/publish.js"},
+		consume: []string{"node", "node/consume.js"},
 		declare: []string{"node", "--input-type=module", "-e", `
 			import amqp from './node/node_modules/amqplib/channel_api.js';
 			const connection = await amqp.connect(process.env.AMQP_URL);
@@ -42,6 +44,7 @@ var languages = map[string]language{
 	},
 	"python": {
 		publish: []string{"/usr/bin/python3", "python/publish.py"}, // Debian's, which has its python3-pika
+		consume: []string{"/usr/bin/python3", "-B", "python/consume.py"},
 		declare: []string{"/usr/bin/python3", "-c", `
 import os, sys, pika
 channel = pika.BlockingConnection(pika.URLParameters(os.environ['AMQP_URL'])).channel()
@@ -51,11 +54,12 @@ channel.queue_declare(sys.argv[1], durable=True)`},
 	"java": {publish: []string{"java", "-cp", "/usr/share/java/amqp-client.jar:/usr/share/java/slf4j-api.jar", "java/Publish.java"}},
 }
 
-// each runs a test for each language that LANGUAGES names.
-func each(t *testing.T, test func(t *testing.T, l language)) {
-	chosen(t)
+// each runs a test for each language that LANGUAGES names and that has the program which the test
+// needs.
+func each(t *testing.T, needs func(language) []string, test func(t *testing.T, l language)) {
+	names := chosen(t)
 	for name, l := range languages {
-		if slices.Contains(chosen(t), name) {
+		if slices.Contains(names, name) && needs(l) != nil {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				test(t, l)
@@ -63,6 +67,10 @@ func each(t *testing.T, test func(t *testing.T, l language)) {
 		}
 	}
 }
+
+func publishes(l language) []string { return l.publish }
+func declares(l language) []string  { return l.declare }
+func consumes(l language) []string  { return l.consume }
 
 // chosen returns the languages that are to be run. Without any it skips the test.
 func chosen(t *testing.T) []string {
@@ -77,14 +85,6 @@ func chosen(t *testing.T) []string {
 		}
 	}
 	return names
-}
-
-// needsNode skips a test if Node is not to be run.
-func needsNode(t *testing.T) {
-	t.Helper()
-	if !slices.Contains(chosen(t), "node") {
-		t.Skip("LANGUAGES does not name node")
-	}
 }
 
 // run runs a program to its end, and returns what it said and its exit code.
@@ -103,20 +103,23 @@ func run(t *testing.T, command []string, args ...string) (said string, code int)
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-// nodeConsumer starts the example's consumer of a queue, and waits until it consumes.
-func nodeConsumer(t *testing.T, queue string, delays ...string) *amqptest.Process {
+// start starts the program that consumes a queue, and waits until it does.
+func (l language) start(t *testing.T, queue string, delays ...string) *amqptest.Process {
 	t.Helper()
-	p := amqptest.StartProcess(t, []string{"AMQP_URL=" + amqptest.URL(t)},
-		amqptest.Program("node", filepath.Join(folder, "node", "consume.js"), queue, strings.Join(delays, ",")))
+	const timeout = "0.3" // seconds
+	args := append(slices.Clone(l.consume[1:]), queue, strings.Join(delays, ","), timeout)
+	program := len(l.consume) - 2 // of args
+	args[program] = filepath.Join(folder, args[program])
+	p := amqptest.StartProcess(t, []string{"AMQP_URL=" + amqptest.URL(t)}, amqptest.Program(l.consume[0], args...))
 	p.Await("consuming "+queue, 20*time.Second)
 	return p
 }
 
-// stop asks a Node consumer to stop, and waits until it has.
+// stop asks a consumer to stop, and waits until it has.
 func stop(t *testing.T, p *amqptest.Process) {
 	t.Helper()
 	p.Terminate()
 	if code := p.Wait(20 * time.Second); code != 0 {
-		t.Errorf("the Node consumer ended with code %d", code)
+		t.Errorf("the consumer ended with code %d", code)
 	}
 }

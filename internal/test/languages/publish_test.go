@@ -14,7 +14,7 @@ import (
 )
 
 func TestGoHandlesWhatAnotherLanguagePublishes(t *testing.T) {
-	each(t, func(t *testing.T, l language) {
+	each(t, publishes, func(t *testing.T, l language) {
 		g := newGopher(t)
 		publish := func(payload string) {
 			t.Helper()
@@ -49,7 +49,7 @@ func isWellPublished(t *testing.T, d amqp.Delivery) {
 }
 
 func TestAPublisherHearsThatNoQueueTakesItsMessage(t *testing.T) {
-	each(t, func(t *testing.T, l language) {
+	each(t, publishes, func(t *testing.T, l language) {
 		nowhere := amqptest.Queue(t, "languages-nowhere")
 		said, code := run(t, l.publish, nowhere, `{"Number": 1}`)
 		if code == 0 || !strings.Contains(said, "no queue takes the key "+nowhere) || strings.Contains(said, "published") {
@@ -61,6 +61,7 @@ func TestAPublisherHearsThatNoQueueTakesItsMessage(t *testing.T) {
 // TestWhoDeclaresTheQueueIsRefused also compares the broker's words with those in the page, which
 // has them for a queue orders in the vhost /.
 func TestWhoDeclaresTheQueueIsRefused(t *testing.T) {
+	chosen(t)
 	page, err := os.ReadFile("../../../docs/LANGUAGES.md")
 	if err != nil {
 		t.Fatal(err)
@@ -69,10 +70,7 @@ func TestWhoDeclaresTheQueueIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	each(t, func(t *testing.T, l language) {
-		if l.declare == nil {
-			t.Skip("the page shows no declaration in this language")
-		}
+	each(t, declares, func(t *testing.T, l language) {
 		g := newGopher(t)
 		said, code := run(t, l.declare, g.queue)
 		_, words, refused := strings.Cut(said, "PRECONDITION_FAILED - ")

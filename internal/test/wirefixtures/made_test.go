@@ -16,6 +16,7 @@ import (
 )
 
 func TestWireOfPublishers(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, nil)
 	s.publish("order-1")
 	s.compare("published-by-go", "A message that a Publisher of Go has published to an exchange to which the queue is bound.", s.queue)
@@ -24,6 +25,7 @@ func TestWireOfPublishers(t *testing.T) {
 }
 
 func TestWireOfWaitingCopies(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, about, queue string
 		bare               bool
@@ -54,6 +56,7 @@ func TestWireOfWaitingCopies(t *testing.T) {
 }
 
 func TestWireOfParkedMessages(t *testing.T) {
+	t.Parallel()
 	panics := func(context.Context, consumer.Delivery) consumer.Result { panic("index out of range [3]") }
 	hangs := func(ctx context.Context, _ consumer.Delivery) consumer.Result {
 		<-ctx.Done()
@@ -87,6 +90,7 @@ func TestWireOfParkedMessages(t *testing.T) {
 
 // TestWireOfTheCrashGuard asks Process for the copies: a real hearing takes 10 s.
 func TestWireOfTheCrashGuard(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() })
 	s.publish("order-1")
 	d := amqptest.Get(t, s.queue)
@@ -117,6 +121,7 @@ func again(c *consumer.Copy, returns int64) amqp.Delivery {
 }
 
 func TestWireOfWhatComesBack(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, func(context.Context, consumer.Delivery) consumer.Result {
 		return consumer.Error(errors.New("order has no email"))
 	})
@@ -145,6 +150,7 @@ func TestWireOfWhatComesBack(t *testing.T) {
 }
 
 func TestWireOfTheBroker(t *testing.T) {
+	t.Parallel()
 	version := ""
 	for _, v := range []string{"3.10", "4.3"} {
 		if strings.HasPrefix(amqptest.Version(t), v+".") {
