@@ -47,8 +47,15 @@ func readByHandler(t *testing.T, m wirefixtures.Message) (got Delivery, parked s
 			return Ack()
 		},
 	}
+	d := m.Delivery()
+	waited := strings.HasPrefix(m.Queue, "orders-retry")
 	if strings.HasPrefix(m.About, "Clojure") {
 		s.Scheme, s.Backoff = topology.Bunnicula, s.Backoff[1:]
+		if waited {
+			d.Exchange, d.Expiration = "orders-retry-requeue", "" // as the broker dead-letters it
+		}
+	} else if waited {
+		d.RoutingKey = "orders" // as the broker dead-letters it
 	}
-	return got, string(process(t, s, m.Delivery()).Reason)
+	return got, string(process(t, s, d).Reason)
 }
