@@ -116,6 +116,17 @@ bench-codecs: ## Measure JSON libraries, with and without encoding/json/v2 (ARGS
 	echo 'GOEXPERIMENT=jsonv2, where encoding/json is made of v2:'
 	GOEXPERIMENT=jsonv2 go test -count=1 -bench . $(ARGS)
 
+LANGUAGES ?= node ruby python php
+
+.PHONY: languages
+languages: ## Run the programs of docs/LANGUAGES.md beside Go (LANGUAGES="node java", ARGS); BROKER=4.3 too
+	@scripts/need cc=gcc,libc6-dev
+	scripts/languages $(LANGUAGES)
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	LANGUAGES="$(LANGUAGES)" CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(ARGS) ./internal/test/languages
+
 .PHONY: mutants
 mutants: ## Break each promise in the sources on purpose, and see that the tests notice
 	@scripts/broker up

@@ -30,12 +30,12 @@ type ProcessOption func(*processOptions)
 
 type processOptions struct {
 	megabytes int
-	program   string // "" is the test binary
+	program   []string // with its arguments; none is the test binary
 }
 
-// Program starts this executable in place of the test binary.
-func Program(file string) ProcessOption {
-	return func(o *processOptions) { o.program = file }
+// Program starts this executable, with these arguments, in place of the test binary.
+func Program(file string, args ...string) ProcessOption {
+	return func(o *processOptions) { o.program = append([]string{file}, args...) }
 }
 
 // MemoryLimit makes the process die when it asks for more than so many megabytes. The Go runtime
@@ -66,8 +66,8 @@ func StartProcess(t testing.TB, env []string, options ...ProcessOption) *Process
 	}
 	// A TestMain that does not check env must not run tests, which would start processes in turn.
 	args := []string{os.Args[0], "-test.run=^$"}
-	if o.program != "" {
-		args = []string{o.program}
+	if o.program != nil {
+		args = o.program
 	}
 	if o.megabytes > 0 {
 		if runtime.GOOS != "linux" {

@@ -25,20 +25,22 @@ func read(t *testing.T, path string) string {
 
 func pages(t *testing.T) []string {
 	t.Helper()
-	more, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
-	for _, path := range more {
-		all = append(all, filepath.Join("docs", filepath.Base(path)))
+	for _, folder := range []string{"docs", "docs/wire"} {
+		more, err := filepath.Glob(filepath.Join(root, folder, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range more {
+			all = append(all, filepath.Join(folder, filepath.Base(path)))
+		}
 	}
 	return all
 }
 
 // A snippet with "from FILE" above it is an exact part of that file, so it compiles and runs.
 func TestSnippetsAreTakenFromTheExamples(t *testing.T) {
-	snippet := regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```go\n(.*?)```")
+	snippet := regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```[a-z]+\n(.*?)```")
 	found := 0
 	for _, page := range pages(t) {
 		for _, m := range snippet.FindAllStringSubmatch(read(t, page), -1) {
@@ -48,8 +50,8 @@ func TestSnippetsAreTakenFromTheExamples(t *testing.T) {
 			}
 		}
 	}
-	if found < 2 {
-		t.Errorf("found %d snippets, want the two of the quick start at least", found)
+	if found < 9 {
+		t.Errorf("found %d snippets, want those of the quick start and of the other languages at least", found)
 	}
 }
 
@@ -85,6 +87,32 @@ func TestLinksLeadToFilesThatExist(t *testing.T) {
 				t.Errorf("%s links to %s, which is not there", page, m[1])
 			}
 		}
+	}
+}
+
+// The contract with other languages has a row for each header that the framework writes, and no other.
+func TestTheWireContractHasEachHeader(t *testing.T) {
+	name := regexp.MustCompile(`Prefix \+ "([a-z-]+)"|= "(retry-attempts)"`)
+	written := map[string]bool{}
+	for _, m := range name.FindAllStringSubmatch(read(t, "internal/wire/names.go"), -1) {
+		if m[1] != "" {
+			written["bunnicula-"+m[1]] = true
+		} else {
+			written[m[2]] = true
+		}
+	}
+	if len(written) < 20 {
+		t.Fatalf("found %d headers", len(written))
+	}
+	row := regexp.MustCompile("(?m)^\\| `(retry-attempts|bunnicula-[a-z-]+)` \\|")
+	for _, m := range row.FindAllStringSubmatch(read(t, "docs/wire/README.md"), -1) {
+		if !written[m[1]] {
+			t.Errorf("docs/wire/README.md has %s, which is no header of ours, or twice", m[1])
+		}
+		delete(written, m[1])
+	}
+	for name := range written {
+		t.Errorf("docs/wire/README.md has no row for %s", name)
 	}
 }
 

@@ -28,3 +28,6 @@ func Compare(t testing.TB, name, text string) {
 		t.Errorf("%s, got:\n%s\nwant:\n%s", file, text, want)
 	}
 }
+
+// Updating says whether files are to be written and not compared with.
+func Updating() bool { return *update }

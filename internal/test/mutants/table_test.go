@@ -556,4 +556,19 @@ var mutants = []mutant{
 		edits:  []edit{{"publisher.Client.Start", `c.conn.Lazy()`, `false && $old`}},
 		caught: []by{{pkg: "consumer", test: "^TestALazyAppStartsWithoutABrokerAndWorksWhenItComes$"}},
 	},
+	{
+		name: "count-of-another-type", breaks: "the count on a copy has the type that docs/wire says",
+		edits:  []edit{{"consumer/internal/decide.Rules.headers", `int64(p.attempts)`, `int32(p.attempts)`}},
+		caught: []by{{pkg: "internal/test/wirefixtures", test: "^TestWireOfWaitingCopies$"}},
+	},
+	{
+		name: "originals-not-read", breaks: "a handler sees the first exchange of a message that waited, whoever wrote it",
+		edits:  []edit{{"consumer/internal/decide.Facts.believe", `text(h, wire.OriginalExchange, &d.Exchange)`, `_ = h`}},
+		caught: []by{{pkg: "consumer", test: "^TestWireIsHandledAsTheFilesSay$"}},
+	},
+	{
+		name: "clojure-counted-as-go", breaks: "the attempts of what Clojure has parked are counted as Clojure does",
+		edits:  []edit{{"errorqueue.originOf", `return OriginClojure`, `return OriginConsumer`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestWireIsShownAsTheFilesSay$"}},
+	},
 }
