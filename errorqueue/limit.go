@@ -226,5 +226,8 @@ func (l *limit) replace(ctx context.Context, h *hold, all []*spare) {
 func (l *limit) copyOf(d *amqp.Delivery) envelope {
 	m := &held{Delivery: *d}
 	m.message = l.queue.read(&m.Delivery, 1)
+	if l.queue.replacement != nil {
+		return l.queue.replacement(m, l.taker)
+	}
 	return asItIs(m, l.queue.name, l.taker)
 }
