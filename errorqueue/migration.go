@@ -239,7 +239,7 @@ func (m *migration) move(ctx context.Context, l *leg) error {
 func (m *migration) moved() (n int) {
 	for _, l := range m.legs {
 		if l.mover != nil {
-			n += l.mover.tally.moved
+			n += l.mover.tally.moved - l.mover.tally.again
 		}
 	}
 	return n
@@ -271,8 +271,8 @@ func (m *migration) report(r MoveReport) MoveReport {
 		}
 		if l.mover != nil {
 			t := l.mover.tally
-			q.Moved = t.moved
-			r.Moved, r.MaybeTwice, r.Failed = r.Moved+t.moved, r.MaybeTwice+t.twice, r.Failed+t.failed
+			q.Moved = t.moved - t.again
+			r.Moved, r.MaybeTwice, r.Failed = r.Moved+q.Moved, r.MaybeTwice+t.twice+t.forgot, r.Failed+t.failed
 			r.Failures = append(r.Failures, t.failures...)
 		}
 		r.Illegible += l.illegible

@@ -78,7 +78,8 @@ type MoveReport struct {
 	Consumers int          `json:"consumers"` // of the old main queue, -1 if unknown
 	Waiting   int          `json:"waiting"`   // of all queues that are not shared
 	Moved     int          `json:"moved"`
-	// Of those, may be in the old queue too, because a connection was lost.
+	// Of those, may be there twice, because a connection was lost: in both queues, or twice in the new
+	// one, since a broker that is killed forgets its last acks.
 	MaybeTwice int       `json:"maybe_twice"`
 	Failed     int       `json:"failed"`   // could not be published, and stay
 	Failures   []Failure `json:"failures"` // the first 100 of them
