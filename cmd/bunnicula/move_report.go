@@ -40,8 +40,10 @@ func (r *moveReport) next(o moveOptions) {
 	r.Next = []string{}
 	add := func(format string, args ...any) { r.Next = append(r.Next, fmt.Sprintf(format, args...)) }
 	for _, b := range r.Bindings {
-		if !b.New {
-			add("bind %s to exchange %s as %s is (key %q), and then unbind %s: what is published there comes to %s only", to, plain(b.Exchange), from, plain(b.Key), from, from)
+		if b.New {
+			add("unbind %s from exchange %s (key %q): what is published there comes to both queues", from, plain(b.Exchange), plain(b.Key))
+		} else {
+			add("bind %s to exchange %s (key %q), and then unbind %s: what is published there comes to %s only", to, plain(b.Exchange), plain(b.Key), from, from)
 		}
 	}
 	if r.Bindings == nil {

@@ -121,7 +121,7 @@ func TestPruneOfAQuorumQueueTakesTheManagementAPI(t *testing.T) {
 }
 
 func TestPublishIsConfirmedOrSaysWhyNot(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("publish", queue, "--body", "x").want(t, exitFailed, "there is no queue \""+queue+"\"", "topology apply")
 	s.run("publish", "--exchange", "amq.topic", "--key", queue, "--body", "x").want(t, exitFailed, "no queue is bound", "bind a queue to exchange \"amq.topic\"")
