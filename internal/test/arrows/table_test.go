@@ -42,8 +42,8 @@ var rows = map[string][]string{
 	},
 	"errorqueue": {
 		"connection", "topology", "errorqueue/internal/archive", "errorqueue/internal/filter",
-		"internal/backoff", "internal/effective", "internal/sending", "internal/transport", "internal/wire",
-		"internal/foreign", "internal/compare",
+		"internal/backoff", "internal/effective", "internal/route", "internal/sending", "internal/transport",
+		"internal/wire", "internal/foreign", "internal/compare",
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/foreign"},
 	"errorqueue/internal/filter":  {"internal/foreign"},
