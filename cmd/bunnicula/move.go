@@ -136,7 +136,9 @@ func (a *app) move(ctx context.Context, conn *connection.Connection, o moveOptio
 	}
 	plan := o.options
 	plan.DryRun = true
-	if err := run(plan); err != nil || o.options.DryRun || r.empty() && o.options.Wait == 0 {
+	err = run(plan)
+	r.DryRun = o.options.DryRun
+	if err != nil || o.options.DryRun || r.empty() && o.options.Wait == 0 {
 		return a.printMove(r, err)
 	}
 	if !o.yes {

@@ -53,7 +53,7 @@ func (r *moveReport) next(o moveOptions) {
 	if r.Consumers > 0 {
 		add("stop the consumers of %s, of which there are %d", from, r.Consumers)
 	}
-	if r.DryRun || r.Left > 0 || r.Consumers > 0 {
+	if r.Left > 0 || r.Consumers > 0 {
 		add("bunnicula move %s %s --wait 5m, and the flags as now", from, to)
 	}
 	add("bunnicula topology prune --file %s --old %s --kinds main,retry,quarantine,error --management-url ..., and with --yes", orFile(o.now.file), from)
@@ -131,9 +131,16 @@ func (r *moveReport) text(width int) string {
 		r.moved(&out)
 	}
 	for _, q := range r.Queues {
-		if q.Problem != "" && q.Left > 0 {
-			fmt.Fprintf(&out, "  %s stay in %s:\n%s\n", messages(q.Left), plain(q.Queue), fold(q.Problem, "    "))
+		if q.Left <= 0 || q.Shared || r.DryRun && q.Problem == "" {
+			continue
 		}
+		fmt.Fprintf(&out, "  left in %s: %d\n", plain(q.Queue), q.Left)
+		if q.Problem != "" {
+			fmt.Fprintln(&out, fold(q.Problem, "    "))
+		}
+	}
+	if r.Left == 0 {
+		fmt.Fprintf(&out, "  nothing waits in the queues of %s any more\n", plain(r.From))
 	}
 	out.WriteString("next:\n")
 	for _, step := range r.Next {
@@ -156,13 +163,5 @@ func (r *moveReport) moved(out *strings.Builder) {
 	writeTrouble(out, 0, r.Failed, r.Failures)
 	if r.Illegible > 0 {
 		fmt.Fprintf(out, "  not moved: %s with headers that are nested too deep; a consumer of %s parks them\n", messages(r.Illegible), plain(r.From))
-	}
-	for _, q := range r.Queues {
-		if q.Left > 0 && !q.Shared {
-			fmt.Fprintf(out, "  left in %s: %d\n", plain(q.Queue), q.Left)
-		}
-	}
-	if r.Left == 0 {
-		fmt.Fprintf(out, "  nothing waits in the queues of %s any more\n", plain(r.From))
 	}
 }
