@@ -137,6 +137,9 @@ func (l *limit) end() {
 
 // watch is called for each delivery.
 func (l *limit) watch(c *chunk, d *amqp.Delivery) {
+	if _, unread := d.Headers[illegible]; unread && l.queue.replacement != nil {
+		return // its copy would lack the headers that cannot be read
+	}
 	if s := (&spare{*d, c}); l.hasRoom(s.count()) {
 		l.keep(s)
 	}

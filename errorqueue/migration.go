@@ -50,6 +50,13 @@ type leg struct {
 const (
 	lookAgain        = time.Second // between two passes with MoveOptions.Wait
 	quarantineWindow = 10          // what a killed reader held counts as returned once more
+
+	// Before RabbitMQ 4.3 a message that is given back counts as returned, as if its process had died.
+	// So one that cannot be moved is replaced by a copy in its queue. These are for
+	// Config.DeliveryLimit. A message that waits for a retry is given back once, because the delay of
+	// a copy begins anew.
+	uncounted   = 1
+	countedOnce = 2
 )
 
 func newMigration(conn *connection.Connection, o MoveOptions, log *slog.Logger) *migration {
@@ -73,11 +80,14 @@ func (m *migration) reading(p passage, old string) *Queue {
 		main = old
 	}
 	q := m.base.beside(main, p.from.Name)
-	if p.from.Role == topology.RoleQuarantine {
-		q.cfg.Window = quarantineWindow
+	switch p.from.Role {
+	case topology.RoleQuarantine:
+		q.cfg.Window, q.cfg.DeliveryLimit = quarantineWindow, uncounted
+	case topology.RoleMain:
+		q.cfg.DeliveryLimit = uncounted
+	case topology.RoleRetry:
+		q.cfg.DeliveryLimit = countedOnce
 	}
-	// Before RabbitMQ 4.3 a message that cannot be moved, and is near the delivery limit, is replaced
-	// by a copy.
 	stay := relocation{passage: p, old: old}.staying(m.options.From)
 	q.replacement = func(d *held, t taker) envelope {
 		stay.taker = t

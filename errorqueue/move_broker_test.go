@@ -295,3 +295,36 @@ func TestAMoveThatWaitsTakesWhatComesBack(t *testing.T) {
 		t.Errorf("%d messages are in the new queue, want 4", depth)
 	}
 }
+
+// Before RabbitMQ 4.3 what is given back counts as returned. A consumer would suspect the message, and
+// at the delivery limit the broker would park it.
+func TestAMessageThatCannotBeMovedIsNotCountedToDeath(t *testing.T) {
+	old, now := amqptest.Queue(t, "old"), amqptest.Queue(t, "new")
+	from := declared(t, topology.Plan{Queue: old, Arguments: map[string]any{"x-delivery-limit": int64(3)}})
+	to := declared(t, topology.Plan{Queue: now, Type: topology.Classic, Arguments: map[string]any{"x-max-length": int64(1)}})
+	amqptest.Publish(t, "", now, amqp.Publishing{}) // it is full
+	const n = 5
+	for i := range n {
+		amqptest.Publish(t, "", old, waits(old, i))
+	}
+	for range 8 {
+		if r, err := move(t, MoveOptions{From: from, To: to}); !errors.Is(err, ErrNotMoved) || r.Moved != 0 || r.Failed != n {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, old) == n }, "not all are back")
+	}
+	if depth := amqptest.Depth(t, old+"-error"); depth != 0 {
+		t.Errorf("the broker has parked %d", depth)
+	}
+	seen := map[string]bool{}
+	for _, d := range amqptest.Drain(t, old) {
+		seen[d.MessageId] = true
+		same(t, d, waits(old, int(d.Headers["n"].(int32))), nil)
+		if count := wire.Int(d.Headers[wire.DeliveryCount]); count > 0 {
+			t.Errorf("it counts as returned %d times", count)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d messages are left, want %d", len(seen), n)
+	}
+}

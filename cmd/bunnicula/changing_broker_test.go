@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -207,7 +208,7 @@ func TestOtherArgumentsAreRefusedAndAnExistingQueueIsAdopted(t *testing.T) {
 	spec := consumer.Spec{Queue: queue, Backoff: []time.Duration{time.Second}}
 	conn := connecttest.New(t, connection.Config{})
 	spec.Handler = consumer.JSON(func(context.Context, consumer.Message[job]) consumer.Result { return consumer.Ack() })
-	refused, err := consumer.New(conn, spec, nil, nil)
+	refused, err := consumer.New(conn, spec, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +241,7 @@ func TestAClassicQueueBecomesAQuorumQueueByAMove(t *testing.T) {
 	}
 	amqptest.Eventually(t, 10*time.Second, func() bool { return client.depth(old+"-error") == n/4 }, "not all are parked")
 	s.run("move", old, now, "--old-delays", "2s", "--yes").want(t, exitFound, `queue "`+now+`" of the new consumer does not exist`, "topology apply")
-	log.work(t, url, consumer.Spec{Queue: now, Backoff: []time.Duration{time.Second}}, ack)
+	stopNew := log.work(t, url, consumer.Spec{Queue: now, Backoff: []time.Duration{time.Second}}, ack)
 	stopOld()
 	s.run("move", old, now, "--old-delays", "2s", "--delays", "1s", "--leave-retries", "--wait", "1m", "--yes").want(t, exitOK, "nothing waits")
 	for _, remainder := range []int{1, 3} {
@@ -248,6 +249,51 @@ func TestAClassicQueueBecomesAQuorumQueueByAMove(t *testing.T) {
 	}
 	if depth := client.depth(now + "-error"); depth != n/4 {
 		t.Errorf("%d messages are parked, want %d", depth, n/4)
+	}
+	// Back to the old name, with the new type.
+	stopNew()
+	client.publish("", now, n, n+5)
+	for _, suffix := range []string{"", "-retry-2s", "-error"} {
+		if gone, err := client.ch.QueueDelete(old+suffix, true, true, false); gone != 0 || err != nil {
+			t.Fatalf("%s: %d messages, %v", suffix, gone, err)
+		}
+	}
+	log.work(t, url, consumer.Spec{Queue: old, Backoff: []time.Duration{time.Second}}, ack)
+	s.run("move", now, old, "--old-delays", "1s", "--yes").want(t, exitOK, "nothing waits")
+	for i := n; i < n+5; i++ {
+		log.eventually(t, 20*time.Second, 1, i)
+		if last := log.last(i); last.by != old {
+			t.Errorf("%d was handled by %s", i, last.by)
+		}
+	}
+	if depth := client.depth(old + "-error"); depth != n/4 {
+		t.Errorf("%d messages are parked, want %d", depth, n/4)
+	}
+}
+
+func TestClojuresSchemeIsLeftByAMove(t *testing.T) {
+	old, now, log := amqptest.Queue(t, "orders"), amqptest.Queue(t, "orders-v2"), &ledger{}
+	s := online(t)
+	stopOld := log.work(t, s.env["AMQP_URL"], consumer.Spec{Queue: old, Scheme: topology.Bunnicula, Backoff: []time.Duration{5 * time.Second}, Concurrency: 8}, fates)
+	client := rawClient(t, s.env["AMQP_URL"])
+	client.publish("", old, 0, 8)
+	for n := range 8 {
+		log.eventually(t, 10*time.Second, 1, n)
+	}
+	amqptest.Eventually(t, 10*time.Second, func() bool { return client.depth(old+"-error") == 2 && client.depth(old+"-retry") == 2 }, "not all are settled")
+	began := log.last(1).at
+	log.work(t, s.env["AMQP_URL"], consumer.Spec{Queue: now, Backoff: []time.Duration{time.Second}}, ack)
+	stopOld()
+	s.run("move", old, now, "--old-delays", "none", "--yes").want(t, exitOK, "say --old-scheme bunnicula")
+	s.run("move", old, now, "--old-scheme", "bunnicula", "--delays", "1s", "--yes").want(t, exitOK, "nothing waits")
+	for _, n := range []int{1, 5, 3, 7} {
+		log.eventually(t, 20*time.Second, 2, n)
+	}
+	if last := log.last(1); last.by != now || last.attempt != 2 || last.at.Sub(began) < 5*time.Second {
+		t.Errorf("%+v", log.of(1))
+	}
+	if depth := client.depth(now + "-error"); depth != 2 {
+		t.Errorf("%d messages are parked, want 2", depth)
 	}
 }
 

@@ -160,6 +160,8 @@ func movedErr(err error, o moveOptions) error {
 			missing.Queue, orFile(o.now.file))}
 	case errors.Is(err, errorqueue.ErrNoQueue):
 		return &exitError{exitFound, fmt.Errorf("there is no queue %q, and none beside it; nothing was moved", o.old.name)}
+	case errors.Is(err, errorqueue.ErrDeliveryLimit):
+		return fmt.Errorf("too many messages cannot be moved: %w", err)
 	}
 	return explained(err)
 }
