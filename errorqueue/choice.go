@@ -2,11 +2,13 @@ package errorqueue
 
 import "github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 
-// choice decides which messages a redrive or a discard moves. It is immutable.
+// choice decides which messages a redrive, a discard or a move takes. It is immutable.
 type choice struct {
 	filter  *filter.Matcher
 	redrive string // the id of a redrive; messages that it has moved are left; "" is none
 	copies  bool   // the messages are published elsewhere
+	// Only messages that are known to come from this queue are taken; "" is all.
+	from string
 }
 
 // verdict says what is done with a message.
@@ -21,6 +23,8 @@ const (
 func (c choice) of(m *Message) verdict {
 	subject := m.subject()
 	switch {
+	case c.from != "" && (m.Target != c.from || m.TargetFrom == fromOpened):
+		return leave
 	case !c.filter.Matches(&subject), c.redrivenBefore(m):
 		return leave
 	case c.copies && m.Illegible:

@@ -137,6 +137,9 @@ func (l *limit) end() {
 
 // watch is called for each delivery.
 func (l *limit) watch(c *chunk, d *amqp.Delivery) {
+	if _, unread := d.Headers[illegible]; unread && l.queue.replacement != nil {
+		return // its copy would lack the headers that cannot be read
+	}
 	if s := (&spare{*d, c}); l.hasRoom(s.count()) {
 		l.keep(s)
 	}
@@ -226,5 +229,8 @@ func (l *limit) replace(ctx context.Context, h *hold, all []*spare) {
 func (l *limit) copyOf(d *amqp.Delivery) envelope {
 	m := &held{Delivery: *d}
 	m.message = l.queue.read(&m.Delivery, 1)
+	if l.queue.replacement != nil {
+		return l.queue.replacement(m, l.taker)
+	}
 	return asItIs(m, l.queue.name, l.taker)
 }

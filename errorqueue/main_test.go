@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(redriverVar) != "" {
 		os.Exit(redriver())
 	}
+	if os.Getenv(removerVar) != "" {
+		os.Exit(remover())
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -40,6 +40,7 @@ type tally struct {
 	moved    int
 	twice    int // of those, may be in both queues
 	again    int // were moved once more, because they were still parked
+	forgot   int // of those, had an ack that the broker had answered, and has forgotten
 	failed   int
 	failures []Failure // the first failures
 }
@@ -153,6 +154,9 @@ func (m *mover) gaveUp(d *held) bool { return m.failedIDs[d.message.ID] }
 func (m *mover) cameBack(d *held) (back, acked bool) {
 	if back, acked = m.recent.cameBack(d); back {
 		m.tally.again++
+	}
+	if acked {
+		m.tally.forgot++
 	}
 	return back, acked
 }

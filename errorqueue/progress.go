@@ -11,6 +11,9 @@ import (
 // second and at the end, and waits for the callback. So the callback may draw a line, but should
 // not call a server. A panic of the callback is logged; the call goes on, and reports no more.
 type Progress struct {
+	// Queue is the queue that a Move reads at the moment. It is "" in other calls.
+	Queue string `json:"queue,omitempty"`
+
 	Of      int `json:"of"`      // messages in the queue, or the file, at the start; -1 if unknown
 	Read    int `json:"read"`    // so far; starts again with each round of a redrive
 	Matched int `json:"matched"` // of those, chosen by the filter
@@ -25,6 +28,7 @@ type Progress struct {
 
 // reporter reports the progress to the caller. One goroutine uses it, that of the call.
 type reporter struct {
+	queue  string         // that is read; set by a migration
 	to     func(Progress) // nil if nobody is told, or after a panic
 	log    *slog.Logger   // immutable
 	latest Progress       // the last one that tell was given
@@ -35,6 +39,7 @@ const tellEvery = 100 * time.Millisecond
 
 // tell makes a report, unless the last one was a moment ago.
 func (r *reporter) tell(now Progress) {
+	now.Queue = r.queue
 	r.latest = now
 	if r.to == nil || time.Since(r.told) < tellEvery {
 		return

@@ -24,6 +24,10 @@ type Queue struct {
 	log  *slog.Logger
 
 	turn chan struct{} // holds a token while no call reads
+
+	// replacement makes the copy that takes the place of a message which the queue would drop. Nil
+	// is asItIs. Immutable; a migration sets it before the first reading.
+	replacement func(*held, taker) envelope
 }
 
 // Open connects and checks that the queue exists. It returns ErrNoQueue if not, an error that wraps

@@ -18,6 +18,7 @@ var commands = []func(*app) *cobra.Command{
 	statusCommand,
 	topologyCommand,
 	errorsCommand,
+	moveCommand,
 	publishCommand,
 	doctorCommand,
 }

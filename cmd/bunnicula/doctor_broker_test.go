@@ -30,7 +30,7 @@ func findings(t *testing.T, r result) []string {
 }
 
 func TestTheDoctorFindsWhatIsWrongAndTouchesNothing(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	ch := amqptest.Channel(t)
@@ -60,7 +60,7 @@ func TestTheDoctorFindsWhatIsWrongAndTouchesNothing(t *testing.T) {
 }
 
 func TestTheDoctorFindsNothingSeriousWhereThereIsNothing(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	if _, err := amqptest.Channel(t).Consume(queue, "", true, false, false, false, nil); err != nil {
@@ -81,7 +81,7 @@ func TestTheDoctorFindsNothingSeriousWhereThereIsNothing(t *testing.T) {
 
 func TestTheDoctorSaysWhatAUserMayNot(t *testing.T) {
 	t.Parallel()
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	user := amqptest.Queue(t, "user")

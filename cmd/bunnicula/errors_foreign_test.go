@@ -167,7 +167,7 @@ func TestWhatAnybodyHasParkedIsExportedAndImportedAsItWas(t *testing.T) {
 
 // A classic queue's head can be such a message, and the management API tells its timestamp.
 func TestTheAgeOfAQueuesHeadIsUnknownIfItsTimestampIsNoTime(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	s.env["RABBITMQ_MANAGEMENT_URL"] = fakeAPI(t, queue, `"messages_ready":`, fmt.Sprintf(`"head_message_timestamp": %d, "messages_ready":`, milliseconds))

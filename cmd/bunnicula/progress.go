@@ -75,7 +75,11 @@ func (p *progress) draw(now errorqueue.Progress) {
 
 // counts returns a Progress as text.
 func counts(n errorqueue.Progress) string {
-	text := fmt.Sprint(n.Read)
+	text := ""
+	if n.Queue != "" {
+		text = plain(n.Queue) + ": "
+	}
+	text += fmt.Sprint(n.Read)
 	if n.Of >= 0 {
 		text += fmt.Sprintf("/%d", n.Of)
 	}

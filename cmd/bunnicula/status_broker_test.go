@@ -17,9 +17,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// consumer returns a queue's name for one test, and a topology file for the queue. Golden files
+// consumerOf returns a queue's name for one test, and a topology file for the queue. Golden files
 // have "orders-xxxxxxxx".
-func consumer(t *testing.T) (queue, name string) {
+func consumerOf(t *testing.T) (queue, name string) {
 	t.Helper()
 	queue = amqptest.Queue(t, "orders")
 	return queue, file(t, "consumers:\n  - queue: "+queue+"\n    delays: [10s, 1m]\n")
@@ -46,7 +46,7 @@ func fakeAPI(t *testing.T, queue string, replace ...string) string {
 }
 
 func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("status", "--file", topology).want(t, exitFound, queue, "missing")
 	if amqptest.Exists(t, queue) {
@@ -85,7 +85,7 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 
 // AMQP counts in no queue what a retry queue keeps because it could not go back yet.
 func TestStatusShowsWhatIsKeptAndSaysWhenItCannot(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	s.run("status", "--file", topology).want(t, exitOK, "without what is kept")
@@ -107,7 +107,7 @@ func TestStatusShowsWhatIsKeptAndSaysWhenItCannot(t *testing.T) {
 }
 
 func TestStatusAsJSONHasTheseFields(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	r := s.run("status", "--json", "--file", topology).want(t, exitOK)
@@ -167,7 +167,7 @@ func TestWatchingGoesOnOverALostConnection(t *testing.T) {
 }
 
 func TestWatchingEndsWithAnInterrupt(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -90,7 +90,7 @@ func TestPruneDeletesWhatIsEmptyAndSaysWhatItLeaves(t *testing.T) {
 	if !amqptest.Exists(t, queue+"-retry-1h") {
 		t.Fatal("it was deleted, and nobody said yes")
 	}
-	compare(t, "prune.txt", s.run(append(args, "--yes")...).want(t, exitOK).out, queue, placeholder)
+	compare(t, "prune.txt", s.run(append(args, "--yes")...).want(t, exitFound).out, queue, placeholder)
 	compare(t, "prune.json", s.run(append(args, "--json")...).want(t, exitOK).out, queue, placeholder)
 	for suffix, want := range map[string]bool{"": true, "-error": true, "-retry-10s": true, "-retry-1h": false, "-retry-2h": true} {
 		if there := amqptest.Exists(t, queue+suffix); there != want {
@@ -110,7 +110,7 @@ func TestPruneOfAQuorumQueueTakesTheManagementAPI(t *testing.T) {
 	now := file(t, "consumers:\n  - queue: "+queue+"\n    delays: [1m]\n")
 	s := online(t)
 	s.run("topology", "apply", "--file", before, "--yes").want(t, exitOK)
-	s.run("topology", "prune", "--file", now, "--delays", "10s", "--yes").want(t, exitOK, "left", "management API does")
+	s.run("topology", "prune", "--file", now, "--delays", "10s", "--yes").want(t, exitFound, "left", "management API does", "nothing was deleted, because nothing can be")
 	if !amqptest.Exists(t, queue+"-retry-10s") {
 		t.Fatal("it was deleted without the API")
 	}
@@ -122,7 +122,7 @@ func TestPruneOfAQuorumQueueTakesTheManagementAPI(t *testing.T) {
 }
 
 func TestPublishIsConfirmedOrSaysWhyNot(t *testing.T) {
-	queue, topology := consumer(t)
+	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("publish", queue, "--body", "x").want(t, exitFailed, "there is no queue \""+queue+"\"", "topology apply")
 	s.run("publish", "--exchange", "amq.topic", "--key", queue, "--body", "x").want(t, exitFailed, "no queue is bound", "bind a queue to exchange \"amq.topic\"")

@@ -41,6 +41,19 @@ func TestWrongUsageIsSaidByNameAndValue(t *testing.T) {
 		{"no such file", []string{"topology", "show", "--file", "none.yml"}},
 		{"line 3: there is no field \"delay\"", []string{"topology", "graph", "--file", file(t, "consumers:\n  - queue: q\n    delay: 1s\n")}},
 		{"which queues?", []string{"topology", "prune", "--file", good}},
+		{"--old wants --management-url too", []string{"topology", "prune", "--file", good, "--old", "q"}},
+		{"--old is empty", []string{"topology", "prune", "--file", good, "--old", ""}},
+		{`--kinds: "all" is no kind`, []string{"topology", "prune", "--file", good, "--old", "q", "--kinds", "all"}},
+		{"--old is missing", []string{"topology", "prune", "--file", good, "--delays", "1s", "--kinds", "main"}},
+		{"accepts 2 arg(s), received 1", []string{"move", "q"}},
+		{`OLD and NEW are both "q"`, []string{"move", "q", "q"}},
+		{"OLD or NEW is empty", []string{"move", "q", ""}},
+		{"which retry queues has OLD?", []string{"move", "q", "orders", "--file", good}},
+		{`NEW is "r", want one that `, []string{"move", "q", "r", "--file", good}},
+		{`OLD is "q", want one that `, []string{"move", "q", "r", "--old-file", good}},
+		{`--old-delays: "soon" is not a delay`, []string{"move", "q", "r", "--old-delays", "1s,soon"}},
+		{"--old-delays is empty", []string{"move", "q", "r", "--old-delays", ""}},
+		{`--old-scheme is "clojure"`, []string{"move", "q", "r", "--old-scheme", "clojure"}},
 		{"where to?", []string{"publish", "--body", "x"}},
 		{"--key is missing", []string{"publish", "--exchange", "e", "--body", "x"}},
 		{"both the queue \"q\"", []string{"publish", "q", "--key", "k", "--body", "x"}},
@@ -88,6 +101,7 @@ func TestReadOnlyRefusesEachChange(t *testing.T) {
 		{"topology", "apply", "--file", good, "--yes"},
 		{"topology", "prune", "--file", good, "--delays", "1h", "--yes"},
 		{"publish", "q", "--body", "x"},
+		{"move", "q", "r", "--old-delays", "none", "--yes"},
 		{"errors", "redrive", "q", "--all", "--yes"},
 		{"errors", "discard", "q", "--all", "--yes"},
 		{"errors", "import", "q", good},
@@ -101,7 +115,7 @@ func TestABrokerThatIsNotThereIsFailureAndNotWaitedForLong(t *testing.T) {
 	for _, args := range [][]string{
 		{"status", "q"}, {"topology", "plan", "--file", good}, {"topology", "apply", "--file", good},
 		{"topology", "prune", "--file", good, "--delays", "1h"}, {"publish", "q", "--body", "x"}, {"doctor"},
-		{"errors", "groups", "q"}, {"errors", "redrive", "q", "--all", "--yes"},
+		{"errors", "groups", "q"}, {"errors", "redrive", "q", "--all", "--yes"}, {"move", "q", "r", "--old-delays", "none", "--yes"},
 	} {
 		offline(t).run(append(args, "--timeout", "300ms")...).want(t, exitFailed, "not connected", "127.0.0.1:1", "no answer within 300ms")
 	}

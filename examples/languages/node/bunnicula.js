@@ -134,6 +134,8 @@ function carried(message, spec) {
   const redriven = headers['bunnicula-redrive-count'];
   if (redriven) headers['bunnicula-redrive-count'] = long(redriven);
   headers['bunnicula-queue'] = spec.queue;
+  // The id of a copy is not the publisher's: here it is given one, or an earlier consumer has.
+  if (!properties.messageId || headersOf(message)['bunnicula-message-id-given'] === true) headers['bunnicula-message-id-given'] = true;
   headers['bunnicula-original-exchange'] ??= fields.exchange;
   headers['bunnicula-original-routing-key'] ??= fields.routingKey;
   if (properties.expiration) headers['bunnicula-original-expiration'] ??= properties.expiration;
@@ -148,7 +150,7 @@ const long = (value) => ({ '!': 'long', value });
 function copyOf({ content, properties: p }, queue, headers) {
   return { queue, content, options: {
     headers, persistent: true, mandatory: true, contentType: p.contentType ?? 'application/octet-stream', contentEncoding: p.contentEncoding,
-    priority: p.priority, correlationId: p.correlationId, replyTo: p.replyTo, messageId: p.messageId ?? randomUUID(),
+    priority: p.priority, correlationId: p.correlationId, replyTo: p.replyTo, messageId: p.messageId || randomUUID(),
     timestamp: p.timestamp ?? Math.floor(Date.now() / 1000), type: p.type, appId: p.appId,
   } };
 }

@@ -151,6 +151,9 @@ class Message:
         """Returns the headers that each copy has: the user's, and those of ours that go along."""
         headers = {name: value for name, value in self.headers.items() if self.keeps(name)}
         headers['bunnicula-queue'] = self.spec.queue
+        # The id of a copy is not the publisher's: here it is given one, or an earlier consumer has.
+        if not self.properties.message_id or self.headers.get('bunnicula-message-id-given') is True:
+            headers['bunnicula-message-id-given'] = True
         headers.setdefault('bunnicula-original-exchange', self.method.exchange)
         headers.setdefault('bunnicula-original-routing-key', self.method.routing_key)
         if self.properties.expiration:

@@ -43,7 +43,7 @@ var rows = map[string][]string{
 	},
 	"errorqueue": {
 		"connection", "topology", "errorqueue/internal/archive", "errorqueue/internal/filter",
-		"internal/backoff", "internal/effective", "internal/sending", "internal/transport", "internal/wire",
+		"internal/backoff", "internal/effective", "internal/route", "internal/sending", "internal/transport", "internal/wire",
 		"internal/foreign", "internal/compare", "internal/applog",
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/foreign"},

@@ -461,7 +461,35 @@ var mutants = []mutant{
 				$old`},
 			{"errorqueue.mover.move", `acked, err := r.ack(finish, placed)`, ``},
 		},
-		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},
+		caught: []by{
+			{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"},
+			{pkg: "errorqueue", test: "^TestWhatCannotBeMovedStaysAndIsNamed$"},
+		},
+	},
+	{
+		name: "moved-to-the-old-queue", breaks: "the new consumer does not believe the headers of a moved message",
+		edits:  []edit{{"errorqueue.relocation.copyOf", `ours[wire.Queue] = r.new`, `ours[wire.Queue] = r.old`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAMoveKeepsWhatIsKnownOfAMessageInEachQueue$"}},
+	},
+	{
+		name: "moved-retry-is-due", breaks: "a moved message that waits for a retry is early",
+		edits:  []edit{{"errorqueue.dueOf", `notBefore = now.Add(delay)`, `notBefore = now`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAMovedRetryIsNeverEarlyAndLateByAShortDelayAtMost$"}},
+	},
+	{
+		name: "moved-crashes-are-forgotten", breaks: "a message that kills leaves quarantine's count behind",
+		edits:  []edit{{"errorqueue.relocation.carried", `crashes += wire.Int(d.Headers[wire.DeliveryCount])`, `crashes += 0`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAMovedMessageOfQuarantineKeepsItsCrashes$"}},
+	},
+	{
+		name: "moved-out-of-a-shared-queue", breaks: "a move takes what other consumers have parked",
+		edits:  []edit{{"errorqueue.choice.of", `c.from != "" && (m.Target != c.from || m.TargetFrom == fromOpened)`, `false`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAMoveTakesItsOwnMessagesOutOfASharedErrorQueue$"}},
+	},
+	{
+		name: "prune-deletes-what-is-led-to", breaks: "a queue is deleted to which another dead-letters",
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.KeepWhatIsLedTo", `!goes[name] && name != l.Queue && leadsTo(known.Queues[name], l.Queue)`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestAQueueStaysToWhichOneLeadsThatStays$"}},
 	},
 	{
 		name: "redrive-keeps-attempts", breaks: "a redriven message does not begin anew",

@@ -14,14 +14,18 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Leftover is a retry queue of a consumer whose plan no longer has its delay.
+// Leftover is a queue that no plan has any more: a retry queue of a consumer whose plan no longer
+// has its delay, or any queue of a consumer that is gone.
 type Leftover struct {
-	Queue    string `json:"queue"`
-	Consumer string `json:"consumer"`
-	Delay    string `json:"delay"`
-	Deleted  bool   `json:"deleted"`
+	Queue    string        `json:"queue"`
+	Consumer string        `json:"consumer"`
+	Role     topology.Role `json:"role"`
+	Delay    string        `json:"delay"` // of a retry queue
+	Deleted  bool          `json:"deleted"`
 	// Keep is why the queue must not be deleted; "" if it may be.
 	Keep string `json:"keep,omitempty"`
+	// Unasked says that the queue is kept because nobody has asked for its role.
+	Unasked bool `json:"-"`
 
 	expected topology.Queue
 }
@@ -30,15 +34,9 @@ type Leftover struct {
 // The management API tells which queues exist; without it Leftovers checks those of the delays. It
 // changes nothing.
 func (b *Broker) Leftovers(ctx context.Context, known *Known, delays []time.Duration, plans ...topology.Plan) ([]Leftover, error) {
-	named := map[string]bool{}
-	for _, p := range plans {
-		t, err := topology.New(p)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range t.Names() {
-			named[name] = true
-		}
+	named, err := namesOf(plans)
+	if err != nil {
+		return nil, err
 	}
 	found := []Leftover{}
 	for _, p := range plans {
@@ -87,7 +85,7 @@ func leftover(p topology.Plan, delay time.Duration) (Leftover, error) {
 	}
 	i := slices.IndexFunc(t.Queues, func(q topology.Queue) bool { return q.Role == topology.RoleRetry })
 	q := t.Queues[i]
-	return Leftover{Queue: q.Name, Consumer: p.Queue, Delay: topology.FormatDelay(delay), expected: q}, nil
+	return Leftover{Queue: q.Name, Consumer: p.Queue, Role: topology.RoleRetry, Delay: topology.FormatDelay(delay), expected: q}, nil
 }
 
 // judge says whether the queue exists, and fills in why it must be kept.
@@ -120,10 +118,8 @@ func keep(q topology.Queue, c Comparison, n Count, k management.Queue, listed bo
 	case c.Verdict == Differs:
 		return fmt.Sprintf("it is not a retry queue as the file's consumer would declare it: %s is %s, want %s",
 			c.Mismatch.Argument, orUnknown(c.Mismatch.Existing), orUnknown(c.Mismatch.Wanted))
-	case n.Ready > 0:
-		return fmt.Sprintf("messages in it: %d", n.Ready)
-	case n.Consumers > 0:
-		return fmt.Sprintf("consumers of it: %d", n.Consumers)
+	case inUse(n) != "":
+		return inUse(n)
 	case !quorum:
 		return ""
 	// A quorum queue keeps messages that it could not dead-letter yet, and does not count them as
@@ -145,7 +141,7 @@ func orUnknown(value string) string {
 	return value
 }
 
-// Prune deletes a queue that Leftovers has just found to be superfluous. The broker deletes a
+// Prune deletes a queue that Leftovers or OldQueues has just found to be superfluous. The broker deletes a
 // classic queue only if it is empty and unused at that moment. No broker offers that for a quorum
 // queue, so the error says if messages were deleted with it.
 func (b *Broker) Prune(ctx context.Context, l *Leftover) error {

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// moveSide is the old or the new consumer.
+type moveSide struct {
+	// The arguments and flags.
+	name   string // of the main queue
+	file   string
+	delays string
+	scheme string // of the old one
+
+	// Written by read, before anything connects.
+	plan  *topology.Plan // of a file; nil if no file has it
+	times []time.Duration
+}
+
+var errWhichRetries = errors.New("which retry queues has OLD? Want --old-file, --old-delays (none, if it has none), or --management-url")
+
+// read reads the files and the delays.
+func (o *moveOptions) read(a *app) (err error) {
+	if o.now.times, err = parseDelays("--delays", o.now.delays); err != nil {
+		return err
+	}
+	if o.old.times, err = parseDelays("--old-delays", o.old.delays); err != nil {
+		return err
+	}
+	if o.now.file != "" {
+		f, err := a.read(o.now.file)
+		if err != nil {
+			return err
+		}
+		o.now.find(plansOf(f))
+		if o.now.plan == nil {
+			return usage(fmt.Errorf("NEW is %q, want one that %s has", o.now.name, o.now.file))
+		}
+		if o.old.file == "" && o.old.delays == "" {
+			o.old.find(plansOf(f))
+		}
+	}
+	if o.old.file != "" {
+		f, err := a.read(o.old.file)
+		if err != nil {
+			return err
+		}
+		if o.old.find(plansOf(f)); o.old.plan == nil {
+			return usage(fmt.Errorf("OLD is %q, want one that %s has", o.old.name, o.old.file))
+		}
+	}
+	api, _, err := a.api()
+	if err == nil && api == nil && o.old.plan == nil && o.old.delays == "" && o.old.scheme == "standard" {
+		err = usage(errWhichRetries)
+	}
+	return err
+}
+
+// find takes the consumer's plan.
+func (s *moveSide) find(plans []topology.Plan) {
+	for _, p := range plans {
+		if p.Queue == s.name {
+			s.plan = &p
+		}
+	}
+}
+
+// sides returns the topologies of both consumers: those of a file, or what their names, the flags
+// and the broker tell.
+func (a *app) sides(ctx context.Context, b *inspect.Broker, known *inspect.Known, o moveOptions) (from, to topology.Topology, err error) {
+	old, now := o.old.plan, o.now.plan
+	if old == nil {
+		a.hint(ctx, b, o.old)
+		old = oldPlan(known, o.old)
+	}
+	if now == nil {
+		if now, err = newPlan(ctx, b, o.now, old); err != nil {
+			return from, to, err
+		}
+	}
+	if from, err = topology.New(*old); err != nil {
+		return from, to, usage(fmt.Errorf("OLD: %w", err))
+	}
+	if to, err = topology.New(*now); err != nil {
+		return from, to, usage(fmt.Errorf("NEW: %w", err))
+	}
+	return from, to, nil
+}
+
+// hint says that the old consumer may have queues of another scheme.
+func (a *app) hint(ctx context.Context, b *inspect.Broker, s moveSide) {
+	if there, err := exists(ctx, b, s.name+"-retry"); there && err == nil && s.scheme == "standard" {
+		a.warn(fmt.Errorf("there is a queue %q: if it is the retry queue of Clojure's Bunnicula, say --old-scheme bunnicula", s.name+"-retry"))
+	}
+}
+
+// oldPlan returns the plan of the old consumer, as its name tells. It has more queues than may
+// exist.
+func oldPlan(known *inspect.Known, s moveSide) *topology.Plan {
+	if s.scheme == "bunnicula" {
+		return &topology.Plan{Queue: s.name, Scheme: topology.Bunnicula}
+	}
+	delays := slices.Clone(s.times)
+	if known != nil {
+		for name := range known.Queues {
+			if main, delay, ok := inspect.CutRetry(name); ok && main == s.name {
+				delays = append(delays, delay)
+			}
+		}
+	}
+	slices.Sort(delays)
+	return &topology.Plan{Queue: s.name, Delays: slices.Compact(delays)}
+}
+
+// newPlan returns the plan of the new consumer, as its name and the broker tell.
+func newPlan(ctx context.Context, b *inspect.Broker, s moveSide, old *topology.Plan) (*topology.Plan, error) {
+	p := &topology.Plan{Queue: s.name, Delays: s.times}
+	there, err := exists(ctx, b, topology.QuarantineQueue(s.name))
+	if err != nil {
+		return p, err
+	}
+	if !there {
+		p.Type = topology.Classic
+	}
+	if s.delays != "" {
+		return p, nil
+	}
+	for _, delay := range old.Delays {
+		there, err := exists(ctx, b, topology.RetryQueue(s.name, delay))
+		if err != nil {
+			return p, err
+		}
+		if there {
+			p.Delays = append(p.Delays, delay)
+		}
+	}
+	return p, nil
+}
+
+// exists says whether a queue exists. One that this user may not look at does.
+func exists(ctx context.Context, b *inspect.Broker, queue string) (bool, error) {
+	_, err := b.Count(ctx, queue)
+	var refused *amqp.Error
+	if errors.As(err, &refused) {
+		switch refused.Code {
+		case amqp.NotFound:
+			return false, nil
+		case amqp.AccessRefused:
+			return true, nil
+		}
+	}
+	return err == nil, err
+}
+
+// parseDelays parses durations with commas between; "none" is none.
+func parseDelays(flag, text string) (delays []time.Duration, err error) {
+	if text == "" || text == "none" {
+		return nil, nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		delay, err := time.ParseDuration(strings.TrimSpace(word))
+		if err != nil || inspect.CheckDelay(delay) != nil {
+			return nil, usage(fmt.Errorf("%s: %q is not a delay, want whole milliseconds above 0, such as 10s,1m", flag, word))
+		}
+		delays = append(delays, delay)
+	}
+	return delays, nil
+}

@@ -1,0 +1,168 @@
+package errorqueue
+
+import (
+	"strconv"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/topology"
+)
+
+// relocation makes the copies of the messages of one queue that a move takes to another consumer.
+// It is immutable.
+type relocation struct {
+	passage  passage
+	old, new string // the main queues
+	to       topology.Topology
+	taker    taker
+}
+
+// copyOf makes the copy that the new consumer gets: the message with all that is known of it. A
+// consumer trusts our headers only if they name its queue, so they name the new one.
+func (r relocation) copyOf(d *held, now time.Time) envelope {
+	if r.passage.from.Role == topology.RoleError {
+		return r.parked(d)
+	}
+	own := r.isOwn(d)
+	ours := amqp.Table{}
+	if own {
+		ours = r.carried(d)
+	}
+	ours[wire.Queue] = r.new
+	r.originals(ours, d)
+	to, t := r.passage.to, r.taker
+	if r.passage.from.Role == topology.RoleRetry {
+		to = r.retry(ours, d, own, now)
+		t.fits -= min(3<<10, t.fits/8) // for what the broker writes when it dead-letters
+	}
+	env := again(d, to, t, ours)
+	if r.expires() {
+		env.Expiration = d.Expiration // its time begins anew
+	}
+	return env
+}
+
+// isOwn says whether the old consumer believes our headers of the message.
+func (r relocation) isOwn(d *held) bool {
+	queue, named := d.Headers[wire.Queue]
+	return !named || queue == any(r.old)
+}
+
+// carried returns our headers of a message that waits.
+func (r relocation) carried(d *held) amqp.Table {
+	ours := amqp.Table{}
+	for k, v := range d.Headers {
+		if wire.Kept(k, v) {
+			ours[k] = v
+		}
+	}
+	if n, ok := d.Headers[wire.RetryAttempts]; ok {
+		ours[wire.RetryAttempts] = int64(wire.Int(n))
+	}
+	if r.passage.from.Role != topology.RoleRetry {
+		keepMoment(ours, d, wire.NotBefore)
+	}
+	if r.passage.from.Role == topology.RoleQuarantine {
+		keepMoment(ours, d, wire.CrashedAt)
+		crashes := wire.Int(d.Headers[wire.Crashes])
+		if d.Redelivered { // the broker counts anew for each copy
+			crashes += wire.Int(d.Headers[wire.DeliveryCount])
+		}
+		if crashes > 0 {
+			ours[wire.Crashes] = int64(crashes)
+		}
+	}
+	return ours
+}
+
+// keepMoment keeps a header that is a time.
+func keepMoment(ours amqp.Table, d *held, name string) {
+	if !moment(d.Headers, name).IsZero() {
+		ours[name] = text(d.Headers, name)
+	}
+}
+
+// originals adds the headers that say how the message was first published. They are set once.
+func (r relocation) originals(ours amqp.Table, d *held) {
+	once := func(name, value string) {
+		if _, there := ours[name]; !there {
+			ours[name] = value
+		}
+	}
+	once(wire.OriginalExchange, d.Exchange)
+	once(wire.OriginalRoutingKey, d.RoutingKey)
+	if d.Expiration != "" && r.passage.from.Role == topology.RoleMain {
+		once(wire.OriginalExpiration, d.Expiration)
+	}
+	if d.UserId != "" {
+		once(wire.OriginalUserID, d.UserId)
+	}
+}
+
+// retry returns the queue in which a message of a retry queue goes on waiting.
+func (r relocation) retry(ours amqp.Table, d *held, own bool, now time.Time) string {
+	var notBefore time.Time
+	if own {
+		notBefore = moment(d.Headers, wire.NotBefore)
+	}
+	next := dueOf(r.to, delayOf(r.passage.from, d), notBefore, now)
+	if !next.notBefore.IsZero() {
+		// Format cuts, and no message may be early.
+		ours[wire.NotBefore] = next.notBefore.Add(time.Millisecond - time.Nanosecond).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	}
+	return next.queue
+}
+
+// delayOf returns how long a message waits in a retry queue. In the scheme of Clojure's Bunnicula
+// each message says it by its expiration.
+func delayOf(q topology.Queue, d *held) time.Duration {
+	ms, err := strconv.ParseInt(d.Expiration, 10, 64)
+	wait := time.Duration(ms) * time.Millisecond
+	if err != nil || ms < 0 || ms > topology.MaxDelay.Milliseconds() || q.Delay > 0 && q.Delay < wait {
+		return q.Delay
+	}
+	return wait
+}
+
+// expires says whether a message keeps the expiration with which it was published: where it is
+// parked when it expires.
+func (r relocation) expires() bool {
+	if r.passage.from.Role != topology.RoleMain || r.to.Scheme != topology.Standard {
+		return false
+	}
+	for _, q := range r.to.Queues {
+		if q.Role == topology.RoleMain {
+			return !q.Existing // its arguments are known
+		}
+	}
+	return false
+}
+
+// parked makes the copy of a parked message. It is redriven to the new queue.
+func (r relocation) parked(d *held) envelope {
+	moved := *d
+	m := &moved.message
+	if m.Target == r.old {
+		m.Target = r.new
+		if m.TargetFrom == fromOpened && r.passage.to != topology.ErrorQueue(r.new) {
+			m.TargetFrom = fromHeader // the queue's name would not tell any more
+		}
+	}
+	return asItIs(&moved, r.passage.to, r.taker)
+}
+
+// staying returns the relocation that makes copies for the queue in which the messages are.
+func (r relocation) staying(from topology.Topology) relocation {
+	r.new, r.to = r.old, from
+	r.passage.to = r.passage.from.Name
+	return r
+}
+
+// copyToStay makes a copy for the queue in which the message is.
+func (r relocation) copyToStay(d *held, now time.Time) envelope {
+	env := r.copyOf(d, now)
+	env.RoutingKey = r.passage.to
+	return env
+}
