@@ -25,7 +25,7 @@ func BenchmarkDecode(b *testing.B) {
 	for _, bb := range []struct {
 		name string
 		raw  amqp.Delivery
-	}{{"no headers", delivery(nil)}, {"second attempt", retried(b)}} {
+	}{{"no headers", delivery(nil)}, {"no id", nameless(nil)}, {"second attempt", retried(b)}} {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
