@@ -392,3 +392,31 @@ func TestAnAppWhoseBrokerIsNotThereFailsToStartAndLeavesNothing(t *testing.T) {
 		t.Errorf("the error is %v, and the context's %v", err, ctx.Err())
 	}
 }
+
+func TestPlansOfAnAppNeedNoBrokerAndNoStart(t *testing.T) {
+	started := false
+	plans, err := consumer.Plans(
+		connection.Module, publisher.Module, consumer.Module, fx.Supply(connection.Config{URL: "amqp://127.0.0.1:1"}),
+		consumer.Provide(
+			func(publisher.Publisher) []consumer.Spec {
+				return []consumer.Spec{{Queue: "orders", Handler: ack, Delays: []time.Duration{time.Hour}}, {Queue: "emails", Handler: ack}}
+			},
+		),
+		fx.Invoke(func(lc fx.Lifecycle) { lc.Append(fx.StartHook(func() { started = true })) }),
+	)
+	if err != nil || started {
+		t.Fatalf("started %t, %v", started, err)
+	}
+	var queues []string
+	for _, p := range plans {
+		queues = append(queues, p.Queue)
+	}
+	if strings.Join(queues, " ") != "emails orders" || len(plans[1].Delays) != 2 {
+		t.Errorf("the plans are %+v", plans)
+	}
+
+	_, err = consumer.Plans(connection.Module, fx.Supply(connection.Config{}), consumer.Provide(orders))
+	wantError(t, err, "add consumer.Module")
+	_, err = consumer.Plans(consumer.Module, consumer.Provide(orders))
+	wantError(t, err, "connection.Module")
+}
