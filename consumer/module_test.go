@@ -151,7 +151,7 @@ func TestEverythingWrongInAnAppsSpecsIsReportedTogether(t *testing.T) {
 		return []consumer.Spec{
 			{Queue: "a", Concurrency: -1, Timeout: -5, MaxRetries: -9, Backoff: []time.Duration{0, time.Second, -1}},
 			{Queue: "b", Handler: ack},
-			{Queue: "c", Handler: ack, Arguments: map[string]any{"x-expires": 1}, Grace: -2},
+			{Queue: "c", Handler: ack, Arguments: map[string]any{"x-expires": 1}, Grace: -2, ErrorQueue: "c"},
 			{Queue: "d", Handler: ack, Connection: "billing", WhenStuck: 7, Priority: 1000},
 			{Queue: "b", Handler: ack, Name: "again"},
 		}
@@ -159,7 +159,7 @@ func TestEverythingWrongInAnAppsSpecsIsReportedTogether(t *testing.T) {
 	wantError(t, err,
 		`consumer "a": Handler is nil`+"\n", `consumer "a": MaxRetries is -9`, `consumer "a": Backoff[0] is 0s`, `consumer "a": Backoff[2] is -1ns`,
 		`consumer "a": Timeout is -5ns`, `consumer "a": Concurrency is -1`,
-		`consumer "c": Grace is -2ns`, `consumer "c": topology: queue "c": Arguments`,
+		`consumer "c": Grace is -2ns`, `consumer "c": topology: queue "c": Arguments`, `consumer "c": topology: queue "c": ErrorQueue`,
 		`consumer "d": Connection is "billing"`, `consumer "d": WhenStuck is 7`, `consumer "d": Priority is 1000`,
 		`consumers "b" and "again" both consume queue "b"`,
 	)
