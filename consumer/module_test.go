@@ -151,7 +151,7 @@ func TestEverythingWrongInAnAppsSpecsIsReportedTogether(t *testing.T) {
 		return []consumer.Spec{
 			{Queue: "a", Concurrency: -1, Timeout: -5, MaxRetries: -9, Backoff: []time.Duration{0, time.Second, -1}},
 			{Queue: "b", Handler: ack},
-			{Queue: "c", Handler: ack, Arguments: map[string]any{"x-expires": 1}, Grace: -2},
+			{Queue: "c", Handler: ack, Arguments: map[string]any{"x-expires": 1}, Grace: -2, ErrorQueue: "c"},
 			{Queue: "d", Handler: ack, Connection: "billing", WhenStuck: 7, Priority: 1000},
 			{Queue: "b", Handler: ack, Name: "again"},
 		}
@@ -159,7 +159,7 @@ func TestEverythingWrongInAnAppsSpecsIsReportedTogether(t *testing.T) {
 	wantError(t, err,
 		`consumer "a": Handler is nil`+"\n", `consumer "a": MaxRetries is -9`, `consumer "a": Backoff[0] is 0s`, `consumer "a": Backoff[2] is -1ns`,
 		`consumer "a": Timeout is -5ns`, `consumer "a": Concurrency is -1`,
-		`consumer "c": Grace is -2ns`, `consumer "c": topology: queue "c": Arguments`,
+		`consumer "c": Grace is -2ns`, `consumer "c": topology: queue "c": Arguments`, `consumer "c": topology: queue "c": ErrorQueue`,
 		`consumer "d": Connection is "billing"`, `consumer "d": WhenStuck is 7`, `consumer "d": Priority is 1000`,
 		`consumers "b" and "again" both consume queue "b"`,
 	)
@@ -391,4 +391,32 @@ func TestAnAppWhoseBrokerIsNotThereFailsToStartAndLeavesNothing(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		t.Errorf("the error is %v, and the context's %v", err, ctx.Err())
 	}
+}
+
+func TestPlansOfAnAppNeedNoBrokerAndNoStart(t *testing.T) {
+	started := false
+	plans, err := consumer.Plans(
+		connection.Module, publisher.Module, consumer.Module, fx.Supply(connection.Config{URL: "amqp://127.0.0.1:1"}),
+		consumer.Provide(
+			func(publisher.Publisher) []consumer.Spec {
+				return []consumer.Spec{{Queue: "orders", Handler: ack, Delays: []time.Duration{time.Hour}}, {Queue: "emails", Handler: ack}}
+			},
+		),
+		fx.Invoke(func(lc fx.Lifecycle) { lc.Append(fx.StartHook(func() { started = true })) }),
+	)
+	if err != nil || started {
+		t.Fatalf("started %t, %v", started, err)
+	}
+	var queues []string
+	for _, p := range plans {
+		queues = append(queues, p.Queue)
+	}
+	if strings.Join(queues, " ") != "emails orders" || len(plans[1].Delays) != 2 {
+		t.Errorf("the plans are %+v", plans)
+	}
+
+	_, err = consumer.Plans(connection.Module, fx.Supply(connection.Config{}), consumer.Provide(orders))
+	wantError(t, err, "add consumer.Module")
+	_, err = consumer.Plans(consumer.Module, consumer.Provide(orders))
+	wantError(t, err, "connection.Module")
 }

@@ -46,6 +46,10 @@ func (s *Spec) check() (topology.Topology, []error) {
 	}
 	t, err := topology.New(s.plan())
 	if err != nil {
+		var several interface{ Unwrap() []error }
+		if errors.As(err, &several) {
+			return t, append(errs, several.Unwrap()...)
+		}
 		return t, append(errs, err)
 	}
 	if limit, ok := t.Queues[0].Arguments["x-delivery-limit"].(int64); ok && s.guarded() && int64(s.MaxCrashes) >= limit {

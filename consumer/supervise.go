@@ -99,7 +99,7 @@ func (v *supervisor) connect() (session transport.Session, dedicated bool, err e
 // goOn waits until it is time for another session. It returns false if there is to be none.
 func (v *supervisor) goOn(err error) bool {
 	switch {
-	case v.c.control.get().stopping:
+	case v.c.stages.connecting.Err() != nil: // which Stop ends first
 		return false
 	case errors.Is(err, errYield), errors.Is(err, errReturn):
 		return true

@@ -1,26 +1,30 @@
 package topology
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
 // checked returns the plan with its defaults filled in, its arguments and bindings copied and
-// normalised, and without duplicate delays. The error says what is wrong with the plan.
+// normalised, and without duplicate delays. The error joins what is wrong with the plan. The checks
+// of a group look only at what earlier groups have found right.
 func (p Plan) checked() (Plan, error) {
 	p = p.withDefaults()
-	for _, check := range []func(*Plan) error{
-		(*Plan).checkQueue,
-		(*Plan).checkChoices,
-		(*Plan).checkDelays,
-		(*Plan).checkNames,
-		(*Plan).checkBindings,
-		(*Plan).checkArguments,
-		(*Plan).checkScheme,
+	for _, group := range [][]func(*Plan) error{
+		{(*Plan).checkQueue, (*Plan).checkChoices, (*Plan).checkDelays},
+		{(*Plan).checkNames, (*Plan).checkBindings, (*Plan).checkArguments},
+		{(*Plan).checkScheme},
 	} {
-		if err := check(&p); err != nil {
-			return Plan{}, fmt.Errorf("topology: queue %q: %w", p.Queue, err)
+		var errs []error
+		for _, check := range group {
+			if err := check(&p); err != nil {
+				errs = append(errs, fmt.Errorf("topology: queue %q: %w", p.Queue, err))
+			}
+		}
+		if len(errs) > 0 {
+			return Plan{}, errors.Join(errs...)
 		}
 	}
 	return p, nil

@@ -62,9 +62,9 @@ type Binding struct {
 }
 
 // New returns the topology of a plan. It refuses a plan that a broker would refuse, that would lose
-// messages, or two of whose queues would have the same name. The error names the field and its
-// value. New does not know other plans, which may want the same queue: a consumer.Group and package
-// topologyfile check that.
+// messages, or two of whose queues would have the same name. The error has a line for each field
+// that is wrong, with its value. New does not know other plans, which may want the same queue: a
+// consumer.Group and package topologyfile check that.
 func New(p Plan) (Topology, error) {
 	p, err := p.checked()
 	if err != nil {

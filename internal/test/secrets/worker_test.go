@@ -151,7 +151,7 @@ func (w *worker) parts(cfg connection.Config) fx.Option {
 		fx.Supply(cfg, logger,
 			statsd.Config{Addr: os.Getenv("WORKER_STATSD"), FlushInterval: 10 * time.Millisecond},
 			sentry.Config{DSN: os.Getenv("WORKER_SENTRY"), SendPayload: 1 << 10}),
-		monitoring.Provide(func() monitoring.Log { return monitoring.Log{LogPayload: 1 << 10} }),
+		monitoring.Provide(func() monitoring.Log { return monitoring.Log{Logger: slog.Default(), LogPayload: 1 << 10} }),
 		monitoring.Provide(func() *monitoringtest.Recorder { return w.ended }),
 		consumer.Provide(func(pub publisher.Publisher) consumer.Spec { return w.spec(cfg, pub) }),
 	)
