@@ -190,11 +190,11 @@ func TestAnotherUserGetsAnotherSessionAndNothingIsLost(t *testing.T) {
 	began := time.Now()
 	l := newLoad(t, connection.Config{URL: bare, Credentials: func(context.Context) (connection.Credentials, error) {
 		if time.Since(began) < time.Second {
-			return connection.Credentials{Username: one, Password: "first", Expires: began.Add(2500 * time.Millisecond)}, nil
+			return connection.Credentials{Username: one, Password: "first", Expires: began.Add(7 * time.Second)}, nil
 		}
 		return connection.Credentials{Username: two, Password: "second"}, nil
 	}}, queue)
-	n := l.run(4 * time.Second)
+	n := l.run(6500 * time.Millisecond) // the other user comes after 5.6 s
 	if l.twice() > 0 {
 		t.Errorf("%d messages handled twice, although each handler takes no time", l.twice())
 	}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -30,8 +29,9 @@ type renewal struct {
 	moved chan Login    // has the login of another user, for which there must be another session
 	wake  chan struct{} // expires has changed
 
-	mu      sync.Mutex // guards expires: the goroutine writes it, and who opens a member
+	mu      sync.Mutex // guards what is below: the goroutine writes it, and who opens a member
 	expires time.Time  // of the secret that expires first; zero is never
+	joining time.Time  // the same of members that may have joined during an update
 }
 
 // begin starts the renewal of a session whose login was asked for.
@@ -64,8 +64,9 @@ func (r *renewal) joined(expires time.Time) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.expires.IsZero() || expires.Before(r.expires) {
-		r.expires = expires
+	r.joining = sooner(r.joining, expires)
+	if first := sooner(r.expires, expires); !first.Equal(r.expires) {
+		r.expires = first
 		select {
 		case r.wake <- struct{}{}:
 		default:
@@ -79,10 +80,25 @@ func (r *renewal) due() time.Time {
 	return r.expires
 }
 
-func (r *renewal) set(expires time.Time) {
+// updating is called before an update, and updated when it is done.
+func (r *renewal) updating() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.expires = expires
+	r.joining = time.Time{}
+}
+
+func (r *renewal) updated(expires time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expires = sooner(expires, r.joining)
+}
+
+// sooner returns the secret's end that comes first; zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // errMoved ends a session whose user has changed, when the next session is there.
@@ -105,7 +121,7 @@ func (r *renewal) run() {
 		case err == nil:
 			r.tell(nil)
 			r.log.Debug("secret renewed", "expires", login.Expires)
-			r.set(login.Expires)
+			r.updated(login.Expires)
 			pace.renewed()
 		case r.ctx.Err() != nil:
 			return
@@ -118,8 +134,8 @@ func (r *renewal) run() {
 }
 
 // wait waits until the secret is to be renewed. It is false at the end of the session, which it
-// ends itself if the secret has expired: brokers before 4.3 would let it live, and refuse all that
-// is done on it.
+// ends itself if the secret has expired: RabbitMQ 3.10 would let it live, and refuse all that is
+// done on it.
 func (r *renewal) wait(pace *renewalPace) bool {
 	for {
 		at, expired := pace.next(time.Now(), r.due())
@@ -155,6 +171,7 @@ func (r *renewal) try() (Login, error) {
 	if err := r.unblocked(); err != nil {
 		return Login{}, err
 	}
+	r.updating()
 	for _, m := range r.session.all() {
 		if err := r.update(m, login.Password); err != nil {
 			return Login{}, err
@@ -198,76 +215,3 @@ func (r *renewal) unblocked() error {
 
 // later says whether a secret lasts longer than another.
 func later(a, b time.Time) bool { return a.IsZero() && !b.IsZero() || a.After(b) && !b.IsZero() }
-
-// renewalPace decides when a secret is to be renewed. It has no clock.
-type renewalPace struct {
-	pause backoff.Backoff
-	at    time.Time // the next try; zero until the first try of a secret
-	until time.Time // when the secret expires for which at was set
-	old   bool      // the secret had expired when it was given, so that one clock is wrong
-	err   error     // of the last try
-}
-
-func newRenewalPace(longest time.Duration) *renewalPace {
-	return &renewalPace{pause: backoff.Backoff{Min: 200 * time.Millisecond, Max: longest}}
-}
-
-// earliest is how long before its end a secret that lasts long is renewed.
-const earliest = 5 * time.Minute
-
-// next returns when to try, zero for never. expired says that it is too late.
-func (p *renewalPace) next(now, expires time.Time) (at time.Time, expired bool) {
-	left := expires.Sub(now)
-	switch {
-	case expires.IsZero():
-		return time.Time{}, false
-	case p.at.IsZero() || !expires.Equal(p.until): // a fifth of its time is left
-		p.until, p.old = expires, left <= 0
-		p.at = now.Add(max(left*4/5, left-earliest, 0))
-		if p.old {
-			p.at = now.Add(p.pause.Next())
-		}
-	case left <= 0 && !p.old:
-		return time.Time{}, true
-	}
-	if p.at.After(expires) && !p.old {
-		return expires, false
-	}
-	return p.at, false
-}
-
-func (p *renewalPace) renewed() {
-	if !p.old {
-		p.pause.Reset()
-	}
-	p.at, p.err = time.Time{}, nil
-}
-
-// unchanged is for a function that still gives the same secret, as one that keeps tokens until
-// shortly before their end.
-func (p *renewalPace) unchanged(now, expires time.Time) {
-	p.err = errors.New("it gives the same one")
-	pause := 200 * time.Millisecond
-	if p.old {
-		pause = p.pause.Next()
-	}
-	p.at = now.Add(max(expires.Sub(now)/2, pause))
-}
-
-// failed lets the last quarter of the time see several tries.
-func (p *renewalPace) failed(now, expires time.Time, err error) {
-	p.err = err
-	pause := p.pause.Next()
-	if left := expires.Sub(now); left > 0 {
-		pause = min(pause, max(left/4, 200*time.Millisecond))
-	}
-	p.at = now.Add(pause)
-}
-
-// expiry is why the session ends.
-func (p *renewalPace) expiry() error {
-	if p.err == nil {
-		return errors.New("connection: the secret has expired")
-	}
-	return fmt.Errorf("connection: the secret has expired, and Config.Credentials gave no new one in time: %w", p.err)
-}

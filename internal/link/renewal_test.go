@@ -97,3 +97,25 @@ func TestTheLaterOfTwoSecretsIsTheOneThatLastsLonger(t *testing.T) {
 		}
 	}
 }
+
+// A member that joins while the others get another secret may have one that expires sooner.
+func TestAMemberThatJoinsDuringAnUpdateIsNotForgotten(t *testing.T) {
+	now := time.Now()
+	r := &renewal{expires: now.Add(4 * time.Second), wake: make(chan struct{}, 1)}
+	r.updating()
+	r.joined(now.Add(10 * time.Second))
+	r.updated(now.Add(20 * time.Second))
+	if got := r.due().Sub(now); got != 10*time.Second {
+		t.Errorf("due after %s, want that of the member", got)
+	}
+	r.joined(time.Time{}) // never
+	r.updating()
+	r.updated(now.Add(30 * time.Second))
+	if got := r.due().Sub(now); got != 30*time.Second || len(r.wake) > 0 {
+		t.Errorf("due after %s, woken %t", got, len(r.wake) > 0)
+	}
+	r.joined(now.Add(time.Second))
+	if got := r.due().Sub(now); got != time.Second || len(r.wake) == 0 {
+		t.Errorf("due after %s, woken %t: want to look at once", got, len(r.wake) > 0)
+	}
+}

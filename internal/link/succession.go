@@ -42,6 +42,7 @@ func (l *link) replace(old *session, t Target, login Login) *session {
 	for {
 		next, err := l.open(given)
 		if err == nil {
+			l.log.Info("the user has changed, the earlier session ends", "user", next.User(), "earlier", old.User())
 			old.retire()
 			l.farewells.Go(func() { old.leave(l.ctx) })
 			return next
