@@ -4,5 +4,6 @@
 //
 //	go test ./internal/test/wirefixtures ./consumer ./errorqueue -run Wire
 //
-// With -update they write the files instead.
+// With -update they write the files instead, one package after the other (-p 1). What only one
+// version of RabbitMQ writes is written with that version.
 package wirefixtures
