@@ -14,7 +14,7 @@ import (
 
 const contract = `This is what lies in queues, and a contract: consumers in other languages and earlier versions read it and
 write it. Change it only so that they still understand it. Then say so in docs/wire/README.md and in
-CHANGELOG.md, and run: go test -p 1 ./internal/test/wirefixtures ./consumer ./errorqueue -run Wire -update`
+CHANGELOG.md, and run: go test -p 1 ./internal/test/wirefixtures ./consumer ./errorqueue -run TestWire -update`
 
 // folder returns docs/wire.
 func folder() string {
