@@ -14,7 +14,7 @@ import (
 
 const contract = `This is what lies in queues, and a contract: consumers in other languages and earlier versions read it and
 write it. Change it only so that they still understand it. Then say so in docs/wire/README.md and in
-CHANGELOG.md, and run: go test ./internal/test/wirefixtures ./consumer ./errorqueue -run Wire -update`
+CHANGELOG.md, and run: go test -p 1 ./internal/test/wirefixtures ./consumer ./errorqueue -run TestWire -update`
 
 // folder returns docs/wire.
 func folder() string {
@@ -67,13 +67,22 @@ func CompareShown(t *testing.T, name string, m Message, got Shown) {
 func compare(t *testing.T, name, what string, got, want Message) {
 	t.Helper()
 	if golden.Updating() {
-		if err := os.WriteFile(filepath.Join(folder(), name+".json"), text(t, got), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(folder(), name+".json"), text(t, got))
 		return
 	}
 	if g, w := text(t, got), text(t, want); !bytes.Equal(g, w) {
 		t.Errorf("docs/wire/%s.json %s otherwise.\n%s\n\ngot:\n%s\nwant:\n%s", name, what, contract, g, w)
+	}
+}
+
+// write replaces the file at once: the tests of another package may be reading it.
+func write(t *testing.T, file string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(file+".new", data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
 	}
 }
 
