@@ -14,6 +14,8 @@
 // may be killed at any moment: each message is then in one of the two queues, or, a window of
 // messages at most, in both.
 //
+// [Move] moves in the same way what waits in all queues of one consumer to those of another.
+//
 // The package understands messages that consumers of this framework have parked, that the broker
 // has dead-lettered by itself, that Clojure's Bunnicula has parked, and that came from elsewhere:
 // see [Message].

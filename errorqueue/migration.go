@@ -199,7 +199,8 @@ func (m *migration) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// pass moves what is ready in each queue. A message that cannot be read holds up its own queue only.
+// pass moves what is ready in each queue. A message that cannot be read holds up its own queue
+// only.
 func (m *migration) pass(ctx context.Context) error {
 	var blocked error
 	for _, l := range m.legs {

@@ -98,8 +98,9 @@ type MoveReport struct {
 //
 // A moved message goes on where it was: attempts, history, crashes, the time before which it must
 // not be handled, and how it was first published stay. Nobody knows how long a message has waited
-// in a retry queue. Unless its headers say when it is due, its delay begins anew. It is never early.
-// A message that was published with an expiration has it anew.
+// in a retry queue. Unless its headers say when it is due, its delay begins anew. So it is never
+// early, and late by as long as it had waited. A message that was published with an expiration has
+// it anew.
 //
 // Move takes what is ready. What consumers of the old queue hold comes back when they stop. Publish
 // to the new queue, and stop the old consumers, before the last Move.
