@@ -21,7 +21,7 @@ func TestWireIsHandledAsTheFilesSay(t *testing.T) {
 		}
 		d, parked := readByHandler(t, m)
 		got := wirefixtures.Handled{
-			Attempt: d.Attempt, MessageID: d.MessageID, Exchange: d.Exchange, RoutingKey: d.RoutingKey,
+			Attempt: d.Attempt, MessageID: d.MessageID, IDGiven: d.MessageIDGiven, Exchange: d.Exchange, RoutingKey: d.RoutingKey,
 			Expiration: d.Expiration, UserID: d.UserID, Headers: typed.Table(d.Headers), Parked: parked,
 		}
 		if m.Properties.MessageID == "" {

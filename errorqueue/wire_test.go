@@ -18,7 +18,7 @@ func TestWireIsShownAsTheFilesSay(t *testing.T) {
 		m := ordersQueue().read(&d, 1)
 		got := wirefixtures.Shown{
 			Origin: string(m.Origin), Reason: m.Reason, Error: m.Error, ErrorType: m.Type, Group: m.Group,
-			Consumer: m.Consumer, App: m.App, AppVersion: m.AppVersion, Host: m.Host, MessageID: m.ID,
+			Consumer: m.Consumer, App: m.App, AppVersion: m.AppVersion, Host: m.Host, MessageID: m.ID, IDGiven: m.IDGiven,
 			Target: m.Target, TargetFrom: m.TargetFrom, Attempts: m.Attempts, FirstFailedAt: m.FirstFailedAt, FailedAt: m.FailedAt,
 			OriginalExchange: m.OriginalExchange, OriginalRoutingKey: m.OriginalRoutingKey,
 			OriginalExpiration: m.OriginalExpiration, OriginalUserID: m.OriginalUserID,

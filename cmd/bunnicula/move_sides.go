@@ -37,6 +37,18 @@ func (o *moveOptions) read(a *app) (err error) {
 	if o.old.times, err = parseDelays("--old-delays", o.old.delays); err != nil {
 		return err
 	}
+	if err := o.readFiles(a); err != nil {
+		return err
+	}
+	api, _, err := a.api()
+	if err == nil && api == nil && o.old.plan == nil && o.old.delays == "" && o.old.scheme == "standard" {
+		err = usage(errWhichRetries)
+	}
+	return err
+}
+
+// readFiles finds both sides in the files that are named for them.
+func (o *moveOptions) readFiles(a *app) error {
 	if o.now.file != "" {
 		f, err := a.read(o.now.file)
 		if err != nil {
@@ -50,20 +62,17 @@ func (o *moveOptions) read(a *app) (err error) {
 			o.old.find(plansOf(f))
 		}
 	}
-	if o.old.file != "" {
-		f, err := a.read(o.old.file)
-		if err != nil {
-			return err
-		}
-		if o.old.find(plansOf(f)); o.old.plan == nil {
-			return usage(fmt.Errorf("OLD is %q, want one that %s has", o.old.name, o.old.file))
-		}
+	if o.old.file == "" {
+		return nil
 	}
-	api, _, err := a.api()
-	if err == nil && api == nil && o.old.plan == nil && o.old.delays == "" && o.old.scheme == "standard" {
-		err = usage(errWhichRetries)
+	f, err := a.read(o.old.file)
+	if err != nil {
+		return err
 	}
-	return err
+	if o.old.find(plansOf(f)); o.old.plan == nil {
+		return usage(fmt.Errorf("OLD is %q, want one that %s has", o.old.name, o.old.file))
+	}
+	return nil
 }
 
 // find takes the consumer's plan.

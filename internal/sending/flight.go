@@ -32,12 +32,17 @@ type flight struct {
 	held   atomic.Bool // the broker takes nothing on the channel
 
 	// Only the carrier uses these.
-	tag    uint64   // the last that was written
-	torn   *Message // the channel ended while it was written, or before
-	opened time.Time
-	heldUp time.Time // when it last waited for the end of a retired session
+	tag  uint64   // the last that was written
+	torn *Message // the channel ended while it was written, or before
+	wear wear
 
 	outcome outcome // set by the collector, and read by the carrier after finished
+}
+
+// wear is what a carrier knows of when its channel was or may be replaced.
+type wear struct {
+	opened time.Time // or when a replacement was last put off
+	heldUp time.Time // when it last waited for the end of a retired session
 }
 
 // orders are what the collector gets from others.
@@ -73,7 +78,7 @@ func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) 
 		return nil, err
 	}
 	f := &flight{
-		pipeline: p, session: session, ch: ch, frame: session.Peer().FrameMax, opened: time.Now(),
+		pipeline: p, session: session, ch: ch, frame: session.Peer().FrameMax, wear: wear{opened: time.Now()},
 		orders: orders{empty: make(chan chan struct{}), off: make(chan chan []*Message)},
 		dead:   make(chan struct{}), finished: make(chan struct{}), ahead: ahead{more: make(chan struct{}, 1)},
 	}
@@ -213,19 +218,19 @@ const (
 // taken the place of its own.
 func (f *flight) wornOut() bool {
 	if f.session.Retired().Err() != nil {
-		if time.Since(f.heldUp) < wornAfter {
+		if time.Since(f.wear.heldUp) < wornAfter {
 			return false
 		}
-		f.heldUp = time.Now()
+		f.wear.heldUp = time.Now()
 		return f.settled(f.pipeline.ctx, quietFor)
 	}
-	if !f.nacked.Load() || time.Since(f.opened) < wornAfter {
+	if !f.nacked.Load() || time.Since(f.wear.opened) < wornAfter {
 		return false
 	}
 	if f.settled(f.pipeline.ctx, quietFor) {
 		return true
 	}
-	f.opened = time.Now() // not now, then
+	f.wear.opened = time.Now() // not now, then
 	return false
 }
 

@@ -39,7 +39,7 @@ func TestWhatAnotherLanguageParksIsShownAndRedrivenByGo(t *testing.T) {
 			}
 		}
 		m = parked[`{"Number":`]
-		if m.ID == "" || m.Reason != "undecodable" || m.Type != "SyntaxError" && m.Type != "JSONDecodeError" || m.ContentType != "application/octet-stream" {
+		if m.ID == "" || !m.IDGiven || m.Reason != "undecodable" || m.Type != "SyntaxError" && m.Type != "JSONDecodeError" || m.ContentType != "application/octet-stream" {
 			t.Errorf("what cannot be decoded is parked as %+v", m)
 		}
 

@@ -45,7 +45,8 @@ type Properties struct {
 type Handled struct {
 	Attempt    int         `json:"attempt,omitempty"`
 	MessageID  string      `json:"message_id,omitempty"`
-	Exchange   string      `json:"exchange"` // to which it was published at first
+	IDGiven    bool        `json:"message_id_given,omitempty"` // the id is not the publisher's
+	Exchange   string      `json:"exchange"`                   // to which it was published at first
 	RoutingKey string      `json:"routing_key"`
 	Expiration string      `json:"expiration,omitempty"`
 	UserID     string      `json:"user_id,omitempty"`
@@ -70,7 +71,8 @@ type Shown struct {
 	AppVersion         string      `json:"app_version,omitempty"`
 	Host               string      `json:"host,omitempty"`
 	MessageID          string      `json:"message_id,omitempty"`
-	Target             string      `json:"target"` // the queue to which it is redriven
+	IDGiven            bool        `json:"message_id_given,omitempty"` // the id is not the publisher's
+	Target             string      `json:"target"`                     // the queue to which it is redriven
 	TargetFrom         string      `json:"target_from"`
 	Attempts           int         `json:"attempts"`
 	FirstFailedAt      time.Time   `json:"first_failed_at,omitzero"`

@@ -134,6 +134,11 @@ func keepOld(l *Leftover, known *Known, named map[string]bool) string {
 	case *k.Consumers > 0:
 		return fmt.Sprintf("consumers of it: %d", *k.Consumers)
 	}
+	return stillBound(l, known, named)
+}
+
+// stillBound returns why a leftover queue is kept that an exchange fills, "" if none does.
+func stillBound(l *Leftover, known *Known, named map[string]bool) string {
 	for _, b := range known.Bindings {
 		if b.Kind == "queue" && b.Source != "" && b.Destination == l.Queue && !isSchemes(b.Source, l.Consumer) && !replaced(b, known, named) {
 			return fmt.Sprintf("exchange %q brings messages into it (key %q), and into no queue of the file: unbind it, or bind the queue that takes its place", b.Source, b.Key)
