@@ -19,6 +19,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // source is a Config.Credentials for the tests' broker, whose answers a test may change.
@@ -160,6 +161,43 @@ func TestASecretThatIsNotRenewedInTimeEndsTheSessionAndTheNextAsksAgain(t *testi
 	session(t, conn.Transport().Publishing())
 	if !strings.Contains(log.String(), "secret not renewed") || !strings.Contains(log.String(), "Config.Credentials failed: vault is sealed") {
 		t.Error(log)
+	}
+}
+
+// A broker allows few channels on a TCP connection, so that the session has several.
+func TestEachTCPConnectionOfASessionGetsTheNewSecret(t *testing.T) {
+	amqptest.Long(t) // a broker of its own
+	o := amqptest.StartOAuth(t, amqptest.Setting{Name: "channel_max", Value: "2"})
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = nil
+	s := newSource(t)
+	s.gives(func(context.Context, connection.Credentials) (connection.Credentials, error) {
+		expires := time.Now().Add(6 * time.Second).Truncate(time.Second)
+		return connection.Credentials{Username: "shop", Password: o.Token("shop", expires), Expires: expires}, nil
+	})
+	conn, _ := s.open(t, connection.Config{URL: u.String()})
+	session := session(t, conn.Transport().Consuming())
+	channels := make([]transport.Channel, 5)
+	for i := range channels {
+		if channels[i], err = session.Channel(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked := s.asked.Load(); asked != 3 {
+		t.Fatalf("%d TCP connections, want 3", asked)
+	}
+	select {
+	case <-session.Done():
+		t.Fatalf("it ended: %v", session.Err())
+	case <-time.After(15 * time.Second): // more than two tokens
+	}
+	for i, ch := range channels {
+		if _, err := ch.QueueDeclare(fmt.Sprint("renewed-", i), false, true, true, false, nil); err != nil {
+			t.Errorf("channel %d: %v", i, err)
+		}
 	}
 }
 

@@ -22,10 +22,10 @@ type OAuth struct {
 // audience is the resource server that the tokens are for.
 const audience = "bunnicula"
 
-// StartOAuth starts such a broker.
-func StartOAuth(t testing.TB) OAuth {
+// StartOAuth starts such a broker, with these settings too.
+func StartOAuth(t testing.TB, settings ...Setting) OAuth {
 	t.Helper()
-	b := newBroker(t, []Setting{{"auth_backends", "[rabbit_auth_backend_oauth2, rabbit_auth_backend_internal]"}})
+	b := newBroker(t, append(settings, Setting{"auth_backends", "[rabbit_auth_backend_oauth2, rabbit_auth_backend_internal]"}))
 	b.node["BROKER_PLUGINS"] = "rabbitmq_auth_backend_oauth2"
 	b.Start()
 	b.started()
