@@ -103,7 +103,7 @@ func TestEachTCPConnectionAsksForItsCredentials(t *testing.T) {
 
 func TestCredentialsAreNotAskedForWhileTheBrokerIsAway(t *testing.T) {
 	s := newSource(t)
-	conn, _ := s.open(t, connection.Config{URL: "amqp://" + nobody(t)})
+	conn, _ := s.open(t, connection.Config{URL: "amqp://" + amqptest.Nobody(t)})
 	if err := conn.Ready(within(t, 500*time.Millisecond)); !strings.Contains(fmt.Sprint(err), "connection refused") {
 		t.Fatalf("got %v", err)
 	}
@@ -309,7 +309,7 @@ func TestTheManagementAPIIsAskedWithTheSameCredentials(t *testing.T) {
 		n++
 		return connection.Credentials{Username: "shop", Password: fmt.Sprint("secret-", n), Expires: time.Now().Add(time.Hour)}, nil
 	}
-	conn := connect(t, connection.Config{URL: "amqp://" + nobody(t), Management: api.URL, Credentials: get})
+	conn := connect(t, connection.Config{URL: "amqp://" + amqptest.Nobody(t), Management: api.URL, Credentials: get})
 	ask := func() error { _, err := conn.Transport().Effective(soon(t), "orders"); return err }
 	if err := ask(); err == nil || strings.Contains(err.Error(), "secret-") {
 		t.Errorf("got %v, want a refusal", err)
@@ -322,7 +322,7 @@ func TestTheManagementAPIIsAskedWithTheSameCredentials(t *testing.T) {
 	}
 
 	logins = nil
-	own := connect(t, connection.Config{URL: "amqp://" + nobody(t), Management: strings.Replace(api.URL, "//", "//watcher:own@", 1), Credentials: get})
+	own := connect(t, connection.Config{URL: "amqp://" + amqptest.Nobody(t), Management: strings.Replace(api.URL, "//", "//watcher:own@", 1), Credentials: get})
 	_, _ = own.Transport().Effective(soon(t), "orders")
 	if !slices.Equal(logins, []string{"watcher own"}) {
 		t.Errorf("logged in with %q, want the URL's user", logins)

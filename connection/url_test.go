@@ -3,24 +3,13 @@ package connection_test
 import (
 	"context"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
-
-// nobody returns an address on which nothing listens.
-func nobody(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // firstError is that of the first attempt to connect. The port 5672 of this machine may have a
 // broker, or none.
@@ -46,7 +35,7 @@ func TestAConnectionWithoutAURLSaysWhichItUses(t *testing.T) {
 	if !strings.Contains(log.String(), "no URL was given, so amqp://localhost:5672/") || strings.Contains(log.String(), "no URL is set") {
 		t.Error(log)
 	}
-	if _, err := firstError(t, connection.Config{URL: "amqp://" + nobody(t)}); strings.Contains(err.Error(), "no URL") {
+	if _, err := firstError(t, connection.Config{URL: "amqp://" + amqptest.Nobody(t)}); strings.Contains(err.Error(), "no URL") {
 		t.Errorf("got %v", err)
 	}
 }

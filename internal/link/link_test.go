@@ -18,19 +18,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
-// nobody returns an address on which nothing listens.
-func nobody(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestWithoutABrokerASessionIsWaitedForUntilTheContextEnds(t *testing.T) {
-	addr := nobody(t)
+	addr := amqptest.Nobody(t)
 	conn := connect(t, connection.Config{URL: "amqp://u:hunter2@" + addr})
 	_, err := conn.Transport().Publishing().Session(within(t, 100*time.Millisecond))
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), addr) ||
@@ -60,7 +49,7 @@ func TestABrokerThatComesLaterIsFound(t *testing.T) {
 }
 
 func TestTheFirstOfTwoURLsMayBeDead(t *testing.T) {
-	conn := connect(t, connection.Config{URLs: []string{"amqp://u:p@" + nobody(t), amqptest.URL(t)}, MinBackoff: time.Minute, MaxBackoff: time.Minute})
+	conn := connect(t, connection.Config{URLs: []string{"amqp://u:p@" + amqptest.Nobody(t), amqptest.URL(t)}, MinBackoff: time.Minute, MaxBackoff: time.Minute})
 	works(t, session(t, conn.Transport().Publishing())) // the supervisor does not pause
 }
 

@@ -52,7 +52,7 @@ func TestStopBeforeAnythingWasOpened(t *testing.T) {
 }
 
 func TestStopFreesWhoWaitsForASession(t *testing.T) {
-	conn := connect(t, connection.Config{URL: "amqp://" + nobody(t)})
+	conn := connect(t, connection.Config{URL: "amqp://" + amqptest.Nobody(t)})
 	waiting := make(chan error, 1)
 	go func() {
 		_, err := conn.Transport().Publishing().Session(context.Background())
