@@ -22,6 +22,7 @@ type reporter struct {
 	log     *slog.Logger       // immutable
 	control *control           // immutable
 	release func(*received)    // immutable: the gate and the token wait for the delivery no longer
+	stages  *stages            // immutable
 	calls   watchdog.Watchdog  // watches the calls under way
 	spare   sync.Pool          // of *monitorCall, to save an allocation for each call
 }
@@ -41,7 +42,12 @@ func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
 		return
 	}
 	defer r.watch("End", d).end()
-	r.monitor.End(context.WithoutCancel(ctx), d.facts.Delivery, s.Outcome)
+	if ctx == r.stages.handlers { // which most monitors return from Begin
+		ctx = r.stages.base
+	} else {
+		ctx = context.WithoutCancel(ctx)
+	}
+	r.monitor.End(ctx, d.facts.Delivery, s.Outcome)
 }
 
 // monitorCall is a call of the monitor under way. It is immutable meanwhile, but for the Operation.

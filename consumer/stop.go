@@ -12,6 +12,7 @@ import (
 // rest.
 type stages struct {
 	// Immutable.
+	base           context.Context // has the values of all; never ends
 	connecting     context.Context // ends at the first call of Stop
 	stopConnecting context.CancelFunc
 	handlers       context.Context // the handlers' parent; ends near the end of Stop's context
@@ -26,7 +27,7 @@ type stages struct {
 
 // newStages makes contexts that have the values of base.
 func newStages(base context.Context) *stages {
-	s := &stages{stopped: make(chan struct{})}
+	s := &stages{base: base, stopped: make(chan struct{})}
 	s.connecting, s.stopConnecting = context.WithCancel(base)
 	s.handlers, s.cancelHandlers = context.WithCancelCause(base)
 	s.hard, s.cancelHard = context.WithCancel(base)
