@@ -341,3 +341,16 @@ func TestAStartThatFailsWarnsOfNoStop(t *testing.T) {
 		}
 	})
 }
+
+// A start that fails is reported by who has called Start. A lazy one has returned already.
+func TestALazyConsumerLogsWhatKeepsItFromWorking(t *testing.T) {
+	inLab(t, usual, func(l *lab) {
+		p := l.process("web")
+		p.SetLazy()
+		fatal := make(chan error, 1)
+		c, log := l.logged(p, consumer.Spec{Queue: "emails", Declare: topology.Never, Handler: ack, OnFatal: func(err error) { fatal <- err }})
+		l.must(c.Start(context.Background()))
+		<-fatal
+		log.want(t, slog.LevelError, "consumer cannot go on until somebody changes something", nil)
+	})
+}

@@ -127,8 +127,10 @@ func (c *Consumer) Start(ctx context.Context) error {
 	if err := c.stages.start(); err != nil {
 		return fmt.Errorf("consumer %q: %w", c.spec.Name, err)
 	}
+	lazy := c.conn.Lazy()
+	c.supervisor.answered = lazy // nobody waits for an answer
 	go c.supervisor.run()
-	if c.conn.Lazy() {
+	if lazy {
 		return nil
 	}
 

@@ -24,11 +24,11 @@ type supervisor struct {
 	first chan error    // answers Start: nil when the first subscription stands, or why it does not
 	ran   chan struct{} // closed when run has ended
 
-	// Only the supervisor's goroutine uses these.
+	// Only the supervisor's goroutine uses these. Start sets answered before that begins.
 	backoff  backoff.Backoff // between sessions
 	began    time.Time       // when the last session began; zero if the last try ended before
 	told     bool            // OnFatal was called for the present trouble
-	answered bool            // Start has its answer
+	answered bool            // Start has its answer, or waits for none
 }
 
 func newSupervisor(c *Consumer) *supervisor {
