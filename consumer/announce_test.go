@@ -350,7 +350,9 @@ func TestALazyConsumerLogsWhatKeepsItFromWorking(t *testing.T) {
 		fatal := make(chan error, 1)
 		c, log := l.logged(p, consumer.Spec{Queue: "emails", Declare: topology.Never, Handler: ack, OnFatal: func(err error) { fatal <- err }})
 		l.must(c.Start(context.Background()))
-		<-fatal
+		if err := <-fatal; err == nil {
+			t.Error("OnFatal got no error")
+		}
 		log.want(t, slog.LevelError, "consumer cannot go on until somebody changes something", nil)
 	})
 }

@@ -46,7 +46,7 @@ func TestAMessageWithoutAnIDIsFoundInTheErrorQueueByTheIDOfItsFirstAttempt(t *te
 	var lines bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&lines, nil))
 	monitor := monitoring.Multi(r.ended, monitoring.Log{Logger: log}, monitoring.Callbacks{
-		OnRetry: func(_ context.Context, d monitoring.Delivery, _ monitoring.Outcome) { saw(d) },
+		OnException: func(_ context.Context, d monitoring.Delivery, _ monitoring.Outcome) { saw(d) },
 	})
 	c, err := consumer.New(r.conn, spec, monitor, log)
 	if err != nil {
