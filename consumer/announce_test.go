@@ -341,3 +341,40 @@ func TestAStartThatFailsWarnsOfNoStop(t *testing.T) {
 		}
 	})
 }
+
+// A start that fails is reported by who has called Start. A lazy one has returned already.
+func TestALazyConsumerLogsWhatKeepsItFromWorking(t *testing.T) {
+	inLab(t, usual, func(l *lab) {
+		p := l.process("web")
+		p.SetLazy()
+		fatal := make(chan error, 1)
+		c, log := l.logged(p, consumer.Spec{Queue: "emails", Declare: topology.Never, Handler: ack, OnFatal: func(err error) { fatal <- err }})
+		l.must(c.Start(context.Background()))
+		if err := <-fatal; err == nil {
+			t.Error("OnFatal got no error")
+		}
+		log.want(t, slog.LevelError, "consumer cannot go on until somebody changes something", nil)
+	})
+}
+
+// What has not begun is not said to have started.
+func TestALazyGroupOfManyConsumersDoesNotLogThatTheyStarted(t *testing.T) {
+	inLab(t, usual, func(l *lab) {
+		p, log := l.process("web"), newLines()
+		p.SetLazy()
+		var all []*consumer.Consumer
+		for i := range 11 {
+			c, err := consumer.New(connection.Over(p), consumer.Spec{Queue: fmt.Sprintf("queue%d", i), Declare: topology.Never, Handler: ack}, monitoring.Nop{}, slog.New(log))
+			l.must(err)
+			all = append(all, c)
+		}
+		g, err := consumer.NewGroup(all...)
+		l.must(err)
+		l.must(g.Start(context.Background())) // no queue exists
+		time.Sleep(time.Second)
+		l.must(g.Stop(context.Background()))
+		if n := len(log.of("consumers started")); n != 0 {
+			t.Errorf("%d lines say that consumers started which never could", n)
+		}
+	})
+}

@@ -100,12 +100,16 @@ func (d demand) check(made bool) unmet {
 	module, _, _ := strings.Cut(strings.TrimPrefix(d.what.String(), "*"), ".")
 	switch {
 	case d.name != "":
-		return unmet{fmt.Errorf("%s of the name %q, and there is none, add %s.Named to the app", asks, d.name, module)}
+		return unmet{fmt.Errorf("%s of the name %q, and there is none, add %s.Named to the app%s", asks, d.name, module, orYours)}
 	case d.what.String() == "*connection.Connection":
 		return unmet{fmt.Errorf("%s, and %w", asks, errNoConnection)}
 	}
-	return unmet{fmt.Errorf("%s, and there is none, add %s.Module to the app", asks, module)}
+	return unmet{fmt.Errorf("%s, and there is none, add %s.Module to the app%s", asks, module, orYours)}
 }
+
+// orYours is for an app that makes the value itself: to fx a constructor that lacks something is
+// none, and it does not tell what is lacking.
+const orYours = ", or what a constructor of yours lacks that makes it"
 
 // hint says what makes a value that is missing.
 type hint struct{ value, add string }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,9 +89,9 @@ const manyConsumers = 10
 // several consumers from starting for the same reason is one error with their names.
 //
 // Each consumer logs that it has begun. Of more than ten the Group logs one line, and theirs have
-// the level debug.
+// the level debug; but on a Lazy connection, where consumers begin after Start, each logs its own.
 func (g *Group) Start(ctx context.Context) error {
-	many, began := len(g.consumers) > manyConsumers, time.Now()
+	many, began := len(g.consumers) > manyConsumers && !g.lazy(), time.Now()
 	if many {
 		for _, c := range g.consumers {
 			c.announcer.many.Store(true)
@@ -126,13 +127,18 @@ func (g *Group) Start(ctx context.Context) error {
 	return err
 }
 
+// lazy returns whether a consumer may not have begun when it has started.
+func (g *Group) lazy() bool {
+	return slices.ContainsFunc(g.consumers, func(c *Consumer) bool { return c.conn != nil && c.conn.Lazy() })
+}
+
 // log is that of the first consumer: its Group has none of its own.
 func (g *Group) log() *slog.Logger { return g.consumers[0].announcer.base }
 
 var errOther = errors.New("another consumer could not start")
 
 // Stop stops all consumers side by side. Its errors and what it logs are those of [Consumer.Stop].
-// Of more than ten consumers one line says that they stop, and if handlers have less time than
+// Where one line said that they started, one says that they stop. If handlers have less time than
 // their Timeout, one warning names the consumer with the longest.
 func (g *Group) Stop(ctx context.Context) error {
 	g.announceStop(ctx)
@@ -160,7 +166,7 @@ func (g *Group) announceStop(ctx context.Context) {
 	if bounded && slowest != nil {
 		slowest.log.Warn(hurry, "timeout", slowest.spec.Timeout, "handlers_have", have.Round(time.Millisecond), "consumers", hurried)
 	}
-	if consumers > 0 && len(g.consumers) > manyConsumers {
+	if consumers > 0 && g.consumers[0].announcer.many.Load() {
 		attrs := []any{"consumers", consumers, "running", running}
 		if bounded {
 			attrs = append(attrs, "handlers_have", have.Round(time.Millisecond))

@@ -224,6 +224,9 @@ func TestAConstructorWithoutItsModuleIsToldWhatToAdd(t *testing.T) {
 				return spec
 			}), []string{`the name "billing"`, "add connection.Named"},
 		},
+		"a Publisher of the app's own, whose constructor lacks something": {
+			fx.Options(fx.Provide(func(notASpec) publisher.Publisher { return nil }), consumer.Provide(named)), []string{"add publisher.Module", "or what a constructor of yours lacks"},
+		},
 		"a named Publisher without the connection": {
 			fx.Options(publisher.Named("billing", publisher.Config{}), consumer.Provide(func(p struct {
 				fx.In

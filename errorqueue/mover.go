@@ -27,8 +27,8 @@ type mover struct {
 	window   int
 	rate     float64 // messages a second; 0 is no limit
 
-	// Written by move, fail, cameBack and lose.
-	began     time.Time // of the first move, if there is a rate
+	// Written by move, pause, fail, cameBack and lose.
+	began     time.Time // from then on messages are counted for the rate
 	sent      int       // since began
 	tally     tally
 	recent    recent
@@ -123,11 +123,11 @@ func (m *mover) pause(ctx context.Context) error {
 	if m.rate <= 0 {
 		return nil
 	}
-	if m.began.IsZero() {
-		m.began = time.Now()
-	}
 	due := m.began.Add(time.Duration(float64(m.sent) / m.rate * float64(time.Second)))
-	if wait := time.Until(due); wait > 0 && !backoff.Wait(ctx, wait) {
+	switch wait := time.Until(due); {
+	case wait <= 0: // the first move, or one after a rest, which must not be made up for
+		m.began, m.sent = time.Now(), 0
+	case !backoff.Wait(ctx, wait):
 		return context.Cause(ctx)
 	}
 	return nil

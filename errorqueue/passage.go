@@ -1,6 +1,7 @@
 package errorqueue
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/route"
@@ -18,6 +19,10 @@ type passage struct {
 	// shared says that other consumers may park messages in the queue too: only those that are known
 	// to come from the old consumer are moved.
 	shared bool
+
+	// ownTime says that each message of a retry queue waits as long as its expiration says, and the
+	// queue has no time: it is of the scheme of Clojure's Bunnicula.
+	ownTime bool
 }
 
 // passages returns a passage for each queue of the old consumer, in the order in which they are
@@ -28,7 +33,9 @@ func passages(from, to topology.Topology) []passage {
 	for _, role := range []topology.Role{topology.RoleError, topology.RoleQuarantine, topology.RoleRetry, topology.RoleMain} {
 		for _, q := range from.Queues {
 			if q.Role == role {
-				all = append(all, passageOf(q, mainOf(from), to))
+				p := passageOf(q, mainOf(from), to)
+				p.ownTime = from.Scheme == topology.Bunnicula
+				all = append(all, p)
 			}
 		}
 	}
@@ -83,8 +90,9 @@ func destinations(all []passage, to topology.Topology) []string {
 // due says when a message of a retry queue is to be handled, and in which queue of the new consumer
 // it waits until then.
 type due struct {
-	queue     string
-	notBefore time.Time // zero if the queue itself makes the message wait long enough
+	queue      string
+	notBefore  time.Time // zero if the queue itself makes the message wait long enough
+	expiration string    // in ms, where the message says itself how long it waits; else empty
 }
 
 // dueOf decides where a message of a retry queue goes on waiting. Nobody knows for how long it has
@@ -99,8 +107,12 @@ func dueOf(to topology.Topology, delay time.Duration, notBefore, now time.Time) 
 		return due{queue: mainOf(to)}
 	}
 	d := route.Retry(to, left)
-	if d.Delay >= left {
-		return due{queue: d.Queue}
+	next := due{queue: d.Queue}
+	if d.Expiration > 0 { // without it the message would wait for ever
+		next.expiration = strconv.FormatInt(d.Expiration.Milliseconds(), 10)
 	}
-	return due{queue: d.Queue, notBefore: notBefore}
+	if d.Delay < left {
+		next.notBefore = notBefore
+	}
+	return next
 }

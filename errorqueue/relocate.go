@@ -31,16 +31,21 @@ func (r relocation) copyOf(d *held, now time.Time) envelope {
 		ours = r.carried(d)
 	}
 	ours[wire.Queue] = r.new
+	if given := d.Headers[wire.MessageIDGiven]; wire.Kept(wire.MessageIDGiven, given) {
+		ours[wire.MessageIDGiven] = given // the id is ours, whatever queue the other headers are about
+	}
 	r.originals(ours, d)
-	to, t := r.passage.to, r.taker
-	if r.passage.from.Role == topology.RoleRetry {
-		to = r.retry(ours, d, own, now)
+	to, t, expiration := r.passage.to, r.taker, ""
+	switch {
+	case r.passage.from.Role == topology.RoleRetry:
+		next := r.retry(ours, d, own, now)
+		to, expiration = next.queue, next.expiration
 		t.fits -= min(3<<10, t.fits/8) // for what the broker writes when it dead-letters
+	case r.expires():
+		expiration = d.Expiration // its time begins anew
 	}
 	env := again(d, to, t, ours)
-	if r.expires() {
-		env.Expiration = d.Expiration // its time begins anew
-	}
+	env.Expiration = expiration
 	return env
 }
 
@@ -101,29 +106,33 @@ func (r relocation) originals(ours amqp.Table, d *held) {
 	}
 }
 
-// retry returns the queue in which a message of a retry queue goes on waiting.
-func (r relocation) retry(ours amqp.Table, d *held, own bool, now time.Time) string {
+// retry returns where a message of a retry queue goes on waiting.
+func (r relocation) retry(ours amqp.Table, d *held, own bool, now time.Time) due {
 	var notBefore time.Time
 	if own {
 		notBefore = moment(d.Headers, wire.NotBefore)
 	}
-	next := dueOf(r.to, delayOf(r.passage.from, d), notBefore, now)
+	next := dueOf(r.to, r.passage.delayOf(d), notBefore, now)
 	if !next.notBefore.IsZero() {
 		// Format cuts, and no message may be early.
 		ours[wire.NotBefore] = next.notBefore.Add(time.Millisecond - time.Nanosecond).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	}
-	return next.queue
+	return next
 }
 
 // delayOf returns how long a message waits in a retry queue. In the scheme of Clojure's Bunnicula
-// each message says it by its expiration.
-func delayOf(q topology.Queue, d *held) time.Duration {
+// each message says it by its expiration. Elsewhere the shorter one of the queue's time and the
+// expiration counts.
+func (p passage) delayOf(d *held) time.Duration {
 	ms, err := strconv.ParseInt(d.Expiration, 10, 64)
-	wait := time.Duration(ms) * time.Millisecond
-	if err != nil || ms < 0 || ms > topology.MaxDelay.Milliseconds() || q.Delay > 0 && q.Delay < wait {
-		return q.Delay
+	if err != nil || ms < 0 || ms > topology.MaxDelay.Milliseconds() {
+		return p.from.Delay
 	}
-	return wait
+	wait := time.Duration(ms) * time.Millisecond
+	if p.ownTime || p.from.Delay == 0 {
+		return wait
+	}
+	return min(wait, p.from.Delay)
 }
 
 // expires says whether a message keeps the expiration with which it was published: where it is

@@ -42,8 +42,9 @@ those of --old-file, --old-delays, or what the management API shows. Consumers o
 hold messages that nobody else sees: stop them before the last move. It takes as long
 as it takes, unless --timeout is given.
 
-Exit code 3 says that messages wait in OLD's queues still, or that a queue of NEW is
-missing. A message that cannot be moved stays, and is exit code 1.`,
+Exit code 3 says that messages wait in OLD's queues still, or may wait there because
+this user cannot look; or that a queue of NEW is missing. A message that cannot be
+moved stays, and is exit code 1.`,
 		Example: `  bunnicula move orders invoices --file topology.yml --old-delays 10s,1m --dry-run
   bunnicula move orders invoices --file topology.yml --old-delays 10s,1m --wait 5m
   bunnicula move orders orders-v2 --file topology.yml --old-scheme bunnicula`,
@@ -182,7 +183,7 @@ func (a *app) printMove(r moveReport, err error) error {
 	switch {
 	case r.Failed+r.Illegible > 0 && !r.DryRun:
 		left = fmt.Errorf("%s cannot be moved, and stay in the queues of %s", messages(r.Failed+r.Illegible), plain(r.From))
-	case r.Left > 0 && !r.DryRun:
+	case (r.Left > 0 || len(r.unknown()) > 0) && !r.DryRun:
 		left = found()
 	}
 	return a.printMoved(r, r.text(a.width()), err, left)

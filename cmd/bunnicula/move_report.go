@@ -69,6 +69,16 @@ func (r *moveReport) empty() bool {
 	return true
 }
 
+// unknown returns the old queues of which nobody can say what is left.
+func (r *moveReport) unknown() (queues []string) {
+	for _, q := range r.Queues {
+		if q.Left < 0 && !q.Shared {
+			queues = append(queues, plain(q.Queue))
+		}
+	}
+	return queues
+}
+
 // about says how many messages would be moved.
 func (r *moveReport) about() string {
 	for _, q := range r.Queues {
@@ -139,7 +149,10 @@ func (r *moveReport) text(width int) string {
 			fmt.Fprintln(&out, fold(q.Problem, "    "))
 		}
 	}
-	if r.Left == 0 {
+	switch unknown := r.unknown(); {
+	case len(unknown) > 0:
+		fmt.Fprintf(&out, "  what is left is not known, since this user may not look at %s\n", strings.Join(unknown, ", "))
+	case r.Left == 0:
 		fmt.Fprintf(&out, "  nothing waits in the queues of %s any more\n", plain(r.From))
 	}
 	out.WriteString("next:\n")

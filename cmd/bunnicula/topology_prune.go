@@ -40,7 +40,8 @@ have declared them. All others it leaves, and says why.
 --old names a consumer that is gone, or that has another name now: then its queues are
 found too, of the --kinds that are asked for. It takes the management API. A queue
 that the file names, that has messages, consumers or bindings to which no queue of the
-file has a like, or to which a queue dead-letters that stays, is never deleted.
+file has a like, or to which a queue dead-letters that stays, is never deleted; nor
+are the retry queues and the quarantine of a main queue that is still consumed.
 
 The management API tells which there are; without it those of --delays are looked
 for. A quorum queue is deleted only with the management API, which alone knows what

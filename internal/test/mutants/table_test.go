@@ -82,7 +82,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "one-id-for-all", breaks: "two equal messages without ids get the same id",
-		edits:  []edit{{"consumer.Consumer.decode", `id = sending.NewID()`, "_ = sending.NewID\nid = c.id"}},
+		edits:  []edit{{"consumer.Consumer.decode", `id = sending.NewID()`, "_ = sending.NewID\nid = c.supervisor.id"}},
 		caught: []by{{pkg: "consumer", test: "^TestTwoEqualMessagesWithoutIDsAreNotTakenForOne$"}},
 	},
 	{
@@ -387,6 +387,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestALogWithoutALoggerWritesToTheApps$/^a_Log_on_connection_$"}},
 	},
 	{
+		name: "lazy-in-silence", breaks: "nothing says what keeps a lazy consumer from working",
+		edits:  []edit{{"consumer.Consumer.Start", `c.supervisor.answered = lazy`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestALazyConsumerLogsWhatKeepsItFromWorking$"}},
+	},
+	{
 		name: "start-error-twice", breaks: "a failed start is also logged, as if the consumer went on",
 		edits:  []edit{{"consumer.supervisor.waitAfter", `!v.answer(err)`, `!v.answer(err) || err != nil`}},
 		caught: []by{{pkg: "consumer", test: "^TestAFailedStartIsReportedByItsErrorAlone$"}},
@@ -477,6 +482,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "errorqueue", test: "^TestAMovedRetryIsNeverEarlyAndLateByAShortDelayAtMost$"}},
 	},
 	{
+		name: "moved-for-ever", breaks: "a moved message never comes out of the retry queue of Clojure's scheme",
+		edits:  []edit{{"errorqueue.dueOf", `d.Expiration > 0`, `false`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAMovedRetryExpiresInClojuresScheme$"}},
+	},
+	{
 		name: "moved-crashes-are-forgotten", breaks: "a message that kills leaves quarantine's count behind",
 		edits:  []edit{{"errorqueue.relocation.carried", `crashes += wire.Int(d.Headers[wire.DeliveryCount])`, `crashes += 0`}},
 		caught: []by{{pkg: "errorqueue", test: "^TestAMovedMessageOfQuarantineKeepsItsCrashes$"}},
@@ -485,6 +495,11 @@ var mutants = []mutant{
 		name: "moved-out-of-a-shared-queue", breaks: "a move takes what other consumers have parked",
 		edits:  []edit{{"errorqueue.choice.of", `c.from != "" && (m.Target != c.from || m.TargetFrom == fromOpened)`, `false`}},
 		caught: []by{{pkg: "errorqueue", test: "^TestAMoveTakesItsOwnMessagesOutOfASharedErrorQueue$"}},
+	},
+	{
+		name: "prune-under-a-consumer", breaks: "the quarantine of a consumer that works is deleted",
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.stillWorks", `*main.Consumers == 0`, `true`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestWhatAConsumerThatWorksHasBesideItsQueueIsKept$"}},
 	},
 	{
 		name: "prune-deletes-what-is-led-to", breaks: "a queue is deleted to which another dead-letters",

@@ -134,7 +134,21 @@ func keepOld(l *Leftover, known *Known, named map[string]bool) string {
 	case *k.Consumers > 0:
 		return fmt.Sprintf("consumers of it: %d", *k.Consumers)
 	}
+	if why := stillWorks(l, known); why != "" {
+		return why
+	}
 	return stillBound(l, known, named)
+}
+
+// stillWorks returns why a queue is kept that a consumer of the main queue publishes to and needs,
+// "" if there is no such consumer. The guard reads quarantine with basic.get, so the queue itself
+// has no consumers.
+func stillWorks(l *Leftover, known *Known) string {
+	main := known.Queues[l.Consumer]
+	if l.Role != topology.RoleRetry && l.Role != topology.RoleQuarantine || main.Consumers == nil || *main.Consumers == 0 {
+		return ""
+	}
+	return fmt.Sprintf("consumers of %q, who use it: %d", l.Consumer, *main.Consumers)
 }
 
 // stillBound returns why a leftover queue is kept that an exchange fills, "" if none does.

@@ -88,6 +88,25 @@ func TestAQueueIsKeptForWhatTheAPIKnows(t *testing.T) {
 	}
 }
 
+// Their main queue's consumers publish to these queues, and nothing else tells that they are used.
+func TestWhatAConsumerThatWorksHasBesideItsQueueIsKept(t *testing.T) {
+	k, one := orders(), 1
+	for _, l := range family(k, "orders", nil) {
+		if why := keepOld(&l, k, nil); why != "" {
+			t.Errorf("%s without consumers: %s", l.Queue, why)
+		}
+	}
+	q := k.Queues["orders"]
+	q.Consumers = &one
+	k.Queues["orders"] = q
+	for _, l := range family(k, "orders", nil) {
+		// The main queue stays, and leads to the error queue.
+		if why := keepOld(&l, k, nil); l.Role != topology.RoleError && !strings.Contains(why, "consumers of ") {
+			t.Errorf("%s may be deleted under a consumer: %q", l.Queue, why)
+		}
+	}
+}
+
 func TestAQueueStaysToWhichOneLeadsThatStays(t *testing.T) {
 	k := orders()
 	found := family(k, "orders", nil)

@@ -141,9 +141,9 @@ func orUnknown(value string) string {
 	return value
 }
 
-// Prune deletes a queue that Leftovers or OldQueues has just found to be superfluous. The broker deletes a
-// classic queue only if it is empty and unused at that moment. No broker offers that for a quorum
-// queue, so the error says if messages were deleted with it.
+// Prune deletes a queue that Leftovers or OldQueues has just found to be superfluous. The broker
+// deletes a classic queue only if it is empty and unused at that moment. No broker offers that for
+// a quorum queue, so the error says if messages were deleted with it.
 func (b *Broker) Prune(ctx context.Context, l *Leftover) error {
 	if l.Keep != "" {
 		return nil
