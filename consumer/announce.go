@@ -43,7 +43,7 @@ func (a *announcer) works(peer transport.Peer) {
 	case w.stopping:
 	case a.begun.CompareAndSwap(false, true):
 		a.log.Log(context.Background(), a.level(), "consumer started", "queue", a.spec.Queue, "concurrency", a.spec.Concurrency, "prefetch", w.ahead,
-			"timeout", a.spec.Timeout, "paused", w.paused, "broker", peer.Version)
+			"timeout", a.spec.shownTimeout(), "paused", w.paused, "broker", peer.Version)
 	case !lost.IsZero():
 		a.log.Log(context.Background(), a.level(), "consumer is back", "queue", a.spec.Queue, "away", time.Since(lost).Round(time.Millisecond), "paused", w.paused, "broker", peer.Version)
 	}
@@ -77,7 +77,7 @@ func (a *announcer) outlives() {
 	all, now := a.pool.underway(), time.Now()
 	for _, one := range all[:min(len(all), mostNamed)] {
 		a.log.Error("handler outlives the stop", "message_id", one.delivery.loggedID(), "attempt", one.delivery.facts.Delivery.Attempt,
-			"running", now.Sub(one.began).Round(time.Millisecond), "stuck", one.state.Load() == stuck, "timeout", a.spec.Timeout)
+			"running", now.Sub(one.began).Round(time.Millisecond), "stuck", one.state.Load() == stuck, "timeout", a.spec.shownTimeout())
 	}
 	if more := len(all) - mostNamed; more > 0 {
 		a.log.Error("more handlers outlive the stop", "handlers", more)
@@ -107,6 +107,14 @@ func handlersHave(left time.Duration) time.Duration { return left - min(2*time.S
 // patient returns whether handlers have the time that the Spec gives them. With NoTimeout there is
 // none to compare.
 func (s *Spec) patient(have time.Duration) bool { return s.Timeout == NoTimeout || have >= s.Timeout }
+
+// shownTimeout is the Timeout for the log.
+func (s *Spec) shownTimeout() any {
+	if s.Timeout == NoTimeout {
+		return "none"
+	}
+	return s.Timeout
+}
 
 // hurry is what is logged of a stop that may interrupt a handler within its Timeout.
 const hurry = "the stop gives handlers less time than their Timeout; raise fx.StopTimeout, or the deadline of Stop's context"

@@ -142,12 +142,12 @@ func TestAConsumerLogsThatItBeganThatItIsBackAndThatItStops(t *testing.T) {
 
 func TestAConsumerThatIsPausedOrCannotStartSaysWhatIsTrue(t *testing.T) {
 	inLab(t, usual, func(l *lab) {
-		c, log := l.logged(l.process("worker"), consumer.Spec{Queue: "orders", Handler: ack})
+		c, log := l.logged(l.process("worker"), consumer.Spec{Queue: "orders", Timeout: consumer.NoTimeout, Handler: ack})
 		c.Pause()
 		l.must(c.Start(context.Background()))
 		c.Resume()
 		l.wait(time.Minute, "it takes messages", func() bool { return c.Health().Subscribed })
-		log.want(t, slog.LevelInfo, started, map[string]any{"paused": true})
+		log.want(t, slog.LevelInfo, started, map[string]any{"paused": true, "timeout": "none"})
 
 		never, log := l.logged(l.process("never"), consumer.Spec{Queue: "orders", Handler: ack})
 		l.must(never.Stop(context.Background()))
