@@ -43,7 +43,8 @@ acked (UNACKED), how many consumers there are, and how old the message at the
 queue's head is.
 
 Consumers are those of a topology file, or are named by their main queues, with
-their retry queues by --delays; with the management API all that exist are shown.
+their retry queues by --delays or the management API; with that API and without
+names all that exist are shown.
 UNACKED and OLDEST are blank without it; OLDEST is known for classic queues only,
 and messages with a timestamp.
 
@@ -79,8 +80,7 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 	}
 	w := statusWatch{
 		app: a, consumers: consumers, again: o.watch,
-		// Nothing names the retry queues.
-		unseen: len(o.delays) == 0 && o.file == "" && api == nil,
+		unseen: api == nil && slices.ContainsFunc(consumers, func(c inspect.Consumer) bool { return c.Unnamed }),
 		// AMQP does not count what is dead-lettered and not yet confirmed.
 		unkept: api == nil,
 	}
@@ -181,10 +181,7 @@ func (a *app) look(ctx context.Context, b *inspect.Broker, consumers []inspect.C
 	if known != nil {
 		queues = known.Queues
 	}
-	if len(consumers) == 0 {
-		consumers = inspect.FromQueues(slices.Sorted(maps.Keys(queues)))
-	}
-	all, err := b.Look(ctx, consumers, queues)
+	all, err := b.Look(ctx, inspect.Complete(consumers, slices.Sorted(maps.Keys(queues))), queues)
 	return statusReport{At: time.Now().UTC().Truncate(time.Second), Broker: where(peer), Consumers: all}, err
 }
 

@@ -70,6 +70,7 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 	s.env["RABBITMQ_MANAGEMENT_URL"] = fakeAPI(t, queue)
 	compare(t, "status-api.txt", s.run("status", "--file", topology).want(t, exitOK).out, queue, placeholder)
 	s.run("status").want(t, exitOK, queue, "retry 10s", "quarantine")
+	s.run("status", queue).want(t, exitOK, "retry 10s", "quarantine")
 	s.run("status", "--management-url", strings.Replace(s.env["RABBITMQ_MANAGEMENT_URL"], "hunter2", "other", 1)).
 		want(t, exitFailed, "it takes a user with the tag monitoring")
 

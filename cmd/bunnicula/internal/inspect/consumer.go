@@ -12,8 +12,9 @@ import (
 
 // Consumer is a consumer as its queues show it, the main queue first.
 type Consumer struct {
-	Name   string
-	Queues []Expected
+	Name    string
+	Queues  []Expected
+	Unnamed bool // nothing has named its retry queues, which it may have
 }
 
 // Expected is a queue that a consumer has, or may have.
@@ -39,7 +40,7 @@ func FromTopology(t topology.Topology) Consumer {
 // FromName returns a consumer with the default queues for this main queue, and with retry queues
 // for these delays.
 func FromName(queue string, delays []time.Duration) Consumer {
-	c := Consumer{Name: queue, Queues: []Expected{{Name: queue, Role: topology.RoleMain}}}
+	c := Consumer{Name: queue, Unnamed: len(delays) == 0, Queues: []Expected{{Name: queue, Role: topology.RoleMain}}}
 	for _, d := range delays {
 		c.Queues = append(c.Queues, Expected{Name: topology.RetryQueue(queue, d), Role: topology.RoleRetry, Delay: d, Maybe: true})
 	}
@@ -81,6 +82,27 @@ func FromQueues(names []string) []Consumer {
 		consumers = append(consumers, c)
 	}
 	return consumers
+}
+
+// Complete adds the retry queues that exist to consumers whose retry queues nothing has named. If
+// there are no consumers, it returns those that it finds. names are those of all queues.
+func Complete(consumers []Consumer, names []string) []Consumer {
+	if len(consumers) == 0 {
+		return FromQueues(names)
+	}
+	delays := map[string][]time.Duration{}
+	for _, name := range names {
+		if main, delay, ok := CutRetry(name); ok {
+			delays[main] = append(delays[main], delay)
+		}
+	}
+	complete := slices.Clone(consumers)
+	for i, c := range complete {
+		if c.Unnamed {
+			complete[i] = FromName(c.Name, slices.Sorted(slices.Values(delays[c.Name])))
+		}
+	}
+	return complete
 }
 
 // CutRetry splits the name of a retry queue.

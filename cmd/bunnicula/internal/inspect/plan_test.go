@@ -33,6 +33,26 @@ func TestConsumersAreFoundAmongQueues(t *testing.T) {
 	}
 }
 
+func TestRetryQueuesThatNothingNamesAreFoundAmongQueues(t *testing.T) {
+	var got []string
+	for _, c := range Complete(
+		[]Consumer{FromName("orders", nil), FromName("mails", []time.Duration{time.Hour}), FromName("refunds", nil)},
+		[]string{"orders", "orders-retry-1m", "orders-retry-10s", "orders-retry-60s", "orders-eu-retry-9s", "mails-retry-1m"},
+	) {
+		for _, q := range c.Queues {
+			got = append(got, q.Name)
+		}
+	}
+	want := "orders orders-retry-10s orders-retry-1m orders-quarantine orders-error " +
+		"mails mails-retry-1h mails-quarantine mails-error refunds refunds-quarantine refunds-error"
+	if strings.Join(got, " ") != want {
+		t.Errorf("%q\nwant %s", got, want)
+	}
+	if found := Complete(nil, []string{"orders", "orders-error"}); len(found) != 1 || found[0].Name != "orders" {
+		t.Errorf("%+v, want orders alone", found)
+	}
+}
+
 func TestWhatAComparisonComesTo(t *testing.T) {
 	mine := topology.Queue{Name: "q", Role: topology.RoleError, Arguments: map[string]any{"x-overflow": "reject-publish", "x-queue-type": "quorum"}}
 	theirs := topology.Queue{Name: "q", Role: topology.RoleMain, Existing: true}
