@@ -126,3 +126,16 @@ func TestAQueueStaysToWhichOneLeadsThatStays(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 }
+
+func TestBindingsAreThoseOfOthers(t *testing.T) {
+	known := &Known{Bindings: []management.Binding{
+		{Kind: "queue", Source: "", Destination: "orders", Key: "orders"},
+		{Kind: "queue", Source: "orders-retry-requeue", Destination: "orders", Key: "#"},
+		{Kind: "queue", Source: "events", Destination: "orders", Key: "order.*"},
+		{Kind: "queue", Source: "events", Destination: "refunds", Key: "refund.*"},
+		{Kind: "exchange", Source: "events", Destination: "orders", Key: "order.*"},
+	}}
+	if found := known.BindingsOf("orders"); len(found) != 1 || found[0].Source != "events" || found[0].Kind != "queue" {
+		t.Errorf("%+v, want that of events to the queue", found)
+	}
+}
