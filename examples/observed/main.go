@@ -22,6 +22,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/fx"
+	"go.uber.org/fx/fxevent"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
@@ -61,9 +62,18 @@ func app() fx.Option {
 		),
 		consumer.Provide(Orders),
 		fx.Invoke(PlaceOrders),
+		fx.WithLogger(Quiet),
 		fx.StartTimeout(time.Minute),
 		fx.StopTimeout(90*time.Second), // for handlers, which may take 60 s
 	)
+}
+
+// Quiet lets fx log what fails, and nothing else. With fx.NopLogger an app that cannot start would
+// end without saying why.
+func Quiet() fxevent.Logger {
+	log := &fxevent.SlogLogger{Logger: slog.Default()}
+	log.UseLogLevel(slog.LevelDebug) // for what does not fail
+	return log
 }
 
 var (
