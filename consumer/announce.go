@@ -58,6 +58,16 @@ func (a *announcer) away() {
 	}
 }
 
+// trouble logs why a consumer does not work: its session has ended, or none could begin, which it
+// finds out every ten seconds while there is no connection.
+func (a *announcer) trouble(ended bool, err error) {
+	if ended {
+		a.log.Warn("consumer interrupted", "err", err)
+		return
+	}
+	a.log.Warn("consumer waits", "err", err)
+}
+
 // stops logs the beginning of a stop, and a stop that has too little time. have is how long
 // handlers may run yet, bounded by the deadline.
 func (a *announcer) stops(have time.Duration, bounded bool) {

@@ -104,6 +104,8 @@ func (l *lab) logged(p *simulated.Process, spec consumer.Spec) (*consumer.Consum
 const (
 	started = "consumer started"
 	isBack  = "consumer is back"
+	lost    = "consumer interrupted"
+	waits   = "consumer waits"
 	stops   = "consumer stops"
 	hurried = "the stop gives handlers less time than their Timeout"
 	outlive = "handler outlives the stop"
@@ -153,6 +155,25 @@ func TestAConsumerThatIsPausedOrCannotStartSaysWhatIsTrue(t *testing.T) {
 		l.must(never.Stop(context.Background()))
 		if n := len(log.shared.all); n != 0 {
 			t.Errorf("a consumer that never began has logged %v", log.shared.all)
+		}
+	})
+}
+
+func TestWhatALogSaysWhileThereIsNoBroker(t *testing.T) {
+	inLab(t, usual, func(l *lab) {
+		c, log := l.logged(l.process("worker"), consumer.Spec{Queue: "orders", Handler: ack})
+		l.must(c.Start(context.Background()))
+		lazy := l.process("lazy")
+		lazy.SetLazy()
+		late, began := l.logged(lazy, consumer.Spec{Queue: "orders", Handler: ack})
+		l.sim.Restart(25 * time.Second)
+		l.must(late.Start(context.Background()))
+		l.wait(time.Minute, "both work", func() bool { return c.Health().Subscribed && late.Health().Subscribed })
+		log.want(t, slog.LevelWarn, lost, map[string]any{"consumer": "orders"})
+		log.want(t, slog.LevelInfo, isBack, nil)
+		began.want(t, slog.LevelInfo, started, nil)
+		if a, b, never := len(log.of(waits)), len(began.of(waits)), len(began.of(lost)); a != 2 || b != 2 || never != 0 {
+			t.Errorf("%d and %d lines say that a consumer waits, want 2 each; %d that one was interrupted which had not begun", a, b, never)
 		}
 	})
 }

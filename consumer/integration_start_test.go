@@ -45,7 +45,7 @@ func TestAFailedStartIsReportedByItsErrorAlone(t *testing.T) {
 			if row.mode == topology.All && strings.Count(err.Error(), row.reason) != 1 {
 				t.Errorf("one reason of three consumers is told more than once:\n%v", err)
 			}
-			if of, all := log.messages(""); strings.Contains(all, "cannot go on") || len(of) > 0 && of["consumer interrupted"] > 0 {
+			if of, all := log.messages(""); strings.Contains(all, "cannot go on") || len(of) > 0 && of["consumer interrupted"]+of["consumer waits"] > 0 {
 				t.Errorf("the log says that it goes on:\n%s", all)
 			}
 			if _, all := log.messages(""); strings.Contains(all, `"level":"ERROR"`) {

@@ -130,7 +130,7 @@ func (v *supervisor) waitAfter(err error) {
 	pause := v.backoff.Next()
 	v.c.announcer.away()
 	if !permanent(err) {
-		v.c.log.Warn("consumer interrupted", "err", err)
+		v.c.announcer.trouble(!v.began.IsZero(), err)
 		backoff.Wait(v.c.stages.connecting, pause)
 		return
 	}
