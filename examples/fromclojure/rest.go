@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -18,7 +19,7 @@ func theRest() fx.Option {
 
 // Receipts prints receipts.
 func Receipts() consumer.Spec {
-	return consumer.Spec{Queue: "receipts", Handler: consumer.JSON(func(_ context.Context, msg consumer.Message[Receipt]) consumer.Result {
+	return consumer.Spec{Queue: "receipts", Timeout: 20 * time.Second, Handler: consumer.JSON(func(_ context.Context, msg consumer.Message[Receipt]) consumer.Result {
 		fmt.Println("receipt for invoice", msg.Payload.Number)
 		return consumer.Ack()
 	})}

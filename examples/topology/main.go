@@ -49,6 +49,7 @@ func app() fx.Option {
 		fx.Supply(connection.Config{URL: os.Getenv("AMQP_URL"), Name: "topology"}),
 		consumer.Provide(Shipments, Invoices),
 		fx.StartTimeout(time.Minute),
+		fx.StopTimeout(90*time.Second), // for handlers, which may take 60 s
 	)
 }
 
