@@ -69,14 +69,22 @@ func (a *announcer) trouble(ended bool, err error) {
 }
 
 // stops logs the beginning of a stop, and a stop that has too little time. have is how long
-// handlers may run yet, bounded by the deadline.
-func (a *announcer) stops(have time.Duration, bounded bool) {
-	running := len(a.pool.underway())
+// handlers may run yet, bounded by the deadline. It returns how many handlers the stop waits for.
+func (a *announcer) stops(have time.Duration, bounded bool) (running int) {
+	running = len(a.pool.underway())
 	if !bounded {
 		a.log.Log(context.Background(), a.level(), "consumer stops", "queue", a.spec.Queue, "running", running)
-		return
+		return running
 	}
 	a.log.Log(context.Background(), a.level(), "consumer stops", "queue", a.spec.Queue, "running", running, "handlers_have", have.Round(time.Millisecond))
+	return running
+}
+
+// stopped logs the end of a stop that has waited for handlers.
+func (a *announcer) stopped(awaited int, took time.Duration) {
+	if awaited > 0 {
+		a.log.Log(context.Background(), a.level(), "consumer stopped", "queue", a.spec.Queue, "awaited", awaited, "took", took.Round(100*time.Millisecond))
+	}
 }
 
 // mostNamed is how many handlers are named that outlive a stop.

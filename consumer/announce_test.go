@@ -107,6 +107,7 @@ const (
 	lost    = "consumer interrupted"
 	waits   = "consumer waits"
 	stops   = "consumer stops"
+	stopped = "consumer stopped"
 	hurried = "the stop gives handlers less time than their Timeout"
 	outlive = "handler outlives the stop"
 	stretch = "a delay is stretched by the retry queues"
@@ -176,6 +177,36 @@ func TestWhatALogSaysWhileThereIsNoBroker(t *testing.T) {
 			t.Errorf("%d and %d lines say that a consumer waits, want 2 each; %d that one was interrupted which had not begun", a, b, never)
 		}
 	})
+}
+
+func TestAStopThatWaitsForHandlersSaysWhenItEnded(t *testing.T) {
+	for name, row := range map[string]struct {
+		messages int
+		want     map[string]any // nil is no line
+	}{
+		"two run":  {2, map[string]any{"consumer": "orders", "queue": "orders", "awaited": 2, "took": "29s"}},
+		"none run": {0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, usual, func(l *lab) {
+				slow := func(context.Context, consumer.Delivery) consumer.Result {
+					time.Sleep(30 * time.Second)
+					return consumer.Ack()
+				}
+				c, log := l.logged(l.process("worker"), consumer.Spec{Queue: "orders", Handler: slow})
+				l.must(c.Start(context.Background()))
+				l.publishMany("orders", row.messages)
+				time.Sleep(time.Second)
+				l.must(c.Stop(context.Background()))
+				l.must(c.Stop(context.Background()))
+				if row.want != nil {
+					log.want(t, slog.LevelInfo, stopped, row.want)
+				} else if n := len(log.of(stopped)); n != 0 {
+					t.Errorf("%d lines say that a stop has waited", n)
+				}
+			})
+		})
+	}
 }
 
 func TestAStopThatGivesHandlersLessThanTheirTimeoutIsWarnedAboutOnce(t *testing.T) {

@@ -99,9 +99,10 @@ func timeOf(ctx context.Context) (have time.Duration, bounded bool) {
 // stop is Stop without the warning.
 func (c *Consumer) stop(ctx context.Context) error {
 	have, bounded := timeOf(ctx)
+	began, awaited := time.Now(), 0
 	if first, started := c.stages.stop(); first {
 		if c.announcer.begun.Load() {
-			c.announcer.stops(have, bounded)
+			awaited = c.announcer.stops(have, bounded)
 		}
 		c.stages.stopConnecting()
 		c.control.update(func(w *wanted) { w.stopping = true })
@@ -113,6 +114,7 @@ func (c *Consumer) stop(ctx context.Context) error {
 	}
 	select {
 	case <-c.stages.stopped:
+		c.announcer.stopped(awaited, time.Since(began))
 		return nil
 	case <-ctx.Done():
 		c.stages.cancelHandlers(ErrStopping)
