@@ -111,6 +111,16 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestHandlersThatOutliveTheStopAreNamedWithWhatTheyHaveRun$"}},
 	},
 	{
+		name: "interrupted-before-it-began", breaks: "the log says that a consumer was interrupted which has not begun",
+		edits:  []edit{{"consumer.supervisor.waitAfter", `v.c.announcer.trouble(!v.began.IsZero(), err)`, `v.c.announcer.trouble(true, err)`}},
+		caught: []by{{pkg: "consumer", test: "^TestWhatALogSaysWhileThereIsNoBroker$"}},
+	},
+	{
+		name: "a-stop-that-waited-is-silent", breaks: "nothing says that the handlers ended for which a stop waited",
+		edits:  []edit{{"consumer.Consumer.stop", `c.announcer.stopped(awaited, time.Since(began))`, `_, _ = began, awaited`}},
+		caught: []by{{pkg: "consumer", test: "^TestAStopThatWaitsForHandlersSaysWhenItEnded$"}},
+	},
+	{
 		name: "hurried-in-silence", breaks: "nothing says that a stop has less time than handlers may take",
 		edits:  []edit{{"consumer.Spec.patient", `have >= s.Timeout`, `have >= 0`}},
 		caught: []by{{pkg: "consumer", test: "^TestAStopThatGivesHandlersLessThanTheirTimeoutIsWarnedAboutOnce$"}, {pkg: "consumer", test: "^TestAGroupOfManyConsumersLogsOneLineForAll$"}},
@@ -505,6 +515,16 @@ var mutants = []mutant{
 		name: "prune-deletes-what-is-led-to", breaks: "a queue is deleted to which another dead-letters",
 		edits:  []edit{{"cmd/bunnicula/internal/inspect.KeepWhatIsLedTo", `!goes[name] && name != l.Queue && leadsTo(known.Queues[name], l.Queue)`, `false`}},
 		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestAQueueStaysToWhichOneLeadsThatStays$"}},
+	},
+	{
+		name: "status-without-retry-queues", breaks: "the status of a consumer that is named leaves out its retry queues, though the management API knows them",
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.Complete", `c.Unnamed`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestRetryQueuesThatNothingNamesAreFoundAmongQueues$"}},
+	},
+	{
+		name: "the-old-schemes-own-binding", breaks: "move advises to bind the new queue to an exchange of the scheme of Clojure's Bunnicula",
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.Known.BindingsOf", `isSchemes(b.Source, queue)`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestBindingsAreThoseOfOthers$"}},
 	},
 	{
 		name: "redrive-keeps-attempts", breaks: "a redriven message does not begin anew",
