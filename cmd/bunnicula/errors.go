@@ -64,7 +64,7 @@ type errorsQueue struct {
 
 // addTo adds the flags.
 func (o *errorsQueue) addTo(cmd *cobra.Command) {
-	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.Args = want(cobra.MinimumNArgs(1))
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&o.errorQueue, "error-queue", "", "the error queue, where its name does not follow from QUEUE")

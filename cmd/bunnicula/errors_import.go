@@ -48,7 +48,7 @@ If it ends early it says with which --from to go on.`,
 		},
 	}
 	queue.addTo(cmd)
-	cmd.Args = cobra.ExactArgs(2)
+	cmd.Args = want(cobra.ExactArgs(2))
 	cmd.Flags().StringVar(&o.To, "to", "", "another queue than the error queue")
 	cmd.Flags().IntVar(&o.From, "from", 0, "the line of the file to begin with")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "only read the file")

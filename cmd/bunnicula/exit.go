@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+
+	"github.com/spf13/cobra"
 )
 
 // Exit codes. Scripts rely on them.
@@ -32,6 +34,16 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // usage makes the error for wrong usage that cobra has not detected.
 func usage(err error) error { return &exitError{exitUsage, err} }
+
+// want makes the error for a wrong number of arguments say which ones the command takes.
+func want(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if check(cmd, args) == nil {
+			return nil
+		}
+		return usage(fmt.Errorf("%s given, want %s", counted(len(args), "argument is", "arguments are"), cmd.UseLine()))
+	}
+}
 
 // found returns the error for exit code 3. The findings were printed before.
 func found() error { return &exitError{exitFound, nil} }

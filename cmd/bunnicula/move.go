@@ -48,7 +48,7 @@ moved stays, and is exit code 1.`,
 		Example: `  bunnicula move orders invoices --file topology.yml --old-delays 10s,1m --dry-run
   bunnicula move orders invoices --file topology.yml --old-delays 10s,1m --wait 5m
   bunnicula move orders orders-v2 --file topology.yml --old-scheme bunnicula`,
-		Args: cobra.ExactArgs(2),
+		Args: want(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.old.name, o.now.name = args[0], args[1]
 			o.timed = cmd.Flags().Changed("timeout")

@@ -39,7 +39,7 @@ queue is bound for is exit code 1.`,
 		Example: `  bunnicula publish orders --body '{"number": 1}'
   bunnicula publish --exchange events --key order.created --body @order.json
   date | bunnicula publish orders --body - --header source=cron --count 10`,
-		Args: cobra.MaximumNArgs(1),
+		Args: want(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.target(cmd, args); err != nil {
 				return usage(err)
