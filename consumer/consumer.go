@@ -127,10 +127,12 @@ func (c *Consumer) Start(ctx context.Context) error {
 	if err := c.stages.start(); err != nil {
 		return fmt.Errorf("consumer %q: %w", c.spec.Name, err)
 	}
-	go c.supervisor.run()
 	if c.conn.Lazy() {
+		c.supervisor.answered = true // nobody reports the first error but the supervisor's log
+		go c.supervisor.run()
 		return nil
 	}
+	go c.supervisor.run()
 
 	var err error
 	select {

@@ -28,7 +28,7 @@ type supervisor struct {
 	backoff  backoff.Backoff // between sessions
 	began    time.Time       // when the last session began; zero if the last try ended before
 	told     bool            // OnFatal was called for the present trouble
-	answered bool            // Start has its answer
+	answered bool            // Start has its answer, or waits for none; a Start that does not wait sets it first
 }
 
 func newSupervisor(c *Consumer) *supervisor {
