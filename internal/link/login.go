@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -108,19 +111,28 @@ func (g *logins) judge(login Login, err error) (Login, error) {
 	return Login{}, loginError("failed: %w", without(err, secrets))
 }
 
-// without is err, or its text without the secrets if it has one of them.
+// without is err, or its text without the secrets if it has one of them. They are looked for before
+// the text is cut: a part of a token is a secret too.
 func without(err error, secrets []string) error {
-	text := foreign.Text(err, 2<<10)
+	text := foreign.Text(err, math.MaxInt)
 	shown := text
 	for _, s := range secrets {
 		if s != "" {
-			shown = strings.ReplaceAll(shown, s, "[REDACTED]")
+			shown = hide(shown, s)
 		}
 	}
 	if shown != text {
-		return errors.New(shown)
+		return errors.New(foreign.Cut(shown, foreign.MaxText))
 	}
-	return err
+	return foreign.Safe(err)
+}
+
+// hide takes a secret out of a text, also as it stands in a URL and in quotes.
+func hide(text, secret string) string {
+	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(strconv.Quote(secret), `"`)} {
+		text = strings.ReplaceAll(text, form, "[REDACTED]")
+	}
+	return text
 }
 
 // recent returns the last Login, or another one if that has expired.
