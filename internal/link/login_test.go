@@ -5,9 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // A token of OAuth 2 may be longer than what is kept of an error elsewhere.
@@ -39,4 +45,31 @@ func TestAnErrorOfCredentialsIsSafeForWhoeverUsesIt(t *testing.T) {
 			t.Errorf("got %.80s, want %q", text, want)
 		}
 	}
+}
+
+func TestTCPAndTheHandshakesShareOneTimeoutAndALoginHasItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broker, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer broker.Close()
+		l := newLink("test", &Settings{DialTimeout: 15 * time.Second}, slog.New(slog.DiscardHandler), func(transport.Event) {})
+		defer l.stop()
+		for _, asking := range []time.Duration{0, time.Second, 2 * slowLogin} {
+			target := Target{Addr: broker.Addr().String()}
+			if asking > 0 {
+				target.Login = func(context.Context) (Login, error) { time.Sleep(asking); return Login{Username: "shop"}, nil }
+			}
+			began := time.Now()
+			raw, _, deadline, err := l.reach(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = raw.Close()
+			if all := deadline.Sub(began); all != 15*time.Second+asking {
+				t.Errorf("an attempt with a login of %s has %s", asking, all)
+			}
+		}
+	})
 }
