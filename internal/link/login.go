@@ -27,8 +27,9 @@ type logins struct {
 	get  func(context.Context) (Login, error) // immutable: the application's
 	turn chan struct{}                        // held by the call that runs
 
-	mu   sync.Mutex   // guards last
-	last func() Login // a function: fmt would print the password; nil before the first answer
+	mu     sync.Mutex   // guards what is below
+	last   func() Login // a function: fmt would print the password; nil before the first answer
+	forgot time.Time    // when last was refused, and taken away
 }
 
 func newLogins(get func(context.Context) (Login, error)) *logins {
@@ -148,9 +149,16 @@ func (g *logins) recent(ctx context.Context) (Login, error) {
 	return g.ask(ctx)
 }
 
-// forget lets the next call of recent ask again.
+// forgetEvery is how often a refused login is replaced by another one at most. A user who may not use
+// the management API is refused each time, every few seconds, and each answer of the application may
+// be a lease.
+const forgetEvery = 5 * time.Minute
+
+// forget lets the next call of recent ask again, after a refusal.
 func (g *logins) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.last = nil
+	if now := time.Now(); g.forgot.IsZero() || now.Sub(g.forgot) >= forgetEvery {
+		g.last, g.forgot = nil, now
+	}
 }

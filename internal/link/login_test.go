@@ -73,3 +73,20 @@ func TestTCPAndTheHandshakesShareOneTimeoutAndALoginHasItsOwn(t *testing.T) {
 		}
 	})
 }
+
+// What asks the management API tries every two seconds until it is answered.
+func TestAUserWhomTheManagementAPIRefusesCostsFewLeases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		g := newLogins(func(context.Context) (Login, error) { asked++; return Login{Username: "shop", Password: "lease"}, nil })
+		for began := time.Now(); time.Since(began) < 6*time.Minute; time.Sleep(2 * time.Second) {
+			if _, err := g.recent(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			g.forget()
+		}
+		if asked != 3 {
+			t.Errorf("asked %d times in 6 minutes, want at first, after the first refusal and 5 minutes later", asked)
+		}
+	})
+}
