@@ -130,7 +130,8 @@ func without(err error, secrets []string) error {
 
 // hide takes a secret out of a text, also as it stands in a URL and in quotes.
 func hide(text, secret string) string {
-	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(strconv.Quote(secret), `"`)} {
+	quoted := strconv.Quote(secret)
+	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), quoted[1 : len(quoted)-1]} {
 		text = strings.ReplaceAll(text, form, "[REDACTED]")
 	}
 	return text
