@@ -219,11 +219,11 @@ func TestTheAppIDIsTheConnectionsName(t *testing.T) {
 }
 
 func TestAllWrongFieldsAreReportedTogether(t *testing.T) {
-	_, err := publisher.New(connect(t, connection.Config{URL: "amqp://localhost"}), publisher.Config{MaxBody: -1, Window: -1, Exchange: strings.Repeat("x", 256)}, nil)
+	_, err := publisher.New(connect(t, connection.Config{URL: "amqp://localhost"}), publisher.Config{MaxBody: -1, Window: -1, Timeout: -2, Exchange: strings.Repeat("x", 256)}, nil)
 	if err == nil {
 		t.Fatal("it was accepted")
 	}
-	for _, want := range []string{"MaxBody is -1", "Window is -1", "Exchange is 256"} {
+	for _, want := range []string{"MaxBody is -1", "Window is -1", "Timeout is -2ns", "Exchange is 256"} {
 		if !strings.Contains(err.Error(), "publisher: "+want) {
 			t.Errorf("the error lacks %q:\n%v", want, err)
 		}

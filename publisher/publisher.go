@@ -127,7 +127,7 @@ func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, er
 		errs = append(errs, fmt.Errorf("publisher: Exchange is %d bytes long, AMQP allows 255", len(cfg.Exchange)))
 	}
 	if cfg.Timeout < time.Millisecond && cfg.Timeout != NoTimeout {
-		return nil, fmt.Errorf("publisher: Timeout is %s, want 1ms or more, 0 for %s, or NoTimeout", cfg.Timeout, DefaultTimeout)
+		errs = append(errs, fmt.Errorf("publisher: Timeout is %s, want 1ms or more, 0 for %s, or NoTimeout", cfg.Timeout, DefaultTimeout))
 	}
 	pipeline, err := sending.New(conn.Transport(), cfg.Window, log)
 	if err = errors.Join(append(errs, err)...); err != nil {

@@ -19,11 +19,11 @@ import (
 // to be asked for, that has as long again.
 func (l *link) dial(t Target, n int) (*member, error) {
 	set := l.settings()
-	raw, t, err := l.reach(t)
+	raw, t, deadline, err := l.reach(t)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, l.patience(t))
+	ctx, cancel := context.WithDeadline(l.ctx, deadline)
 	defer cancel()
 	conn := raw
 	if t.TLS != nil {
@@ -74,30 +74,34 @@ func (l *link) dial(t Target, n int) (*member, error) {
 	return m, nil
 }
 
-// patience bounds one attempt to connect.
+// patience bounds one attempt to connect, and one call for a login.
 func (l *link) patience(t Target) time.Duration {
 	return cmp.Or(t.DialTimeout, l.settings().DialTimeout)
 }
 
 // reach opens the socket, and then asks for the login, if that is to be asked for. So an
-// application is not asked at each try while the broker is away: each answer may cost a lease.
-func (l *link) reach(t Target) (net.Conn, Target, error) {
-	raw, err := l.tcp(t)
+// application is not asked at each try while the broker is away: each answer may cost a lease. The
+// deadline is that of the whole attempt, to which the time of the login is added.
+func (l *link) reach(t Target) (raw net.Conn, as Target, deadline time.Time, err error) {
+	deadline = time.Now().Add(l.patience(t))
+	raw, err = l.tcp(t, deadline)
 	if err != nil || t.Login == nil {
-		return raw, t, err
+		return raw, t, deadline, err
 	}
 	began := time.Now()
 	login, err := l.login(t)
 	if err != nil {
 		raw.Close()
-		return nil, t, err
+		return nil, t, deadline, err
 	}
 	t.Username, t.Password, t.expires = login.Username, login.Password, login.Expires
-	if time.Since(began) > slowLogin {
+	took := time.Since(began)
+	deadline = deadline.Add(took)
+	if took > slowLogin {
 		raw.Close()
-		raw, err = l.tcp(t)
+		raw, err = l.tcp(t, deadline)
 	}
-	return raw, t, err
+	return raw, t, deadline, err
 }
 
 func (l *link) login(t Target) (Login, error) {
@@ -112,8 +116,8 @@ func (l *link) login(t Target) (Login, error) {
 // slowLogin is how old a socket may be when the handshake begins. The broker waits 10 s for one.
 const slowLogin = 3 * time.Second
 
-func (l *link) tcp(t Target) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, l.patience(t))
+func (l *link) tcp(t Target, deadline time.Time) (net.Conn, error) {
+	ctx, cancel := context.WithDeadline(l.ctx, deadline)
 	defer cancel()
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Addr)
 	if err != nil {

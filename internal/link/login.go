@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,8 +27,9 @@ type logins struct {
 	get  func(context.Context) (Login, error) // immutable: the application's
 	turn chan struct{}                        // held by the call that runs
 
-	mu   sync.Mutex   // guards last
-	last func() Login // a function: fmt would print the password; nil before the first answer
+	mu     sync.Mutex   // guards what is below
+	last   func() Login // a function: fmt would print the password; nil before the first answer
+	forgot time.Time    // when last was refused, and taken away
 }
 
 func newLogins(get func(context.Context) (Login, error)) *logins {
@@ -108,19 +112,29 @@ func (g *logins) judge(login Login, err error) (Login, error) {
 	return Login{}, loginError("failed: %w", without(err, secrets))
 }
 
-// without is err, or its text without the secrets if it has one of them.
+// without is err, or its text without the secrets if it has one of them. They are looked for before
+// the text is cut: a part of a token is a secret too.
 func without(err error, secrets []string) error {
-	text := foreign.Text(err, 2<<10)
+	text := foreign.Text(err, math.MaxInt)
 	shown := text
 	for _, s := range secrets {
 		if s != "" {
-			shown = strings.ReplaceAll(shown, s, "[REDACTED]")
+			shown = hide(shown, s)
 		}
 	}
 	if shown != text {
-		return errors.New(shown)
+		return errors.New(foreign.Cut(shown, foreign.MaxText))
 	}
-	return err
+	return foreign.Safe(err)
+}
+
+// hide takes a secret out of a text, also as it stands in a URL and in quotes.
+func hide(text, secret string) string {
+	quoted := strconv.Quote(secret)
+	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), quoted[1 : len(quoted)-1]} {
+		text = strings.ReplaceAll(text, form, "[REDACTED]")
+	}
+	return text
 }
 
 // recent returns the last Login, or another one if that has expired.
@@ -136,9 +150,16 @@ func (g *logins) recent(ctx context.Context) (Login, error) {
 	return g.ask(ctx)
 }
 
-// forget lets the next call of recent ask again.
+// forgetEvery is how often a refused login is replaced by another one at most. A user who may not use
+// the management API is refused each time, every few seconds, and each answer of the application may
+// be a lease.
+const forgetEvery = 5 * time.Minute
+
+// forget lets the next call of recent ask again, after a refusal.
 func (g *logins) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.last = nil
+	if now := time.Now(); g.forgot.IsZero() || now.Sub(g.forgot) >= forgetEvery {
+		g.last, g.forgot = nil, now
+	}
 }

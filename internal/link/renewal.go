@@ -18,7 +18,7 @@ type renewal struct {
 	// Immutable.
 	session *session
 	ask     func(context.Context) (Login, error)
-	timeout time.Duration // of one call of ask
+	timeout time.Duration // of one call of ask, at most
 	longest time.Duration // pause between two calls that fail
 	log     *slog.Logger
 	tell    func(error) // tells the link why the secret is not renewed, nil when it is
@@ -109,7 +109,7 @@ func (r *renewal) run() {
 	defer close(r.ended)
 	pace := newRenewalPace(r.longest)
 	for r.wait(pace) {
-		login, err := r.try()
+		login, err := r.try(pace.patience(time.Now(), r.due(), r.timeout))
 		switch now := time.Now(); {
 		case r.session.Err() != nil:
 			return
@@ -160,9 +160,10 @@ func (r *renewal) wait(pace *renewalPace) bool {
 	}
 }
 
-// try asks for a Login, and gives its secret to the broker if it is a new one of the same user.
-func (r *renewal) try() (Login, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
+// try asks for a Login, within patience, and gives its secret to the broker if it is a new one of
+// the same user.
+func (r *renewal) try(patience time.Duration) (Login, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
 	login, err := r.ask(ctx)
 	if err != nil || login.Username != r.session.User() || !later(login.Expires, r.due()) {

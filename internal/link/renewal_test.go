@@ -1,10 +1,16 @@
 package link
 
 import (
+	"context"
 	"errors"
+	"log/slog"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 func TestASecretIsRenewedBeforeItExpires(t *testing.T) {
@@ -117,5 +123,59 @@ func TestAMemberThatJoinsDuringAnUpdateIsNotForgotten(t *testing.T) {
 	r.joined(now.Add(time.Second))
 	if got := r.due().Sub(now); got != time.Second || len(r.wake) == 0 {
 		t.Errorf("due after %s, woken %t: want to look at once", got, len(r.wake) > 0)
+	}
+}
+
+// unconnected is a session without a broker, whose secret expires after life.
+func unconnected(t *testing.T, life time.Duration) *session {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	m := &member{socket: newSocket(ours)}
+	s := newSession(m, time.Second, Target{Addr: "test", Username: "shop"})
+	s.renewal = &renewal{
+		session: s, timeout: 15 * time.Second, longest: time.Minute, log: slog.New(slog.DiscardHandler), expires: time.Now().Add(life),
+		tell: func(error) {},
+	}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		<-m.socket.gone
+		s.end(m, m.socket.cause())
+	}()
+	t.Cleanup(func() {
+		s.Abort(net.ErrClosed)
+		<-watched
+		_ = theirs.Close()
+	})
+	return s
+}
+
+func TestAFunctionThatHangsDoesNotKeepASessionAliveWhoseSecretHasExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, began := unconnected(t, 20*time.Second), time.Now()
+		s.renewal.ask = newLogins(func(ctx context.Context) (Login, error) { <-ctx.Done(); return Login{}, ctx.Err() }).ask
+		s.renewal.begin()
+		<-s.Done()
+		if took := time.Since(began); took < 20*time.Second || took > 22*time.Second || !strings.Contains(s.Err().Error(), "has not returned in time") {
+			t.Errorf("it ended after %s, want 20 s: %v", took, s.Err())
+		}
+		s.renewal.end()
+	})
+}
+
+// The broker may not know the other user yet, or be away for new connections.
+func TestASessionThatCannotBeReplacedEndsWhenItsSecretExpires(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = nobody.Close()
+	s := unconnected(t, 300*time.Millisecond)
+	l := newLink("test", &Settings{DialTimeout: time.Second, MinBackoff: 20 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}, slog.New(slog.DiscardHandler), func(transport.Event) {})
+	defer l.stop()
+	timer := time.AfterFunc(10*time.Second, func() { s.Abort(errors.New("the test is out of time")) })
+	defer timer.Stop()
+	if last := l.replace(s, Target{Addr: nobody.Addr().String()}, Login{Username: "shop-2"}); last != s || !errors.Is(s.Err(), errExpired) {
+		t.Errorf("it ended: %v", s.Err())
 	}
 }

@@ -45,6 +45,15 @@ func (p *renewalPace) next(now, expires time.Time) (at time.Time, expired bool) 
 	return p.at, false
 }
 
+// patience bounds the call that begins now. Who waits for a function that hangs cannot end the
+// session when its secret expires.
+func (p *renewalPace) patience(now, expires time.Time, most time.Duration) time.Duration {
+	if p.old {
+		return most
+	}
+	return min(most, max(expires.Sub(now), time.Second))
+}
+
 func (p *renewalPace) renewed() {
 	if !p.old {
 		p.pause.Reset()
@@ -73,10 +82,13 @@ func (p *renewalPace) failed(now, expires time.Time, err error) {
 	p.at = now.Add(pause)
 }
 
+// errExpired ends a session.
+var errExpired = errors.New("connection: the secret has expired")
+
 // expiry is why the session ends.
 func (p *renewalPace) expiry() error {
 	if p.err == nil {
-		return errors.New("connection: the secret has expired")
+		return errExpired
 	}
 	return fmt.Errorf("connection: the secret has expired, and Config.Credentials gave no new one in time: %w", p.err)
 }

@@ -34,8 +34,9 @@ func (l *link) tend(s *session, t Target) *session {
 }
 
 // replace opens a session for another user, and lets this one end. It goes on trying until this one
-// has ended.
+// has ended, which it does when its secret expires.
 func (l *link) replace(old *session, t Target, login Login) *session {
+	defer old.expire()()
 	given := t
 	given.given = func() Login { return login }
 	pause := backoff.Backoff{Min: l.settings().MinBackoff, Max: l.settings().MaxBackoff}
@@ -56,6 +57,16 @@ func (l *link) replace(old *session, t Target, login Login) *session {
 			return old
 		}
 	}
+}
+
+// expire ends the session when its secret expires, as its renewal did as long as that ran, until
+// stop is called. A secret that has expired by this clock already says that one clock is wrong.
+func (s *session) expire() (stop func() bool) {
+	left := time.Until(s.renewal.due())
+	if left <= 0 {
+		return func() bool { return true }
+	}
+	return time.AfterFunc(left, func() { s.Abort(errExpired) }).Stop
 }
 
 // handOver is how long a retired session lives at most. What its handlers have in hand after that

@@ -170,7 +170,11 @@ func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.E
 	}
 	if !q.answers(f) {
 		q.release(f.takeOff())
-		q.held.Go(f.close)
+		q.held.Go(func() { // the channel may have ended just now, so that nothing was taken off, or over a write
+			f.close()
+			suspects, innocent := f.suspects()
+			q.release(append(suspects, innocent...))
+		})
 		q.release(group[n:])
 		return nil, nil, nil
 	}

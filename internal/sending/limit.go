@@ -46,6 +46,24 @@ func (p *Pipeline) until(ctx context.Context, due time.Time) (context.Context, c
 	return context.WithDeadlineCause(ctx, due, overdue(p.limit))
 }
 
+// alarm returns a timer for a caller that waits. A new one is three allocations, so each is used
+// again; silence takes it back.
+func (p *Pipeline) alarm(d time.Duration) *time.Timer {
+	timer, used := p.alarms.Get().(*time.Timer)
+	if !used {
+		return time.NewTimer(d)
+	}
+	timer.Reset(d)
+	return timer
+}
+
+// silence keeps no timer that has fired: GODEBUG=asynctimerchan=1 leaves a value in its channel.
+func (p *Pipeline) silence(timer *time.Timer) {
+	if timer.Stop() {
+		p.alarms.Put(timer)
+	}
+}
+
 // progressing ends when Limit has passed since the last call of progress.
 func (p *Pipeline) progressing(ctx context.Context) (bounded context.Context, progress, cancel func()) {
 	if !p.limited(ctx) {

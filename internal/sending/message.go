@@ -117,8 +117,8 @@ func (m *Message) wait(ctx context.Context, due time.Time) error {
 	}
 	var late <-chan time.Time
 	if !due.IsZero() {
-		timer := time.NewTimer(time.Until(due))
-		defer timer.Stop()
+		timer := m.pipeline.alarm(time.Until(due))
+		defer m.pipeline.silence(timer)
 		late = timer.C
 	}
 	select {

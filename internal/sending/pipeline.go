@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ type Pipeline struct {
 	log    *slog.Logger         // immutable
 	window int                  // immutable
 	limit  time.Duration        // immutable after Limit; 0 is none
+	alarms sync.Pool            // timers of callers that wait
 
 	room   account // the window's places
 	roster roster  // what is in flight

@@ -148,7 +148,8 @@ func (r *router) reroute(m *Message, open func(isOwn bool) *lane) *lane {
 }
 
 // held makes keys apart that have messages on a lane whose channel is held. If there is one key, it
-// keeps the lane. Otherwise the lane gets no more messages, and each key gets another lane.
+// keeps the lane, unless that has ended: a lane that has written a message meanwhile is looked at
+// again. Otherwise the lane gets no more messages, and each key gets another lane.
 func (r *router) held(l *lane, keys []key, open func(isOwn bool) *lane) (keeps bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -158,7 +159,7 @@ func (r *router) held(l *lane, keys []key, open func(isOwn bool) *lane) (keeps b
 	if r.apart == nil {
 		r.apart = map[key]*lane{}
 	}
-	if len(keys) == 1 && r.apart[keys[0]] == nil && len(r.own) < maxApart {
+	if len(keys) == 1 && r.apart[keys[0]] == nil && len(r.own) < maxApart && !l.isOver() {
 		l.own = true
 		r.apart[keys[0]] = l
 		r.own = append(r.own, l)

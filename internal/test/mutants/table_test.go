@@ -605,6 +605,26 @@ var mutants = []mutant{
 		caught: []by{{pkg: "connection", test: "^TestCredentialsThatFailAreAskedForAgain$"}},
 	},
 	{
+		name: "part-of-a-secret-told", breaks: "an error of Config.Credentials shows a secret that is longer than what is looked at",
+		edits:  []edit{{"internal/link.without", `math.MaxInt`, `2<<10+0*math.MaxInt`}},
+		caught: []by{{pkg: "internal/link", test: "^TestAnErrorBesideALongSecretDoesNotShowIt$"}},
+	},
+	{
+		name: "hang-outlives-secret", breaks: "a session whose secret has expired goes on while Config.Credentials hangs",
+		edits:  []edit{{"internal/link.renewalPace.patience", `min(most, max(expires.Sub(now), time.Second))`, `most`}},
+		caught: []by{{pkg: "internal/link", test: "^TestAFunctionThatHangsDoesNotKeepASessionAliveWhoseSecretHasExpired$"}},
+	},
+	{
+		name: "move-outlives-secret", breaks: "a session whose secret has expired goes on while the one of another user cannot be opened",
+		edits:  []edit{{"internal/link.session.expire", `left <= 0`, `left <= 0 || true`}},
+		caught: []by{{pkg: "internal/link", test: "^TestASessionThatCannotBeReplacedEndsWhenItsSecretExpires$"}},
+	},
+	{
+		name: "each-refusal-a-lease", breaks: "each refusal of the management API costs a login",
+		edits:  []edit{{"internal/link.logins.forget", `g.forgot.IsZero()`, `true || $old`}},
+		caught: []by{{pkg: "internal/link", test: "^TestAUserWhomTheManagementAPIRefusesCostsFewLeases$"}},
+	},
+	{
 		name: "timeout-of-copies", breaks: "the timeout of a publisher bounds copies too",
 		edits:  []edit{{"internal/sending.New", `p.ctx, p.cancel = context.WithCancelCause(context.Background())`, "$old\np.limit = 30 * time.Second"}},
 		caught: []by{{pkg: "publisher", test: "^TestOnlyAPublisherHasATimeout$"}},
