@@ -107,9 +107,6 @@ const stretchedEvery = time.Hour
 
 // stretched logs that a message waits much longer than its handler has asked for.
 func (a *announcer) stretched(s decide.Settlement, now time.Time) {
-	if s.Stretched == 0 {
-		return
-	}
 	last := a.told.Load()
 	if last != 0 && now.Sub(time.Unix(0, last)) < stretchedEvery || !a.told.CompareAndSwap(last, now.UnixNano()) {
 		return

@@ -43,7 +43,9 @@ func (c *Consumer) waitFor(d *received, now time.Time) {
 func settleEnding(a *attempt, e decide.Ending) {
 	c, now := a.consumer, a.began.Add(e.Duration)
 	s := c.after(a.delivery, e, now)
-	c.announcer.stretched(s, now)
+	if s.Stretched > 0 {
+		c.announcer.stretched(s, now)
+	}
 	c.settler.settle(a.ctx.parent, a.delivery, s, now)
 }
 

@@ -17,7 +17,8 @@ import (
 type session struct {
 	c         *Consumer
 	link      transport.Session
-	dedicated bool // no other consumer uses the TCP connection
+	retired   <-chan struct{} // closed when another session of the TCP connection is there
+	dedicated bool            // no other consumer uses the TCP connection
 	began     time.Time
 
 	main     *channel
@@ -33,7 +34,7 @@ var errHard = errors.New("the stop is out of time")
 
 // openSession opens the channel of a session and makes its parts. Nothing runs yet.
 func (c *Consumer) openSession(link transport.Session, dedicated bool) (*session, error) {
-	s := &session{c: c, link: link, dedicated: dedicated, began: time.Now()}
+	s := &session{c: c, link: link, retired: link.Retired().Done(), dedicated: dedicated, began: time.Now()}
 	in := &intake{c: c, lives: s}
 	main, err := c.openChannel(c.stages.connecting, link, in.fell)
 	if err != nil {
@@ -112,7 +113,14 @@ func (s *session) returns() bool { return s.dedicated && time.Since(s.began) >= 
 
 // retires returns whether another session of the TCP connection is there, so that this one is to end
 // as soon as nothing is unsettled.
-func (s *session) retires() bool { return s.link.Retired().Err() != nil }
+func (s *session) retires() bool {
+	select {
+	case <-s.retired:
+		return true
+	default:
+		return false
+	}
+}
 
 // wait waits until the main channel has ended, and returns why.
 func (s *session) wait() error {

@@ -16,11 +16,13 @@ func (l *link) supervise() {
 	targets := l.settings().Targets
 	pace := newPacing(l.settings().MinBackoff, l.settings().MaxBackoff)
 	var errs []error // since the last pause
+	var failures recurrence
 	for i := 0; l.ctx.Err() == nil; i++ {
 		t := targets[i%len(targets)]
 		s, err := l.open(t)
 		if err == nil {
 			up := time.Now()
+			failures.over()
 			s = l.tend(s, t)
 			l.lose(s, up)
 			if errs = nil; time.Since(up) > soon {
@@ -37,11 +39,24 @@ func (l *link) supervise() {
 		errs = append(errs, err)
 		all := len(errs) >= len(targets) // otherwise the next target is tried at once
 		now := l.set(func(s *state) { s.err, s.refused = err, all && allPermanent(errs) })
-		l.log.Log(l.ctx, l.severity(now, err), "connect failed", "addr", t.Addr, "err", err)
+		l.failed(&failures, l.severity(now, err), t, err)
 		if all {
 			backoff.Wait(l.ctx, pace.after(errs...))
 			errs = nil
 		}
+	}
+}
+
+// failed logs a failed attempt.
+func (l *link) failed(failures *recurrence, severity slog.Level, t Target, err error) {
+	isNews, silent := failures.comes(t.Addr+" "+err.Error(), time.Now())
+	switch {
+	case !isNews:
+		l.log.Debug("connect failed", "addr", t.Addr, "err", err)
+	case silent > 0:
+		l.log.Log(l.ctx, severity, "connect failed", "addr", t.Addr, "err", err, "also", silent)
+	default:
+		l.log.Log(l.ctx, severity, "connect failed", "addr", t.Addr, "err", err)
 	}
 }
 

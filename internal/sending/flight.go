@@ -43,6 +43,8 @@ type flight struct {
 type wear struct {
 	opened time.Time // or when a replacement was last put off
 	heldUp time.Time // when it last waited for the end of a retired session
+
+	retired <-chan struct{} // immutable: closed when another session has taken the place of its own
 }
 
 // orders are what the collector gets from others.
@@ -78,7 +80,7 @@ func (p *Pipeline) fly(ctx context.Context, session transport.Session, l *lane) 
 		return nil, err
 	}
 	f := &flight{
-		pipeline: p, session: session, ch: ch, frame: session.Peer().FrameMax, wear: wear{opened: time.Now()},
+		pipeline: p, session: session, ch: ch, frame: session.Peer().FrameMax, wear: wear{opened: time.Now(), retired: session.Retired().Done()},
 		orders: orders{empty: make(chan chan struct{}), off: make(chan chan []*Message)},
 		dead:   make(chan struct{}), finished: make(chan struct{}), ahead: ahead{more: make(chan struct{}, 1)},
 	}
@@ -217,7 +219,7 @@ const (
 // wornOut says whether the channel is to be replaced by a new one, also because another session has
 // taken the place of its own.
 func (f *flight) wornOut() bool {
-	if f.session.Retired().Err() != nil {
+	if isClosed(f.wear.retired) {
 		if time.Since(f.wear.heldUp) < wornAfter {
 			return false
 		}
