@@ -143,7 +143,7 @@ func TestTwoReadersTakeTurns(t *testing.T) {
 
 func TestAPassHoldsABoundedNumberInMemory(t *testing.T) {
 	queue := declare(t, topology.Quorum)
-	n := *many
+	n := bulk()
 	body := make([]byte, 1024)
 	for i := range body {
 		body[i] = 'x'

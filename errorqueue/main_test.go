@@ -21,9 +21,19 @@ import (
 
 // The sizes of the largest tests.
 var (
-	many  = flag.Int("many", 5000, "messages in the tests of bulk")
+	many  = flag.Int("many", manyByDefault, "messages in the tests of bulk, 1500 of them with -short")
 	reads = flag.Int("reads", 1000, "how often a queue is read, a tenth of it with -short")
 )
+
+const manyByDefault = 5000
+
+// bulk is how many messages the tests of bulk have: -many, or less with -short.
+func bulk() int {
+	if testing.Short() && *many == manyByDefault {
+		return 1500
+	}
+	return *many
+}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(redriverVar) != "" {

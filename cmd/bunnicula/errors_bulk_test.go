@@ -25,7 +25,17 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-var many = flag.Int("many", 5000, "messages in the tests of bulk, such as 100000")
+const manyByDefault = 5000
+
+var many = flag.Int("many", manyByDefault, "messages in the tests of bulk, such as 100000; 1500 with -short")
+
+// bulk is how many messages the tests of bulk have: -many, or less with -short.
+func bulk() int {
+	if testing.Short() && *many == manyByDefault {
+		return 1500
+	}
+	return *many
+}
 
 const sorts = 40 // of failures
 
@@ -140,7 +150,7 @@ func (s *shell) deliveries(queue string) int {
 }
 
 func TestManyAreCountedAndAFewOfThemRedrivenInOnePassAndLittleMemory(t *testing.T) {
-	n := *many / sorts * sorts
+	n := bulk() / sorts * sorts
 	queue := parkMany(t, n)
 	s, file := online(t), build(t)
 	before := s.deliveries(queue)

@@ -100,6 +100,7 @@ func TestTLSListenerWantsACertificateOfItsAuthority(t *testing.T) {
 }
 
 func TestABrokerOfOnesOwnKeepsConfirmedMessagesWhenKilled(t *testing.T) {
+	amqptest.Long(t)
 	broker := amqptest.StartBroker(t)
 	if broker.URL == amqptest.URL(t) {
 		t.Fatal("it is the broker that all tests share")

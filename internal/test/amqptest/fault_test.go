@@ -42,6 +42,7 @@ func wantWithin[T any](t *testing.T, events <-chan T, within time.Duration, what
 }
 
 func TestWhatATestCanDoToABrokerOfItsOwn(t *testing.T) {
+	amqptest.Long(t)
 	broker := amqptest.StartBroker(t,
 		amqptest.Setting{Name: "consumer_timeout", Value: "2000"},
 		amqptest.Setting{Name: "channel_tick_interval", Value: "500"},
@@ -127,10 +128,7 @@ func TestWhatATestCanDoToABrokerOfItsOwn(t *testing.T) {
 		}
 	})
 
-	t.Run("certificates expire", func(t *testing.T) {
-		amqptest.Long(t)
-		certificatesExpire(t, broker)
-	})
+	t.Run("certificates expire", func(t *testing.T) { certificatesExpire(t, broker) })
 }
 
 // wantSettings checks two settings. The broker removes a consumer that does not ack: from 4.3 on
