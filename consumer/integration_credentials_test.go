@@ -176,7 +176,9 @@ func TestARotatedPasswordIsUsedWithoutARestart(t *testing.T) {
 	clear(l.handled)
 	l.mu.Unlock()
 	l.run(500 * time.Millisecond)
-	if !l.conn.Health().OK() || asked.Load() < 6 {
+	// Each of two connections at first and at last, and the publishing one in between: the other may
+	// have come when the password was there.
+	if !l.conn.Health().OK() || asked.Load() < 5 {
 		t.Errorf("asked %d times, %+v", asked.Load(), l.conn.Health())
 	}
 }
