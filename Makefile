@@ -32,7 +32,7 @@ demo: ## Start a broker and run examples/import against it (ARGS)
 	AMQP_URL=$$(scripts/broker url) go run ./examples/import $(ARGS)
 
 .PHONY: test test-all
-test: ## Tests, with the race detector and a broker, in some six minutes (PKG, ARGS, TIMEOUT)
+test: ## Tests, with the race detector and a broker, in some five minutes (PKG, ARGS, TIMEOUT)
 test-all: ## Also those that take long, because they wait or because they repeat
 test: SHORT := -short
 test test-all:
