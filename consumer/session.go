@@ -111,8 +111,8 @@ func (s *session) careful() bool {
 // one is on the shared connection.
 func (s *session) returns() bool { return s.dedicated && time.Since(s.began) >= returnAfter }
 
-// retires returns whether another session of the TCP connection is there, so that this one is to end
-// as soon as nothing is unsettled.
+// retires returns whether another session of the TCP connection is there. Then this one is to end as
+// soon as nothing is unsettled.
 func (s *session) retires() bool {
 	select {
 	case <-s.retired:

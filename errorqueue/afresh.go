@@ -70,12 +70,7 @@ func asItIs(d *held, to string, t taker) envelope {
 // known returns our headers of a message that have the form in which we write them, and those that
 // say how the message was first published.
 func known(d *held) amqp.Table {
-	ours := amqp.Table{}
-	for k, v := range d.Headers {
-		if wire.Kept(k, v) {
-			ours[k] = v
-		}
-	}
+	ours := kept(d)
 	once := func(name, value string) {
 		if _, there := ours[name]; !there && value != "" && len(value) <= wire.MaxName {
 			ours[name] = value
@@ -94,6 +89,17 @@ func known(d *held) amqp.Table {
 	}
 	once(wire.OriginalExpiration, d.Expiration)
 	once(wire.OriginalUserID, d.UserId)
+	return ours
+}
+
+// kept returns our headers of a message that have the form in which we write them.
+func kept(d *held) amqp.Table {
+	ours := amqp.Table{}
+	for k, v := range d.Headers {
+		if wire.Kept(k, v) {
+			ours[k] = v
+		}
+	}
 	return ours
 }
 

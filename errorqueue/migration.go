@@ -168,11 +168,9 @@ func (m *migration) check(ctx context.Context) error {
 		return err
 	}
 	waiting := 0
-	for _, l := range m.legs {
-		waiting += max(0, l.waiting)
-	}
 	var all []passage
 	for _, l := range m.legs {
+		waiting += max(0, l.waiting)
 		all = append(all, l.passage)
 	}
 	for _, name := range destinations(all, m.options.To) {

@@ -57,12 +57,7 @@ func (r relocation) isOwn(d *held) bool {
 
 // carried returns our headers of a message that waits.
 func (r relocation) carried(d *held) amqp.Table {
-	ours := amqp.Table{}
-	for k, v := range d.Headers {
-		if wire.Kept(k, v) {
-			ours[k] = v
-		}
-	}
+	ours := kept(d)
 	if n, ok := d.Headers[wire.RetryAttempts]; ok {
 		ours[wire.RetryAttempts] = int64(wire.Int(n))
 	}
@@ -114,8 +109,7 @@ func (r relocation) retry(ours amqp.Table, d *held, own bool, now time.Time) due
 	}
 	next := dueOf(r.to, r.passage.delayOf(d), notBefore, now)
 	if !next.notBefore.IsZero() {
-		// Format cuts, and no message may be early.
-		ours[wire.NotBefore] = next.notBefore.Add(time.Millisecond - time.Nanosecond).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		ours[wire.NotBefore] = wire.Stamp(next.notBefore)
 	}
 	return next
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 )
 
-// The errors of a publish, besides the caller's own context, Config.Timeout and bad input. Match them with
-// errors.Is, and a *RefusedError or a *BatchError with errors.As.
+// The errors of a publish, besides the caller's own context, Config.Timeout and bad input. Match
+// them with errors.Is, and a *RefusedError or a *BatchError with errors.As.
 var (
 	// ErrUnroutable: the exchange has no queue for the routing key. The broker dropped the message.
 	ErrUnroutable = sending.ErrUnroutable
@@ -20,8 +20,8 @@ var (
 	ErrNacked = sending.ErrNacked
 
 	// ErrUnconfirmed: the message was sent, and the broker had not confirmed it when the caller's
-	// context or Config.Timeout ended, or the publisher stopped. The broker may have it. If it must not be missing,
-	// publish it again with the same message id.
+	// context or Config.Timeout ended, or the publisher stopped. The broker may have it. If it must
+	// not be missing, publish it again with the same message id.
 	ErrUnconfirmed = sending.ErrUnconfirmed
 
 	// ErrTooLarge: the body is above MaxBody, or headers and properties do not fit a frame: they

@@ -248,7 +248,8 @@ func (p *Pipeline) putBack(messages ...*Message) {
 func (p *Pipeline) InFlight() int { return p.roster.inFlight() }
 
 // Stop takes no more messages, waits until ctx ends for those in flight whose callers wait too, and
-// ends the pipeline: who still waits is told at once. It may be called twice, and before the first message.
+// ends the pipeline: who still waits is told at once. It may be called twice, and before the first
+// message.
 func (p *Pipeline) Stop(ctx context.Context) (err error) {
 	empty := p.roster.stop()
 	select {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -122,4 +123,10 @@ func Shrink(ours amqp.Table, limit int) {
 		}
 		delete(ours, name)
 	}
+}
+
+// Stamp formats a time for our headers, in milliseconds. It rounds up, because Format cuts, and no
+// message may be handled before its time.
+func Stamp(t time.Time) string {
+	return t.Add(time.Millisecond - time.Nanosecond).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }

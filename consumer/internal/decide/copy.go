@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"strconv"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -152,10 +151,4 @@ func room(to route.Destination, limit int) int {
 		return min(3<<10, limit/8)
 	}
 	return wire.RoomToCome
-}
-
-// stamp formats a time before which a message is not to be handled. It rounds up, because Format
-// cuts.
-func stamp(t time.Time) string {
-	return t.Add(time.Millisecond - time.Nanosecond).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }

@@ -47,7 +47,8 @@ func Decode(r *Rules, raw *amqp.Delivery, lost int, id string, f *Facts) {
 		AppID: raw.AppId, UserID: raw.UserId, ContentType: raw.ContentType, ContentEncoding: raw.ContentEncoding,
 		Expiration: raw.Expiration, Priority: raw.Priority, Timestamp: raw.Timestamp, Redelivered: raw.Redelivered,
 	}
-	// The mark is believed even if our other headers are about another queue: the id is ours there too.
+	// The mark is believed even if our other headers are about another queue. The id is ours there
+	// too.
 	f.Delivery.MessageIDGiven = raw.MessageId == "" || h[wire.MessageIDGiven] == true
 	if len(h) == 0 {
 		return

@@ -35,13 +35,13 @@ func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
 	}
 	f.originals(h)
 	if !p.notBefore.IsZero() {
-		h[wire.NotBefore] = stamp(p.notBefore)
+		h[wire.NotBefore] = wire.Stamp(p.notBefore)
 	}
 	if p.crashes > 0 {
 		h[wire.Crashes] = int64(p.crashes)
 	}
 	if !p.crashedAt.IsZero() {
-		h[wire.CrashedAt] = stamp(p.crashedAt)
+		h[wire.CrashedAt] = wire.Stamp(p.crashedAt)
 	}
 	if p.outcome.Reason != monitoring.ReasonNone {
 		r.failure(h, f, p.outcome, now)

@@ -90,7 +90,8 @@ func TestLinksLeadToFilesThatExist(t *testing.T) {
 	}
 }
 
-// The contract with other languages has a row for each header that the framework writes, and no other.
+// The contract with other languages has a row for each header that the framework writes. It has no
+// other.
 func TestTheWireContractHasEachHeader(t *testing.T) {
 	name := regexp.MustCompile(`Prefix \+ "([a-z-]+)"|= "(retry-attempts)"`)
 	written := map[string]bool{}
