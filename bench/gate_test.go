@@ -13,8 +13,16 @@ const (
 	gateFile   = "testdata/gate.json"
 	gateRounds = 9
 	gateCount  = 10_000
-	gateSlack  = 1.10 // the allowed factor over the kept figures
-	gateTries  = 6    // the same code measured 0.78 to 0.90 of the raw client's CPU on one machine
+	gateTries  = 6
+)
+
+// The allowed factors over the kept figures. Allocations are the same on every machine. How the
+// CPU of two programs compares depends on what a system call costs there, and on how often one
+// wakes before the other: the same code measured 0.77 to 1.0 for publish-16, on machines of one
+// kind.
+const (
+	allocationSlack = 1.03
+	cpuSlack        = 1.25
 )
 
 // gated are the cases with kept figures. The first side is compared with the second.
@@ -60,13 +68,15 @@ func TestGate(t *testing.T) {
 		if *update {
 			continue
 		}
-		if got.Allocations > kept[c.Case].Allocations*gateSlack {
-			t.Errorf("%s: %.1f allocations a message, want at most %.1f and a tenth", c.Case, got.Allocations, kept[c.Case].Allocations)
+		if got.Allocations > kept[c.Case].Allocations*allocationSlack {
+			t.Errorf("%s: %.1f allocations a message, want at most %g times %.1f",
+				c.Case, got.Allocations, allocationSlack, kept[c.Case].Allocations)
 		}
-		if got.ClientCPU > kept[c.Case].ClientCPU*gateSlack {
-			t.Errorf("%s: %.2f times the raw client's CPU, want at most %.2f and a tenth", c.Case, got.ClientCPU, kept[c.Case].ClientCPU)
+		if got.ClientCPU > kept[c.Case].ClientCPU*cpuSlack {
+			t.Errorf("%s: %.2f times the raw client's CPU, want at most %g times %.2f",
+				c.Case, got.ClientCPU, cpuSlack, kept[c.Case].ClientCPU)
 		}
-		if got.Allocations < kept[c.Case].Allocations/gateSlack {
+		if got.Allocations < kept[c.Case].Allocations/allocationSlack {
 			t.Logf("%s: fewer allocations than are kept; keep these: make bench-gate ARGS=-update", c.Case)
 		}
 	}
@@ -76,7 +86,7 @@ func TestGate(t *testing.T) {
 }
 
 func (g gate) passes(kept gate) bool {
-	return g.Allocations <= kept.Allocations*gateSlack && g.ClientCPU <= kept.ClientCPU*gateSlack
+	return g.Allocations <= kept.Allocations*allocationSlack && g.ClientCPU <= kept.ClientCPU*cpuSlack
 }
 
 // worst returns the higher figures, so that a lucky run does not set the kept ones.

@@ -37,8 +37,8 @@ func New(cfg Config, log *slog.Logger) (*Connection, error) {
 	return Over(link.New(r.settings(), log)), nil
 }
 
-// Over makes a Connection of another transport than that of New. Only this module can have one: its
-// tests put a simulated broker behind a Connection.
+// Over makes a Connection of another transport than that of New. Only this module can have one:
+// package brokertest puts a broker in memory behind a Connection.
 func Over(t transport.Connection) *Connection { return &Connection{transport: t} }
 
 // Transport is for the other packages of this module. Its type is internal.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 
 	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
 // Module provides a *Connection made from the application's Config, and from its *slog.Logger if it
@@ -27,8 +29,13 @@ func Named(name string, cfg Config) fx.Option {
 	return fx.Module("bunnicula.connection."+name,
 		fx.Provide(
 			fx.Annotate(
-				func(lc fx.Lifecycle, log *slog.Logger) (*Connection, error) { return start(lc, cfg, log) },
-				fx.ParamTags(``, `optional:"true"`), fx.ResultTags(fmt.Sprintf("name:%q", name)),
+				func(lc fx.Lifecycle, log *slog.Logger, stand transport.Stand) (*Connection, error) {
+					if stand != nil { // of a test
+						return keep(lc, Over(stand(cfg.Name))), nil
+					}
+					return start(lc, cfg, log)
+				},
+				fx.ParamTags(``, `optional:"true"`, `optional:"true"`), fx.ResultTags(fmt.Sprintf("name:%q", name)),
 			),
 			fx.Annotate(
 				func(c *Connection) NamedConnection { return NamedConnection{name, c} },
@@ -70,6 +77,11 @@ func start(lc fx.Lifecycle, cfg Config, log *slog.Logger) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
+	return keep(lc, c), nil
+}
+
+// keep lets the app stop the Connection.
+func keep(lc fx.Lifecycle, c *Connection) *Connection {
 	lc.Append(fx.StopHook(func(ctx context.Context) error { return c.Stop(ctx) }))
-	return c, nil
+	return c
 }

@@ -20,7 +20,7 @@ type announcer struct {
 	control *control
 	pool    *pool
 
-	many  atomic.Bool  // one line of the Group stands for those of its consumers; the Group sets it before it starts them
+	many  atomic.Bool  // one line of the Group stands for those of its consumers; the Group sets it before it starts or stops them
 	begun atomic.Bool  // the consumer has begun, and that was logged; the supervisor sets it
 	told  atomic.Int64 // when stretched has logged, in ns since 1970; who settles writes it
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 )
 
 // The broker answers one consumer's declaration with an internal error, which ends the whole

@@ -49,7 +49,7 @@ const (
 func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(*attempt, decide.Ending)) {
 	a := &d.attempt
 	a.consumer, a.delivery, a.worker, a.then, a.began = c, d, w, then, time.Now()
-	a.ctx.parent = ctx
+	a.ctx.parent, a.ctx.spec = ctx, &c.spec
 	w.keep(d.facts.Raw.Body)
 	seen := d.facts.Delivery // from now on the watchdog may restore the body
 	w.now.Store(a)

@@ -169,7 +169,7 @@ func (c *Consumer) Process(ctx context.Context, raw amqp.Delivery) Settlement {
 	if s, decided := decide.Before(&c.rules, &d.facts, c.given(d, now)); decided {
 		return settlementOf(s)
 	}
-	c.waitFor(d, now)
+	d.waitFor(now)
 	ended := make(chan decide.Ending, 1)
 	go func() {
 		c.attempt(ctx, &worker{id: goroutineID()}, d, func(_ *attempt, e decide.Ending) { ended <- e })

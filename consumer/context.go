@@ -14,6 +14,7 @@ import (
 type handlerContext struct {
 	parent   context.Context // immutable
 	deadline time.Time       // immutable; zero is none
+	spec     *Spec           // immutable
 
 	// The handler, goroutines that it has started, and the attempt use what is below.
 	mu     sync.Mutex      // guards it
@@ -37,7 +38,65 @@ func (h *handlerContext) Err() error            { return h.made().Err() }
 
 // Value asks the real context. So package context finds the real context behind this one, and needs
 // no goroutine to cancel what is derived from it.
-func (h *handlerContext) Value(key any) any { return h.made().Value(key) }
+func (h *handlerContext) Value(key any) any {
+	switch key {
+	case specKey{}:
+		return h.spec
+	case handlerKey{}:
+		return h
+	}
+	return h.made().Value(key)
+}
+
+// specKey is the key of the *Spec in a handler's context.
+type specKey struct{}
+
+// handlerKey is the key of the *handlerContext itself.
+type handlerKey struct{}
+
+// endsWithHandler returns the Spec of the consumer during whose handler ctx ends, because it is the
+// handler's context or one with its deadline that was made of it. It returns nil for any other,
+// such as one with a deadline of its own of context.WithoutCancel, which is for what outlives a
+// handler.
+func endsWithHandler(ctx context.Context) *Spec {
+	h, _ := ctx.Value(handlerKey{}).(*handlerContext)
+	if h == nil {
+		return nil
+	}
+	own, bounded := h.Deadline()
+	if other, ok := ctx.Deadline(); ctx != h && !(bounded && ok && other.Equal(own)) {
+		return nil
+	}
+	return h.spec
+}
+
+// Concurrency returns the Spec.Concurrency of the consumer whose handler has this context, or one
+// that was made of it. It is 0 for any other context. Middleware that has messages wait needs it, so
+// that they do not take all slots.
+func Concurrency(ctx context.Context) int {
+	if s, _ := ctx.Value(specKey{}).(*Spec); s != nil {
+		return s.Concurrency
+	}
+	return 0
+}
+
+// Grace returns the Spec.Grace of the consumer whose handler has this context, or one that was made
+// of it. It is 0 for any other context. A handler that has a deadline returns within Grace after
+// it, or is stuck.
+func Grace(ctx context.Context) time.Duration {
+	if s, _ := ctx.Value(specKey{}).(*Spec); s != nil {
+		return s.Grace
+	}
+	return 0
+}
+
+// Holds returns whether the Spec.WhenStuck of that consumer is Hold. It is false for a context of
+// no consumer's handler. What has several messages wait for one function needs it: none of them may
+// return before the function does, where the consumer holds messages.
+func Holds(ctx context.Context) bool {
+	s, _ := ctx.Value(specKey{}).(*Spec)
+	return s != nil && s.WhenStuck == Hold
+}
 
 // made returns the real context, and makes it first if need be.
 func (h *handlerContext) made() context.Context {

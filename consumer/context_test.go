@@ -122,3 +122,43 @@ func TestAHandlerThatNeverLooksAtItsContextTimesOutAllTheSame(t *testing.T) {
 		}
 	})
 }
+
+func TestTheContextOfAHandlerKnowsTheConcurrency(t *testing.T) {
+	got := map[string]int{}
+	process(t, Spec{Queue: "orders", Concurrency: 7, Handler: func(ctx context.Context, _ Delivery) Result {
+		derived, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		got["its own"], got["derived"] = Concurrency(ctx), Concurrency(derived)
+		return Ack()
+	}}, delivery(nil))
+	if got["its own"] != 7 || got["derived"] != 7 || Concurrency(t.Context()) != 0 {
+		t.Errorf("the concurrency is %v, and %d of another context, want 7 and 0", got, Concurrency(t.Context()))
+	}
+}
+
+func TestTheContextOfAHandlerKnowsTheGrace(t *testing.T) {
+	for set, want := range map[time.Duration]time.Duration{0: DefaultGrace, 7 * time.Second: 7 * time.Second} {
+		var its, derived time.Duration
+		process(t, Spec{Queue: "orders", Grace: set, Handler: func(ctx context.Context, _ Delivery) Result {
+			its, derived = Grace(ctx), Grace(context.WithoutCancel(ctx))
+			return Ack()
+		}}, delivery(nil))
+		if its != want || derived != want || Grace(t.Context()) != 0 {
+			t.Errorf("the grace is %s and %s, and %s of another context, want %s and 0", its, derived, Grace(t.Context()), want)
+		}
+	}
+}
+
+func TestTheContextOfAHandlerKnowsWhetherMessagesAreHeld(t *testing.T) {
+	for _, when := range []WhenStuck{RetryNow, Hold} {
+		process(t, Spec{Queue: "orders", WhenStuck: when, Handler: func(ctx context.Context, _ Delivery) Result {
+			if Holds(ctx) != (when == Hold) {
+				t.Errorf("WhenStuck %d: Holds is %t", when, Holds(ctx))
+			}
+			return Ack()
+		}}, delivery(nil))
+	}
+	if Holds(t.Context()) {
+		t.Error("another context holds messages")
+	}
+}

@@ -97,7 +97,7 @@ func TestEveryPropertyReachesTheHandler(t *testing.T) {
 	want := Delivery{
 		Consumer: "billing", Queue: "orders", Attempt: 1, MaxRetries: 7, Body: []byte("body"), Exchange: "shop", RoutingKey: "order.placed",
 		MessageID: "m", CorrelationID: "c", ReplyTo: "r", Type: "t", AppID: "a", UserID: "u", ContentType: "text/plain",
-		ContentEncoding: "gzip", Expiration: "5000", Priority: 255, Timestamp: time.Unix(1, 0), Redelivered: true,
+		ContentEncoding: "gzip", Expiration: "5000", Priority: 255, Timestamp: time.Unix(1, 0), Since: time.Unix(1, 0).UTC(), Redelivered: true,
 	}
 	if got := handled(t, spec(func(s *Spec) { s.Name, s.MaxRetries = "billing", 7 }), raw); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 )
 
 // What pauses and restarts give back comes back to its queue, on RabbitMQ before 4.3 with a higher

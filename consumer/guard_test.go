@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 )
 
 var usual = simulated.Options{Version: simulated.RabbitMQ4, Latency: time.Millisecond}

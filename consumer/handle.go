@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
-	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // handle decides about one delivery, runs its handler if it is to run, and has it settled. It runs
@@ -17,7 +16,7 @@ func (c *Consumer) handle(w *worker, d *received) {
 		return
 	}
 	if !decided {
-		c.waitFor(d, now)
+		d.waitFor(now)
 	}
 	ctx := c.stages.handlers
 	// The rest is deferred, so that it runs even if the monitor's Begin calls runtime.Goexit, as
@@ -32,10 +31,11 @@ func (c *Consumer) handle(w *worker, d *received) {
 	ctx = c.reporter.begin(ctx, d)
 }
 
-// waitFor waits for a message that is less than decide.Moment early.
-func (c *Consumer) waitFor(d *received, now time.Time) {
+// waitFor waits for a message that is less than decide.Moment early, also if a stop cancels handlers
+// meanwhile: no handler may begin early.
+func (d *received) waitFor(now time.Time) {
 	if left := d.facts.NotBefore.Sub(now); !d.facts.NotBefore.IsZero() && left > 0 {
-		backoff.Wait(c.stages.handlers, left)
+		time.Sleep(left)
 	}
 }
 

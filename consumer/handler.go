@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/inflate"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -57,12 +58,12 @@ func Decode[T any](codec publisher.Codec, h func(ctx context.Context, msg Messag
 }
 
 // FromError makes a function for JSON or Decode of one that returns an error. nil is Ack, Permanent
-// is Error, After is RetryAfter, SnoozeFor is Snooze, and any other error is Retry.
+// is Error, After is RetryAfter, SnoozeFor is Snooze, and any other error is Retry. It is ResultOf.
 func FromError[T any](h func(ctx context.Context, msg Message[T]) error) func(context.Context, Message[T]) Result {
 	if h == nil {
 		return nil
 	}
-	return func(ctx context.Context, msg Message[T]) Result { return resultOf(h(ctx, msg)) }
+	return func(ctx context.Context, msg Message[T]) Result { return ResultOf(h(ctx, msg)) }
 }
 
 // bodyOf returns what a codec sees of a delivery.
@@ -72,7 +73,7 @@ func bodyOf(d Delivery) publisher.Body {
 
 // decodeBody decodes the body. A panic of the codec becomes an error. The error names the content
 // encoding and a byte order mark, because most bodies that do not decode are compressed or in
-// another encoding of text.
+// another encoding of text. A content encoding that the codec has undone is not named.
 func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -82,6 +83,9 @@ func decodeBody(codec publisher.Codec, body publisher.Body, payload any) (err er
 	err = codec.Decode(body, payload)
 	if err == nil {
 		return nil
+	}
+	if inside, ok := err.(*inflate.PlainError); ok { //nolint:errorlint // what wraps it may say something of the encoding
+		err, body.Bytes, body.ContentEncoding = inside.Err, inside.Body, inside.Rest
 	}
 	if foreign.Text(err, foreign.MaxText) == "" {
 		err = errors.New("the codec gave no reason")

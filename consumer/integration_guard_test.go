@@ -220,10 +220,18 @@ func TestTheOrderOfASingleActiveConsumerOutlivesAStopAndAPause(t *testing.T) {
 			} else {
 				c.Pause()
 				gate <- struct{}{}
-				amqptest.Eventually(t, 5*time.Second, func() bool { return !c.Health().Subscribed }, "not paused")
+				amqptest.Eventually(t, 5*time.Second, func() bool {
+					select {
+					case next := <-handled: // it was given to the worker before the consumer saw the pause
+						order.WriteString(next)
+						gate <- struct{}{}
+					default:
+					}
+					return !c.Health().Subscribed
+				}, "not paused")
 				c.Resume()
 			}
-			for range 14 {
+			for order.Len() < 20 {
 				gate <- struct{}{}
 				order.WriteString(<-handled)
 			}

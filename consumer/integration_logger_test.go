@@ -108,7 +108,8 @@ func wantLines(t *testing.T, log *memoryLog, queue, way string) {
 	t.Helper()
 	amqptest.Eventually(t, 10*time.Second, func() bool {
 		of, _ := log.messages(queue)
-		return of["message retried"] == 1 && of["message parked"] == 1
+		panicked := way != withPanics || of["monitor panicked"] >= 2 // the other monitor is called last
+		return of["message retried"] == 1 && of["message parked"] == 1 && panicked
 	}, "the app's log lacks lines of %s", queue)
 	of, all := log.messages(queue)
 	if way == withPanics && of["monitor panicked"] != 2 {

@@ -15,7 +15,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -232,14 +232,25 @@ func (l *lab) events(kind simulated.EventKind, queue string) (n int) {
 	return n
 }
 
-// wantDepths asserts how many messages are ready in each queue.
+// wantDepths asserts how many messages are ready in each queue. What a monitor was told may be on
+// its way to the broker yet: it has 100 ms of simulated time.
 func (l *lab) wantDepths(want map[string]int) {
 	l.Helper()
-	for queue, n := range want {
-		if ready, _, _ := l.sim.Depth(queue); ready != n {
-			l.Errorf("queue %s has %d messages, want %d", queue, ready, n)
+	if differ := l.differ(want); len(differ) > 0 {
+		time.Sleep(100 * time.Millisecond)
+		for _, d := range l.differ(want) {
+			l.Error(d)
 		}
 	}
+}
+
+func (l *lab) differ(want map[string]int) (differ []string) {
+	for queue, n := range want {
+		if ready, _, _ := l.sim.Depth(queue); ready != n {
+			differ = append(differ, fmt.Sprintf("queue %s has %d messages, want %d", queue, ready, n))
+		}
+	}
+	return differ
 }
 
 // tally counts what handlers have done, by message id.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 )
 
 // The first message of a channel to a queue without majority holds the channel for 65 s. A consumer

@@ -4,7 +4,7 @@ package consumer
 // The labels are Spec.Connection and the consumer's name, because consumers of different
 // connections may have the same name.
 func (g *Group) Metrics(tell func(name string, value float64, labels ...string)) {
-	for _, c := range g.consumers {
+	for _, c := range g.Consumers() {
 		c.Health().metrics(tell, c.spec.Connection, c.spec.Name)
 	}
 }

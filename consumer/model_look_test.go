@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 )
 
 // look reads the journal from its begin, and then the error queue.

@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 	"github.com/bunnicula-go/bunnicula/internal/test/histories"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
 // A history is drawn, acted out by the engine on a broker in simulated time, and looked at
@@ -76,6 +76,7 @@ type spec struct {
 	hold, singleActive                      bool
 	paced                                   bool // takes more ahead when handlers are fast
 	impatient                               bool // the guard's gate waits for less long than a handler may take
+	ladder                                  bool // messages can be published with a delay
 }
 
 // most is how many messages are taken ahead at most.
@@ -90,8 +91,9 @@ func (s spec) most() int {
 type planned struct {
 	at    time.Duration
 	does  behaviour
-	times int  // of the first attempts; later ones ack
-	aside bool // it comes to the quarantine queue, as if a process that is dead now had set it aside
+	times int           // of the first attempts; later ones ack
+	delay time.Duration // with which it is published on a Ladder; no handler may run earlier
+	aside bool          // it comes to the quarantine queue, as if a process that is dead now had set it aside
 }
 
 type behaviour string
@@ -139,6 +141,9 @@ func (h history) String() string {
 	if h.spec.impatient {
 		fmt.Fprintf(&s, ", a gate that waits for %s", hurry)
 	}
+	if h.spec.ladder {
+		s.WriteString(", on the Ladder")
+	}
 	if h.spec.paced {
 		fmt.Fprintf(&s, ", up to %d when handlers are fast", h.spec.most())
 	}
@@ -149,6 +154,9 @@ func (h history) String() string {
 		}
 		if m.aside {
 			s.WriteString(", in quarantine")
+		}
+		if m.delay > 0 {
+			fmt.Fprintf(&s, ", with a delay of %s", m.delay)
 		}
 	}
 	for _, f := range h.faults {
@@ -202,6 +210,7 @@ var anyHistory = rapid.Custom(func(t *rapid.T) history {
 	h.spec.prefetch = rapid.IntRange(h.spec.concurrency, 6).Draw(t, "prefetch")
 	h.spec.impatient = rapid.Bool().Draw(t, "impatient")
 	h.spec.paced = !h.spec.singleActive && rapid.Bool().Draw(t, "paced")
+	h.spec.ladder = rapid.Bool().Draw(t, "ladder")
 	return h
 })
 
@@ -213,6 +222,9 @@ var messages = rapid.Custom(func(t *rapid.T) planned {
 		}).Draw(t, "does"),
 	}
 	m.aside = rapid.IntRange(0, 3).Draw(t, "aside") == 3
+	if rapid.Bool().Draw(t, "delayed") {
+		m.delay = rapid.OneOf(rapid.Just(time.Second), seconds(0, 12)).Draw(t, "delay")
+	}
 	switch m.does {
 	case acks, isSlow, errs:
 	default:

@@ -12,14 +12,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // world is a history that is being acted out: a broker, an app that publishes, and processes that
@@ -35,13 +35,14 @@ type world struct {
 	wrongAt  int   // in the journal, if it is one event
 	owed     map[string]bool
 	runs     map[string]int // of messages that count their own
-	hung     atomic.Bool    // a confirm will never come as long as its session lives
-	probing  int            // probes that are being handled
-	together int            // the most of them at once
+	due      map[string]time.Time
+	hung     atomic.Bool // a confirm will never come as long as its session lives
+	probing  int         // probes that are being handled
+	together int         // the most of them at once
 }
 
 func newWorld(h history) *world {
-	return &world{history: h, owed: map[string]bool{}, runs: map[string]int{}}
+	return &world{history: h, owed: map[string]bool{}, runs: map[string]int{}, due: map[string]time.Time{}}
 }
 
 // run acts the history out, and says what is wrong. It is to be called in a bubble.
@@ -126,11 +127,14 @@ func (w *world) live() error {
 	for i, m := range w.messages {
 		tasks.Go(func() {
 			time.Sleep(m.at)
-			queue := mainQueue
-			if m.aside && !w.spec.singleActive { // which has no quarantine
-				queue = quarantineQueue
+			switch {
+			case m.aside && !w.spec.singleActive: // which has no quarantine
+				w.publish(sender, quarantineQueue, messageID(i), 0)
+			case w.spec.ladder:
+				w.publish(sender, mainQueue, messageID(i), m.delay)
+			default:
+				w.publish(sender, mainQueue, messageID(i), 0)
 			}
-			w.publish(sender, queue, messageID(i))
 		})
 	}
 	for _, m := range w.moments {
@@ -178,12 +182,19 @@ func (w *world) declare(conn transport.Connection) error {
 }
 
 // publish sends a message as an app does. One that is confirmed is owed.
-func (w *world) publish(sender *sending.Pipeline, queue, id string) {
+func (w *world) publish(sender *sending.Pipeline, queue, id string, delay time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	err := sender.Send(ctx, sending.Envelope{RoutingKey: queue, Publishing: amqp.Publishing{
-		MessageId: id, DeliveryMode: amqp.Persistent, Timestamp: time.Now().UTC(), ContentType: "text/plain",
-	}})
+	rules := sending.Rules{Encode: func(any) (sending.Encoded, error) { return sending.Encoded{}, nil }}
+	env, err := sending.Build(rules, queue, []byte{}, []publisher.Option{publisher.MessageID(id), publisher.Delay(delay)})
+	if err == nil {
+		if env.Delayed != nil {
+			w.mu.Lock()
+			w.due[id] = env.Delayed.Due
+			w.mu.Unlock()
+		}
+		err = sender.Send(ctx, env)
+	}
 	w.sim.Note(simulated.Event{Kind: simulated.Remark, Process: "app", Message: id, Text: fmt.Sprintf("publish: %v", err)})
 	if err == nil {
 		w.mu.Lock()
@@ -211,10 +222,8 @@ func (w *world) settle(slots []*slot, sender *sending.Pipeline) error {
 		return err
 	}
 	queues := []string{mainQueue, quarantineQueue}
-	for _, d := range w.spec.backoff {
-		queues = append(queues, mainQueue+"-retry-"+map[time.Duration]string{
-			100 * time.Millisecond: "100ms", time.Second: "1s", 3 * time.Second: "3s", 5 * time.Second: "5s",
-		}[d])
+	for _, d := range append(w.consumerSpec(nil).Delays, w.spec.backoff...) {
+		queues = append(queues, topology.RetryQueue(mainQueue, d))
 	}
 	if err := within(15*time.Minute, "empty", func() bool {
 		for _, q := range queues {
@@ -250,7 +259,7 @@ func (w *world) probe(slots []*slot, sender *sending.Pipeline) error {
 	}
 	var all sync.WaitGroup
 	for i := range (len(slots) + 1) * w.spec.most() {
-		all.Go(func() { w.publish(sender, mainQueue, fmt.Sprintf("%s%d", probe, i+1)) })
+		all.Go(func() { w.publish(sender, mainQueue, fmt.Sprintf("%s%d", probe, i+1), 0) })
 	}
 	all.Wait()
 	err := within(time.Minute, "done with the probes", func() bool {
@@ -413,6 +422,9 @@ func (w *world) consumerSpec(p *process) consumer.Spec {
 	if s.MaxRetries == 0 {
 		s.MaxRetries = consumer.NoRetries
 	}
+	if w.spec.ladder {
+		s.Delays = slices.Clone(topology.Ladder)
+	}
 	if w.spec.hold {
 		s.WhenStuck = consumer.Hold
 	}
@@ -431,6 +443,12 @@ func (w *world) handler(p *process) consumer.Handler {
 			w.sim.Note(simulated.Event{Kind: simulated.Remark, Process: p.sim.Name(), Message: d.MessageID, Of: mark, Text: text, OK: ok})
 		}
 		note(fmt.Sprintf("%s, attempt %d", began, d.Attempt), false)
+		w.mu.Lock()
+		left := time.Until(w.due[d.MessageID]) // negative for a message without a delay
+		w.mu.Unlock()
+		if left > 0 {
+			w.check(fmt.Errorf("%s: handled %s before it is due", d.MessageID, left))
+		}
 		if d.Attempt > w.spec.retries+1 {
 			w.check(fmt.Errorf("%s: attempt %d of %d", d.MessageID, d.Attempt, w.spec.retries+1))
 		}

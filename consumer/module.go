@@ -23,7 +23,8 @@ import (
 // Module runs the consumers of [Provide] on the app's Connection, and provides their *Group.
 // Consumers start after everything that they use, and stop before it. The app's own fx.Invokes run
 // after this module's, so their start hooks find the queues declared. If the app provides an
-// *slog.Logger, the consumers log to it. A warning says that there are no consumers.
+// *slog.Logger, the consumers log to it. A warning says that there are no consumers. [Group.Add]
+// adds one while the app runs.
 //
 // fx tells a module its StopTimeout only when the app stops, as the deadline of a context. So it is
 // then that a warning says that handlers have less time than their Spec.Timeout. With an
@@ -147,30 +148,19 @@ type params struct {
 
 func provide(p params) (*Group, error) {
 	connections := map[string]*connection.Connection{"": p.Connection}
-	names := make([]string, 0, len(p.Connections))
 	for _, n := range p.Connections {
 		connections[n.Name] = n.Connection
-		names = append(names, n.Name)
 	}
-	monitor := p.Monitors.Monitor()
+	makes := &maker{connections, p.Monitors.Monitor(), p.Logger}
 	// fx gives the Specs in no order.
 	slices.SortFunc(p.Specs, func(a, b Spec) int { return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Name, b.Name)) })
 	consumers := make([]*Consumer, 0, len(p.Specs))
 	var errs []error // of all Specs, so that they are mended together
 	for _, spec := range p.Specs {
-		conn := connections[spec.Connection]
-		switch {
-		case conn == nil && spec.Connection != "":
-			slices.Sort(names)
-			problem := fmt.Sprintf("and connection.Named was given %q", names)
-			if len(names) == 0 {
-				problem = "and the app has no connection.Named"
-			}
-			errs = append(errs, fmt.Errorf("consumer %q: Connection is %q, %s", spec.Queue, spec.Connection, problem))
-		case conn == nil && !slices.ContainsFunc(errs, isNoConnection): // told once
-			errs = append(errs, fmt.Errorf("consumer %q: %w", spec.Queue, errNoConnection))
+		if err := makes.lacks(spec); err != nil && !(isNoConnection(err) && slices.ContainsFunc(errs, isNoConnection)) { // told once
+			errs = append(errs, err)
 		}
-		c, err := New(conn, spec, monitor, p.Logger)
+		c, err := makes.of(spec)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -181,12 +171,13 @@ func provide(p params) (*Group, error) {
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
+	g.newOne = makes.whole
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			ctx, cancel := startup.Earlier(ctx)
 			defer cancel()
-			if len(g.consumers) == 0 {
-				applog.First(p.Logger).Warn("no consumer runs; add one to the app with consumer.Provide")
+			if len(g.Consumers()) == 0 {
+				applog.First(p.Logger).Warn("no consumer runs; add one to the app with consumer.Provide, or later with Group.Add")
 			}
 			return g.Start(ctx)
 		},

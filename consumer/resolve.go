@@ -68,6 +68,8 @@ func (s *Spec) checkQueue() []error {
 func (s *Spec) checkHandler() (errs []error) {
 	if s.Handler == nil {
 		errs = append(errs, errors.New("Handler is nil"))
+	} else if err := s.Handler.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("Handler: %w", err))
 	}
 	for i, m := range s.Use {
 		if m == nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
-// Result is what a handler says of a message. Ack, Retry, RetryAfter, Timeout, Snooze and Error make
-// one. The zero Result is retried, so a forgotten return may repeat work and never loses it.
+// Result is what a handler says of a message. Ack, Retry, RetryAfter, Timeout, Snooze,
+// SnoozeBecause and Error make one. The zero Result is retried, so a forgotten return may repeat
+// work and never loses it.
 type Result struct{ said decide.Result }
 
 var verdictNames = [...]string{"Result{}", "Ack", "Retry", "RetryAfter", "Snooze", "Error", "Timeout", "Undecodable"}
@@ -29,10 +30,11 @@ func RetryAfter(d time.Duration, err error) Result {
 	return Result{decide.Result{Verdict: decide.RetryAfter, Err: err, Delay: max(d, 0)}}
 }
 
-// Timeout is Retry for a handler that gave up waiting, for an API for example. It differs from Retry
-// in the reason, which is that of a handler that ran past Spec.Timeout: monitors count and report a
-// timeout, and the headers of the message say so. A handler that returns because its context has
-// ended need not return it: any Result but Ack and Error is a timeout then. err may be nil.
+// Timeout is Retry for a handler that gave up waiting, for an API for example. It differs from
+// Retry in the reason, which is that of a handler that ran past Spec.Timeout: monitors count and
+// report a timeout, and the headers of the message say so. A handler that returns because its
+// context has ended need not return it: any Result but Ack, Snooze and Error is a timeout then. err
+// may be nil.
 //
 // It is :timeout of Clojure's Bunnicula.
 func Timeout(err error) Result { return Result{decide.Result{Verdict: decide.Timeout, Err: err}} }
@@ -40,10 +42,17 @@ func Timeout(err error) Result { return Result{decide.Result{Verdict: decide.Tim
 // Snooze says that the message is to wait and has no fault. The message waits at least d and uses
 // no attempt. A handler of a rate-limited API returns it. A message can snooze without end. It
 // waits in the retry queues of Spec.Backoff and Spec.Delays: with the default, a single queue of
-// one minute, Snooze(2 * time.Second) takes a minute, and a warning says so. A d below 0 counts as
-// 0.
+// one minute, Snooze(2 * time.Second) takes a minute, and a warning says so. With topology.Ladder
+// in Spec.Delays it is exact to 250 ms. A d below 0 counts as 0.
 func Snooze(d time.Duration) Result {
 	return Result{decide.Result{Verdict: decide.Snooze, Delay: max(d, 0)}}
+}
+
+// SnoozeBecause is Snooze with the reason for it, for a service that is down for example. Monitors
+// get err as Outcome.Err, so the log says it; nothing has failed, so no monitor of this module
+// counts or reports a failure. err may be nil.
+func SnoozeBecause(d time.Duration, err error) Result {
+	return Result{decide.Result{Verdict: decide.Snooze, Delay: max(d, 0), Err: err}}
 }
 
 // Error says that the message cannot succeed. The message is parked in the error queue with the
@@ -80,6 +89,9 @@ func (r Result) Retried() bool {
 	return false
 }
 
+// TimedOut returns whether the Result is Timeout.
+func (r Result) TimedOut() bool { return r.said.Verdict == decide.Timeout }
+
 // Snoozed returns whether the Result is Snooze.
 func (r Result) Snoozed() bool { return r.said.Verdict == decide.Snooze }
 
@@ -107,9 +119,9 @@ func (r Result) String() string {
 	switch {
 	case r.said.Verdict == 0:
 		return name
-	case r.said.Verdict == decide.Snooze:
+	case r.said.Verdict == decide.Snooze && r.said.Err == nil:
 		return fmt.Sprintf("%s(%s)", name, r.said.Delay)
-	case r.said.Verdict == decide.RetryAfter:
+	case r.said.Verdict == decide.RetryAfter, r.said.Verdict == decide.Snooze:
 		return fmt.Sprintf("%s(%s, %v)", name, r.said.Delay, foreign.Safe(r.said.Err))
 	case r.said.Err != nil:
 		return fmt.Sprintf("%s(%v)", name, foreign.Safe(r.said.Err))
@@ -155,8 +167,8 @@ func After(d time.Duration, err error) error {
 // SnoozeFor returns an error of which FromError makes a Snooze.
 func SnoozeFor(d time.Duration) error { return snoozeError(d) }
 
-// resultOf returns the Result that FromError makes of an error.
-func resultOf(err error) Result {
+// ResultOf returns the Result that FromError makes of an error.
+func ResultOf(err error) Result {
 	if err == nil {
 		return Ack()
 	}

@@ -143,6 +143,10 @@ func TestSettlements(t *testing.T) {
 			attempt: 5, ending: ending{result: Snooze(0)},
 			want: said{monitoring.Snoozed, monitoring.ReasonNone, time.Second}, to: "orders-retry-1s", attempts: 4,
 		},
+		"Snooze with a reason": {
+			attempt: 2, ending: ending{result: SnoozeBecause(time.Minute, errBoom)},
+			want: said{monitoring.Snoozed, monitoring.ReasonNone, time.Minute}, err: errBoom, to: "orders-retry-1m", attempts: 1,
+		},
 		"Snooze with NoRetries": {
 			attempt: 1, ending: ending{result: Snooze(0)}, change: func(s *Spec) { s.MaxRetries = NoRetries },
 			want: said{monitoring.Snoozed, monitoring.ReasonNone, time.Second}, to: "orders-retry-1s",
@@ -184,6 +188,22 @@ func TestSettlements(t *testing.T) {
 		"a timeout and RetryAfter": {
 			attempt: 1, ending: ending{timedOut: true, result: RetryAfter(time.Hour, errBoom)},
 			want: said{monitoring.Retried, monitoring.ReasonTimeout, time.Second}, err: errBoom, to: "orders-retry-1s", attempts: 1,
+		},
+		"a timeout and Snooze": {
+			attempt: 5, ending: ending{timedOut: true, result: Snooze(time.Minute), stack: "at line 1"},
+			want: said{monitoring.Snoozed, monitoring.ReasonNone, time.Minute}, to: "orders-retry-1m", attempts: 4,
+		},
+		"a timeout and Snooze because of it": {
+			attempt: 1, ending: ending{timedOut: true, result: SnoozeBecause(25*time.Second, fmt.Errorf("query: %w", context.DeadlineExceeded))},
+			want: said{monitoring.Snoozed, monitoring.ReasonNone, 25 * time.Second}, err: context.DeadlineExceeded, to: "orders-retry-10s", notBefore: 25 * time.Second,
+		},
+		"a timeout, a panic and Snooze": {
+			attempt: 1, ending: ending{timedOut: true, panicked: panicked, stack: "at line 1", result: Snooze(time.Minute)},
+			want: said{monitoring.Retried, monitoring.ReasonPanic, time.Second}, err: panicked, to: "orders-retry-1s", attempts: 1, stack: "at line 1",
+		},
+		"interrupted and Snooze": {
+			attempt: 3, ending: ending{interrupted: true, result: SnoozeBecause(time.Minute, errBoom)},
+			want: said{monitoring.Interrupted, monitoring.ReasonNone, 0}, err: ErrStopping, to: mainQueue, attempts: 2,
 		},
 		"a timeout and Ack": {
 			attempt: 1, ending: ending{timedOut: true, result: Ack()}, want: said{action: monitoring.Acked},
@@ -355,6 +375,26 @@ func TestClocksMayDifferALittle(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Even a stop that cancels handlers meanwhile lets no handler begin early.
+func TestAMessageThatComesAMomentEarlyIsHandledWhenItIsDue(t *testing.T) {
+	for _, stopping := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			due := time.Now().Add(49 * time.Millisecond)
+			ran := time.Time{}
+			c := quiet(t, patient(func(s *Spec) {
+				s.Handler = func(context.Context, Delivery) Result { ran = time.Now(); return Ack() }
+			}))
+			if stopping {
+				c.stages.cancelHandlers(ErrStopping)
+			}
+			s := c.Process(t.Context(), delivery(amqp.Table{"bunnicula-not-before": due.UTC().Format("2006-01-02T15:04:05.000Z")}))
+			if s.Action != monitoring.Acked || !ran.Equal(due) {
+				t.Errorf("stopping %t: %v, %s before its time", stopping, s.Action, due.Sub(ran))
+			}
+		})
+	}
 }
 
 func TestASnoozeThatIsInterruptedStillWaitsForItsTime(t *testing.T) {

@@ -45,14 +45,17 @@ type Spec struct {
 	Backoff []time.Duration
 
 	// Delays are delays that RetryAfter and Snooze can choose from, beside those of Backoff. Each
-	// is in whole milliseconds, from 1 ms up to topology.MaxDelay, and has a retry queue.
+	// is in whole milliseconds, from 1 ms up to topology.MaxDelay, and has a retry queue. With
+	// topology.Ladder messages wait any time to 250 ms, and can be published with a delay
+	// (publisher.Delay, publisher.At).
 	//
 	// Defaults to none.
 	Delays []time.Duration
 
 	// Timeout is how long a handler may take, from 1 ms to 30 days. After that its context is
-	// cancelled, and the message is retried unless the handler returns Ack, or an Error of its own,
-	// within Grace.
+	// cancelled, and the message is retried unless the handler returns Ack, Snooze, or an Error of
+	// its own, within Grace. A handler that snoozes whenever its context has ended does so without
+	// end.
 	//
 	// The broker has a limit for an ack too (consumer_timeout, 30 minutes by default). At that
 	// limit it takes back all that the consumer holds, and delivers it again. New logs a warning if

@@ -30,6 +30,11 @@ type ExportOptions struct {
 //	{"bytes": "AAEC"}                base64; and so is {"text": ...} for text that is not UTF-8
 //	{"table": {...}}, {"array": [...]}
 //
+// A message with a content encoding has one more field, for people and programs that read the file.
+// "decoded" is the body as [Message.Decoded] returns it, as text or as {"bytes": ...};
+// "not_decoded" says why it is not there. More than 1 MiB is not decoded. Import ignores both
+// fields: it publishes the body as it was.
+//
 // A name that is not UTF-8 is written as "base64:...".
 //
 // The broker's counts of deliveries are left out, because reading changes them. Export returns how

@@ -39,7 +39,7 @@ type HeaderMatch struct {
 	Value  string // the header's value as text: "42" matches the number 42
 }
 
-// BodyMatch matches a value in a JSON body.
+// BodyMatch matches a value in a JSON body, also one that is compressed: see Message.Decoded.
 type BodyMatch struct {
 	Path   string // such as "user.id", "$.items[0].sku" or "$['odd name']"
 	Exists bool   // a value must exist at the path; Value is ignored

@@ -129,7 +129,7 @@ func (g *grouping) add(m Message) {
 			return
 		}
 		// A slice of the body would keep the whole body in memory.
-		m.Body = slices.Clone(m.Body[:min(len(m.Body), sampleBody)])
+		m.Body, m.sample = slices.Clone(m.Body[:min(len(m.Body), sampleBody)]), true
 		group = &Group{Key: key, Sample: m, First: at, Last: at}
 		g.groups[key] = group
 	}

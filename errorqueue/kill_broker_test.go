@@ -74,7 +74,7 @@ func TestARedriverThatIsKilledLosesNothing(t *testing.T) {
 		const n = 4000
 		kills := 10
 		if testing.Short() {
-			kills = 3
+			kills = 2
 		}
 		park(t, queue, n)
 		start := func() *amqptest.Process {

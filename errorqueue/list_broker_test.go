@@ -79,7 +79,7 @@ func TestAThousandReadsLoseNothing(t *testing.T) {
 	t.Parallel()
 	reads := *reads
 	if testing.Short() {
-		reads /= 10
+		reads /= 25
 	}
 	queue := declare(t, topology.Quorum)
 	const n = 40
@@ -223,6 +223,7 @@ func TestADeadLetterThatArrivesAboveTheLimitIsNotLostByLooking(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]any{"the broker's limit": nil, "a lower limit": 10} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			queue := amqptest.Queue(t, "errors")
 			arguments := amqp.Table{"x-queue-type": "quorum"}
 			if limit != nil {

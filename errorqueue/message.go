@@ -5,9 +5,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/bunnicula-go/bunnicula/errorqueue/internal/archive"
 	"github.com/bunnicula-go/bunnicula/errorqueue/internal/filter"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/typed"
 )
 
 // Message is a parked message, with all that is known of why it failed. Whatever is unknown is the
@@ -54,6 +54,9 @@ type Message struct {
 	OriginalExpiration string `json:"original_expiration,omitempty"`
 	OriginalUserID     string `json:"original_user_id,omitempty"`
 
+	// Due is when it was to be handled, of a message that was published with a delay.
+	Due time.Time `json:"due,omitzero"`
+
 	RedriveCount int       `json:"redrive_count,omitempty"`
 	RedrivenAt   time.Time `json:"redriven_at,omitzero"`
 	RedriveID    string    `json:"redrive_id,omitempty"` // of the last redrive
@@ -80,31 +83,37 @@ type Message struct {
 	// Deliveries is how often a quorum queue has got the message back, also from readers.
 	Deliveries int `json:"deliveries,omitempty"`
 
-	Body []byte `json:"-"`
+	Body []byte `json:"-"` // as it came: see Decoded
 	// In bytes; more than len(Body) in the sample of a Group, whose body is cut.
 	BodySize int `json:"body_size"`
+
+	sample bool // of a Group, whose bodies are cut to sampleBody
 }
 
-// MarshalJSON writes the body as "body" if it is UTF-8, else in base64 as "body_base64", and
-// headers with their types as [Queue.Export] does. Times are in UTC. A Timestamp that is beyond the
-// years 1 to 9999 is written as its seconds since 1970; other times beyond these are left out.
+// MarshalJSON writes the body as "body" if it is UTF-8, else in base64 as "body_base64". If it has
+// a content encoding, what Decoded returns is there too, as "decoded" or "decoded_base64", or the
+// error as "not_decoded". Headers have their types as [Queue.Export] writes them. Times are in UTC.
+// A Timestamp that is beyond the years 1 to 9999 is written as its seconds since 1970; other times
+// beyond these are left out.
 func (m Message) MarshalJSON() ([]byte, error) {
 	type plain Message
 	type shown struct {
 		plain
-		Headers map[string]archive.Field `json:"headers,omitempty"`
-		Text    *string                  `json:"body,omitempty"`
-		Bytes   []byte                   `json:"body_base64,omitempty"`
+		Headers map[string]typed.Field `json:"headers,omitempty"`
+		Text    *string                `json:"body,omitempty"`
+		Bytes   []byte                 `json:"body_base64,omitempty"`
+		view
 	}
 	published := m.Timestamp
 	m.Timestamp, m.RedrivenAt = foreign.Known(m.Timestamp), foreign.Known(m.RedrivenAt)
-	m.FirstFailedAt, m.FailedAt = foreign.Known(m.FirstFailedAt), foreign.Known(m.FailedAt)
-	s := shown{plain: plain(m), Headers: archive.Fields(m.Headers)}
+	m.FirstFailedAt, m.FailedAt, m.Due = foreign.Known(m.FirstFailedAt), foreign.Known(m.FailedAt), foreign.Known(m.Due)
+	s := shown{plain: plain(m), Headers: typed.Fields(m.Headers)}
 	if text := string(m.Body); utf8.ValidString(text) {
 		s.Text = &text
 	} else {
 		s.Bytes = m.Body
 	}
+	s.view = m.view()
 	if foreign.IsTime(published) {
 		return json.Marshal(s)
 	}
@@ -171,6 +180,6 @@ func (m *Message) subject() filter.Message {
 	return filter.Message{
 		ID: m.ID, Reason: m.Reason, Type: m.Type, Error: m.Error, Group: m.Group,
 		Consumer: m.Consumer, Host: m.Host, App: m.App, AppVersion: m.AppVersion, Target: m.Target,
-		Since: m.since(), Headers: m.Headers, Body: m.Body,
+		Since: m.since(), Headers: m.Headers, Body: m.Body, ContentEncoding: m.ContentEncoding,
 	}
 }

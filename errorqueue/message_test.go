@@ -32,7 +32,7 @@ func deliveryOf(p amqp.Publishing) *amqp.Delivery {
 func TestAParkedMessageTellsAll(t *testing.T) {
 	p := parked("orders", 7)
 	p.Headers[wire.RedriveCount], p.Headers[wire.RedriveID], p.Headers[wire.RedrivenAt] = int64(2), "r", "2026-11-01T09:30:00Z"
-	p.Headers[wire.DeliveryCount] = int64(5)
+	p.Headers[wire.DeliveryCount], p.Headers[wire.Due] = int64(5), "2026-11-01T08:30:00.250Z"
 	got := ordersQueue().read(deliveryOf(p), 3)
 	at := func(s string) time.Time { v, _ := time.Parse(time.RFC3339, s); return v }
 	want := Message{
@@ -40,7 +40,7 @@ func TestAParkedMessageTellsAll(t *testing.T) {
 		Consumer: "c", Host: "h", App: "shop", AppVersion: "v1.2.0", Target: "orders", TargetFrom: fromHeader, Attempts: 4,
 		FirstFailedAt: at("2026-11-01T09:00:00Z"), FailedAt: at("2026-11-01T10:00:00Z"),
 		History:          []Attempt{{At: at("2026-11-01T10:00:00Z"), Attempt: 4, Reason: "timeout", Error: "late", Host: "h", Took: 1500 * time.Millisecond}},
-		OriginalExchange: "shop", OriginalRoutingKey: "order.placed", RedriveCount: 2, RedrivenAt: at("2026-11-01T09:30:00Z"), RedriveID: "r",
+		OriginalExchange: "shop", OriginalRoutingKey: "order.placed", RedriveCount: 2, RedrivenAt: at("2026-11-01T09:30:00Z"), RedriveID: "r", Due: at("2026-11-01T08:30:00.250Z"),
 		Headers: map[string]any{"tenant": "acme", "n": int32(7)}, Timestamp: p.Timestamp, ContentType: "application/json", Deliveries: 5,
 		Body: p.Body, BodySize: len(p.Body),
 	}

@@ -77,7 +77,7 @@ func TestAMoverThatIsKilledLosesNothing(t *testing.T) {
 			const n = 3600
 			kills := 10
 			if testing.Short() {
-				kills = 3
+				kills = 2
 			}
 			old, now := amqptest.Queue(t, "old"), amqptest.Queue(t, "new")
 			o, err := oldAndNew(kind, old, now)

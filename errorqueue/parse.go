@@ -23,6 +23,7 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 		History: pastOf(text(h, wire.History)), Deaths: deathsOf(h),
 		OriginalExchange: text(h, wire.OriginalExchange), OriginalRoutingKey: text(h, wire.OriginalRoutingKey),
 		OriginalExpiration: text(h, wire.OriginalExpiration), OriginalUserID: text(h, wire.OriginalUserID),
+		Due:          moment(h, wire.Due),
 		RedriveCount: wire.Int(h[wire.RedriveCount]), RedrivenAt: moment(h, wire.RedrivenAt), RedriveID: text(h, wire.RedriveID),
 		Headers: wire.UserHeaders(h), Timestamp: d.Timestamp, ContentType: d.ContentType, ContentEncoding: d.ContentEncoding,
 		CorrelationID: d.CorrelationId, ReplyTo: d.ReplyTo, MessageType: d.Type, AppID: d.AppId, UserID: d.UserId,

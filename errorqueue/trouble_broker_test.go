@@ -142,6 +142,7 @@ func illegibleIn(t *testing.T, file string) string {
 // moved again. It must not use up the limit of other messages. Those would stay parked, while the
 // report would say that they may be in both queues.
 func TestALimitCountsAMessageOnceThatIsMovedTwice(t *testing.T) {
+	amqptest.Long(t)
 	t.Parallel()
 	eachKind(t, func(t *testing.T, queue string) {
 		const n, window, cuts = 6000, 100, 4

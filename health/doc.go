@@ -24,5 +24,6 @@
 //
 //	health.Module, fx.Supply(health.Config{Addr: ":8081"}), consumer.Module
 //
-// Elsewhere, use [New], the Watch methods and [Health.Start].
+// Elsewhere, use [New], the Watch methods and [Health.Start]. Other parts of an application, such
+// as the relay of an outbox, are added by [Health.WatchPart].
 package health

@@ -41,6 +41,7 @@ type Health struct {
 	addr        net.Addr
 	connections []watched
 	consumers   []Consumers
+	others      []other
 	judge       judge
 	since       time.Time            // when the Status changed last
 	bad         map[string]time.Time // when each part became bad, by its key
@@ -83,6 +84,24 @@ func (h *Health) WatchConsumers(c Consumers) {
 	if !slices.ContainsFunc(h.consumers, func(o Consumers) bool { return same(o, c) }) {
 		h.consumers = append(h.consumers, c)
 	}
+}
+
+// other is a part that is neither a connection nor a consumer.
+type other struct {
+	kind, name string
+	look       func() (warning string, err error)
+}
+
+// WatchPart adds a part of another kind to those that are watched, such as kind "outbox" and name
+// "relay". look is called for each Report, by one goroutine at a time. It must not wait, since a
+// probe waits for it. The part is bad while the error is not nil, or look panics. The warning says
+// what an operator should know of a part that is good all the same; "" is none. A part of the same
+// kind and name takes the place of the one before.
+func (h *Health) WatchPart(kind, name string, look func() (warning string, err error)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.others = slices.DeleteFunc(h.others, func(o other) bool { return o.kind == kind && o.name == name })
+	h.others = append(h.others, other{kind, name, look})
 }
 
 // same returns whether a and b are the same. Values that cannot be compared are not.
@@ -156,6 +175,12 @@ func (h *Health) parts() []Part {
 				all = append(all, ofConsumer(c))
 			}
 			return all
+		})...)
+	}
+	for _, o := range h.others {
+		parts = append(parts, asked(o.kind, o.name, func() []Part {
+			warning, err := o.look()
+			return []Part{ofOther(o.kind, o.name, warning, err)}
 		})...)
 	}
 	return parts

@@ -23,9 +23,9 @@ type Report struct {
 	Parts  []Part    `json:"parts"`
 }
 
-// Part is a connection or a consumer.
+// Part is a connection, a consumer, or what WatchPart has added.
 type Part struct {
-	Kind string `json:"kind"` // "connection" or "consumer"
+	Kind string `json:"kind"` // "connection", "consumer", or another of WatchPart's
 	Name string `json:"name"`
 
 	// Connection is the Spec.Connection of a consumer, which tells consumers of one name apart.
@@ -112,6 +112,15 @@ func ofConsumer(h consumer.Health) Part {
 		p.Error, p.Warning = "no slot is left: "+p.Warning, ""
 	default:
 		p.Error = "not subscribed yet"
+	}
+	return p
+}
+
+// ofOther returns the state of a part that WatchPart has added.
+func ofOther(kind, name, warning string, err error) Part {
+	p := Part{Kind: kind, Name: name, OK: err == nil, Warning: foreign.Line(warning, maxError)}
+	if err != nil {
+		p.Error = foreign.Text(err, maxError)
 	}
 	return p
 }

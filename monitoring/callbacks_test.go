@@ -45,6 +45,7 @@ func TestEachOutcomeCallsTheFunctionThatClojureCalls(t *testing.T) {
 		{parked, monitoring.ReasonCrashed, nil, "exception"},
 		{parked, monitoring.ReasonRefused, boom, "exception"},
 		{monitoring.Snoozed, monitoring.ReasonNone, nil, "snooze"},
+		{monitoring.Snoozed, monitoring.ReasonNone, boom, "snooze"},
 		{monitoring.Interrupted, monitoring.ReasonNone, nil, ""},
 
 		{retried, "unheard of", nil, "retry"},

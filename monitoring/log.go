@@ -9,8 +9,8 @@ import (
 )
 
 // Log is a Monitor that writes one line for each delivery, after it was settled: at level debug for
-// an acked message, unless AckedLevel says otherwise, info for a snoozed or interrupted one, warn
-// for a retried one, error for a parked one.
+// an acked message, info for a snoozed or interrupted one, warn for a retried one, error for a
+// parked one. AckedLevel and SnoozedLevel change the first two.
 //
 // The zero Log works. A line whose level is off is not built. The payload is not logged unless
 // LogPayload asks for it. Everything that a handler writes into its errors is in the log: the text
@@ -31,6 +31,12 @@ type Log struct {
 	// Defaults to slog.LevelDebug.
 	AckedLevel slog.Leveler
 
+	// SnoozedLevel is the level of the lines about snoozed messages. A limit may have each message
+	// of a flood snooze once: with slog.LevelDebug that is not logged where only info is.
+	//
+	// Defaults to slog.LevelInfo.
+	SnoozedLevel slog.Leveler
+
 	// LogPayload is how many bytes of the payload are logged, as [Delivery.Excerpt] cuts them.
 	//
 	// Defaults to 0: the payload is not logged.
@@ -49,8 +55,11 @@ func (l Log) Begin(ctx context.Context, _ Delivery) context.Context { return ctx
 func (l Log) End(ctx context.Context, d Delivery, o Outcome) {
 	logger := applog.First(l.Logger, applog.Of(ctx))
 	level, message := line(o.Action)
-	if o.Action == Acked && l.AckedLevel != nil {
+	switch {
+	case o.Action == Acked && l.AckedLevel != nil:
 		level = l.AckedLevel.Level()
+	case o.Action == Snoozed && l.SnoozedLevel != nil:
+		level = l.SnoozedLevel.Level()
 	}
 	if !logger.Enabled(ctx, level) {
 		return

@@ -47,6 +47,12 @@ func TestLogWritesOneLineForEachDelivery(t *testing.T) {
 			want:    map[string]any{"level": "INFO", "msg": "message acked"},
 		},
 		{
+			name:    "snoozed, at another level",
+			log:     monitoring.Log{SnoozedLevel: slog.LevelDebug},
+			outcome: monitoring.Outcome{Action: monitoring.Snoozed, Delay: time.Second},
+			want:    map[string]any{"level": "DEBUG", "msg": "message snoozed", "delay": float64(time.Second)},
+		},
+		{
 			name:    "the level is of acked messages only",
 			log:     monitoring.Log{AckedLevel: slog.LevelDebug},
 			outcome: monitoring.Outcome{Action: monitoring.Interrupted},
@@ -67,6 +73,11 @@ func TestLogWritesOneLineForEachDelivery(t *testing.T) {
 			name:    "snoozed",
 			outcome: monitoring.Outcome{Action: monitoring.Snoozed, Delay: time.Second},
 			want:    map[string]any{"level": "INFO", "msg": "message snoozed", "delay": 1e9},
+		},
+		{
+			name:    "snoozed with a reason",
+			outcome: monitoring.Outcome{Action: monitoring.Snoozed, Delay: time.Second, Err: errors.New("mail server is down")},
+			want:    map[string]any{"level": "INFO", "msg": "message snoozed", "delay": 1e9, "err": "mail server is down"},
 		},
 		{
 			name:    "parked",

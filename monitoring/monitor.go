@@ -83,6 +83,18 @@ type Delivery struct {
 	// refuses.
 	Timestamp time.Time
 
+	// Since is the time from which the age of the message counts: its Timestamp, or, if that is
+	// later, when it was due (publisher.Delay, publisher.At), or when it was redriven from the
+	// error queue. It is zero if none of them is known. A Timestamp beyond the year 9999 counts as
+	// unknown.
+	Since time.Time
+
+	// RedriveCount is how often the message was redriven from the error queue, 0 for never. All
+	// attempts after a redrive have it, and the first of them is Attempt 1.
+	RedriveCount int
+	// RedriveID is the id of the last redrive, as its report and bunnicula errors redrive tell it.
+	RedriveID string
+
 	// Redelivered says that the broker has delivered this message before, and it was neither
 	// acked nor copied then. A message that returns from a retry queue is a new one to the
 	// broker.
@@ -147,7 +159,8 @@ type Outcome struct {
 	Reason Reason
 
 	// Err is the error of the handler or of the framework. It may be nil although the attempt
-	// failed: Retry(nil) is allowed.
+	// failed: Retry(nil) is allowed. And it may be there although nothing failed: SnoozeBecause
+	// has it say why the message snoozes. See Failed.
 	//
 	// A consumer hands on an error that can be used in every way. If a method of the handler's
 	// error panics, as that of a nil pointer does, if its chain is a circle, or if its text is no

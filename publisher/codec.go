@@ -14,8 +14,8 @@ import (
 )
 
 // Codec turns payloads into bodies and back. Publishers encode with it, and consumers decode. A
-// codec for protobuf, Avro or msgpack is a type with these two methods (examples/protobuf). So is a
-// compression that wraps another Codec.
+// codec for protobuf, Avro or msgpack is a type with these two methods (examples/protobuf,
+// examples/avro). So is a compression that wraps another Codec: see codec.Gzip.
 type Codec interface {
 	// Encode makes the body and its content type.
 	Encode(payload any) (Body, error)
@@ -87,6 +87,9 @@ func (c jsonCodec) Decode(b Body, payload any) error {
 	return err
 }
 
+// ContentTypes is for codec.ByContentType.
+func (jsonCodec) ContentTypes() []string { return []string{typeJSON} }
+
 // decodeStrictly is json.Unmarshal for StrictJSON.
 func decodeStrictly(body []byte, payload any) error {
 	if string(bytes.TrimSpace(body)) == "null" {
@@ -135,6 +138,9 @@ func (rawCodec) Encode(payload any) (Body, error) {
 	}
 	return b, nil
 }
+
+// ContentTypes is for codec.ByContentType.
+func (rawCodec) ContentTypes() []string { return []string{sending.Bytes} }
 
 func (rawCodec) Decode(b Body, payload any) error {
 	switch p := payload.(type) {

@@ -8,4 +8,6 @@
 // A queue that does not confirm, such as a quorum queue without majority, delays only its own
 // messages. Messages to other queues may wait for about a second when it stops to confirm. That
 // holds for up to 128 such queues at once. A message that the broker refuses fails by itself.
+//
+// With [Delay] or [At] a message is handled later, by a consumer that has topology.Ladder.
 package publisher

@@ -11,6 +11,7 @@ import (
 // them with errors.Is, and a *RefusedError or a *BatchError with errors.As.
 var (
 	// ErrUnroutable: the exchange has no queue for the routing key. The broker dropped the message.
+	// Of a message with a Delay: the queue's consumer does not have topology.Ladder.
 	ErrUnroutable = sending.ErrUnroutable
 
 	// ErrNacked: the broker refused the message, as a full queue with x-overflow=reject-publish

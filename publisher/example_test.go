@@ -9,6 +9,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/publisher/publishertest"
 )
 
 type Order struct{ ID int }
@@ -86,4 +87,27 @@ func ExampleConfig_Build() {
 	// Output:
 	// shop orders.new order-7 application/json 60000 {"ID":7}
 	// publisher: publish to queue "orders": expiration is -1m0s, want whole milliseconds from 0 to 87600h0m0s
+}
+
+// The consumer of the queue must have topology.Ladder in its Spec.Delays.
+func ExampleDelay() {
+	var pub publisher.Publisher = new(publishertest.Recorder) // in production a *publisher.Client
+
+	err := pub.Publish(context.Background(), "reminders", Order{ID: 7}, publisher.Delay(36*time.Hour))
+	if errors.Is(err, publisher.ErrUnroutable) {
+		log.Fatal(err) // the consumer is not on the Ladder, or has never run
+	}
+	for _, m := range pub.(*publishertest.Recorder).Sent("reminders") {
+		fmt.Println("waits in", m.RoutingKey, "at first")
+	}
+	// Output: waits in reminders-retry-24h at first
+}
+
+func ExampleAt() {
+	var pub publishertest.Recorder // in production a *publisher.Client
+
+	holidays := time.Date(2020, 12, 24, 18, 0, 0, 0, time.UTC)
+	err := pub.Publish(context.Background(), "reminders", Order{ID: 7}, publisher.At(holidays))
+	fmt.Println(err, pub.Messages()[0].RoutingKey) // it has passed, so there is no delay
+	// Output: <nil> reminders
 }

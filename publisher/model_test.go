@@ -10,8 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 	"github.com/bunnicula-go/bunnicula/internal/test/histories"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
 )
 
 // The test draws a history, runs it on a broker in simulated time, and examines it afterwards: what

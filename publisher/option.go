@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -79,6 +80,53 @@ func ContentEncoding(name string) Option {
 // Defaults to now.
 func Timestamp(t time.Time) Option {
 	return func(d *sending.Draft) error { d.Timestamp = t; return nil }
+}
+
+// Delay has the message handled d later, and not before. It is for a queue, not for a named
+// exchange, and the queue's consumer must have the retry queues of topology.Ladder:
+//
+//	consumer.Spec{Queue: "emails", Delays: topology.Ladder, ...}
+//	pub.Publish(ctx, "emails", mail, publisher.Delay(time.Hour))
+//
+// If the queue of the message's first wait is not there, the error is ErrUnroutable. The message
+// waits in the retry queue of the longest delay of the Ladder that fits, and comes to the consumer,
+// which sends it on to shorter ones until it is due: see topology.Ladder for what that costs. A
+// consumer that has that queue and not the whole Ladder, as the Backoff of a minute has for delays
+// of one to five minutes, lets the message be late by up to its shortest delay.
+//
+// The message is never handled early, by the clock of the host that handles it. It is at most
+// 250 ms late, and as much later as the queue has a backlog or no consumer runs. It is not lost
+// while none runs. Clocks of hosts that differ make it late or early by their difference. A broker
+// that starts can let it come three minutes late: see "Retries come late" in docs/OPERATIONS.md.
+//
+// A d of 0 is no delay. One below 0, or above topology.MaxDelay, is an error. So is any Delay or At
+// together with an exchange, Expiration, NotMandatory, or a header CC or BCC. The last one of
+// several options Delay and At counts. A message with a delay cannot be taken back. Delays break
+// the order of messages. Consumers in other languages must honour a header: see docs/LANGUAGES.md.
+//
+// In the Put of an outbox none of this holds but the limits of d: the message waits in the
+// database, for any exchange, and can be taken back.
+func Delay(d time.Duration) Option {
+	return func(draft *sending.Draft) error {
+		if d < 0 || d > topology.MaxDelay {
+			return fmt.Errorf("the delay is %s, want 0 to %s", d, topology.MaxDelay)
+		}
+		draft.When = func(now time.Time) time.Time { return now.Add(d) }
+		return nil
+	}
+}
+
+// At is Delay until t. A t that has passed is no delay. The zero t is an error, and so is one more
+// than topology.MaxDelay from now.
+func At(t time.Time) Option {
+	return func(draft *sending.Draft) error {
+		if t.IsZero() {
+			return errors.New("the time of At is zero")
+		}
+		wall := t.Round(0) // a monotonic clock may stand still while the host sleeps
+		draft.When = func(time.Time) time.Time { return wall }
+		return nil
+	}
 }
 
 // Priority orders the messages of a classic queue that was declared with x-max-priority. In a

@@ -67,11 +67,17 @@ func (p *Plan) checkBindings() error {
 		if err != nil {
 			return fmt.Errorf("Bindings[%d]: exchange %q: %w", i, b.Exchange, err)
 		}
+		if match, given := arguments["x-match"]; given && b.Kind == "headers" && !isMatch(match) {
+			return fmt.Errorf("Bindings[%d]: exchange %q: Arguments: x-match is %v, the broker wants all, any, all-with-x or any-with-x", i, b.Exchange, match)
+		}
 		b.Arguments = arguments
 	}
 	p.Bindings = bindings
 	return nil
 }
+
+// isMatch says whether a headers exchange takes it as x-match.
+var isMatch = oneOf("all", "any", "all-with-x", "any-with-x")
 
 func (b Bind) check(queue string) error {
 	if b.Exchange == "" {

@@ -36,6 +36,7 @@ func TestAPlanIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 		`ErrorQueue: "q-retry-1s" is a retry queue`:                                {Queue: "q", Delays: second, ErrorQueue: "q-retry-1s"},
 		`ErrorQueue "amq.e": names that start`:                                     {Queue: "q", ErrorQueue: "amq.e"},
 		`Bindings[0]: exchange "amq.topic": it is the broker's`:                    {Queue: "q", Bindings: binds(topology.Bind{Exchange: "amq.topic", Kind: "topic"})},
+		`Bindings[0]: exchange "e": Arguments: x-match is some, the broker wants`:  {Queue: "q", Bindings: binds(topology.Bind{Exchange: "e", Kind: "headers", Arguments: map[string]any{"x-match": "some"}})},
 		`Bindings[0]: exchange "e": Kind: "tpoic" is none of`:                      {Queue: "q", Bindings: binds(topology.Bind{Exchange: "e", Kind: "tpoic"})},
 		`Bindings[1]: exchange "e": Kind is "topic" here and "direct" before`:      {Queue: "q", Bindings: binds(topology.Bind{Exchange: "e", Kind: "direct"}, topology.Bind{Exchange: "e", Kind: "topic"})},
 		`Bindings[0]: exchange "": it is the default exchange`:                     {Queue: "q", Bindings: binds(topology.Bind{Keys: []string{"k"}})},

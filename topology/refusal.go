@@ -129,7 +129,7 @@ func refusal(err error, s step) error {
 // invalid matches what a broker says of a declaration that it would refuse at any time: a wrong
 // argument or value (406), an exchange type that it does not have (406, before 4.0 503), a feature
 // that its version no longer permits (406 or 541), or a virtual host that is full (406).
-var invalid = regexp.MustCompile(`(?i)\binvalid (arg|type|exchange type)|\bunknown exchange type|\bis deprecated|\blimit in vhost '.*' .*is reached`)
+var invalid = regexp.MustCompile(`(?i)\binvalid (arg|type|exchange type|x-match field)|\bunknown exchange type|\bis deprecated|\blimit in vhost '.*' .*is reached`)
 
 // isInvalid says whether a refusal is for the declaration itself, so that the same one is refused
 // again until somebody changes something. Other refusals with these codes may be over soon, such as

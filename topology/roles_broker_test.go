@@ -95,6 +95,13 @@ var roles = map[string]struct {
 	},
 	"operator": {act: actor.redrive, needs: []string{"write amq.default", "read orders-error"}, finds: "all"},
 	"watcher":  {act: actor.look, finds: "all"},
+	"teller":   {act: actor.tell, needs: []string{"configure bunnicula.events", "write bunnicula.events"}},
+	"listener": {
+		act: actor.listen,
+		needs: []string{
+			"configure bunnicula.events.tail", "write bunnicula.events.tail", "read bunnicula.events.tail", "read bunnicula.events",
+		},
+	},
 }
 
 // toDeclare returns the permissions to declare the queues: configure on each, and read on those

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -39,16 +40,22 @@ func (b Broker) with(ctx context.Context, f func(*amqp.Channel) error) error {
 }
 
 // Lock refuses a second import with the same queues. It declares an exclusive queue, which belongs
-// to one connection and ends with it.
+// to one connection and ends with it. RabbitMQ 4.3 answers a closing connection before that at
+// times, so Lock tries for a second.
 func (b Broker) Lock(ctx context.Context, name string) error {
-	err := b.with(ctx, func(ch *amqp.Channel) error {
-		_, err := ch.QueueDeclare(name, false, true, true, false, nil)
-		return err
-	})
-	if refusedWith(err, amqp.ResourceLocked) {
-		return errors.New("another import with this -queue-prefix is running")
+	for until := time.Now().Add(time.Second); ; {
+		err := b.with(ctx, func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclare(name, false, true, true, false, nil)
+			return err
+		})
+		if !refusedWith(err, amqp.ResourceLocked) {
+			return err
+		}
+		if time.Now().After(until) {
+			return errors.New("another import with this -queue-prefix is running")
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	return err
 }
 
 // Waiting is how many messages wait in the queues together. A queue that is not there is empty.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +21,11 @@ func TestEveryConversationIsImportedOrParked(t *testing.T) {
 	if code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, "= 220 published: every conversation is accounted for",
+	mustContain(t, out, "= 230 published: every conversation is accounted for",
 		"404 Not Found", "401 Unauthorized", "retries-exhausted", "handled again after they were imported")
 	for _, p := range i.accounted(t) {
 		switch p.Reason {
-		case "error", "retries-exhausted", "panic":
+		case "error", "retries-exhausted", "timeout", "panic":
 		default:
 			t.Errorf("%s is parked with the reason %q: %s", p.ID, p.Reason, p.Error)
 		}
@@ -39,7 +40,15 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	if code, _, _ := i.run(t, t.Context()); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
-	for _, queue := range append(i.Queues(), i.Prefix+"-lock") {
+	queues := []string{i.Prefix + "-lock"}
+	for _, queue := range []string{i.HistoryQueue(), i.ConversationQueue()} {
+		its, err := topology.New(topology.Plan{Queue: queue, Delays: slices.Concat([]time.Duration{20 * time.Millisecond, 50 * time.Millisecond}, topology.Ladder)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		queues = append(queues, its.Names()...)
+	}
+	for _, queue := range queues {
 		if amqptest.Exists(t, queue) {
 			t.Errorf("queue %s is still there", queue)
 		}
@@ -49,12 +58,67 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-func TestWhatTheAPITurnsAwaySnoozes(t *testing.T) {
-	i := newImporting(t, "-n", "60", "-rate", "40", "-failure-rate", "0", "-crash-rate", "0", "-retries", "0", "-keep")
+func TestTheSmallAccountDoesNotWaitForTheBigOne(t *testing.T) {
+	amqptest.Long(t) // package use has a shorter one
+	i := newImporting(t, "-n", "650", "-small", "10", "-rate", "50", "-failure-rate", "0", "-crash-rate", "0", "-keep")
+	i.listed(t, bigAccount)
 	code, out, _ := i.run(t, t.Context())
-	if code != exitOK || strings.Contains(out, "snoozed   0") {
+	if code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	i.accounted(t)
+	big, small := summaryOf(t, out, bigAccount), summaryOf(t, out, smallAccount)
+	if small.behind < 500 {
+		t.Errorf("the small account was behind %d conversations of the big one, want 500 or more", small.behind)
+	}
+	if took := small.done - small.listed; took > 3*time.Second || small.done >= big.done {
+		t.Errorf("the small account took %s behind the big one, and was done after %s; the big one after %s", took, small.done, big.done)
+	}
+	i.hardlyRefused(t, out)
+}
+
+func TestRequestsWithinTheLimitAreNotRefused(t *testing.T) {
+	i := newImporting(t, "-n", "100", "-rate", "40", "-failure-rate", "0", "-crash-rate", "0", "-retries", "0", "-keep")
+	code, out, _ := i.run(t, t.Context())
+	if code != exitOK || strings.Contains(out, "snoozed    0") {
 		t.Errorf("exit code %d, or none has snoozed", code)
 	}
+	for _, account := range i.Accounts() {
+		s := summaryOf(t, out, account)
+		want := len(i.account(account).Conversations) + 1 // a page; and each is asked for once
+		if s.refused != 0 || s.requests != want {
+			t.Errorf("%s: %d of %d requests were refused, want 0 of %d", account, s.refused, s.requests, want)
+		}
+	}
+	i.parkedForGood(t)
+}
+
+// hardlyRefused checks that less than 1 % of the requests were refused.
+func (i importing) hardlyRefused(t *testing.T, out string) {
+	t.Helper()
+	for _, account := range i.Accounts() {
+		if s := summaryOf(t, out, account); s.refused*100 >= s.requests {
+			t.Errorf("%s: %d of %d requests were refused", account, s.refused, s.requests)
+		}
+	}
+}
+
+func TestWhatTheAPIRefusesSnoozes(t *testing.T) {
+	i := newImporting(t, "-n", "60", "-rate", "40", "-limit", "500", "-failure-rate", "0", "-crash-rate", "0", "-retries", "0", "-keep")
+	code, out, _ := i.run(t, t.Context())
+	if code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if s := summaryOf(t, out, bigAccount); s.refused == 0 || s.requests < 60+s.refused {
+		t.Errorf("%d of %d requests were refused, want some", s.refused, s.requests)
+	}
+	i.parkedForGood(t)
+}
+
+// parkedForGood checks that each conversation is accounted for, and that none is parked but for what
+// the API says of it. What snoozes uses no attempt.
+func (i importing) parkedForGood(t *testing.T) {
+	t.Helper()
 	for _, p := range i.accounted(t) {
 		if p.Reason != "error" {
 			t.Errorf("%s is parked with the reason %q: a snooze used its attempt", p.ID, p.Reason)
@@ -74,8 +138,7 @@ func TestAStoppedImportGoesOn(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, exitStopped)
 	}
 	mustContain(t, complaint, "the same command goes on from here")
-	before := i.ledger(t)
-	if n := len(before.Imported); n < 20 || n == 150 {
+	if n := i.imported(t); n < 20 || n == i.all() {
 		t.Fatalf("%d imported before the stop", n)
 	}
 	if code, _, _ := i.run(t, t.Context(), "-rate", "2000"); code != exitOK {
@@ -119,11 +182,13 @@ func TestALostConnectionLosesNothing(t *testing.T) {
 			proxy.Cut()
 		}
 	}()
-	if code, _, _ := i.run(t, t.Context(), "-url", proxy.URL()); code != exitOK {
+	code, out, _ := i.run(t, t.Context(), "-url", proxy.URL())
+	if code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
 	<-cut
 	i.accounted(t)
+	i.hardlyRefused(t, out)
 }
 
 func TestRedrivenMessagesAreImportedByANewStart(t *testing.T) {
@@ -152,7 +217,7 @@ func TestMissingConversationsAreNamed(t *testing.T) {
 	thief := amqptest.Channel(t)
 	go func() {
 		i.wait(t, 12)
-		for _, delay := range snoozes {
+		for _, delay := range topology.Ladder {
 			_, _ = thief.QueuePurge(topology.RetryQueue(i.ConversationQueue(), delay), false) // the import notices a failure
 		}
 	}()
@@ -160,7 +225,7 @@ func TestMissingConversationsAreNamed(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
-	mustContain(t, out, "missing: c-00")
+	mustContain(t, out, "missing: acme-00")
 	mustContain(t, complaint, "not every conversation is accounted for")
 	if !amqptest.Exists(t, i.ConversationQueue()) {
 		t.Error("the queues were deleted")
@@ -182,7 +247,7 @@ func TestMessagesOfAnotherImportAreNotTouched(t *testing.T) {
 	if code, _, _ := i.run(t, t.Context()); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
-	amqptest.Publish(t, "", i.ConversationQueue(), amqp.Publishing{Body: []byte(`{"id":"c-0001"}`)})
+	amqptest.Publish(t, "", i.ConversationQueue(), amqp.Publishing{Body: []byte(`{"account":"acme","id":"acme-0001"}`)})
 	if err := os.Remove(i.State); err != nil {
 		t.Fatal(err)
 	}
@@ -211,6 +276,22 @@ func TestTwoImportsWithTheSameQueuesAreRefused(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
 	mustContain(t, complaint, "is running")
+}
+
+func TestALockThatIsGivenUpInAMomentIsWaitedFor(t *testing.T) {
+	i := newImporting(t, "-n", "5")
+	conn := amqptest.Dial(t)
+	lock, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.QueueDeclare(i.Prefix+"-lock", false, true, true, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(200*time.Millisecond, func() { _ = conn.Close() })
+	if code, _, _ := i.run(t, t.Context()); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 func TestAWrongPasswordIsAnErrorAtOnce(t *testing.T) {

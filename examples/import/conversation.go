@@ -5,16 +5,13 @@ import (
 	"fmt"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/use"
 )
 
-// ConversationJob asks for one conversation to be imported. Its message id is the
-// conversation's.
-type ConversationJob struct {
-	ID string `json:"id"`
-}
-
-// Conversations is the consumer that imports, a few conversations at a time.
-func Conversations(o Options, importer Importer) consumer.Spec {
+// Conversations is the consumer that imports, a few conversations at a time. One whose account has
+// no request left for now snoozes until its turn, so it is not in the way of other accounts.
+func Conversations(o Options, limits use.Limiter, importer Importer) consumer.Spec {
 	retries := o.Retries
 	if retries == 0 {
 		retries = consumer.NoRetries
@@ -23,12 +20,12 @@ func Conversations(o Options, importer Importer) consumer.Spec {
 		Queue:       o.ConversationQueue(),
 		MaxRetries:  retries,
 		Backoff:     o.Backoff,
-		Delays:      snoozes,
+		Delays:      topology.Ladder,
 		Concurrency: o.Concurrency,
 		Timeout:     o.HandlerTimeout(),
 		Use:         []consumer.Middleware{Crash(o.CrashRate, o.Seed)},
 		OnFatal:     importer.tally.Fail,
-		Handler:     consumer.JSON(importer.Handle),
+		Handler:     consumer.JSON(use.PerKey(limits, importedAccount, importer.Handle)),
 	}
 }
 
@@ -44,18 +41,18 @@ func NewImporter(c Client, l *Ledger, t *Tally) Importer { return Importer{c, l,
 
 // Handle imports one conversation. It acks one that is imported already: the process or its
 // connection died between the import and the ack.
-func (i Importer) Handle(ctx context.Context, msg consumer.Message[ConversationJob]) consumer.Result {
-	id := msg.Payload.ID
-	if i.ledger.Imported(id) {
+func (i Importer) Handle(ctx context.Context, msg consumer.Message[ImportConversation]) consumer.Result {
+	job := msg.Payload
+	if i.ledger.Imported(job.Account, job.ID) {
 		i.tally.Duplicate()
 		return consumer.Ack()
 	}
-	conv, err := i.client.Conversation(ctx, id)
+	conv, err := i.client.Conversation(ctx, job)
 	if err != nil {
-		return resultOf(err)
+		return use.HTTPResult(err)
 	}
-	if conv.ID != id {
-		return consumer.Error(fmt.Errorf("asked for %s, got %q", id, conv.ID))
+	if conv.ID != job.ID || conv.Account != job.Account {
+		return consumer.Error(fmt.Errorf("asked for %s of %s, got %q of %q", job.ID, job.Account, conv.ID, conv.Account))
 	}
 	added, err := i.ledger.Import(conv)
 	if err != nil {

@@ -2,8 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"strconv"
+	"fmt"
 	"time"
 
 	"go.uber.org/fx"
@@ -11,42 +10,37 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/examples/import/api"
 	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/use"
 )
 
-// PageJob asks for one page of the history.
-type PageJob struct {
-	Page int `json:"page"`
-}
-
-// ID is the job's message id. It is the same each time that the job is published.
-func (j PageJob) ID() string { return "page-" + strconv.Itoa(j.Page) }
-
-// History is the consumer that lists the conversations, one page at a time. It has many retries,
-// because without a page none of its conversations would be imported.
-func History(o Options, lister Lister) consumer.Spec {
+// History is the consumer that lists the conversations, page by page. It has many retries, because
+// without a page none of its conversations would be imported.
+func History(o Options, limits use.Limiter, lister Lister) consumer.Spec {
 	return consumer.Spec{
 		Queue:       o.HistoryQueue(),
 		MaxRetries:  20,
 		Backoff:     o.Backoff[:1],
-		Delays:      snoozes,
-		Concurrency: 1,
+		Delays:      topology.Ladder,
+		Concurrency: listing,
 		Timeout:     o.HandlerTimeout(),
 		OnFatal:     lister.tally.Fail,
-		Handler:     consumer.JSON(lister.Handle),
+		Handler:     consumer.JSON(use.PerKey(limits, listedAccount, lister.Handle)),
 	}
 }
 
-// snoozes are the delays of jobs that the API turned away (429).
-var snoozes = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
+// listing is how many pages are listed at once: the next one is, while the jobs of one are
+// published.
+const listing = 4
 
 // Lister turns a page into a job for each of its conversations, and a job for the next page. A long
 // history is many small jobs, so that an interrupted import does not begin again at the first page.
 type Lister struct {
-	queues Options
-	client Client
-	pub    publisher.Publisher
-	ledger *Ledger
-	tally  *Tally
+	options Options
+	client  Client
+	pub     publisher.Publisher
+	ledger  *Ledger
+	tally   *Tally
 }
 
 // NewLister makes a Lister.
@@ -57,15 +51,19 @@ func NewLister(o Options, c Client, pub publisher.Publisher, l *Ledger, t *Tally
 // Handle acks a page when all of its jobs are confirmed and the ledger has noted it. If the process
 // dies before, the jobs are published again with the same ids, and what was imported meanwhile is
 // skipped.
-func (l Lister) Handle(ctx context.Context, msg consumer.Message[PageJob]) consumer.Result {
-	if l.ledger.HasPage(msg.Payload.Page) {
+func (l Lister) Handle(ctx context.Context, msg consumer.Message[ListPage]) consumer.Result {
+	job := msg.Payload
+	if l.ledger.HasPage(job.Account, job.Page) {
 		return consumer.Ack()
 	}
-	page, err := l.client.Page(ctx, msg.Payload.Page)
+	page, err := l.client.Page(ctx, job)
 	if err != nil {
-		return resultOf(err)
+		return use.HTTPResult(err)
 	}
-	if err := l.pub.PublishBatch(ctx, l.jobs(page)...); err != nil {
+	if page.Account != job.Account || page.Number != job.Page {
+		return consumer.Error(fmt.Errorf("asked for page %d of %s, got %d of %q", job.Page, job.Account, page.Number, page.Account))
+	}
+	if err := l.publish(ctx, page); err != nil {
 		return consumer.Retry(err)
 	}
 	if err := l.ledger.AddPage(page); err != nil {
@@ -75,41 +73,38 @@ func (l Lister) Handle(ctx context.Context, msg consumer.Message[PageJob]) consu
 	return consumer.Ack()
 }
 
-func (l Lister) jobs(page api.Page) []publisher.Message {
+// publish publishes the job for the next page, and then those for the conversations of this one. The
+// other way round, the next page would line up behind all of them for its request.
+func (l Lister) publish(ctx context.Context, page api.Page) error {
+	if page.Next != 0 {
+		if err := publish(ctx, l.pub, ListPage{page.Account, page.Next}.Message(l.options)); err != nil {
+			return err
+		}
+	}
 	var jobs []publisher.Message
 	for _, id := range page.IDs {
-		jobs = append(jobs, publisher.Message{
-			RoutingKey: l.queues.ConversationQueue(), Payload: ConversationJob{id},
-			Options: []publisher.Option{publisher.MessageID(id)},
-		})
+		jobs = append(jobs, ImportConversation{page.Account, id}.Message(l.options))
 	}
-	if page.Next != 0 {
-		next := PageJob{page.Next}
-		jobs = append(jobs, publisher.Message{
-			RoutingKey: l.queues.HistoryQueue(), Payload: next,
-			Options: []publisher.Option{publisher.MessageID(next.ID())},
-		})
-	}
-	return jobs
+	return l.pub.PublishBatch(ctx, jobs...)
 }
 
-// Begin publishes the first page's job when the consumers have started, unless an earlier start
-// did.
+// Begin publishes the job for the first page of each account when the consumers have started, unless
+// an earlier start did. The small account comes a little later than the big one, and so behind it.
 func Begin(lc fx.Lifecycle, o Options, pub publisher.Publisher, ledger *Ledger) {
-	first := PageJob{1}
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
-		if ledger.HasPage(first.Page) {
-			return nil
+		for i, account := range o.Accounts() {
+			if ledger.HasPage(account, 1) {
+				continue
+			}
+			later := publisher.Delay(time.Duration(i) * o.Later)
+			if err := publish(ctx, pub, ListPage{account, 1}.Message(o, later)); err != nil {
+				return err
+			}
 		}
-		return pub.Publish(ctx, o.HistoryQueue(), first, publisher.MessageID(first.ID()))
+		return nil
 	}))
 }
 
-// resultOf is what a job returns after an error of the Client.
-func resultOf(err error) consumer.Result {
-	var status *StatusError
-	if errors.As(err, &status) {
-		return status.Result()
-	}
-	return consumer.Retry(err)
+func publish(ctx context.Context, pub publisher.Publisher, m publisher.Message) error {
+	return pub.Publish(ctx, m.RoutingKey, m.Payload, m.Options...)
 }

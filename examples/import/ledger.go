@@ -21,13 +21,21 @@ type Ledger struct {
 	// New says that there was no file.
 	New bool
 
-	mu       sync.Mutex
-	file     *os.File
-	pages    map[int]bool
-	whole    bool // the last page was published
-	total    int  // conversations that the API says there are; 0 before it was asked
-	listed   map[string]bool
-	imported map[string]bool
+	mu    sync.Mutex
+	file  *os.File
+	books Books
+}
+
+// Books are what a Ledger holds at one moment, by account.
+type Books map[string]Book
+
+// Book is what was published and imported of one account.
+type Book struct {
+	Total     int          // conversations that the API says there are; 0 before it was asked
+	Whole     bool         // the last page was published
+	Pages     map[int]bool // that were published
+	Published map[string]bool
+	Imported  map[string]bool
 }
 
 // line is one fact. One of its fields is set.
@@ -40,17 +48,18 @@ type line struct {
 // Source is what is imported. A ledger has one Source.
 type Source struct {
 	Conversations int    `json:"conversations"`
+	Small         int    `json:"small"`
 	Seed          uint64 `json:"seed"`
 	Backoff       string `json:"backoff"` // names the retry queues
 }
 
 // Source is what the import of these flags imports.
 func (o Options) Source() Source {
-	return Source{o.Conversations, o.Seed, (*delays)(&o.Backoff).String()}
+	return Source{o.Conversations, o.Small, o.Seed, (*delays)(&o.Backoff).String()}
 }
 
 func (s Source) String() string {
-	return fmt.Sprintf("-n %d -seed %d -backoff %s", s.Conversations, s.Seed, s.Backoff)
+	return fmt.Sprintf("-n %d -small %d -seed %d -backoff %s", s.Conversations, s.Small, s.Seed, s.Backoff)
 }
 
 // OpenLedger opens or makes the file, and reads what it holds. It refuses a ledger of another
@@ -60,7 +69,7 @@ func OpenLedger(path string, source Source) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	l := &Ledger{file: file, pages: map[int]bool{}, listed: map[string]bool{}, imported: map[string]bool{}}
+	l := &Ledger{file: file, books: Books{}}
 	if err := l.read(source); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
@@ -106,16 +115,28 @@ func (l *Ledger) read(source Source) error {
 
 func (l *Ledger) add(fact line) {
 	if p := fact.Page; p != nil {
-		l.pages[p.Number] = true
-		l.whole = l.whole || p.Next == 0
-		l.total = p.Total
+		b := l.book(p.Account)
+		b.Pages[p.Number] = true
+		b.Whole = b.Whole || p.Next == 0
+		b.Total = p.Total
 		for _, id := range p.IDs {
-			l.listed[id] = true
+			b.Published[id] = true
 		}
+		l.books[p.Account] = b
 	}
 	if c := fact.Conversation; c != nil {
-		l.imported[c.ID] = true
+		b := l.book(c.Account)
+		b.Imported[c.ID] = true
+		l.books[c.Account] = b
 	}
+}
+
+// book returns the book of an account, or a new one.
+func (l *Ledger) book(account string) Book {
+	if b, ok := l.books[account]; ok {
+		return b
+	}
+	return Book{Pages: map[int]bool{}, Published: map[string]bool{}, Imported: map[string]bool{}}
 }
 
 // write appends a fact. It does not call fsync: a crash of the machine may lose the last facts.
@@ -139,42 +160,39 @@ func (l *Ledger) AddPage(p api.Page) error {
 }
 
 // HasPage says whether AddPage was called for that page.
-func (l *Ledger) HasPage(number int) bool {
+func (l *Ledger) HasPage(account string, number int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pages[number]
+	return l.books[account].Pages[number]
 }
 
 // Import records a conversation, and says whether it is new.
 func (l *Ledger) Import(c api.Conversation) (added bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.imported[c.ID] {
+	if l.books[c.Account].Imported[c.ID] {
 		return false, nil
 	}
 	return true, l.write(line{Conversation: &c})
 }
 
 // Imported says whether Import has recorded this conversation.
-func (l *Ledger) Imported(id string) bool {
+func (l *Ledger) Imported(account, id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.imported[id]
-}
-
-// Books are what a Ledger holds at one moment.
-type Books struct {
-	Total     int  // conversations that the API says there are
-	Whole     bool // the last page was published
-	Published map[string]bool
-	Imported  map[string]bool
+	return l.books[account].Imported[id]
 }
 
 // Books copies what the ledger holds.
 func (l *Ledger) Books() Books {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Books{Total: l.total, Whole: l.whole, Published: maps.Clone(l.listed), Imported: maps.Clone(l.imported)}
+	all := Books{}
+	for account, b := range l.books {
+		b.Pages, b.Published, b.Imported = maps.Clone(b.Pages), maps.Clone(b.Published), maps.Clone(b.Imported)
+		all[account] = b
+	}
+	return all
 }
 
 // Close closes the file.

@@ -2,7 +2,10 @@
 // its past conversations from an API that limits the rate of requests and fails at times.
 //
 // One consumer lists the conversations, page by page, and publishes a job for each. Another imports
-// them, a few at a time. A job that the API turns away (429) snoozes. A job whose request fails
+// them, some at a time. Both keep each account's requests below what the API allows it: a job whose
+// account has no request left snoozes until its turn, and is no longer in the way. So a small
+// account that comes behind a big one does not wait for it, and hardly a request is refused. A job
+// that is refused all the same (429) snoozes as long as the API says. A job whose request fails
 // (5xx, no answer) is retried. A job whose conversation cannot be had (404, 401) is parked. In the
 // end every conversation is accounted for, by its id: it is imported, or it stands in the error
 // queue with the reason.
@@ -12,18 +15,19 @@
 // The files, in reading order:
 //
 //	options.go       the flags
-//	data.go          the conversations: 3,080 real customer messages
-//	api/             the integration's API, played on loopback
+//	data.go          the accounts and their conversations: 3,080 real customer messages
+//	api/, serve.go   the integration's API, played on loopback
 //	run.go, work.go  one import from start to summary
-//	app.go           the fx app
+//	app.go           the fx app, and the limit of requests that its consumers share
+//	jobs.go          the messages
 //	history.go       the consumer that lists
 //	conversation.go  the consumer that imports
 //	client.go        the client of the API that both use
 //	crash.go         a middleware that panics after the work
 //	ledger.go        what was done, in a file, so that a new start continues
-//	tally.go         a monitor of our own; progress.go shows what it counts
+//	tally.go         a monitor of our own; progress.go is what it counts, screen.go shows it
 //	broker.go        looks into the queues; parked.go reads the error queue
-//	account.go       is everything accounted for? summary.go says so
+//	audit.go         is everything accounted for? summary.go says so
 package main
 
 import (

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/import/api"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // asProgram makes the test binary behave as the program, so that a test can kill it.
@@ -36,7 +41,7 @@ func newImporting(t *testing.T, args ...string) importing {
 	t.Helper()
 	args = append([]string{
 		"-url", amqptest.URL(t), "-queue-prefix", amqptest.Queue(t, "import"), "-state", filepath.Join(t.TempDir(), "state.jsonl"),
-		"-backoff", "20ms,50ms", "-timeout", "250ms", "-rate", "2000",
+		"-backoff", "20ms,50ms", "-timeout", "250ms", "-rate", "2000", "-small", "10", "-later", "0s",
 	}, args...)
 	o, err := parse(args, t.Output())
 	if err != nil {
@@ -77,29 +82,84 @@ func (i importing) ledger(t *testing.T) Books {
 // wait waits until that many are imported.
 func (i importing) wait(t *testing.T, imported int) {
 	t.Helper()
-	amqptest.Eventually(t, 30*time.Second, func() bool { return len(i.ledger(t).Imported) >= imported }, "%d were not imported", imported)
+	amqptest.Eventually(t, 30*time.Second, func() bool { return i.imported(t) >= imported }, "%d were not imported", imported)
 }
+
+// imported counts what is imported up to now.
+func (i importing) imported(t *testing.T) (sum int) {
+	t.Helper()
+	for _, b := range i.ledger(t) {
+		sum += len(b.Imported)
+	}
+	return sum
+}
+
+// listed publishes an account's conversations, as a start that is stopped before it imports any.
+func (i importing) listed(t *testing.T, account string) {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := connection.New(connection.Config{URL: i.URL}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Stop(context.WithoutCancel(ctx)) }()
+	pub, err := publisher.New(conn, publisher.Config{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pub.Stop(context.WithoutCancel(ctx)) }()
+	queue, err := topology.New(topology.Plan{Queue: i.ConversationQueue()})
+	if err == nil {
+		err = queue.Declare(amqptest.Channel(t))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := OpenLedger(i.State, i.Source())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	page := api.Page{Account: account, Number: 1}
+	for _, c := range i.account(account).Conversations {
+		page.IDs = append(page.IDs, c.ID)
+	}
+	page.Total = len(page.IDs)
+	if err := NewLister(i.Options, Client{}, pub, nil, nil).publish(ctx, page); err != nil {
+		t.Fatal(err)
+	}
+	if err := ledger.AddPage(page); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// all is how many conversations there are.
+func (i importing) all() int { return i.Conversations + i.Small }
 
 // accounted checks by the file and the error queue, and not by what the program says, that each of
 // the conversations is imported or parked.
 func (i importing) accounted(t *testing.T) (parked []Parked) {
 	t.Helper()
-	books := i.ledger(t)
-	found := map[string]bool{}
-	for id := range books.Imported {
-		found[id] = true
+	found, published := map[string]bool{}, 0
+	for _, b := range i.ledger(t) {
+		published += len(b.Published)
+		for id := range b.Imported {
+			found[id] = true
+		}
 	}
 	for _, d := range amqptest.Drain(t, i.ConversationQueue()+"-error") {
 		found[d.MessageId] = true
 		parked = append(parked, parkedOf(d))
 	}
-	for _, c := range messages()[:i.Conversations] {
-		if !found[c.ID] {
-			t.Errorf("%s is neither imported nor parked", c.ID)
+	for _, account := range i.Accounts() {
+		for _, c := range i.account(account).Conversations {
+			if !found[c.ID] {
+				t.Errorf("%s is neither imported nor parked", c.ID)
+			}
 		}
 	}
-	if len(found) != i.Conversations || len(books.Published) != i.Conversations {
-		t.Errorf("found %d and published %d conversations, want %d", len(found), len(books.Published), i.Conversations)
+	if len(found) != i.all() || published != i.all() {
+		t.Errorf("found %d and published %d conversations, want %d", len(found), published, i.all())
 	}
 	return parked
 }
@@ -129,4 +189,33 @@ func mustContain(t *testing.T, text string, parts ...string) {
 			t.Errorf("it does not say %q:\n%s", part, text)
 		}
 	}
+}
+
+// accountLine is an account's line of the summary.
+type accountLine struct {
+	requests, refused, behind int
+	listed, done              time.Duration
+}
+
+func summaryOf(t *testing.T, out, account string) (l accountLine) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		var conversations, imported, parked int
+		var listed, done string
+		n, err := fmt.Sscanf(strings.TrimSpace(line), account+" %d %d %d %d %d %s %d %s",
+			&conversations, &imported, &parked, &l.requests, &l.refused, &listed, &l.behind, &done)
+		if n == 0 || err != nil {
+			continue
+		}
+		l.listed, err = time.ParseDuration(listed)
+		if err == nil {
+			l.done, err = time.ParseDuration(done)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		return l
+	}
+	t.Fatalf("there is no line of %s:\n%s", account, out)
+	return l
 }

@@ -13,6 +13,7 @@ import (
 // Parked is a message in an error queue, with what its headers say.
 type Parked struct {
 	ID       string
+	Account  string // whose conversation it is; empty if its body does not say
 	Reason   string
 	Error    string
 	Group    string // the same for all failures of one kind
@@ -26,8 +27,10 @@ func parkedOf(d amqp.Delivery) Parked {
 	}
 	var history []json.RawMessage
 	_ = json.Unmarshal([]byte(header("bunnicula-history")), &history) // empty if it was dropped for its size
+	var job ImportConversation
+	_ = json.Unmarshal(d.Body, &job) // a body that is no job has no account
 	return Parked{
-		ID: d.MessageId, Reason: header("bunnicula-reason"), Error: header("bunnicula-error"),
+		ID: d.MessageId, Account: job.Account, Reason: header("bunnicula-reason"), Error: header("bunnicula-error"),
 		Group: header("bunnicula-error-group"), Attempts: len(history),
 	}
 }

@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
-	"github.com/bunnicula-go/bunnicula/examples/import/api"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -65,8 +62,8 @@ func importAll(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	tally := NewTally(o.ConversationQueue())
-	screen := newScreen(stderr, tally)
+	tally := NewTally(o)
+	screen := newScreen(stderr, tally, o.Accounts())
 	defer screen.Close()
 	log := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	broker, err := NewBroker(cfg, log)
@@ -92,12 +89,12 @@ func importAll(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(worked, err)
 	}
-	report := Report{Account: account(ledger.Books(), parked), Counts: tally.Counts(), Parked: parked, Elapsed: time.Since(began)}
+	report := newReport(o, ledger.Books(), parked, tally, server.API, began)
 	report.Print(stdout)
 	switch {
 	case worked != nil:
 		return worked
-	case !report.Account.OK():
+	case !report.Audit.OK():
 		return errMissing
 	case o.Keep:
 		fmt.Fprintf(stderr, "kept: the queues %s-*, and what was imported in %s\n", o.Prefix, o.State)
@@ -114,23 +111,4 @@ func config(o Options) (connection.Config, error) {
 	}
 	cfg.Name = "import"
 	return cfg, err
-}
-
-// serve starts the API and returns a Client of it.
-func serve(o Options) (*http.Server, Client, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, Client{}, err
-	}
-	server := &http.Server{
-		ReadHeaderTimeout: patience,
-		Handler: api.NewServer(api.Config{
-			Conversations: messages()[:o.Conversations], Rate: o.Rate, FailureRate: o.FailureRate, Seed: o.Seed,
-		}),
-	}
-	go func() { _ = server.Serve(listener) }() // ends at server.Close
-	transport := &http.Transport{MaxIdleConnsPerHost: o.Concurrency + 1}
-	client := Client{URL: "http://" + listener.Addr().String(), HTTP: &http.Client{Transport: transport}, Timeout: o.Timeout}
-	server.RegisterOnShutdown(transport.CloseIdleConnections)
-	return server, client, nil
 }

@@ -10,20 +10,50 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/bunnicula-go/bunnicula/examples/import/api"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
 // Report says how an import ended.
 type Report struct {
-	Account Account
-	Counts  Counts   // since this start
-	Parked  []Parked // what the error queue holds
-	Elapsed time.Duration
+	Audit    Audit // of all accounts
+	Accounts []AccountReport
+	Counts   Counts   // since this start
+	Parked   []Parked // what the error queue holds
+	Elapsed  time.Duration
+}
+
+// AccountReport says how the import of one account ended.
+type AccountReport struct {
+	Name     string
+	Audit    Audit
+	Requests api.Requests // since this start
+
+	// Listed is when its last page was published, and Done when its last conversation was settled,
+	// since this start. They are negative if that has not happened. Behind counts the conversations
+	// of other accounts that were open when it was listed.
+	Listed, Done time.Duration
+	Behind       int
+}
+
+// newReport makes the Report of an import that began then.
+func newReport(o Options, books Books, parked []Parked, tally *Tally, server *api.Server, began time.Time) Report {
+	r := Report{Counts: tally.Counts(), Parked: parked, Elapsed: time.Since(began)}
+	sum, each := auditAll(books, o.Accounts(), parked)
+	r.Audit = sum
+	for _, name := range o.Accounts() {
+		p := tally.Account(name)
+		r.Accounts = append(r.Accounts, AccountReport{
+			Name: name, Audit: each[name], Requests: server.Requests(name),
+			Listed: p.Listed.Sub(began), Behind: p.Behind, Done: p.Done.Sub(began),
+		})
+	}
+	return r
 }
 
 // Print writes the tables.
 func (r Report) Print(w io.Writer) {
-	a, c := r.Account, r.Counts
+	a, c := r.Audit, r.Counts
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, n any, note string) {
 		if note != "" {
@@ -31,6 +61,7 @@ func (r Report) Print(w io.Writer) {
 		}
 		fmt.Fprintf(t, "%s\t%v\t%s\n", name, n, note)
 	}
+	requests := r.requests()
 	fmt.Fprintln(t)
 	row("published", a.Published, fmt.Sprintf("of %d", a.Total))
 	row("imported", a.Imported, both(a.Both))
@@ -38,11 +69,41 @@ func (r Report) Print(w io.Writer) {
 	row("missing", len(a.Missing), "")
 	row("retried", c.retried(), byReason(c.Retried))
 	row("snoozed", c.Snoozed, "")
+	row("refused", requests.Refused, fmt.Sprintf("of %d requests", requests.All))
 	row("duplicates", c.Duplicates, again(c.Duplicates))
-	row("elapsed", r.Elapsed.Round(100*time.Millisecond), "")
+	row("elapsed", tenths(r.Elapsed), "")
 	_ = t.Flush()
+	r.accounts(w)
 	r.failures(w)
 	fmt.Fprintf(w, "\n%s\n", a)
+}
+
+// requests counts those of all accounts.
+func (r Report) requests() (sum api.Requests) {
+	for _, a := range r.Accounts {
+		sum.All += a.Requests.All
+		sum.Refused += a.Requests.Refused
+	}
+	return sum
+}
+
+// accounts is the table of the accounts.
+func (r Report) accounts(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\nACCOUNT\tCONVERSATIONS\tIMPORTED\tPARKED\tREQUESTS\tREFUSED\tLISTED\tBEHIND\tDONE\t")
+	for _, a := range r.Accounts {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%s\t\n", a.Name, a.Audit.Total, a.Audit.Imported, a.Audit.Parked,
+			a.Requests.All, a.Requests.Refused, tenths(a.Listed), a.Behind, tenths(a.Done))
+	}
+	_ = t.Flush()
+}
+
+// tenths is a time since the start, to a tenth of a second.
+func tenths(d time.Duration) string {
+	if d < 0 {
+		return "never"
+	}
+	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
 // failures is the table of what the error queue holds.
@@ -64,7 +125,7 @@ func (r Report) failures(w io.Writer) {
 }
 
 // String is the summary's last line.
-func (a Account) String() string {
+func (a Audit) String() string {
 	if a.OK() {
 		return fmt.Sprintf("%d imported + %d parked = %d published: every conversation is accounted for", a.Imported, a.Parked, a.Published)
 	}
@@ -130,7 +191,7 @@ func list(ids []string) string {
 
 // oneLine shortens an error so that it fits into a table.
 func oneLine(s string) string {
-	const most = 60
+	const most = 90
 	s = strings.Join(strings.Fields(s), " ")
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most-3]) + "..."

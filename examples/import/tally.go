@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/examples/import/api"
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -15,50 +18,51 @@ type Tally struct {
 	queue string // the queue of the conversations' jobs
 
 	mu        sync.Mutex
-	counts    Counts
-	published map[string]bool
+	counts    Counts                       // without those of Progress
+	accounts  map[string]*Progress         // by name
+	published map[string]*Progress         // the account's, by message id
 	settled   map[string]monitoring.Action // Acked or Parked, by message id
-	open      int                          // published and not settled
 	moves     int                          // deliveries that were settled in any way
-	whole     bool                         // the last page is published
 	err       error
 	done      chan struct{}
 }
 
 var _ monitoring.Monitor = (*Tally)(nil)
 
-// Counts count conversations (the first four fields) and deliveries since this start (the others).
+// Counts count the conversations of all accounts, and deliveries since this start.
 type Counts struct {
-	Total, Published, Imported, Parked int
-	Snoozed, Duplicates                int
-	Retried                            map[monitoring.Reason]int
+	Progress
+
+	Snoozed, Duplicates int
+	Retried             map[monitoring.Reason]int
 }
 
-// NewTally makes a Tally of this queue's messages.
-func NewTally(queue string) *Tally {
-	return &Tally{
-		queue: queue, done: make(chan struct{}),
-		published: map[string]bool{}, settled: map[string]monitoring.Action{},
+// NewTally makes a Tally of the import of these flags.
+func NewTally(o Options) *Tally {
+	t := &Tally{
+		queue: o.ConversationQueue(), done: make(chan struct{}), accounts: map[string]*Progress{},
+		published: map[string]*Progress{}, settled: map[string]monitoring.Action{},
 		counts: Counts{Retried: map[monitoring.Reason]int{}},
 	}
+	for _, name := range o.Accounts() {
+		t.accounts[name] = &Progress{}
+	}
+	return t
 }
 
 // GoOn adds what earlier starts have done.
 func (t *Tally) GoOn(before Books, parked []Parked) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.counts.Total = before.Total
-	for id := range before.Published {
-		t.publish(id)
-	}
-	for id := range before.Imported {
-		t.settle(id, monitoring.Acked)
+	for account, b := range before {
+		t.publish(account, slices.Collect(maps.Keys(b.Published)), b.Total, b.Whole)
+		for id := range b.Imported {
+			t.settle(id, monitoring.Acked)
+		}
 	}
 	for _, p := range parked {
 		t.settle(p.ID, monitoring.Parked)
 	}
-	t.whole = t.whole || before.Whole
-	t.check()
 }
 
 // Begin implements monitoring.Monitor.
@@ -78,7 +82,6 @@ func (t *Tally) End(_ context.Context, d monitoring.Delivery, o monitoring.Outco
 		t.fail(fmt.Errorf("%s of the history was parked: %w", d.MessageID, o.Err))
 	case d.Queue == t.queue && (o.Action == monitoring.Acked || o.Action == monitoring.Parked):
 		t.settle(d.MessageID, o.Action)
-		t.check()
 	}
 }
 
@@ -86,12 +89,7 @@ func (t *Tally) End(_ context.Context, d monitoring.Delivery, o monitoring.Outco
 func (t *Tally) Published(page api.Page) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.counts.Total = page.Total
-	for _, id := range page.IDs {
-		t.publish(id)
-	}
-	t.whole = t.whole || page.Next == 0
-	t.check()
+	t.publish(page.Account, page.IDs, page.Total, page.Next == 0)
 }
 
 // Duplicate counts an import that was done twice.
@@ -123,11 +121,21 @@ func (t *Tally) Counts() Counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.counts
-	c.Retried = make(map[monitoring.Reason]int, len(t.counts.Retried))
-	for why, n := range t.counts.Retried {
-		c.Retried[why] = n
+	c.Retried = maps.Clone(t.counts.Retried)
+	for _, p := range t.accounts {
+		c.Progress = c.plus(*p)
 	}
 	return c
+}
+
+// Account copies the Progress of one account.
+func (t *Tally) Account(name string) Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.accounts[name]; p != nil {
+		return *p
+	}
+	return Progress{}
 }
 
 // Moves is how many deliveries were settled in any way.
@@ -139,37 +147,58 @@ func (t *Tally) Moves() int {
 
 // The rest is called with mu held.
 
-func (t *Tally) publish(id string) {
-	if t.published[id] {
-		return
+func (t *Tally) publish(account string, ids []string, total int, whole bool) {
+	p := t.accounts[account]
+	if p == nil {
+		p = &Progress{}
+		t.accounts[account] = p
 	}
-	t.published[id] = true
-	t.counts.Published++
-	if t.settled[id] == 0 {
-		t.open++
+	p.Total = total
+	for _, id := range ids {
+		if t.published[id] != nil {
+			continue
+		}
+		t.published[id] = p
+		p.Published++
+		if how := t.settled[id]; how != 0 { // a consumer can be faster than the confirms of a batch
+			p.settle(how)
+		}
 	}
+	p.whole = p.whole || whole
+	if p.whole && p.Published == p.Total && p.Listed.IsZero() { // pages may come in another order
+		p.Listed, p.Behind = time.Now(), t.open()-p.open()
+	}
+	t.check(p)
 }
 
-// settle may be called before publish: a consumer can be faster than the confirms of a batch.
+// open is how many conversations of all accounts are published and not settled.
+func (t *Tally) open() (sum int) {
+	for _, p := range t.accounts {
+		sum += p.open()
+	}
+	return sum
+}
+
 func (t *Tally) settle(id string, how monitoring.Action) {
 	if t.settled[id] != 0 {
 		return
 	}
 	t.settled[id] = how
-	if how == monitoring.Acked {
-		t.counts.Imported++
-	} else {
-		t.counts.Parked++
-	}
-	if t.published[id] {
-		t.open--
+	if p := t.published[id]; p != nil {
+		p.settle(how)
+		t.check(p)
 	}
 }
 
-func (t *Tally) check() {
-	if t.whole && t.open == 0 {
-		t.end()
+// check ends the import if this account was the last one that is not done.
+func (t *Tally) check(p *Progress) {
+	p.check(time.Now())
+	for _, other := range t.accounts {
+		if other.Done.IsZero() {
+			return
+		}
 	}
+	t.end()
 }
 
 func (t *Tally) fail(err error) {

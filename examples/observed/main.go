@@ -26,6 +26,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/health"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/monitoring/otel"
@@ -50,7 +51,8 @@ func app() fx.Option {
 		health.Module,
 		connection.Module, publisher.Module, consumer.Module,
 		prometheus.Module,
-		otel.Module, // to the provider of otel.SetTracerProvider; without one, to nowhere
+		otel.Module,          // to the provider of otel.SetTracerProvider; without one, to nowhere
+		control.EventsModule, // bunnicula events shows what fails, at the moment it does
 		monitoring.Provide(func() monitoring.Log { return monitoring.Log{} }),
 		fx.Supply(
 			connection.Config{URL: os.Getenv("AMQP_URL"), Name: "observed"},

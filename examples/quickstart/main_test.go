@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
+	"github.com/bunnicula-go/bunnicula/brokertest"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -54,4 +57,26 @@ func (r renamed) Publish(ctx context.Context, key string, payload any, opts ...p
 		key = r.queue
 	}
 	return r.Publisher.Publish(ctx, key, payload, opts...)
+}
+
+// The whole app without a broker. An order without an email is parked, and nothing else is left.
+func TestTheWholeAppInMemory(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		var pub publisher.Publisher
+		app := fxtest.New(t, app(), fx.Populate(&pub), fx.NopLogger, b.Option())
+		app.RequireStart()
+		defer app.RequireStop()
+
+		if err := pub.Publish(t.Context(), "orders", Order{Number: 2}); err != nil {
+			t.Fatal(err)
+		}
+		b.Settle(time.Hour)
+		b.Want("orders", brokertest.Status{Parked: 1})
+		if m := b.Parked("orders")[0]; m.Reason != "error" || m.Error != "order has no email" {
+			t.Errorf("parked: %s: %s", m.Reason, m.Error)
+		}
+		if err := pub.Publish(t.Context(), "order", Order{}); !errors.Is(err, publisher.ErrUnroutable) {
+			t.Errorf("a mistyped queue: %v", err)
+		}
+	})
 }

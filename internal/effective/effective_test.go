@@ -60,6 +60,7 @@ func TestOfAnArgumentAndAPolicyTheBrokersChoiceCounts(t *testing.T) {
 // Each policy does to each queue what the list says, and nothing else.
 func TestEachPolicyIsFoundWhereItHurts(t *testing.T) {
 	const main, retry, quarantine, parked = topology.RoleMain, topology.RoleRetry, topology.RoleQuarantine, topology.RoleError
+	delayed := map[topology.Role][]string{main: {"delayed-retry"}, quarantine: {"delayed-retry"}, parked: {"delayed-retry"}}
 	for name, test := range map[string]struct {
 		policy values
 		want   map[topology.Role][]string // serious ones with "!"
@@ -76,8 +77,10 @@ func TestEachPolicyIsFoundWhereItHurts(t *testing.T) {
 		"expires":                     {values{"expires": int64(1000)}, map[topology.Role][]string{main: {"expires!"}, retry: {"expires!"}, quarantine: {"expires!"}, parked: {"expires!"}}},
 		"dead-letter-exchange":        {values{"dead-letter-exchange": "dlx"}, nil},
 		"at-most-once":                {values{"dead-letter-strategy": "at-most-once"}, nil},
-		"delayed retry of all":        {values{"delayed-retry-type": "all", "delayed-retry-min": int64(1000)}, map[topology.Role][]string{main: {"delayed-retry"}, retry: {"delayed-retry"}, quarantine: {"delayed-retry"}, parked: {"delayed-retry"}}},
-		"delayed retry of failures":   {values{"delayed-retry-type": "failed", "delayed-retry-min": int64(1000)}, nil},
+		"delayed retry of all":        {values{"delayed-retry-type": "all", "delayed-retry-min": int64(1000)}, delayed},
+		"delayed retry of returned":   {values{"delayed-retry-type": "returned"}, delayed},
+		"delayed retry of failures":   {values{"delayed-retry-type": "failed", "delayed-retry-min": int64(1000)}, delayed},
+		"delayed retry of nothing":    {values{"delayed-retry-type": "disabled", "delayed-retry-min": int64(1000)}, nil},
 	} {
 		for role, want := range standard(t) {
 			var got []string

@@ -34,7 +34,7 @@ func (q Queue) Problems(want topology.Queue) []Problem {
 		return []Problem{{true, "stream", "it is a stream", "A stream does not forget what is acked, and has no dead-lettering and no requeue: nothing can be retried or parked.",
 			"Use a quorum queue, under another name.", PageStreams}}
 	}
-	return slices.Concat(q.deletes(want), q.expires(want), q.deadLetters(want), q.limits(want), q.delays())
+	return slices.Concat(q.deletes(want), q.expires(want), q.deadLetters(want), q.limits(want), q.delays(want))
 }
 
 // deletes returns settings with which the queue itself, or the oldest messages, are deleted.
@@ -131,12 +131,24 @@ func (q Queue) limits(want topology.Queue) []Problem {
 	return nil
 }
 
-// delays returns what is wrong with RabbitMQ 4.3's own delayed retries.
-func (q Queue) delays() []Problem {
+// delays returns what is wrong with RabbitMQ 4.3's own delayed retries. Nobody gives back what he
+// has taken from a retry queue, as nobody takes it.
+func (q Queue) delays(want topology.Queue) []Problem {
 	s := q.Get("delayed-retry-type")
-	if s.Value != "all" && s.Value != "returned" {
+	const given = "A consumer that pauses or stops gives back what it has taken ahead, and a reader all that it has read; they wait then, and show in no depth."
+	const lost = "When a connection is lost or a process dies, all that it had taken waits, also what no handler has begun, and shows in no depth."
+	var what, why string
+	switch s.Value {
+	case "all":
+		what, why = "what is given back or returned", given+" "+lost
+	case "returned": // RabbitMQ's word for a nack with requeue
+		what, why = "what is given back", given
+	case "failed":
+		what, why = "what is returned", lost
+	}
+	if why == "" || want.Role == topology.RoleRetry {
 		return nil
 	}
-	return []Problem{{false, "delayed-retry", fmt.Sprintf("it delays what is given back: delayed-retry-type is %v (%s)", s.Value, s.From),
-		"A consumer that pauses or stops gives back what it has taken ahead, and a reader all that it has read; they wait then, and show in no depth.", "Set delayed-retry-type to disabled, or to failed.", PageDelayed}}
+	return []Problem{{false, "delayed-retry", fmt.Sprintf("it delays %s: delayed-retry-type is %v (%s)", what, s.Value, s.From),
+		why, "Set delayed-retry-type to disabled. Retry queues have failed messages wait, and nothing else.", PageDelayed}}
 }

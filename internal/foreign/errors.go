@@ -92,8 +92,8 @@ func Is(err, target error) bool {
 	if target == nil {
 		return err == nil
 	}
-	return walk(err, func(e error) bool {
-		if reflect.TypeOf(target).Comparable() && e == target { //nolint:errorlint // walk goes through the chain
+	return Walk(err, func(e error) bool {
+		if reflect.TypeOf(target).Comparable() && e == target { //nolint:errorlint // Walk goes through the chain
 			return true
 		}
 		is, ok := e.(interface{ Is(target error) bool })
@@ -110,7 +110,7 @@ func As[T error](err error) (found T, ok bool) {
 // as sets what target points to, as errors.As does.
 func as(err error, target any) bool {
 	to := reflect.ValueOf(target).Elem()
-	return walk(err, func(e error) bool {
+	return Walk(err, func(e error) bool {
 		if reflect.TypeOf(e).AssignableTo(to.Type()) {
 			to.Set(reflect.ValueOf(e))
 			return true
@@ -120,9 +120,9 @@ func as(err error, target any) bool {
 	})
 }
 
-// walk calls visit with an error and all that it wraps, the outermost first, until visit returns
-// true. A panic of a method counts as false.
-func walk(err error, visit func(error) bool) bool {
+// Walk calls visit with an error and all that it wraps, the outermost first, until visit returns
+// true. A panic of visit or of a method counts as false. A chain that is a circle ends.
+func Walk(err error, visit func(error) bool) bool {
 	left := maxChain
 	return walkChain(err, visit, &left)
 }

@@ -1,7 +1,9 @@
 package foreign
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,4 +40,29 @@ func ParseTime(text string) time.Time {
 		return time.Time{}
 	}
 	return Known(t)
+}
+
+// ParseDuration is time.ParseDuration with days, as people write durations: 90s, 2h30m, 3d, 1d12h.
+// Days are whole numbers up to 32767, and come first.
+func ParseDuration(text string) (time.Duration, error) {
+	n, rest, ok := strings.Cut(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	days, err := strconv.ParseUint(n, 10, 15)
+	if err != nil {
+		return 0, err
+	}
+	d := time.Duration(days) * 24 * time.Hour
+	if rest == "" {
+		return d, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err != nil {
+		return 0, err
+	}
+	if more < 0 || d+more < d {
+		return 0, errors.New("what follows the days is below 0, or too much")
+	}
+	return d + more, nil
 }

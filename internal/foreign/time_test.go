@@ -42,3 +42,18 @@ func TestATimeThatAStrangerWroteCanBeWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestDurationsArePartlyDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "3d": 72 * time.Hour, "1d12h": 36 * time.Hour, "0d": 0, "0s": 0, "-1s": -time.Second, "32767d": 32767 * 24 * time.Hour,
+	} {
+		if got, err := ParseDuration(text); err != nil || got != want {
+			t.Errorf("%q is %s, %v, want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "d", "-1d", "1.5d", "1d2", "1d-1h", "1d1d", "1 d", "1h1d", "32768d", "32767d2562047h"} {
+		if got, err := ParseDuration(text); err == nil {
+			t.Errorf("%q is %s, want an error", text, got)
+		}
+	}
+}

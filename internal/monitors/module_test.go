@@ -1,6 +1,7 @@
 package monitors_test
 
 import (
+	"reflect"
 	"testing"
 
 	"go.uber.org/fx"
@@ -28,6 +29,22 @@ func TestAProvidedMonitorReplacesTheLogAndIsShielded(t *testing.T) {
 	got := gathered(t, monitoring.Provide(func() monitoring.Monitor { return &recorder }))
 	if got != monitoring.Multi(&recorder) || got == monitoring.Monitor(&recorder) {
 		t.Errorf("its monitor is %#v, want the recorder behind a shield", got)
+	}
+}
+
+func TestAMonitorBesideOthersLeavesTheLogWhereItIs(t *testing.T) {
+	var events, own monitoringtest.Recorder
+	beside := monitors.Beside(func() *monitoringtest.Recorder { return &events })
+	if got, want := gathered(t, beside), monitoring.Multi(monitoring.Log{}, &events); !reflect.DeepEqual(got, want) {
+		t.Errorf("the monitor of an app without others is %#v, want %#v", got, want)
+	}
+	got := gathered(t, beside, monitoring.Provide(func() monitoring.Monitor { return &own }))
+	if want := monitoring.Multi(&own, &events); !reflect.DeepEqual(got, want) {
+		t.Errorf("the monitor of an app with another is %#v, want %#v", got, want)
+	}
+	got = gathered(t, beside, monitoring.Provide(func() monitoring.Nop { return monitoring.Nop{} }))
+	if want := monitoring.Multi(&events); got != want {
+		t.Errorf("the monitor of an app that wants no log is %#v, want %#v", got, want)
 	}
 }
 

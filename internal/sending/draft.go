@@ -39,6 +39,13 @@ type Draft struct {
 	Envelope
 	Added  map[string]any // headers
 	Encode Encode
+
+	// Place is for a message that waits in an outbox, and zero for any other.
+	Place Place
+
+	// When returns the time at which the message is due, if it is built at now. It is nil for a
+	// message without a delay.
+	When func(now time.Time) time.Time
 }
 
 // roomForOurs is what Build leaves for what consumers, and brokers, add to a message that fails.
@@ -49,20 +56,30 @@ const roomForOurs = 4 << 10
 // says where the message was to go.
 func Build[Option ~func(*Draft) error](r Rules, routingKey string, payload any, opts []Option) (Envelope, error) {
 	d := Draft{Encode: r.Encode, Envelope: Envelope{Exchange: r.Exchange, RoutingKey: routingKey}}
+	if err := apply(&d, opts); err != nil {
+		return d.Envelope, d.Failed(err)
+	}
+	if err := d.finish(payload, r.maxBody()); err != nil {
+		return d.Envelope, d.Failed(err)
+	}
+	return d.Envelope, nil
+}
+
+// apply applies options to a new Draft.
+func apply[Option ~func(*Draft) error](d *Draft, opts []Option) error {
 	d.DeliveryMode = amqp.Persistent
 	for _, o := range opts {
 		if o == nil {
 			continue
 		}
-		if err := o(&d); err != nil {
-			return d.Envelope, d.Failed(err)
+		if err := o(d); err != nil {
+			return err
 		}
 	}
-	if err := d.finish(payload, cmp.Or(r.MaxBody, DefaultMaxBody)); err != nil {
-		return d.Envelope, d.Failed(err)
-	}
-	return d.Envelope, nil
+	return nil
 }
+
+func (r Rules) maxBody() int { return cmp.Or(r.MaxBody, DefaultMaxBody) }
 
 // BuildBatch builds n messages. If one is bad none is to be sent: then each has an error, that of a
 // good one being ErrNotSent.
@@ -88,6 +105,32 @@ func BuildBatch(n int, build func(i int) (Envelope, error)) ([]Envelope, map[int
 
 // finish makes the body and what goes with it, once all options are applied.
 func (d *Draft) finish(payload any, maxBody int) error {
+	if err := d.Place.elsewhere(); err != nil {
+		return err
+	}
+	if err := d.encode(payload, maxBody); err != nil {
+		return err
+	}
+	now := time.Now()
+	if d.Timestamp.IsZero() {
+		d.Timestamp = now.UTC()
+	}
+	if err := d.delay(now); err != nil {
+		return err
+	}
+	return d.check()
+}
+
+// check says whether the message can be sent, and again by a consumer when it fails.
+func (d *Draft) check() error {
+	if err := d.short(); err != nil {
+		return err
+	}
+	return d.fits(wire.MaxProperties - roomForOurs)
+}
+
+// encode makes the body, the headers, and the id if the message has none.
+func (d *Draft) encode(payload any, maxBody int) error {
 	if d.Encode == nil {
 		return errors.New("codec is nil")
 	}
@@ -107,13 +150,7 @@ func (d *Draft) finish(payload any, maxBody int) error {
 	if d.MessageId == "" {
 		d.MessageId = NewID()
 	}
-	if d.Timestamp.IsZero() {
-		d.Timestamp = time.Now().UTC()
-	}
-	if err := d.Check(); err != nil {
-		return err
-	}
-	return d.fits(wire.MaxProperties - roomForOurs)
+	return nil
 }
 
 // body encodes the payload. A []byte is sent as it is: copied, because it may still be on its way

@@ -2,6 +2,7 @@ package sending
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,15 +19,29 @@ type Envelope struct {
 	RoutingKey   string
 	NotMandatory bool
 	amqp.Publishing
+
+	// Delayed is nil for a message without a delay. RoutingKey names the retry queue in which one
+	// with a delay waits at first.
+	Delayed *Delayed
 }
 
 // Failed is err with where the message was to go, as callers of a publisher see it.
 func (e *Envelope) Failed(err error) error {
-	where := fmt.Sprintf("queue %q", foreign.Cut(e.RoutingKey, 60))
-	if e.Exchange != "" {
-		where = fmt.Sprintf("exchange %q, key %q", foreign.Cut(e.Exchange, 60), foreign.Cut(e.RoutingKey, 60))
+	if e.Delayed != nil && errors.Is(err, ErrUnroutable) {
+		err = fmt.Errorf("%w: its consumer needs topology.Ladder in Spec.Delays", err)
 	}
-	return fmt.Errorf("publisher: publish to %s: %w", where, err)
+	return fmt.Errorf("publisher: publish to %s: %w", e.where(), err)
+}
+
+// where is where the message goes, as errors name it.
+func (e *Envelope) where() string {
+	switch {
+	case e.Exchange != "":
+		return fmt.Sprintf("exchange %q, key %q", foreign.Cut(e.Exchange, 60), foreign.Cut(e.RoutingKey, 60))
+	case e.Delayed != nil:
+		return fmt.Sprintf("queue %q with a delay, through %q", foreign.Cut(e.Delayed.Queue, 60), foreign.Cut(e.RoutingKey, 80))
+	}
+	return fmt.Sprintf("queue %q", foreign.Cut(e.RoutingKey, 60))
 }
 
 // Check says whether the Envelope can be sent without harm: what is too large for AMQP would break
@@ -34,12 +49,20 @@ func (e *Envelope) Failed(err error) error {
 // ErrTooLarge if all of them together do not fit a frame of the default size. A broker may have a
 // lower frame_max: that is known when the message is written, and looked at then.
 func (e *Envelope) Check() error {
+	if err := e.short(); err != nil {
+		return err
+	}
+	return e.fits(wire.MaxProperties)
+}
+
+// short says whether each of the shortStrings is as short as AMQP wants it.
+func (e *Envelope) short() error {
 	for _, p := range e.shortStrings() {
 		if len(p.value) > wire.MaxName {
 			return fmt.Errorf("%s %q is %d bytes long, AMQP allows %d", p.name, foreign.Cut(p.value, 40), len(p.value), wire.MaxName)
 		}
 	}
-	return e.fits(wire.MaxProperties)
+	return nil
 }
 
 func (e *Envelope) fits(limit int) error {
@@ -68,8 +91,8 @@ type property struct{ name, value string }
 
 // shortStrings are the properties and arguments that AMQP limits to 255 bytes. The first two are
 // not in the header frame.
-func (e *Envelope) shortStrings() []property {
-	return []property{
+func (e *Envelope) shortStrings() [11]property {
+	return [...]property{
 		{"exchange", e.Exchange}, {"routing key", e.RoutingKey}, {"message id", e.MessageId},
 		{"correlation id", e.CorrelationId}, {"reply-to", e.ReplyTo}, {"type", e.Type}, {"app id", e.AppId},
 		{"user id", e.UserId}, {"content type", e.ContentType}, {"content encoding", e.ContentEncoding}, {"expiration", e.Expiration},

@@ -21,14 +21,14 @@ type router struct {
 
 	mu     sync.Mutex // guards what is below, and what lanes say of themselves to it
 	shared *lane      // nil until it is needed
-	routes map[key]route
+	routes map[key]assignment
 	apart  map[key]*lane // keys that do not go to the shared lane
 	own    []*lane       // the lanes of those keys
 	stuck  map[key]*lane // keys whose queue does not confirm, and the lanes that they keep
 }
 
-// route is a key's lane, and how many of its messages are there.
-type route struct {
+// assignment is a key's lane, and how many of its messages are there.
+type assignment struct {
 	lane *lane
 	n    int
 }
@@ -61,13 +61,13 @@ func (r *router) put(m *Message, k key, l *lane) {
 	m.lane = l
 	l.messages++
 	if now := r.routes[k]; now.lane == l {
-		r.routes[k] = route{l, now.n + 1}
+		r.routes[k] = assignment{l, now.n + 1}
 		return
 	}
 	if r.routes == nil {
-		r.routes = map[key]route{}
+		r.routes = map[key]assignment{}
 	}
-	r.routes[k] = route{l, 1}
+	r.routes[k] = assignment{l, 1}
 }
 
 // choose finds a key's lane.
@@ -98,7 +98,7 @@ func (r *router) take(m *Message, k key) {
 		if now.n == 1 {
 			delete(r.routes, k)
 		} else {
-			r.routes[k] = route{l, now.n - 1}
+			r.routes[k] = assignment{l, now.n - 1}
 		}
 	}
 	r.letGo(l)

@@ -14,7 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/sending"
-	"github.com/bunnicula-go/bunnicula/internal/test/simulated"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
 )
 
 // bench is a pipeline in simulated time, and a broker with the queues "stuck" and "fine".

@@ -1,6 +1,6 @@
 // Package transport is the interface of publishers, consumers and error queues to a broker. Package
 // internal/link implements it with amqp091-go, and tests with a broker in simulated time. Each
-// implementation keeps this contract, which is also a test (internal/test/simulated):
+// implementation keeps this contract, which is also a test (internal/simulated):
 //
 //   - A session is the life of one TCP connection, and never comes back. When it ends, all of its
 //     channels end. The broker then has back every delivery of the session that was not settled.

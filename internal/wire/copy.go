@@ -94,7 +94,7 @@ func Kept(name string, value any) bool {
 		s, ok := value.(string)
 		return ok && len(s) <= MaxOurs
 	case Reason, ErrorType, ErrorGroup, FirstFailedAt, FailedAt, Consumer, App, AppVersion, Host,
-		OriginalExchange, OriginalRoutingKey, OriginalExpiration, OriginalUserID, RedrivenAt, RedriveID:
+		OriginalExchange, OriginalRoutingKey, OriginalExpiration, OriginalUserID, RedrivenAt, RedriveID, Due:
 		s, ok := value.(string)
 		return ok && len(s) <= MaxName
 	}
@@ -107,7 +107,7 @@ func Kept(name string, value any) bool {
 func Shrink(ours amqp.Table, limit int) {
 	for _, name := range []string{
 		Stack, History, Error, ErrorType, Host, App, AppVersion, Consumer, OriginalRoutingKey,
-		OriginalExchange, OriginalUserID, OriginalExpiration, ErrorGroup, FirstFailedAt, FailedAt, Reason,
+		OriginalExchange, OriginalUserID, OriginalExpiration, ErrorGroup, FirstFailedAt, FailedAt, Due, Reason,
 	} {
 		over := Size(ours) - limit
 		if over <= 0 {

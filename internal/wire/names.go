@@ -28,6 +28,7 @@ const (
 	OriginalExpiration = Prefix + "original-expiration"
 	OriginalUserID     = Prefix + "original-user-id"
 	NotBefore          = Prefix + "not-before"
+	Due                = Prefix + "due"              // when a message that was published with a delay is due
 	MessageIDGiven     = Prefix + "message-id-given" // true: the message id is ours, not the publisher's
 	Crashes            = Prefix + "crashes"          // returns that a copy from quarantine carries on
 	CrashedAt          = Prefix + "crashed-at"       // when a message in quarantine reached MaxCrashes

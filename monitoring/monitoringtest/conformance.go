@@ -233,6 +233,7 @@ func outcomesOfNote() []monitoring.Outcome {
 		{Action: monitoring.Acked, Duration: -1},
 		{Action: monitoring.Retried, Reason: monitoring.ReasonRetry, Delay: time.Minute, Err: errBroken},
 		{Action: monitoring.Snoozed, Delay: time.Hour},
+		{Action: monitoring.Snoozed, Delay: time.Hour, Err: errBroken},
 		parked(monitoring.ReasonError, nil),
 		parked(monitoring.ReasonRetriesExhausted, errLong),
 		parked(monitoring.ReasonError, fmt.Errorf("outer: %w", errors.Join(errBroken, nil, errors.New("")))),

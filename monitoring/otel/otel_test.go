@@ -197,6 +197,20 @@ func TestAFailureIsAnErrorOnItsSpan(t *testing.T) {
 	}
 }
 
+func TestASnoozeWithAnErrorIsNoFailure(t *testing.T) {
+	s := watch(t, nil)
+	d := monitoring.Delivery{Queue: "orders", Attempt: 1}
+	s.End(s.Begin(context.Background(), d), d, monitoring.Outcome{Action: monitoring.Snoozed, Err: errors.New("mail server is down"), Delay: time.Minute})
+	span := s.ended(t, 1)[0]
+	if got := span.Status(); got.Code != codes.Unset || len(span.Events()) != 0 {
+		t.Errorf("the status is %v, the events are %v", got, span.Events())
+	}
+	wants(t, span, map[string]any{"bunnicula.action": "snoozed", "bunnicula.delay_ms": int64(60000)})
+	if slices.ContainsFunc(span.Attributes(), func(a attribute.KeyValue) bool { return a.Key == "error.type" || a.Key == "bunnicula.reason" }) {
+		t.Errorf("the attributes are %v", span.Attributes())
+	}
+}
+
 func TestAPublishIsASpanUntilItsFateIsKnown(t *testing.T) {
 	s := watch(t, func(c *otel.Config) { c.RoutingKeys = []string{"orders"} })
 	var sent publishertest.Recorder

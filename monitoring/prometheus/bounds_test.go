@@ -93,7 +93,7 @@ func TestWhatIsInMessagesMakesNoSeries(t *testing.T) {
 func TestAnAbsurdTimestampIsNoAge(t *testing.T) {
 	m, registry := newMonitor(t)
 	for _, seconds := range []int64{time.Now().UnixMilli(), math.MaxInt64, math.MinInt64, -1 << 40} {
-		m.End(t.Context(), monitoring.Delivery{Timestamp: time.Unix(seconds, 0)}, monitoring.Outcome{Action: monitoring.Acked})
+		m.End(t.Context(), monitoring.Delivery{Timestamp: time.Unix(seconds, 0), Since: time.Unix(seconds, 0)}, monitoring.Outcome{Action: monitoring.Acked})
 	}
 	if n := metrics(t, registry)["bunnicula_message_age_seconds"].series; n != 0 {
 		t.Errorf("there are %d series of ages, want none", n)

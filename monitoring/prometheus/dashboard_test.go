@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bunnicula-go/bunnicula/outbox/outboxtest"
 )
 
 // expressions returns those of the dashboard's panels and of the alerts.
@@ -81,7 +83,9 @@ var (
 
 // The dashboard and the alerts use only metrics that exist, and the dashboard uses all of them.
 func TestTheDashboardShowsTheMetricsThatThereAre(t *testing.T) {
-	_, registry := busy(t)
+	m, registry := busy(t)
+	_, box := outboxtest.New(t)
+	m.Watch(box.Metrics)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func New(cfg Config) (*Monitor, error) {
 		registerer: cfg.Registerer, watched: &watched{log: cfg.Logger},
 		deliveries: prom.NewCounterVec(prom.CounterOpts{Name: "bunnicula_deliveries_total", Help: "Settled deliveries."}, []string{"consumer", "action", "reason"}),
 		duration:   histogram("bunnicula_handler_duration_seconds", "How long handlers ran.", cfg.DurationBuckets),
-		age:        histogram("bunnicula_message_age_seconds", "Time from a message's first publish to its ack or the error queue.", cfg.AgeBuckets),
+		age:        histogram("bunnicula_message_age_seconds", "Time from a message's publish, or from when it was due or redriven, to its ack or the error queue.", cfg.AgeBuckets),
 		attempts:   histogram("bunnicula_message_attempts", "Attempts that messages took until their ack or the error queue.", cfg.AttemptBuckets),
 	}
 	for i, c := range m.collectors() {
@@ -77,8 +77,20 @@ func (m *Monitor) End(_ context.Context, d monitoring.Delivery, o monitoring.Out
 		return
 	}
 	m.attempts.WithLabelValues(consumer, action).Observe(float64(d.Attempt))
-	if at := foreign.Known(d.Timestamp); !at.IsZero() {
+	if at := foreign.Known(d.Since); !at.IsZero() {
 		m.age.WithLabelValues(consumer, action).Observe(max(0, time.Since(at).Seconds()))
+	}
+}
+
+// Forget removes what was counted of a consumer that was removed, so that a process in which
+// consumers come and go does not keep series of all that ever were. Call it when
+// consumer.Group.Remove has returned. What is counted later, also of another consumer of that name,
+// begins at 0, which Prometheus takes for a restart.
+func (m *Monitor) Forget(consumer string) {
+	gone := prom.Labels{"consumer": label(consumer)}
+	m.deliveries.DeletePartialMatch(gone)
+	for _, h := range []*prom.HistogramVec{m.duration, m.age, m.attempts} {
+		h.DeletePartialMatch(gone)
 	}
 }
 

@@ -2,6 +2,7 @@ package prometheus_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -49,17 +50,17 @@ func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 		"consumer_up": 0, "consumer_handlers": 4, "consumer_handlers_stuck": 4, "consumer_monitors_blocked": 1,
 		"consumer_copies_blocked": 2, "consumer_unreadable": 1, "consumer_refused": 3, "consumer_slow": 1, "consumer_stale_acks_total": 5,
 	}))
-	d := monitoring.Delivery{Consumer: "orders", Attempt: 1, Timestamp: time.Now().Add(-time.Minute)}
+	d := monitoring.Delivery{Consumer: "orders", Attempt: 1, Since: time.Now().Add(-time.Minute), Timestamp: time.Now().Add(-time.Hour)}
 	for _, o := range []monitoring.Outcome{
 		{Action: monitoring.Acked, Duration: 2 * time.Second},
 		{Action: monitoring.Retried, Reason: monitoring.ReasonTimeout, Duration: time.Minute},
-		{Action: monitoring.Snoozed},
+		{Action: monitoring.Snoozed, Err: errors.New("mail server is down")},
 		{Action: monitoring.Interrupted, Duration: time.Second},
 		{Action: monitoring.Parked, Reason: monitoring.ReasonUndecodable, Duration: 10 * time.Microsecond},
 	} {
 		m.End(m.Begin(context.Background(), d), d, o)
 	}
-	d.Attempt, d.Timestamp = 4, time.Time{}
+	d.Attempt, d.Since = 4, time.Time{}
 	m.End(context.Background(), d, monitoring.Outcome{Action: monitoring.Parked, Reason: monitoring.ReasonCrashed})
 	return m, registry
 }

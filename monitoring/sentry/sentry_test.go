@@ -2,6 +2,7 @@ package sentry_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"slices"
@@ -69,7 +70,7 @@ func TestOnlyExceptionsAndParkedMessagesAreReported(t *testing.T) {
 		{monitoring.Parked, monitoring.ReasonError, true},
 		{monitoring.Parked, monitoring.ReasonRetriesExhausted, true},
 	} {
-		m.End(t.Context(), monitoring.Delivery{}, monitoring.Outcome{Action: c.action, Reason: c.reason})
+		m.End(t.Context(), monitoring.Delivery{}, monitoring.Outcome{Action: c.action, Reason: c.reason, Err: errors.New("mail server is down")})
 		if c.reported {
 			want = append(want, c.action.String()+" "+string(c.reason))
 		}

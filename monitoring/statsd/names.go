@@ -28,11 +28,14 @@ func newNames(consumer string) *names {
 	}
 }
 
-// catalogue keeps the names of each consumer, so that they are built once.
+// catalogue keeps the names of each consumer, so that they are built once. If more consumers come
+// and go than mostNames, it begins anew.
 type catalogue struct {
 	mu         sync.RWMutex
-	byConsumer map[string]*names
+	byConsumer map[string]*names // guarded by mu
 }
+
+const mostNames = 4096
 
 func (c *catalogue) of(d monitoring.Delivery) *names {
 	consumer := d.Consumer
@@ -54,7 +57,7 @@ func (c *catalogue) add(consumer string) *names {
 	if n := c.byConsumer[consumer]; n != nil {
 		return n // another goroutine has built them meanwhile
 	}
-	if c.byConsumer == nil {
+	if c.byConsumer == nil || len(c.byConsumer) >= mostNames {
 		c.byConsumer = map[string]*names{}
 	}
 	n := newNames(consumer)

@@ -55,6 +55,7 @@ func TestEachOutcomeIsCountedUnderBunniculasName(t *testing.T) {
 		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonCrashed}, []string{"fail", "parked"}},
 		{monitoring.Outcome{Action: parked, Reason: monitoring.ReasonRefused, Err: boom}, []string{"fail", "parked"}},
 		{monitoring.Outcome{Action: monitoring.Snoozed}, []string{"snooze"}},
+		{monitoring.Outcome{Action: monitoring.Snoozed, Err: boom}, []string{"snooze"}},
 		{monitoring.Outcome{Action: monitoring.Interrupted}, []string{"interrupted"}},
 	} {
 		t.Run(fmt.Sprint(c.outcome.Action, " ", c.outcome.Reason, " ", c.outcome.Err), func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -24,7 +25,8 @@ type Recorder struct {
 	// Defaults to nil: the message is recorded.
 	Err error
 
-	// ErrFor returns the error of a publish with this routing key. It is called if Err is nil.
+	// ErrFor returns the error of a publish with this routing key, which is the queue also if the
+	// message has a delay. It is called if Err is nil.
 	//
 	// Defaults to no error for any routing key.
 	ErrFor func(routingKey string) error
@@ -48,10 +50,19 @@ type Message struct {
 	NotMandatory    bool
 	amqp.Publishing     // Headers, MessageId, Body and the other properties
 	Payload         any // as it was given to Publish
+
+	// Queue is the queue that a message with a delay is for, and Due is when it is due. RoutingKey
+	// then names the retry queue in which it waits. They are zero for other messages.
+	Queue string
+	Due   time.Time
 }
 
 func message(env sending.Envelope, payload any) Message {
-	return Message{env.Exchange, env.RoutingKey, env.NotMandatory, env.Publishing, payload}
+	m := Message{Exchange: env.Exchange, RoutingKey: env.RoutingKey, NotMandatory: env.NotMandatory, Publishing: env.Publishing, Payload: payload}
+	if env.Delayed != nil {
+		m.Queue, m.Due = env.Delayed.Queue, env.Delayed.Due
+	}
+	return m
 }
 
 // build makes the same message as a Client with the Recorder's Config.
@@ -72,9 +83,10 @@ func (r *Recorder) Messages() []Message {
 	return slices.Clone(r.messages)
 }
 
-// Sent returns the messages with this routing key, in order.
+// Sent returns the messages with this routing key, in order, and those with a delay that are for the
+// queue of that name.
 func (r *Recorder) Sent(routingKey string) []Message {
-	return slices.DeleteFunc(r.Messages(), func(m Message) bool { return m.RoutingKey != routingKey })
+	return slices.DeleteFunc(r.Messages(), func(m Message) bool { return m.RoutingKey != routingKey && m.Queue != routingKey })
 }
 
 // Reset forgets all messages.
@@ -127,15 +139,16 @@ func (r *Recorder) PublishBatch(ctx context.Context, messages ...publisher.Messa
 }
 
 func (r *Recorder) record(ctx context.Context, m Message) error {
+	key := cmp.Or(m.Queue, m.RoutingKey) // as the caller has it
 	if ctx.Err() != nil {
-		return notSent(ctx, m.RoutingKey)
+		return notSent(ctx, key)
 	}
 	err := r.Err
 	if err == nil && r.ErrFor != nil {
-		err = r.ErrFor(m.RoutingKey)
+		err = r.ErrFor(key)
 	}
 	if err != nil {
-		return fmt.Errorf("publisher: publish to %q: %w", m.RoutingKey, err)
+		return fmt.Errorf("publisher: publish to %q: %w", key, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

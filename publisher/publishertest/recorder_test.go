@@ -166,3 +166,34 @@ func TestManyGoroutinesMayPublish(t *testing.T) {
 		t.Errorf("%d recorded, want 50", n)
 	}
 }
+
+func TestAMessageWithADelayIsFoundByItsQueueAndByWhereItWaits(t *testing.T) {
+	down := errors.New("broker is down")
+	pub := publishertest.Recorder{ErrFor: func(key string) error {
+		if key == "letters" {
+			return down
+		}
+		return nil
+	}}
+	due := time.Now().Add(time.Hour)
+	for queue, option := range map[string]publisher.Option{"emails": publisher.At(due), "orders": publisher.Delay(0)} {
+		if err := pub.Publish(t.Context(), queue, order{7}, option); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"emails", "emails-retry-15m"} {
+		if sent := pub.Sent(key); len(sent) != 1 || sent[0].Queue != "emails" || !sent[0].Due.Equal(due) || sent[0].RoutingKey != "emails-retry-15m" {
+			t.Errorf("for %s there are %+v", key, sent)
+		}
+	}
+	if sent := pub.Sent("orders"); len(sent) != 1 || sent[0].Queue != "" || !sent[0].Due.IsZero() || sent[0].Headers != nil {
+		t.Errorf("without a delay: %+v", sent)
+	}
+	err := pub.Publish(t.Context(), "letters", order{7}, publisher.Delay(time.Hour))
+	if !errors.Is(err, down) || !strings.Contains(err.Error(), `publish to "letters"`) {
+		t.Errorf("ErrFor by the queue: %v", err)
+	}
+	if err := pub.Publish(t.Context(), "emails", order{7}, publisher.Delay(-1)); err == nil || !strings.Contains(err.Error(), `queue "emails": the delay is -1ns`) {
+		t.Errorf("bad input: %v", err)
+	}
+}

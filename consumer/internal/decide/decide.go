@@ -85,7 +85,7 @@ func judge(e Ending) (monitoring.Outcome, Verdict) {
 		return retried(monitoring.ReasonPanic, e.Panicked, e.Stack), Retry
 	case r.Verdict == Undecodable:
 		return parked(monitoring.ReasonUndecodable, r.Err), Undecodable
-	case e.TimedOut && (r.Verdict != Error || gaveUpOnContext(r.Err)):
+	case e.TimedOut && r.Verdict != Snooze && (r.Verdict != Error || gaveUpOnContext(r.Err)):
 		err := ErrTimeout
 		if r.Err != nil {
 			err = errors.Join(ErrTimeout, r.Err)
@@ -96,7 +96,7 @@ func judge(e Ending) (monitoring.Outcome, Verdict) {
 	case Error:
 		return parked(monitoring.ReasonError, r.Err), Error
 	case Snooze:
-		return monitoring.Outcome{Action: monitoring.Snoozed}, Snooze
+		return monitoring.Outcome{Action: monitoring.Snoozed, Err: r.Err}, Snooze
 	case Retry, RetryAfter:
 		return retried(monitoring.ReasonRetry, r.Err, ""), r.Verdict
 	case Timeout:
@@ -141,7 +141,8 @@ func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Out
 func (r *Rules) park(f *Facts) plan { return plan{to: route.Error(r.Topology), attempts: f.tried()} }
 
 // wait plans a copy that waits at least delay. If no queue has so long a delay, the message passes
-// one again and again until the time in the header bunnicula-not-before.
+// one again and again until the time in the header bunnicula-not-before. sending.Draft does the same
+// for a message that is published with a delay.
 func (r *Rules) wait(delay time.Duration, now time.Time) plan {
 	p := plan{to: route.Retry(r.Topology, delay)}
 	p.outcome.Delay = max(delay, p.to.Delay)

@@ -46,6 +46,7 @@ func Decode(r *Rules, raw *amqp.Delivery, lost int, id string, f *Facts) {
 		MessageID: cmp.Or(raw.MessageId, id), CorrelationID: raw.CorrelationId, ReplyTo: raw.ReplyTo, Type: raw.Type,
 		AppID: raw.AppId, UserID: raw.UserId, ContentType: raw.ContentType, ContentEncoding: raw.ContentEncoding,
 		Expiration: raw.Expiration, Priority: raw.Priority, Timestamp: raw.Timestamp, Redelivered: raw.Redelivered,
+		Since: foreign.Known(raw.Timestamp),
 	}
 	// The mark is believed even if our other headers are about another queue. The id is ours there
 	// too.
@@ -73,6 +74,14 @@ func (f *Facts) believe(r *Rules, h amqp.Table) {
 	text(h, wire.OriginalExpiration, &d.Expiration)
 	text(h, wire.OriginalUserID, &d.UserID)
 	f.NotBefore = moment(h, wire.NotBefore)
+	if d.RedriveCount = wire.Int(h[wire.RedriveCount]); d.RedriveCount > 0 {
+		text(h, wire.RedriveID, &d.RedriveID)
+	}
+	for _, name := range [...]string{wire.Due, wire.RedrivenAt} {
+		if at := moment(h, name); at.After(d.Since) {
+			d.Since = at
+		}
+	}
 	if f.Alone { // the broker counts anew for each copy, and the header has the count before that
 		f.CrashedAt = moment(h, wire.CrashedAt)
 		f.Returned += wire.Int(h[wire.Crashes])
@@ -107,6 +116,8 @@ func text(h amqp.Table, name string, to *string) {
 // moment reads a time. A header that is absent or no time counts as the zero time.
 func moment(h amqp.Table, name string) time.Time {
 	var s string
-	text(h, name, &s)
+	if text(h, name, &s); s == "" {
+		return time.Time{} // most messages have none, and the error of a parse costs
+	}
 	return foreign.ParseTime(s)
 }

@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"reflect"
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
@@ -54,39 +52,10 @@ func history(before any, now past) string {
 	return string(text)
 }
 
-// errorType returns the type of the innermost error of a chain, leaving out those of errors.New,
-// fmt.Errorf and errors.Join, which say nothing. If an Unwrap method panics, as that of a typed nil
-// may, the chain ends there.
-func errorType(err error) (name string) {
-	if err == nil {
-		return ""
-	}
-	defer func() {
-		_ = recover()
-		name = cmp.Or(name, "error")
-	}()
-	for e, depth := foreign.Original(err), 0; e != nil && depth < 100; depth++ { // a longer chain is a circle
-		t := reflect.TypeOf(e).String()
-		switch t {
-		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError", "consumer.permanentError", "consumer.afterError":
-		default:
-			name = t
-		}
-		if joined, ok := e.(interface{ Unwrap() []error }); ok {
-			if all := joined.Unwrap(); len(all) > 0 {
-				e = all[len(all)-1]
-				continue
-			}
-		}
-		e = errors.Unwrap(e)
-	}
-	return name
-}
-
 // fingerprint returns the same text for failures of the same consumer, error type and message.
 // Numbers, ids and quoted names in the message do not count.
 func fingerprint(consumer string, err error, why monitoring.Reason) string {
 	message := normalise(cmp.Or(foreign.Text(err, maxError), string(why)))
-	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, errorType(err), message}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, foreign.TypeName(err), message}, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }

@@ -94,7 +94,7 @@ func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.T
 	h[wire.Consumer] = foreign.Cut(r.Consumer, wire.MaxName)
 	h[wire.App] = foreign.Cut(r.App, wire.MaxName)
 	h[wire.Host] = r.Host
-	put(h, wire.ErrorType, foreign.Cut(errorType(o.Err), maxErrorType))
+	put(h, wire.ErrorType, foreign.Cut(foreign.TypeName(o.Err), maxErrorType))
 	put(h, wire.AppVersion, foreign.Cut(r.Version, wire.MaxName))
 }
 

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -8,65 +9,48 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/inflate"
+	"github.com/bunnicula-go/bunnicula/internal/typed"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // line is a message in a file, or the file's last line.
 type line struct {
-	Exchange   shortText        `json:"exchange"`
-	RoutingKey shortText        `json:"routing_key"`
-	Properties properties       `json:"properties"`
-	Headers    map[string]Field `json:"headers,omitempty"`
-	Text       *string          `json:"text,omitempty"` // the body if it is UTF-8, or Bytes
-	Bytes      []byte           `json:"bytes,omitempty"`
+	Exchange   typed.Text             `json:"exchange"`
+	RoutingKey typed.Text             `json:"routing_key"`
+	Properties typed.Properties       `json:"properties"`
+	Headers    map[string]typed.Field `json:"headers,omitempty"`
+	Text       *string                `json:"text,omitempty"` // the body if it is UTF-8, or Bytes
+	Bytes      []byte                 `json:"bytes,omitempty"`
+
+	// The body without its content encoding, if it has one, or why that is not here. Whoever reads
+	// the file as messages ignores them, whatever they are.
+	Decoded    aside `json:"decoded,omitzero"`
+	NotDecoded aside `json:"not_decoded,omitzero"`
 
 	End      bool `json:"end,omitempty"` // the line is a lastLine
 	Messages int  `json:"messages,omitempty"`
 }
 
-type properties struct {
-	ContentType     shortText `json:"content_type,omitempty"`
-	ContentEncoding shortText `json:"content_encoding,omitempty"`
-	DeliveryMode    uint8     `json:"delivery_mode,omitempty"`
-	Priority        uint8     `json:"priority,omitempty"`
-	CorrelationID   shortText `json:"correlation_id,omitempty"`
-	ReplyTo         shortText `json:"reply_to,omitempty"`
-	Expiration      shortText `json:"expiration,omitempty"`
-	MessageID       shortText `json:"message_id,omitempty"`
-	Timestamp       *int64    `json:"timestamp,omitempty"` // seconds since 1970
-	Type            shortText `json:"type,omitempty"`
-	UserID          shortText `json:"user_id,omitempty"`
-	AppID           shortText `json:"app_id,omitempty"`
-}
+// aside is a value that is written and not read. Nothing is made of what stands there in a file of
+// somebody else, which may be a million objects.
+type aside struct{ value any }
 
-// shortText is an AMQP short string. It may be other than UTF-8, so it is written as a [Field].
-type shortText string
-
-// MarshalJSON writes the text as a Field.
-func (t shortText) MarshalJSON() ([]byte, error) { return Field{string(t)}.MarshalJSON() }
-
-// UnmarshalJSON reads the output of MarshalJSON.
-func (t *shortText) UnmarshalJSON(text []byte) error {
-	v, err := readField(text, 0)
-	s, ok := v.(string)
-	if err == nil && !ok {
-		err = fmt.Errorf("%.40s is not text", text)
-	}
-	*t = shortText(s)
-	return err
-}
+func (a aside) IsZero() bool                     { return a.value == nil }
+func (a aside) MarshalJSON() ([]byte, error)     { return json.Marshal(a.value) }
+func (a *aside) UnmarshalJSON(text []byte) error { return nil }
 
 // lineOf makes the line of a message. It leaves out the broker's counts of deliveries, because
 // reading changes them.
 func lineOf(d *amqp.Delivery) line {
 	l := line{
-		Exchange: shortText(d.Exchange), RoutingKey: shortText(d.RoutingKey),
-		Properties: properties{
-			ContentType: shortText(d.ContentType), ContentEncoding: shortText(d.ContentEncoding),
+		Exchange: typed.Text(d.Exchange), RoutingKey: typed.Text(d.RoutingKey),
+		Properties: typed.Properties{
+			ContentType: typed.Text(d.ContentType), ContentEncoding: typed.Text(d.ContentEncoding),
 			DeliveryMode: d.DeliveryMode, Priority: d.Priority,
-			CorrelationID: shortText(d.CorrelationId), ReplyTo: shortText(d.ReplyTo),
-			Expiration: shortText(d.Expiration), MessageID: shortText(d.MessageId),
-			Type: shortText(d.Type), UserID: shortText(d.UserId), AppID: shortText(d.AppId),
+			CorrelationID: typed.Text(d.CorrelationId), ReplyTo: typed.Text(d.ReplyTo),
+			Expiration: typed.Text(d.Expiration), MessageID: typed.Text(d.MessageId),
+			Type: typed.Text(d.Type), UserID: typed.Text(d.UserId), AppID: typed.Text(d.AppId),
 		},
 	}
 	if !d.Timestamp.IsZero() {
@@ -80,7 +64,7 @@ func lineOf(d *amqp.Delivery) line {
 		}
 	}
 	if len(headers) > 0 {
-		l.Headers = Fields(headers)
+		l.Headers = typed.Fields(headers)
 	}
 	if utf8.Valid(d.Body) {
 		text := string(d.Body)
@@ -88,7 +72,23 @@ func lineOf(d *amqp.Delivery) line {
 	} else {
 		l.Bytes = d.Body
 	}
+	l.Decoded.value, l.NotDecoded.value = decoded(d)
 	return l
+}
+
+// decoded returns the body for people, or why it is not decoded. Both are nil for a body without a
+// content encoding.
+func decoded(d *amqp.Delivery) (body, why any) {
+	seen, encoded, err := inflate.View(d.Body, d.ContentEncoding, inflate.PrintMost)
+	switch {
+	case !encoded:
+		return nil, nil
+	case err != nil:
+		return nil, err.Error()
+	case utf8.Valid(seen):
+		return string(seen), nil
+	}
+	return typed.Field{Value: seen}, nil
 }
 
 // delivery makes the message of a line.
@@ -105,15 +105,9 @@ func (l *line) delivery() (*amqp.Delivery, error) {
 	if p.Timestamp != nil {
 		d.Timestamp = time.Unix(*p.Timestamp, 0)
 	}
-	if len(l.Headers) > 0 {
-		d.Headers = make(amqp.Table, len(l.Headers))
-		for text, f := range l.Headers {
-			name, err := readName(text)
-			if err != nil {
-				return nil, fmt.Errorf("headers: name %.40q: %w", text, err)
-			}
-			d.Headers[name] = f.Value
-		}
+	var err error
+	if d.Headers, err = typed.Table(l.Headers); err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
 	}
 	switch {
 	case l.Text != nil && l.Bytes != nil:
@@ -137,7 +131,7 @@ func (l *line) delivery() (*amqp.Delivery, error) {
 // checkLengths refuses text that is too long for an AMQP short string.
 func (l *line) checkLengths() error {
 	p := l.Properties
-	for name, value := range map[string]shortText{
+	for name, value := range map[string]typed.Text{
 		"content_type": p.ContentType, "content_encoding": p.ContentEncoding, "correlation_id": p.CorrelationID,
 		"reply_to": p.ReplyTo, "expiration": p.Expiration, "message_id": p.MessageID, "type": p.Type,
 		"user_id": p.UserID, "app_id": p.AppID, "exchange": l.Exchange, "routing_key": l.RoutingKey,

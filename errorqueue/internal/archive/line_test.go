@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/deliverytest"
+	"github.com/bunnicula-go/bunnicula/internal/typed"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
@@ -29,7 +30,7 @@ func TestALineIsReadBackAsTheMessageThatItWasMadeOf(t *testing.T) {
 			t.Fatalf("more than a line: %s", text)
 		}
 		var l line
-		if err := strictly(text, &l); err != nil {
+		if err := typed.Strictly(text, &l); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
 		got, err := l.delivery()
@@ -149,7 +150,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("line %d cannot be written again: %v", at, err)
 			}
 			var l line
-			if err := strictly(back, &l); err != nil {
+			if err := typed.Strictly(back, &l); err != nil {
 				t.Errorf("line %d cannot be read again: %s: %v", at, back, err)
 			}
 			if again, err := l.delivery(); err != nil || d.Headers[wire.DeliveryCount] == nil && d.Headers[wire.AcquiredCount] == nil && len(d.Headers) > 0 && !deliverytest.SameHeader(again.Headers, d.Headers) {

@@ -10,6 +10,8 @@ import (
 	"io"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/typed"
 )
 
 // ErrFormat says that a file was not written by a [Writer].
@@ -79,7 +81,7 @@ func (s *scan) line(text []byte) error {
 		return s.wrong(errors.New("the file goes on behind its last line: two files in one?"))
 	}
 	var l line
-	if err := strictly(text, &l); err != nil {
+	if err := typed.Strictly(text, &l); err != nil {
 		return s.wrong(readable(err))
 	}
 	if l.End {

@@ -33,7 +33,7 @@ type Header struct {
 	Value  string // without Exists
 }
 
-// Body matches a value in a JSON body.
+// Body matches a value in a JSON body, as inflate.View shows it.
 type Body struct {
 	Path   string
 	Exists bool   // any value matches
@@ -48,6 +48,8 @@ type Message struct {
 	Since   time.Time
 	Headers map[string]any
 	Body    []byte
+
+	ContentEncoding string // of Body, which is inflated if somebody looks for a value in it
 }
 
 // lists are the fields with several values, in the order in which text has them.

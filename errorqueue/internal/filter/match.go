@@ -1,14 +1,13 @@
 package filter
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/inflate"
 )
 
 // Matcher is a Filter at one moment. Its ages do not grow with time, so a message that was chosen
@@ -88,15 +87,14 @@ func (m *Matcher) fitsBody(msg *Message) bool {
 	if len(m.paths) == 0 {
 		return true
 	}
-	var body any
-	d := json.NewDecoder(bytes.NewReader(msg.Body))
-	d.UseNumber() // a float64 cannot distinguish large ids
-	if d.Decode(&body) != nil {
+	text, _, _ := inflate.View(msg.Body, msg.ContentEncoding, inflate.ViewMost) // with an error as it is
+	body, ok := firstValue(text)
+	if !ok {
 		return false
 	}
 	for i, b := range m.filter.Body {
-		v, ok := find(body, m.paths[i])
-		if !ok || !b.Exists && !equalText(v, b.Value) {
+		v, ok := body.at(m.paths[i])
+		if !ok || !b.Exists && !v.equals(b.Value) {
 			return false
 		}
 	}

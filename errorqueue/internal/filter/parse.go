@@ -2,9 +2,10 @@ package filter
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // Parse makes a Filter of a text of terms that are separated by spaces, such as
@@ -148,30 +149,10 @@ func setAge(key string, to *time.Duration, value string) error {
 	if *to != 0 {
 		return &Error{key, value, "to be given once"}
 	}
-	d, err := parseAge(value)
-	if err != nil {
+	d, err := foreign.ParseDuration(value)
+	if err != nil || d <= 0 {
 		return &Error{key, value, "a duration above 0, such as 90s, 15m, 2h30m or 3d"}
 	}
 	*to = d
 	return nil
-}
-
-// parseAge is time.ParseDuration with days.
-func parseAge(s string) (time.Duration, error) {
-	var days time.Duration
-	if n, rest, ok := strings.Cut(s, "d"); ok {
-		d, err := strconv.ParseUint(n, 10, 15)
-		if err != nil {
-			return 0, err
-		}
-		days, s = time.Duration(d)*24*time.Hour, rest
-		if s == "" && days > 0 {
-			return days, nil
-		}
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 || days+d <= 0 {
-		return 0, fmt.Errorf("not a duration above 0: %w", err)
-	}
-	return days + d, nil
 }

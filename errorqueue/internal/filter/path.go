@@ -58,26 +58,6 @@ func parsePath(path string) ([]step, error) {
 	return steps, nil
 }
 
-// find follows a path into a JSON value.
-func find(v any, path []step) (any, bool) {
-	for _, s := range path {
-		if s.key == nil {
-			list, _ := v.([]any)
-			if s.index >= len(list) {
-				return nil, false
-			}
-			v = list[s.index]
-			continue
-		}
-		object, _ := v.(map[string]any)
-		var ok bool
-		if v, ok = object[*s.key]; !ok {
-			return nil, false
-		}
-	}
-	return v, true
-}
-
 // equalText compares a JSON value with text that a person has written.
 func equalText(v any, want string) bool {
 	switch v := v.(type) {

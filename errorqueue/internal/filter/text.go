@@ -51,7 +51,7 @@ func pairText(key, value string, exists bool) string {
 	return key + "=" + quoted(value)
 }
 
-// ageText returns a duration as text for [parseAge].
+// ageText returns a duration as text for [foreign.ParseDuration].
 func ageText(d time.Duration) string {
 	if d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%dd", d/(24*time.Hour))

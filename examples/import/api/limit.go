@@ -16,6 +16,13 @@ type limit struct {
 	tokens   float64
 	at       time.Time // when tokens was computed
 	promised time.Time // the tokens up to then are promised to those who were turned away
+	requests Requests
+}
+
+// Requests counts the requests of one account.
+type Requests struct {
+	All     int
+	Refused int // of All: they were above the rate, and got 429
 }
 
 // longest is the longest wait that a client is told.
@@ -29,6 +36,7 @@ func newLimit(rate int) *limit {
 func (l *limit) take(now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.requests.All++
 	if !l.at.IsZero() {
 		l.tokens = min(l.rate, l.tokens+l.rate*now.Sub(l.at).Seconds())
 	}
@@ -37,9 +45,17 @@ func (l *limit) take(now time.Time) (wait time.Duration, ok bool) {
 		l.tokens--
 		return 0, true
 	}
+	l.requests.Refused++
 	if l.promised.Before(now) {
 		l.promised = now
 	}
 	l.promised = l.promised.Add(time.Duration(float64(time.Second) / l.rate))
 	return min(l.promised.Sub(now), longest), false
+}
+
+// counted returns the requests up to now.
+func (l *limit) counted() Requests {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.requests
 }

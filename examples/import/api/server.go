@@ -1,6 +1,6 @@
-// Package api plays the API of a help desk: a list of conversations, page by page, and each
-// conversation by its id. It limits the rate of requests and fails at times. For one seed it fails
-// in the same way each time.
+// Package api plays the API of a help desk: for each account a list of conversations, page by page,
+// and each conversation by its id. It limits the rate of each account's requests and fails at times.
+// For one seed it fails in the same way each time.
 package api
 
 import (
@@ -13,29 +13,11 @@ import (
 	"time"
 )
 
-// PageSize is how many conversations are on a page of the list.
-const PageSize = 100
-
-// Conversation is what a customer wrote.
-type Conversation struct {
-	ID    string `json:"id"`
-	Topic string `json:"topic"`
-	Text  string `json:"text"`
-}
-
-// Page is a part of the list of all conversations.
-type Page struct {
-	Number int      `json:"number"` // from 1
-	IDs    []string `json:"ids"`
-	Next   int      `json:"next"`  // the next page's number, 0 after the last
-	Total  int      `json:"total"` // conversations on all pages
-}
-
 // Config says how well the API behaves.
 type Config struct {
-	Conversations []Conversation
+	Accounts []Account
 
-	// Rate is how many requests a second are answered; the others get 429.
+	// Rate is how many requests a second are answered for each account; the others get 429.
 	Rate int
 
 	// FailureRate is the share of requests that fail, from 0 to 1: most with 500, some never
@@ -46,12 +28,12 @@ type Config struct {
 	Seed uint64
 }
 
-// Server is an http.Handler for GET /conversations?page=1 and GET /conversations/{id}.
+// Server is an http.Handler for GET /{account}/conversations?page=1 and
+// GET /{account}/conversations/{id}.
 type Server struct {
-	config Config
-	byID   map[string]Conversation
-	limit  *limit
-	mux    *http.ServeMux
+	config   Config
+	accounts map[string]*account // by name
+	mux      *http.ServeMux
 
 	mu       sync.Mutex
 	requests map[string]int // requests that were not turned away, by path
@@ -59,53 +41,63 @@ type Server struct {
 
 // NewServer makes a Server.
 func NewServer(cfg Config) *Server {
-	s := &Server{config: cfg, byID: map[string]Conversation{}, limit: newLimit(cfg.Rate), mux: http.NewServeMux(), requests: map[string]int{}}
-	for _, c := range cfg.Conversations {
-		s.byID[c.ID] = c
+	s := &Server{config: cfg, accounts: map[string]*account{}, mux: http.NewServeMux(), requests: map[string]int{}}
+	for _, a := range cfg.Accounts {
+		s.accounts[a.Name] = keep(a, cfg.Rate)
 	}
-	s.mux.HandleFunc("GET /conversations", s.list)
-	s.mux.HandleFunc("GET /conversations/{id}", s.get)
+	s.mux.HandleFunc("GET /{account}/conversations", s.limited(s.list))
+	s.mux.HandleFunc("GET /{account}/conversations/{id}", s.limited(s.get))
 	return s
 }
 
-// ServeHTTP turns away requests above the rate, and lets some of the others fail.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if wait, ok := s.limit.take(time.Now()); !ok {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		http.Error(w, "too many requests", http.StatusTooManyRequests)
-		return
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Requests counts an account's requests up to now.
+func (s *Server) Requests(account string) Requests {
+	a, found := s.accounts[account]
+	if !found {
+		return Requests{}
 	}
-	switch s.trouble(r.URL.RequestURI()) {
-	case broken:
-		http.Error(w, "something went wrong", http.StatusInternalServerError)
-	case silent:
-		<-r.Context().Done() // until the client gives up
-	case none:
-		s.mux.ServeHTTP(w, r)
+	return a.limit.counted()
+}
+
+// limited turns away an account's requests above the rate, and lets some of the others fail.
+func (s *Server) limited(next func(http.ResponseWriter, *http.Request, *account)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a, found := s.accounts[r.PathValue("account")]
+		if !found {
+			http.Error(w, "no such account", http.StatusNotFound)
+			return
+		}
+		if wait, ok := a.limit.take(time.Now()); !ok {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			http.Error(w, "too many requests", http.StatusTooManyRequests)
+			return
+		}
+		switch s.trouble(r.URL.RequestURI()) {
+		case broken:
+			http.Error(w, "something went wrong", http.StatusInternalServerError)
+		case silent:
+			<-r.Context().Done() // until the client gives up
+		case none:
+			next(w, r, a)
+		}
 	}
 }
 
-func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+func (s *Server) list(w http.ResponseWriter, r *http.Request, a *account) {
 	number, err := strconv.Atoi(r.URL.Query().Get("page"))
-	all := s.config.Conversations
-	from := (number - 1) * PageSize
-	if err != nil || from < 0 || from > len(all) {
+	page, found := a.page(number)
+	if err != nil || !found {
 		http.Error(w, "no such page", http.StatusNotFound)
 		return
-	}
-	to := min(from+PageSize, len(all))
-	page := Page{Number: number, IDs: []string{}, Total: len(all)}
-	for _, c := range all[from:to] {
-		page.IDs = append(page.IDs, c.ID)
-	}
-	if to < len(all) {
-		page.Next = number + 1
 	}
 	answer(w, page)
 }
 
-func (s *Server) get(w http.ResponseWriter, r *http.Request) {
-	c, found := s.byID[r.PathValue("id")]
+func (s *Server) get(w http.ResponseWriter, r *http.Request, a *account) {
+	c, found := a.byID[r.PathValue("id")]
 	switch {
 	case !found || s.gone(c.ID):
 		http.Error(w, "no such conversation", http.StatusNotFound)

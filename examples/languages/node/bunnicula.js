@@ -7,10 +7,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 // Park is thrown by a handler when a message cannot succeed. Any other error is retried.
 export class Park extends Error {}
 
+// Snooze is thrown for a message that is to come again after so many milliseconds, and uses no attempt.
+export class Snooze extends Error {
+  constructor(milliseconds) {
+    super(`comes again in ${milliseconds} ms`);
+    this.until = Date.now() + milliseconds;
+  }
+}
+
 class Undecodable extends Park {}
 
 // consume handles messages of spec.queue, and returns a function that stops it. The channel is a
-// confirm channel of its own. queue, maxRetries and backoff are those of the Go consumer's Spec.
+// confirm channel of its own. queue, maxRetries and backoff are those of the Go consumer's Spec. The
+// handler gets what spec.decode makes of the body; unless set it is JSON.
 export async function consume(channel, spec, handle) {
   const publish = publisher(channel);
   const running = new Set();
@@ -43,20 +52,21 @@ async function attempt(message, spec, handle) {
   const limit = new AbortController();
   const late = new Promise((_, reject) => limit.signal.addEventListener('abort', () => reject(limit.signal.reason)));
   const timer = setTimeout(() => limit.abort(new DOMException('the handler ran past its timeout', 'TimeoutError')), spec.timeout);
-  const run = async () => handle(decode(message), { message, attempt: attemptOf(message, spec), signal: limit.signal });
+  const run = async () => handle(decode(message, spec), { message, attempt: attemptOf(message, spec), signal: limit.signal });
   try {
     await Promise.race([run(), late]);
     return undefined;
   } catch (err) {
+    if (err instanceof Snooze) return wait(message, spec, err.until);
     return failed(message, spec, err instanceof Error ? err : new Error(String(err)), Date.now() - began);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function decode(message) {
+function decode(message, spec) {
   try {
-    return JSON.parse(message.content);
+    return (spec.decode ?? JSON.parse)(message.content);
   } catch (err) {
     throw Object.assign(new Undecodable(`decode: ${err.message}`), { name: err.name });
   }
@@ -101,8 +111,13 @@ function reasonOf(err, last) {
 // early returns the copy of a message that is not to be handled yet, or undefined.
 function early(message, spec) {
   const until = trusted(message, spec) ? Date.parse(headersOf(message)['bunnicula-not-before']) : NaN;
+  if (!(until - Date.now() >= 50)) return undefined; // also if there is no such time
+  return wait(message, spec, until);
+}
+
+// wait returns the copy of a message that is to come again at that time, in the same attempt.
+function wait(message, spec, until) {
   const left = until - Date.now();
-  if (!(left >= 50)) return undefined; // also if there is no such time
   const inOrder = [...spec.backoff].sort((a, b) => milliseconds(a) - milliseconds(b));
   const delay = inOrder.findLast((d) => milliseconds(d) <= left) ?? inOrder[0];
   const headers = { ...carried(message, spec), 'retry-attempts': long(attemptOf(message, spec) - 1) };
@@ -124,7 +139,7 @@ export function attemptOf(message, spec) {
 
 const OURS = /^(retry-attempts$|bunnicula-)/;
 const BROKERS = /^(x-death|x-delivery-count|x-acquired-count|x-stream-offset|CC|BCC)$|^x-(first-death|last-death|opt-rabbitmq)-/;
-const CARRIED = /^bunnicula-(reason|error|stack|history|first-failed-at|original-.*|redrive-count|redriven-at|redrive-id)$/;
+const CARRIED = /^bunnicula-(reason|error|stack|history|first-failed-at|original-.*|due|redrive-count|redriven-at|redrive-id)$/;
 
 // carried returns the headers that each copy has: the user's, and those of ours that go along.
 function carried(message, spec) {

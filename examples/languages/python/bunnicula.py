@@ -72,7 +72,7 @@ def place(connection, channel, copy):
 
 
 BROKERS = re.compile(r'(x-death|x-delivery-count|x-acquired-count|x-stream-offset|CC|BCC)$|x-(first-death|last-death|opt-rabbitmq)-')
-CARRIED = re.compile(r'bunnicula-(reason|error|stack|history|first-failed-at|original-.*|redrive-count|redriven-at|redrive-id)$')
+CARRIED = re.compile(r'bunnicula-(reason|error|stack|history|first-failed-at|original-.*|due|redrive-count|redriven-at|redrive-id)$')
 
 
 class Message:
@@ -134,10 +134,10 @@ class Message:
     def early(self):
         """Returns the copy of a message that is not to be handled yet, or None."""
         try:
-            until = datetime.datetime.strptime(self.headers['bunnicula-not-before'], '%Y-%m-%dT%H:%M:%S.%f%z')
-        except (KeyError, TypeError, ValueError):
+            until = datetime.datetime.fromisoformat(self.headers['bunnicula-not-before'].replace('Z', '+00:00'))
+            left = (until - now()).total_seconds()
+        except (AttributeError, KeyError, TypeError, ValueError):  # there is no such time
             return None
-        left = (until - now()).total_seconds()
         if not self.trusted or left < 0.05:
             return None
         delays = sorted(self.spec.backoff, key=seconds)

@@ -15,11 +15,18 @@ func guard(node environment) (dismiss func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("bash", "-c", `read -r _ || exec "$0" wipe`, filepath.Join(root, "scripts", "broker"))
-	cmd.Env = os.Environ()
+	var env []string
 	for name, value := range node {
-		cmd.Env = append(cmd.Env, name+"="+value)
+		env = append(env, name+"="+value)
 	}
+	return Guard(filepath.Join(root, "scripts", "broker"), env)
+}
+
+// Guard runs "script wipe", with env added to the environment, if this process ends without a
+// dismiss.
+func Guard(script string, env []string) (dismiss func() error, err error) {
+	cmd := exec.Command("bash", "-c", `read -r _ || exec "$0" wipe`, script)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = detached()
 	pipe, err := cmd.StdinPipe()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 func TestWhatAnotherLanguageParksIsShownAndRedrivenByGo(t *testing.T) {
 	each(t, consumes, func(t *testing.T, l language) {
 		g := newGopher(t)
-		other := l.start(t, g.queue, delays...)
+		other := l.start(t, g.queue, retryDelays...)
 		g.publish(order{1, "someone@example.com"})
 		g.publish(order{2, ""}, publisher.MessageID("incomplete"), publisher.Type("order"), publisher.CorrelationID("c"))
 		g.publish(order{3, "someone@down.example"}, publisher.MessageID("down"))
@@ -84,9 +84,23 @@ func TestAnotherLanguageGoesOnWhereGoHasBegun(t *testing.T) {
 		amqptest.Eventually(t, 5*time.Second, func() bool { return amqptest.Depth(t, g.queue+"-retry-1s") == 1 }, "Go has not retried the message")
 		stopGo()
 
-		other := l.start(t, g.queue, delays...)
+		other := l.start(t, g.queue, retryDelays...)
 		other.Await("order 1 confirmed to someone@example.com in attempt 2", 20*time.Second)
 		if early := time.Until(until); early > 100*time.Millisecond {
+			t.Errorf("it was handled %s before its time", early)
+		}
+		stop(t, other)
+	})
+}
+
+func TestAnotherLanguageHandlesWhatGoDelaysWhenItIsDue(t *testing.T) {
+	each(t, consumes, func(t *testing.T, l language) {
+		g := newGopher(t)
+		other := l.start(t, g.queue, retryDelays...)
+		due := time.Now().Add(2300 * time.Millisecond) // 1s, 1s and 300ms
+		g.publishTo(g.queue, order{1, "someone@example.com"}, publisher.At(due))
+		other.Await("order 1 confirmed to someone@example.com in attempt 1", 20*time.Second)
+		if early, late := time.Until(due), time.Since(due); early > 50*time.Millisecond || late > 3*time.Second {
 			t.Errorf("it was handled %s before its time", early)
 		}
 		stop(t, other)
@@ -117,7 +131,7 @@ func TestGoGoesOnWhereAnotherLanguageHasBegun(t *testing.T) {
 func TestAHandlerThatRunsPastItsTimeoutIsRetried(t *testing.T) {
 	each(t, consumes, func(t *testing.T, l language) {
 		g := newGopher(t)
-		other := l.start(t, g.queue, delays...)
+		other := l.start(t, g.queue, retryDelays...)
 		g.publish(order{1, "someone@slow.example"}, publisher.MessageID("slow"))
 		for _, m := range g.list(1) {
 			compare(t, m, "slow", "timeout", "the handler ran past its timeout", 6)
@@ -134,7 +148,7 @@ func TestAConsumerHoldsAMessageWhoseCopyNoQueueTakes(t *testing.T) {
 		if _, err := amqptest.Channel(t).QueueDelete(g.queue+"-error", false, false, false); err != nil {
 			t.Fatal(err)
 		}
-		other := l.start(t, g.queue, delays...)
+		other := l.start(t, g.queue, retryDelays...)
 		g.publish(order{1, ""})
 		other.Await("is not placed, its message is held: there is no queue "+g.queue+"-error", 20*time.Second)
 		if err := g.consumer(nil).Topology().Declare(amqptest.Channel(t)); err != nil {
@@ -168,12 +182,12 @@ func TestAConsumerThatIsKilledLosesNothing(t *testing.T) {
 		}
 		done := map[string]bool{}
 		for kill := range kills {
-			other := l.start(t, g.queue, delays...)
+			other := l.start(t, g.queue, retryDelays...)
 			time.Sleep(time.Duration(kill*200+50) * time.Millisecond) // at another moment each time
 			other.Kill()
 			collect(done, other)
 		}
-		other := l.start(t, g.queue, delays...)
+		other := l.start(t, g.queue, retryDelays...)
 		parked := map[string]errorqueue.Message{}
 		amqptest.Eventually(t, time.Minute, func() bool {
 			collect(done, other)

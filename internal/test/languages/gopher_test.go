@@ -35,8 +35,8 @@ type gopher struct {
 
 const short, long = 300 * time.Millisecond, time.Second
 
-// delays are those of the retry queues, as their names have them.
-var delays = []string{"300ms", "1s"}
+// retryDelays are those of the retry queues, as their names have them.
+var retryDelays = []string{"300ms", "1s"}
 
 // newGopher declares the queues of a Go consumer.
 func newGopher(t *testing.T) *gopher {
@@ -110,14 +110,19 @@ func (g *gopher) await(got chan consumer.Delivery) consumer.Delivery {
 // publish publishes an order to the exchange of events.
 func (g *gopher) publish(o any, options ...publisher.Option) {
 	g.t.Helper()
+	g.publishTo("order.placed", o, append([]publisher.Option{publisher.Exchange(g.events)}, options...)...)
+}
+
+func (g *gopher) publishTo(key string, o any, options ...publisher.Option) {
+	g.t.Helper()
 	pub, err := publisher.New(g.conn, publisher.Config{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(g.t.Context(), 20*time.Second)
 	defer cancel()
-	options = append([]publisher.Option{publisher.Exchange(g.events), publisher.Headers(map[string]any{"tenant": "north", "n": 7})}, options...)
-	if err := pub.Publish(ctx, "order.placed", o, options...); err != nil {
+	options = append([]publisher.Option{publisher.Headers(map[string]any{"tenant": "north", "n": 7})}, options...)
+	if err := pub.Publish(ctx, key, o, options...); err != nil {
 		g.t.Fatal(err)
 	}
 	if err := pub.Stop(ctx); err != nil {

@@ -22,18 +22,26 @@ type language struct {
 	publish []string // the program that publishes, in folder
 	declare []string // declares the queue that is the last argument, as its users do at first
 	consume []string // the program that consumes, in folder; none if the page has none
+	delays  bool     // the program that publishes takes DELAY, in seconds
+	inflate []string // inflates standard input to at most 1000 bytes, as the page says
+	deflate []string // compresses standard input
 }
 
 var languages = map[string]language{
 	"node": {
 		publish: []string{"node", "node/publish.js"},
 		consume: []string{"node", "node/consume.js"},
+		delays:  true,
 		declare: []string{"node", "--input-type=module", "-e", `
 			import amqp from './node/node_modules/amqplib/channel_api.js';
 			const connection = await amqp.connect(process.env.AMQP_URL);
 			const channel = await connection.createChannel();
 			channel.on('error', () => {});
 			await channel.assertQueue(process.argv[1]);`},
+		inflate: []string{"node", "-e", `
+			const body = require('fs').readFileSync(0);
+			process.stdout.write(require('zlib').gunzipSync(body, { maxOutputLength: 1000 }));`},
+		deflate: []string{"node", "-e", `process.stdout.write(require('zlib').gzipSync(require('fs').readFileSync(0)))`},
 	},
 	"ruby": {
 		publish: []string{"ruby", "ruby/publish.rb"},
@@ -45,10 +53,19 @@ var languages = map[string]language{
 	"python": {
 		publish: []string{"/usr/bin/python3", "python/publish.py"}, // Debian's, which has its python3-pika
 		consume: []string{"/usr/bin/python3", "-B", "python/consume.py"},
+		delays:  true,
 		declare: []string{"/usr/bin/python3", "-c", `
 import os, sys, pika
 channel = pika.BlockingConnection(pika.URLParameters(os.environ['AMQP_URL'])).channel()
 channel.queue_declare(sys.argv[1], durable=True)`},
+		inflate: []string{"/usr/bin/python3", "-c", `
+import sys, zlib
+z = zlib.decompressobj(wbits=31)
+out = z.decompress(sys.stdin.buffer.read(), 1000)
+sys.exit('too large') if not z.eof else sys.stdout.buffer.write(out)`},
+		deflate: []string{"/usr/bin/python3", "-c", `
+import gzip, sys
+sys.stdout.buffer.write(gzip.compress(sys.stdin.buffer.read()))`},
 	},
 	"php":  {publish: []string{"php", "php/publish.php"}},
 	"java": {publish: []string{"java", "-cp", "/usr/share/java/amqp-client.jar:/usr/share/java/slf4j-api.jar", "java/Publish.java"}},
@@ -69,8 +86,16 @@ func each(t *testing.T, needs func(language) []string, test func(t *testing.T, l
 }
 
 func publishes(l language) []string { return l.publish }
-func declares(l language) []string  { return l.declare }
-func consumes(l language) []string  { return l.consume }
+
+// delays is the program that publishes orders to be handled in 1.3 seconds.
+func delays(l language) []string {
+	if !l.delays {
+		return nil
+	}
+	return append([]string{"env", "DELAY=1.3"}, l.publish...)
+}
+func declares(l language) []string { return l.declare }
+func consumes(l language) []string { return l.consume }
 
 // chosen returns the languages that are to be run. Without any it skips the test.
 func chosen(t *testing.T) []string {

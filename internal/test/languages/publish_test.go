@@ -38,6 +38,26 @@ func TestGoHandlesWhatAnotherLanguagePublishes(t *testing.T) {
 	})
 }
 
+func TestGoHandlesWhatAnotherLanguageDelaysWhenItIsDue(t *testing.T) {
+	each(t, delays, func(t *testing.T, l language) {
+		g := newGopher(t)
+		got, _ := g.consume(consumer.Ack)
+		began := time.Now()
+		if said, code := run(t, delays(l), g.queue, `{"Number": 1, "Email": "someone@example.com"}`); code != 0 || !strings.Contains(said, "published") {
+			t.Fatalf("exit code %d:\n%s", code, said)
+		}
+		d := g.await(got)
+		// The programs' clocks have milliseconds.
+		if due, late := d.Since, time.Since(d.Since); due.Sub(began) < 1299*time.Millisecond || late < 0 || late > 3*time.Second || d.Attempt != 1 {
+			t.Errorf("it was due at %s, %s after it was published, and is handled %s later, in attempt %d", due, due.Sub(began), late, d.Attempt)
+		}
+
+		if said, code := run(t, delays(l), g.queue+"-none", `{"Number": 1}`); code == 0 || !strings.Contains(said, "no queue takes the key "+g.queue+"-none-retry-1s") {
+			t.Errorf("where there is no such queue: exit code %d:\n%s", code, said)
+		}
+	})
+}
+
 func isWellPublished(t *testing.T, d amqp.Delivery) {
 	t.Helper()
 	if d.DeliveryMode != amqp.Persistent || d.ContentType != "application/json" || d.MessageId == "" || d.Type != "order" {

@@ -25,6 +25,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/internal/foreign/foreigntest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
@@ -35,6 +36,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
 	"github.com/bunnicula-go/bunnicula/monitoring/sentry"
 	"github.com/bunnicula-go/bunnicula/monitoring/statsd"
+	"github.com/bunnicula-go/bunnicula/publisher/publishertest"
 )
 
 // watchers are all monitors. Each counts the failures that it has recorded.
@@ -61,17 +63,23 @@ func newWatchers(t *testing.T) watchers {
 	events, dsn := newSentry(t)
 	reports, err := sentry.New(sentry.Config{DSN: dsn})
 	must(t, err)
+	var published publishertest.Recorder
+	told, err := control.Events(&published, control.EventsConfig{})
+	must(t, err)
+	told.Start()
 	w.monitor = monitoring.Multi(
-		monitoring.Log{Logger: slog.New(slog.NewJSONHandler(&log, nil))}, metrics, traces, stats, reports, &recorder,
+		monitoring.Log{Logger: slog.New(slog.NewJSONHandler(&log, nil))}, metrics, traces, stats, reports, &recorder, told,
 		monitoring.Callbacks{OnError: func(context.Context, monitoring.Delivery, monitoring.Outcome) { calls.Add(1) }},
 	)
 	w.close = func() {
 		must(t, stats.Close())
+		told.Stop(context.Background())
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		must(t, reports.Close(ctx))
 	}
 	w.recorded["Log"] = func() int { return log.count(`"msg":"message parked"`) }
+	w.recorded["Events"] = func() int { return int(told.Stats().Published) }
 	w.recorded["Callbacks"] = func() int { return int(calls.Load()) }
 	w.recorded["Prometheus"] = func() int { return failuresIn(t, registry) }
 	w.recorded["StatsD"] = func() int { return packets.count(".error:1|c") }

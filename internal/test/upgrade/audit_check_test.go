@@ -45,6 +45,8 @@ func TestAuditComplains(t *testing.T) {
 		"exhausted":                {evidence{left: parked("always", "retries-exhausted", 3), journal: began("always", 1, 2, 3, 4)}, ""},
 		"exhausted too early":      {evidence{left: parked("always", "retries-exhausted", 2), journal: began("always", 1, 2, 3, 4)}, "after 2 retries"},
 		"an attempt is missing":    {evidence{left: parked("always", "retries-exhausted", 3), journal: began("always", 1, 2, 4)}, "attempt 3 was never made"},
+		"early":                    {evidence{journal: []order.Entry{{Order: order.Order{Lane: "standard", N: 1, Do: "delayed", Due: 2000}, Attempt: 1, At: time.UnixMilli(1990)}}}, "10ms before it was due"},
+		"on time":                  {evidence{journal: []order.Entry{{Order: order.Order{Lane: "standard", N: 1, Do: "delayed", Due: 2000}, Attempt: 1, At: time.UnixMilli(2000)}}}, ""},
 		"forwarded and lost":       {evidence{confirmed: one("forward"), journal: acked("forward")}, "LOST"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -126,6 +126,11 @@ func (v *verdict) judge(l *life) {
 	if n := len(l.at); l.Do == order.Kill && n > order.MaxCrashes && l.at[n-1].Sub(l.at[order.MaxCrashes-1]) > goesOn {
 		v.complain("%v has killed %d times, the last time %s after the %dth", l.Order, n, l.at[n-1].Sub(l.at[order.MaxCrashes-1]), order.MaxCrashes)
 	}
+	for _, at := range l.at {
+		if due := time.UnixMilli(l.Due); l.Do == order.Delayed && at.Before(due) {
+			v.complain("%v was handled %s before it was due", l.Order, due.Sub(at))
+		}
+	}
 	for _, attempt := range l.begun {
 		if attempt < 1 || attempt > order.MaxRetries+1 {
 			v.complain("%v: a handler saw attempt %d", l.Order, attempt)

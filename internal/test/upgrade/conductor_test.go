@@ -99,12 +99,15 @@ func (c *conductor) start(i int) {
 // mixed returns n orders, in the order in which they are published.
 func mixed(n, killers int, random *rand.Rand) []order.Order {
 	lanes := []string{"standard", "standard", "standard", "single", "classic", "bunnicula"}
-	kinds := []string{order.Ack, order.Ack, order.Ack, order.Ack, order.Retry, order.Always, order.Error, order.Snooze, order.Slow, order.Forward}
+	kinds := []string{order.Ack, order.Ack, order.Ack, order.Ack, order.Retry, order.Always, order.Error, order.Snooze, order.Slow, order.Forward, order.Delayed}
 	all := make([]order.Order, n)
 	for i := range all {
 		all[i] = order.Order{Lane: lanes[random.IntN(len(lanes))], N: i, Do: kinds[random.IntN(len(kinds))]}
 		if i%(n/killers) == n/killers/2 {
 			all[i].Lane, all[i].Do = "standard", order.Kill
+		}
+		if all[i].Lane == "bunnicula" && all[i].Do == order.Delayed { // it has no such queue
+			all[i].Do = order.Ack
 		}
 	}
 	return all
@@ -131,12 +134,19 @@ func (c *conductor) publish(n, killers int) {
 }
 
 func (c *conductor) post(ch *amqp.Channel, o order.Order) error {
+	key, headers := c.base+"-"+o.Lane, order.Headers(o.N)
+	if o.Do == order.Delayed { // as publisher.Delay does
+		due := time.Now().Add(1500 * time.Millisecond).Truncate(time.Millisecond)
+		stamp := due.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		o.Due, key = due.UnixMilli(), topology.RetryQueue(key, time.Second)
+		headers["bunnicula-due"], headers["bunnicula-not-before"] = stamp, stamp
+	}
 	body, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
-	confirm, err := ch.PublishWithDeferredConfirm("", c.base+"-"+o.Lane, true, false, amqp.Publishing{
-		ContentType: "application/json", DeliveryMode: amqp.Persistent, MessageId: id(o), Headers: order.Headers(o.N), Body: body,
+	confirm, err := ch.PublishWithDeferredConfirm("", key, true, false, amqp.Publishing{
+		ContentType: "application/json", DeliveryMode: amqp.Persistent, MessageId: id(o), Headers: headers, Body: body,
 	})
 	if err == nil && confirm.Wait() {
 		c.mu.Lock()

@@ -40,6 +40,21 @@ func Each(t *testing.T, test func(t *testing.T, name string, m Message)) {
 	}
 }
 
+// EachEvent calls test for each event in docs/wire/events, by its name without .json.
+func EachEvent(t *testing.T, test func(t *testing.T, name string, m Message)) {
+	files, err := filepath.Glob(filepath.Join(folder(), "events", "*.json"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d files in docs/wire/events, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			m, _ := read(t, "events/"+name)
+			test(t, name, m)
+		})
+	}
+}
+
 // Compare compares a message that today's code has written with the file of that name.
 func Compare(t *testing.T, name, about string, got Message) {
 	t.Helper()

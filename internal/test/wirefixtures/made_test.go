@@ -24,6 +24,20 @@ func TestWireOfPublishers(t *testing.T) {
 	s.compare("published-bare", "A message that another language has published with nothing but a body, to the default exchange.", s.queue)
 }
 
+// The one that waits again has come after an hour to a consumer that still has half an hour to wait.
+func TestWireOfMessagesWithADelay(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil, func(s *consumer.Spec) { s.Delays = []time.Duration{time.Hour} }) // of the Ladder
+	s.publishTo("", s.queue, "order-1", publisher.Delay(90*time.Minute))
+	d := amqptest.Get(t, s.queue+"-retry-1h")
+	d.RoutingKey = s.queue // as the broker dead-letters it
+	early := s.process(d)
+	s.publishTo("", s.queue, "order-1", publisher.Delay(90*time.Minute))
+	s.compare("published-delayed", "A message that a Publisher of Go has published to be handled in 90 minutes. It waits an hour at first.", s.queue+"-retry-1h")
+	s.put(early)
+	s.compare("waiting-delayed", "A message that was published with a delay, and came to its consumer before it was due.", s.queue+"-retry-1h")
+}
+
 func TestWireOfWaitingCopies(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -186,12 +200,15 @@ func TestWireOfTheBroker(t *testing.T) {
 	}
 	s.compare("broker-delivery-limit-"+version, about("it was returned more often than x-delivery-limit allows"), s.queue+"-error")
 
+	failed := make(chan struct{})
 	s.spec.Handler = func(context.Context, consumer.Delivery) consumer.Result {
+		s.consumer.Pause() // so that it is not there when the message comes back
+		close(failed)
 		return consumer.RetryAfter(100*time.Millisecond, errors.New("mail server: connection refused"))
 	}
-	s.publish("order-1")
 	s.start()
-	amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, s.queue+"-retry-100ms") == 1 }, "nothing waits")
+	s.publish("order-1")
+	<-failed
 	s.stop(10 * time.Second)
 	s.compare("broker-came-back-"+version, "A message that has waited in a retry queue of RabbitMQ "+version+", and lies in the main queue for its second attempt.", s.queue)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/test/connecttest"
 	"github.com/bunnicula-go/bunnicula/internal/test/wirefixtures"
+	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -23,6 +24,7 @@ type scene struct {
 	queue    string
 	conn     *connection.Connection
 	spec     consumer.Spec
+	monitor  monitoring.Monitor // nil is none
 	consumer *consumer.Consumer // nil unless it was started
 }
 
@@ -49,7 +51,7 @@ func newScene(t *testing.T, handler consumer.Handler, change ...func(*consumer.S
 
 func (s *scene) made() *consumer.Consumer {
 	s.t.Helper()
-	c, err := consumer.New(s.conn, s.spec, nil, slog.New(slog.DiscardHandler))
+	c, err := consumer.New(s.conn, s.spec, s.monitor, slog.New(slog.DiscardHandler))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -90,10 +92,15 @@ func (s *scene) put(c *consumer.Copy) {
 	amqptest.Publish(s.t, c.Exchange, c.RoutingKey, c.Publishing)
 }
 
-// publish publishes an order with the id.
+// publish publishes an order with the id, as an event.
 func (s *scene) publish(id string, options ...publisher.Option) {
 	s.t.Helper()
-	pub, err := publisher.New(s.conn, publisher.Config{Exchange: s.queue + "-events"}, slog.New(slog.DiscardHandler))
+	s.publishTo(s.queue+"-events", "order.placed", id, options...)
+}
+
+func (s *scene) publishTo(exchange, key, id string, options ...publisher.Option) {
+	s.t.Helper()
+	pub, err := publisher.New(s.conn, publisher.Config{Exchange: exchange}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -103,7 +110,7 @@ func (s *scene) publish(id string, options ...publisher.Option) {
 		publisher.MessageID(id), publisher.Type("order"), publisher.CorrelationID("request-7"),
 		publisher.Headers(map[string]any{"tenant": "north", "items": 7}),
 	}, options...)
-	if err := pub.Publish(ctx, "order.placed", map[string]any{"Number": 1, "Email": ""}, options...); err != nil {
+	if err := pub.Publish(ctx, key, map[string]any{"Number": 1, "Email": ""}, options...); err != nil {
 		s.t.Fatal(err)
 	}
 	if err := pub.Stop(ctx); err != nil {

@@ -17,6 +17,7 @@ type Order struct {
 	Lane string // the name of a Spec
 	N    int
 	Do   string
+	Due  int64 `json:",omitempty"` // of one that is Delayed: when, in milliseconds since 1970
 }
 
 // What an Order asks of its handler.
@@ -29,6 +30,7 @@ const (
 	Slow    = "slow"    // takes a while, then Ack
 	Forward = "forward" // publishes Order N+Forwarded, then Ack
 	Kill    = "kill"    // ends its process
+	Delayed = "delayed" // was published with a delay: Ack, and no handler may begin before it is Due
 )
 
 // Forwarded is added to the N of an Order to get that of the one that its handler publishes.
@@ -66,6 +68,7 @@ func Specs(base string) map[string]consumer.Spec {
 		specs[lane] = consumer.Spec{
 			Queue: base + "-" + lane, MaxRetries: MaxRetries, MaxCrashes: MaxCrashes, Concurrency: 4, Prefetch: 10,
 			Backoff: []time.Duration{200 * time.Millisecond, 500 * time.Millisecond},
+			Delays:  []time.Duration{time.Second}, // of the Ladder
 		}
 	}
 	change := func(lane string, change func(*consumer.Spec)) {
@@ -76,7 +79,7 @@ func Specs(base string) map[string]consumer.Spec {
 	change("single", func(s *consumer.Spec) { s.SingleActive = true })
 	change("classic", func(s *consumer.Spec) { s.QueueType = topology.Classic })
 	change("bunnicula", func(s *consumer.Spec) {
-		s.Scheme, s.Backoff = topology.Bunnicula, []time.Duration{200 * time.Millisecond}
+		s.Scheme, s.Backoff, s.Delays = topology.Bunnicula, []time.Duration{200 * time.Millisecond}, nil
 	})
 	return specs
 }

@@ -1,0 +1,67 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
+
+// EventsModule publishes the events of all consumers of an fx app, over the app's Connection and by
+// a Publisher of its own. It provides the *EventMonitor, and its metrics to monitoring/prometheus.
+// It uses an EventsConfig if the app provides one. The last events are published after the
+// consumers have stopped.
+//
+// It is a monitor beside others: unlike a monitoring module it leaves the log of deliveries where
+// it is. Consumers on a connection.Named have their events on the app's Connection too.
+var EventsModule = fx.Module("bunnicula.control.events",
+	fx.Provide(provideEvents, fx.Annotate(metricsOf, fx.ResultTags(`group:"bunnicula.metrics"`))),
+	monitors.Beside(func(m *EventMonitor) *EventMonitor { return m }),
+)
+
+// metricsOf provides the Metrics to monitoring/prometheus, whose Source has this type.
+func metricsOf(m *EventMonitor) func(tell func(name string, value float64, labels ...string)) {
+	return m.Metrics
+}
+
+type eventsParams struct {
+	fx.In
+
+	Lifecycle  fx.Lifecycle
+	Connection *connection.Connection `optional:"true"`
+	Config     EventsConfig           `optional:"true"`
+	Logger     *slog.Logger           `optional:"true"`
+}
+
+func provideEvents(p eventsParams) (*EventMonitor, error) {
+	if p.Config.Connection == nil {
+		p.Config.Connection = p.Connection
+	}
+	if p.Config.Connection == nil {
+		return nil, errors.New("control: there is no connection for events, add connection.Module and a connection.Config to the app, or set EventsConfig.Connection")
+	}
+	if p.Config.Logger == nil {
+		p.Config.Logger = p.Logger
+	}
+	pub, err := publisher.New(p.Config.Connection, publisher.Config{Window: maxBatch, Timeout: patience}, p.Config.Logger)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Events(pub, p.Config)
+	if err != nil {
+		return nil, err
+	}
+	p.Lifecycle.Append(fx.Hook{
+		OnStart: func(context.Context) error { m.Start(); return nil },
+		OnStop: func(ctx context.Context) error {
+			m.Stop(ctx)
+			return pub.Stop(ctx)
+		},
+	})
+	return m, nil
+}

@@ -1,0 +1,76 @@
+package simulated
+
+import (
+	"slices"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// publish is basic.publish. The broker looks at a message as it comes, and confirms it when it is
+// in its queues.
+func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishing, c *confirmation, fault Fault) {
+	if s.closed {
+		return
+	}
+	b := s.session.broker
+	if why := b.refuses(msg); why != nil {
+		s.fail(why)
+		return
+	}
+	to, there := b.route(exchange, key, msg.Headers)
+	if !there {
+		s.fail(noExchange(exchange))
+		return
+	}
+	if x := b.exchanges[exchange]; x != nil && x.internal {
+		s.fail(refusal(amqp.AccessRefused, "ACCESS_REFUSED - cannot publish to internal exchange '%s' in vhost '/'", exchange))
+		return
+	}
+	if fault.Kind == Unroutable {
+		to = nil
+	}
+	taken := fault.Kind != Nack && !slices.ContainsFunc(to, (*queue).full)
+	if len(to) == 0 && mandatory {
+		s.send(frame{kind: "return", queue: key, message: msg.MessageId, act: func(Fault) { s.client.returned(exchange, key, msg) }})
+	}
+	if taken {
+		for _, q := range to {
+			q.push(&message{Publishing: msg, exchange: exchange, key: key})
+		}
+	}
+	s.confirm(msg.MessageId, c, taken, taken && len(to) > 0, fault)
+	if b.alarm != nil && s.session.throttled == nil { // it was taken, and is the last for now
+		s.session.throttled = b.alarm
+		s.session.send(frame{kind: "blocked", act: func(Fault) { s.session.setBlocked(true) }})
+	}
+}
+
+// refuses returns why a message is refused for what is in it, or nil.
+func (b *Broker) refuses(msg amqp.Publishing) *amqp.Error {
+	switch {
+	case msg.UserId != "" && msg.UserId != user:
+		return refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - user_id property set to '%s' but authenticated user was '%s'", msg.UserId, user)
+	case !isExpiration(msg.Expiration):
+		return refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - invalid expiration '%s'", msg.Expiration)
+	case b.largest > 0 && len(msg.Body) > b.largest:
+		return refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - message size %d is larger than configured max size %d", len(msg.Body), b.largest)
+	}
+	return nil
+}
+
+// confirm tells what became of a message, in its time.
+func (s *served) confirm(id string, c *confirmation, taken, routed bool, fault Fault) {
+	if !s.confirming || fault.Kind == NoConfirm {
+		return
+	}
+	late := time.Duration(0)
+	if fault.Kind == LateConfirm {
+		late = fault.For
+	}
+	s.session.broker.after(late, func() {
+		if !s.closed {
+			s.send(frame{kind: "confirm", message: id, act: func(Fault) { s.client.confirm(c, taken, routed) }})
+		}
+	})
+}

@@ -1,0 +1,4 @@
+package redis
+
+// Troubles are those of a Redis, for tests from outside.
+var Troubles = troubles

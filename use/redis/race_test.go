@@ -1,0 +1,6 @@
+//go:build race
+
+package redis_test
+
+// slowed says that the race detector makes processes several times slower.
+const slowed = true
