@@ -20,6 +20,8 @@ var commands = []func(*app) *cobra.Command{
 	errorsCommand,
 	moveCommand,
 	publishCommand,
+	eventsCommand,
+	outboxCommand,
 	doctorCommand,
 }
 
@@ -41,10 +43,12 @@ type app struct {
 
 	url        string
 	management string
+	dsn        string
 	timeout    time.Duration
 	json       bool
 	readOnly   bool
 	started    bool // cobra has accepted the arguments
+	endless    bool // it ends by ^C, which is no interruption
 }
 
 // run runs the command and returns its exit code.
@@ -63,7 +67,8 @@ func (a *app) root() *cobra.Command {
 
 The broker is the one in AMQP_URL, or in --url. AMQP_USERNAME, AMQP_PASSWORD,
 AMQP_VHOST, AMQP_CA_FILE, AMQP_CERT_FILE and AMQP_KEY_FILE are read too. A password
-in --url can be seen by whoever lists processes; in the environment it cannot.
+in --url can be seen by whoever lists processes; in the environment it cannot. The
+database of outbox is the one in BUNNICULA_DSN, or in --dsn.
 
 Exit codes:
     0  done, nothing to complain about
@@ -72,11 +77,12 @@ Exit codes:
     3  something was found: a difference, a queue that is missing, a serious finding,
        messages that failed again
     4  not done, because of --read-only or because nobody said yes
-  130  interrupted (^C)`,
+  130  interrupted (^C); for events ^C is 0`,
 		Example: `  export AMQP_URL=amqp://guest:guest@localhost:5672/
   bunnicula status orders --delays 10s,1m
   bunnicula topology plan --file topology.yml
   bunnicula errors groups orders
+  bunnicula events --what parked
   bunnicula doctor --file topology.yml`,
 		Version:       version(),
 		SilenceErrors: true,
@@ -100,7 +106,7 @@ Exit codes:
 	flags.StringVar(&a.management, "management-url", "", "the management API, as http://user:password@host:15672\n(default $RABBITMQ_MANAGEMENT_URL); what only it knows is\notherwise left blank")
 	flags.BoolVar(&a.json, "json", false, "print JSON, whose fields docs/COMMAND.md lists")
 	flags.BoolVar(&a.readOnly, "read-only", false, "refuse to change anything")
-	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long; errors takes its time without it")
+	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long; errors and outbox take their time\nwithout it")
 	for _, c := range commands {
 		root.AddCommand(c(a))
 	}

@@ -70,11 +70,16 @@ func (a *app) connected(ctx context.Context, f func(*connection.Connection) erro
 func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) error {
 	return a.connected(ctx, func(conn *connection.Connection) error {
 		if err := a.answers(ctx, conn.Transport().Consuming()); err != nil {
-			return err
+			return &awayError{err}
 		}
 		return f(inspect.New(conn.Transport().Consuming()))
 	})
 }
+
+// awayError is that of a broker that does not answer, or that refuses the user.
+type awayError struct{ error }
+
+func (e *awayError) Unwrap() error { return e.error }
 
 // answers waits until the broker answers, for patience at most.
 func (a *app) answers(ctx context.Context, link transport.Link) error {

@@ -154,6 +154,7 @@ func TestPruneLeavesWhatIsInUseBoundOrLedTo(t *testing.T) {
 }
 
 func TestAnotherBackoffLeavesWhatWaitsToTheOldQueue(t *testing.T) {
+	t.Parallel()
 	queue, log := amqptest.Queue(t, "orders"), &ledger{}
 	s := online(t)
 	stopOld := log.work(t, s.env["AMQP_URL"], consumer.Spec{Queue: queue, Backoff: []time.Duration{3 * time.Second}}, func(context.Context, int) consumer.Result { return consumer.Retry(errNotYet) })
@@ -178,6 +179,7 @@ func TestAnotherBackoffLeavesWhatWaitsToTheOldQueue(t *testing.T) {
 }
 
 func TestALowerMaxRetriesMakesTheNextAttemptTheLast(t *testing.T) {
+	t.Parallel()
 	queue, log := amqptest.Queue(t, "orders"), &ledger{}
 	url := amqptest.URL(t)
 	again := func(context.Context, int) consumer.Result { return consumer.Retry(errNotYet) }
@@ -198,6 +200,7 @@ func TestALowerMaxRetriesMakesTheNextAttemptTheLast(t *testing.T) {
 }
 
 func TestOtherArgumentsAreRefusedAndAnExistingQueueIsAdopted(t *testing.T) {
+	t.Parallel()
 	queue, log := amqptest.Queue(t, "orders"), &ledger{}
 	url := amqptest.URL(t)
 	client := rawClient(t, url)
@@ -229,6 +232,7 @@ func TestOtherArgumentsAreRefusedAndAnExistingQueueIsAdopted(t *testing.T) {
 
 // Another type and other arguments both need another queue.
 func TestAClassicQueueBecomesAQuorumQueueByAMove(t *testing.T) {
+	t.Parallel()
 	old, now, log := amqptest.Queue(t, "orders"), amqptest.Queue(t, "orders-v2"), &ledger{}
 	s := online(t)
 	url := s.env["AMQP_URL"]
@@ -272,6 +276,7 @@ func TestAClassicQueueBecomesAQuorumQueueByAMove(t *testing.T) {
 }
 
 func TestClojuresSchemeIsLeftByAMove(t *testing.T) {
+	t.Parallel()
 	old, now, log := amqptest.Queue(t, "orders"), amqptest.Queue(t, "orders-v2"), &ledger{}
 	s := online(t)
 	stopOld := log.work(t, s.env["AMQP_URL"], consumer.Spec{Queue: old, Scheme: topology.Bunnicula, Backoff: []time.Duration{5 * time.Second}, Concurrency: 8}, fates)
@@ -299,6 +304,7 @@ func TestClojuresSchemeIsLeftByAMove(t *testing.T) {
 
 // A queue is split by what its messages are about. What waits is forwarded by the old handler.
 func TestAQueueIsSplitByItsOldHandler(t *testing.T) {
+	t.Parallel()
 	old, now, log := amqptest.Queue(t, "orders"), amqptest.Queue(t, "refunds"), &ledger{}
 	url := amqptest.URL(t)
 	client := rawClient(t, url)

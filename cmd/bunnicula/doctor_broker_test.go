@@ -30,6 +30,7 @@ func findings(t *testing.T, r result) []string {
 }
 
 func TestTheDoctorFindsWhatIsWrongAndTouchesNothing(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
@@ -60,6 +61,7 @@ func TestTheDoctorFindsWhatIsWrongAndTouchesNothing(t *testing.T) {
 }
 
 func TestTheDoctorFindsNothingSeriousWhereThereIsNothing(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)

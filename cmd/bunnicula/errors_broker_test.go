@@ -104,6 +104,7 @@ func depths(t *testing.T, queue string, parked, main int) {
 }
 
 func TestWhatIsParkedIsShownAndStaysAsItIs(t *testing.T) {
+	t.Parallel()
 	const n = 12
 	queue := park(t, n)
 	s := online(t)
@@ -148,6 +149,7 @@ func TestWhatIsParkedIsShownAndStaysAsItIs(t *testing.T) {
 }
 
 func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 12)
 	s := online(t)
 	s.run("errors", "redrive", queue, "reason=panic").want(t, exitRefused, "say --yes")
@@ -178,6 +180,7 @@ func TestWhatIsAskedForIsRedrivenAndNothingElse(t *testing.T) {
 
 // A message whose headers the client cannot read blocks no other message, and can be deleted.
 func TestAMessageWithHeadersTooDeepStaysParked(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 3)
 	deep := amqp.Table{"end": "here"}
 	for range 40 {
@@ -197,6 +200,7 @@ func TestAMessageWithHeadersTooDeepStaysParked(t *testing.T) {
 
 // A consumer that parks everything again stops a redrive in batches.
 func TestABatchThatFailsAgainStopsWithItsOwnExitCode(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 12)
 	ch := amqptest.Channel(t)
 	deliveries, err := ch.Consume(queue, "fails", false, false, false, false, nil)
@@ -230,6 +234,7 @@ func TestABatchThatFailsAgainStopsWithItsOwnExitCode(t *testing.T) {
 }
 
 func TestAQueueThatIsNotThereIsNamedAndNothingMoves(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 6)
 	s := online(t)
 	none := amqptest.Queue(t, "none")
@@ -261,6 +266,7 @@ func (s *shell) exportOf(queue string) string {
 }
 
 func TestWhatIsExportedIsImportedAgain(t *testing.T) {
+	t.Parallel()
 	const n = 6
 	queue := park(t, n)
 	s := online(t)
@@ -297,6 +303,7 @@ func TestWhatIsExportedIsImportedAgain(t *testing.T) {
 }
 
 func TestAFileThatCannotBeWrittenIsTakenAway(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "f")
 	full := errors.New("no room")
 	half := func(w io.Writer) error {
@@ -330,6 +337,7 @@ func linesOf(text string) []string {
 }
 
 func TestWhatIsDiscardedGoesToTheArchiveFirst(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 12)
 	s := online(t)
 	s.asks, s.in = true, "y\n"
@@ -365,6 +373,7 @@ func TestAQueueThatSomebodyElseReadsIsSaidToBeBusy(t *testing.T) {
 }
 
 func TestATopologyFileTellsTheErrorQueue(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 3)
 	s := online(t)
 	name := file(t, "consumers:\n  - queue: other\n    error_queue: "+queue+"-error\n")
@@ -375,6 +384,7 @@ func TestATopologyFileTellsTheErrorQueue(t *testing.T) {
 
 // The command reports the messages that were moved until ^C, and the rest stays.
 func TestAnInterruptedRedriveReportsWhatItMoved(t *testing.T) {
+	t.Parallel()
 	const n = 300
 	queue := park(t, n)
 	s := online(t)
@@ -399,6 +409,7 @@ func TestAnInterruptedRedriveReportsWhatItMoved(t *testing.T) {
 }
 
 func TestATimeoutEndsARedriveOnlyIfItIsGiven(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 60)
 	s := online(t)
 	s.run("errors", "redrive", queue, "--all", "--rate", "20", "--yes", "--timeout", "1s").want(t, exitFailed, "not done within --timeout 1s", "messages of ")

@@ -150,6 +150,7 @@ func (s *shell) deliveries(queue string) int {
 }
 
 func TestManyAreCountedAndAFewOfThemRedrivenInOnePassAndLittleMemory(t *testing.T) {
+	t.Parallel()
 	n := bulk() / sorts * sorts
 	queue := parkMany(t, n)
 	s, file := online(t), build(t)

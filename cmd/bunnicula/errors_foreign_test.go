@@ -61,6 +61,7 @@ func parkForeign(t *testing.T) (queue string, n int) {
 }
 
 func TestWhatAnybodyHasParkedIsListedAsJSON(t *testing.T) {
+	t.Parallel()
 	queue, n := parkForeign(t)
 	s := online(t)
 	r := s.run("errors", "ls", queue, "--json").want(t, exitOK)
@@ -101,6 +102,7 @@ func TestWhatAnybodyHasParkedIsListedAsJSON(t *testing.T) {
 }
 
 func TestWhatAnybodyHasParkedIsShownAsPlainText(t *testing.T) {
+	t.Parallel()
 	queue, n := parkForeign(t)
 	s := online(t)
 	for _, shows := range []bool{false, true} {
@@ -134,6 +136,7 @@ func TestWhatAnybodyHasParkedIsShownAsPlainText(t *testing.T) {
 }
 
 func TestWhatAnybodyHasParkedIsExportedAndImportedAsItWas(t *testing.T) {
+	t.Parallel()
 	queue, n := parkForeign(t)
 	s := online(t)
 	name := filepath.Join(t.TempDir(), "errors.jsonl")
@@ -167,6 +170,7 @@ func TestWhatAnybodyHasParkedIsExportedAndImportedAsItWas(t *testing.T) {
 
 // A classic queue's head can be such a message, and the management API tells its timestamp.
 func TestTheAgeOfAQueuesHeadIsUnknownIfItsTimestampIsNoTime(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)

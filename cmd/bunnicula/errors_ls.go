@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -52,7 +51,7 @@ was. With --json each line is a message with all that show shows.
 func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions, p *progress) error {
 	const much = 8 << 20
 	var text bytes.Buffer
-	lines := lister{out: &text, now: time.Now(), width: a.width(), json: a.json}
+	lines := lister{columns{out: &text, width: a.width(), heads: []string{">AGE", "REASON", "ID", "ERROR"}}, time.Now(), a.json}
 	write := func() error {
 		_, err := text.WriteTo(a.out)
 		return err
@@ -83,66 +82,23 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 	return failed
 }
 
-// lister prints one line for each message. The first messages decide the widths of the columns.
+// lister prints one line for each message.
 type lister struct {
-	out   *bytes.Buffer
-	now   time.Time
-	width int // of a line, 0 for no limit
-	json  bool
-	first [][3]string // age, reason and id of messages that wait for flush
-	texts []string    // their errors
-	sizes []int
+	columns
+	now  time.Time
+	json bool
 }
-
-// measured is how many messages decide the widths.
-const measured = 100
 
 func (l *lister) add(m *errorqueue.Message) error {
 	if l.json {
-		encoder := json.NewEncoder(l.out)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(m)
+		text, err := jsonLine(m, true)
+		l.out.Write(text)
+		return err
 	}
 	at := known(m.FailedAt)
 	if at == nil {
 		at = known(m.Timestamp)
 	}
-	row, text := [3]string{age(l.now, at), plain(m.Reason), plain(m.ID)}, plain(errorOr(m))
-	if l.sizes == nil {
-		l.first, l.texts = append(l.first, row), append(l.texts, text)
-		if len(l.first) == measured {
-			l.flush()
-		}
-		return nil
-	}
-	l.line(row, text)
+	l.columns.add(age(l.now, at), m.Reason, m.ID, errorOr(m))
 	return nil
-}
-
-// flush decides the widths, and prints the lines that have waited.
-func (l *lister) flush() {
-	if len(l.first) == 0 {
-		return
-	}
-	heads := [3]string{"AGE", "REASON", "ID"}
-	l.sizes = make([]int, 3)
-	for _, row := range append([][3]string{heads}, l.first...) {
-		for i, cell := range row {
-			l.sizes[i] = max(l.sizes[i], len([]rune(cell)))
-		}
-	}
-	l.line(heads, "ERROR")
-	for i, row := range l.first {
-		l.line(row, l.texts[i])
-	}
-	l.first, l.texts = nil, nil
-}
-
-func (l *lister) line(row [3]string, text string) {
-	line := fmt.Sprintf("%*s  %-*s  %-*s  %s", l.sizes[0], row[0], l.sizes[1], row[1], l.sizes[2], row[2], text)
-	if l.width > 0 {
-		line = cut(line, l.width)
-	}
-	l.out.Write(bytes.TrimRight([]byte(line), " "))
-	l.out.WriteByte('\n')
 }

@@ -11,6 +11,7 @@ import (
 
 // What a consumer has rejected bears no error, and whoever looks wants to know why it is there.
 func TestAMessageThatAConsumerHasRejectedSaysWhy(t *testing.T) {
+	t.Parallel()
 	queue := park(t, 0)
 	ch := amqptest.Channel(t)
 	amqptest.Publish(t, "", queue, amqp.Publishing{MessageId: "large-1", DeliveryMode: amqp.Persistent, Body: []byte("whole")})

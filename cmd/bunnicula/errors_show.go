@@ -16,6 +16,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/inflate"
 )
 
 func errorsShow(a *app) *cobra.Command {
@@ -108,6 +109,7 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	}
 	row("published", commas(labelled("exchange ", plain(m.OriginalExchange)), labelled("key ", plain(m.OriginalRoutingKey)),
 		labelled("expiration ", plain(m.OriginalExpiration)), labelled("user ", plain(m.OriginalUserID))))
+	row("due", moment(m.Due))
 	row("deliveries", number(positive(m.Deliveries)))
 	for _, p := range []struct{ name, value string }{
 		{"timestamp", moment(m.Timestamp)}, {"type", m.MessageType}, {"content", commas(m.ContentType, m.ContentEncoding)},
@@ -128,7 +130,25 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 	if m.Stack != "" {
 		fmt.Fprintf(out, "\nstack\n%s\n", indented(plainLines(strings.TrimRight(m.Stack, "\n"))))
 	}
-	fmt.Fprintf(out, "\nbody, %s\n%s\n", counted(m.BodySize, "byte", "bytes"), indented(bodyText(m.Body)))
+	writeBody(out, m)
+}
+
+// writeBody prints the body, without its content encoding if that can be undone.
+func writeBody(out *strings.Builder, m *errorqueue.Message) {
+	body, encoded, err := m.Decoded()
+	writeEncoded(out, m.BodySize, m.ContentEncoding, body, encoded, err)
+}
+
+// writeEncoded prints a body of so many bytes, as its Decoded has returned it.
+func writeEncoded(out *strings.Builder, bytes int, encoding string, body []byte, encoded bool, err error) {
+	size := counted(bytes, "byte", "bytes")
+	switch {
+	case err != nil:
+		size += ", as it came: " + plain(err.Error())
+	case encoded:
+		size += fmt.Sprintf(" (%s), decoded %s", plain(encoding), counted(len(body), "byte", "bytes"))
+	}
+	fmt.Fprintf(out, "\nbody, %s\n%s\n", size, indented(bodyText(body, encoded && len(body) > inflate.PrintMost)))
 }
 
 func writeHistory(out *strings.Builder, m *errorqueue.Message) {
@@ -167,27 +187,51 @@ func headerValue(v any) string {
 }
 
 // bodyText returns a body as indented JSON, text, or a hex dump, of the first 64 KiB or the first 4
-// KiB of a dump.
-func bodyText(body []byte) string {
+// KiB of a dump. raw says that --json has the body only as it came.
+func bodyText(body []byte, raw bool) string {
 	const dumped = 4 << 10
 	var pretty bytes.Buffer
 	switch {
 	case len(body) == 0:
 		return "(empty)"
-	case len(body) <= maxText && json.Indent(&pretty, body, "", "  ") == nil && pretty.Len() <= 4*maxText:
+	case len(body) <= maxText && indents(body) && json.Indent(&pretty, body, "", "  ") == nil && pretty.Len() <= 4*maxText:
 		return foreign.Lines(pretty.String(), len("·")*pretty.Len())
 	case !utf8.Valid(body):
 		shown := body[:min(len(body), dumped)]
-		return strings.TrimRight(hex.Dump(shown), "\n") + more(len(body)-len(shown))
+		return strings.TrimRight(hex.Dump(shown), "\n") + more(len(body)-len(shown), raw)
 	}
 	text := foreign.Cut(string(body), maxText)
-	return foreign.Lines(text, len("·")*len(text)) + more(len(body)-maxText)
+	return foreign.Lines(text, len("·")*len(text)) + more(len(body)-maxText, raw)
+}
+
+// indents returns whether a body that is JSON stays small when it is indented. 20 kB of brackets
+// inside one another would become 200 MB.
+func indents(body []byte) bool {
+	depth, size := 0, 0
+	for _, b := range body { // a bracket in a text counts too
+		switch b {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',':
+		default:
+			continue
+		}
+		if size += 2 * max(depth, 0); size > 4*maxText {
+			return false
+		}
+	}
+	return true
 }
 
 // more says that n bytes of a body are not shown.
-func more(n int) string {
-	if n <= 0 {
+func more(n int, raw bool) string {
+	switch {
+	case n <= 0:
 		return ""
+	case raw:
+		return fmt.Sprintf("\n... and %d bytes more (--json has the body as it came)", n)
 	}
 	return fmt.Sprintf("\n... and %d bytes more (--json has them all)", n)
 }

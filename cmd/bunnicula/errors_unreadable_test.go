@@ -11,6 +11,7 @@ import (
 )
 
 func TestAMessageThatTheBrokerCannotConvertIsNamedAndWhatStandsBeforeItIsDone(t *testing.T) {
+	t.Parallel()
 	if amqptest.Major(t) < 4 {
 		t.Skip("before RabbitMQ 4 AMQP 1.0 is a plugin, and converts what it takes")
 	}

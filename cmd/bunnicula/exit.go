@@ -52,7 +52,7 @@ func found() error { return &exitError{exitFound, nil} }
 func (a *app) exit(err error) int {
 	var known *exitError
 	switch {
-	case a.interrupt.Err() != nil:
+	case a.interrupt.Err() != nil && !(a.endless && err == nil):
 		fmt.Fprintln(a.err, "bunnicula: interrupted")
 		return exitInterrupted
 	case err == nil:

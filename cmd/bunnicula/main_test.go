@@ -55,7 +55,7 @@ func (s *shell) run(args ...string) result {
 		getenv: func(name string) string { return s.env[name] },
 	}, args...)
 	r := result{code, out.String(), errs.String()}
-	for _, secret := range []string{"hunter2", password(s.env["AMQP_URL"])} {
+	for _, secret := range []string{"hunter2", password(s.env["AMQP_URL"]), password(s.env["BUNNICULA_DSN"])} {
 		if strings.Contains(r.out+r.err, secret) && secret != "" {
 			s.t.Errorf("%q shows a password:\n%s%s", args, r.out, r.err)
 		}

@@ -73,9 +73,10 @@ moved stays, and is exit code 1.`,
 	flags.SortFlags = false
 	fileFlag(cmd, &o.now.file)
 	flags.Lookup("file").Usage = "a topology file that has NEW, for what it is declared with;\nOLD may be in it too"
-	flags.StringVar(&o.now.delays, "delays", "", "delays of NEW's retry queues, without a file (default OLD's)")
+	o.now.delays.orNone, o.old.delays.orNone = true, true
+	flags.Var(&o.now.delays, "delays", "delays of NEW's retry queues, without a file: 10s,1m, ladder or\nnone (default OLD's)")
 	flags.StringVar(&o.old.file, "old-file", "", "a topology file that has OLD")
-	flags.StringVar(&o.old.delays, "old-delays", "", "delays of OLD's retry queues, or none")
+	flags.Var(&o.old.delays, "old-delays", "delays of OLD's retry queues")
 	flags.StringVar(&o.old.scheme, "old-scheme", "standard", "bunnicula for the queues of Clojure's Bunnicula")
 	flags.BoolVar(&o.options.LeaveRetries, "leave-retries", false, "leave what waits for a retry until it comes back to OLD")
 	flags.DurationVar(&o.options.Wait, "wait", 0, "go on for so long, until nothing waits in OLD's queues")
@@ -87,7 +88,7 @@ moved stays, and is exit code 1.`,
 
 // check checks what needs no broker.
 func (o *moveOptions) check(cmd *cobra.Command) error {
-	for _, name := range []string{"url", "file", "delays", "old-file", "old-delays", "old-scheme"} {
+	for _, name := range []string{"url", "file", "old-file", "old-scheme"} {
 		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" { // an unset variable of a shell
 			return usage(fmt.Errorf("--%s is empty, want a value", name))
 		}

@@ -32,6 +32,7 @@ func movable(t *testing.T, s *shell) (old, now, topology string, replace []strin
 var duration = regexp.MustCompile(` in [0-9.]+m?s|"took": [0-9]+`)
 
 func TestMoveAsksMovesAndSaysWhatIsNext(t *testing.T) {
+	t.Parallel()
 	s := online(t)
 	old, now, topology, replace := movable(t, s)
 	args := []string{"move", old, now, "--file", topology, "--old-delays", "10s,1h"}
@@ -58,6 +59,7 @@ func TestMoveAsksMovesAndSaysWhatIsNext(t *testing.T) {
 }
 
 func TestMoveSaysWhatIsMissingAndWhatStays(t *testing.T) {
+	t.Parallel()
 	s := online(t)
 	old, now := amqptest.Queue(t, "orders"), amqptest.Queue(t, "invoices")
 	args := []string{"move", old, now, "--old-delays", "1h", "--yes"}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -19,29 +17,22 @@ type moveSide struct {
 	// The arguments and flags.
 	name   string // of the main queue
 	file   string
-	delays string
+	delays delayList
 	scheme string // of the old one
 
 	// Written by read, before anything connects.
-	plan  *topology.Plan // of a file; nil if no file has it
-	times []time.Duration
+	plan *topology.Plan // of a file; nil if no file has it
 }
 
 var errWhichRetries = errors.New("which retry queues has OLD? Want --old-file, --old-delays (none, if it has none), or --management-url")
 
-// read reads the files and the delays.
-func (o *moveOptions) read(a *app) (err error) {
-	if o.now.times, err = parseDelays("--delays", o.now.delays); err != nil {
-		return err
-	}
-	if o.old.times, err = parseDelays("--old-delays", o.old.delays); err != nil {
-		return err
-	}
+// read reads the files.
+func (o *moveOptions) read(a *app) error {
 	if err := o.readFiles(a); err != nil {
 		return err
 	}
 	api, _, err := a.api()
-	if err == nil && api == nil && o.old.plan == nil && o.old.delays == "" && o.old.scheme == "standard" {
+	if err == nil && api == nil && o.old.plan == nil && !o.old.delays.given && o.old.scheme == "standard" {
 		err = usage(errWhichRetries)
 	}
 	return err
@@ -58,7 +49,7 @@ func (o *moveOptions) readFiles(a *app) error {
 		if o.now.plan == nil {
 			return usage(fmt.Errorf("NEW is %q, want one that %s has", o.now.name, o.now.file))
 		}
-		if o.old.file == "" && o.old.delays == "" {
+		if o.old.file == "" && !o.old.delays.given {
 			o.old.find(plansOf(f))
 		}
 	}
@@ -119,7 +110,7 @@ func oldPlan(known *inspect.Known, s moveSide) *topology.Plan {
 	if s.scheme == "bunnicula" {
 		return &topology.Plan{Queue: s.name, Scheme: topology.Bunnicula}
 	}
-	delays := slices.Clone(s.times)
+	delays := slices.Clone(s.delays.times)
 	if known != nil {
 		for name := range known.Queues {
 			if main, delay, ok := inspect.CutRetry(name); ok && main == s.name {
@@ -133,7 +124,7 @@ func oldPlan(known *inspect.Known, s moveSide) *topology.Plan {
 
 // newPlan returns the plan of the new consumer, as its name and the broker tell.
 func newPlan(ctx context.Context, b *inspect.Broker, s moveSide, old *topology.Plan) (*topology.Plan, error) {
-	p := &topology.Plan{Queue: s.name, Delays: s.times}
+	p := &topology.Plan{Queue: s.name, Delays: s.delays.times}
 	there, err := exists(ctx, b, topology.QuarantineQueue(s.name))
 	if err != nil {
 		return p, err
@@ -141,7 +132,7 @@ func newPlan(ctx context.Context, b *inspect.Broker, s moveSide, old *topology.P
 	if !there {
 		p.Type = topology.Classic
 	}
-	if s.delays != "" {
+	if s.delays.given {
 		return p, nil
 	}
 	for _, delay := range old.Delays {
@@ -169,19 +160,4 @@ func exists(ctx context.Context, b *inspect.Broker, queue string) (bool, error) 
 		}
 	}
 	return err == nil, err
-}
-
-// parseDelays parses durations with commas between; "none" is none.
-func parseDelays(flag, text string) (delays []time.Duration, err error) {
-	if text == "" || text == "none" {
-		return nil, nil
-	}
-	for word := range strings.SplitSeq(text, ",") {
-		delay, err := time.ParseDuration(strings.TrimSpace(word))
-		if err != nil || inspect.CheckDelay(delay) != nil {
-			return nil, usage(fmt.Errorf("%s: %q is not a delay, want whole milliseconds above 0, such as 10s,1m", flag, word))
-		}
-		delays = append(delays, delay)
-	}
-	return delays, nil
 }

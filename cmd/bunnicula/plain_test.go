@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -46,9 +47,20 @@ func TestABodyIsShownInItsFirst64KiB(t *testing.T) {
 		"": "(empty)", `{"a":1}`: "  \"a\": 1\n}", "text\x1b": "text·", large: fmt.Sprintf("… and %d bytes more (--json has them all)", len(large)-maxText),
 		"\xff" + large: fmt.Sprintf("... and %d bytes more (--json has them all)", 1+len(large)-4<<10), deep: "]]]",
 	} {
-		text := bodyText([]byte(body))
+		text := bodyText([]byte(body), false)
 		if end = strings.Replace(end, "… and", "…\n... and", 1); !strings.HasSuffix(text, end) || len(text) > 5*maxText || !utf8.ValidString(text) {
 			t.Errorf("a body of %d bytes is %d bytes of text that end with %.80q, want %q", len(body), len(text), text[max(0, len(text)-80):], end)
 		}
+	}
+}
+
+func TestADeeplyNestedBodyCostsNoMemory(t *testing.T) {
+	body := []byte(strings.Repeat("[", 9990) + strings.Repeat("]", 9990))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	text := bodyText(body, false)
+	runtime.ReadMemStats(&after)
+	if made := (after.TotalAlloc - before.TotalAlloc) >> 20; text != string(body) || made > 8 {
+		t.Errorf("%d bytes took %d MiB: %.80s", len(body), made, text)
 	}
 }

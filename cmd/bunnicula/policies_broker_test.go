@@ -36,12 +36,12 @@ func TestEachCommandSaysWhatAPolicyDoes(t *testing.T) {
 		}
 	}
 
-	s.run("doctor", "--file", topology).want(t, exitOK, "policies: they were not looked at", "nothing serious in what could be looked at")
+	s.run("doctor", "--file", topology).unfolded().want(t, exitOK, "policies: they were not looked at", "nothing serious in what could be looked at")
 	amqptest.Eventually(t, 30*time.Second, func() bool {
 		r := s.run("doctor", "--file", topology, "--management-url", api)
-		return strings.Contains(r.out, "drops messages above that")
+		return strings.Contains(r.unfolded().out, "drops messages above that")
 	}, "the doctor finds nothing")
-	s.run("doctor", "--file", topology, "--management-url", api).want(t, exitFound,
+	s.run("doctor", "--file", topology, "--management-url", api).unfolded().want(t, exitFound,
 		`policy "company"`, "delivery-limit 3", "dead-letters at most once", "its messages expire")
 	s.run("topology", "plan", "--file", topology, "--management-url", api).want(t, exitOK, "it has max-length 100", "delivery-limit 3")
 	s.run("status", "--file", topology, "--management-url", api).want(t, exitOK, "for the doctor")

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/publisher"
@@ -26,6 +28,7 @@ type publishOptions struct {
 	contentType string
 	messageID   string
 	count       int
+	due         due
 }
 
 func publishCommand(a *app) *cobra.Command {
@@ -35,13 +38,24 @@ func publishCommand(a *app) *cobra.Command {
 		Short: "Publish a message, and wait until the broker has it in a queue",
 		Long: `Publishes a message to a queue, or to an exchange with a routing key, and prints its
 message id when the broker has confirmed it and put it into a queue. A message that no
-queue is bound for is exit code 1.`,
+queue is bound for is exit code 1.
+
+With --delay or --at it is handled then, and not before. It waits in a retry queue of
+its queue, so the consumer of the queue must have Delays: topology.Ladder. A time
+without an offset is of the local time zone; one that has passed is refused. When the
+message is due is printed on stderr.`,
 		Example: `  bunnicula publish orders --body '{"number": 1}'
   bunnicula publish --exchange events --key order.created --body @order.json
-  date | bunnicula publish orders --body - --header source=cron --count 10`,
+  date | bunnicula publish orders --body - --header source=cron --count 10
+  bunnicula publish emails --body @mail.json --delay 90s
+  bunnicula publish emails --body @mail.json --at "tomorrow 9:00"
+  bunnicula publish emails --body @mail.json --at 2026-12-01T09:00:00+01:00`,
 		Args: want(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.target(cmd, args); err != nil {
+				return usage(err)
+			}
+			if err := o.due.check(cmd, time.Now()); err != nil {
 				return usage(err)
 			}
 			options, body, err := a.message(cmd, o)
@@ -65,6 +79,7 @@ queue is bound for is exit code 1.`,
 	flags.StringVar(&o.contentType, "content-type", "", "its content type (default application/json if it is JSON,\ntext/plain if it is text, else application/octet-stream)")
 	flags.StringVar(&o.messageID, "message-id", "", "its message id (default a new one)")
 	flags.IntVar(&o.count, "count", 1, "publish it this many times")
+	o.due.addTo(cmd)
 	return cmd
 }
 
@@ -141,6 +156,9 @@ type published struct {
 	MessageID  string `json:"message_id"`
 	Exchange   string `json:"exchange"`
 	RoutingKey string `json:"routing_key"`
+	// When it is due; zero at once. RoutingKey then names the queue that it is for, and not the one
+	// in which it waits.
+	Due time.Time `json:"due,omitzero"`
 }
 
 func (a *app) publish(ctx context.Context, conn *connection.Connection, o publishOptions, body []byte, options []publisher.Option) error {
@@ -157,6 +175,10 @@ func (a *app) publish(ctx context.Context, conn *connection.Connection, o publis
 		_ = pub.Stop(stop) // every message is confirmed or reported by now
 	}()
 	return a.within(ctx, func(ctx context.Context) error {
+		at := o.due.from(time.Now())
+		if !at.IsZero() {
+			options = append(options, publisher.At(at))
+		}
 		waiting := make(chan publisher.Confirmation, sending.DefaultWindow)
 		ended := make(chan error, 1) // how sending ended
 		go func() {
@@ -171,22 +193,12 @@ func (a *app) publish(ctx context.Context, conn *connection.Connection, o publis
 			}
 			ended <- nil
 		}()
-		done := 0
-		var failed error
-		for c := range waiting { // to the end, so that the sender is not blocked
-			<-c.Done()
-			switch {
-			case c.Err() == nil:
-				done++
-				if err := a.printPublished(published{c.MessageID(), o.exchange, o.key}); err != nil && failed == nil {
-					failed = err
-				}
-			case failed == nil:
-				failed = fmt.Errorf("message %s: %w", c.MessageID(), c.Err())
-			}
-		}
+		done, failed := a.printConfirmed(waiting, published{Exchange: o.exchange, RoutingKey: o.key, Due: at.UTC()})
 		if err := <-ended; failed == nil {
 			failed = err
+		}
+		if done > 0 && !at.IsZero() && !a.json {
+			fmt.Fprintf(a.err, "due %s\n", at.Local().Format(time.RFC3339))
 		}
 		if failed == nil {
 			return nil
@@ -194,8 +206,26 @@ func (a *app) publish(ctx context.Context, conn *connection.Connection, o publis
 		if o.count > 1 {
 			failed = fmt.Errorf("%d of %d are in a queue: %w", done, o.count, failed)
 		}
-		return advised(failed, o)
+		return a.advised(ctx, conn, failed, o)
 	})
+}
+
+// printConfirmed prints each message that is in a queue, and counts them. It returns the first
+// error. It reads waiting to its end, so that the sender is not blocked.
+func (a *app) printConfirmed(waiting <-chan publisher.Confirmation, p published) (done int, failed error) {
+	for c := range waiting {
+		<-c.Done()
+		switch p.MessageID = c.MessageID(); {
+		case c.Err() == nil:
+			done++
+			if err := a.printPublished(p); err != nil && failed == nil {
+				failed = err
+			}
+		case failed == nil:
+			failed = fmt.Errorf("message %s: %w", c.MessageID(), c.Err())
+		}
+	}
+	return done, failed
 }
 
 func (a *app) printPublished(p published) error {
@@ -207,14 +237,28 @@ func (a *app) printPublished(p published) error {
 }
 
 // advised adds a hint to the error of a message that was not confirmed.
-func advised(err error, o publishOptions) error {
+func (a *app) advised(ctx context.Context, conn *connection.Connection, err error, o publishOptions) error {
 	switch {
-	case errors.Is(err, publisher.ErrUnroutable) && o.exchange == "":
+	case errors.Is(err, publisher.ErrUnroutable) && o.exchange != "":
+		return fmt.Errorf("%w; bind a queue to exchange %q with a key that matches %q", err, o.exchange, o.key)
+	case errors.Is(err, publisher.ErrUnroutable) && o.due.isZero():
 		return fmt.Errorf("%w; there is no queue %q: start its consumer, or declare it with topology apply", err, o.key)
 	case errors.Is(err, publisher.ErrUnroutable):
-		return fmt.Errorf("%w; bind a queue to exchange %q with a key that matches %q", err, o.exchange, o.key)
+		return fmt.Errorf("%w; %s", err, whyNoRung(ctx, inspect.New(conn.Transport().Consuming()), o.key))
 	case errors.Is(err, publisher.ErrUnconfirmed):
 		return fmt.Errorf("%w; publish it again with --message-id if it must not be missing", err)
 	}
 	return err
+}
+
+// whyNoRung says what else is known of a queue that takes no delay.
+func whyNoRung(ctx context.Context, b *inspect.Broker, queue string) string {
+	switch there, err := exists(ctx, b, queue); {
+	case err == nil && there:
+		return fmt.Sprintf("the queue is there without that retry queue: bunnicula status %s --delays ladder shows those that it has", queue)
+	case err == nil:
+		return fmt.Sprintf("there is no queue %q either: start its consumer, or declare both with topology apply", queue)
+	default:
+		return fmt.Sprintf("whether queue %q is there cannot be told: %v", queue, err)
+	}
 }

@@ -14,15 +14,15 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/internal/management"
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 const watchEvery = 2 * time.Second
 
 type statusOptions struct {
 	file   string
-	delays []time.Duration
+	delays delayList
 	watch  bool
+	all    bool
 }
 
 // statusReport is what --json prints.
@@ -48,6 +48,14 @@ names all that exist are shown.
 UNACKED and OLDEST are blank without it; OLDEST is known for classic queues only,
 and messages with a timestamp.
 
+"All back by" (NOTE) is when all that waits in a retry queue now has gone back to the
+main queue, at the latest: each message waits there for the queue's delay. When it
+came, the broker does not tell. Of a classic queue whose messages have a timestamp the
+management API tells before when none goes back. What is due later than that, by its
+header bunnicula-not-before, then waits again; until when, only the header tells, and
+status takes no message to look. Three or more empty retry queues have one line; --all
+has a line for each.
+
 The management API alone knows how many messages are kept (NOTE): their time in a
 retry queue is over, and the broker could not put them into the main queue yet, as
 after its restart. AMQP counts them in no queue.
@@ -55,6 +63,7 @@ after its restart. AMQP counts them in no queue.
 Exit code 3 says that a main queue is missing.`,
 		Example: `  bunnicula status --file topology.yml
   bunnicula status orders refunds --delays 10s,1m
+  bunnicula status emails --delays ladder --all
   bunnicula status --management-url http://watcher:secret@localhost:15672
   bunnicula status orders --json | jq '.consumers[].queues[] | select(.role == "error").ready'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,13 +71,14 @@ Exit code 3 says that a main queue is missing.`,
 		},
 	}
 	fileFlag(cmd, &o.file)
-	cmd.Flags().DurationSliceVar(&o.delays, "delays", nil, "delays of the retry queues of queues that no file names")
+	cmd.Flags().Var(&o.delays, "delays", namedDelays)
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "a line for each retry queue, empty ones too")
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "look again every 2 s, until ^C")
 	return cmd
 }
 
 func (a *app) status(ctx context.Context, o statusOptions, args []string) error {
-	consumers, err := a.consumers(o.file, o.delays, args)
+	consumers, err := a.consumers(o.file, o.delays.times, args)
 	if err != nil {
 		return err
 	}
@@ -79,7 +89,7 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 		return usage(errors.New("which consumers? Want their queues' names, or --file, or --management-url to see all"))
 	}
 	w := statusWatch{
-		app: a, consumers: consumers, again: o.watch,
+		app: a, consumers: consumers, again: o.watch, all: o.all,
 		unseen: api == nil && slices.ContainsFunc(consumers, func(c inspect.Consumer) bool { return c.Unnamed }),
 		// AMQP does not count what is dead-lettered and not yet confirmed.
 		unkept: api == nil,
@@ -92,6 +102,7 @@ type statusWatch struct {
 	app       *app
 	consumers []inspect.Consumer
 	again     bool // repeat until ^C
+	all       bool // a line for each retry queue
 	unseen    bool // the report says that the retry queues are unknown
 	unkept    bool // the report says that what the broker keeps is unknown
 }
@@ -134,9 +145,6 @@ func (w statusWatch) once(ctx context.Context, b *inspect.Broker) (missing bool,
 // some of its consumers.
 func (a *app) consumers(file string, delays []time.Duration, args []string) ([]inspect.Consumer, error) {
 	var consumers []inspect.Consumer
-	if err := checkDelays(delays); err != nil {
-		return nil, err
-	}
 	if file != "" {
 		f, err := a.read(file)
 		if err != nil {
@@ -157,15 +165,6 @@ func (a *app) consumers(file string, delays []time.Duration, args []string) ([]i
 		}
 	}
 	return consumers, nil
-}
-
-func checkDelays(delays []time.Duration) error {
-	for _, d := range delays {
-		if inspect.CheckDelay(d) != nil {
-			return usage(fmt.Errorf("--delays: %s is not a delay, want whole milliseconds above 0", d))
-		}
-	}
-	return nil
 }
 
 func (a *app) look(ctx context.Context, b *inspect.Broker, consumers []inspect.Consumer) (statusReport, error) {
@@ -199,76 +198,17 @@ func (a *app) printStatus(r statusReport, w statusWatch) error {
 	if len(r.Consumers) == 0 {
 		fmt.Fprintf(&text, "no queue of %s looks like a consumer's\n", r.Broker)
 	} else {
-		writeStatus(&text, r, a.width())
+		writeStatus(&text, r, w.all, a.width())
 	}
 	if w.unseen {
 		text.WriteString("without retry queues: --delays, --file or --management-url tell which there are\n")
+	}
+	if slices.ContainsFunc(r.Consumers, waits) {
+		text.WriteString(waitsUntil)
 	}
 	if w.unkept {
 		text.WriteString("without what is kept, which AMQP does not count: --management-url tells\n")
 	}
 	_, err := io.WriteString(a.out, text.String())
 	return err
-}
-
-func writeStatus(out io.Writer, r statusReport, width int) {
-	t := table{heads: []string{"CONSUMER", "QUEUE", ">READY", ">UNACKED", ">CONSUMERS", ">OLDEST", "NOTE"}}
-	for _, s := range r.Consumers {
-		name := s.Consumer
-		for _, q := range s.Queues {
-			t.add(name, label(s.Consumer, q), number(q.Ready), number(q.Unacked), number(q.Consumers), age(r.At, q.Oldest), note(q))
-			name = ""
-		}
-	}
-	t.print(out, width)
-}
-
-// label returns a queue's role, and its name unless the role implies the name.
-func label(consumer string, q inspect.QueueStatus) string {
-	switch {
-	case q.Role == topology.RoleRetry && q.Delay != "":
-		return "retry " + q.Delay
-	case q.Role == topology.RoleError && q.Queue != topology.ErrorQueue(consumer):
-		return "error " + q.Queue
-	}
-	return string(q.Role)
-}
-
-// age prints a duration in its two largest units. It counts seconds, since a time.Duration ends at
-// 292 years.
-func age(now time.Time, at *time.Time) string {
-	if at == nil {
-		return ""
-	}
-	seconds := max(now.Unix()-at.Unix(), 0)
-	switch minutes, hours := seconds/60, seconds/3600; {
-	case seconds < 60:
-		return fmt.Sprintf("%ds", seconds)
-	case minutes < 60:
-		return fmt.Sprintf("%dm%ds", minutes, seconds%60)
-	case hours < 24:
-		return fmt.Sprintf("%dh%dm", hours, minutes%60)
-	default:
-		return fmt.Sprintf("%dd%dh", hours/24, hours%24)
-	}
-}
-
-// note returns what a reader should notice.
-func note(q inspect.QueueStatus) string {
-	var notes []string
-	switch {
-	case q.State != inspect.Present:
-		return string(q.State)
-	case q.Role == topology.RoleMain && q.Consumers != nil && *q.Consumers == 0:
-		notes = append(notes, "no consumer")
-	case q.Role == topology.RoleRetry && q.Consumers != nil && *q.Consumers > 0:
-		notes = append(notes, "consumed")
-	}
-	if q.Kept != nil && *q.Kept > 0 {
-		notes = append(notes, fmt.Sprintf("%d kept", *q.Kept))
-	}
-	if n := len(q.Problems); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d for the doctor", n))
-	}
-	return strings.Join(notes, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,11 @@ func fakeAPI(t *testing.T, queue string, replace ...string) string {
 	return strings.Replace(server.URL, "://", "://watcher:hunter2@", 1)
 }
 
+// clocks are the times in a table, which differ from run to run.
+var clocks = regexp.MustCompile(`(Mon |Tue |Wed |Thu |Fri |Sat |Sun )?\d\d:\d\d:\d\d`)
+
 func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("status", "--file", topology).want(t, exitFound, queue, "missing")
@@ -58,17 +63,20 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 	}
 	amqptest.Publish(t, "", queue+"-retry-1m", amqp.Publishing{})
 
-	r := s.run("status", "--file", topology).want(t, exitOK)
-	compare(t, "status.txt", r.out, queue, placeholder)
-	if same := s.run("status", "--file", topology, queue); same.out != r.out {
-		t.Errorf("chosen by its name it is shown as\n%s", same.out)
+	look := func(args ...string) string {
+		return clocks.ReplaceAllString(s.run(append([]string{"status"}, args...)...).want(t, exitOK).out, "xx:xx:xx")
+	}
+	out := look("--file", topology)
+	compare(t, "status.txt", out, queue, placeholder)
+	if same := look("--file", topology, queue); same != out {
+		t.Errorf("chosen by its name it is shown as\n%s", same)
 	}
 	s.run("status", queue).want(t, exitOK, "without retry queues: --delays")
-	if same := s.run("status", queue, "--delays", "10s,1m"); same.out != r.out {
-		t.Errorf("named, with its delays, it is shown as\n%s", same.out)
+	if same := look(queue, "--delays", "10s,1m"); same != out {
+		t.Errorf("named, with its delays, it is shown as\n%s", same)
 	}
 	s.env["RABBITMQ_MANAGEMENT_URL"] = fakeAPI(t, queue)
-	compare(t, "status-api.txt", s.run("status", "--file", topology).want(t, exitOK).out, queue, placeholder)
+	compare(t, "status-api.txt", look("--file", topology), queue, placeholder)
 	s.run("status").want(t, exitOK, queue, "retry 10s", "quarantine")
 	s.run("status", queue).want(t, exitOK, "retry 10s", "quarantine")
 	s.run("status", "--management-url", strings.Replace(s.env["RABBITMQ_MANAGEMENT_URL"], "hunter2", "other", 1)).
@@ -86,6 +94,7 @@ func TestStatusCountsWhatIsThereAndChangesNothing(t *testing.T) {
 
 // AMQP counts in no queue what a retry queue keeps because it could not go back yet.
 func TestStatusShowsWhatIsKeptAndSaysWhenItCannot(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
@@ -107,7 +116,48 @@ func TestStatusShowsWhatIsKeptAndSaysWhenItCannot(t *testing.T) {
 	s.run("status", "--file", topology, "--json").want(t, exitOK, `"kept": 9`)
 }
 
+func TestStatusSaysUntilWhenMessagesWait(t *testing.T) {
+	t.Parallel()
+	queue, topo := ladder(t)
+	s := online(t)
+	s.run("topology", "apply", "--file", topo, "--yes").want(t, exitOK)
+	if r := s.run("status", queue, "--delays", "ladder").want(t, exitOK, "retry, 10 empty", "250ms 1s 5s 15s 1m 5m 15m 1h 6h 24h"); strings.Contains(r.out, "all back by") {
+		t.Errorf("nothing waits, and it says\n%s", r.out)
+	}
+	s.run("publish", queue, "--body", "{}", "--delay", "90s").want(t, exitOK)
+	s.run("publish", queue, "--body", "{}", "--delay", "2d").want(t, exitOK)
+	s.run("status", queue, "--delays", "ladder").want(t, exitOK, "retry, 8 empty", "retry 1m ", "retry 24h ", "all back by", "bunnicula-not-before")
+	s.run("status", queue, "--delays", "ladder", "--all").want(t, exitOK, "retry 6h ")
+
+	var report statusReport
+	if err := json.Unmarshal([]byte(s.run("status", queue, "--delays", "ladder", "--json").want(t, exitOK).out), &report); err != nil {
+		t.Fatal(err)
+	}
+	queues := report.Consumers[0].Queues
+	if len(queues) != 13 {
+		t.Errorf("%d queues, want all 13", len(queues))
+	}
+	for _, q := range queues {
+		delay := map[string]time.Duration{"1m": time.Minute, "24h": 24 * time.Hour}[q.Delay]
+		switch {
+		case delay == 0 && (q.BackBy != nil || q.BackFrom != nil):
+			t.Errorf("%+v, want no times", q)
+		case delay > 0 && (q.BackBy == nil || q.BackFrom != nil || q.BackBy.Sub(report.At) < delay-time.Second || q.BackBy.Sub(report.At) > delay+5*time.Second):
+			t.Errorf("at %s it is %+v, want all back within %s", report.At, q, delay)
+		}
+	}
+
+	if _, err := amqptest.Channel(t).QueueDelete(queue, false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	s.run("status", "--file", topo).want(t, exitFound, "no way back")
+	if r := s.run("status", "--file", topo, "--json").want(t, exitFound); strings.Contains(r.out, "back_by") {
+		t.Errorf("the main queue is missing, and it says\n%s", r.out)
+	}
+}
+
 func TestStatusAsJSONHasTheseFields(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
@@ -127,6 +177,7 @@ func TestStatusAsJSONHasTheseFields(t *testing.T) {
 }
 
 func TestTheBrokerIsFoundByTLSToo(t *testing.T) {
+	t.Parallel()
 	files := amqptest.TLSFiles(t)
 	s := offline(t)
 	s.env = map[string]string{"AMQP_URL": files.URL, "AMQP_CA_FILE": files.CA, "AMQP_CERT_FILE": files.Cert, "AMQP_KEY_FILE": files.Key}
@@ -139,11 +190,13 @@ func TestTheBrokerIsFoundByTLSToo(t *testing.T) {
 
 // The second URL of a cluster is tried when the first is down.
 func TestSeveralURLsAreTriedInTurn(t *testing.T) {
+	t.Parallel()
 	s := online(t)
 	s.run("doctor", "--url", "amqp://guest:hunter2@127.0.0.1:1/,"+s.env["AMQP_URL"]).want(t, exitOK, "nothing serious in what could be looked at")
 }
 
 func TestWatchingGoesOnOverALostConnection(t *testing.T) {
+	t.Parallel()
 	proxy := amqptest.NewProxy(t, amqptest.URL(t))
 	s := online(t)
 	s.env["AMQP_URL"] = proxy.URL()
@@ -168,6 +221,7 @@ func TestWatchingGoesOnOverALostConnection(t *testing.T) {
 }
 
 func TestWatchingEndsWithAnInterrupt(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)

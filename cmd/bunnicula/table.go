@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -177,13 +176,3 @@ const (
 	yellow = "\x1b[33m"
 	green  = "\x1b[32m"
 )
-
-// printJSON prints v indented, or on one line if many follow each other.
-func (a *app) printJSON(v any, many bool) error {
-	encoder := json.NewEncoder(a.out)
-	encoder.SetEscapeHTML(false)
-	if !many {
-		encoder.SetIndent("", "  ")
-	}
-	return encoder.Encode(v)
-}

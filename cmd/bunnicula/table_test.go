@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 func TestATableOnATerminalFits(t *testing.T) {
@@ -98,20 +95,6 @@ func TestNoColourWhereNobodyWantsIt(t *testing.T) {
 		a := &app{terminal: terminal{shows: test.shows, getenv: func(name string) string { return test.env[name] }}}
 		if got := a.paint(red, "!"); got != test.want {
 			t.Errorf("%v %v: %q, want %q", test.shows, test.env, got, test.want)
-		}
-	}
-}
-
-func TestANoteSaysWhatIsKept(t *testing.T) {
-	none, some := 0, 9
-	for want, q := range map[string]inspect.QueueStatus{
-		"":                    {Role: topology.RoleRetry, State: inspect.Present, Kept: &none},
-		"9 kept":              {Role: topology.RoleRetry, State: inspect.Present, Kept: &some},
-		"no consumer, 9 kept": {Role: topology.RoleMain, State: inspect.Present, Kept: &some, Consumers: &none},
-		"missing":             {Role: topology.RoleMain, State: inspect.Absent},
-	} {
-		if got := note(q); got != want {
-			t.Errorf("%+v: %q, want %q", q, got, want)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestPlanShowsTheDifferenceAndMakesNone(t *testing.T) {
+	t.Parallel()
 	queue := amqptest.Queue(t, "orders")
 	events := amqptest.Queue(t, "events")
 	topology := file(t, strings.NewReplacer("orders", queue, "exchange: events", "exchange: "+events).Replace(`consumers:
@@ -67,6 +68,7 @@ func TestPlanShowsTheDifferenceAndMakesNone(t *testing.T) {
 }
 
 func TestWhatMustBeThereAndIsNotIsMissing(t *testing.T) {
+	t.Parallel()
 	queue := amqptest.Queue(t, "orders")
 	s := online(t)
 	never := file(t, "consumers:\n  - queue: "+queue+"\n    mode: never\n")
@@ -78,6 +80,7 @@ func TestWhatMustBeThereAndIsNotIsMissing(t *testing.T) {
 }
 
 func TestPruneDeletesWhatIsEmptyAndSaysWhatItLeaves(t *testing.T) {
+	t.Parallel()
 	queue := amqptest.Queue(t, "orders", "-retry-1h", "-retry-2h")
 	before := file(t, "consumers:\n  - queue: "+queue+"\n    type: classic\n    delays: [10s, 1h, 2h]\n")
 	now := file(t, "consumers:\n  - queue: "+queue+"\n    type: classic\n    delays: [10s]\n")
@@ -122,6 +125,7 @@ func TestPruneOfAQuorumQueueTakesTheManagementAPI(t *testing.T) {
 }
 
 func TestPublishIsConfirmedOrSaysWhyNot(t *testing.T) {
+	t.Parallel()
 	queue, topology := consumerOf(t)
 	s := online(t)
 	s.run("publish", queue, "--body", "x").want(t, exitFailed, "there is no queue \""+queue+"\"", "topology apply")

@@ -22,7 +22,7 @@ const apiLag = 6 * time.Second
 // pruneOptions are the flags of prune.
 type pruneOptions struct {
 	file   string
-	delays []time.Duration
+	delays delayList
 	old    []string
 	kinds  []string
 	yes    bool
@@ -78,7 +78,7 @@ Exit code 3 says that there is something to delete, and --yes was not given; or,
 	}
 	fileFlag(cmd, &o.file)
 	flags := cmd.Flags()
-	flags.DurationSliceVar(&o.delays, "delays", nil, "delays that consumers once had")
+	flags.Var(&o.delays, "delays", "delays that consumers once had: 10s,1m, or ladder")
 	flags.StringArrayVar(&o.old, "old", nil, "the main queue of a consumer that is gone; several times")
 	flags.StringSliceVar(&o.kinds, "kinds", []string{"retry"}, "of --old: main, retry, quarantine, error")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "delete them")
@@ -87,9 +87,6 @@ Exit code 3 says that there is something to delete, and --yes was not given; or,
 
 // check checks the flags, and returns the roles that are asked for.
 func (o pruneOptions) check(a *app) (asked []topology.Role, err error) {
-	if err := checkDelays(o.delays); err != nil {
-		return nil, err
-	}
 	roles := []topology.Role{topology.RoleMain, topology.RoleRetry, topology.RoleQuarantine, topology.RoleError}
 	for _, kind := range o.kinds {
 		if !slices.Contains(roles, topology.Role(kind)) {
@@ -107,7 +104,7 @@ func (o pruneOptions) check(a *app) (asked []topology.Role, err error) {
 		return nil, usage(errors.New("--kinds says which queues of --old are deleted, and --old is missing"))
 	case len(o.old) > 0 && api == nil:
 		return nil, usage(errors.New("--old wants --management-url too, which alone knows bindings, and what consumers hold"))
-	case api == nil && len(o.delays) == 0:
+	case api == nil && !o.delays.given:
 		return nil, usage(errNoCandidates)
 	}
 	return asked, nil
@@ -174,7 +171,7 @@ func (p *pruning) look(ctx context.Context) (all []inspect.Leftover, err error) 
 	if p.known, err = p.app.known(ctx, p.broker); err != nil {
 		return nil, err
 	}
-	if all, err = p.broker.Leftovers(ctx, p.known, p.options.delays, p.plans...); err != nil {
+	if all, err = p.broker.Leftovers(ctx, p.known, p.options.delays.times, p.plans...); err != nil {
 		return nil, err
 	}
 	for _, old := range p.options.old {

@@ -138,6 +138,10 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 		"no quarantine":                 {func(f *Facts) { gone(*f, "orders-quarantine") }, Finding{Severity: Warning, Check: "no-quarantine", Subject: "queue orders-quarantine"}},
 		"nobody consumes":               {func(f *Facts) { count(*f, "orders", 0, 0) }, Finding{Severity: Warning, Check: "not-consumed", Subject: "queue orders"}},
 		"nobody consumes what is there": {func(f *Facts) { count(*f, "orders", 7, 0) }, Finding{Severity: Serious, Check: "not-consumed", Subject: "queue orders"}},
+		"nobody consumes, some wait":    {func(f *Facts) { count(*f, "orders", 0, 0); count(*f, "orders-retry-10s", 2, 0) }, Finding{Severity: Warning, Check: "not-consumed", Subject: "queue orders", Problem: "nobody consumes, and 2 messages in its retry queues"}},
+		"a delay that is gone":          {func(f *Facts) { wait(*f, "orders", "24h", "quorum", 2, 0) }, Finding{Severity: Warning, Check: "left-over", Subject: "queue orders-retry-24h"}},
+		"a queue that is gone":          {func(f *Facts) { wait(*f, "emails", "24h", "quorum", 2, 0) }, Finding{Severity: Serious, Check: "no-way-back", Subject: "queue emails-retry-24h", Problem: "2 messages in it, and queue emails, to which they go back, is not there"}},
+		"a queue that is gone, later":   {func(f *Facts) { wait(*f, "emails", "24h", "quorum", 0, 2) }, Finding{Severity: Serious, Check: "no-way-back", Subject: "queue emails-retry-24h", Problem: "2 messages kept in it, whose time is over, and queue emails, to which they go back, is not there"}},
 		"a retry queue is consumed":     {func(f *Facts) { count(*f, "orders-retry-10s", 3, 1) }, Finding{Severity: Serious, Check: "consumed", Subject: "queue orders-retry-10s"}},
 		"a quarantine is consumed":      {func(f *Facts) { count(*f, "orders-quarantine", 0, 1) }, Finding{Severity: Warning, Check: "consumed", Subject: "queue orders-quarantine"}},
 		"messages were given up":        {func(f *Facts) { count(*f, "orders-error", 3, 0) }, Finding{Severity: Warning, Check: "parked", Subject: "queue orders-error"}},
@@ -172,9 +176,84 @@ func TestEachThingThatIsWrongIsFound(t *testing.T) {
 				found = append(found, one)
 			}
 		}
-		if len(found) != 1 || found[0].Severity != test.want.Severity || found[0].Check != test.want.Check || found[0].Subject != test.want.Subject {
+		if len(found) != 1 || found[0].Severity != test.want.Severity || found[0].Check != test.want.Check || found[0].Subject != test.want.Subject || test.want.Problem != "" && found[0].Problem != test.want.Problem {
 			t.Errorf("%s: %+v\nwant %+v", name, found, test.want)
 		}
+	}
+}
+
+// wait adds a retry queue with messages that no consumer has, as the management API lists it.
+func wait(f Facts, main, delay, kind string, ready, kept int) {
+	name := main + "-retry-" + delay
+	f.Known.Queues[name] = management.Queue{
+		Name: name, Type: kind, Ready: n(ready), Kept: n(kept), Effective: management.Values{},
+		Arguments: management.Values{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": main},
+	}
+}
+
+// only returns the one finding of a check.
+func only(t *testing.T, f Facts, check string) Finding {
+	t.Helper()
+	found := slices.DeleteFunc(Diagnose(f), func(one Finding) bool { return one.Check != check })
+	if len(found) != 1 {
+		t.Fatalf("%d findings of %s, want one: %+v", len(found), check, found)
+	}
+	return found[0]
+}
+
+// A quorum queue keeps what it cannot send back, and a classic one drops it.
+func TestWhatWaitsForAQueueThatIsGoneIsKeptOrDropped(t *testing.T) {
+	for kind, want := range map[string]string{"quorum": "within 10s at the latest, the broker keeps them", "classic": "within 10s at the latest, the broker drops them"} {
+		f := healthy(t)
+		gone(f, "orders")
+		count(f, "orders-retry-10s", 3, 0)
+		said(f, "orders-retry-10s", func(q *management.Queue) { q.Type = kind })
+		if got := only(t, f, "no-way-back"); got.Subject != "queue orders-retry-10s" || !strings.Contains(got.Why, want) || !strings.Contains(got.Do, "bunnicula move orders NEW") {
+			t.Errorf("%s: %+v", kind, got)
+		}
+		f = healthy(t)
+		wait(f, "emails", "10s", kind, 3, 0)
+		if got := only(t, f, "no-way-back"); !strings.Contains(got.Why, want) {
+			t.Errorf("%s of nobody: %+v", kind, got)
+		}
+	}
+}
+
+func TestADelayThatIsGoneSaysWhereItsMessagesWaitOn(t *testing.T) {
+	f := healthy(t)
+	wait(f, "orders", "24h", "quorum", 3, 0)
+	if got := only(t, f, "left-over"); !strings.Contains(got.Why, "back in orders within 24h") || !strings.Contains(got.Why, "in the retry queues of 10s.") {
+		t.Errorf("%+v", got)
+	}
+	f.Consumers[0].Guessed = true // nobody says which delays it has
+	if slices.ContainsFunc(Diagnose(f), func(one Finding) bool { return one.Check == "left-over" }) {
+		t.Error("what is not known to be gone is found to be")
+	}
+	f = healthy(t)
+	wait(f, "orders", "24h", "quorum", 0, 0)
+	wait(f, "emails", "24h", "quorum", 0, 0)
+	k := f.Known.Queues["emails-retry-24h"] // somebody else's, with such a name by chance
+	k.Arguments, k.Ready = management.Values{}, n(7)
+	f.Known.Queues["emails-retry-24h"] = k
+	for _, one := range Diagnose(f) {
+		if one.Severity != Note {
+			t.Errorf("%+v", one)
+		}
+	}
+}
+
+// RabbitMQ does not compare this argument, and AMQP does not tell it.
+func TestDelayedRetriesByAnArgumentAreFoundInTheFile(t *testing.T) {
+	f := healthy(t)
+	plan := f.Consumers[0].Plan
+	plan.Arguments = map[string]any{"x-delayed-retry-type": "all", "x-delayed-retry-min": 1000}
+	topo, err := topology.New(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Consumers[0].Topology, f.Known = topo, nil
+	if got := only(t, f, "delayed-retry"); got.Subject != "queue orders" || got.Severity != Warning {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -251,6 +330,8 @@ func TestEveryFindingSaysWhyAndWhatToDo(t *testing.T) {
 	count(f, "orders-error", 3, 0)
 	count(f, "orders", 3, 0)
 	gone(f, "orders-quarantine")
+	wait(f, "orders", "24h", "quorum", 3, 1)
+	wait(f, "emails", "24h", "classic", 3, 1)
 	for _, one := range Diagnose(f) {
 		for _, part := range []string{one.Check, one.Subject, one.Problem, one.Why, one.Do, one.See} {
 			if strings.TrimSpace(part) == "" {

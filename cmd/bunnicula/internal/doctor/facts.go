@@ -33,6 +33,8 @@ type Facts struct {
 	Publish bool // this user may publish to queues
 	// Whether this user may consume from a main or quarantine queue.
 	Read map[string]bool
+	// Outbox is nil if no database was given. Who calls Examine adds it.
+	Outbox *Outbox
 }
 
 // Examine asks a broker, and the management API if api is not nil.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
 	"github.com/bunnicula-go/bunnicula/internal/effective"
 )
 
@@ -43,10 +44,17 @@ var rank = map[Severity]int{Serious: 0, Warning: 1, Note: 2}
 
 // Diagnose derives findings from the facts, the most serious first.
 func Diagnose(f Facts) []Finding {
+	return diagnose(f, version, encryption, nodes, rights, differences, presence, use, contents, waiting, unlooked, traps, replicas, settings, outboxes)
+}
+
+// DiagnoseOutbox is Diagnose where no broker answers: what it lacks for the rows is not known.
+func DiagnoseOutbox(f database.Facts) []Finding {
+	return diagnose(Facts{Outbox: &Outbox{Facts: f}}, outboxes)
+}
+
+func diagnose(f Facts, checks ...func(Facts) []Finding) []Finding {
 	findings := []Finding{}
-	for _, check := range []func(Facts) []Finding{
-		version, encryption, nodes, rights, differences, presence, use, contents, unlooked, traps, replicas, settings,
-	} {
+	for _, check := range checks {
 		findings = append(findings, check(f)...)
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(rank[a.Severity], rank[b.Severity]) })
@@ -70,4 +78,5 @@ const (
 	pageOperations = "docs/OPERATIONS.md"
 	pageLate       = "docs/OPERATIONS.md#retries-come-late"
 	pageSecurity   = "docs/SECURITY.md"
+	pageOutbox     = "docs/COMMAND.md#outbox"
 )

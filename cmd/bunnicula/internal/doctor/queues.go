@@ -105,12 +105,8 @@ func use(f Facts) []Finding {
 		}
 		subject := "queue " + name
 		switch {
-		case q.Role == topology.RoleMain && *q.Consumers == 0 && *q.Ready > 0:
-			found = append(found, Finding{Serious, "not-consumed", subject, fmt.Sprintf("%s in it, and nobody consumes", messages(*q.Ready)),
-				"Nothing is done until somebody does.", "Start its consumer, or see in its log and at /readyz why it does not consume.", pageOperations})
 		case q.Role == topology.RoleMain && *q.Consumers == 0:
-			found = append(found, Finding{Warning, "not-consumed", subject, "nobody consumes",
-				"Nothing will be done of what is published to it.", "Start its consumer.", pageOperations})
+			found = append(found, f.notConsumed(name, *q.Ready))
 		case q.Role == topology.RoleRetry && *q.Consumers > 0:
 			found = append(found, Finding{Serious, "consumed", subject, fmt.Sprintf("it has consumers: %d", *q.Consumers),
 				"Messages wait there to go back to the main queue; who consumes them takes them away.", "Stop those consumers.", pageOperations})
@@ -120,6 +116,21 @@ func use(f Facts) []Finding {
 		}
 	}
 	return found
+}
+
+// notConsumed is the finding about a main queue without consumers and with this many messages.
+func (f Facts) notConsumed(queue string, ready int) Finding {
+	const start = "Start its consumer"
+	subject, waiting := "queue "+queue, f.comeBack(queue)
+	switch {
+	case ready > 0:
+		return Finding{Serious, "not-consumed", subject, fmt.Sprintf("%s in it, and nobody consumes", messages(ready)),
+			"Nothing is done until somebody does.", start + ", or see in its log and at /readyz why it does not consume.", pageOperations}
+	case waiting > 0:
+		return Finding{Warning, "not-consumed", subject, fmt.Sprintf("nobody consumes, and %s in its retry queues", messages(waiting)),
+			"When their time is over they come back to it, and stay. What is due later than that does not wait on, and may come late.", start + ".", pageOperations}
+	}
+	return Finding{Warning, "not-consumed", subject, "nobody consumes", "Nothing will be done of what is published to it.", start + ".", pageOperations}
 }
 
 // contents returns findings about messages in queues that should be empty.
@@ -175,19 +186,20 @@ func (f Facts) details(queue string) (management.Queue, bool) {
 func traps(f Facts) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(f.Counts)) {
+		want := f.wanted(name)
 		k, ok := f.details(name)
-		if !ok {
-			continue
+		if !ok { // as the file declares it
+			k.Type, k.Arguments = f.kind(want), want.Arguments
 		}
 		subject := "queue " + name
-		for _, p := range k.Settings().Problems(f.wanted(name)) {
+		for _, p := range k.Settings().Problems(want) {
 			severity := Warning
 			if p.Serious {
 				severity = Serious
 			}
 			found = append(found, Finding{severity, p.Check, subject, p.Problem, p.Why, p.Do, p.See})
 		}
-		if k.Type == "classic" && f.Counts[name].Role == topology.RoleMain {
+		if ok && k.Type == "classic" && f.Counts[name].Role == topology.RoleMain {
 			found = append(found, Finding{Warning, "classic", subject, "it is a classic queue",
 				"It lives on one node, can lose what is dead-lettered, and counts no deliveries: a message that kills its process is delivered for ever.",
 				"Use a quorum queue, under another name, when it has drained.", pageAtLeast})

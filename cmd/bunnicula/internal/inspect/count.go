@@ -30,3 +30,9 @@ func (b *Broker) Count(ctx context.Context, queue string) (Count, error) {
 	}
 	return Count{Ready: found.Messages, Consumers: found.Consumers}, nil
 }
+
+// HasQueue returns Same if a queue of that name exists, whatever its arguments.
+func (b *Broker) HasQueue(ctx context.Context, name string) (Comparison, error) {
+	_, err := b.Count(ctx, name)
+	return answered(err)
+}

@@ -98,16 +98,16 @@ func roleIn(name, old string, known *Known) topology.Role {
 		return topology.RoleError
 	}
 	if main, _, ok := CutRetry(name); ok && main == old || name == old+"-retry" {
-		if leadsTo(known.Queues[name], old) {
+		if LeadsTo(known.Queues[name], old) {
 			return topology.RoleRetry
 		}
 	}
 	return ""
 }
 
-// leadsTo says whether a queue dead-letters to another one, directly or by the exchange of the
+// LeadsTo says whether a queue dead-letters to another one, directly or by the exchange of the
 // scheme of Clojure's Bunnicula.
-func leadsTo(q management.Queue, to string) bool {
+func LeadsTo(q management.Queue, to string) bool {
 	exchange, dead := q.Arguments["x-dead-letter-exchange"]
 	if !dead {
 		return false
@@ -212,7 +212,7 @@ func KeepWhatIsLedTo(found []Leftover, known *Known) {
 				continue
 			}
 			for _, name := range slices.Sorted(maps.Keys(known.Queues)) {
-				if !goes[name] && name != l.Queue && leadsTo(known.Queues[name], l.Queue) {
+				if !goes[name] && name != l.Queue && LeadsTo(known.Queues[name], l.Queue) {
 					l.Keep, goes[l.Queue], changed = fmt.Sprintf("queue %q stays, and dead-letters to it", name), false, true
 					break
 				}

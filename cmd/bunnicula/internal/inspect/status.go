@@ -28,6 +28,11 @@ type QueueStatus struct {
 	Kept      *int       `json:"kept"`
 	Consumers *int       `json:"consumers"`
 	Oldest    *time.Time `json:"oldest"` // the timestamp of the message at the head
+	// Of a retry queue with messages, unless the main queue is missing: when all that are in it now
+	// have gone back to the main queue, and before which time none has. One that is due later than
+	// that comes again; when, only its headers tell.
+	BackBy   *time.Time `json:"back_by,omitempty"`
+	BackFrom *time.Time `json:"back_from,omitempty"`
 	// Settings, of policies too, with which the queue loses messages or delays them. AMQP does not
 	// tell policies.
 	Problems []string `json:"problems,omitempty"`
@@ -58,6 +63,9 @@ func (b *Broker) Look(ctx context.Context, consumers []Consumer, known map[strin
 			found, err := b.look(ctx, q, known)
 			if err != nil {
 				return nil, err
+			}
+			if s.Missing() {
+				found.BackBy, found.BackFrom = nil, nil
 			}
 			if found.State != Absent || !q.Maybe {
 				s.Queues = append(s.Queues, found)
@@ -93,12 +101,14 @@ func (b *Broker) look(ctx context.Context, q Expected, known map[string]manageme
 	default:
 		return s, err
 	}
-	if m, ok := known[q.Name]; ok {
+	m, ok := known[q.Name]
+	if ok {
 		if s.State == Hidden {
 			s.State, s.Ready, s.Consumers = Present, m.Ready, m.Consumers
 		}
 		s.Unacked, s.Kept, s.Oldest = m.Unacked, m.Kept, m.Oldest()
 		s.Problems = problems(m, topology.Queue{Name: q.Name, Role: q.Role, Delay: q.Delay})
 	}
+	s.wait(q.Delay, m, time.Now())
 	return s, nil
 }
