@@ -31,16 +31,35 @@ demo: ## Start a broker and run examples/import against it (ARGS)
 	@scripts/broker up
 	AMQP_URL=$$(scripts/broker url) go run ./examples/import $(ARGS)
 
-.PHONY: test test-all
-test: ## Tests, with the race detector and a broker, in some five minutes (PKG, ARGS, TIMEOUT)
-test-all: ## Also those that take long, because they wait or because they repeat
-test: SHORT := -short
-test test-all:
-	@scripts/need cc=gcc,libc6-dev # the race detector is linked by a C compiler
+SEEDS ?= 1
+
+.PHONY: images
+images: ## Run examples/images, with a worker in Node and ten kills, once for each seed (SEEDS=20, ARGS); BROKER=4.3 too
+	@scripts/languages node
 	scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(SHORT) $(ARGS) $(PKG)
+	go build -o bin/ ./examples/images ./cmd/bunnicula
+	for ((seed = 1; seed <= $(SEEDS); seed++)); do
+	  echo "seed $$seed"
+	  PATH="$(CURDIR)/bin:$$PATH" bin/images -node examples/images/node/worker.js -kills 10 -seed "$$seed" -fresh $(ARGS)
+	done
+
+.PHONY: test test-all
+test: ## Tests, with the race detector and a broker, in some seven minutes (PKG, ARGS, TIMEOUT)
+test-all: ## Also those that take long, because they wait or because they repeat
+test: SHORT := -short
+test-all: MORE := redis-server=redis
+test test-all:
+	@scripts/need cc=gcc,libc6-dev $(MORE) # the race detector is linked by a C compiler
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	if [ -z "$(SHORT)" ]; then
+	  scripts/postgres up
+	  vars+=$$'\n'$$(scripts/postgres env)
+	fi
+	eval "$$vars"
+	scripts/racetest '$(PKG)' -ldflags=-w -count=1 -timeout $(TIMEOUT) $(SHORT) $(ARGS)
 
 # One set of results for each broker's version; the page is made of all that there are.
 RESULTS := .broker/results
@@ -119,7 +138,7 @@ bench-codecs: ## Measure JSON libraries, with and without encoding/json/v2 (ARGS
 LANGUAGES ?= node ruby python php
 
 .PHONY: languages
-languages: ## Run the programs of docs/LANGUAGES.md beside Go (LANGUAGES="node java", ARGS); BROKER=4.3 too
+languages: ## Run the programs of docs/LANGUAGES.md, and examples/images with Node, beside Go (LANGUAGES="node java", ARGS); BROKER=4.3 too
 	@scripts/need cc=gcc,libc6-dev
 	scripts/languages $(LANGUAGES)
 	scripts/broker up
@@ -127,12 +146,58 @@ languages: ## Run the programs of docs/LANGUAGES.md beside Go (LANGUAGES="node j
 	eval "$$vars"
 	LANGUAGES="$(LANGUAGES)" CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) $(ARGS) ./internal/test/languages
 
-.PHONY: mutants
-mutants: ## Break each promise in the sources on purpose, and see that the tests notice
+.PHONY: redis
+redis: ## Limits and marks in Redis: servers that fail, and fleets whose processes are killed (ARGS); BROKER=4.3 too
+	@scripts/need redis-server=redis
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -timeout $(TIMEOUT) $(ARGS) ./use/redis
+
+# Elsewhere a test that needs PostgreSQL has it in its name.
+WITH_POSTGRES := ./outbox/... ./internal/test/pgtest ./cmd/bunnicula/internal/database
+ALSO_POSTGRES := ./cmd/bunnicula ./examples/outbox
+
+.PHONY: postgres
+postgres: ## The tests that need PostgreSQL (ARGS); BROKER=4.3 too
+	@scripts/need cc=gcc,libc6-dev
+	scripts/broker up
+	scripts/postgres up
+	vars=$$(scripts/broker env && scripts/postgres env)
+	eval "$$vars"
+	scripts/racetest '$(WITH_POSTGRES)' -count=1 -timeout $(TIMEOUT) $(ARGS)
+	scripts/racetest '$(ALSO_POSTGRES)' -count=1 -timeout $(TIMEOUT) -run PostgreSQL $(ARGS)
+
+.PHONY: outbox
+outbox: ## Kill apps, relays, brokers and databases, and compare the accounts (SEEDS=20, SEED=7 the first, ARGS); BROKER=4.3 too
+	@scripts/broker up
+	scripts/postgres up
+	vars=$$(scripts/broker env && scripts/postgres env)
+	eval "$$vars"
+	go test -count=1 -timeout 4h -v ./internal/test/outbox -run '^TestKilled' -seeds $(SEEDS) -seed $(SEED) $(ARGS)
+
+.PHONY: outbox-speed
+outbox-speed: ## Relays and Put beside a bare publish and a bare INSERT, on PostgreSQL, in some 15 minutes (ARGS); BROKER=4.3 too
+	@scripts/broker up
+	scripts/postgres up
+	vars=$$(scripts/broker env && scripts/postgres env)
+	eval "$$vars"
+	go test -count=1 -v -timeout 1h ./outbox -run '^TestSpeed|^TestPutCosts' $(ARGS)
+
+.PHONY: batch
+batch: ## Rows into SQLite in batches beside one at a time, in turns (ARGS); BROKER=4.3 too
 	@scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
-	go test -count=1 -timeout 25m -tags mutants -v ./internal/test/mutants $(ARGS)
+	go test -count=1 -v $(ARGS) ./examples/batch -run AsFast
+
+.PHONY: mutants
+mutants: ## Break each promise in the sources on purpose, and see that the tests notice
+	@scripts/broker up
+	scripts/postgres up
+	vars=$$(scripts/broker env && scripts/postgres env)
+	eval "$$vars"
+	go test -count=1 -timeout 45m -tags mutants -parallel 4 -v ./internal/test/mutants $(ARGS)
 
 .PHONY: check
 check: check-format check-vet check-lint check-scripts check-compose check-tidy check-surface check-vulnerabilities ## Format, vet, lint, scripts, docker-compose.yml, go.mod, exported API, known vulnerabilities
@@ -167,7 +232,7 @@ check-scripts:
 .PHONY: check-compose
 check-compose: $(COMPOSE)
 	@echo docker-compose.yml
-	COMPOSE_PROFILES=metrics $(COMPOSE) docker-compose.yml >/dev/null
+	COMPOSE_PROFILES=metrics,postgres $(COMPOSE) docker-compose.yml >/dev/null
 
 .PHONY: check-tidy
 check-tidy:
@@ -214,11 +279,12 @@ broker-down: ## Stop it
 	@scripts/broker down
 
 .PHONY: clean
-clean: ## Stop the private brokers, delete their data and what was built
-	@unset AMQP_URL
+clean: ## Stop the private brokers and the private PostgreSQL, delete their data and what was built
+	@unset AMQP_URL BUNNICULA_POSTGRES
 	export BUNNICULA_BROKER=private
 	scripts/broker wipe
 	for version in 3.10 4.0 4.3; do BROKER=$$version scripts/broker wipe; done
+	scripts/postgres wipe
 	rm -rf --one-file-system .broker bin
 
 # Built here, and not a tool in go.mod: its hundreds of dependencies are not ours.

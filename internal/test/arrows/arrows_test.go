@@ -30,10 +30,14 @@ var fenced = []struct {
 	{"github.com/getsentry/sentry-go", in("monitoring/sentry")},
 	{"go.opentelemetry.io/otel", in("monitoring/otel")},
 	{"github.com/prometheus", in("monitoring/prometheus")},
+	{"github.com/redis/go-redis", in("use/redis", "internal/test/redistest")},
+	{"github.com/pressly/goose", in("outbox/internal/schema")},
+	{"github.com/jackc/pgx", in("outbox/pgx", "cmd/bunnicula/internal/database", "internal/test/pgtest", "internal/test/outbox")},
+	{"modernc.org/sqlite", in("cmd/bunnicula/internal/database", "outbox/outboxtest", "internal/test/outbox")}, // and examples
 }
 
-func in(dir string) func(string) bool {
-	return func(file string) bool { return path.Dir(file) == dir }
+func in(dirs ...string) func(string) bool {
+	return func(file string) bool { return slices.Contains(dirs, path.Dir(file)) }
 }
 
 // source is a Go file, as far as arrows go.
@@ -179,7 +183,8 @@ func TestTheRulesThemselves(t *testing.T) {
 		{"connection/dial.go", "connection", module + "internal/test/amqptest", false},
 		{"connection/dial_test.go", "connection", module + "internal/test/amqptest", true},
 		{"consumer/consumertest/run.go", "consumertest", module + "internal/test/amqptest", false},
-		{"internal/test/simulated/broker.go", "simulated", module + "connection", true},
+		{"internal/test/faults/worker.go", "faults", module + "connection", true},
+		{"internal/simulated/broker.go", "simulated", module + "connection", false},
 		{"monitoring/prometheus/watched.go", "prometheus", module + "consumer", false},
 		{"examples/import/main.go", "main", module + "consumer", true},
 		{"examples/import/main.go", "main", module + "internal/route", false},
@@ -192,6 +197,10 @@ func TestTheRulesThemselves(t *testing.T) {
 		{"consumer/consumer_test.go", "consumer", "go.uber.org/fx", true},
 		{"monitoring/statsd/statsd.go", "statsd", "github.com/cactus/go-statsd-client/v5/statsd", true},
 		{"consumer/report.go", "consumer", "github.com/cactus/go-statsd-client/v5/statsd", false},
+		{"outbox/put.go", "outbox", "github.com/jackc/pgx/v5", false},
+		{"outbox/pgx/tx.go", "pgx", "github.com/jackc/pgx/v5", true},
+		{"outbox/put.go", "outbox", "modernc.org/sqlite", false},
+		{"outbox/migrate.go", "outbox", "github.com/pressly/goose/v3", false},
 	}
 	for _, test := range tests {
 		complaint := wrong(source{file: test.file, pkg: test.pkg}, test.imported)

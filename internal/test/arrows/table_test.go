@@ -10,11 +10,14 @@ var rows = map[string][]string{
 	"internal/backoff":             {},
 	"internal/foreign":             {},
 	"internal/foreign/foreigntest": {},
+	"internal/inflate":             {"internal/foreign"},
 	"internal/compare":             {"internal/transport", "topology"},
+	"internal/slots":               {},
 	"internal/startup":             {},
 	"internal/effective":           {"topology"},
 	"internal/management":          {"internal/effective", "internal/foreign"},
 	"internal/transport":           {"internal/effective", "internal/foreign"},
+	"internal/typed":               {"internal/foreign"},
 	"internal/wire":                {"internal/foreign"},
 	"internal/conflicts":           {"topology"},
 	"internal/monitors":            {"monitoring"},
@@ -23,15 +26,17 @@ var rows = map[string][]string{
 		"internal/backoff", "internal/effective", "internal/management", "internal/transport",
 		"internal/foreign",
 	},
-	"internal/sending": {"internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/applog"},
+	"internal/simulated": {"internal/backoff", "internal/effective", "internal/link", "internal/transport"},
+	"internal/sending":   {"topology", "internal/route", "internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/applog"},
 
 	"connection": {"internal/link", "internal/management", "internal/transport", "internal/applog"},
 	"publisher": {
 		"connection", "topology", "internal/sending", "internal/startup", "internal/transport",
 		"internal/foreign",
 	},
+	"codec": {"publisher", "internal/inflate", "internal/foreign"},
 	"consumer": {
-		"connection", "topology", "publisher", "monitoring", "consumer/internal/acks",
+		"connection", "topology", "publisher", "monitoring", "internal/inflate", "consumer/internal/acks",
 		"consumer/internal/decide", "consumer/internal/watchdog", "internal/backoff", "internal/conflicts",
 		"internal/effective", "internal/monitors", "internal/route", "internal/sending", "internal/startup",
 		"internal/transport", "internal/wire", "internal/foreign", "internal/compare", "internal/applog",
@@ -44,10 +49,10 @@ var rows = map[string][]string{
 	"errorqueue": {
 		"connection", "topology", "errorqueue/internal/archive", "errorqueue/internal/filter",
 		"internal/backoff", "internal/effective", "internal/route", "internal/sending", "internal/transport", "internal/wire",
-		"internal/foreign", "internal/compare", "internal/applog",
+		"internal/foreign", "internal/inflate", "internal/compare", "internal/applog", "internal/typed",
 	},
-	"errorqueue/internal/archive": {"internal/wire", "internal/foreign"},
-	"errorqueue/internal/filter":  {"internal/foreign"},
+	"errorqueue/internal/archive": {"internal/wire", "internal/inflate", "internal/typed"},
+	"errorqueue/internal/filter":  {"internal/foreign", "internal/inflate"},
 	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 
 	"monitoring/monitoringtest": {"monitoring", "internal/foreign", "internal/foreign/foreigntest"},
@@ -56,6 +61,8 @@ var rows = map[string][]string{
 		"consumer", "publisher", "topology", "monitoring", "internal/wire", "internal/foreign",
 	},
 
+	"brokertest": {"connection", "publisher", "topology", "errorqueue", "internal/simulated", "internal/transport"},
+
 	"monitoring/otel":       {"monitoring", "publisher", "internal/foreign"},
 	"monitoring/prometheus": {"monitoring", "internal/foreign", "internal/applog"},
 	"monitoring/sentry":     {"monitoring", "internal/foreign", "internal/applog"},
@@ -63,22 +70,41 @@ var rows = map[string][]string{
 
 	"topology/topologyfile": {"topology", "internal/conflicts"},
 
+	"control": {
+		"connection", "publisher", "monitoring", "internal/applog", "internal/foreign", "internal/monitors", "internal/transport",
+	},
+
+	"outbox": {
+		"connection", "publisher", "consumer", "monitoring", "health", "internal/applog", "internal/backoff", "internal/foreign", "internal/inflate", "internal/monitors",
+		"internal/slots", "internal/sending", "internal/typed", "internal/wire", "outbox/internal/schema", "outbox/internal/tx",
+	},
+	"outbox/pgx":             {"consumer", "outbox", "outbox/internal/tx", "publisher"},
+	"outbox/internal/schema": {},
+	"outbox/internal/tx":     {},
+	"outbox/outboxtest": {
+		"outbox", "publisher", "publisher/publishertest", "consumer/consumertest", "monitoring", "internal/foreign",
+	},
+
+	"use":       {"consumer", "publisher", "internal/applog", "internal/backoff", "internal/foreign", "internal/slots"},
+	"use/redis": {"use"},
+
 	"cmd/bunnicula/internal/inspect": {
 		"topology", "internal/route", "internal/transport", "internal/management", "internal/compare",
 	},
+	"cmd/bunnicula/internal/database": {"outbox"},
 	"cmd/bunnicula/internal/doctor": {
-		"consumer", "topology", "topology/topologyfile",
-		"internal/effective", "internal/transport", "cmd/bunnicula/internal/inspect", "internal/management",
+		"consumer", "outbox", "topology", "topology/topologyfile", "internal/effective", "internal/foreign", "internal/transport",
+		"cmd/bunnicula/internal/database", "cmd/bunnicula/internal/inspect", "internal/management",
 	},
 	"cmd/bunnicula": {
-		"connection", "publisher", "errorqueue", "topology", "topology/topologyfile", "internal/sending",
-		"internal/transport", "cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect",
-		"internal/management", "internal/foreign",
+		"connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "topology", "topology/topologyfile", "internal/sending",
+		"internal/transport", "cmd/bunnicula/internal/database", "cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect",
+		"internal/management", "internal/foreign", "internal/inflate",
 	},
 }
 
 // kits are for users' tests, and so for ours. foreigntest is for one of them and for ours.
-var kits = []string{"monitoring/monitoringtest", "publisher/publishertest", "consumer/consumertest", "internal/foreign/foreigntest"}
+var kits = []string{"brokertest", "monitoring/monitoringtest", "publisher/publishertest", "consumer/consumertest", "outbox/outboxtest", "internal/foreign/foreigntest"}
 
 // workshop is where the packages stand that only tests use. They have no rows.
 const workshop = "internal/test"

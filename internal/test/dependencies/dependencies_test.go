@@ -21,9 +21,11 @@ const (
 const program = `package main
 
 import (
+	_ "github.com/bunnicula-go/bunnicula/codec"
 	_ "github.com/bunnicula-go/bunnicula/connection"
 	_ "github.com/bunnicula-go/bunnicula/consumer"
 	_ "github.com/bunnicula-go/bunnicula/publisher"
+	_ "github.com/bunnicula-go/bunnicula/use"
 )
 
 func main() {}
@@ -58,6 +60,17 @@ func TestAProgramWithAConsumerHasFewModulesInItsGoSum(t *testing.T) {
 	names := slices.Sorted(maps.Keys(modules))
 	if len(names) > most {
 		t.Errorf("%d modules, want at most %d (go mod why -m NAME tells who needs one):\n%s", len(names), most, strings.Join(names, "\n"))
+	}
+	if modules["github.com/redis/go-redis/v9"] {
+		t.Error("go-redis is among them, and only programs that import use/redis need it")
+	}
+	if modules["github.com/hamba/avro/v2"] {
+		t.Error("hamba/avro is among them, and only examples/avro needs it")
+	}
+	for _, database := range []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"} {
+		if modules[database] {
+			t.Errorf("%s is among them, and only programs with an outbox need it", database)
+		}
 	}
 	if !modules["github.com/rabbitmq/amqp091-go"] {
 		t.Errorf("the client library is not among them, so this test counts wrongly: %q", names)

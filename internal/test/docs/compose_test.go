@@ -32,7 +32,7 @@ func services(t *testing.T) map[string]service {
 	if err := yaml.Unmarshal([]byte(read(t, "docker-compose.yml")), &file); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"grafana", "graphite", "prometheus", "rabbitmq"}; !slices.Equal(slices.Sorted(maps.Keys(file.Services)), want) {
+	if want := []string{"grafana", "graphite", "postgres", "prometheus", "rabbitmq"}; !slices.Equal(slices.Sorted(maps.Keys(file.Services)), want) {
 		t.Fatalf("the services are %v, want %v", slices.Sorted(maps.Keys(file.Services)), want)
 	}
 	return file.Services
@@ -40,7 +40,7 @@ func services(t *testing.T) map[string]service {
 
 // An image of another version tomorrow is another test than today's.
 func TestEachImageOfTheComposeFileIsOfOneVersion(t *testing.T) {
-	exact := regexp.MustCompile(`^[a-z0-9/-]+:v?\d+\.\d+\.\d+(-[a-z0-9]+)?$`)
+	exact := regexp.MustCompile(`^[a-z0-9/-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9]+)?$`) // PostgreSQL's have two numbers
 	for name, s := range services(t) {
 		if !exact.MatchString(s.Image) {
 			t.Errorf("%s: image %q has no exact version", name, s.Image)

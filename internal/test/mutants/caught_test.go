@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Most of the time goes by in tests that wait in vain for what a mutant does not do, so as many run
-// side by side as there are processors.
+// Most of the time goes by in tests that wait in vain for what a mutant does not do, so several run
+// side by side: make mutants says how many.
 func TestEveryMutantIsCaught(t *testing.T) {
 	for _, m := range mutants {
 		for _, b := range m.caught {
@@ -52,7 +52,7 @@ func (m mutant) overlay(t *testing.T) string {
 func (b by) mustFail(t *testing.T, overlay string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "test")
-	if out, err := run(t, root, "go", "test", "-c", "-overlay", overlay, "-o", binary, "./"+b.pkg); err != nil {
+	if out, err := run(t, root, "go", "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, "./"+b.pkg); err != nil {
 		t.Fatalf("it does not compile: %v\n%s", err, out)
 	}
 	out, err := run(t, filepath.Join(root, b.pkg), binary, append([]string{"-test.v", "-test.timeout=5m", "-test.run=" + b.test}, b.args...)...)

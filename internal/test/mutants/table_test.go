@@ -6,8 +6,9 @@ func scenario(name string) by {
 }
 
 var (
-	engine    = model("consumer", "^TestWhateverHappensNoMessageIsLost$")
-	publisher = model("publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$")
+	engine      = model("consumer", "^TestWhateverHappensNoMessageIsLost$")
+	memberships = model("consumer", "^TestWhateverIsAddedAndRemovedNothingRunsAfterStop$")
+	publisher   = model("publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$")
 )
 
 // model is a test of random histories on a simulated broker. It ends with the first that fails, and
@@ -513,8 +514,23 @@ var mutants = []mutant{
 	},
 	{
 		name: "prune-deletes-what-is-led-to", breaks: "a queue is deleted to which another dead-letters",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.KeepWhatIsLedTo", `!goes[name] && name != l.Queue && leadsTo(known.Queues[name], l.Queue)`, `false`}},
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.KeepWhatIsLedTo", `!goes[name] && name != l.Queue && LeadsTo(known.Queues[name], l.Queue)`, `false`}},
 		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestAQueueStaysToWhichOneLeadsThatStays$"}},
+	},
+	{
+		name: "a-time-that-has-passed", breaks: "publish --at publishes at once what was to be published at a time that has passed",
+		edits:  []edit{{"cmd/bunnicula.due.readAt", `!until.After(now)`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula", test: "^TestWrongDelaysAreSaidByFlagAndValue$"}},
+	},
+	{
+		name: "status-promises-a-return", breaks: "status says of a retry queue without a time to live when its messages are back",
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.QueueStatus.wait", `known.Name != ""`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestWhenWhatWaitsIsBackIsSaidAsFarAsItIsKnown$"}},
+	},
+	{
+		name: "what-waits-for-nobody", breaks: "the doctor says of a classic queue that the broker keeps what it drops",
+		edits:  []edit{{"cmd/bunnicula/internal/doctor.noWayBack", `r.classic`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/doctor", test: "^TestWhatWaitsForAQueueThatIsGoneIsKeptOrDropped$"}},
 	},
 	{
 		name: "status-without-retry-queues", breaks: "the status of a consumer that is named leaves out its retry queues, though the management API knows them",
@@ -653,5 +669,621 @@ var mutants = []mutant{
 		name: "clojure-counted-as-go", breaks: "the attempts of what Clojure has parked are counted as Clojure does",
 		edits:  []edit{{"errorqueue.originOf", `return OriginClojure`, `return OriginConsumer`}},
 		caught: []by{{pkg: "errorqueue", test: "^TestWireIsShownAsTheFilesSay$"}},
+	},
+	{
+		name: "moment-given-twice", breaks: "a moment is given to one message",
+		edits:  []edit{{"use.line.ask", `max(l.next, now-r.ahead) + r.every`, `max(l.next, now-r.ahead+r.every)`}},
+		caught: []by{{pkg: "use", test: "^TestNoMomentIsGivenTwiceHoweverManyAskAtOnce$"}, {pkg: "use", test: "^TestWhateverMessagesAskTheLimitHolds$"}},
+	},
+	{
+		name: "handled-anyway", breaks: "a message whose limiter fails is not handled",
+		edits:  []edit{{"use.gate.pass", `err != nil`, `err != nil && !s.Given`}},
+		caught: []by{{pkg: "use", test: "^TestAMessageIsNotHandledWhenTheLimiterFails$"}},
+	},
+	{
+		name: "nonsense-believed", breaks: "an answer that no limiter may give is not believed",
+		edits:  []edit{{"use.gate.pass", `s.check(ask)`, `error(nil)`}},
+		caught: []by{{pkg: "use", test: "^TestAMessageIsNotHandledWhenTheLimiterAnswersNonsense$"}},
+	},
+	{
+		name: "late-handler-begins", breaks: "a handler that has missed its moment asks for another",
+		edits:  []edit{{"use.gate.pass", `time.Since(from) <= s.Wait+s.Slack`, `!from.IsZero()`}},
+		caught: []by{{pkg: "use", test: "^TestAHandlerThatIsLateAsksForAnotherMoment$"}},
+	},
+	{
+		name: "waiting-takes-all-slots", breaks: "messages that wait leave slots to others",
+		edits:  []edit{{"use.crowd.patience", `others < room`, `others < slots`}},
+		caught: []by{{pkg: "use", test: "^TestABusyKeyDoesNotHoldUpOthers$"}},
+	},
+	{
+		name: "free-moment-kept", breaks: "a free moment is given to a message that came without a place",
+		edits:  []edit{{"use.line.ask", `wait <= patience`, `wait <= patience && (wait > 0 || patience == a.Patience || len(l.places.at) == 0)`}},
+		caught: []by{{pkg: "use", test: "^TestTheRuleOfSlots$"}, {pkg: "use", test: "^TestWhateverMessagesAskTheLimitHolds$"}},
+	},
+	{
+		name: "place-lost-by-asking", breaks: "a message that comes early keeps its place",
+		edits:  []edit{{"use.places.again", `has && now < place`, `has && now < place-a.Near-time.Hour`}},
+		caught: []by{{pkg: "use", test: "^TestTheRuleOfSlots$"}, {pkg: "use", test: "^TestWhateverMessagesAskTheLimitHolds$"}},
+	},
+	{
+		name: "limit-forgotten", breaks: "a key is not forgotten while its limit counts",
+		edits:  []edit{{"use.line.forget", `l.next <= now-l.rates.ahead`, `l.next <= now+time.Hour`}},
+		caught: []by{{pkg: "use", test: "^TestAKeyIsNotForgottenWhileItsLimitCounts$"}},
+	},
+	{
+		name: "turn-of-one-who-gave-up", breaks: "nobody who has given up has a turn",
+		edits:  []edit{{"use.hall.waited", `r.waiting = append(r.waiting[:i], r.waiting[i+1:]...)`, `_ = i`}},
+		caught: []by{{pkg: "use", test: "^TestAMessageThatWaitsInVainForItsTurnSnoozes$"}, {pkg: "use", test: "^TestAStopWhileAMessageWaitsForItsTurnCountsAsNothing$"}},
+	},
+	{
+		name: "turn-kept-by-a-panic", breaks: "a handler that panics gives its turn on",
+		edits:  []edit{{"use.AtMost", `defer func() { h.leave(r, time.Since(began)) }(); return next(ctx, d)`, `done := next(ctx, d); h.leave(r, time.Since(began)); return done`}},
+		caught: []by{{pkg: "use", test: "^TestAHandlerThatPanicsGivesItsTurnOn$"}},
+	},
+	{
+		name: "probe-uses-an-attempt", breaks: "a failure while a breaker is open uses no attempt",
+		edits:  []edit{{"use.circuit.fail", `c.until = now.Add(c.rest); return false`, `c.until = now.Add(c.rest); return true`}},
+		caught: []by{{pkg: "use", test: "^TestNoFailureOfAnOpenBreakerUsesAnAttemptOrParks$"}},
+	},
+	{
+		name: "poison-opens-breaker", breaks: "one message that fails again and again opens no breaker",
+		edits:  []edit{{"use.circuit.fail", `len(c.row) >= limit`, `c.row[done.id] >= limit || $old`}},
+		caught: []by{{pkg: "use", test: "^TestABreakerOpensByFailuresInARowOfDistinctMessages$"}},
+	},
+	{
+		name: "probe-lost", breaks: "a probe that never ends is followed by another",
+		edits:  []edit{{"use.circuit.ask", `now.Add(c.rest)`, `now.Add(1000 * c.rest)`}},
+		caught: []by{{pkg: "use", test: "^TestAProbeIsNeverLost$/^no_return$"}},
+	},
+	{
+		name: "herd-after-outage", breaks: "a service that comes back is not called by all that have waited",
+		edits:  []edit{{"use.circuit.ask", `c.running <= c.answers`, `true`}},
+		caught: []by{{pkg: "use", test: "^TestMessagesThatWaitGoOnAsSoonAsTheServiceAnswers$"}},
+	},
+	{
+		name: "last-attempt-in-doubt", breaks: "with NoRetries an outage parks the first message alone",
+		edits:  []edit{{"use.circuit.fail", `done.last && len(c.row) > 1`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestAnOutageParksAtMostTheFirstMessageAlsoWithNoRetries$"}},
+	},
+	{
+		name: "overlap-counts", breaks: "a failure that began before a breaker opened uses no attempt",
+		edits:  []edit{{"use.circuit.end", `!current`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestAFailureThatBeganBeforeTheBreakerOpenedDoesNotCount$"}},
+	},
+	{
+		name: "breaker-takes-stacks", breaks: "a panic keeps its stack while a breaker is closed",
+		edits:  []edit{{"use.breaker.handle", `if counts { return }`, `if counts && end.what != panicked { return }`}},
+		caught: []by{{pkg: "use", test: "^TestAPanicOfAClosedBreakerKeepsItsStack$"}},
+	},
+	{
+		name: "old-message-snoozes", breaks: "a message that is too old is not tried again",
+		edits:  []edit{{"use.MaxAge", `r.Errored()`, `r.Errored() || r.Snoozed()`}},
+		caught: []by{{pkg: "use", test: "^TestMaxAgeBoundsSnoozesAndABreaker$"}},
+	},
+	{
+		name: "old-message-times-out", breaks: "a message that is too old is not tried again when its handler ran past its timeout",
+		edits:  []edit{{"use.tooOld", `gaveUp(cause)`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestATimeoutOfAnOldMessageIsParked$"}},
+	},
+	{
+		name: "body-treated-as-ack", breaks: "a body that does not decode is never treated as an ack",
+		edits:  []edit{{"use.asksAbout", `undecodable(r)`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestPanicsTimeoutsAndUndecodableBodiesAreNeverTreatedAsAck$"}},
+	},
+	{
+		name: "marked-before-the-work", breaks: "a message whose handler dies or fails is not marked as done",
+		edits:  []edit{{"use.deduper.handle", `return next(ctx, d)`, `s.settle(ctx, d, key, token, true); return next(ctx, d)`}},
+		caught: []by{{pkg: "use", test: "^TestOnlyAnAckMarks$"}, {pkg: "use", test: "^TestCopiesOfAMessageAreHandledOneAtATimeAndNotAgainWhateverHappens$", args: []string{"-rapid.nofailfile"}}},
+	},
+	{
+		name: "given-id-skipped-by", breaks: "a message without an id of its own is never skipped",
+		edits:  []edit{{"use.Dedupe", `d.MessageIDGiven || d.MessageID == ""`, `d.MessageID == ""`}},
+		caught: []by{{pkg: "use", test: "^TestAMessageWithoutAnIDOfItsOwnIsNeverSkipped$"}},
+	},
+	{
+		name: "busy-acked", breaks: "a message is not acked because another copy is about to be handled",
+		edits:  []edit{{"use.deduper.enter", `snooze(comeAgain(lease, c.Left), ErrBusy)`, `consumer.Ack()`}},
+		caught: []by{{pkg: "use", test: "^TestOfTwoCopiesAtOnceOneIsHandled$"}},
+	},
+	{
+		name: "store-down-handled-anyway", breaks: "a message is not handled while the store is down",
+		edits:  []edit{{"use.deduper.enter", `err != nil`, `err != nil && c.State == ClaimDone`}},
+		caught: []by{{pkg: "use", test: "^TestWhileTheStoreFailsNothingIsHandled$"}},
+	},
+	{
+		name: "claim-not-fenced", breaks: "a late end of a claim leaves the claim of another",
+		edits:  []edit{{"use.Memory.Settle", `r != nil && r.token != token`, `r != nil && r.token == ""`}},
+		caught: []by{{pkg: "use", test: "^TestAMemoryIsAStore$"}},
+	},
+	{
+		name: "lease-without-grace", breaks: "a claim holds until a handler must have returned",
+		edits:  []edit{{"use.leaseFor", `max(time.Until(deadline), 0) + grace`, `max(time.Until(deadline), 0) + 0*grace`}},
+		caught: []by{{pkg: "use", test: "^TestALeaseIsUntilTheDeadlineAndTheGrace$"}},
+	},
+	{
+		name: "claim-of-who-stops-kept", breaks: "a claim is ended although the handler's context has",
+		edits:  []edit{{"use.deduper.settle", `context.WithoutCancel(ctx)`, `ctx`}},
+		caught: []by{{pkg: "use", test: "^TestAClaimIsSettledWhenTheHandlersContextHasEnded$"}},
+	},
+	{
+		name: "killer-behind-a-store", breaks: "a message that kills its process is parked although its claim outlives it",
+		edits:  []edit{{"use.deduper.enter", `c.Lapses >= mostLapses`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestAMessageWhoseProcessHasDiedTenTimesIsParked$"}},
+	},
+	{
+		name: "acked-unanswered", breaks: "a request is acked when its answer is confirmed",
+		edits:  []edit{{"use.replied", `foreign.Is(err, publisher.ErrUnroutable)`, `err != nil`}},
+		caught: []by{{pkg: "use", test: "^TestARequestWhoseAnswerIsNotConfirmedIsRetried$"}},
+	},
+	{
+		name: "answer-with-a-new-id", breaks: "an answer that is sent twice has the same id",
+		edits:  []edit{{"use.answerID", `uuid.NewSHA1(answerSpace, []byte(key)).String()`, `uuid.NewString() + key[:0]`}},
+		caught: []by{{pkg: "use", test: "^TestAnAnswerHasTheSameIDEachTimeAndOfEachRequestAnother$"}},
+	},
+	{
+		name: "retry-after-ignored", breaks: "a message waits as long as Retry-After says",
+		edits:  []edit{{"use.retryAfter", `return wait`, `return 0 * wait`}},
+		caught: []by{{pkg: "use", test: "^TestEachStatusHasItsResult$"}},
+	},
+	{
+		name: "retry-after-by-our-clock", breaks: "the date of a Retry-After is compared with the server's clock",
+		edits:  []edit{{"use.retryAfter", `now = date`, `_ = date`}},
+		caught: []by{{pkg: "use", test: "^TestRetryAfterIsUnderstoodInBothFormsAndBounded$"}},
+	},
+	{
+		name: "url-shows-its-query", breaks: "no text of a failed request has what may be secret in its URL",
+		edits:  []edit{{"use.bareError", `bare(u)`, `u.String()`}},
+		caught: []by{{pkg: "use", test: "^TestNoTextOfAFailedRequestHasASecret$"}},
+	},
+	{
+		name: "quoted-url-shown", breaks: "no URL shows its secrets, whatever they look like",
+		edits:  []edit{{"use.redact", `quoted(e.URL)`, `e.URL`}},
+		caught: []by{{pkg: "use", test: "^TestNoURLShowsItsSecretsWhateverTheyLookLike$", args: []string{"-rapid.nofailfile"}}},
+	},
+	{
+		name: "early-handled", breaks: "a message that comes early is handled at once",
+		edits: []edit{
+			{"consumer/internal/decide.Before", `f.NotBefore.Sub(g.Now) >= Moment`, `f.NotBefore.Sub(g.Now) >= 10000*time.Hour+Moment`},
+			{"consumer.received.waitFor", `left > 0`, `left > 0 && left < 50*time.Millisecond`}, // or it waits in its slot
+		},
+		caught: []by{engine, {pkg: "consumer", test: "^TestAnEarlyMessageGoesToTheLargestDelayThatFits$"}, {pkg: "internal/test/delays", test: "^TestNoMessageIsHandledEarlyOrLostWhenWorkersDie$"}},
+	},
+	{
+		name: "moment-not-waited-for", breaks: "a message that comes less than 50 ms early is handled at once",
+		edits:  []edit{{"consumer.received.waitFor", `time.Sleep(left)`, `time.Sleep(0 * left)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMessageThatComesAMomentEarlyIsHandledWhenItIsDue$"}, {pkg: "internal/test/delays", test: "^TestNoMessageIsHandledEarlyOrLostWhenWorkersDie$"}},
+	},
+	{
+		name: "due-rounded-down", breaks: "a part of a millisecond of a delay is cut off",
+		edits:  []edit{{"internal/wire.Stamp", `t.Add(time.Millisecond - time.Nanosecond)`, `t.Add(0)`}},
+		caught: []by{{pkg: "publisher", test: "^TestAMessageWithADelayWaitsInTheLongestQueueThatFits$"}},
+	},
+	{
+		name: "delay-not-guarded", breaks: "a message with a delay is handled when its first retry queue lets it go",
+		edits:  []edit{{"internal/sending.Draft.delay", `d.Headers[wire.Due], d.Headers[wire.NotBefore] = stamp, stamp`, `d.Headers[wire.Due] = stamp`}},
+		caught: []by{engine, {pkg: "publisher", test: "^TestAMessageWithADelayWaitsInTheLongestQueueThatFits$"}, {pkg: "internal/test/delays", test: "^TestNoMessageIsHandledEarlyOrLostWhenWorkersDie$"}},
+	},
+	{
+		name: "rung-too-long", breaks: "a message with a delay waits in a queue that keeps it longer",
+		edits:  []edit{{"internal/route.Rung", `closer(r, best, want)`, `closer(r, best, want+want/2)`}},
+		caught: []by{{pkg: "internal/route", test: "^TestTheLadderNeverChanges$"}, {pkg: "publisher", test: "^TestAMessageWithADelayWaitsInTheLongestQueueThatFits$"}},
+	},
+	{
+		name: "delay-optional", breaks: "a message with a delay is lost in silence where the consumer is not on the Ladder",
+		edits:  []edit{{"internal/sending.Draft.checkDelayed", `d.NotMandatory`, `d.NotMandatory && d.Exchange != ""`}},
+		caught: []by{{pkg: "publisher", test: "^TestADelayThatCannotBeKeptIsAnErrorThatNamesTheQueue$"}},
+	},
+	{
+		name: "due-not-carried", breaks: "a copy does not say when its message was due, so that its age counts from its publish",
+		edits:  []edit{{"consumer/internal/decide.Facts.carried", `wire.Kept(k, v) && !slices.Contains(onlyParked, k)`, `wire.Kept(k, v) && k != wire.Due && !slices.Contains(onlyParked, k)`}},
+		caught: []by{{pkg: "consumer", test: "^TestEachCopyKeepsTheTimeAtWhichAMessageWasDue$"}, {pkg: "internal/test/delays", test: "^TestTheAgeOfAMessageCountsFromWhenItWasDueAllTheWay$"}},
+	},
+	{
+		name: "due-not-moved", breaks: "a message that is redriven or moved does not say when it was due",
+		edits:  []edit{{"errorqueue.kept", `wire.Kept(k, v)`, `wire.Kept(k, v) && k != wire.Due`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestEveryWayKeepsTheTimeAtWhichAMessageWasDue$"}, {pkg: "internal/test/delays", test: "^TestTheAgeOfAMessageCountsFromWhenItWasDueAllTheWay$"}},
+	},
+	{
+		name: "age-from-publish", breaks: "the age of a message counts from its publish, also if it was due or redriven later",
+		edits:  []edit{{"consumer/internal/decide.Facts.believe", `at.After(d.Since)`, `d.Since.IsZero()`}},
+		caught: []by{{pkg: "consumer", test: "^TestTheAgeOfAMessageCountsFromItsPublishFromWhenItWasDueOrFromItsRedrive$"}},
+	},
+	{
+		name: "late-snooze-is-a-timeout", breaks: "a handler that snoozes past its timeout uses an attempt",
+		edits:  []edit{{"consumer/internal/decide.judge", `e.TimedOut && r.Verdict != Snooze && (r.Verdict != Error || gaveUpOnContext(r.Err))`, `e.TimedOut && (r.Verdict != Error || gaveUpOnContext(r.Err))`}},
+		caught: []by{{pkg: "consumer", test: "^TestSettlements$"}},
+	},
+	{
+		name: "snooze-is-a-failure", breaks: "a snooze with an error is a failure to monitors",
+		edits:  []edit{{"monitoring/sentry.exceptionsAndParked", `o.Action == monitoring.Parked`, `o.Action == monitoring.Parked || o.Err != nil && o.Action == monitoring.Snoozed`}},
+		caught: []by{{pkg: "monitoring/sentry", test: "^TestOnlyExceptionsAndParkedMessagesAreReported$"}},
+	},
+	{
+		name: "moment-when-redis-was-slow", breaks: "no handler begins at a moment that has passed while Redis answered",
+		edits:  []edit{{"use/redis.limiter.moment", `reply.Slack >= 0`, `true`}},
+		caught: []by{{pkg: "use/redis", test: "^TestAnAnswerThatComesAfterItsMomentGivesNone$"}},
+	},
+	{
+		name: "slow-redis-holds-handlers", breaks: "a message waits for Redis for Config.Timeout at most",
+		edits:  []edit{{"use/redis.server.runOr", `answers := make(chan answer)`, "$old\nctx = context.WithoutCancel(ctx)"}},
+		caught: []by{{pkg: "use/redis", test: "^TestAClientThatDoesNotReturnHoldsAHandlerForTheTimeout$"}},
+	},
+	{
+		name: "renewal-that-is-late-ended", breaks: "the claim of a handler that runs is not ended because Redis is slow",
+		edits:  []edit{{"use/redis.store.Claim", `!renewed`, `(renewed || !renewed)`}},
+		caught: []by{{pkg: "use/redis", test: "^TestAClaimWhoseAnswerComesTooLateIsGivenBack$"}},
+	},
+	{
+		name: "late-claim-forgets-deaths", breaks: "deaths of a message's processes are counted although a claim comes too late",
+		edits:  []edit{{"use/redis.store.Claim", `giveBack`, `free`}},
+		caught: []by{{pkg: "use/redis", test: "^TestAClaimWhoseAnswerComesTooLateIsGivenBack$"}},
+	},
+	{
+		name: "nonsense-of-redis-believed", breaks: "nothing is handled by a reply that is none of the script's",
+		edits:  []edit{{"use/redis.parse", `n < 0`, `false`}},
+		caught: []by{{pkg: "use/redis", test: "^TestAReplyThatIsNonsenseIsAnError$"}},
+	},
+	{
+		name: "keys-share-a-limit", breaks: "no two keys have the same name in Redis",
+		edits:  []edit{{"use/redis.keyName", `!strings.HasPrefix(key, hashed)`, `true`}},
+		caught: []by{{pkg: "use/redis", test: "^TestNamesAreShortAndNoTwoKeysHaveTheSame$"}},
+	},
+	{
+		name: "moments-rounded-down", breaks: "no Per has more than the Limit, in Redis's microseconds",
+		edits:  []edit{{"use/redis.spaced", `every + time.Microsecond - 1`, `every`}},
+		caught: []by{{pkg: "use/redis", test: "^TestMomentsAreRoundedUpToMicroseconds$"}},
+	},
+	{
+		name: "event-for-each-ack", breaks: "a message that is acked at its first attempt has no event, and costs nothing",
+		edits:  []edit{{"control.What.fits", `d.RedriveCount > 0 && (o.Action == monitoring.Acked || failed && d.Attempt == 1)`, `o.Action == monitoring.Acked || failed && d.RedriveCount > 0 && d.Attempt == 1`}},
+		caught: []by{{pkg: "control", test: "^TestEachOutcomeHasItsEvents$"}, {pkg: "control", test: "^TestAnAckCostsNothing$"}},
+	},
+	{
+		name: "events-hold-handlers", breaks: "a handler never waits for room among the events",
+		edits:  []edit{{"control.EventMonitor.offer", `m.losses.add(1, errFull)`, `m.buffer <- e`}},
+		caught: []by{{pkg: "control", test: "^TestASlowBrokerSlowsNoHandlerAndWhatIsDroppedIsCountedAndToldOnceAMinute$"}},
+	},
+	{
+		name: "events-lost-in-silence", breaks: "an event that is dropped at the stop is counted",
+		edits:  []edit{{"control.EventMonitor.discard", `m.losses.add(1, errStopped)`, `_ = errStopped`}},
+		caught: []by{{pkg: "control", test: "^TestStopPublishesWhatWaitsAndTakesASecondAtMost$"}},
+	},
+	{
+		name: "events-flood-the-log", breaks: "dropped events are logged at most once a minute",
+		edits:  []edit{{"control.losses.add", `!time.Now().Before(l.next)`, `true`}},
+		caught: []by{{pkg: "control", test: "^TestASlowBrokerSlowsNoHandlerAndWhatIsDroppedIsCountedAndToldOnceAMinute$"}},
+	},
+	{
+		name: "events-hold-the-stop", breaks: "a stop waits a second at most for events",
+		edits:  []edit{{"control.EventMonitor.Stop", `context.WithTimeout(ctx, farewell)`, `context.WithTimeout(ctx, 10*farewell)`}},
+		caught: []by{{pkg: "control", test: "^TestStopPublishesWhatWaitsAndTakesASecondAtMost$"}},
+	},
+	{
+		name: "events-about-events", breaks: "a consumer of events that fails makes no more of them",
+		edits:  []edit{{"control.EventMonitor.End", `d.Exchange == m.cfg.Exchange`, `false`}},
+		caught: []by{{pkg: "control", test: "^TestNothingIsPublishedAboutEvents$"}},
+	},
+	{
+		name: "events-about-dead-lettered-events", breaks: "no events about events, whatever way they took",
+		edits:  []edit{{"control.EventMonitor.End", `isEvent(&d)`, `false`}},
+		caught: []by{{pkg: "control", test: "^TestNothingIsPublishedAboutEventsThatTookADetour$"}},
+	},
+	{
+		name: "watched-exchange-bound-once", breaks: "bunnicula events watches an exchange that was made anew",
+		edits:  []edit{{"cmd/bunnicula.eventTail.session", `return t.bind(ch, queue)`, `_ = queue; return nil`}},
+		caught: []by{{pkg: "cmd/bunnicula", test: "^TestAnExchangeOfEventsThatIsMadeAnewIsWatchedAgain$"}},
+	},
+	{
+		name: "events-close-channels", breaks: "an exchange that refuses events is left alone for a minute",
+		edits:  []edit{{"control.outlet.refused", `o.refusals > 1 || o.link == nil`, `false`}},
+		caught: []by{{pkg: "control", test: "^TestAnExchangeThatRefusesIsLeftAloneForAMinuteAndTheLogSaysSoOnce$"}},
+	},
+	{
+		name: "events-share-a-key", breaks: "no two queues have the same key of events",
+		edits:  []edit{{"control.EventKey", `hex.EncodeToString(sum[:8])`, `hex.EncodeToString(sum[:0])`}},
+		caught: []by{{pkg: "control", test: "^TestKeysAreShortAndNoTwoQueuesHaveTheSame$"}},
+	},
+	{
+		name: "events-silence-the-log", breaks: "an app with events keeps its log",
+		edits:  []edit{{"internal/monitors.Group.Monitor", `len(all) == 0`, `len(all)+len(g.Beside) == 0`}},
+		caught: []by{{pkg: "internal/monitors", test: "^TestAMonitorBesideOthersLeavesTheLogWhereItIs$"}, {pkg: "control", test: "^TestAnAppWithEventsKeepsItsLog$"}},
+	},
+	{
+		name: "events-obeyed", breaks: "no terminal obeys what is in an event",
+		edits:  []edit{{"cmd/bunnicula.eventLines.line", `plain(e.Error)`, `e.Error`}},
+		caught: []by{{pkg: "cmd/bunnicula", test: "^TestAnEventIsALineAndWhateverElseComesIsShownWithoutHarm$"}},
+	},
+	{
+		name: "events-interrupted", breaks: "bunnicula events ends by ^C with exit code 0",
+		edits:  []edit{{"cmd/bunnicula.app.exit", `a.endless && err == nil`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula", test: "^TestEventsAreShownUntilInterrupted$"}},
+	},
+	{
+		name: "redrive-forgotten", breaks: "a delivery tells how often it was redriven",
+		edits:  []edit{{"consumer/internal/decide.Facts.believe", `wire.Int(h[wire.RedriveCount])`, `0`}},
+		caught: []by{{pkg: "consumer", test: "^TestADeliveryTellsHowOftenItWasRedriven$"}, {pkg: "control", test: "^TestWhatConsumersDoIsPublishedAndARedriveHasItsOutcome$"}},
+	},
+	{
+		name: "inflated-without-limit", breaks: "a body inflates to Limits.MaxBytes at most",
+		edits: []edit{{"internal/inflate.meter.Read", `*m.left -= n`, `_ = n`}},
+		caught: []by{
+			{pkg: "internal/inflate", test: "^TestABodyIsInflatedOrTheErrorSaysWhatIsWrongWithIt$"},
+			{pkg: "codec", test: "^TestABodyIsDecodedAsItsContentEncodingSays$"},
+			{pkg: "errorqueue", test: "^TestABodyWithAnEncodingIsShownDecodedOrWithAWordAboutWhyNot$"},
+		},
+	},
+	{
+		name: "outer-layers-not-counted", breaks: "the bytes of all layers of gzip count together",
+		edits: []edit{{"internal/inflate.open", `c.last = &meter{layer, &c.left}`, `
+			c.last = layer
+			if c.open == layers {
+				c.last = &meter{layer, &c.left}
+			}`}},
+		caught: []by{
+			{pkg: "internal/inflate", test: "^TestABodyIsInflatedOrTheErrorSaysWhatIsWrongWithIt$"},
+			{pkg: "codec", test: "^TestABodyIsDecodedAsItsContentEncodingSays$"},
+		},
+	},
+	{
+		name: "limit-for-each-layer", breaks: "the bytes of all layers of gzip count together",
+		edits:  []edit{{"internal/inflate.open", `c.last = &meter{layer, &c.left}`, "left := most\nc.last = &meter{layer, &left}"}},
+		caught: []by{{pkg: "internal/inflate", test: "^TestABodyIsInflatedOrTheErrorSaysWhatIsWrongWithIt$"}, {pkg: "codec", test: "^TestABodyIsDecodedAsItsContentEncodingSays$"}},
+	},
+	{
+		name: "inflated-into-one-slice", breaks: "a bomb is parked with less than 32 MiB allocated",
+		edits: []edit{{"internal/inflate.chain.collect", `pieces = append(pieces, piece)
+			piece = append(make([]byte, 0, min(max(total, 4<<10), largest)), into[:n]...)`, `
+			_ = largest
+			piece = append(append(make([]byte, 0, 2*max(total, 4<<10)), piece...), into[:n]...)`}},
+		caught: []by{{pkg: "codec", test: "^TestABodyThatInflatesToAGiBIsParkedWithLessThan32MiB$"}},
+	},
+	{
+		name: "encoding-blamed", breaks: "a failure inside gzip is of one group with that of a plain body",
+		edits:  []edit{{"consumer.decodeBody", `inside.Rest`, `body.ContentEncoding`}},
+		caught: []by{{pkg: "codec", test: "^TestTheSameFailureIsOneGroupCompressedAndPlain$"}},
+	},
+	{
+		name: "unknown-encoding-passed-on", breaks: "a body in an encoding that nobody undoes is not decoded",
+		edits:  []edit{{"codec.gzipCodec.Decode", `e.Unknown != ""`, `e.Unknown != "" && e.Gzip > 0`}},
+		caught: []by{{pkg: "codec", test: "^TestABodyIsDecodedAsItsContentEncodingSays$"}},
+	},
+	{
+		name: "decoded-body-imported", breaks: "an import publishes the body as it was parked",
+		edits:  []edit{{"errorqueue/internal/archive.line.delivery", `d.Body = l.Bytes`, "$old\nif text, ok := l.Decoded.value.(string); ok {\nd.Body = []byte(text)\n}"}, {"errorqueue/internal/archive.aside.UnmarshalJSON", `return nil`, `return json.Unmarshal(text, &a.value)`}},
+		caught: []by{{pkg: "errorqueue/internal/archive", test: "^TestOnlyABodyWithAnEncodingIsInTheFileDecodedToo$"}, {pkg: "codec", test: "^TestACompressedBodyStaysTheSameUntilItIsRedrivenAndDone$"}},
+	},
+	{
+		name: "filters-see-raw-bodies", breaks: "a filter looks into compressed bodies",
+		edits:  []edit{{"errorqueue/internal/filter.Matcher.fitsBody", `text, _, _ := inflate.View(msg.Body, msg.ContentEncoding, inflate.ViewMost)`, `text, _, _ := inflate.View(msg.Body, "", inflate.ViewMost)`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestABodyWithAnEncodingIsShownDecodedOrWithAWordAboutWhyNot$"}},
+	},
+	{
+		name: "add-without-conflicts", breaks: "no queue has two consumers of one Group",
+		edits:  []edit{{"consumer.roster.admit", `r.conflict(m)`, `error(nil)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAddRefusesWhatStandsInTheWayOfAConsumerOfTheGroup$"}, {pkg: "consumer", test: "^TestOfManyAddsOfOneQueueAtOnceOneWins$"}, memberships},
+	},
+	{
+		name: "handler-waits-for-its-removal", breaks: "a handler does not wait for the removal of its own consumer",
+		edits:  []edit{{"consumer.roster.leave", `within == &meant[0].c.spec`, `within != nil && false`}},
+		caught: []by{{pkg: "consumer", test: "^TestAHandlerIsToldThatItCannotWaitForItsOwnRemoval$"}},
+	},
+	{
+		name: "remove-without-stop", breaks: "a consumer that was removed takes no more messages",
+		edits:  []edit{{"consumer.Group.remove", `return m.c.Stop(ctx)`, `return nil`}},
+		caught: []by{{pkg: "consumer", test: "^TestAConsumerThatIsAddedHandlesItsMessagesUntilItIsRemovedAndAfterItIsAddedAgain$"}, memberships},
+	},
+	{
+		name: "stop-forgets-adds", breaks: "a Stop ends the Adds that wait for a broker",
+		edits:  []edit{{"consumer.roster.stop", `slices.Clone(r.members)`, `r.in(inGroup)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAStopDuringAddsNeitherHangsNorLeavesAConsumer$"}},
+	},
+	{
+		name: "added-after-stop", breaks: "an Add that ends during a Stop leaves nothing running",
+		edits:  []edit{{"consumer.roster.join", `r.phase == over`, `false`}, {"consumer.roster.stop", `slices.Clone(r.members)`, `r.in(inGroup)`}},
+		caught: []by{memberships},
+	},
+	{
+		name: "queue-free-before-handlers-end", breaks: "a queue can be added again when Remove has returned, and not before",
+		edits:  []edit{{"consumer.Group.remove", `defer g.roster.drop(m)`, `g.roster.drop(m)`}},
+		caught: []by{{pkg: "consumer", test: "^TestOfManyRemovesAtOnceOneWinsAndTheQueueIsFreeWhenItReturns$"}},
+	},
+	{
+		name: "added-before-it-has-started", breaks: "a consumer that is being added makes no app unready",
+		edits:  []edit{{"consumer.roster.admit", `m.state = joining`, `m.state = inGroup`}},
+		caught: []by{{pkg: "consumer", test: "^TestAConsumerThatIsBeingAddedIsNotInTheGroupYet$"}},
+	},
+	{
+		name: "adds-unbounded", breaks: "at most sixteen consumers of a connection start at once",
+		edits:  []edit{{"consumer.Group.AddConsumer", `g.turns.start(ctx, c)`, `c.Start(ctx)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAtMostSixteenConsumersOfOneConnectionStartAtOnce$"}},
+	},
+	{
+		name: "batch-acks-unnamed", breaks: "a batch acks no message for which its function gave no Result",
+		edits:  []edit{{"use.answers", `consumer.Retry(err)`, `consumer.Ack()`}},
+		caught: []by{{pkg: "use", test: "^TestResultsThatCannotBeTheMessagesOwnAreRetries$"}, {pkg: "use", test: "^TestWhateverHappensEachMessageHasItsOwnResult$"}},
+	},
+	{
+		name: "batch-not-compared", breaks: "a function that sorts the messages it is given acks none of them",
+		edits:  []edit{{"use.batch.mismatch", `s.at >= 0`, `s.at > len(own.seats)`}},
+		caught: []by{{pkg: "use", test: "^TestResultsThatCannotBeTheMessagesOwnAreRetries$"}},
+	},
+	{
+		name: "reordered-under-one-id", breaks: "a message gets no Result of another that has the same id",
+		edits:  []edit{{"use.batch.moved", `isSame(d.Body, other.body)`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestMessagesWithOneIDGetTheirOwnResultsToo$"}},
+	},
+	{
+		name: "batch-shares-results", breaks: "the function of a batch may use its results again",
+		edits:  []edit{{"use.answers", `copy(results, said)`, `results = said`}},
+		caught: []by{{pkg: "use", test: "^TestAFunctionMayUseItsResultsAgain$"}},
+	},
+	{
+		name: "batch-result-of-another", breaks: "each message of a batch gets its own Result, although others have left",
+		edits:  []edit{{"use.batch.result", `own.seats[i].at`, `i % len(own.results)`}},
+		caught: []by{{pkg: "use", test: "^TestWhateverHappensEachMessageHasItsOwnResult$"}},
+	},
+	{
+		name: "batch-keeps-who-left", breaks: "a message that has left a batch is not handled in it",
+		edits:  []edit{{"use.batcher.begin", `own.seats[i].left`, `own.seats[i].left && i < 0`}},
+		caught: []by{{pkg: "use", test: "^TestABatchWhoseFirstMessageLeavesGoesOn$"}, {pkg: "use", test: "^TestWhateverHappensEachMessageHasItsOwnResult$"}},
+	},
+	{
+		name: "batch-without-a-leader", breaks: "a batch goes on when its first message leaves",
+		edits:  []edit{{"use.batcher.resign", `own.count > 0`, `own.count > 3`}},
+		caught: []by{{pkg: "use", test: "^TestABatchWhoseFirstMessageLeavesGoesOn$"}},
+	},
+	{
+		name: "batch-panic-acked", breaks: "a panic of a batch is one of each message",
+		edits:  []edit{{"use.batch.result", `panic(own.failure)`, `return consumer.Ack()`}},
+		caught: []by{{pkg: "use", test: "^TestAPanicIsThatOfAllInTheBatch$"}, {pkg: "use", test: "^TestWhateverHappensEachMessageHasItsOwnResult$"}},
+	},
+	{
+		name: "batch-waits-for-wait", breaks: "a batch waits for a quarter of the time that its handlers have, and 5 s, at most",
+		edits:  []edit{{"use.batcher.join", `min(b.wait, slots.Patience(ctx))`, `b.wait+0*slots.Patience(ctx)`}},
+		caught: []by{{pkg: "use", test: "^TestABatchRunsWhenItIsFullOrItsWaitIsOver$"}, {pkg: "use", test: "^TestABatchWaitsFiveSecondsAtMost$"}},
+	},
+	{
+		name: "batch-waits-in-vain", breaks: "a batch does not wait when all slots are in batches",
+		edits:  []edit{{"use.batcher.join", `b.inside == slots`, `slots < 0`}},
+		caught: []by{{pkg: "use", test: "^TestABatchRunsWhenItIsFullOrItsWaitIsOver$"}, {pkg: "use", test: "^TestTheRestOfTheSlotsDoesNotWaitForABatchThatRuns$"}},
+	},
+	{
+		name: "batch-warns-each-time", breaks: "a batch above the Concurrency is warned of once",
+		edits:  []edit{{"use.batcher.look", `!b.looked.CompareAndSwap(false, true)`, `b.looked.Load()`}},
+		caught: []by{{pkg: "use", test: "^TestABatchAboveTheConcurrencyIsWarnedOfOnce$"}},
+	},
+	{
+		name: "batch-ignores-hold", breaks: "with Hold no message of a batch is retried while its function runs",
+		edits:  []edit{{"use.batcher.leave", `consumer.Holds(ctx)`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestAConsumerThatHoldsMessagesHoldsAllOfABatch$"}},
+	},
+	{
+		name: "batch-stop-uses-attempts", breaks: "a stop interrupts all messages of a batch, and uses no attempt",
+		edits:  []edit{{"use.batcher.handle", `own.stopping`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestAStopInterruptsABatch$"}},
+	},
+	{
+		name: "batch-not-told", breaks: "the function of a batch is told that a message is cancelled",
+		edits:  []edit{{"use.batcher.leave", `cancel(why)`, `_ = cancel`}},
+		caught: []by{{pkg: "use", test: "^TestAMessageThatIsCancelledTakesTheBatchWithIt$"}},
+	},
+	{
+		name: "types-not-copied", breaks: "a ByType that is changed later has no effect",
+		edits:  []edit{{"use.ByType.Handler", `maps.Clone(b)`, `b`}},
+		caught: []by{{pkg: "use", test: "^TestAMapThatIsChangedLaterHasNoEffect$"}},
+	},
+	{
+		name: "type-without-handler-acked", breaks: "a message of a type without a Handler is parked",
+		edits:  []edit{{"use.ByType.Handler", `return consumer.Error(fmt.Errorf("use.ByType: no Handler for type %s, only for %s", foreign.Word(d.Type), known))`, `_, _ = known, foreign.Word; return consumer.Ack()`}},
+		caught: []by{{pkg: "use", test: "^TestEachTypeHasItsHandler$"}},
+	},
+	{
+		name: "invalid-handler-accepted", breaks: "New refuses a Handler that cannot work",
+		edits:  []edit{{"consumer.Handler.Check", `codeOf(h) == codeOfInvalid`, `false`}},
+		caught: []by{{pkg: "consumer", test: "^TestNewRefusesAnInvalidHandlerWithItsError$"}, {pkg: "use", test: "^TestNewRefusesABatchThatCannotBe$"}},
+	},
+	{
+		name: "lost-image-unseen", breaks: "examples/images notices a request that is neither done nor parked",
+		edits:  []edit{{"examples/images.Account.one", `a.check(false, r.ID, "it is lost: neither done nor parked")`, `_ = 0`}},
+		caught: []by{{pkg: "examples/images", test: "^TestWhatDoesNotAddUpIsFound$"}},
+	},
+	{
+		name: "image-bomb", breaks: "examples/images decodes no picture with too many pixels",
+		edits:  []edit{{"examples/images.decode", `head.Width > maxPixels || head.Height > maxPixels/max(head.Width, 1)`, `false`}},
+		caught: []by{{pkg: "examples/images", test: "^TestABombOfPixelsIsNotDecoded$"}},
+	},
+	{
+		name: "image-in-pieces", breaks: "a result of examples/images is whole as soon as it has its name",
+		edits:  []edit{{"examples/images.Results.IDs", `!strings.HasPrefix(f.Name(), partial)`, `true`}},
+		caught: []by{{pkg: "examples/images", test: "^TestAFileThatIsNotWholeIsNoResult$"}},
+	},
+	{
+		name: "outbox-deletes-unconfirmed", breaks: "a row is deleted before the broker has confirmed its message",
+		edits:  []edit{{"outbox.await", "", "\nselect { case <-c.Done(): return c.Err(); default: return nil }\n"}},
+		caught: []by{{pkg: "outbox", test: "^TestAStopWithoutTimeLeavesNothingTaken$/^sqlite$"}},
+	},
+	{
+		name: "outbox-cursor", breaks: "a relay goes on behind the last row that it has taken, although others commit later",
+		edits: []edit{
+			{"outbox.postgres", "", "$old\ncursor, top int64\n"},
+			{"outbox.postgres.take", `h := &haul{settler: &locked{tx: tx, ctx: open, cancel: cancel}}`, "p.cursor = p.top\n$old"},
+			{"outbox.postgres.read", `h.add(&r, key, place)`, "if r.seq > p.cursor {\np.top = max(p.top, r.seq)\n$old\n}\n"},
+		},
+		caught: []by{{pkg: "outbox", test: "^TestARowThatIsCommittedAfterLaterOnesIsPublished$"}},
+	},
+	{
+		name: "outbox-mark-outside", breaks: "Once marks a message outside the transaction of its handler",
+		edits:  []edit{{"outbox.Box.mark", `h.unit.QueryRow`, `tx.Of(b.db).QueryRow`}},
+		caught: []by{{pkg: "outbox", test: "^TestOnceOnSQLite$/^only_an_Ack_commits$"}},
+	},
+	{
+		name: "outbox-acks-uncommitted", breaks: "Once acks a message although its commit has failed",
+		edits:  []edit{{"outbox.handling.run", `consumer.Retry(uncommitted(ctx, err))`, `r`}},
+		caught: []by{{pkg: "outbox", test: "^TestACommitThatFailsIsNoAck$"}},
+	},
+	{
+		name: "outbox-puts-beside", breaks: "a row is written outside the transaction of its Put",
+		edits:  []edit{{"outbox.Box.PutInside", `b.insert(ctx, in, &s, props, state)`, `b.insert(ctx, tx.Of(b.db), &s, props, state)`}},
+		caught: []by{{pkg: "outbox", test: "^TestAMessageIsWrittenIfTheTransactionCommitsAndNotIfItIsRolledBack$/^postgres$"}},
+	},
+	{
+		name: "outbox-overtakes", breaks: "a row is published although one before it in its key is not",
+		edits:  []edit{{"outbox.sqlite.keyed", `return false, err`, `return true, err`}},
+		caught: []by{{pkg: "outbox", test: "^TestARowThatIsRefusedBacksOffHoldsItsKeyAndFailsInTheEnd$"}},
+	},
+	{
+		name: "outbox-settles-without-lease", breaks: "a relay that has lost its lease settles rows that another one has taken",
+		edits:  []edit{{"outbox.inHand.write", `n == 0`, `n < 0`}},
+		caught: []by{{pkg: "outbox", test: "^TestWhoLostTheLeaseSettlesNothing$"}},
+	},
+	{
+		name: "outbox-once-however-old", breaks: "Once handles a message whose mark may be gone",
+		edits:  []edit{{"outbox.Box.refuse", `age > b.cfg.Keep`, `false`}},
+		caught: []by{{pkg: "outbox", test: "^TestOnceOnSQLite$/^a_message_of_unknown_age_or_identity_is_parked$"}},
+	},
+	{
+		name: "simulation-forgets-a-key", breaks: "a second binding of a queue is none",
+		edits:  []edit{{"internal/simulated.Broker.bind", `!slices.ContainsFunc(x.bindings, bind.is)`, `len(x.bindings) == 0`}},
+		caught: []by{{pkg: "internal/simulated", test: "^TestTheSimulationDoesAsWritten$/./0s/a_queue_may_have_several_keys"}},
+	},
+	{
+		name: "simulation-without-locks", breaks: "an exclusive queue is anybody's",
+		edits:  []edit{{"internal/simulated.Broker.find", `q.owner != nil && q.owner != by`, `false`}},
+		caught: []by{{pkg: "internal/simulated", test: "^TestTheSimulationDoesAsWritten$/./0s/an_exclusive_queue"}},
+	},
+	{
+		name: "simulation-shares-bodies", breaks: "a handler that changes a body changes what is delivered again",
+		edits:  []edit{{"internal/simulated.message.delivery", `bodyRead(m.Body)`, `m.Body`}},
+		caught: []by{{pkg: "internal/simulated", test: "^TestTheSimulationDoesAsWritten$/./0s/each_delivery"}},
+	},
+	{
+		name: "simulation-believes-deaths", breaks: "a client's x-death is counted on",
+		edits:  []edit{{"internal/simulated.queue.dead", `!m.died && q.broker.Version != RabbitMQ3`, `false`}},
+		caught: []by{{pkg: "internal/simulated", test: "^TestTheSimulationDoesAsWritten$/./0s/from_4.0_on_a_client"}},
+	},
+	{
+		name: "simulation-never-tires", breaks: "an app that publishes to itself without end keeps Settle waiting for ever",
+		edits:  []edit{{"internal/simulated.strain.frame", `s.frames <= busy`, `s.frames > 0`}},
+		caught: []by{{pkg: "brokertest", test: "^TestSettleFailsOnAnApp", args: []string{"-test.timeout=20s"}}},
+	},
+	{
+		name: "settled-while-unacked", breaks: "a flow is settled while a handler runs",
+		edits:  []edit{{"brokertest.Broker.unsettled", `s != (Status{})`, `s != (Status{Unacked: s.Unacked})`}},
+		caught: []by{{pkg: "brokertest", test: "^TestSettleWaitsForHandlersAndForRetries$"}},
+	},
+	{
+		name: "standstill-unsaid", breaks: "a bubble that waits for the world outside is told of",
+		edits:  []edit{{"brokertest.standstill.watch", `now == last`, `now < last`}},
+		caught: []by{{pkg: "brokertest", test: "^TestABubbleThatWaitsForTheWorldOutsideIsToldOf$"}},
+	},
+	{
+		name: "killed-process-acts", breaks: "a process that was killed still acks",
+		edits:  []edit{{"brokertest.Process.Kill", `p.broker.site.kill(conn)`, `_ = conn`}},
+		caught: []by{{pkg: "brokertest", test: "^TestAKilledProcessIsSilent$"}},
+	},
+	{
+		name: "named-connections-are-real", breaks: "connection.Named leads to the test's broker",
+		edits:  []edit{{"connection.Named", `stand != nil`, `false`}},
+		caught: []by{{pkg: "brokertest", test: "^TestNamedConnectionsHealthAndMetricsAreTheBrokersToo$"}},
 	},
 }
