@@ -128,12 +128,15 @@ func (in *intake) rush() bool {
 	return true
 }
 
-// store adds what the client has already received to the backlog. It returns false if that was
-// nothing.
+// store adds what the client has already received to the backlog, until that is above the budget.
+// It returns false if there was nothing.
 func (in *intake) store() bool {
 	for n := range burst {
 		if !in.receive() {
 			return n > 0
+		}
+		if in.backlog.bytes > budget {
+			return true // the subscription may be another one now
 		}
 	}
 	return true
