@@ -108,7 +108,7 @@ func (c *Consumer) stop(ctx context.Context) error {
 		c.control.update(func(w *wanted) { w.stopping = true })
 		go c.end(started)
 	}
-	if bounded {
+	if bounded && have > 0 {
 		timer := time.AfterFunc(have, func() { c.stages.cancelHandlers(ErrStopping) })
 		defer timer.Stop()
 	}

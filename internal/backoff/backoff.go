@@ -33,6 +33,9 @@ func (b *Backoff) Reset() { b.tries = 0 }
 
 // Wait pauses for d, or until ctx ends, and says whether it was the whole of d.
 func Wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -55,5 +55,10 @@ func TestWaitSaysWhetherItWasTheWholeTime(t *testing.T) {
 		if backoff.Wait(ctx, time.Minute) || time.Since(began) != time.Minute+time.Second {
 			t.Errorf("it did not end with its context, after %s", time.Since(began))
 		}
+		for _, d := range []time.Duration{0, -time.Second} {
+			if !backoff.Wait(t.Context(), d) || backoff.Wait(ctx, d) {
+				t.Errorf("%s is not waited for, unless the context has ended", d)
+			}
+		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 )
 
 // Shared is the state that all consumers of one Connection share.
@@ -73,14 +75,10 @@ func (r *RollCall) count(n int) {
 // Enter waits for the consumer's turn to subscribe, and returns the time of that. It does not wait
 // unless the shared connection was lost a moment ago.
 func (r *RollCall) Enter(ctx context.Context) (time.Time, error) {
-	wait := time.NewTimer(r.turn())
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return time.Now(), nil
-	case <-ctx.Done():
+	if !backoff.Wait(ctx, r.turn()) {
 		return time.Time{}, context.Cause(ctx)
 	}
+	return time.Now(), nil
 }
 
 func (r *RollCall) turn() time.Duration {
