@@ -112,6 +112,16 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestHandlersThatOutliveTheStopAreNamedWithWhatTheyHaveRun$"}},
 	},
 	{
+		name: "limit-keeps-workers", breaks: "a lower limit ends no worker, so as many handlers begin as before",
+		edits:  []edit{{"consumer.pool.surplus", `limit == p.concurrency`, `limit <= p.concurrency`}},
+		caught: []by{{pkg: "consumer", test: "^TestALowerLimitLetsRunningHandlersGoOnAndAHigherOneIsUsedAtOnce$"}, {pkg: "consumer", test: "^TestWhateverTheLimitsAreNoMoreHandlersBegin$"}},
+	},
+	{
+		name: "order-lifted-by-resume", breaks: "the application's Resume lifts what an operator has ordered",
+		edits:  []edit{{"consumer.Consumer.Resume", `w.paused = false`, `w.paused, w.order = false, Order{}`}},
+		caught: []by{{pkg: "consumer", test: "^TestResumeLiftsNoOrderAndAnOrderLiftsNoPause$"}, {pkg: "consumer", test: "^TestAPauseAndALimitStandInEachOrder$"}},
+	},
+	{
 		name: "interrupted-before-it-began", breaks: "the log says that a consumer was interrupted which has not begun",
 		edits:  []edit{{"consumer.supervisor.waitAfter", `v.c.announcer.trouble(!v.began.IsZero(), err)`, `v.c.announcer.trouble(true, err)`}},
 		caught: []by{{pkg: "consumer", test: "^TestWhatALogSaysWhileThereIsNoBroker$"}},
