@@ -1104,7 +1104,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "adds-unbounded", breaks: "at most sixteen consumers of a connection start at once",
-		edits:  []edit{{"consumer.Group.AddConsumer", `g.turns.start(ctx, c)`, `c.Start(ctx)`}},
+		edits:  []edit{{"consumer.Group.start", `g.turns.start(ctx, m.c)`, `m.c.Start(ctx)`}},
 		caught: []by{{pkg: "consumer", test: "^TestAtMostSixteenConsumersOfOneConnectionStartAtOnce$"}},
 	},
 	{
