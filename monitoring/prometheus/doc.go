@@ -22,6 +22,7 @@
 //
 //	bunnicula_consumer_up               gauge    1 if it is subscribed or paused, and not wedged
 //	bunnicula_consumer_handlers         gauge    handlers that run
+//	bunnicula_consumer_handlers_limit   gauge    how many handlers may run at once
 //	bunnicula_consumer_handlers_stuck   gauge    handlers past their timeout and grace
 //	bunnicula_consumer_monitors_blocked gauge    calls of a monitor that do not return
 //	bunnicula_consumer_copies_blocked   gauge    copies that the broker has not confirmed

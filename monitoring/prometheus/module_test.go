@@ -70,7 +70,7 @@ func TestAnAppIsMeasuredFromItsStartToItsStop(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"connection_up", "connection_blocked", "connection_lost_total", "consumer_up", "consumer_handlers", "consumer_handlers_stuck",
+		"connection_up", "connection_blocked", "connection_lost_total", "consumer_up", "consumer_handlers", "consumer_handlers_limit", "consumer_handlers_stuck",
 		"consumer_monitors_blocked", "consumer_copies_blocked", "consumer_unreadable", "consumer_refused", "consumer_slow", "consumer_stale_acks_total",
 	} {
 		if value("bunnicula_"+name, nil) < 0 {

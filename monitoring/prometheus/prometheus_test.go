@@ -43,11 +43,11 @@ func busy(t *testing.T) (*prometheus.Monitor, *prom.Registry) {
 	m.Watch(source([]string{"shop", "publish"}, map[string]float64{"connection_up": 1, "connection_blocked": 1, "connection_lost_total": 0}))
 	m.Watch(source([]string{"shop", "consume"}, map[string]float64{"connection_up": 0, "connection_blocked": 0, "connection_lost_total": 3}))
 	m.Watch(source([]string{"", "orders"}, map[string]float64{
-		"consumer_up": 1, "consumer_handlers": 3, "consumer_handlers_stuck": 0, "consumer_monitors_blocked": 0,
+		"consumer_up": 1, "consumer_handlers": 3, "consumer_handlers_limit": 8, "consumer_handlers_stuck": 0, "consumer_monitors_blocked": 0,
 		"consumer_copies_blocked": 0, "consumer_unreadable": 0, "consumer_refused": 0, "consumer_slow": 0, "consumer_stale_acks_total": 0,
 	}))
 	m.Watch(source([]string{"", "emails"}, map[string]float64{
-		"consumer_up": 0, "consumer_handlers": 4, "consumer_handlers_stuck": 4, "consumer_monitors_blocked": 1,
+		"consumer_up": 0, "consumer_handlers": 4, "consumer_handlers_limit": 4, "consumer_handlers_stuck": 4, "consumer_monitors_blocked": 1,
 		"consumer_copies_blocked": 2, "consumer_unreadable": 1, "consumer_refused": 3, "consumer_slow": 1, "consumer_stale_acks_total": 5,
 	}))
 	d := monitoring.Delivery{Consumer: "orders", Attempt: 1, Since: time.Now().Add(-time.Minute), Timestamp: time.Now().Add(-time.Hour)}
@@ -88,6 +88,10 @@ bunnicula_consumer_copies_blocked{connection="",consumer="orders"} 0
 # TYPE bunnicula_consumer_handlers gauge
 bunnicula_consumer_handlers{connection="",consumer="emails"} 4
 bunnicula_consumer_handlers{connection="",consumer="orders"} 3
+# HELP bunnicula_consumer_handlers_limit How many handlers may run at once.
+# TYPE bunnicula_consumer_handlers_limit gauge
+bunnicula_consumer_handlers_limit{connection="",consumer="emails"} 4
+bunnicula_consumer_handlers_limit{connection="",consumer="orders"} 8
 # HELP bunnicula_consumer_handlers_stuck Handlers past their timeout and grace.
 # TYPE bunnicula_consumer_handlers_stuck gauge
 bunnicula_consumer_handlers_stuck{connection="",consumer="emails"} 4
@@ -141,7 +145,7 @@ bunnicula_message_attempts_bucket{action="parked",consumer="orders",le="+Inf"} 2
 bunnicula_message_attempts_sum{action="parked",consumer="orders"} 5
 bunnicula_message_attempts_count{action="parked",consumer="orders"} 2
 `), append(named("connection_blocked", "connection_lost_total", "connection_up", "deliveries_total", "message_attempts"),
-		named("consumer_copies_blocked", "consumer_handlers", "consumer_handlers_stuck", "consumer_monitors_blocked", "consumer_slow", "consumer_stale_acks_total", "consumer_up")...)...)
+		named("consumer_copies_blocked", "consumer_handlers", "consumer_handlers_limit", "consumer_handlers_stuck", "consumer_monitors_blocked", "consumer_slow", "consumer_stale_acks_total", "consumer_up")...)...)
 	if err != nil {
 		t.Error(err)
 	}
@@ -284,8 +288,8 @@ func TestAScrapeCanBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(families) != 16 {
-		t.Errorf("%d metrics were scraped, want the 16 that the package's doc lists", len(families))
+	if len(families) != 17 {
+		t.Errorf("%d metrics were scraped, want the 17 that the package's doc lists", len(families))
 	}
 }
 

@@ -47,7 +47,7 @@ func TestAConsumerThatWasRemovedHasNoSeriesOnceItIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Watch(group.Metrics)
-	const figures, counted = 9, 3 // of a consumer at the moment, and of its deliveries
+	const figures, counted = 10, 3 // of a consumer at the moment, and of its deliveries
 	for _, step := range []struct {
 		what string
 		do   func() error

@@ -55,6 +55,7 @@ func ofConnection(name, help string, kind prom.ValueType) figure {
 var figures = map[string]figure{
 	"consumer_up":               ofConsumer("consumer_up", "1 if the consumer is subscribed, or paused, and not wedged.", prom.GaugeValue),
 	"consumer_handlers":         ofConsumer("consumer_handlers", "Handlers that run.", prom.GaugeValue),
+	"consumer_handlers_limit":   ofConsumer("consumer_handlers_limit", "How many handlers may run at once.", prom.GaugeValue),
 	"consumer_handlers_stuck":   ofConsumer("consumer_handlers_stuck", "Handlers past their timeout and grace.", prom.GaugeValue),
 	"consumer_monitors_blocked": ofConsumer("consumer_monitors_blocked", "Calls of a monitor that do not return.", prom.GaugeValue),
 	"consumer_unreadable":       ofConsumer("consumer_unreadable", "Messages held that the client cannot read, and that the broker might lose if they were rejected.", prom.GaugeValue),

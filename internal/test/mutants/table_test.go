@@ -112,6 +112,16 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestHandlersThatOutliveTheStopAreNamedWithWhatTheyHaveRun$"}},
 	},
 	{
+		name: "limit-keeps-workers", breaks: "a lower limit ends no worker, so as many handlers begin as before",
+		edits:  []edit{{"consumer.pool.surplus", `limit == p.concurrency`, `limit <= p.concurrency`}},
+		caught: []by{{pkg: "consumer", test: "^TestALowerLimitLetsRunningHandlersGoOnAndAHigherOneIsUsedAtOnce$"}, {pkg: "consumer", test: "^TestWhateverTheLimitsAreNoMoreHandlersBegin$"}},
+	},
+	{
+		name: "order-lifted-by-resume", breaks: "the application's Resume lifts what an operator has ordered",
+		edits:  []edit{{"consumer.Consumer.Resume", `w.paused = false`, `w.paused, w.order = false, Order{}`}},
+		caught: []by{{pkg: "consumer", test: "^TestResumeLiftsNoOrderAndAnOrderLiftsNoPause$"}, {pkg: "consumer", test: "^TestAPauseAndALimitStandInEachOrder$"}},
+	},
+	{
 		name: "interrupted-before-it-began", breaks: "the log says that a consumer was interrupted which has not begun",
 		edits:  []edit{{"consumer.supervisor.waitAfter", `v.c.announcer.trouble(!v.began.IsZero(), err)`, `v.c.announcer.trouble(true, err)`}},
 		caught: []by{{pkg: "consumer", test: "^TestWhatALogSaysWhileThereIsNoBroker$"}},
@@ -1094,7 +1104,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "adds-unbounded", breaks: "at most sixteen consumers of a connection start at once",
-		edits:  []edit{{"consumer.Group.AddConsumer", `g.turns.start(ctx, c)`, `c.Start(ctx)`}},
+		edits:  []edit{{"consumer.Group.start", `g.turns.start(ctx, m.c)`, `m.c.Start(ctx)`}},
 		caught: []by{{pkg: "consumer", test: "^TestAtMostSixteenConsumersOfOneConnectionStartAtOnce$"}},
 	},
 	{
