@@ -16,8 +16,6 @@ import (
 const (
 	// prefetch bounds what lies in memory. A broker sends some more, since it sends whole chunks.
 	prefetch = 400
-	// ackEvery is how many records one ack is for.
-	ackEvery = prefetch / 4
 	// silence is how long the record that was seen last may take to come again, until somebody looks
 	// whether it is there at all.
 	silence = 5 * time.Second
@@ -82,13 +80,15 @@ var errEnd = errors.New("the end")
 // run reads in one session after the other. It returns nil at the end, which only a Fold has.
 func (r *reader) run(ctx context.Context) error {
 	pause := backoff.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second}
+	source := source{conn: r.journal.conn, link: r.journal.conn.Consuming()}
+	defer source.close()
 	for {
-		s, err := r.journal.conn.Consuming().Session(ctx)
+		s, err := source.link.Session(ctx)
 		if err != nil {
 			return err
 		}
 		before := r.next
-		err = r.session(ctx, s)
+		err = r.session(ctx, s, source.prefetch())
 		var own *stop
 		switch {
 		case errors.Is(err, errEnd):
@@ -101,10 +101,13 @@ func (r *reader) run(ctx context.Context) error {
 		if why := whyNotRead(r.journal.cfg.Stream, err); why != nil {
 			return why
 		}
-		r.journal.log.DebugContext(ctx, "stream is read again", "next", r.next, "err", err)
 		if r.next != before {
 			pause.Reset()
 		}
+		if why := source.lost(s.Err(), r.next != before); why != nil {
+			return fmt.Errorf("a record behind offset %d: %w", r.next-1, why)
+		}
+		r.journal.log.DebugContext(ctx, "stream is read again", "next", r.next, "err", err)
 		backoff.Wait(ctx, pause.Next())
 	}
 }
@@ -115,12 +118,12 @@ type stop struct{ err error }
 func (s *stop) Error() string { return s.err.Error() }
 
 // session reads until the channel ends.
-func (r *reader) session(ctx context.Context, s transport.Session) error {
+func (r *reader) session(ctx context.Context, s transport.Session, prefetch int) error {
 	var from any = "first"
 	if r.began {
 		from = r.last.offset // so that it comes again, if it is the same stream
 	}
-	sub, err := subscribe(ctx, s, r.journal.cfg.Stream, from)
+	sub, err := subscribe(ctx, s, r.journal.cfg.Stream, from, prefetch)
 	if err != nil {
 		return err
 	}

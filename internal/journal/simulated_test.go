@@ -261,6 +261,34 @@ func TestARecordThatTheBrokerDoesNotTakeIsAnError(t *testing.T) {
 	})
 }
 
+func TestARecordThatEndsTheConnectionHurtsNoConsumerForLong(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j := l.journal("p")
+		ctx := within(l.t, 10*time.Minute)
+		must(t, j.Declare(ctx))
+		must(t, j.Append(ctx, drafts("a", 0, 5)...))
+		shared, own := 0, 0
+		l.fault(func(s simulated.Step) simulated.Fault {
+			if s.Kind != "deliver" || s.Message != "a3" {
+				return simulated.Fault{}
+			}
+			if s.Purpose == "consume" {
+				shared++
+			} else {
+				own++
+			}
+			return simulated.Fault{Kind: simulated.Unreadable}
+		})
+		got, _, err := fold(ctx, j)
+		if !errors.Is(err, transport.ErrUnreadable) || !strings.Contains(err.Error(), "a record behind offset 2") || !slices.Equal(got, []string{"a0", "a1", "a2"}) {
+			t.Errorf("%v, %v", got, err)
+		}
+		if shared != 1 || own < 3 || own > 5 {
+			t.Errorf("it was lost %d times, and %d on a link of its own", shared, own)
+		}
+	})
+}
+
 func TestASlowReaderHoldsNoMoreThanThePrefetch(t *testing.T) {
 	inLab(t, simulated.Options{}, func(l *lab) {
 		j := l.journal("p")

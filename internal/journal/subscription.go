@@ -16,16 +16,17 @@ type subscription struct {
 	channel transport.Channel
 	in      <-chan amqp.Delivery
 	closed  chan *amqp.Error
+	every   int // records that one ack is for
 	unacked int
 }
 
 // subscribe reads a stream from an offset: a number, "first" or "last".
-func subscribe(ctx context.Context, s transport.Session, stream string, from any) (*subscription, error) {
+func subscribe(ctx context.Context, s transport.Session, stream string, from any, prefetch int) (*subscription, error) {
 	ch, err := s.Channel(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sub := &subscription{session: s, channel: ch, closed: ch.NotifyClose(make(chan *amqp.Error, 1))}
+	sub := &subscription{session: s, channel: ch, closed: ch.NotifyClose(make(chan *amqp.Error, 1)), every: max(1, prefetch/4)}
 	opened := make(chan (<-chan amqp.Delivery), 1)
 	err = s.Do(ctx, "read a stream", func() error {
 		if err := ch.Qos(prefetch, 0, false); err != nil {
@@ -45,7 +46,7 @@ func subscribe(ctx context.Context, s transport.Session, stream string, from any
 
 // done acks what was seen, many at once.
 func (s *subscription) done(d *amqp.Delivery) error {
-	if s.unacked++; s.unacked < ackEvery {
+	if s.unacked++; s.unacked < s.every {
 		return nil
 	}
 	s.unacked = 0
@@ -72,7 +73,7 @@ func (s *subscription) end() { shut(s.session, s.channel) }
 
 // endOf is the offset of the last record; -1 if there is none.
 func endOf(ctx context.Context, s transport.Session, stream string) (int64, error) {
-	sub, err := subscribe(ctx, s, stream, "last")
+	sub, err := subscribe(ctx, s, stream, "last", prefetch)
 	if err != nil {
 		return 0, err
 	}
