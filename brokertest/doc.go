@@ -32,7 +32,9 @@
 //   - policies, permissions, users, several vhosts: each client may do all, and connection.Named leads
 //     to the same broker;
 //   - the management API: what reads policies says that it does not know them;
-//   - streams, priorities of messages (x-max-priority), the lifetime of queues (x-expires), alternate
+//   - of streams: x-max-length-bytes, filters, intervals as offsets ("1h"), chunks of more than one
+//     record, and that a passive declare counts records some seconds late;
+//   - priorities of messages (x-max-priority), the lifetime of queues (x-expires), alternate
 //     exchanges, exchanges bound to exchanges, exchange types of plugins, CC and BCC, transactions,
 //     direct reply-to;
 //   - what RabbitMQ does with a message for several queues of which one is full: here none of the
