@@ -19,6 +19,16 @@ func model(pkg, test string) by {
 
 var mutants = []mutant{
 	{
+		name: "journal-gap", breaks: "a reader of a stream goes on behind the record that is next",
+		edits:  []edit{{"internal/journal.reader.session", `from = r.last.offset`, `from = r.last.offset + 2`}},
+		caught: []by{model("internal/journal", "^TestWhateverHappensReadersSeeTheSame$"), {pkg: "internal/journal", test: "^TestWhereverAConnectionIsCutEachRecordIsSeenOnce$"}},
+	},
+	{
+		name: "journal-of-another-stream", breaks: "a reader goes on in a stream that was declared again",
+		edits:  []edit{{"internal/journal.compare", `placeOf(r) == last`, `true`}},
+		caught: []by{{pkg: "internal/journal", test: "^TestAStreamThatIsDeletedEndsItsReaders$"}},
+	},
+	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
 		edits: []edit{
 			{"consumer.settler.byCopy", `instead, placed := s.place(d, what)`, "early := s.ack(d, time.Now())\n$old"},
