@@ -21,7 +21,6 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/histories"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher"
-	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/use"
 )
 
@@ -356,41 +355,4 @@ func (s settling) End(_ context.Context, d monitoring.Delivery, o monitoring.Out
 		w.fail("%s is settled after %s-%d", d.MessageID, key, w.settled[key])
 	}
 	w.settled[key] = i
-}
-
-// A key's park lets the next go on: the message that fails is parked after its tries, and those
-// behind it are handled.
-func TestAParkedMessageLetsItsPartitionGoOn(t *testing.T) {
-	inLab(t, simulated.Options{}, func(l *lab) {
-		var mu sync.Mutex
-		var calls []string
-		spec := consumer.Spec{
-			Queue: "q", MaxRetries: consumer.NoRetries, Use: []consumer.Middleware{use.InPlace(3, time.Second)},
-			Handler: func(_ context.Context, d consumer.Delivery) consumer.Result {
-				mu.Lock()
-				defer mu.Unlock()
-				calls = append(calls, string(d.Body))
-				if string(d.Body) == "bad" {
-					return consumer.Retry(errors.New("no"))
-				}
-				return consumer.Ack()
-			},
-		}
-		p := l.process("p")
-		for _, s := range consumer.Partitioned(1, spec) {
-			l.start(p, s)
-		}
-		for _, body := range []string{"one", "bad", "two"} {
-			l.publishBody(topology.PartitionQueue("q", 0), body, []byte(body))
-		}
-		time.Sleep(time.Minute)
-		mu.Lock()
-		defer mu.Unlock()
-		if want := []string{"one", "bad", "bad", "bad", "two"}; !slices.Equal(calls, want) {
-			t.Errorf("calls %v, want %v", calls, want)
-		}
-		if parked := l.sim.Messages("q-error"); len(parked) != 1 || string(parked[0].Body) != "bad" {
-			t.Errorf("parked: %v", parked)
-		}
-	})
 }
