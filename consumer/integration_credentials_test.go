@@ -141,9 +141,7 @@ func member(t *testing.T, user, password string) (bare string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	amqptest.Ctl(t, "add_user", user, password)
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	amqptest.Ctl(t, "set_permissions", "-p", strings.TrimPrefix(u.Path, "/"), user, ".*", ".*", ".*")
+	amqptest.User(t, user, password, ".*", ".*", ".*")
 	u.User = nil
 	return u.String()
 }
@@ -162,7 +160,7 @@ func TestARotatedPasswordIsUsedWithoutARestart(t *testing.T) {
 	}}, queue)
 	l.run(500 * time.Millisecond)
 
-	amqptest.Ctl(t, "change_password", queue, "two")
+	amqptest.ChangePassword(t, queue, "two")
 	proxy.Cut()
 	amqptest.Eventually(t, 15*time.Second, func() bool {
 		h := l.conn.Health().Publishing

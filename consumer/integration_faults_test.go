@@ -184,9 +184,7 @@ func TestABrokerThatIsNotThereYetIsWaitedForUntilTheStartContextEnds(t *testing.
 func TestARotatedPasswordIsFatalAndAnotherOneLetsItGoOn(t *testing.T) {
 	t.Parallel()
 	user := amqptest.Queue(t, "user")
-	amqptest.Ctl(t, "add_user", user, "one")
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	amqptest.Ctl(t, "set_permissions", "-p", "bunnicula", user, ".*", ".*", ".*")
+	amqptest.User(t, user, "one", ".*", ".*", ".*")
 	u, err := url.Parse(amqptest.URL(t))
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +196,7 @@ func TestARotatedPasswordIsFatalAndAnotherOneLetsItGoOn(t *testing.T) {
 	fatal := make(chan error, 10)
 	c := mine.start(consumer.Spec{Queue: queue, Handler: always(consumer.Ack()), OnFatal: func(err error) { fatal <- err }})
 
-	amqptest.Ctl(t, "change_password", user, "two")
+	amqptest.ChangePassword(t, user, "two")
 	proxy.Cut()
 	select {
 	case err := <-fatal:
@@ -218,6 +216,6 @@ func TestARotatedPasswordIsFatalAndAnotherOneLetsItGoOn(t *testing.T) {
 		case <-time.After(15 * time.Second):
 		}
 	}
-	amqptest.Ctl(t, "change_password", user, "one")
+	amqptest.ChangePassword(t, user, "one")
 	amqptest.Eventually(t, 60*time.Second, func() bool { return c.Health().Ready }, "the consumer did not come back")
 }

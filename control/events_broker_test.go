@@ -250,13 +250,7 @@ func TestEventsArePublishedOnceSomebodyElseHasDeclaredTheExchange(t *testing.T) 
 	amqptest.Long(t)
 	exchange, log := exchangeOf(t), new(journal)
 	user := amqptest.Queue(t, "user")
-	amqptest.Ctl(t, "add_user", user, "secret")
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	base, err := amqp.ParseURI(amqptest.URL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	amqptest.Ctl(t, "set_permissions", "-p", base.Vhost, user, "^$", "^"+exchange+"$", "^$")
+	amqptest.User(t, user, "secret", "^$", "^"+exchange+"$", "^$")
 	conn := connecttest.New(t, connection.Config{URL: amqptest.URL(t), Username: user, Password: "secret"})
 	pub, err := publisher.New(conn, publisher.Config{}, quiet())
 	if err != nil {

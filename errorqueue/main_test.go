@@ -63,9 +63,19 @@ func open(t testing.TB, cfg Config) *Queue {
 // kinds are the types of queues with which every test runs.
 var kinds = []topology.QueueType{topology.Quorum, topology.Classic}
 
-// eachKind runs a test for each type of queue. The test gets the name of a main queue that is
-// declared, and so is its error queue.
+// eachKind runs a test for each type of queue, side by side. The test gets the name of a main queue
+// that is declared, and so is its error queue.
 func eachKind(t *testing.T, test func(t *testing.T, queue string)) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			test(t, declare(t, kind))
+		})
+	}
+}
+
+// eachKindInTurn is eachKind for a test that measures the process.
+func eachKindInTurn(t *testing.T, test func(t *testing.T, queue string)) {
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) { test(t, declare(t, kind)) })
 	}

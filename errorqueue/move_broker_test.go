@@ -66,6 +66,7 @@ func same(t *testing.T, got amqp.Delivery, was amqp.Publishing, changed amqp.Tab
 func TestAMoveKeepsWhatIsKnownOfAMessageInEachQueue(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
 			old, now := amqptest.Queue(t, "old"), amqptest.Queue(t, "new", "-retry-2h")
 			from := declared(t, topology.Plan{Queue: old, Type: kind, Delays: []time.Duration{time.Hour}})
 			to := declared(t, topology.Plan{Queue: now, Delays: []time.Duration{10 * time.Second, 2 * time.Hour}})

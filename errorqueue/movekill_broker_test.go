@@ -74,6 +74,7 @@ func spread(t *testing.T, ch *amqp.Channel, queues []string, n int) {
 func TestAMoverThatIsKilledLosesNothing(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
 			const n = 3600
 			kills := 10
 			if testing.Short() {

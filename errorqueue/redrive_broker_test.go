@@ -78,7 +78,7 @@ func TestARedriveKeepsTheOrder(t *testing.T) {
 }
 
 func TestAFilteredRedriveOfAFewAmongManyLeavesTheOthersInOrder(t *testing.T) {
-	eachKind(t, func(t *testing.T, queue string) {
+	eachKindInTurn(t, func(t *testing.T, queue string) {
 		n := bulk()
 		chosen := func(i int) bool { return i%(n/12) == n/24 }
 		fill(t, queue+"-error", n, func(i int) amqp.Publishing {

@@ -2,7 +2,6 @@ package publisher_test
 
 import (
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -97,17 +96,11 @@ func TestAnExchangeThatDoesNotExistIsRefused(t *testing.T) {
 
 func TestAUserWithoutPermissionIsRefused(t *testing.T) {
 	q := queue(t, quorum)
-	u, err := url.Parse(amqptest.URL(t))
-	if err != nil {
-		t.Fatal("AMQP_URL is not a URL")
-	}
-	user, vhost := amqptest.Queue(t, "publisher-user"), strings.TrimPrefix(u.Path, "/")
-	amqptest.Ctl(t, "add_user", user, "secret")
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	amqptest.Ctl(t, "set_permissions", "-p", vhost, user, "^$", "^amq\\.default$", "^$")
+	user := amqptest.Queue(t, "publisher-user")
+	amqptest.User(t, user, "secret", "^$", "^amq\\.default$", "^$")
 
 	pub := client(t, connect(t, connection.Config{Username: user, Password: "secret"}), publisher.Config{})
-	err = pub.Publish(soon(t), "key", 1, publisher.Exchange("amq.topic"))
+	err := pub.Publish(soon(t), "key", 1, publisher.Exchange("amq.topic"))
 	refused(t, err, amqp.AccessRefused, pub, q)
 }
 

@@ -3,7 +3,6 @@ package topology_test
 import (
 	"errors"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,13 +19,7 @@ func channelOf(t *testing.T, user, configure, write, read string) *amqp.Channel 
 	if err != nil {
 		t.Fatal("AMQP_URL is not a URL")
 	}
-	vhost := strings.TrimPrefix(address.Path, "/")
-	if vhost == "" {
-		vhost = "/"
-	}
-	amqptest.Ctl(t, "add_user", user, user)
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	amqptest.Ctl(t, "set_permissions", "-p", vhost, user, configure, write, read)
+	amqptest.User(t, user, user, configure, write, read)
 
 	address.User = url.UserPassword(user, user)
 	conn := amqptest.DialURL(t, address.String())

@@ -87,9 +87,7 @@ func TestTheDoctorSaysWhatAUserMayNot(t *testing.T) {
 	s := online(t)
 	s.run("topology", "apply", "--file", topology, "--yes").want(t, exitOK)
 	user := amqptest.Queue(t, "user")
-	amqptest.Ctl(t, "add_user", user, "hunter2")
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	amqptest.Ctl(t, "set_permissions", user, "^$", "^$", "^$")
+	amqptest.User(t, user, "hunter2", "^$", "^$", "^$")
 	s.env["AMQP_USERNAME"], s.env["AMQP_PASSWORD"] = user, "hunter2"
 	got := findings(t, s.run("doctor", "--json", "--file", topology).want(t, exitOK))
 	for _, want := range []string{"warning may-not-publish user " + user, "warning may-not-consume user " + user} {

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -80,12 +81,21 @@ func parkMany(t *testing.T, n int) (queue string) {
 	return queue
 }
 
-// build builds the command.
-func build(t *testing.T) (file string) {
+// build builds the command, once.
+var build = sync.OnceValues(func() (file string, err error) {
+	file = filepath.Join(scratch, "bunnicula")
+	if out, err := exec.Command("go", "build", "-ldflags=-w", "-o", file, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return file, nil
+})
+
+// built returns the file of the command as it is installed.
+func built(t *testing.T) string {
 	t.Helper()
-	file = filepath.Join(t.TempDir(), "bunnicula")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", file, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	file, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return file
 }
@@ -153,7 +163,7 @@ func TestManyAreCountedAndAFewOfThemRedrivenInOnePassAndLittleMemory(t *testing.
 	t.Parallel()
 	n := bulk() / sorts * sorts
 	queue := parkMany(t, n)
-	s, file := online(t), build(t)
+	s, file := online(t), built(t)
 	before := s.deliveries(queue)
 	count := func(want int) {
 		t.Helper()
@@ -190,10 +200,13 @@ func TestManyAreCountedAndAFewOfThemRedrivenInOnePassAndLittleMemory(t *testing.
 
 func TestARedriveThatIsKilledAtAnyMomentLosesNothing(t *testing.T) {
 	t.Parallel()
-	const kills, window = 10, 100
-	n := *many / sorts * sorts
+	const window = 100
+	kills, n := 10, *many/sorts*sorts
+	if testing.Short() {
+		kills = 3
+	}
 	queue := parkMany(t, n)
-	file := build(t)
+	file := built(t)
 	args := []string{"errors", "redrive", queue, "--all", "--yes", "--rate", strconv.Itoa(max(n/5, 1000))}
 	for i := range kills {
 		before := amqptest.Depth(t, queue)

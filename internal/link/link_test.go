@@ -166,14 +166,8 @@ func cutAfter(t *testing.T, writes int) string {
 }
 
 func TestAPasswordThatIsRotatedIsRetriedSlowly(t *testing.T) {
-	u, err := url.Parse(amqptest.URL(t))
-	if err != nil {
-		t.Fatal("AMQP_URL is not a URL")
-	}
 	user := amqptest.Queue(t, "connection-user")
-	amqptest.Ctl(t, "add_user", user, "before")
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	amqptest.Ctl(t, "set_permissions", "-p", strings.TrimPrefix(u.Path, "/"), user, ".*", ".*", ".*")
+	amqptest.User(t, user, "before", ".*", ".*", ".*")
 
 	cfg, proxy := through(t)
 	cfg.Username, cfg.Password = user, "before"
@@ -184,17 +178,17 @@ func TestAPasswordThatIsRotatedIsRetriedSlowly(t *testing.T) {
 		t.Errorf("user is %q", first.User())
 	}
 
-	amqptest.Ctl(t, "change_password", user, "after")
+	amqptest.ChangePassword(t, user, "after")
 	proxy.Cut()
 	ended(t, first)
 	began := time.Now()
 	amqptest.Eventually(t, 10*time.Second, func() bool { return transport.Permanent(conn.Health().Publishing.Err) }, "not refused")
-	_, err = conn.Transport().Publishing().Session(within(t, 200*time.Millisecond))
+	_, err := conn.Transport().Publishing().Session(within(t, 200*time.Millisecond))
 	if !transport.Permanent(err) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want to have waited", err)
 	}
 
-	amqptest.Ctl(t, "change_password", user, "before")
+	amqptest.ChangePassword(t, user, "before")
 	works(t, session(t, conn.Transport().Publishing()))
 	if took := time.Since(began); took < 400*time.Millisecond {
 		t.Errorf("retried after %s", took)

@@ -4,6 +4,7 @@ package mutants
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,14 +12,23 @@ import (
 	"testing"
 )
 
+var part = flag.String("part", "1/1", "which mutants, of how many parts of the table")
+
 // Most of the time goes by in tests that wait in vain for what a mutant does not do, so several run
 // side by side: make mutants says how many.
 func TestEveryMutantIsCaught(t *testing.T) {
-	for _, m := range mutants {
-		for _, b := range m.caught {
-			t.Run(m.name+" "+strings.ReplaceAll(b.pkg, "/", "-")+" "+b.test, func(t *testing.T) {
+	some, err := partOf(mutants, *part)
+	if err != nil {
+		t.Fatalf("-part: %v", err)
+	}
+	for _, m := range some {
+		for pkg, tests := range m.tests() {
+			t.Run(m.name+" "+strings.ReplaceAll(pkg, "/", "-"), func(t *testing.T) {
 				t.Parallel()
-				b.mustFail(t, m.overlay(t))
+				binary := compile(t, pkg, m.overlay(t))
+				for _, b := range tests {
+					t.Run(b.test, func(t *testing.T) { b.mustFail(t, binary) })
+				}
 			})
 		}
 	}
@@ -47,14 +57,20 @@ func (m mutant) overlay(t *testing.T) string {
 	return file
 }
 
-// mustFail runs the test with the mutant in it. That it does not compile, or finds no such test, is
-// no catch.
-func (b by) mustFail(t *testing.T, overlay string) {
+// compile returns the package's test program with the mutant in it. That it does not compile is no
+// catch.
+func compile(t *testing.T, pkg, overlay string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "test")
-	if out, err := run(t, root, "go", "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, "./"+b.pkg); err != nil {
+	if out, err := run(t, root, "go", "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, "./"+pkg); err != nil {
 		t.Fatalf("it does not compile: %v\n%s", err, out)
 	}
+	return binary
+}
+
+// mustFail runs the test with the mutant in it. That there is no such test is no catch.
+func (b by) mustFail(t *testing.T, binary string) {
+	t.Helper()
 	out, err := run(t, filepath.Join(root, b.pkg), binary, append([]string{"-test.v", "-test.timeout=5m", "-test.run=" + b.test}, b.args...)...)
 	switch {
 	case !strings.Contains(out, "=== RUN"):

@@ -43,10 +43,10 @@ func TestAWorkerTellsNobodyItsPassword(t *testing.T) {
 			p.run("lost", "again")
 			amqptest.Ctl(t, "close_all_user_connections", p.user, "maintenance")
 			p.run("lost", "again")
-			amqptest.Ctl(t, "change_password", p.user, "another")
+			amqptest.ChangePassword(t, p.user, "another")
 			proxy.Cut()
 			p.run("lost", "refused")
-			amqptest.Ctl(t, "change_password", p.user, p.password)
+			amqptest.ChangePassword(t, p.user, p.password)
 			p.run("again", "handle")
 			if run.credentials { // while it lives: each secret lasts a second, and every seventh renewal fails
 				p.await("stderr", "secret renewed", "secret not renewed", "with [REDACTED]", "Config.Credentials panicked: connection.Credentials{")
@@ -149,9 +149,7 @@ func at(t *testing.T, raw string) *url.URL {
 func newUser(t *testing.T, password string) string {
 	t.Helper()
 	user := amqptest.Queue(t, "secrets-user")
-	amqptest.Ctl(t, "add_user", user, password)
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
-	amqptest.Ctl(t, "set_permissions", "-p", strings.TrimPrefix(at(t, amqptest.URL(t)).Path, "/"), user, ".*", ".*", ".*")
+	amqptest.User(t, user, password, ".*", ".*", ".*")
 	return user
 }
 

@@ -131,13 +131,11 @@ func TestAnExchangeThatDiffersIsSaidToDiffer(t *testing.T) {
 	}
 }
 
-// user makes a user with these permissions: configure, write, read.
-func user(t *testing.T, permissions ...string) connection.Config {
+// user makes a user with these permissions.
+func user(t *testing.T, configure, write, read string) connection.Config {
 	t.Helper()
 	name := amqptest.Queue(t, "user")
-	amqptest.Ctl(t, "add_user", name, "secret")
-	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", name) })
-	amqptest.Ctl(t, append([]string{"set_permissions", name}, permissions...)...)
+	amqptest.User(t, name, "secret", configure, write, read)
 	return connection.Config{Username: name, Password: "secret"}
 }
 
