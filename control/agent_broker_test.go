@@ -282,7 +282,11 @@ func TestWithoutPermissionsConsumersWorkAndTheLogSaysWhatIsMissing(t *testing.T)
 		log := new(journal)
 		return run(t, connecttest.New(t, connection.Config{Username: user, Password: "secret"}), control.AgentConfig{Stream: stream, Logger: log.logger()}, acks, queue), log
 	}
-	for _, want := range []string{`no permission to configure`, `no permission to read`} {
+	missing := "no permission to configure"
+	if amqptest.AtLeast(t, 4, 3) { // who has no right on a queue may not look whether it is there
+		missing = "no queue is bound for the routing key"
+	}
+	for _, want := range []string{missing, `no permission to read`} {
 		p, log := start()
 		if h := p.all[0].Health(); !h.Subscribed {
 			t.Errorf("%s: %+v", want, h)

@@ -330,6 +330,30 @@ func TestAConsumerWorksWhenTheAgentsPatienceEnds(t *testing.T) {
 	})
 }
 
+func TestAnOrderByAnotherExchangeIsIgnored(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		log := new(journal)
+		p := simulatedProcess(t, b, control.AgentConfig{Logger: log.logger()}, acks, "orders")
+		order := map[string]any{"version": 1, "id": "x", "kind": "pause", "consumers": []string{"orders"}, "seq": 1, "at": time.Now()}
+		for range 2 {
+			if err := b.Publisher().Publish(t.Context(), control.ControlStream, order); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if h := p.all[0].Health(); h.Paused || len(log.lines("did not come by its exchange")) != 1 {
+			t.Errorf("%+v, and the log has %q", h, log.lines("WARN"))
+		}
+		if err := b.Publisher().Publish(t.Context(), control.ControlStream, order, publisher.Exchange(control.ControlStream)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if h := p.all[0].Health(); !h.Paused {
+			t.Errorf("by its exchange: %+v", h)
+		}
+	})
+}
+
 func TestWhatRunsIsShown(t *testing.T) {
 	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
 		open := make(chan struct{})
