@@ -35,8 +35,7 @@
 //   - of streams: x-max-length-bytes, filters, intervals as offsets ("1h"), chunks of more than one
 //     record, and that a passive declare counts records some seconds late;
 //   - priorities of messages (x-max-priority), the lifetime of queues (x-expires), alternate
-//     exchanges, exchanges bound to exchanges, exchange types of plugins, CC and BCC, transactions,
-//     direct reply-to;
+//     exchanges, exchanges bound to exchanges, exchange types of plugins, CC and BCC, transactions;
 //   - what RabbitMQ does with a message for several queues of which one is full: here none of the
 //     queues gets it;
 //   - refusals of what RabbitMQ 4.3 has given up, such as a transient queue that is not exclusive;

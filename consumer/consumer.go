@@ -111,6 +111,9 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 // Name is Spec.Name, or Spec.Queue if that is empty.
 func (c *Consumer) Name() string { return c.spec.Name }
 
+// Concurrency is Spec.Concurrency, or its default if that is 0.
+func (c *Consumer) Concurrency() int { return c.spec.Concurrency }
+
 // Topology returns the queues, exchanges and bindings that the consumer needs. It says which of
 // them the consumer declares.
 func (c *Consumer) Topology() topology.Topology { return c.rules.Topology }

@@ -1329,4 +1329,34 @@ var mutants = []mutant{
 		edits:  []edit{{"use.try.wait", `consumer.Stopping(ctx)`, `(<-chan struct{})(nil)`}},
 		caught: []by{{pkg: "consumer", test: "^TestAStopDuringAPauseKeepsThePlaceOfTheMessage$"}},
 	},
+	{
+		name: "pause-forgotten-by-a-restart", breaks: "a process that was restarted comes up paused",
+		edits:  []edit{{"control.reader.fold", `r.ledger.fold(all, r.soon())`, `r.ledger.fold(all[:0], r.soon())`}},
+		caught: []by{{pkg: "control", test: "^TestAPauseHoldsOverARestartAndEndsByItself$"}, {pkg: "control", test: "^TestAConsumerThatIsAddedUnderAPauseBeginsPaused$"}},
+	},
+	{
+		name: "copy-of-an-order-beats-a-newer-one", breaks: "an order that is written again does not beat a newer one",
+		edits:  []edit{{"control.book.add", `r.Again && (rank{seq, r.ID}).below(known.rank())`, `r.Again && false`}},
+		caught: []by{{pkg: "control", test: "^TestARecordThatWasWrittenAgainDoesNotBeatANewerOrder$"}, {pkg: "control", test: "^TestAnyInterleavingOfWhatIsWrittenAgainHasOneWinner$"}},
+	},
+	{
+		name: "seq-not-raised", breaks: "the order that comes last counts, whatever its writer knew",
+		edits:  []edit{{"control.book.add", `min(max(seq, b.high+1), maxSeq)`, `seq`}},
+		caught: []by{{pkg: "control", test: "^TestContradictingOrdersWithOneSeqHaveOneWinner$"}, {pkg: "control", test: "^TestAnyInterleavingOfWhatIsWrittenAgainHasOneWinner$"}},
+	},
+	{
+		name: "consumer-before-its-order", breaks: "no consumer starts before its order is known",
+		edits:  []edit{{"control.ledger.enter", `hold && !l.isKnown()`, `false`}},
+		caught: []by{{pkg: "control", test: "^TestNothingIsHandledBeforeTheOrdersAreKnown$"}, {pkg: "control", test: "^TestAConsumerWorksWhenTheAgentsPatienceEnds$"}},
+	},
+	{
+		name: "standing-order-not-written-again", breaks: "a standing order outlives the age of the stream",
+		edits:  []edit{{"control.scribe.after", `s.maxAge/2 + time.Duration(h.Sum32()%1000)*(s.maxAge/4)/1000`, `100*s.maxAge`}},
+		caught: []by{{pkg: "control", test: "^TestAPauseOutlivesTheAgeOfTheStream$"}},
+	},
+	{
+		name: "order-by-any-exchange", breaks: "only who may write to the exchange of orders gives them",
+		edits:  []edit{{"control.reader.parse", `rec.Exchange != r.stream`, `false`}},
+		caught: []by{{pkg: "control", test: "^TestAnOrderByAnotherExchangeIsIgnored$"}},
+	},
 }

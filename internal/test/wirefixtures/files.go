@@ -42,14 +42,23 @@ func Each(t *testing.T, test func(t *testing.T, name string, m Message)) {
 
 // EachEvent calls test for each event in docs/wire/events, by its name without .json.
 func EachEvent(t *testing.T, test func(t *testing.T, name string, m Message)) {
-	files, err := filepath.Glob(filepath.Join(folder(), "events", "*.json"))
-	if err != nil || len(files) < 4 {
-		t.Fatalf("%d files in docs/wire/events, %v", len(files), err)
+	eachIn(t, "events", 4, test)
+}
+
+// EachOrder calls test for each record in docs/wire/orders, by its name without .json.
+func EachOrder(t *testing.T, test func(t *testing.T, name string, m Message)) {
+	eachIn(t, "orders", 6, test)
+}
+
+func eachIn(t *testing.T, sub string, least int, test func(t *testing.T, name string, m Message)) {
+	files, err := filepath.Glob(filepath.Join(folder(), sub, "*.json"))
+	if err != nil || len(files) < least {
+		t.Fatalf("%d files in docs/wire/%s, %v", len(files), sub, err)
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
-			m, _ := read(t, "events/"+name)
+			m, _ := read(t, sub+"/"+name)
 			test(t, name, m)
 		})
 	}
