@@ -45,6 +45,7 @@ type stage struct {
 	pub    *publisher.Client
 	queues *amqp.Channel
 
+	probes    int       // of balance
 	published []message // publish writes it, and others read it when it has returned
 }
 
@@ -93,7 +94,7 @@ func (s *stage) join(in *slot) *slot {
 	}
 	in.generation++
 	text, err := json.Marshal(task{
-		Name: fmt.Sprintf("p%d-%d", in.number, in.generation), URL: in.proxy.URL(), Queue: s.queue, Partitions: s.partitions,
+		Name: in.name(), URL: in.proxy.URL(), Queue: s.queue, Partitions: s.partitions,
 		Variant: s.variant, Ledger: s.ledger, Seed: s.seed, Backoff: 100 * time.Millisecond,
 	})
 	if err != nil {
@@ -102,6 +103,8 @@ func (s *stage) join(in *slot) *slot {
 	in.process = amqptest.StartProcess(s.t, []string{taskVariable + "=" + string(text)})
 	return in
 }
+
+func (s *slot) name() string { return fmt.Sprintf("p%d-%d", s.number, s.generation) }
 
 func (s *slot) await() { s.process.Await(readyLine, 60*time.Second) }
 
