@@ -284,4 +284,7 @@ func (s *stage) collect() facts {
 	return f
 }
 
-func (s *stage) of(key string) string { q, _ := topology.Partition(s.queue, key, s.partitions); return q }
+func (s *stage) of(key string) string {
+	q, _ := topology.Partition(s.queue, key, s.partitions)
+	return q
+}
