@@ -132,7 +132,7 @@ func watch(consumers []*consumer.Consumer, l ledger, process string) (stop func(
 				case h.Limit < concurrency:
 					text = limited(h.Limit)
 				}
-				if (h.Subscribed || h.Paused) && last[h.Name] != text {
+				if (h.Subscribed || h.Paused || last[h.Name] != "") && last[h.Name] != text {
 					last[h.Name] = text
 					l.write(entry{time.Now(), state, process, h.Name, text})
 				}

@@ -150,7 +150,7 @@ func (s *stage) publish(part []message, within time.Duration) {
 	began := time.Now()
 	for i, m := range part {
 		time.Sleep(time.Until(began.Add(within * time.Duration(i) / time.Duration(len(part)))))
-		confirm, err := s.pub.PublishAsync(ctx, s.of(m.Key), m, publisher.MessageID(m.id()))
+		confirm, err := s.pub.PublishAsync(ctx, s.queue, m, publisher.Partition(m.Key, s.partitions), publisher.MessageID(m.id()))
 		if err != nil {
 			s.t.Errorf("publish %s: %v", m.id(), err)
 			return
@@ -247,14 +247,8 @@ func (s *stage) collect() facts {
 	s.t.Helper()
 	f := facts{
 		published: s.published, parked: map[string]int{}, left: map[string]int{}, tries: tries,
-		poison: func(m message) bool { return m.poison(s.seed) },
-		partition: func(key string) string {
-			name, err := topology.Partition(s.queue, key, s.partitions)
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			return name
-		},
+		poison:    func(m message) bool { return m.poison(s.seed) },
+		partition: s.of,
 	}
 	var err error
 	if f.ledger, err = readLedger(s.ledger); err != nil {
@@ -284,7 +278,12 @@ func (s *stage) collect() facts {
 	return f
 }
 
+// of returns the queue of a key.
 func (s *stage) of(key string) string {
-	q, _ := topology.Partition(s.queue, key, s.partitions)
-	return q
+	s.t.Helper()
+	name, err := topology.Partition(s.queue, key, s.partitions)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return name
 }

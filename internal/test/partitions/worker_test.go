@@ -14,6 +14,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/use"
 )
 
@@ -53,11 +54,14 @@ func (h *hands) specs() []consumer.Spec {
 	default:
 		spec.MaxRetries, spec.Use = consumer.NoRetries, append(spec.Use, use.InPlace(tries, 5*time.Millisecond))
 	}
-	specs := consumer.Partitioned(t.Partitions, spec)
-	if t.Variant == shared {
-		for i := range specs {
-			specs[i].SingleActive = false
-		}
+	if t.Variant != shared {
+		return consumer.Partitioned(t.Partitions, spec)
+	}
+	var specs []consumer.Spec
+	for i := range t.Partitions {
+		one := spec
+		one.Queue, one.ErrorQueue, one.Concurrency = topology.PartitionQueue(t.Queue, i), topology.ErrorQueue(t.Queue), 1
+		specs = append(specs, one)
 	}
 	return specs
 }
