@@ -166,7 +166,7 @@ func (s *stage) contradicts(rounds int) {
 		s.reaches("index", want, 10*time.Second)
 	}
 	s.t.Logf("two operators, %d rounds: %v", rounds, won)
-	if len(won) < 2 {
+	if rounds > 10 && len(won) < 2 {
 		s.t.Errorf("one of two operators has won always: %v", won)
 	}
 	s.resume("index")
@@ -218,9 +218,7 @@ func (s *stage) deletes() {
 		p.Await("orders may be missed", 30*time.Second)
 	}
 	s.handled("mail", "index")
-	amqptest.Eventually(s.t, 30*time.Second, func() bool {
-		return slices.ContainsFunc(s.orders(), func(o control.Order) bool { return o.Consumer == s.consumer("import") && o.Paused })
-	}, "nobody has written the order again")
+	amqptest.Eventually(s.t, 30*time.Second, func() bool { return s.stands("import") }, "nobody has written the order again")
 	s.t.Logf("the order is there again %s after its stream was deleted", ms(time.Since(deleted)))
 	s.restart(true)
 	s.reaches("import", paused, 30*time.Second)

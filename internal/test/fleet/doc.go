@@ -9,7 +9,7 @@
 //
 // The package has tests only. How to run it, with FLEET = ./internal/test/fleet:
 //
-//	go test FLEET -short                       four processes on the shared broker
+//	go test FLEET -short                       three processes on the shared broker
 //	go test FLEET -v                           twenty, with a broker of their own that is killed
 //	go test FLEET -v -forgetful                agents that forget at a restart, to see that it fails
 package fleet

@@ -16,10 +16,10 @@ var (
 func TestASmallFleetObeys(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, amqptest.URL(t), nil)
-	s.start(4, s.url)
-	s.speed(2)
+	s.start(3, s.url)
+	s.speed(1)
 	s.holds("all are killed", func() { s.restart(true) })
-	s.contradicts(3)
+	s.contradicts(2)
 	s.refuses()
 	s.end(false)
 	s.obedient()

@@ -71,7 +71,7 @@ func audit(f facts) verdict {
 		}
 		l := keys[e.Key]
 		if l == nil || l.messages[e.N] == nil {
-			v.wrong = append(v.wrong, fmt.Sprintf("%v: it was not published", e))
+			v.wrong = append(v.wrong, fmt.Sprintf("%s by %s of %s: it was not published", e.what, e.process, e.id()))
 			continue
 		}
 		v.follow(f, l, e)

@@ -86,7 +86,7 @@ func TestTheAccountFindsWhatIsLost(t *testing.T) {
 		"lost":             {func(f *facts) { f.ledger = f.ledger[:len(f.ledger)-1] }, "k/4 has no effect and is not parked: LOST"},
 		"poison lost":      {func(f *facts) { f.parked = nil }, "k/3 has no effect and is not parked: LOST"},
 		"begun only":       {func(f *facts) { f.ledger = scene("b1 e1 b2 b3 f3 f3 b4 e4") }, "k/2 has no effect and is not parked: LOST"},
-		"never published":  {func(f *facts) { f.ledger = append(f.ledger, scene("e5")...) }, `effect p "k" 5 false: it was not published`},
+		"never published":  {func(f *facts) { f.ledger = append(f.ledger, scene("e5")...) }, "effect by p of k/5: it was not published"},
 		"parked of none":   {func(f *facts) { f.parked["x/1"] = 1 }, "x/1 is parked, and was not published"},
 		"parked and done":  {func(f *facts) { f.parked["k/1"] = 2 }, "k/1 is parked 2 times, and has 1 effects"},
 		"poison done":      {func(f *facts) { f.ledger = append(f.ledger, scene("e3")...) }, "k/3 fails always, and has 1 effects"},

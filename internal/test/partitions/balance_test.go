@@ -10,6 +10,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // probe publishes a message to each partition, and returns who has handled it: by partition, the
@@ -21,7 +22,11 @@ func (s *stage) probe() []string {
 	for i := range s.partitions {
 		probes = append(probes, message{s.keyOf(i), s.probes})
 	}
-	s.publish(probes, 0)
+	for _, m := range probes {
+		if err := s.pub.Publish(s.t.Context(), s.queue, m, publisher.Partition(m.Key, s.partitions), publisher.MessageID(m.id())); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	owners := make([]string, s.partitions)
 	amqptest.Eventually(s.t, 30*time.Second, func() bool {
 		all, err := readLedger(s.ledger)
@@ -117,6 +122,7 @@ func TestPartitionsGoToTheProcessWithTheHighestPriority(t *testing.T) {
 	if !amqptest.AtLeast(t, 4, 0) {
 		t.Skip("RabbitMQ before 4.0 ignores the priorities of single active consumers: see the test below")
 	}
+	amqptest.Long(t)
 	t.Parallel()
 	s := newStage(t, balancePlan, amqptest.URL(t), nil)
 	s.join(nil).await()
@@ -151,6 +157,7 @@ func TestTheFirstProcessKeepsAllPartitionsBeforeRabbitMQ4(t *testing.T) {
 	if amqptest.AtLeast(t, 4, 0) {
 		t.Skip("from RabbitMQ 4.0 on, priorities count: see the test above")
 	}
+	amqptest.Long(t)
 	t.Parallel()
 	s := newStage(t, balancePlan, amqptest.URL(t), nil)
 	has := func(name, event string) {

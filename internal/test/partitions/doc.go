@@ -17,8 +17,9 @@
 //	parked       a message in the error queue, which has no effect
 //	lost         a message without an effect that is not parked
 //
-// A publisher publishes while processes die, and rests while the broker is down: what it publishes
-// again because a confirm is missing would be published twice, and the order is that of publishing.
+// Messages are published over a bare channel while processes die, and not while the broker is down:
+// a Publisher that is in doubt about a confirm publishes again, so that a message is there twice
+// before anybody has consumed it.
 //
 // The package has tests only. How to run it, with PARTITIONS = ./internal/test/partitions:
 //

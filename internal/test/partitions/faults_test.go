@@ -125,6 +125,7 @@ func (s *stage) perform(times int) verdict {
 	s.runOut(time.Minute)
 	s.end(s.slots...)
 	v := audit(s.collect())
+	s.keep(v)
 	s.t.Logf("%5.1fs %s", time.Since(began).Seconds(), fmt.Sprint(v))
 	return v
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // ledger is a file that all processes append to. A line is one write, and the kernel puts each at
@@ -17,6 +18,7 @@ func openLedger(name string) (ledger, error) {
 }
 
 func (l ledger) write(e entry) {
+	e.at = time.Now().UnixMilli()
 	if _, err := fmt.Fprintln(l.file, e); err != nil {
 		panic(err) // without its ledger the run says nothing
 	}
@@ -34,11 +36,12 @@ const (
 type entry struct {
 	what, process string
 	message
-	again bool // the broker has delivered it before
+	again bool  // the broker has delivered it before
+	at    int64 // ms, for whoever reads it
 }
 
 func (e entry) String() string {
-	return fmt.Sprintf("%s %s %q %d %t", e.what, e.process, e.Key, e.N, e.again)
+	return fmt.Sprintf("%s %s %q %d %t %d", e.what, e.process, e.Key, e.N, e.again, e.at)
 }
 
 // readLedger reads all lines. One that was not written to its end is an error: a write of so few
@@ -50,7 +53,7 @@ func readLedger(name string) (all []entry, err error) {
 	}
 	for line := range strings.Lines(string(text)) {
 		var e entry
-		if _, err := fmt.Sscanf(line, "%s %s %q %d %t\n", &e.what, &e.process, &e.Key, &e.N, &e.again); err != nil {
+		if _, err := fmt.Sscanf(line, "%s %s %q %d %t %d\n", &e.what, &e.process, &e.Key, &e.N, &e.again, &e.at); err != nil {
 			return nil, fmt.Errorf("the line %q of the ledger: %w", line, err)
 		}
 		all = append(all, e)
@@ -61,7 +64,7 @@ func readLedger(name string) (all []entry, err error) {
 func TestTheLedgerIsReadAsItWasWritten(t *testing.T) {
 	name := t.TempDir() + "/ledger"
 	want := []entry{
-		{begun, "p1-1", message{"a key", 7}, true}, {effect, "p1-1", message{"a key", 7}, false}, {lost, "p2-1", message{Key: "q.p00"}, false},
+		{begun, "p1-1", message{"a key", 7}, true, 0}, {effect, "p1-1", message{"a key", 7}, false, 0}, {lost, "p2-1", message{Key: "q.p00"}, false, 0},
 	}
 	for _, e := range want { // each from a process of its own
 		l, err := openLedger(name)
@@ -76,7 +79,7 @@ func TestTheLedgerIsReadAsItWasWritten(t *testing.T) {
 		t.Fatalf("%v, %v", got, err)
 	}
 	for i := range want {
-		if got[i] != want[i] {
+		if got[i].at = 0; got[i] != want[i] {
 			t.Errorf("%v, want %v", got[i], want[i])
 		}
 	}

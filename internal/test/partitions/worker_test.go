@@ -136,7 +136,7 @@ func (h *hands) begin(next consumer.Handler) consumer.Handler {
 		if err := json.Unmarshal(d.Body, &m); err != nil {
 			return consumer.Error(err)
 		}
-		h.ledger.write(entry{begun, h.Name, m, d.Redelivered})
+		h.ledger.write(entry{what: begun, process: h.Name, message: m, again: d.Redelivered})
 		return next(ctx, d)
 	}
 }
