@@ -33,8 +33,7 @@
 //     to the same broker;
 //   - the management API: what reads policies says that it does not know them;
 //   - streams, priorities of messages (x-max-priority), the lifetime of queues (x-expires), alternate
-//     exchanges, exchanges bound to exchanges, exchange types of plugins, CC and BCC, transactions,
-//     direct reply-to;
+//     exchanges, exchanges bound to exchanges, exchange types of plugins, CC and BCC, transactions;
 //   - what RabbitMQ does with a message for several queues of which one is full: here none of the
 //     queues gets it;
 //   - refusals of what RabbitMQ 4.3 has given up, such as a transient queue that is not exclusive;

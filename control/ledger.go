@@ -40,7 +40,7 @@ type member struct {
 // ledger has the orders that the process knows, and gives them to its consumers.
 type ledger struct {
 	mu      sync.Mutex
-	book    *book              // guarded by mu, and so are the fields below
+	book    *book // guarded by mu, and so are the fields below
 	members map[subject]*member
 
 	known   chan struct{} // closed when the orders were read, or cannot be: no consumer is held then

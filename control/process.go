@@ -45,4 +45,6 @@ type Handler struct {
 }
 
 // is says whether an order for a name concerns the consumer.
-func (m *Member) is(name string) bool { return m.Name == name || m.Partitions != "" && m.Partitions == name }
+func (m *Member) is(name string) bool {
+	return m.Name == name || m.Partitions != "" && m.Partitions == name
+}

@@ -87,6 +87,7 @@ type Broker struct {
 	lost      map[string]bool // ids of messages that went with a deleted queue
 	channels  int             // numbers them all
 	strain    strain
+	askers    int // channels that have consumed replies
 	names     int // of queues and consumers that have got theirs from the broker
 }
 

@@ -18,6 +18,10 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		s.fail(why)
 		return
 	}
+	if why := s.asks(&msg); why != nil {
+		s.fail(why)
+		return
+	}
 	to, there := b.route(exchange, key, msg.Headers)
 	if !there {
 		s.fail(noExchange(exchange))
@@ -31,7 +35,8 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		to = nil
 	}
 	taken := fault.Kind != Nack && !slices.ContainsFunc(to, (*queue).full)
-	if len(to) == 0 && mandatory {
+	isAnswer, known := b.answer(exchange, key, msg)
+	if len(to) == 0 && mandatory && !(isAnswer && known) {
 		s.send(frame{kind: "return", queue: key, message: msg.MessageId, act: func(Fault) { s.client.returned(exchange, key, msg) }})
 	}
 	if taken {
@@ -39,7 +44,7 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 			q.push(&message{Publishing: msg, exchange: exchange, key: key})
 		}
 	}
-	s.confirm(msg.MessageId, c, taken, taken && len(to) > 0, fault)
+	s.confirm(msg.MessageId, c, taken, taken && (len(to) > 0 || isAnswer && known), fault)
 	if b.alarm != nil && s.session.throttled == nil { // it was taken, and is the last for now
 		s.session.throttled = b.alarm
 		s.session.send(frame{kind: "blocked", act: func(Fault) { s.session.setBlocked(true) }})

@@ -2,6 +2,7 @@ package simulated_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -175,5 +176,58 @@ var edgeScripts = []script{
 			}
 			r.must(ch.Nack(n+1, false, true))
 		}
+	}},
+}
+
+func init() { scripts = append(scripts, replyScripts...) }
+
+// replyScripts are about direct reply-to.
+var replyScripts = []script{
+	{"an answer comes on the channel that has asked", func(r *rig) {
+		q := r.queue("", nil)
+		asker, _ := r.confirming()
+		answers, err := asker.Consume("amq.rabbitmq.reply-to", "", true, false, false, false, nil)
+		r.must(err)
+		c, err := asker.Publish("", q, true, amqp.Publishing{MessageId: "question", ReplyTo: "amq.rabbitmq.reply-to"})
+		r.must(err)
+		r.wait(c)
+		ch, returns := r.confirming()
+		d := r.take(r.consume(ch, q, "t", 1), "question")[0]
+		if !strings.HasPrefix(d.ReplyTo, "amq.rabbitmq.reply-to.") {
+			r.Fatalf("it is to be answered in %q", d.ReplyTo)
+		}
+		for _, mandatory := range []bool{false, true} { // 3.10 returns what has arrived
+			c, err = ch.Publish("", d.ReplyTo, mandatory, amqp.Publishing{MessageId: "answer", CorrelationId: "question"})
+			r.must(err)
+			if r.wait(c); !c.Acked() {
+				r.Error("the answer is not confirmed")
+			}
+			if a := r.take(answers, "answer")[0]; a.CorrelationId != "question" || a.Exchange != "" {
+				r.Errorf("the answer is %+v", a)
+			}
+		}
+		if n := len(returns); n != 0 != (r.version == simulated.RabbitMQ3) {
+			r.Errorf("%d were returned", n)
+		}
+		r.must(asker.Close())
+		c, err = ch.Publish("", d.ReplyTo, false, amqp.Publishing{MessageId: "late"})
+		r.must(err)
+		if r.wait(c); !c.Acked() {
+			r.Error("an answer to nobody is not confirmed")
+		}
+	}},
+	{"who asks consumes answers first, once and without acks", func(r *rig) {
+		ch := r.open()
+		closed := notices(ch)
+		_, err := ch.Publish("", r.prefix, false, amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to"})
+		r.must(err)
+		r.refused(closed, amqp.PreconditionFailed, "reply consumer")
+		_, err = r.open().Consume("amq.rabbitmq.reply-to", "", false, false, false, false, nil)
+		r.is(err, amqp.PreconditionFailed, "reply consumer cannot acknowledge")
+		ch = r.open()
+		_, err = ch.Consume("amq.rabbitmq.reply-to", "", true, false, false, false, nil)
+		r.must(err)
+		_, err = ch.Consume("amq.rabbitmq.reply-to", "", true, false, false, false, nil)
+		r.is(err, amqp.PreconditionFailed, "reply consumer already set")
 	}},
 }

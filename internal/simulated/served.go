@@ -20,6 +20,8 @@ type served struct {
 	consumers  map[string]*subscription
 	used       map[string]*subscription // by tag, in its life
 	confirming bool
+	reply      string  // where answers to it go, if it consumes them; see replies
+	replyTag   string  // its consumer of them
 	held       []frame // what has arrived during a HoldChannel, whose own frame is the first; nil if there is none
 }
 
@@ -100,6 +102,9 @@ func (s *served) note(e Event) {
 
 // consume is basic.consume. as is what the subscription is to be like.
 func (s *served) consume(name, tag string, as subscription, offset any) *amqp.Error {
+	if name == replies {
+		return s.answered(tag, as.autoAck)
+	}
 	b := s.session.broker
 	q, why := b.find(name, s.session)
 	if why != nil {

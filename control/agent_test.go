@@ -1,0 +1,344 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/brokertest"
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+)
+
+// simulatedProcess starts an instance on a process of its own.
+func simulatedProcess(t *testing.T, b *brokertest.Broker, cfg control.AgentConfig, handler consumer.Handler, queues ...string) *instance {
+	t.Helper()
+	return run(t, b.Process("worker").Connection(), cfg, handler, queues...)
+}
+
+// ordersOf are the ids of the orders that consumers of a fleet obey, each once.
+func ordersOf(t *testing.T, f *control.Fleet) (ids []string) {
+	t.Helper()
+	all, _, err := f.Processes(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		for _, m := range p.Consumers {
+			ids = append(ids, m.OrderID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func TestAPauseHoldsOverARestartAndEndsByItself(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		all := []*instance{simulatedProcess(t, b, control.AgentConfig{}, acks, "orders", "mails"), simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")}
+		fleet := fleetOf(t, b.Connection(), "")
+		receipt, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, For: time.Hour, Why: "the bank is down"})
+		if err != nil || len(receipt.Obeyed) != 2 || len(receipt.Orders) != 1 || len(receipt.Obeyed[0].Consumers) != 1 {
+			t.Fatalf("%+v, %v", receipt, err)
+		}
+		paused := func(want bool) {
+			t.Helper()
+			for i, p := range all {
+				if h := p.all[0].Health(); h.Paused != want || h.Subscribed == want {
+					t.Errorf("process %d: %+v, want paused %v", i, h, want)
+				}
+			}
+		}
+		paused(true)
+		if h := all[0].all[1].Health(); h.Paused {
+			t.Error("the pause of orders has paused mails")
+		}
+		all[0].stop()
+		all[1].stop()
+		b.Restart(10 * time.Second)
+		time.Sleep(11 * time.Second)
+		all = []*instance{simulatedProcess(t, b, control.AgentConfig{}, acks, "orders"), simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")}
+		paused(true)
+		time.Sleep(time.Hour - 20*time.Second)
+		paused(true)
+		time.Sleep(time.Minute)
+		paused(false)
+		if orders, err := fleet.Orders(t.Context()); err != nil || len(orders) != 0 {
+			t.Errorf("after its end %+v stand, %v", orders, err)
+		}
+	})
+}
+
+func TestOfContradictingOrdersOneWinsEverywhere(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		for range 5 {
+			simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
+		}
+		fleets := []*control.Fleet{fleetOf(t, b.Process("a").Connection(), ""), fleetOf(t, b.Process("b").Connection(), "")}
+		for range 5 {
+			ended := make(chan error, 2)
+			for i, f := range fleets {
+				go func() {
+					var err error
+					if c := (control.Command{Consumers: []string{"orders"}, Forever: true}); i == 0 {
+						_, err = f.Pause(t.Context(), c)
+					} else {
+						_, err = f.Resume(t.Context(), control.Command{Consumers: []string{"orders"}})
+					}
+					ended <- err
+				}()
+			}
+			if err := errors.Join(<-ended, <-ended); err != nil {
+				t.Fatal(err)
+			}
+			late := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
+			if ids := ordersOf(t, fleets[0]); len(ids) != 1 {
+				t.Errorf("consumers obey the orders %q, want one everywhere", ids)
+			}
+			late.stop()
+		}
+	})
+}
+
+// An app runs for 40 days with a pause that stands for ever, while other orders fill the stream,
+// which keeps 7 days. Whoever comes then knows the pause.
+func TestAPauseOutlivesTheAgeOfTheStream(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		simulatedProcess(t, b, control.AgentConfig{}, acks, "orders", "mails")
+		fleet := fleetOf(t, b.Connection(), "")
+		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, Forever: true, By: "anna", Why: "moves"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			time.Sleep(24 * time.Hour)
+			for range 30 {
+				if _, err := fleet.Limit(t.Context(), 2, control.Command{Consumers: []string{"mails"}, For: time.Minute, Why: strings.Repeat("w", 500)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		late := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
+		if h := late.all[0].Health(); !h.PausedByOrder || !strings.Contains(h.OrderedWhy, "anna") {
+			t.Errorf("who comes late has %+v", h)
+		}
+		if warning, err := late.agent.Health(); warning != "" || err != nil {
+			t.Errorf("%s, %v", warning, err)
+		}
+	})
+}
+
+func TestADeletedStreamLeavesTheConsumersAsTheyAre(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		log := new(journal)
+		p := simulatedProcess(t, b, control.AgentConfig{Logger: log.logger()}, acks, "orders", "mails")
+		fleet := fleetOf(t, b.Connection(), "")
+		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, For: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		b.Delete(control.ControlStream)
+		time.Sleep(10 * time.Second)
+		if h := p.all[0].Health(); !h.Paused {
+			t.Errorf("orders: %+v", h)
+		}
+		if h := p.all[1].Health(); !h.Subscribed {
+			t.Errorf("mails: %+v", h)
+		}
+		if len(log.lines("orders may be missed")) != 1 || len(log.lines("orders are read again")) != 1 {
+			t.Errorf("the log has %q", log.lines("orders"))
+		}
+		// The process has declared it again, and has written there what it knew.
+		late := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
+		if h := late.all[0].Health(); !h.PausedByOrder {
+			t.Errorf("who comes later has %+v", h)
+		}
+		if _, err := fleet.Resume(t.Context(), control.Command{Consumers: []string{"orders"}}); err != nil {
+			t.Fatal(err)
+		}
+		if h := p.all[0].Health(); h.Paused {
+			t.Errorf("a resume by the new stream leaves %+v", h)
+		}
+	})
+}
+
+func TestAConsumerThatIsAddedUnderAPauseBeginsPaused(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		p := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
+		fleet := fleetOf(t, b.Connection(), "")
+		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"customer-7"}, Forever: true, Anyway: true}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := consumer.New(b.Connection(), consumer.Spec{Queue: "customer-7", Handler: acks}, nil, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.group.AddConsumer(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if h := c.Health(); !h.PausedByOrder || h.Subscribed {
+			t.Errorf("%+v", h)
+		}
+		if err := p.group.RemoveConsumer(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if all, _, err := fleet.Processes(t.Context(), 0, "customer-7"); err != nil || len(all) != 0 {
+			t.Errorf("after its removal %+v have it, %v", all, err)
+		}
+	})
+}
+
+func TestAnOrderForAQueueIsOneForItsPartitions(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		p := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders.p00", "orders.p01", "mails")
+		fleet := fleetOf(t, b.Connection(), "")
+		state := func() (paused []bool) {
+			for _, c := range p.all {
+				paused = append(paused, c.Health().Paused)
+			}
+			return paused
+		}
+		for _, step := range []struct {
+			pause bool
+			of    string
+			want  []bool
+		}{
+			{true, "orders", []bool{true, true, false}},
+			{false, "orders.p01", []bool{true, false, false}},
+			{true, "orders.p0*", []bool{true, true, false}},
+			{false, "orders", []bool{false, false, false}}, // also those that were paused by name
+		} {
+			var err error
+			if step.pause {
+				_, err = fleet.Pause(t.Context(), control.Command{Consumers: []string{step.of}, Forever: true})
+			} else {
+				_, err = fleet.Resume(t.Context(), control.Command{Consumers: []string{step.of}})
+			}
+			if err != nil || !slices.Equal(state(), step.want) {
+				t.Errorf("pause %v of %s: %v, want %v; %v", step.pause, step.of, state(), step.want, err)
+			}
+		}
+		if orders, err := fleet.Orders(t.Context()); err != nil || len(orders) != 0 {
+			t.Errorf("%+v stand, %v", orders, err)
+		}
+	})
+}
+
+func TestBadCommandsAreRefusedAndChangeNothing(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		simulatedProcess(t, b, control.AgentConfig{}, acks, "orders", "mails")
+		fleet := fleetOf(t, b.Connection(), "")
+		var unknown *control.UnknownError
+		_, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"order", "o*s"}, Forever: true})
+		if !errors.As(err, &unknown) || !slices.Equal(unknown.Consumers, []string{"order"}) || !slices.Equal(unknown.There, []string{"mails", "orders"}) {
+			t.Errorf("a consumer that nobody has: %v", err)
+		}
+		var limit *control.LimitError
+		_, err = fleet.Limit(t.Context(), 5, control.Command{Consumers: []string{"orders"}, Forever: true})
+		if !errors.As(err, &limit) || limit.Concurrency != 4 || limit.Limit != 5 || limit.Consumer != "orders" {
+			t.Errorf("a limit above the concurrency: %v", err)
+		}
+		for want, c := range map[string]control.Command{
+			"Consumers is empty": {Forever: true},
+			"name of 0 bytes":    {Consumers: []string{""}, Forever: true},
+			"For is 0s":          {Consumers: []string{"orders"}},
+			"For is -1s":         {Consumers: []string{"orders"}, For: -time.Second},
+			"Forever is set":     {Consumers: []string{"orders"}, For: time.Hour, Forever: true},
+			"Why has 501 bytes":  {Consumers: []string{"orders"}, For: time.Hour, Why: strings.Repeat("w", 501)},
+			"Wait is -1s":        {Consumers: []string{"orders"}, For: time.Hour, Wait: -time.Second},
+		} {
+			if _, err := fleet.Pause(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: got %v, want %q", c, err, want)
+			}
+		}
+		if _, err := fleet.Limit(t.Context(), 0, control.Command{Consumers: []string{"orders"}, Forever: true}); err == nil || !strings.Contains(err.Error(), "the limit is 0") {
+			t.Errorf("a limit of 0: %v", err)
+		}
+		if _, err := fleet.Resume(t.Context(), control.Command{Consumers: []string{"orders"}, For: time.Hour}); err == nil || !strings.Contains(err.Error(), "a resume has no end") {
+			t.Errorf("a resume that ends: %v", err)
+		}
+		if orders, err := fleet.Orders(t.Context()); err != nil || len(orders) != 0 {
+			t.Errorf("%+v stand, %v", orders, err)
+		}
+	})
+}
+
+// The broker is away when the process starts. When it comes back, nothing is handled before the
+// orders are known.
+func TestNothingIsHandledBeforeTheOrdersAreKnown(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		first := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
+		fleet := fleetOf(t, b.Connection(), "")
+		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, Forever: true}); err != nil {
+			t.Fatal(err)
+		}
+		first.stop()
+		if err := b.Publisher().Publish(t.Context(), "orders", 1); err != nil {
+			t.Fatal(err)
+		}
+		b.Restart(30 * time.Second)
+		handled := 0
+		p := simulatedProcess(t, b, control.AgentConfig{}, func(context.Context, consumer.Delivery) consumer.Result {
+			handled++
+			return consumer.Ack()
+		}, "orders")
+		time.Sleep(time.Minute)
+		if h := p.all[0].Health(); handled > 0 || !h.PausedByOrder || !strings.Contains(h.OrderedWhy, "ordered by") {
+			t.Errorf("%d were handled, and the consumer is %+v", handled, h)
+		}
+	})
+}
+
+// An alarm keeps the Agent from its mark, so it does not know the orders.
+func TestAConsumerWorksWhenTheAgentsPatienceEnds(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		simulatedProcess(t, b, control.AgentConfig{}, acks, "orders").stop()
+		b.Alarm(time.Hour)
+		log, began := new(journal), time.Now()
+		p := simulatedProcess(t, b, control.AgentConfig{Patience: 3 * time.Second, Logger: log.logger()}, acks, "orders")
+		time.Sleep(5 * time.Second)
+		if h := p.all[0].Health(); !h.Subscribed || time.Since(began) > 20*time.Second {
+			t.Errorf("after %s: %+v", time.Since(began), h)
+		}
+		if len(log.lines("consumers work although their orders are not known yet")) != 1 {
+			t.Errorf("the log has %q", log.lines("orders"))
+		}
+	})
+}
+
+func TestWhatRunsIsShown(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		open := make(chan struct{})
+		p := simulatedProcess(t, b, control.AgentConfig{}, func(context.Context, consumer.Delivery) consumer.Result {
+			<-open
+			return consumer.Ack()
+		}, "orders")
+		if err := b.Publisher().Publish(t.Context(), "orders", 1); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		all, _, err := fleetOf(t, b.Connection(), "").Processes(t.Context(), 0)
+		if err != nil || len(all) != 1 || len(all[0].Consumers) != 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		m := all[0].Consumers[0]
+		if m.Name != "orders" || m.Concurrency != 4 || m.Limit != 4 || m.RunningCount != 1 || len(m.Running) != 1 || m.Running[0].Attempt != 1 || m.Running[0].MessageID == "" {
+			t.Errorf("%+v", m)
+		}
+		if all[0].PID == 0 || all[0].Started.IsZero() || all[0].App != "worker" {
+			t.Errorf("%+v", all[0])
+		}
+		close(open)
+		p.stop()
+	})
+}
+
+var (
+	_ = fmt.Sprint
+	_ = amqptest.Long
+	_ = connection.Config{}
+)
