@@ -239,7 +239,7 @@ func TestAConsumerThatIsPausedBeforeItStartsSaysSo(t *testing.T) {
 
 func TestHealthNamesTheConsumerAndItsQueue(t *testing.T) {
 	h := quiet(t, spec(func(s *Spec) { s.Name = "billing" })).Health()
-	if !reflect.DeepEqual(h, Health{Name: "billing", Queue: "orders"}) {
+	if !reflect.DeepEqual(h, Health{Name: "billing", Queue: "orders", Limit: 4}) {
 		t.Errorf("%+v", h)
 	}
 }
