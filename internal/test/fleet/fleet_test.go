@@ -10,6 +10,7 @@ import (
 
 var (
 	size    = flag.Int("processes", 20, "how many processes the whole fleet has")
+	rounds  = flag.Int("rounds", 50, "how often two operators contradict each other in the whole fleet")
 	forgets = flag.Bool("forgetful", false, "whether agents forget at a restart, which fails")
 )
 
@@ -39,7 +40,7 @@ func TestTheWholeFleetObeysWhateverIsKilled(t *testing.T) {
 	s.holds("all are killed", func() { s.restart(true) })
 	s.holds("the broker is killed", s.killBroker)
 	s.ends(3 * time.Second)
-	s.contradicts(50)
+	s.contradicts(*rounds)
 	s.refuses()
 	s.deletes()
 	s.forbids()
