@@ -27,6 +27,7 @@ type verdict struct {
 	twice                              int // effects that their message had already
 	fresh                              int // of these, on a delivery that was not marked as redelivered
 	sessions                           int // that processes have lost
+	behind                             int // messages with an effect behind a parked one of their key
 }
 
 // through is how far a message has come.
@@ -136,10 +137,14 @@ func (v *verdict) checkDirections(f facts) {
 // checkEnds: what was published has an effect or is parked, and poison alone is parked.
 func (v *verdict) checkEnds(f facts, keys map[string]*line) {
 	wrong := func(format string, args ...any) { v.wrong = append(v.wrong, fmt.Sprintf(format, args...)) }
-	published := map[string]bool{}
+	published, stood := map[string]bool{}, map[string]bool{}
 	for _, m := range f.published {
 		published[m.id()] = true
 		n, effects := f.parked[m.id()], keys[m.Key].messages[m.N].effects
+		if stood[m.Key] && effects > 0 {
+			v.behind++
+		}
+		stood[m.Key] = stood[m.Key] || n > 0
 		switch poison := f.poison(m); {
 		case n == 0 && effects == 0:
 			wrong("%s has no effect and is not parked: LOST", m.id())
@@ -161,6 +166,6 @@ func (v *verdict) checkEnds(f facts, keys map[string]*line) {
 }
 
 func (v verdict) String() string {
-	return fmt.Sprintf("%d published, %d effects, %d twice (%d on a fresh delivery), %d tries failed, %d parked; %d sessions lost; %d inversions, %d backwards, %d wrong",
-		v.published, v.effects, v.twice, v.fresh, v.failed, v.parked, v.sessions, len(v.inversions), len(v.backwards), len(v.wrong))
+	return fmt.Sprintf("%d published, %d effects, %d twice (%d on a fresh delivery), %d tries failed, %d parked, %d done behind them; %d sessions lost; %d inversions, %d backwards, %d wrong",
+		v.published, v.effects, v.twice, v.fresh, v.failed, v.parked, v.behind, v.sessions, len(v.inversions), len(v.backwards), len(v.wrong))
 }

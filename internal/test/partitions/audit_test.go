@@ -41,7 +41,7 @@ func newFacts(text string) facts {
 
 func TestNothingIsWrongWithRepeatsAfterALostSession(t *testing.T) {
 	v := audit(newFacts(whole))
-	if len(v.inversions)+len(v.backwards)+len(v.wrong) > 0 || v.twice != 2 || v.fresh != 0 || v.effects != 5 || v.failed != 3 || v.parked != 1 || v.sessions != 1 {
+	if len(v.inversions)+len(v.backwards)+len(v.wrong) > 0 || v.twice != 2 || v.fresh != 0 || v.effects != 5 || v.failed != 3 || v.parked != 1 || v.behind != 1 || v.sessions != 1 {
 		t.Errorf("%v\n%q\n%q\n%q", v, v.inversions, v.backwards, v.wrong)
 	}
 	v = audit(newFacts(whole + " x2'"))

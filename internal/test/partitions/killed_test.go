@@ -57,7 +57,7 @@ func (v verdict) judge(t *testing.T) {
 	complain(t, v.inversions)
 	complain(t, v.backwards)
 	complain(t, v.wrong)
-	if v.failed == 0 || v.parked == 0 || v.sessions == 0 {
+	if v.failed == 0 || v.parked == 0 || v.behind == 0 || v.sessions == 0 {
 		t.Errorf("nothing has happened: %v", v)
 	}
 }
