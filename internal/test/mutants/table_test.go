@@ -1286,4 +1286,27 @@ var mutants = []mutant{
 		edits:  []edit{{"connection.Named", `stand != nil`, `false`}},
 		caught: []by{{pkg: "brokertest", test: "^TestNamedConnectionsHealthAndMetricsAreTheBrokersToo$"}},
 	},
+	{
+		name: "partition-subscribed-twice", breaks: "one process at a time handles the messages of a partition",
+		edits: []edit{
+			{"consumer.Partitioned", `s.SingleActive, s.Concurrency = true, 1`, `s.SingleActive, s.Concurrency = false, 1`},
+			{"consumer.Spec.checkMember", `!s.SingleActive || s.Concurrency != 1`, `s.Concurrency != 1`},
+		},
+		caught: []by{model("consumer", "^TestWhateverHappensMessagesOfOneKeyKeepTheirOrder$")},
+	},
+	{
+		name: "park-unconfirmed", breaks: "the next message of a partition begins when the one before it is confirmed in the error queue",
+		edits:  []edit{{"consumer.inTurn.begin", `t.gate.closed.Store(true)`, `_ = t.gate`}},
+		caught: []by{{pkg: "consumer", test: "^TestTheNextMessageOfAPartitionWaitsUntilTheOneBeforeIsParked$"}},
+	},
+	{
+		name: "in-place-copies", breaks: "InPlace tries again where the message is, and makes no copy",
+		edits:  []edit{{"use.try.call", `t.result.Retried() && left > 0 && fits(ctx, t.pause)`, `false`}},
+		caught: []by{{pkg: "use", test: "^TestInPlaceTriesAgainWhereTheMessageIs$"}, {pkg: "consumer", test: "^TestAParkedMessageLetsItsPartitionGoOn$"}},
+	},
+	{
+		name: "in-place-outlasts-a-stop", breaks: "a stop ends a pause of InPlace, and the message keeps its place",
+		edits:  []edit{{"use.try.wait", `consumer.Stopping(ctx)`, `(<-chan struct{})(nil)`}},
+		caught: []by{{pkg: "consumer", test: "^TestAStopDuringAPauseKeepsThePlaceOfTheMessage$"}},
+	},
 }
