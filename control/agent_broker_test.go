@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -155,4 +154,150 @@ func TestAProcessThatWasRestartedComesUpPausedAndHandlesNothing(t *testing.T) {
 	}
 }
 
-var _ = slog.Default
+// The stream keeps four seconds, in small segments, and is filled. Who comes when the order's record
+// was dropped knows the order: it was written again.
+func TestAStandingPauseSurvivesTheSegmentsThatTheBrokerDrops(t *testing.T) {
+	amqptest.Long(t)
+	t.Parallel()
+	stream, queue := streamOf(t), amqptest.Queue(t, "orders")
+	ch := amqptest.Channel(t)
+	// Segments below 4 KiB make RabbitMQ 4.3.6 end the connections of readers (541).
+	if _, err := ch.QueueDeclare(stream, true, false, false, false, amqp.Table{"x-queue-type": "stream", "x-max-age": "4s", "x-stream-max-segment-size-bytes": int64(20_000)}); err != nil {
+		t.Fatal(err)
+	}
+	conn, cfg := connecttest.New(t, connection.Config{}), control.AgentConfig{Stream: stream, MaxAge: 4 * time.Second}
+	run(t, conn, cfg, acks, queue)
+	fleet := fleetOf(t, conn, stream)
+	if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{queue}, Forever: true, By: "anna"}); err != nil {
+		t.Fatal(err)
+	}
+	fill := time.NewTicker(50 * time.Millisecond)
+	defer fill.Stop()
+	for range 240 { // 12 s
+		<-fill.C
+		if err := ch.PublishWithContext(t.Context(), "", stream, false, false, amqp.Publishing{Body: make([]byte, 5000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if first := firstOffset(t, stream); first < 20 {
+		t.Errorf("the stream begins at %d: nothing was dropped", first)
+	}
+	late := run(t, connecttest.New(t, connection.Config{}), cfg, acks, queue)
+	if h := late.all[0].Health(); !h.PausedByOrder || !strings.Contains(h.OrderedWhy, "anna") {
+		t.Errorf("who comes late has %+v", h)
+	}
+}
+
+// firstOffset is that of the oldest record of a stream.
+func firstOffset(t *testing.T, stream string) int64 {
+	t.Helper()
+	ch := amqptest.Channel(t)
+	if err := ch.Qos(10, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	in, err := ch.Consume(stream, "", false, false, false, false, amqp.Table{"x-stream-offset": "first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := <-in
+	return d.Headers["x-stream-offset"].(int64)
+}
+
+func TestOrdersAreObeyedOverLostConnectionsAndADeletedStream(t *testing.T) {
+	t.Parallel()
+	stream, queue := streamOf(t), amqptest.Queue(t, "orders")
+	proxy := amqptest.NewProxy(t, amqptest.URL(t))
+	p := run(t, connecttest.New(t, connection.Config{URL: proxy.URL()}), control.AgentConfig{Stream: stream}, acks, queue)
+	fleet := fleetOf(t, connecttest.New(t, connection.Config{}), stream)
+	paused := func(want bool) {
+		t.Helper()
+		amqptest.Eventually(t, 10*time.Second, func() bool { return p.all[0].Health().Paused == want }, "paused is not %v", want)
+	}
+	c := control.Command{Consumers: []string{queue}, Anyway: true, Forever: true, Wait: time.Second}
+	for i := range 4 {
+		proxy.Cut()
+		var err error
+		if i%2 == 0 {
+			_, err = fleet.Pause(t.Context(), c)
+		} else {
+			_, err = fleet.Resume(t.Context(), control.Command{Consumers: []string{queue}, Anyway: true})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		paused(i%2 == 0)
+	}
+	if _, err := fleet.Pause(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := amqptest.Channel(t).QueueDelete(stream, false, false, false); err != nil {
+		t.Fatal(err)
+	}
+	amqptest.Eventually(t, 15*time.Second, func() bool {
+		orders, err := fleet.Orders(t.Context())
+		return err == nil && len(orders) == 1 && orders[0].Paused
+	}, "the order is not written into the new stream")
+	paused(true)
+	if _, err := fleet.Resume(t.Context(), control.Command{Consumers: []string{queue}}); err != nil {
+		t.Fatal(err)
+	}
+	paused(false)
+}
+
+func TestAPauseHoldsOverARestartOfTheBroker(t *testing.T) {
+	amqptest.Long(t)
+	t.Parallel()
+	b := amqptest.StartBroker(t)
+	conn := connecttest.New(t, connection.Config{URL: b.URL})
+	p := run(t, conn, control.AgentConfig{}, acks, "orders")
+	fleet := fleetOf(t, conn, "")
+	if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, Forever: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.stop()
+	b.Stop()
+	b.Start()
+	late := run(t, connecttest.New(t, connection.Config{URL: b.URL}), control.AgentConfig{}, acks, "orders")
+	if h := late.all[0].Health(); !h.PausedByOrder {
+		t.Errorf("%+v", h)
+	}
+	if _, err := fleet.Resume(t.Context(), control.Command{Consumers: []string{"orders"}}); err != nil || late.all[0].Health().Paused {
+		t.Errorf("%v, %+v", err, late.all[0].Health())
+	}
+}
+
+func TestWithoutPermissionsConsumersWorkAndTheLogSaysWhatIsMissing(t *testing.T) {
+	amqptest.Long(t)
+	stream, queue := streamOf(t), amqptest.Queue(t, "orders")
+	user, base := amqptest.Queue(t, "user"), amqptest.URL(t)
+	amqptest.Ctl(t, "add_user", user, "secret")
+	t.Cleanup(func() { amqptest.Ctl(t, "delete_user", user) })
+	uri, err := amqp.ParseURI(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := "^" + queue + ".*$"
+	amqptest.Ctl(t, "set_permissions", "-p", uri.Vhost, user, work, `^amq\.default$`, work)
+	start := func() (*instance, *journal) {
+		log := new(journal)
+		return run(t, connecttest.New(t, connection.Config{Username: user, Password: "secret"}), control.AgentConfig{Stream: stream, Logger: log.logger()}, acks, queue), log
+	}
+	missing := "no permission to configure"
+	if amqptest.AtLeast(t, 4, 3) { // who has no right on a queue may not look whether it is there
+		missing = "no queue is bound for the routing key"
+	}
+	for _, want := range []string{missing, `no permission to read`} {
+		p, log := start()
+		if h := p.all[0].Health(); !h.Subscribed {
+			t.Errorf("%s: %+v", want, h)
+		}
+		if lines := log.lines("orders may be missed"); len(lines) != 1 || !strings.Contains(lines[0], want) || !strings.Contains(lines[0], stream) {
+			t.Errorf("the log has %q, want one line with %q", lines, want)
+		}
+		if warning, err := p.agent.Health(); !strings.Contains(warning, want) || err != nil {
+			t.Errorf("%q, %v", warning, err)
+		}
+		p.stop()
+		_, _ = fleetOf(t, connecttest.New(t, connection.Config{}), stream).Resume(t.Context(), control.Command{Consumers: []string{queue}, Anyway: true}) // declares it
+	}
+}

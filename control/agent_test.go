@@ -3,7 +3,6 @@ package control_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,10 +10,9 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/brokertest"
-	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/control"
-	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // simulatedProcess starts an instance on a process of its own.
@@ -49,6 +47,7 @@ func TestAPauseHoldsOverARestartAndEndsByItself(t *testing.T) {
 		}
 		paused := func(want bool) {
 			t.Helper()
+			synctest.Wait() // for the subscription to end
 			for i, p := range all {
 				if h := p.all[0].Health(); h.Paused != want || h.Subscribed == want {
 					t.Errorf("process %d: %+v, want paused %v", i, h, want)
@@ -115,13 +114,14 @@ func TestAPauseOutlivesTheAgeOfTheStream(t *testing.T) {
 		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, Forever: true, By: "anna", Why: "moves"}); err != nil {
 			t.Fatal(err)
 		}
-		for range 40 {
-			time.Sleep(24 * time.Hour)
-			for range 30 {
-				if _, err := fleet.Limit(t.Context(), 2, control.Command{Consumers: []string{"mails"}, For: time.Minute, Why: strings.Repeat("w", 500)}); err != nil {
-					t.Fatal(err)
-				}
+		for range 80 { // 20 days, a segment of 1 MiB each day
+			time.Sleep(6 * time.Hour)
+			if err := b.Publisher().Publish(t.Context(), control.ControlStream, make([]byte, 300<<10), publisher.Exchange(control.ControlStream)); err != nil {
+				t.Fatal(err)
 			}
+		}
+		if n := b.Status(control.ControlStream).Ready; n > 60 {
+			t.Errorf("%d records are there, the broker has dropped none", n)
 		}
 		late := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
 		if h := late.all[0].Health(); !h.PausedByOrder || !strings.Contains(h.OrderedWhy, "anna") {
@@ -293,19 +293,63 @@ func TestNothingIsHandledBeforeTheOrdersAreKnown(t *testing.T) {
 	})
 }
 
-// An alarm keeps the Agent from its mark, so it does not know the orders.
+// The Agent's broker is away, and the consumer has a connection to another one.
 func TestAConsumerWorksWhenTheAgentsPatienceEnds(t *testing.T) {
 	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
-		simulatedProcess(t, b, control.AgentConfig{}, acks, "orders").stop()
-		b.Alarm(time.Hour)
-		log, began := new(journal), time.Now()
-		p := simulatedProcess(t, b, control.AgentConfig{Patience: 3 * time.Second, Logger: log.logger()}, acks, "orders")
-		time.Sleep(5 * time.Second)
-		if h := p.all[0].Health(); !h.Subscribed || time.Since(began) > 20*time.Second {
-			t.Errorf("after %s: %+v", time.Since(began), h)
+		other, log := brokertest.New(t), new(journal)
+		other.Restart(time.Hour)
+		agent, err := control.NewAgent(other.Connection(), control.AgentConfig{Patience: 3 * time.Second, Logger: log.logger()})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if len(log.lines("consumers work although their orders are not known yet")) != 1 {
-			t.Errorf("the log has %q", log.lines("orders"))
+		c, err := consumer.New(b.Connection(), consumer.Spec{Queue: "orders", Handler: acks}, nil, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		group, err := consumer.NewGroup(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		group.Oversee(agent)
+		if err := errors.Join(agent.Start(t.Context()), group.Start(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if h := c.Health(); !h.PausedByOrder {
+			t.Errorf("it works before the patience ends: %+v", h)
+		}
+		time.Sleep(5 * time.Second)
+		if h := c.Health(); !h.Subscribed || len(log.lines("consumers work although their orders are not known yet")) != 1 {
+			t.Errorf("%+v, and the log has %q", h, log.lines("consumers"))
+		}
+		if warning, err := agent.Health(); !strings.Contains(warning, "the stream of orders was not read yet") || err != nil {
+			t.Errorf("%q, %v", warning, err)
+		}
+		if err := errors.Join(group.Stop(t.Context()), agent.Stop(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAnOrderByAnotherExchangeIsIgnored(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		log := new(journal)
+		p := simulatedProcess(t, b, control.AgentConfig{Logger: log.logger()}, acks, "orders")
+		order := map[string]any{"version": 1, "id": "x", "kind": "pause", "consumers": []string{"orders"}, "seq": 1, "at": time.Now()}
+		for range 2 {
+			if err := b.Publisher().Publish(t.Context(), control.ControlStream, order); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if h := p.all[0].Health(); h.Paused || len(log.lines("did not come by its exchange")) != 1 {
+			t.Errorf("%+v, and the log has %q", h, log.lines("WARN"))
+		}
+		if err := b.Publisher().Publish(t.Context(), control.ControlStream, order, publisher.Exchange(control.ControlStream)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if h := p.all[0].Health(); !h.Paused {
+			t.Errorf("by its exchange: %+v", h)
 		}
 	})
 }
@@ -336,9 +380,3 @@ func TestWhatRunsIsShown(t *testing.T) {
 		p.stop()
 	})
 }
-
-var (
-	_ = fmt.Sprint
-	_ = amqptest.Long
-	_ = connection.Config{}
-)

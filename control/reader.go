@@ -161,7 +161,8 @@ func (r *reader) judge(err error) time.Duration {
 				"do", "let this user read the stream and write to the default exchange, and let somebody declare the stream: this user, or bunnicula control")
 		}
 	}
-	if isRefused(err) {
+	var denied *journal.DeniedError
+	if isRefused(err) && (!gone || errors.As(err, &denied)) { // what is gone can be declared again
 		return lookAgain
 	}
 	return retryAfter/10 + rand.N(retryAfter)

@@ -96,6 +96,8 @@ var roles = map[string]struct {
 	"operator": {act: actor.redrive, needs: []string{"write amq.default", "read orders-error"}, finds: "all"},
 	"watcher":  {act: actor.look, finds: "all"},
 	"teller":   {act: actor.tell, needs: []string{"configure bunnicula.events", "write bunnicula.events"}},
+	"obeyer":    {act: actor.obey, needs: []string{"write amq.default", "read bunnicula-control"}},
+	"commander": {act: actor.command, needs: []string{"configure bunnicula-control", "write bunnicula-control", "write amq.default", "read bunnicula-control"}},
 	"listener": {
 		act: actor.listen,
 		needs: []string{

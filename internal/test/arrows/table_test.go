@@ -72,7 +72,8 @@ var rows = map[string][]string{
 	"topology/topologyfile": {"topology", "internal/conflicts"},
 
 	"control": {
-		"connection", "publisher", "monitoring", "internal/applog", "internal/foreign", "internal/monitors", "internal/transport",
+		"connection", "consumer", "publisher", "topology", "monitoring", "health", "internal/applog", "internal/backoff", "internal/foreign",
+		"internal/journal", "internal/monitors", "internal/transport",
 	},
 
 	"outbox": {

@@ -1308,5 +1308,33 @@ var mutants = []mutant{
 		name: "in-place-outlasts-a-stop", breaks: "a stop ends a pause of InPlace, and the message keeps its place",
 		edits:  []edit{{"use.try.wait", `consumer.Stopping(ctx)`, `(<-chan struct{})(nil)`}},
 		caught: []by{{pkg: "consumer", test: "^TestAStopDuringAPauseKeepsThePlaceOfTheMessage$"}},
+		name: "pause-forgotten-by-a-restart", breaks: "an agent reads only the orders that come after its start",
+		edits:  []edit{{"control.reader.fold", `r.ledger.fold(all, r.soon())`, `r.ledger.fold(all[:0], r.soon())`}},
+		caught: []by{{pkg: "control", test: "^TestAPauseHoldsOverARestartAndEndsByItself$"}, {pkg: "control", test: "^TestAConsumerThatIsAddedUnderAPauseBeginsPaused$"}},
+	},
+	{
+		name: "copy-of-an-order-beats-a-newer-one", breaks: "a record that was written again counts like a new order",
+		edits:  []edit{{"control.book.add", `r.Again && (rank{seq, r.ID}).below(known.rank())`, `r.Again && false`}},
+		caught: []by{{pkg: "control", test: "^TestARecordThatWasWrittenAgainDoesNotBeatANewerOrder$"}, {pkg: "control", test: "^TestAnyInterleavingOfWhatIsWrittenAgainHasOneWinner$"}},
+	},
+	{
+		name: "seq-not-raised", breaks: "an order behind a higher seq keeps its own",
+		edits:  []edit{{"control.book.add", `min(max(seq, b.high+1), maxSeq)`, `seq`}},
+		caught: []by{{pkg: "control", test: "^TestContradictingOrdersWithOneSeqHaveOneWinner$"}, {pkg: "control", test: "^TestAnyInterleavingOfWhatIsWrittenAgainHasOneWinner$"}},
+	},
+	{
+		name: "consumer-before-its-order", breaks: "a consumer starts before its orders are known",
+		edits:  []edit{{"control.ledger.enter", `hold && !l.isKnown()`, `false`}},
+		caught: []by{{pkg: "control", test: "^TestNothingIsHandledBeforeTheOrdersAreKnown$"}, {pkg: "control", test: "^TestAConsumerWorksWhenTheAgentsPatienceEnds$"}},
+	},
+	{
+		name: "standing-order-not-written-again", breaks: "a standing order is dropped with its record",
+		edits:  []edit{{"control.scribe.after", `s.maxAge/2 + time.Duration(h.Sum32()%1000)*(s.maxAge/4)/1000`, `100*s.maxAge`}},
+		caught: []by{{pkg: "control", test: "^TestAPauseOutlivesTheAgeOfTheStream$"}},
+	},
+	{
+		name: "order-by-any-exchange", breaks: "whoever may write to the default exchange may give orders",
+		edits:  []edit{{"control.reader.parse", `rec.Exchange != r.stream`, `false`}},
+		caught: []by{{pkg: "control", test: "^TestAnOrderByAnotherExchangeIsIgnored$"}},
 	},
 }
