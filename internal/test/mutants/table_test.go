@@ -1308,6 +1308,8 @@ var mutants = []mutant{
 		name: "in-place-outlasts-a-stop", breaks: "a stop ends a pause of InPlace, and the message keeps its place",
 		edits:  []edit{{"use.try.wait", `consumer.Stopping(ctx)`, `(<-chan struct{})(nil)`}},
 		caught: []by{{pkg: "consumer", test: "^TestAStopDuringAPauseKeepsThePlaceOfTheMessage$"}},
+	},
+	{
 		name: "pause-forgotten-by-a-restart", breaks: "an agent reads only the orders that come after its start",
 		edits:  []edit{{"control.reader.fold", `r.ledger.fold(all, r.soon())`, `r.ledger.fold(all[:0], r.soon())`}},
 		caught: []by{{pkg: "control", test: "^TestAPauseHoldsOverARestartAndEndsByItself$"}, {pkg: "control", test: "^TestAConsumerThatIsAddedUnderAPauseBeginsPaused$"}},
