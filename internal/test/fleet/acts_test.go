@@ -218,7 +218,8 @@ func (s *stage) deletes() {
 		p.Await("orders may be missed", 30*time.Second)
 	}
 	s.handled("mail", "index")
-	amqptest.Eventually(s.t, 30*time.Second, func() bool { return s.stands("import") }, "nobody has written the order again")
+	var why string
+	amqptest.Eventually(s.t, 30*time.Second, func() (ok bool) { ok, why = s.stands("import"); return ok }, "nobody has written the order again: %v", &why)
 	s.t.Logf("the order is there again %s after its stream was deleted", ms(time.Since(deleted)))
 	s.restart(true)
 	s.reaches("import", paused, 30*time.Second)

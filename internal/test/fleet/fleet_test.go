@@ -27,6 +27,16 @@ func TestASmallFleetObeys(t *testing.T) {
 	s.left()
 }
 
+func TestASmallFleetSurvivesItsStream(t *testing.T) {
+	amqptest.Long(t)
+	t.Parallel()
+	s := newStage(t, amqptest.URL(t), nil)
+	s.start(3, s.url)
+	s.deletes()
+	s.end(false)
+	s.left()
+}
+
 func TestTheWholeFleetObeysWhateverIsKilled(t *testing.T) {
 	amqptest.Long(t)
 	broker := amqptest.StartBroker(t)

@@ -257,10 +257,11 @@ func (s *stage) orders() []control.Order {
 	return all
 }
 
-// stands says whether a pause of a consumer stands in the stream, which may be missing.
-func (s *stage) stands(kind string) bool {
+// stands says whether a pause of a consumer stands in the stream, which may be missing; why if not.
+func (s *stage) stands(kind string) (ok bool, why string) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
 	defer cancel()
 	all, err := s.fleet.Orders(ctx)
-	return err == nil && slices.ContainsFunc(all, func(o control.Order) bool { return o.Consumer == s.consumer(kind) && o.Paused })
+	ok = slices.ContainsFunc(all, func(o control.Order) bool { return o.Consumer == s.consumer(kind) && o.Paused })
+	return ok, fmt.Sprint(all, err)
 }

@@ -63,7 +63,7 @@ func work(ctx context.Context, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	conn, err := connection.New(connection.Config{
 		URL: t.URL, Name: t.Name, MinBackoff: 20 * time.Millisecond, MaxBackoff: 500 * time.Millisecond,
 	}, log)

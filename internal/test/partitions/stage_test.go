@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -251,15 +252,43 @@ func (s *stage) settled() int {
 // runOut waits until all is handled. What is then not is for the account.
 func (s *stage) runOut(within time.Duration) {
 	s.t.Helper()
-	for end := time.Now().Add(within); ; time.Sleep(100 * time.Millisecond) {
-		if s.settled() >= len(s.published) {
-			return
-		}
-		if time.Now().After(end) {
-			s.t.Errorf("after %s not all is handled", within)
+	if s.runsOut(within) {
+		return
+	}
+	if held := s.held(); len(held) > 0 {
+		s.t.Logf("the broker keeps queues for consumers that have ended, and is started again (see ghost_test.go): %v", held)
+		s.killBroker()
+		if s.runsOut(within) {
 			return
 		}
 	}
+	s.t.Errorf("after %s not all is handled", within)
+}
+
+func (s *stage) runsOut(within time.Duration) bool {
+	s.t.Helper()
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if s.settled() >= len(s.published) {
+			return true
+		}
+	}
+	return false
+}
+
+// held returns the queues with a consumer whose channel has ended.
+func (s *stage) held() (queues []string) {
+	s.t.Helper()
+	if s.broker == nil {
+		return nil
+	}
+	channels := s.broker.Ctl("list_channels", "pid")
+	for line := range strings.Lines(s.broker.Ctl("list_consumers", "queue_name", "channel_pid")) {
+		words := strings.Fields(line)
+		if len(words) == 2 && strings.HasPrefix(words[0], s.queue) && !strings.Contains(channels, words[1]) {
+			queues = append(queues, words[0])
+		}
+	}
+	return queues
 }
 
 // collect reads what a run has left when its processes have ended, and deletes the queues.
