@@ -176,6 +176,20 @@ outbox: ## Kill apps, relays, brokers and databases, and compare the accounts (S
 	eval "$$vars"
 	go test -count=1 -timeout 4h -v ./internal/test/outbox -run '^TestKilled' -seeds $(SEEDS) -seed $(SEED) $(ARGS)
 
+.PHONY: keys
+keys: ## Kill, cut off and move whatever consumes partitions, and compare the order within each key (SEEDS=20, SEED=7 the first, ARGS="-variant shared"); BROKER=4.3 too
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -timeout 4h -v ./internal/test/partitions -run '^TestKilled|^TestPartitionsGo|^TestTheFirst' -seeds $(SEEDS) -seed $(SEED) $(ARGS)
+
+.PHONY: fleet
+fleet: ## Give orders to twenty processes, and kill them, their broker and their stream (ARGS="-processes 50"); BROKER=4.3 too
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -timeout $(TIMEOUT) -v ./internal/test/fleet -run '^TestTheWhole' $(ARGS)
+
 .PHONY: outbox-speed
 outbox-speed: ## Relays and Put beside a bare publish and a bare INSERT, on PostgreSQL, in some 15 minutes (ARGS); BROKER=4.3 too
 	@scripts/broker up
