@@ -42,10 +42,10 @@ func (a *announcer) works(peer transport.Peer) {
 	switch lost := a.lost; {
 	case w.stopping:
 	case a.begun.CompareAndSwap(false, true):
-		a.log.Log(context.Background(), a.level(), "consumer started", "queue", a.spec.Queue, "concurrency", a.spec.Concurrency, "prefetch", w.ahead,
-			"timeout", a.spec.shownTimeout(), "paused", w.paused, "broker", peer.Version)
+		a.log.Log(context.Background(), a.level(), "consumer started", "queue", a.spec.Queue, "concurrency", a.spec.Concurrency, "prefetch", w.takes(),
+			"timeout", a.spec.shownTimeout(), "paused", w.isPaused(), "broker", peer.Version)
 	case !lost.IsZero():
-		a.log.Log(context.Background(), a.level(), "consumer is back", "queue", a.spec.Queue, "away", time.Since(lost).Round(time.Millisecond), "paused", w.paused, "broker", peer.Version)
+		a.log.Log(context.Background(), a.level(), "consumer is back", "queue", a.spec.Queue, "away", time.Since(lost).Round(time.Millisecond), "paused", w.isPaused(), "broker", peer.Version)
 	}
 	a.lost = time.Time{}
 }

@@ -32,9 +32,10 @@ type attempt struct {
 	worker   *worker
 	then     func(*attempt, decide.Ending) // called once, when the attempt ends
 
-	state    atomic.Int32   // running, stuck or returned; the worker and the watchdog write it
-	ended    atomic.Bool    // the goroutine that sets it first calls then
-	expiring sync.WaitGroup // Expired runs; the worker waits for it before it logs a late return
+	state    atomic.Int32           // running, stuck or returned; the worker and the watchdog write it
+	ended    atomic.Bool            // the goroutine that sets it first calls then
+	stack    atomic.Pointer[string] // of the handler when it was found to be stuck; the watchdog writes it
+	expiring sync.WaitGroup         // Expired runs; the worker waits for it before it logs a late return
 }
 
 const (
@@ -103,6 +104,7 @@ func (a *attempt) Expired() {
 		return
 	}
 	stack := a.worker.stack()
+	a.stack.Store(&stack)
 	a.consumer.stuck(a.delivery, time.Since(a.began), stack)
 	if a.state.Load() == returned || a.consumer.spec.WhenStuck == Hold {
 		return

@@ -77,8 +77,8 @@ func New(conn *connection.Connection, spec Spec, monitor monitoring.Monitor, log
 func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor monitoring.Monitor, log *slog.Logger) error {
 	c.gauges = new(gauges)
 	c.lookahead = newLookahead(&c.spec, open)
-	c.control = newControl(wanted{slots: c.spec.Concurrency, ahead: c.lookahead.few})
-	c.pool = newPool(c.spec.Concurrency, c.gauges, c.handle)
+	c.control = newControl(wanted{concurrency: c.spec.Concurrency, ahead: c.lookahead.few, open: open, keeps: c.spec.SingleActive})
+	c.pool = newPool(c.spec.Concurrency, c.control, c.gauges, c.handle)
 	c.announcer = &announcer{spec: &c.spec, base: log, log: c.log, control: c.control, pool: c.pool}
 	c.handlers.Limit = c.spec.Timeout + c.spec.Grace
 	c.reporter = &reporter{
@@ -107,6 +107,9 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 
 // Name is Spec.Name, or Spec.Queue if that is empty.
 func (c *Consumer) Name() string { return c.spec.Name }
+
+// Concurrency is Spec.Concurrency, or its default if that is 0.
+func (c *Consumer) Concurrency() int { return c.spec.Concurrency }
 
 // Topology returns the queues, exchanges and bindings that the consumer needs. It says which of
 // them the consumer declares.

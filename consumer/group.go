@@ -12,8 +12,9 @@ import (
 // and [Group.Remove] change who is in it, at any time. A Group is safe for use by many goroutines
 // at once.
 type Group struct {
-	roster roster
-	turns  turns
+	roster    roster
+	turns     turns
+	oversight oversight
 	// newOne makes a Consumer of a Spec for Add. It is immutable, and nil if NewGroup made the
 	// Group.
 	newOne func(Spec) (*Consumer, error)
@@ -80,7 +81,7 @@ func (g *Group) Start(ctx context.Context) error {
 	starting, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	err = errors.Join(together(each(members, func(m *member) error {
-		err := g.turns.start(starting, m.c)
+		err := g.start(starting, m)
 		switch {
 		case err == nil, !g.roster.has(m): // Remove has stopped it meanwhile
 			return nil
@@ -94,7 +95,7 @@ func (g *Group) Start(ctx context.Context) error {
 	switch {
 	case err != nil:
 		// A start's deadline says nothing of stops, so there is no warning.
-		_ = each(g.roster.stop(), func(m *member) error { return m.c.stop(ctx) })
+		_ = each(g.roster.stop(), func(m *member) error { return m.stop(ctx) })
 	case many:
 		announceStart(members, began)
 	}
@@ -110,7 +111,7 @@ var errOther = errors.New("another consumer could not start")
 func (g *Group) Stop(ctx context.Context) error {
 	members := g.roster.stop()
 	announceStop(ctx, members)
-	return errors.Join(each(members, func(m *member) error { return m.c.stop(ctx) })...)
+	return errors.Join(each(members, func(m *member) error { return m.stop(ctx) })...)
 }
 
 // Health returns the state of each consumer, in their order.

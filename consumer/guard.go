@@ -167,7 +167,7 @@ func (g *guard) alone() bool {
 	}
 	ok := c.pool.gate.close(g.taking, patience)
 	w, inside := c.control.get(), int(c.pool.gate.inside.Load())
-	free := int(c.gauges.running.Load()) < w.slots
+	free := int(c.gauges.running.Load()) < w.limit()
 	if ok && w.prefetch() > 0 && free && (!g.blind || inside == 0) {
 		return true
 	}

@@ -19,12 +19,19 @@ type Health struct {
 
 	Subscribed bool // the consumer takes messages
 	Prefetch   int  // the prefetch of its last subscription; see Spec.Prefetch
-	Paused     bool // Pause was called
+	Paused     bool // Pause was called, or an Order pauses the consumer
 	Stopping   bool // Stop was called
 	Slow       bool // no handler starts, because the crash guard has a message handled alone
 	Workers    int  // goroutines that run handlers, idle ones included
 	Running    int  // messages that workers handle now, those of stuck handlers included
 	Stuck      int  // handlers past their timeout and grace; each takes a slot
+	Limit      int  // how many handlers may run at once: Spec.Concurrency, or less by Limit or an Order
+
+	// PausedByOrder says that an Order pauses the consumer, whatever the application says. See
+	// [Consumer.Obey].
+	PausedByOrder bool `json:",omitempty"`
+	// OrderedWhy is the Why of the Order that pauses or limits the consumer. It is "" if none does.
+	OrderedWhy string `json:",omitempty"`
 
 	// CopiesBlocked is how many copies, to a retry or error queue for example, the broker has not
 	// confirmed within 2 s or has refused. Their messages are held, unacked.
@@ -65,10 +72,14 @@ func (c *Consumer) Health() Health {
 	g, w := c.gauges, c.control.get()
 	h := Health{
 		Name: c.spec.Name, Queue: c.spec.Queue, Connection: c.spec.Connection,
-		Subscribed: g.subscribed.Load(), Paused: w.paused, Stopping: w.stopping, Slow: g.alone.Load(),
+		Subscribed: g.subscribed.Load(), Paused: w.isPaused(), Stopping: w.stopping, Slow: g.alone.Load(),
 		Prefetch: int(g.prefetch.Load()), Workers: int(g.workers.Load()), Running: int(g.running.Load()), Stuck: w.stuck,
+		Limit: w.limit(), PausedByOrder: w.order.Paused,
 		CopiesBlocked: int(g.copies.Load()), MonitorsBlocked: w.blocked, StaleAcks: int(g.stale.Load()),
 		Problems: c.settler.policies.found(), Err: g.lastErr(),
+	}
+	if w.order.wants() {
+		h.OrderedWhy = w.order.Why
 	}
 	if c.conn != nil && !h.Subscribed {
 		link, _ := c.supervisor.attachment.link()

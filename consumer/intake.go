@@ -65,7 +65,7 @@ func (in *intake) step() error {
 	switch {
 	case in.prefetch() == 0, in.c.pool.gate.closed.Load():
 		// A single active consumer may have deliveries that must not start now.
-	case in.rush():
+	case in.c.pool.refusing.Load() == 0 && in.rush(): // what was refused comes first
 		return nil
 	case in.next != nil:
 		jobs = in.c.pool.jobs
@@ -173,8 +173,9 @@ func (in *intake) take(raw *amqp.Delivery, ok bool) {
 }
 
 // takeBack puts a delivery first again that a worker could not handle, because the guard had closed
-// the gate meanwhile.
+// the gate meanwhile, or the limit was lowered.
 func (in *intake) takeBack(d *received) {
+	in.c.pool.refusing.Add(-1)
 	if d.from != in.from {
 		return // it belongs to an earlier session, and is the broker's again
 	}

@@ -51,11 +51,11 @@ func (g *Group) AddConsumer(ctx context.Context, c *Consumer) error {
 	if !start {
 		return nil
 	}
-	if err = g.turns.start(ctx, c); err == nil {
+	if err = g.start(ctx, m); err == nil {
 		if err = g.roster.join(m); err == nil {
 			return nil
 		}
-		_ = c.stop(ctx) // the Group's Stop does so, too, and waits for it
+		_ = m.stop(ctx) // the Group's Stop does so, too, and waits for it
 	}
 	over := g.roster.isOver()
 	g.roster.drop(m)
@@ -99,6 +99,7 @@ func (g *Group) remove(ctx context.Context, name string, c *Consumer) error {
 		return fmt.Errorf("consumer %q: remove: %w", name, err)
 	}
 	defer g.roster.drop(m)
+	defer m.ends()
 	m.c.announcer.many.Store(false) // it stops alone, so it logs that itself
 	return m.c.Stop(ctx)
 }

@@ -12,6 +12,7 @@ func (g *Group) Metrics(tell func(name string, value float64, labels ...string))
 func (h Health) metrics(tell func(name string, value float64, labels ...string), labels ...string) {
 	tell("consumer_up", flag(h.Ready), labels...)
 	tell("consumer_handlers", float64(h.Running), labels...)
+	tell("consumer_handlers_limit", float64(h.Limit), labels...)
 	tell("consumer_handlers_stuck", float64(h.Stuck), labels...)
 	tell("consumer_monitors_blocked", float64(h.MonitorsBlocked), labels...)
 	tell("consumer_copies_blocked", float64(h.CopiesBlocked), labels...)

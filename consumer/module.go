@@ -143,6 +143,7 @@ type params struct {
 	Connection  *connection.Connection       `optional:"true"`
 	Connections []connection.NamedConnection `group:"bunnicula.connections"`
 	Monitors    monitors.Group
+	Overseers   []Overseer   `group:"bunnicula.overseers"`
 	Logger      *slog.Logger `optional:"true"`
 }
 
@@ -172,6 +173,9 @@ func provide(p params) (*Group, error) {
 		return nil, err
 	}
 	g.newOne = makes.whole
+	for _, o := range p.Overseers {
+		g.Oversee(o)
+	}
 	p.Lifecycle.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			ctx, cancel := startup.Earlier(ctx)

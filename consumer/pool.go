@@ -10,26 +10,30 @@ import (
 	"sync/atomic"
 )
 
-// pool runs handlers in workers. It starts a worker when all others are busy, up to slots of them.
+// pool runs handlers in workers. It starts a worker when all others are busy, up to the limit of
+// control. When the limit is lowered, workers that have finished end themselves.
 type pool struct {
 	// Immutable.
-	slots  int
-	handle func(*worker, *received)
-	gate   *gate
-	gauges *gauges // its workers and running belong to the pool
+	concurrency int64
+	control     *control
+	handle      func(*worker, *received)
+	gate        *gate
+	gauges      *gauges // its workers and running belong to the pool
 
-	jobs    chan *received // from the intake and the guard to an idle worker
-	refused chan *received // from a worker back to the intake: the gate was closed meanwhile
-	quit    chan struct{}  // closed by end, so that idle workers end
-	working sync.WaitGroup // the workers; end waits for them
+	jobs     chan *received // from the intake and the guard to an idle worker
+	refused  chan *received // from a worker back to the intake: the gate was closed meanwhile, or the limit lowered
+	refusing atomic.Int64   // how many deliveries are to come by refused; workers and the intake write it
+	ended    signal         // wakes the guard: a worker has ended itself
+	quit     chan struct{}  // closed by end, so that idle workers end
+	working  sync.WaitGroup // the workers; end waits for them
 
 	mu     sync.Mutex           // guards active
 	active map[*worker]struct{} // the workers; each enters and leaves itself
 }
 
-func newPool(slots int, g *gauges, handle func(*worker, *received)) *pool {
+func newPool(concurrency int, c *control, g *gauges, handle func(*worker, *received)) *pool {
 	return &pool{
-		slots: slots, handle: handle, gate: newGate(), gauges: g,
+		concurrency: int64(concurrency), control: c, handle: handle, gate: newGate(), gauges: g, ended: newSignal(),
 		jobs: make(chan *received), refused: make(chan *received), quit: make(chan struct{}), active: map[*worker]struct{}{},
 	}
 }
@@ -65,25 +69,68 @@ func (p *pool) hand(d *received) bool {
 		return true
 	default:
 	}
-	if int(p.gauges.workers.Add(1)) > p.slots {
-		p.gauges.workers.Add(-1)
+	if !p.hire(d) {
 		return false
 	}
 	p.working.Go(func() { p.work(d) })
 	return true
 }
 
-// handNow is hand, and waits for an idle worker until ctx ends.
-func (p *pool) handNow(ctx context.Context, d *received) bool {
-	if p.hand(d) {
-		return true
+// hire counts a new worker, unless there are as many as may be. The count is never above that, not
+// even for a moment: a worker that saw it would end itself, and nobody would be there for d.
+//
+// The guard has looked at the limit before it took its message, which nobody else may handle now.
+// So only the Concurrency bounds it here.
+func (p *pool) hire(d *received) bool {
+	most := p.concurrency
+	if d.solo == nil {
+		most = p.control.slots.Load()
 	}
-	select {
-	case p.jobs <- d:
-		return true
-	case <-ctx.Done():
+	for {
+		n := p.gauges.workers.Load()
+		if n >= most {
+			return false
+		}
+		if p.gauges.workers.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// surplus returns whether there are more workers than the limit. If so, the caller's is counted no
+// more, and must end.
+func (p *pool) surplus() bool {
+	limit := p.control.slots.Load()
+	if limit == p.concurrency { // there are never more; most often this is all that is looked at
 		return false
 	}
+	for {
+		n := p.gauges.workers.Load()
+		if n <= limit {
+			return false
+		}
+		if p.gauges.workers.CompareAndSwap(n, n-1) {
+			// The limit may have been raised meanwhile, so what waits for an idle worker may start a
+			// new one.
+			p.control.changed.set()
+			p.ended.set()
+			return true
+		}
+	}
+}
+
+// handNow is hand, and waits for a worker until ctx ends. The guard calls it.
+func (p *pool) handNow(ctx context.Context, d *received) bool {
+	for !p.hand(d) {
+		select {
+		case p.jobs <- d:
+			return true
+		case <-p.ended:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // work is a worker's goroutine; d is its first delivery, nil for a successor. A handler that calls
@@ -94,19 +141,27 @@ func (p *pool) work(d *received) {
 	p.register(w, true)
 	defer func() {
 		p.register(w, false)
-		if clean {
-			p.gauges.workers.Add(-1)
-			return
+		if !clean {
+			p.working.Go(func() { p.work(nil) })
 		}
-		p.working.Go(func() { p.work(nil) })
 	}()
 	for {
+		if d != nil && d.solo == nil && p.surplus() {
+			clean = true
+			p.refuse(d)
+			return
+		}
 		if d != nil {
 			p.take(w, d)
+		}
+		if p.surplus() {
+			clean = true
+			return
 		}
 		select {
 		case d = <-p.jobs:
 		case <-p.quit:
+			p.gauges.workers.Add(-1)
 			clean = true
 			return
 		}
@@ -141,10 +196,7 @@ func (p *pool) underway() []*attempt {
 // take handles a delivery, or returns it to the intake if the gate is closed.
 func (p *pool) take(w *worker, d *received) {
 	if d.solo == nil && !p.gate.enter() {
-		select {
-		case p.refused <- d:
-		case <-d.from.ctx.Done(): // the delivery is the broker's again
-		}
+		p.refuse(d)
 		return
 	}
 	p.gauges.running.Add(1)
@@ -156,6 +208,17 @@ func (p *pool) take(w *worker, d *received) {
 		}
 	}()
 	p.handle(w, d)
+}
+
+// refuse returns a delivery to the intake.
+func (p *pool) refuse(d *received) {
+	p.refusing.Add(1)
+	select {
+	case p.refused <- d:
+	case <-d.from.ctx.Done(): // the delivery is the broker's again
+		p.refusing.Add(-1)
+		p.control.changed.set() // the intake of another session starts no worker before that
+	}
 }
 
 // leave takes a delivery out of the gate, once: when its worker is done with it, or may never be.

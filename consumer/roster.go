@@ -27,9 +27,10 @@ const (
 
 // member is one consumer in a roster.
 type member struct {
-	c     *Consumer // immutable
-	names []string  // immutable: of its queues and exchanges, with its connection's
-	state state     // guarded by roster.mu
+	c        *Consumer // immutable
+	names    []string  // immutable: of its queues and exchanges, with its connection's
+	state    state     // guarded by roster.mu
+	overseen overseen  // has a lock of its own
 }
 
 func newMember(c *Consumer, s state) *member { return &member{c: c, names: namesOf(c), state: s} }
@@ -90,6 +91,13 @@ func (r *roster) consumers() []*Consumer {
 		all = append(all, m.c)
 	}
 	return all
+}
+
+// all returns the members in every state.
+func (r *roster) all() []*member {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.members)
 }
 
 // has returns whether a member is in the Group.

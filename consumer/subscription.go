@@ -12,7 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/compare"
 )
 
-// backlogMayLast is how long a backlog may wait for handlers that have become slow.
+// backlogMayLast is how long a backlog may wait for handlers that have become slow, or fewer.
 const backlogMayLast = 5 * time.Second
 
 // prefetch returns the prefetch of the subscription that is wanted now.
@@ -78,12 +78,16 @@ func (in *intake) change(want int) error {
 	return nil
 }
 
-// shed gives the backlog back if handlers that have become slow have not begun it in time.
+// shed gives the backlog back if handlers that have become slow, or fewer, have not begun it in time.
 func (in *intake) shed() {
 	if len(in.backlog.all) == 0 || in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
 		return
 	}
-	in.c.log.Info("handlers have become slow, messages that were taken ahead go back to the queue", "messages", len(in.backlog.all))
+	why := "handlers have become slow"
+	if w := in.c.control.get(); w.limit() < w.concurrency {
+		why = "fewer handlers may run at once"
+	}
+	in.c.log.Info("messages that were taken ahead go back to the queue", "messages", len(in.backlog.all), "why", why)
 	in.giveBack(in.backlog.drain())
 	in.backlogUntil = time.Time{}
 }
@@ -94,7 +98,7 @@ func (in *intake) shed() {
 // still works on earlier messages. It waits until all that it has begun is settled, and then closes
 // the channel. The queue has the others back in their order then.
 func (in *intake) rest() error {
-	if in.c.control.get().paused {
+	if in.c.control.get().isPaused() {
 		in.c.supervisor.idle(in.lives.link.Peer())
 	}
 	var all []*received

@@ -1,12 +1,25 @@
 // Package journal keeps records in a stream of RabbitMQ, and reads all of them from the beginning.
 // A state is what somebody folds out of the records; nothing of it lives elsewhere.
+//
+// A record has an offset, its place in the stream, and each reader sees every record once, in the
+// order of offsets. A record that was sent again, because a connection was lost before its confirm,
+// may be two records with one id. All readers see both, so they fold the same: whoever folds must
+// get the same state from a record that is there twice, also if others stand between the two.
 package journal
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/applog"
+	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -14,29 +27,47 @@ import (
 type Config struct {
 	Stream   string
 	Exchange string        // direct, bound to the stream by the key Stream; "" for the default exchange
-	MaxAge   time.Duration // x-max-age, in whole seconds
-	Segment  int64         // x-stream-max-segment-size-bytes: whole segments are dropped
-	Logger   *slog.Logger
+	MaxAge   time.Duration // x-max-age, in whole seconds; 0 is DefaultMaxAge
+	Segment  int64         // x-stream-max-segment-size-bytes: whole segments are dropped; 0 is DefaultSegment
+	Logger   *slog.Logger  // nil is slog.Default()
 }
 
-// Record is one record, as read. The body is the reader's.
-type Record struct {
-	Offset   int64
-	At       time.Time // the timestamp property, by the writer's clock; zero if there is none
-	Exchange string    // to which it was published
-	ID       string    // message id
-	Type     string    // the type property
-	UserID   string    // the validated user id, if the writer has set one
-	AppID    string
-	ReplyTo  string
-	Headers  map[string]any
-	Body     []byte
+// What a Config has that does not say.
+const (
+	DefaultMaxAge  = 7 * 24 * time.Hour
+	DefaultSegment = 10_000_000
+)
+
+func (c Config) check() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("journal: "+format, args...)) }
+	if n := len(c.Stream); n == 0 || n > 255 {
+		wrong("Stream is %d bytes long, want 1 to 255", n)
+	}
+	if n := len(c.Exchange); n > 255 {
+		wrong("Exchange is %d bytes long, AMQP allows 255", n)
+	}
+	if c.MaxAge < time.Second {
+		wrong("MaxAge is %s, want 1s or more, or 0 for %s", c.MaxAge, DefaultMaxAge)
+	}
+	if c.Segment < 1 || c.Segment > 3_000_000_000 {
+		wrong("Segment is %d bytes, want 1 to 3000000000, or 0 for %d", c.Segment, DefaultSegment)
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) arguments() amqp.Table {
+	return amqp.Table{
+		"x-queue-type": "stream", "x-max-age": fmt.Sprintf("%ds", int64(c.MaxAge/time.Second)),
+		"x-stream-max-segment-size-bytes": c.Segment,
+	}
 }
 
 // Draft is a record to be written.
 type Draft struct {
-	ID      string // message id
+	ID      string // message id; made up if it is empty
 	Type    string
+	UserID  string // empty, or the name of the login: the broker refuses any other
 	ReplyTo string
 	Headers map[string]any
 	Body    []byte // JSON
@@ -44,31 +75,75 @@ type Draft struct {
 	Plain bool
 }
 
-// Journal is safe for use by many goroutines at once. It is immutable, but for its pipeline.
-type Journal struct{}
+// Journal is safe for use by many goroutines at once. It is immutable, but for its pipeline and the
+// last mark.
+type Journal struct {
+	conn     transport.Connection // immutable
+	cfg      Config               // immutable
+	log      *slog.Logger         // immutable
+	pipeline *sending.Pipeline    // immutable
 
-// New makes a Journal. It does not connect.
-func New(conn transport.Connection, cfg Config) (*Journal, error) { panic("not yet") }
-
-// Declare declares the stream, and its exchange and binding, unless they exist. It needs no
-// permission to configure where they do.
-func (j *Journal) Declare(ctx context.Context) error { panic("not yet") }
-
-// Append writes records, and returns when the broker has confirmed all of them.
-func (j *Journal) Append(ctx context.Context, drafts ...Draft) error { panic("not yet") }
-
-// Fold reads every record from the first up to the end as it is now: up to a mark that Fold writes.
-// Records that were confirmed before Fold was called are among them. See in order; see must not keep
-// the channel waiting for long. It returns the offset behind the last, to go on with Follow.
-func (j *Journal) Fold(ctx context.Context, see func(Record) error) (next int64, err error) {
-	panic("not yet")
+	// mark is the record at which the last Fold ended. A Follow that goes on there can tell whether
+	// it is still the same stream. Each Fold replaces it; atomic.
+	mark atomic.Pointer[place]
 }
 
-// Follow reads on from an offset until ctx ends, over all sessions. It returns ctx's error, see's,
-// ErrGone if the stream was deleted, or what the broker refuses.
-func (j *Journal) Follow(ctx context.Context, next int64, see func(Record) error) error {
-	panic("not yet")
+// New makes a Journal. It does not connect. The error has a line for each field that is wrong.
+func New(conn transport.Connection, cfg Config) (*Journal, error) {
+	if conn == nil {
+		return nil, errors.New("journal: the connection is nil")
+	}
+	cfg.MaxAge, cfg.Segment = cmp.Or(cfg.MaxAge, DefaultMaxAge), cmp.Or(cfg.Segment, DefaultSegment)
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	pipeline, err := sending.New(conn, sending.DefaultWindow, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
+	log := applog.First(cfg.Logger).With("connection", conn.Name(), "stream", cfg.Stream)
+	return &Journal{conn: conn, cfg: cfg, log: log, pipeline: pipeline}, nil
 }
 
-// Stop ends the pipeline.
-func (j *Journal) Stop(ctx context.Context) error { panic("not yet") }
+// Append writes records in their order, and returns when the broker has confirmed all of them. An
+// error of some is one of the rest too: those may be in the stream or not. They are sent again over
+// lost connections until ctx ends. Calls that run at once share their waits for confirms; up to
+// sending.DefaultWindow records are in flight.
+func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
+	if len(drafts) == 0 {
+		return nil
+	}
+	envs := make([]sending.Envelope, len(drafts))
+	for i := range drafts {
+		envs[i] = j.envelope(&drafts[i])
+	}
+	failed, first := 0, error(nil)
+	for i, err := range j.pipeline.SendBatch(ctx, envs) {
+		if err == nil {
+			continue
+		}
+		if failed++; first == nil {
+			first = j.refusedWrite(envs[i].Exchange, err)
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("journal: append to stream %q: %d of %d records are not confirmed: %w", j.name(), failed, len(drafts), first)
+}
+
+func (j *Journal) envelope(d *Draft) sending.Envelope {
+	env := sending.Envelope{Exchange: j.cfg.Exchange, RoutingKey: j.cfg.Stream, Publishing: amqp.Publishing{
+		DeliveryMode: amqp.Persistent, ContentType: "application/json", MessageId: d.ID, Type: d.Type,
+		UserId: d.UserID, ReplyTo: d.ReplyTo, AppId: j.conn.Name(), Headers: d.Headers, Body: d.Body,
+	}}
+	if d.Plain {
+		env.Exchange = ""
+	}
+	env.Complete(time.Now())
+	return env
+}
+
+// Stop ends the pipeline, when what is in flight is confirmed or ctx has ended. Who folds or
+// follows is ended by its own context.
+func (j *Journal) Stop(ctx context.Context) error { return j.pipeline.Stop(ctx) }
