@@ -189,7 +189,7 @@ func silentLine(silent int, wait time.Duration) string {
 	if silent == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s the stream and did not answer within %s: what they do is not known\n", counted(silent, "process reads", "processes read"), wait)
+	return fmt.Sprintf("%s known and did not answer within %s\n", counted(silent, "process is", "processes are"), wait)
 }
 
 // endOf returns until when an order stands, as a person reads it at the time now.

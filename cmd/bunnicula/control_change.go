@@ -134,8 +134,13 @@ func (o *changeOptions) addTo(cmd *cobra.Command, lasts bool) {
 	o.fleetOptions.addTo(cmd)
 }
 
-// maxWhy bounds --why and --by, which each process keeps and logs.
-const maxWhy = 500
+// Bounds of what each process keeps and logs, in bytes, and of how long an order stands.
+const (
+	maxWhy   = 500
+	maxBy    = 255
+	shortest = time.Second
+	longest  = 10 * 365 * 24 * time.Hour
+)
 
 // command makes the Command of the flags.
 func (o *changeOptions) command(cmd *cobra.Command, names []string) (c control.Command, err error) {
@@ -143,17 +148,20 @@ func (o *changeOptions) command(cmd *cobra.Command, names []string) (c control.C
 		return c, err
 	}
 	c = control.Command{Consumers: names, Forever: o.forever, Why: o.why, By: o.by, Anyway: o.anyway, Wait: o.wait}
-	for _, text := range []struct{ flag, value string }{{"--why", o.why}, {"--by", o.by}} {
-		if len(text.value) > maxWhy {
-			return c, usage(fmt.Errorf("%s is %d bytes long, want at most %d", text.flag, len(text.value), maxWhy))
+	for _, text := range []struct {
+		flag, value string
+		most        int
+	}{{"--why", o.why, maxWhy}, {"--by", o.by, maxBy}} {
+		if len(text.value) > text.most {
+			return c, usage(fmt.Errorf("%s is %d bytes long, want at most %d", text.flag, len(text.value), text.most))
 		}
 	}
 	switch {
 	case o.forever && cmd.Flags().Changed("for"):
 		return c, usage(fmt.Errorf("--for %q and --until-resumed are given, want one of them", o.during))
 	case !o.forever && o.during != "":
-		if c.For, err = foreign.ParseDuration(o.during); err != nil || c.For <= 0 {
-			return c, usage(fmt.Errorf("--for is %q, want a duration above 0 such as 90s, 2h or 1d", o.during))
+		if c.For, err = foreign.ParseDuration(o.during); err != nil || c.For < shortest || c.For > longest {
+			return c, usage(fmt.Errorf("--for is %q, want a duration of 1s to 3650d, such as 90s, 2h or 1d", o.during))
 		}
 	case o.during == "" && cmd.Flags().Changed("for"):
 		return c, usage(errors.New("--for is empty, want a duration such as 2h, or --until-resumed in its place"))
@@ -218,12 +226,13 @@ func (w *fleetOrder) ask(ctx context.Context, f fleet) (lifted []control.Order, 
 			lifted, err = w.standing(ctx, f)
 			return err
 		})
-		if err != nil || len(lifted) == 0 || w.options.yes {
-			return lifted, err
+		if err != nil || len(lifted) == 0 {
+			return nil, err
 		}
-		return lifted, w.confirm("Resume "+listed3(lifted)+"?", false)
+		w.command.Consumers = resumedNames(w.command.Consumers, lifted)
+		return lifted, w.confirm("Resume "+listOf(lifted)+"?", w.options.yes)
 	}
-	if w.options.yes {
+	if w.options.yes && !slices.ContainsFunc(w.command.Consumers, isPattern) {
 		return nil, nil
 	}
 	var all []control.Process
@@ -239,7 +248,7 @@ func (w *fleetOrder) ask(ctx context.Context, f fleet) (lifted []control.Order, 
 		return nil, err
 	}
 	w.command.Consumers = reach.names
-	return nil, w.confirm(w.question(reach), false)
+	return nil, w.confirm(w.question(reach), w.options.yes)
 }
 
 // question asks whether to reach that.
@@ -294,14 +303,14 @@ func (w *fleetOrder) nothing(text string, stand []control.Order) error {
 		return w.printJSON(controlReport{Did: "resumed", Orders: []orderShown{}, Resumed: []resumedShown{}, Processes: []processShown{}}, false)
 	}
 	if len(stand) > 0 {
-		text += "; some stand for " + listed3(stand)
+		text += "; some stand for " + listOf(stand)
 	}
 	_, err := fmt.Fprintln(w.out, "nothing to resume:", plain(text))
 	return err
 }
 
-// listed3 lists the consumers of orders, and what was ordered.
-func listed3(all []control.Order) string {
+// listOf lists the consumers of orders, and what was ordered.
+func listOf(all []control.Order) string {
 	var names []string
 	for i, o := range all {
 		if i == 10 && len(all) > 11 {

@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // controlReport is what --json prints of an order.
@@ -43,6 +45,9 @@ func (w *fleetOrder) report(r control.Receipt, lifted []control.Order) error {
 		}
 	} else {
 		for _, o := range r.Orders {
+			if queue, _, ok := topology.PartitionOf(o.Consumer); ok && slices.ContainsFunc(r.Orders, func(other control.Order) bool { return other.Consumer == queue }) {
+				continue // it is part of the order for its queue
+			}
 			h := heedOf(o, r.Orders, r.Obeyed)
 			report.Orders = append(report.Orders, showOrder(o, h))
 			fine = fine && h.all()
