@@ -328,11 +328,3 @@ func orderWord(o control.Order) string {
 	}
 	return fmt.Sprintf("limit %d", o.Limit)
 }
-
-// forHow returns how long an order stands that was just given.
-func forHow(o control.Order) string {
-	if o.Until.IsZero() {
-		return endOf(o, o.At)
-	}
-	return endOf(o, o.At.Round(time.Second))
-}

@@ -65,6 +65,7 @@ type listReport struct {
 	heeds     []heed // of the orders
 	processes []control.Process
 	silent    int
+	unasked   error // who obeys is unknown: this user may not ask
 }
 
 // listShown is what --json prints.
@@ -73,15 +74,14 @@ type listShown struct {
 	Orders    []orderShown   `json:"orders"`
 	Processes []processShown `json:"processes"`
 	Silent    int            `json:"silent"`
+	Unasked   string         `json:"unasked,omitempty"` // why processes could not be asked
 }
 
 func listOrders(ctx context.Context, f fleet, wait time.Duration) (r listReport, err error) {
 	if r.orders, err = f.Orders(ctx); err != nil {
 		return r, err
 	}
-	if r.processes, r.silent, err = f.Processes(ctx, wait); err != nil {
-		return r, err
-	}
+	r.processes, r.silent, r.unasked = f.Processes(ctx, wait)
 	r.at, r.wait = time.Now(), wait
 	r.sort()
 	return r, nil
@@ -112,8 +112,11 @@ func (a *app) noOrders(none *noStreamError) error {
 
 func (a *app) printOrders(r listReport, each bool) error {
 	shown := listShown{At: r.at.UTC().Truncate(time.Second), Orders: []orderShown{}, Processes: showProcesses(r.processes, false), Silent: r.silent}
+	if r.unasked != nil {
+		shown.Unasked = r.unasked.Error()
+	}
 	var text strings.Builder
-	fine := r.silent == 0 && len(troubles(r.processes)) == 0
+	fine := r.silent == 0 && r.unasked == nil && len(troubles(r.processes)) == 0
 	for i, o := range r.orders {
 		shown.Orders = append(shown.Orders, showOrder(o, r.heeds[i]))
 		fine = fine && r.heeds[i].all()
@@ -130,7 +133,9 @@ func (a *app) printOrders(r listReport, each bool) error {
 }
 
 func (r *listReport) write(out *strings.Builder, width int) {
-	if len(r.orders) == 0 {
+	if len(r.orders) == 0 && r.unasked != nil {
+		out.WriteString("no order stands\n")
+	} else if len(r.orders) == 0 {
 		fmt.Fprintf(out, "no order stands; %s told of %s\n", counted(len(r.processes), "process has", "processes have"),
 			counted(len(namesOfAll(r.processes)), "consumer", "consumers"))
 	} else {
@@ -140,7 +145,7 @@ func (r *listReport) write(out *strings.Builder, width int) {
 			if o.Until.IsZero() {
 				until = "it is resumed"
 			}
-			t.add(o.Consumer, orderWord(o), until, ago(r.at, o.At)+" ago", o.By, obeyedBy(r.heeds[i]))
+			t.add(o.Consumer, orderWord(o), until, ago(r.at, o.At)+" ago", o.By, r.obeyedBy(r.heeds[i]))
 			t.under(o.Why)
 		}
 		t.print(out, width)
@@ -154,10 +159,16 @@ func (r *listReport) write(out *strings.Builder, width int) {
 		fmt.Fprintln(out, plain(line))
 	}
 	out.WriteString(silentLine(r.silent, r.wait))
+	if r.unasked != nil {
+		fmt.Fprintf(out, "which processes obey is not known: %s\n", plain(r.unasked.Error()))
+	}
 }
 
-func obeyedBy(h heed) string {
-	if h.of == 0 {
+func (r *listReport) obeyedBy(h heed) string {
+	switch {
+	case r.unasked != nil:
+		return "unknown"
+	case h.of == 0:
 		return "nobody has it"
 	}
 	return fmt.Sprintf("%d of %d", h.obeyed, h.of)

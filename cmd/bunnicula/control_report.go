@@ -55,7 +55,7 @@ func (w *fleetOrder) report(r control.Receipt, lifted []control.Order) error {
 			if !o.Paused {
 				did = fmt.Sprintf("limited %s to %s", o.Consumer, counted(o.Limit, "handler", "handlers"))
 			}
-			w.write(&text, did, o.Consumer, h, r.Took, ", "+forHow(o))
+			w.write(&text, did, o.Consumer, h, r.Took, ", "+endOf(o, o.At))
 		}
 	}
 	if line := silentLine(r.Silent, w.command.Wait); line != "" {

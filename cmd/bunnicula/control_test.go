@@ -19,6 +19,7 @@ type fakeFleet struct {
 	processes []control.Process
 	silent    int
 	err       error
+	unasked   error // of Processes
 	disobeys  string // the host of a process that does not obey
 
 	did      string // the last command
@@ -96,6 +97,9 @@ func (f *fakeFleet) Orders(context.Context) ([]control.Order, error) {
 
 func (f *fakeFleet) Processes(_ context.Context, _ time.Duration, names ...string) ([]control.Process, int, error) {
 	f.asked = append(f.asked, names)
+	if f.unasked != nil {
+		return nil, 0, f.unasked
+	}
 	if len(names) > 0 {
 		return chosen(f.processes, names), f.silent, f.err
 	}
@@ -274,6 +278,9 @@ func TestWhatStandsIsListedWithWhoObeys(t *testing.T) {
 	troubled := shop()
 	troubled.processes[0].Trouble = "late"
 	offline(t).on(troubled, "control", "ls").want(t, exitFound, "web-1 pid 101 (shop 1.2) may miss orders: late")
+	mute := standing()
+	mute.unasked = errors.New("no write on bunnicula-control")
+	offline(t).on(mute, "control", "ls").want(t, exitFound, "unknown", "which processes obey is not known: no write on bunnicula-control")
 	offline(t).on(&fakeFleet{err: errors.New("no read on bunnicula-control")}, "control", "ls").want(t, exitFailed, "no read on bunnicula-control")
 }
 
