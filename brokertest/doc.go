@@ -38,7 +38,6 @@
 //   - what RabbitMQ does with a message for several queues of which one is full: here none of the
 //     queues gets it;
 //   - refusals of what RabbitMQ 4.3 has given up, such as a transient queue that is not exclusive;
-//   - a single active consumer that gives way to one of a higher priority;
 //   - a consumer_timeout, heartbeats, and limits of frames, channels, connections and messages;
 //   - AMQP 1.0, MQTT, STOMP, TLS and logins;
 //   - connection.Connection.Channel, which is a channel of the client library: it returns an error.

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrStopping is the cause of a handler's cancelled context when the consumer stops. context.Cause
-// returns it.
+// returns it. A handler can say it as well: see Stopping.
 var ErrStopping = decide.ErrStopping
 
 // attempt is one run of the handler. It ends once: when the handler returns, or when the watchdog
@@ -86,7 +86,7 @@ func (a *attempt) finish(e decide.Ending) {
 	switch cause := a.ctx.end(); {
 	case errors.Is(cause, decide.ErrTimeout):
 		e.TimedOut = true
-	case errors.Is(cause, decide.ErrStopping):
+	case errors.Is(cause, decide.ErrStopping), a.yields(e.Result):
 		e.Interrupted = true
 	}
 	if a.state.Swap(returned) == stuck {
@@ -94,6 +94,11 @@ func (a *attempt) finish(e decide.Ending) {
 		a.consumer.unstuck(a.delivery, time.Since(a.began))
 	}
 	a.end(e)
+}
+
+// yields returns whether the handler has given up because the consumer stops (see Stopping).
+func (a *attempt) yields(r decide.Result) bool {
+	return r.Verdict == decide.Retry && a.consumer.stages.connecting.Err() != nil && foreign.Is(r.Err, decide.ErrStopping)
 }
 
 // Expired is called by the watchdog when the handler still runs after its timeout and its grace.

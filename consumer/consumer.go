@@ -88,8 +88,11 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	most := c.lookahead.many + c.spec.Concurrency
 	c.settler = &settler{
 		rules: &c.rules, policies: &policies{topology: c.rules.Topology, log: c.log}, reporter: c.reporter, gauges: c.gauges, asides: newSignal(), log: c.log,
-		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, log: c.log, turn: make(chan struct{}, 1)},
+		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, family: c.spec.family, log: c.log, turn: make(chan struct{}, 1)},
 		copies:   make(chan struct{}, most),
+	}
+	if c.spec.family != nil {
+		c.settler.turns = &inTurn{gate: c.pool.gate, changed: c.control.changed}
 	}
 	if conn == nil {
 		return nil

@@ -98,6 +98,19 @@ func Holds(ctx context.Context) bool {
 	return s != nil && s.WhenStuck == Hold
 }
 
+// stoppingKey is the key of what Stopping returns.
+type stoppingKey struct{}
+
+// Stopping returns a channel that is closed when the consumer begins to stop whose handler has this
+// context, or one that was made of it. The context itself ends later, so that handlers can finish. A
+// handler that waits, and has nothing to finish, need not go on: if it returns Retry(ErrStopping)
+// then, the message counts as interrupted, uses no attempt, and is handled again by another process.
+// It is nil, which never gets ready, for a context of no consumer's handler.
+func Stopping(ctx context.Context) <-chan struct{} {
+	c, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
+	return c
+}
+
 // made returns the real context, and makes it first if need be.
 func (h *handlerContext) made() context.Context {
 	h.mu.Lock()

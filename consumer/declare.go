@@ -17,6 +17,7 @@ import (
 type declarer struct {
 	topology topology.Topology // immutable
 	keep     bool              // immutable: deleted queues stay deleted (RedeclareOff)
+	family   *family           // immutable: the partitions that the queue is one of, or nil
 	log      *slog.Logger      // immutable
 
 	once atomic.Bool // the queues were declared and a subscription stood; the supervisor sets it
@@ -31,6 +32,11 @@ type declarer struct {
 func (d *declarer) first(ctx context.Context, link transport.Session) error {
 	if d.keep && d.once.Load() {
 		return nil
+	}
+	if d.family != nil && !d.once.Load() {
+		if err := d.family.ready(ctx, link, d.topology, d.log); err != nil {
+			return err
+		}
 	}
 	if err := d.declare(ctx, link); err != nil || d.once.Load() {
 		return err
@@ -107,8 +113,12 @@ func onChannel(ctx context.Context, link transport.Session, what string, f func(
 		return err
 	}
 	err = link.Do(context.Background(), what, func() error { return f(ch) })
+	closeChannel(link, ch)
+	return err
+}
+
+func closeChannel(link transport.Session, ch transport.Channel) {
 	if !ch.IsClosed() {
 		_ = link.Do(context.Background(), "close a channel", ch.Close) // an error: it is over
 	}
-	return err
 }

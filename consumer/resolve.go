@@ -40,7 +40,7 @@ func (s Spec) resolve() (Spec, topology.Topology, error) {
 // check checks every field of s and fills in the defaults. It returns what is wrong.
 func (s *Spec) check() (topology.Topology, []error) {
 	shape := slices.Concat(s.checkQueue(), s.checkRetries(), s.checkChoices()) // what topology.New looks at too
-	errs := slices.Concat(s.checkHandler(), shape, s.checkTimes(), s.checkCapacity())
+	errs := slices.Concat(s.checkMember(), s.checkHandler(), shape, s.checkTimes(), s.checkCapacity())
 	if len(shape) > 0 {
 		return topology.Topology{}, errs
 	}

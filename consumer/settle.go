@@ -21,7 +21,8 @@ type settler struct {
 	policies *policies
 	reporter *reporter
 	gauges   *gauges
-	asides   signal // wakes the guard: a message was set aside
+	asides   signal  // wakes the guard: a message was set aside
+	turns    *inTurn // nil where the next message need not wait for a copy
 	log      *slog.Logger
 
 	// copies has a place for each copy on its way. A copy's goroutine also tells the monitor, when
@@ -62,8 +63,10 @@ func (s *settler) copy(d *received, f func()) {
 		d.settled()
 		s.copies <- struct{}{}
 	}
+	s.turns.begin()
 	s.copying.Go(func() {
 		defer func() { <-s.copies }()
+		defer s.turns.end()
 		f()
 	})
 }

@@ -188,6 +188,8 @@ type Spec struct {
 	//
 	// Defaults to nil: there is only a line in the log.
 	OnFatal func(error)
+
+	family *family // the partitions that this one belongs to; Partitioned sets it
 }
 
 // Special values of Spec.

@@ -29,7 +29,7 @@ type stages struct {
 func newStages(base context.Context) *stages {
 	s := &stages{base: base, stopped: make(chan struct{})}
 	s.connecting, s.stopConnecting = context.WithCancel(base)
-	s.handlers, s.cancelHandlers = context.WithCancelCause(base)
+	s.handlers, s.cancelHandlers = context.WithCancelCause(context.WithValue(base, stoppingKey{}, s.connecting.Done()))
 	s.hard, s.cancelHard = context.WithCancel(base)
 	return s
 }

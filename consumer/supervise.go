@@ -193,7 +193,7 @@ func permanent(err error) bool {
 	var mismatch *topology.MismatchError
 	if transport.Permanent(err) || errors.Is(err, transport.ErrNoChannel) || errors.As(err, &mismatch) ||
 		errors.Is(err, topology.ErrMissing) || errors.Is(err, topology.ErrRefused) ||
-		errors.Is(err, topology.ErrInvalid) || errors.Is(err, topology.ErrStream) {
+		errors.Is(err, topology.ErrInvalid) || errors.Is(err, topology.ErrStream) || errors.Is(err, ErrOtherPartitions) {
 		return true
 	}
 	var refused *amqp.Error

@@ -61,6 +61,9 @@ func BuildStored[Option ~func(*Draft) error](r Rules, routingKey string, payload
 	err := apply(&d, opts)
 	hasNone := d.MessageId == ""
 	if err == nil {
+		err = d.partition()
+	}
+	if err == nil {
 		err = d.encode(payload, r.maxBody())
 	}
 	s := Stored{Envelope: d.Envelope, Place: d.Place, NewID: hasNone}

@@ -219,11 +219,8 @@ func (q *queue) next() *subscription {
 	if len(q.subscriptions) == 0 {
 		return nil
 	}
-	if first := q.subscriptions[0]; q.single() {
-		if first.hasRoom() {
-			return first
-		}
-		return nil
+	if q.single() {
+		return q.active()
 	}
 	best := -1
 	for i, sub := range q.subscriptions {
@@ -237,6 +234,28 @@ func (q *queue) next() *subscription {
 	sub := q.subscriptions[best]
 	q.subscriptions = append(slices.Delete(q.subscriptions, best, best+1), sub)
 	return sub
+}
+
+// active is the single active consumer if it may have a message now. In a quorum queue of RabbitMQ 4
+// one with a higher priority takes its place. Until it has settled what it has, nobody gets more.
+func (q *queue) active() *subscription {
+	best := 0
+	for i, sub := range q.subscriptions {
+		if sub.priority > q.subscriptions[best].priority {
+			best = i
+		}
+	}
+	if best > 0 && q.quorum && q.broker.Version != RabbitMQ3 {
+		if q.subscriptions[0].unacked > 0 {
+			return nil
+		}
+		sub := q.subscriptions[best]
+		q.subscriptions = slices.Insert(slices.Delete(q.subscriptions, best, best+1), 0, sub)
+	}
+	if first := q.subscriptions[0]; first.hasRoom() {
+		return first
+	}
+	return nil
 }
 
 // sameValue compares two values of headers, whatever the size of their integers.

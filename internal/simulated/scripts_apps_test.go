@@ -334,6 +334,42 @@ var appScripts = []script{
 		r.put(q, "c")
 		r.take(second, "c")
 	}},
+	{"from 4.0 on a single active consumer gives way to one of a higher priority", func(r *rig) {
+		q := r.queue("", amqp.Table{"x-single-active-consumer": true})
+		low, high, highest := r.open(), r.open(), r.open()
+		consume := func(ch transport.Channel, tag string, priority int32) <-chan amqp.Delivery {
+			r.must(ch.Qos(2, 0, false))
+			in, err := ch.Consume(q, r.prefix+tag, false, false, false, false, amqp.Table{"x-priority": priority})
+			r.must(err)
+			return in
+		}
+		first := consume(low, "low", -128)
+		r.put(q, "a", "b", "c", "d", "e")
+		r.take(first, "a", "b")
+		second := consume(high, "high", 3)
+		third := consume(highest, "highest", 127)
+		r.silence(second)
+		r.silence(third) // it waits until all is settled
+		r.must(low.Ack(1, false))
+		if r.version == simulated.RabbitMQ3 {
+			r.take(first, "c")
+			r.silence(third)
+			return
+		}
+		r.silence(first)
+		r.silence(third)
+		r.must(low.Ack(2, false))
+		r.take(third, "c", "d")
+		r.silence(second)
+		r.must(highest.Close()) // what it had goes to the next highest, in its order
+		r.take(second, "c", "d")
+		r.must(high.Ack(2, true))
+		r.take(second, "e")
+		r.must(high.Ack(3, false))
+		r.put(q, "f")
+		r.take(second, "f")
+		r.silence(first)
+	}},
 	{"from 4.0 on a quorum queue without a limit has one of 20", func(r *rig) {
 		q := r.queue("", nil)
 		r.put(q, "a")
