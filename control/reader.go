@@ -149,7 +149,7 @@ func (r *reader) parse(rec journal.Record) *record {
 func (r *reader) judge(err error) time.Duration {
 	gone := errors.Is(err, journal.ErrGone)
 	if gone {
-		r.folded = false
+		r.folded = false // what comes next is another stream
 	}
 	text := foreign.Line(foreign.Text(err, maxLogged), maxLogged)
 	r.say("orders may be missed: " + text)
@@ -161,18 +161,19 @@ func (r *reader) judge(err error) time.Duration {
 				"do", "let this user read the stream and write to the default exchange, and let somebody declare the stream: this user, or bunnicula control")
 		}
 	}
-	if gone || !isRefused(err) {
-		return retryAfter/10 + rand.N(retryAfter)
+	if isRefused(err) {
+		return lookAgain
 	}
-	return lookAgain
+	return retryAfter/10 + rand.N(retryAfter)
 }
 
 // isRefused says whether the broker refuses something until somebody changes something.
 func isRefused(err error) bool {
+	var denied *journal.DeniedError
 	var refused *publisher.RefusedError
 	var closed *amqp.Error
 	switch {
-	case transport.Permanent(err):
+	case transport.Permanent(err), errors.Is(err, journal.ErrNoStream), errors.As(err, &denied):
 		return true
 	case errors.As(err, &refused):
 		return isRefusal(refused.Code)

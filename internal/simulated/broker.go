@@ -124,9 +124,9 @@ func (b *Broker) Messages(name string) []amqp.Delivery {
 		return nil
 	}
 	var all []amqp.Delivery
-	for _, list := range [][]*message{q.returned, q.ready} {
+	for _, list := range [][]*message{q.returned, q.ready, q.stream.messages()} {
 		for _, m := range list {
-			all = append(all, m.delivery(q.quorum, b.Version))
+			all = append(all, q.delivery(m))
 		}
 	}
 	return all

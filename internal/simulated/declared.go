@@ -34,6 +34,9 @@ func (b *Broker) declare(name string, p properties, args amqp.Table, by *session
 			return why
 		}
 		q = &queue{broker: b, name: name, properties: p, arguments: args, quorum: args["x-queue-type"] == "quorum"}
+		if args["x-queue-type"] == "stream" {
+			q.stream = newStream(args)
+		}
 		if p.exclusive {
 			q.owner = by
 		}
@@ -74,11 +77,14 @@ func (b *Broker) impossible(name string, p properties, args amqp.Table) *amqp.Er
 	}
 	switch kind := args["x-queue-type"]; kind {
 	case nil, "classic":
-	case "quorum":
+	case "quorum", "stream":
 		for property, wrong := range map[string]bool{"non-durable": !p.durable, "exclusive-owner": p.exclusive, "auto-delete": p.autoDelete} {
 			if wrong {
 				return refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - invalid property '%s' for queue '%s' in vhost '/'", property, name)
 			}
+		}
+		if why := impossibleStream(name, args); why != nil {
+			return why
 		}
 	default:
 		return refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - the simulation has no queues of the type '%v'", kind)
@@ -159,12 +165,16 @@ func (b *Broker) deleteQueue(name string, ifUnused, ifEmpty bool, by *session) (
 	case q.quorum && (ifUnused || ifEmpty):
 		by.refuse(refusal(amqp.NotImplemented, "NOT_IMPLEMENTED - cannot delete queue '%s' in vhost '/'. queue.delete operations with if-unused or if-empty flag set are not supported by quorum queues", name))
 		return 0, nil
+	case q.stream != nil: // whatever is in it
 	case ifEmpty && n > 0:
 		return 0, refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - queue '%s' in vhost '/' is not empty", name)
 	case ifUnused && len(q.subscriptions) > 0:
 		return 0, refusal(amqp.PreconditionFailed, "PRECONDITION_FAILED - queue '%s' in vhost '/' in use", name)
 	}
 	b.delete(name)
+	if q.stream != nil {
+		return 0, nil
+	}
 	return n, nil
 }
 

@@ -9,13 +9,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// queue is a quorum queue or a classic one.
+// queue is a quorum queue, a classic one or a stream.
 type queue struct {
 	broker *Broker
 	name   string
 	properties
 	arguments amqp.Table
 	quorum    bool
+	stream    *stream  // of a queue that is one; nil otherwise
 	owner     *session // of an exclusive queue, which ends with it
 
 	returned      []*message // back from a consumer: they go first
@@ -32,11 +33,12 @@ type queue struct {
 type message struct {
 	amqp.Publishing
 	exchange, key string
-	number        int   // in its queue
+	number        int   // in its queue; the offset in a stream
 	count         int64 // how often it came back, as far as that counts
 	back          int64 // how often it came back
 	died          bool  // the broker has dead-lettered it, so that its x-death is the broker's
 	expires       time.Time
+	written       time.Time // to a stream
 }
 
 // subscription is a consumer's.
@@ -49,6 +51,7 @@ type subscription struct {
 	priority  int64
 	autoAck   bool
 	exclusive bool
+	cursor    int // of a stream: the offset to go on at
 }
 
 // hasRoom says whether it may have one more message.
@@ -71,7 +74,7 @@ func (b *Broker) delete(name string) {
 	delete(b.queues, name)
 	q.deleted = true
 	b.unbind(name)
-	for _, list := range [][]*message{q.returned, q.ready, q.dying} {
+	for _, list := range [][]*message{q.returned, q.ready, q.dying, q.stream.messages()} {
 		for _, m := range list {
 			b.lost[m.MessageId] = true
 		}
@@ -116,7 +119,7 @@ func (q *queue) limit() int64 {
 // single says whether only one consumer at a time gets messages.
 func (q *queue) single() bool { return q.arguments["x-single-active-consumer"] == true }
 
-func (q *queue) depth() int { return len(q.returned) + len(q.ready) }
+func (q *queue) depth() int { return len(q.returned) + len(q.ready) + len(q.stream.messages()) }
 
 // full says whether it refuses what is published.
 func (q *queue) full() bool {
@@ -146,6 +149,11 @@ func (q *queue) over(more int) bool {
 
 // push adds a message that was published or dead-lettered.
 func (q *queue) push(m *message) {
+	if q.stream != nil {
+		q.stream.push(m)
+		q.dispatch()
+		return
+	}
 	q.pushed++
 	m.number = q.pushed
 	if ttl, bounded := q.ttl(m); bounded {
@@ -162,7 +170,7 @@ func (q *queue) push(m *message) {
 
 // requeue is for what comes back from a consumer.
 func (q *queue) requeue(m *message, by *served, why string) {
-	if q.deleted {
+	if q.deleted || q.stream != nil {
 		return
 	}
 	m.back++
@@ -186,6 +194,10 @@ func (q *queue) requeue(m *message, by *served, why string) {
 // dispatch hands on what there is to consumers with room. Of what is left then the oldest go, if
 // the queue is too long: also when that is for what has come back to it.
 func (q *queue) dispatch() {
+	if q.stream != nil {
+		q.stream.dispatch(q.subscriptions)
+		return
+	}
 	for q.expire(); q.depth() > 0; {
 		sub := q.next()
 		if sub == nil {

@@ -63,7 +63,7 @@ func (c *channel) queue(name string, do func() *amqp.Error) (amqp.Queue, error) 
 		}
 		q, why := c.session.broker.find(name, c.session)
 		if why == nil {
-			found = amqp.Queue{Name: name, Messages: q.depth(), Consumers: len(q.subscriptions)}
+			found = amqp.Queue{Name: name, Messages: q.depth(), Consumers: q.consumers()}
 		}
 		return why
 	}, nil)
@@ -114,7 +114,7 @@ func (c *channel) Consume(queue, tag string, autoAck, exclusive, _, _ bool, args
 			return &amqp.Error{Code: amqp.PreconditionFailed, Reason: "PRECONDITION_FAILED - invalid arg 'x-priority'", Server: true}
 		}
 		first, _ := plain(priority).(int64)
-		return c.served.consume(queue, tag, subscription{autoAck: autoAck, exclusive: exclusive, priority: first})
+		return c.served.consume(queue, tag, subscription{autoAck: autoAck, exclusive: exclusive, priority: first}, args[offsetHeader])
 	}, nil)
 	if err != nil {
 		return nil, err

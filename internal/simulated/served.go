@@ -99,11 +99,14 @@ func (s *served) note(e Event) {
 }
 
 // consume is basic.consume. as is what the subscription is to be like.
-func (s *served) consume(name, tag string, as subscription) *amqp.Error {
+func (s *served) consume(name, tag string, as subscription, offset any) *amqp.Error {
 	b := s.session.broker
 	q, why := b.find(name, s.session)
 	if why != nil {
 		return why
+	}
+	if q.stream != nil {
+		return s.read(q, tag, as.autoAck, offset)
 	}
 	if s.consumers[tag] != nil {
 		s.note(Event{Kind: Violation, Text: "a consumer tag is used twice at once on its channel: " + tag})
@@ -163,6 +166,10 @@ func (s *served) get(name string, autoAck bool) (amqp.Delivery, bool, *amqp.Erro
 	if q.quorum && q.single() {
 		return amqp.Delivery{}, false, refusal(amqp.ResourceLocked, "RESOURCE_LOCKED - cannot obtain access to locked queue '%s' in vhost '/'. basic.get operations are not supported by quorum queues with single active consumer", name)
 	}
+	if q.stream != nil {
+		s.session.refuse(notImplemented("basic.get not supported by stream queues queue '%s' in vhost '/'", name))
+		return amqp.Delivery{}, false, nil
+	}
 	m := q.take()
 	if m == nil {
 		return amqp.Delivery{}, false, nil
@@ -178,13 +185,25 @@ func (s *served) hand(to *subscription, m *message) amqp.Delivery {
 		to.unacked++
 		to.queue.unacked++
 	}
-	d := m.delivery(to.queue.quorum, s.session.broker.Version)
+	d := to.queue.delivery(m)
 	d.DeliveryTag = s.tags
 	if s.session.broker.Mark {
 		if d.Headers == nil {
 			d.Headers = amqp.Table{}
 		}
 		d.Headers[MarkHeader] = Mark(s.client.number, s.tags)
+	}
+	return d
+}
+
+// delivery is a message as it goes out. Those of a stream have their offset.
+func (q *queue) delivery(m *message) amqp.Delivery {
+	d := m.delivery(q.quorum, q.broker.Version)
+	if q.stream != nil {
+		if d.Headers == nil {
+			d.Headers = amqp.Table{}
+		}
+		d.Headers[offsetHeader] = int64(m.number)
 	}
 	return d
 }
@@ -235,6 +254,9 @@ func (s *served) settle(tag uint64, multiple, ack bool, back string) {
 		d.queue.unacked--
 		d.to.unacked--
 		switch {
+		case d.queue.stream != nil && !ack && s.session.broker.Version == RabbitMQ3:
+			s.session.refuse(notImplemented("basic.nack and basic.reject not supported by stream queues queue '%s' in vhost '/'", d.queue.name))
+		case d.queue.stream != nil: // to nack is to ack
 		case ack:
 			s.note(Event{Kind: Acked, Tag: d.tag, Queue: d.queue.name, Message: d.message.MessageId})
 		case back != "":

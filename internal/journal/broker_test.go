@@ -1,4 +1,4 @@
-package journal
+package journal_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/journal"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -30,11 +31,11 @@ func connect(t *testing.T, url string) transport.Connection {
 	return conn.Transport()
 }
 
-// make1 makes a Journal that the test stops.
-func make1(t *testing.T, conn transport.Connection, cfg Config) *Journal {
+// newJournal makes a Journal that the test stops.
+func newJournal(t *testing.T, conn transport.Connection, cfg journal.Config) *journal.Journal {
 	t.Helper()
 	cfg.Logger = slog.New(slog.DiscardHandler)
-	j, err := New(conn, cfg)
+	j, err := journal.New(conn, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,10 +53,10 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func drafts(prefix string, from, n int) []Draft {
-	all := make([]Draft, n)
+func drafts(prefix string, from, n int) []journal.Draft {
+	all := make([]journal.Draft, n)
 	for i := range all {
-		all[i] = Draft{ID: fmt.Sprintf("%s%d", prefix, from+i), Body: []byte(`{}`)}
+		all[i] = journal.Draft{ID: fmt.Sprintf("%s%d", prefix, from+i), Body: []byte(`{}`)}
 	}
 	return all
 }
@@ -74,18 +75,18 @@ func TestWhatIsAppendedIsFoldedAndFollowed(t *testing.T) {
 	exchange := stream + "-exchange"
 	t.Cleanup(func() { _ = amqptest.Channel(t).ExchangeDelete(exchange, false, false) })
 	conn := connect(t, amqptest.URL(t))
-	j := make1(t, conn, Config{Stream: stream, Exchange: exchange})
+	j := newJournal(t, conn, journal.Config{Stream: stream, Exchange: exchange})
 	ctx := within(t, 30*time.Second)
-	if _, err := j.Fold(ctx, func(Record) error { return nil }); !errors.Is(err, ErrGone) {
+	if _, err := j.Fold(ctx, func(journal.Record) error { return nil }); !errors.Is(err, journal.ErrGone) {
 		t.Fatalf("no stream: %v", err)
 	}
 	must(t, j.Declare(ctx))
 	must(t, j.Declare(ctx))
-	must(t, j.Append(ctx, Draft{
+	must(t, j.Append(ctx, journal.Draft{
 		ID: "a", Type: "order", UserID: "bunnicula", ReplyTo: "back", Headers: map[string]any{"n": int64(1)}, Body: []byte(`{"a":1}`),
-	}, Draft{ID: "b", Plain: true, Body: []byte(`{}`)}))
-	var got []Record
-	next, err := j.Fold(ctx, func(r Record) error { got = append(got, r); return nil })
+	}, journal.Draft{ID: "b", Plain: true, Body: []byte(`{}`)}))
+	var got []journal.Record
+	next, err := j.Fold(ctx, func(r journal.Record) error { got = append(got, r); return nil })
 	must(t, err)
 	if len(got) != 2 || next != 3 {
 		t.Fatalf("next %d, %+v", next, got)
@@ -100,7 +101,7 @@ func TestWhatIsAppendedIsFoldedAndFollowed(t *testing.T) {
 	}
 	must(t, j.Append(ctx, drafts("c", 0, 1)...))
 	enough := errors.New("enough")
-	err = j.Follow(ctx, next, func(r Record) error {
+	err = j.Follow(ctx, next, func(r journal.Record) error {
 		if r.ID != "c0" || r.Offset != 3 {
 			t.Errorf("%+v", r)
 		}
@@ -115,7 +116,7 @@ func TestFiftyThousandRecordsAreFolded(t *testing.T) {
 	amqptest.Long(t)
 	const n = 50_000
 	stream := amqptest.Queue(t, "journal")
-	j := make1(t, connect(t, amqptest.URL(t)), Config{Stream: stream})
+	j := newJournal(t, connect(t, amqptest.URL(t)), journal.Config{Stream: stream})
 	ctx := within(t, 2*time.Minute)
 	must(t, j.Declare(ctx))
 	began := time.Now()
@@ -123,7 +124,7 @@ func TestFiftyThousandRecordsAreFolded(t *testing.T) {
 	t.Logf("%d records appended in %s", n, time.Since(began))
 	began = time.Now()
 	at := 0
-	_, err := j.Fold(ctx, func(r Record) error {
+	_, err := j.Fold(ctx, func(r journal.Record) error {
 		if want := fmt.Sprintf("r%d", at); r.ID != want {
 			return fmt.Errorf("record %d is %q", at, r.ID)
 		}
