@@ -18,8 +18,8 @@ type orderShown struct {
 	At       *time.Time `json:"at"`
 	By       string     `json:"by"`
 	Why      string     `json:"why,omitempty"`
-	Obeyed   int        `json:"obeyed"` // processes that obey
-	Of       int        `json:"of"`     // processes that have the consumer
+	Obeyed   *int       `json:"obeyed,omitempty"` // processes that obey
+	Of       *int       `json:"of,omitempty"`     // processes that have the consumer
 }
 
 type processShown struct {
@@ -61,10 +61,16 @@ type handlerShown struct {
 	Stack          string     `json:"stack,omitempty"`
 }
 
-func showOrder(o control.Order, s heed) orderShown {
+// showOrder shows an order with who obeys it.
+func showOrder(o control.Order, h heed) orderShown {
+	shown := showStanding(o)
+	shown.Obeyed, shown.Of = &h.obeyed, &h.of
+	return shown
+}
+
+func showStanding(o control.Order) orderShown {
 	shown := orderShown{
 		ID: o.ID, Consumer: o.Consumer, Order: "paused", Until: known(o.Until), At: known(o.At), By: o.By, Why: o.Why,
-		Obeyed: s.obeyed, Of: s.of,
 	}
 	if !o.Paused {
 		shown.Order, shown.Limit = "limited", o.Limit

@@ -23,6 +23,7 @@ type orderFacts struct {
 	silent    int
 	missing   bool  // there is no stream
 	err       error // the stream could not be read
+	unasked   error // the processes could not be asked
 }
 
 // standingOrders reads the orders of a stream, if there is one, and with ask asks the processes. It
@@ -34,9 +35,9 @@ func (a *app) standingOrders(ctx context.Context, conn *connection.Connection, a
 		if k.orders, err = f.Orders(ctx); err != nil || !ask {
 			return err
 		}
-		k.processes, k.silent, err = f.Processes(ctx, askFor, names...)
+		k.processes, k.silent, k.unasked = f.Processes(ctx, askFor, names...)
 		sortProcesses(k.processes)
-		return err
+		return nil
 	}
 	if a.fleet != nil {
 		k.err = look(a.fleet)

@@ -19,7 +19,7 @@ type fakeFleet struct {
 	processes []control.Process
 	silent    int
 	err       error
-	unasked   error // of Processes
+	unasked   error  // of Processes
 	disobeys  string // the host of a process that does not obey
 
 	did      string // the last command

@@ -90,8 +90,8 @@ func (a *app) expected(cmd *cobra.Command, o partitionsOptions, queue string) (w
 		return want, usage(errors.New("QUEUE is empty, want the queue whose partitions are to be shown"))
 	case isOne:
 		return want, usage(fmt.Errorf("QUEUE is %q, which is partition %d: want the queue that it is of, %q", queue, number, of))
-	case cmd.Flags().Changed("of") && (o.of < 1 || o.of > inspect.MaxPartitions):
-		return want, usage(fmt.Errorf("--of is %d, want 1 to %d partitions", o.of, inspect.MaxPartitions))
+	case cmd.Flags().Changed("of") && (o.of < 1 || o.of > topology.MaxPartitions):
+		return want, usage(fmt.Errorf("--of is %d, want 1 to %d partitions", o.of, topology.MaxPartitions))
 	}
 	want = inspect.Expect{N: o.of, Delays: o.delays.times, NFrom: inspect.NGiven}
 	if o.file == "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -210,8 +211,8 @@ func (r partitionsReport) summary(list []partitionShown) string {
 		text.WriteString("who has which, the management API tells: --management-url\n")
 	}
 	switch {
-	case r.facts.err != nil:
-		fmt.Fprintf(&text, "which messages are handled is not known: %s\n", plain(r.facts.err.Error()))
+	case r.facts.err != nil || r.facts.unasked != nil:
+		fmt.Fprintf(&text, "which messages are handled is not known: %s\n", plain(cmp.Or(r.facts.err, r.facts.unasked).Error()))
 	case r.facts.silent > 0:
 		text.WriteString(silentLine(r.facts.silent, askFor))
 	case r.facts.missing:

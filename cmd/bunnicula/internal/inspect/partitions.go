@@ -53,7 +53,7 @@ func (b *Broker) PartitionNumbers(ctx context.Context, queue string, known map[s
 		slices.Sort(numbers)
 		return numbers, nil
 	}
-	for i, missing := 0, 0; missing < gap && i < MaxPartitions; i++ {
+	for i, missing := 0, 0; missing < gap && i < topology.MaxPartitions; i++ {
 		_, err := b.Count(ctx, topology.PartitionQueue(queue, i))
 		switch code(err) {
 		case amqp.NotFound:
@@ -70,8 +70,17 @@ func (b *Broker) PartitionNumbers(ctx context.Context, queue string, known map[s
 	return numbers, nil
 }
 
-// MaxPartitions is the largest n of consumer.Partitioned.
-const MaxPartitions = 1024
+// InsteadOf returns the partitions that are in the place of a queue that does not exist.
+func (b *Broker) InsteadOf(ctx context.Context, queue string) ([]int, error) {
+	_, err := b.Count(ctx, queue)
+	switch {
+	case code(err) == amqp.NotFound:
+		return b.PartitionNumbers(ctx, queue, nil)
+	case code(err) != 0:
+		return nil, nil
+	}
+	return nil, err
+}
 
 // Expect says what is known of the partitions of a queue beforehand.
 type Expect struct {
