@@ -139,9 +139,7 @@ func (a *app) partitions(ctx context.Context, conn *connection.Connection, b *in
 	}
 	r.facts = a.standingOrders(ctx, conn, true, queue)
 	if want.N == 0 {
-		if want.N = manyPartitions(r.facts.processes, queue); want.N > 0 {
-			want.NFrom = inspect.NProcesses
-		}
+		want.N, want.NFrom = manyPartitions(r.facts.processes, queue), inspect.NProcesses
 	}
 	queues, consumers, err := a.consumersOf(ctx, peer.VHost)
 	if err != nil {
@@ -149,7 +147,7 @@ func (a *app) partitions(ctx context.Context, conn *connection.Connection, b *in
 	}
 	r.Partitions, err = b.Partitions(ctx, queue, want, queues, consumers)
 	r.at, r.broker = time.Now(), where(peer)
-	if err == nil && r.NFrom != inspect.NGiven && !slices.ContainsFunc(r.All, func(p inspect.Partition) bool { return p.State != inspect.Absent }) {
+	if err == nil && want.NFrom != inspect.NGiven && !slices.ContainsFunc(r.All, func(p inspect.Partition) bool { return p.State != inspect.Absent }) {
 		err = fmt.Errorf("queue %q has no partitions: there is no queue %s", queue, topology.PartitionQueue(queue, 0))
 	}
 	return r, err

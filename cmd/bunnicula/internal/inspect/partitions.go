@@ -126,7 +126,9 @@ func (b *Broker) Partitions(ctx context.Context, queue string, want Expect, know
 
 // judge decides how many partitions there are, and what is to be noticed of each.
 func (p *Partitions) judge(want Expect) {
-	p.N, p.NFrom = want.N, want.NFrom
+	if p.N = want.N; p.N > 0 {
+		p.NFrom = want.NFrom
+	}
 	for i := range p.All {
 		if one := &p.All[i]; want.N == 0 && one.State == Present && some(one.Consumers, one.Subscribed) {
 			p.N, p.NFrom = one.Number+1, NConsumers
