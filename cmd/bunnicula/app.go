@@ -21,6 +21,8 @@ var commands = []func(*app) *cobra.Command{
 	moveCommand,
 	publishCommand,
 	eventsCommand,
+	controlCommand,
+	partitionsCommand,
 	outboxCommand,
 	doctorCommand,
 }
@@ -49,14 +51,19 @@ type app struct {
 	readOnly   bool
 	started    bool // cobra has accepted the arguments
 	endless    bool // it ends by ^C, which is no interruption
+
+	fleet fleet // in the place of that of the broker, in tests
 }
 
 // run runs the command and returns its exit code.
 func run(ctx context.Context, t terminal, args ...string) int {
-	a := &app{terminal: t, interrupt: ctx}
+	return (&app{terminal: t, interrupt: ctx}).run(args...)
+}
+
+func (a *app) run(args ...string) int {
 	root := a.root()
 	root.SetArgs(args)
-	return a.exit(root.ExecuteContext(ctx))
+	return a.exit(root.ExecuteContext(a.interrupt))
 }
 
 func (a *app) root() *cobra.Command {
@@ -75,7 +82,8 @@ Exit codes:
     1  it did not work
     2  wrong usage
     3  something was found: a difference, a queue that is missing, a serious finding,
-       messages that failed again
+       messages that failed again, a process that does not obey, a handler that is stuck,
+       a partition that stands still
     4  not done, because of --read-only or because nobody said yes
   130  interrupted (^C); for events ^C is 0`,
 		Example: `  export AMQP_URL=amqp://guest:guest@localhost:5672/
@@ -83,6 +91,7 @@ Exit codes:
   bunnicula topology plan --file topology.yml
   bunnicula errors groups orders
   bunnicula events --what parked
+  bunnicula control pause orders --for 2h --why "migrating the database"
   bunnicula doctor --file topology.yml`,
 		Version:       version(),
 		SilenceErrors: true,

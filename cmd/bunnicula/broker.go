@@ -68,11 +68,16 @@ func (a *app) connected(ctx context.Context, f func(*connection.Connection) erro
 
 // inspecting runs f with a broker that has answered.
 func (a *app) inspecting(ctx context.Context, f func(*inspect.Broker) error) error {
+	return a.inspectingBy(ctx, func(_ *connection.Connection, b *inspect.Broker) error { return f(b) })
+}
+
+// inspectingBy is inspecting for what needs the connection too.
+func (a *app) inspectingBy(ctx context.Context, f func(*connection.Connection, *inspect.Broker) error) error {
 	return a.connected(ctx, func(conn *connection.Connection) error {
 		if err := a.answers(ctx, conn.Transport().Consuming()); err != nil {
 			return &awayError{err}
 		}
-		return f(inspect.New(conn.Transport().Consuming()))
+		return f(conn, inspect.New(conn.Transport().Consuming()))
 	})
 }
 

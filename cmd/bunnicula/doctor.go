@@ -14,6 +14,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/doctor"
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/outbox"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
@@ -30,7 +32,9 @@ matters and what to do about it. It changes nothing: what it tries are declarati
 and consumers that the broker must refuse, and a message that nobody gets.
 
 Consumers are those of a topology file, or are named by their main queues; those are
-taken to be as Bunnicula declares them. Without either it looks at the broker alone.
+taken to be as Bunnicula declares them. A queue that has partitions in its place, as
+orders.p00, means all of them. Orders of bunnicula control that stand are findings too,
+since they explain a queue that waits. Without either it looks at the broker alone.
 The management API adds policies, alarms, replicas, and what waits unseen. A database
 that is given by --dsn or BUNNICULA_DSN adds the outbox in it: rows that are late, that
 failed, or that are for a queue which does not exist, its tables and clocks. Of these it
@@ -50,7 +54,7 @@ Exit code 3 says that something serious was found.`,
 			if err != nil {
 				return err
 			}
-			err = a.inspecting(cmd.Context(), func(b *inspect.Broker) error {
+			err = a.inspectingBy(cmd.Context(), func(conn *connection.Connection, b *inspect.Broker) error {
 				return a.within(cmd.Context(), func(ctx context.Context) error {
 					var rows *database.Facts
 					if found {
@@ -58,7 +62,7 @@ Exit code 3 says that something serious was found.`,
 							return err
 						}
 					}
-					return a.examine(ctx, b, consumers, rows)
+					return a.examine(ctx, conn, b, consumers, rows)
 				})
 			})
 			var away *awayError
@@ -74,6 +78,38 @@ Exit code 3 says that something serious was found.`,
 	cmd.Flags().Var(&delays, "delays", namedDelays)
 	cmd.Flags().StringVar(&a.dsn, "dsn", "", "the database of an outbox (default $BUNNICULA_DSN)")
 	return cmd
+}
+
+// lookAtControl reads the orders that stand, and asks the processes.
+func (a *app) lookAtControl(ctx context.Context, conn *connection.Connection) *doctor.Control {
+	k := a.standingOrders(ctx, conn, true)
+	return &doctor.Control{Stream: control.ControlStream, Orders: k.orders, Missing: k.missing, Err: k.err, Processes: k.processes, Unasked: k.unasked}
+}
+
+// expandPatients puts its partitions in the place of a queue that was named, does not exist, and has
+// some.
+func expandPatients(ctx context.Context, b *inspect.Broker, consumers []doctor.Consumer) (all []doctor.Consumer, err error) {
+	for _, c := range consumers {
+		var numbers []int
+		if c.Guessed {
+			if numbers, err = b.InsteadOf(ctx, c.Plan.Queue); err != nil {
+				return nil, err
+			}
+		}
+		if len(numbers) == 0 {
+			all = append(all, c)
+		}
+		for _, i := range numbers {
+			plan := c.Plan
+			plan.Queue, plan.ErrorQueue, plan.SingleActive = topology.PartitionQueue(c.Plan.Queue, i), topology.ErrorQueue(c.Plan.Queue), true
+			t, err := topology.New(plan)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, doctor.Consumer{Consumer: topologyfile.Consumer{Plan: plan, Topology: t}, Guessed: true})
+		}
+	}
+	return all, nil
 }
 
 // lookAtOutbox collects the facts of the outbox in a database.
@@ -129,15 +165,21 @@ type doctorReport struct {
 	Findings []doctor.Finding `json:"findings"`
 }
 
-func (a *app) examine(ctx context.Context, b *inspect.Broker, consumers []doctor.Consumer, rows *database.Facts) error {
+func (a *app) examine(ctx context.Context, conn *connection.Connection, b *inspect.Broker, consumers []doctor.Consumer, rows *database.Facts) error {
 	api, done, err := a.api()
 	if err != nil {
 		return err
 	}
 	defer done()
+	if consumers, err = expandPatients(ctx, b, consumers); err != nil {
+		return err
+	}
 	facts, err := doctor.Examine(ctx, b, api, consumers)
 	if err != nil {
 		return err
+	}
+	if facts.Blocked == "" { // otherwise the stream cannot be read up to its end
+		facts.Control = a.lookAtControl(ctx, conn)
 	}
 	r := doctorReport{Broker: where(facts.Peer), Version: facts.Peer.Product + " " + facts.Peer.Version}
 	if rows != nil && facts.Blocked == "" { // a broker that takes no messages answers nothing any more

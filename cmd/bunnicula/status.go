@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 )
 
@@ -30,6 +31,9 @@ type statusReport struct {
 	At        time.Time        `json:"at"`
 	Broker    string           `json:"broker"`
 	Consumers []inspect.Status `json:"consumers"`
+	Orders    []orderShown     `json:"orders,omitempty"` // that stand for them
+
+	facts orderFacts
 }
 
 func statusCommand(a *app) *cobra.Command {
@@ -59,6 +63,10 @@ has a line for each.
 The management API alone knows how many messages are kept (NOTE): their time in a
 retry queue is over, and the broker could not put them into the main queue yet, as
 after its restart. AMQP counts them in no queue.
+
+A queue that has partitions in its place, as orders.p00, means all of them. Three or
+more have the lines of one consumer, with the sums; --all has a line for each queue, and
+bunnicula partitions says who has which. "Paused until" is an order of bunnicula control.
 
 Exit code 3 says that a main queue is missing.`,
 		Example: `  bunnicula status --file topology.yml
@@ -94,12 +102,16 @@ func (a *app) status(ctx context.Context, o statusOptions, args []string) error 
 		// AMQP does not count what is dead-lettered and not yet confirmed.
 		unkept: api == nil,
 	}
-	return a.inspecting(ctx, func(b *inspect.Broker) error { return w.run(ctx, b) })
+	return a.inspectingBy(ctx, func(conn *connection.Connection, b *inspect.Broker) error {
+		w.conn = conn
+		return w.run(ctx, b)
+	})
 }
 
 // statusWatch prints the status once or repeatedly.
 type statusWatch struct {
 	app       *app
+	conn      *connection.Connection
 	consumers []inspect.Consumer
 	again     bool // repeat until ^C
 	all       bool // a line for each retry queue
@@ -135,6 +147,7 @@ func (w statusWatch) once(ctx context.Context, b *inspect.Broker) (missing bool,
 		if err != nil {
 			return err
 		}
+		report.stand(w.app.standingOrders(ctx, w.conn, false))
 		missing = slices.ContainsFunc(report.Consumers, inspect.Status.Missing)
 		return w.app.printStatus(report, w)
 	})
@@ -180,8 +193,11 @@ func (a *app) look(ctx context.Context, b *inspect.Broker, consumers []inspect.C
 	if known != nil {
 		queues = known.Queues
 	}
+	if consumers, err = expandConsumers(ctx, b, consumers); err != nil {
+		return statusReport{}, err
+	}
 	all, err := b.Look(ctx, inspect.Complete(consumers, slices.Sorted(maps.Keys(queues))), queues)
-	return statusReport{At: time.Now().UTC().Truncate(time.Second), Broker: where(peer), Consumers: all}, err
+	return statusReport{At: time.Now().UTC().Truncate(time.Second), Broker: where(peer), Consumers: shareErrors(all)}, err
 }
 
 func (a *app) printStatus(r statusReport, w statusWatch) error {

@@ -26,7 +26,8 @@ func waits(s inspect.Status) bool {
 // are all empty, or all missing, have one line.
 func writeStatus(out io.Writer, r statusReport, all bool, width int) {
 	t := table{heads: []string{"CONSUMER", "QUEUE", ">READY", ">UNACKED", ">CONSUMERS", ">OLDEST", "NOTE"}}
-	for _, s := range r.Consumers {
+	consumers, remarks := joined(r, all)
+	for _, s := range consumers {
 		name := s.Consumer
 		folds := map[string][]string{} // the delays of the retry queues of one line
 		if !all {
@@ -34,6 +35,9 @@ func writeStatus(out io.Writer, r statusReport, all bool, width int) {
 		}
 		for _, q := range s.Queues {
 			ready, remark := number(q.Ready), note(q, s.Missing(), r.At)
+			if more := remarks[q.Queue]; more != "" && q.Role != topology.RoleRetry {
+				remark = strings.TrimPrefix(remark+", "+more, ", ")
+			}
 			queue := label(s.Consumer, q)
 			if delays := folds[nothing(q)]; len(delays) > 0 {
 				if q.Delay != delays[0] {

@@ -95,7 +95,7 @@ var rows = map[string][]string{
 	},
 	"cmd/bunnicula/internal/database": {"outbox"},
 	"cmd/bunnicula/internal/doctor": {
-		"consumer", "outbox", "topology", "topology/topologyfile", "internal/effective", "internal/foreign", "internal/transport",
+		"consumer", "control", "outbox", "topology", "topology/topologyfile", "internal/effective", "internal/foreign", "internal/transport",
 		"cmd/bunnicula/internal/database", "cmd/bunnicula/internal/inspect", "internal/management",
 	},
 	"cmd/bunnicula": {

@@ -528,6 +528,26 @@ var mutants = []mutant{
 		caught: []by{{pkg: "errorqueue", test: "^TestAMoveTakesItsOwnMessagesOutOfASharedErrorQueue$"}},
 	},
 	{
+		name: "disobedience-unsaid", breaks: "a command says that all obey, whoever does not",
+		edits:  []edit{{"cmd/bunnicula.heed.all", `h.obeyed == h.of`, `true`}},
+		caught: []by{{pkg: "cmd/bunnicula", test: "^TestWhoDoesNotObeyIsSaidAndFound$"}},
+	},
+	{
+		name: "order-beyond-its-question", breaks: "an order reaches consumers that the question did not name",
+		edits:  []edit{{"cmd/bunnicula.fleetOrder.ask", `reach.names`, `w.command.Consumers`}},
+		caught: []by{{pkg: "cmd/bunnicula", test: "^TestAnOrderAsksAndWhatWasNotAskedForIsNotReached$"}},
+	},
+	{
+		name: "pause-unexplained", breaks: "the doctor says of a paused queue that nobody consumes it",
+		edits:  []edit{{"cmd/bunnicula/internal/doctor.Facts.explained", `paused || f.family(queue) != nil`, `f.family(queue) != nil`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/doctor", test: "^TestAPauseThatStandsExplainsAQueueThatWaits$"}},
+	},
+	{
+		name: "partition-of-nobody-unsaid", breaks: "a partition that nobody consumes is said to be well",
+		edits:  []edit{{"cmd/bunnicula/internal/inspect.Partition.judge", `p.Consumers != nil && *p.Consumers == 0 && !some(p.Subscribed)`, `false`}},
+		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestHowManyPartitionsThereAreIsKnownFromWhoConsumes$"}},
+	},
+	{
 		name: "prune-under-a-consumer", breaks: "the quarantine of a consumer that works is deleted",
 		edits:  []edit{{"cmd/bunnicula/internal/inspect.stillWorks", `*main.Consumers == 0`, `true`}},
 		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestWhatAConsumerThatWorksHasBesideItsQueueIsKept$"}},

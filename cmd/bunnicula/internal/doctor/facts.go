@@ -35,6 +35,10 @@ type Facts struct {
 	Read map[string]bool
 	// Outbox is nil if no database was given. Who calls Examine adds it.
 	Outbox *Outbox
+	// Partitions are those that the examined consumers are, by the queues that they are of.
+	Partitions []inspect.Partitions
+	// Control is nil if nobody has looked for orders. Who calls Examine adds it.
+	Control *Control
 }
 
 // Examine asks a broker, and the management API if api is not nil.
@@ -76,7 +80,46 @@ func Examine(ctx context.Context, b *inspect.Broker, api *management.Client, con
 	if f.Changes, err = b.Plan(ctx, f.Known, topologies...); err != nil {
 		return f, err
 	}
+	if err := f.lookAtPartitions(ctx, b, api, known); err != nil {
+		return f, err
+	}
 	return f, f.tryRights(ctx, b)
+}
+
+// lookAtPartitions looks at each queue of which a consumer is a partition.
+func (f *Facts) lookAtPartitions(ctx context.Context, b *inspect.Broker, api *management.Client, known map[string]management.Queue) error {
+	var queues []string
+	wants := map[string]*inspect.Expect{}
+	for _, c := range f.Consumers {
+		of, number, ok := topology.PartitionOf(c.Plan.Queue)
+		if !ok || !c.Plan.SingleActive {
+			continue
+		}
+		want := wants[of]
+		if want == nil {
+			want = &inspect.Expect{NFrom: inspect.NGiven}
+			wants[of], queues = want, append(queues, of)
+		}
+		want.Delays = append(want.Delays, c.Plan.Delays...)
+		if !c.Guessed {
+			want.N = max(want.N, number+1)
+		}
+	}
+	if len(queues) == 0 {
+		return nil
+	}
+	var consumers []management.Consumer
+	if api != nil {
+		consumers, _ = api.Consumers(ctx, f.Peer.VHost) // an error means that this user lacks a tag
+	}
+	for _, queue := range queues {
+		p, err := b.Partitions(ctx, queue, *wants[queue], known, consumers)
+		if err != nil {
+			return err
+		}
+		f.Partitions = append(f.Partitions, p)
+	}
+	return nil
 }
 
 func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {

@@ -44,7 +44,7 @@ var rank = map[Severity]int{Serious: 0, Warning: 1, Note: 2}
 
 // Diagnose derives findings from the facts, the most serious first.
 func Diagnose(f Facts) []Finding {
-	return diagnose(f, version, encryption, nodes, rights, differences, presence, use, contents, waiting, unlooked, traps, replicas, settings, outboxes)
+	return diagnose(f, version, encryption, nodes, rights, differences, presence, use, contents, waiting, unlooked, traps, replicas, settings, partitions, orders, outboxes)
 }
 
 // DiagnoseOutbox is Diagnose where no broker answers: what it lacks for the rows is not known.

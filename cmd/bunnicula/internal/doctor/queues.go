@@ -70,7 +70,7 @@ func presence(f Facts) []Finding {
 	var found []Finding
 	for _, c := range f.Consumers {
 		for _, q := range c.Topology.Queues {
-			if q.Existing || f.Counts[q.Name].State != inspect.Absent {
+			if q.Existing || f.Counts[q.Name].State != inspect.Absent || q.Role == topology.RoleMain && f.family(q.Name) != nil {
 				continue
 			}
 			subject, mainIsThere := "queue "+q.Name, f.Counts[c.Plan.Queue].State == inspect.Present
@@ -105,6 +105,7 @@ func use(f Facts) []Finding {
 		}
 		subject := "queue " + name
 		switch {
+		case q.Role == topology.RoleMain && f.explained(name):
 		case q.Role == topology.RoleMain && *q.Consumers == 0:
 			found = append(found, f.notConsumed(name, *q.Ready))
 		case q.Role == topology.RoleRetry && *q.Consumers > 0:
@@ -116,6 +117,12 @@ func use(f Facts) []Finding {
 		}
 	}
 	return found
+}
+
+// explained says whether another finding says why nobody consumes a queue.
+func (f Facts) explained(queue string) bool {
+	_, paused := f.pauseOf(queue)
+	return paused || f.family(queue) != nil
 }
 
 // notConsumed is the finding about a main queue without consumers and with this many messages.

@@ -44,7 +44,11 @@ func FromName(queue string, delays []time.Duration) Consumer {
 	for _, d := range delays {
 		c.Queues = append(c.Queues, Expected{Name: topology.RetryQueue(queue, d), Role: topology.RoleRetry, Delay: d, Maybe: true})
 	}
-	return c.with(topology.RoleQuarantine, topology.QuarantineQueue(queue)).with(topology.RoleError, topology.ErrorQueue(queue))
+	parks := queue
+	if of, _, ok := topology.PartitionOf(queue); ok {
+		parks = of // partitions share an error queue
+	}
+	return c.with(topology.RoleQuarantine, topology.QuarantineQueue(queue)).with(topology.RoleError, topology.ErrorQueue(parks))
 }
 
 func (c Consumer) with(role topology.Role, queue string) Consumer {
@@ -67,6 +71,8 @@ func FromQueues(names []string) []Consumer {
 			delays[main] = append(delays[main], delay)
 			found[main] = true
 		}
+		of, _, _ := topology.PartitionOf(name)
+		found[name] = found[name] || of != "" && there[topology.ErrorQueue(of)]
 		for _, derived := range []string{topology.ErrorQueue(name), topology.QuarantineQueue(name)} {
 			found[name] = found[name] || there[derived]
 		}
