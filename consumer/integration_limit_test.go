@@ -52,8 +52,10 @@ func TestLimitsThatChangeUnderLoadLoseNothingAndRunNothingTwice(t *testing.T) {
 		case 5:
 			c.Obey(consumer.Order{})
 		}
+		limit := c.Health().Limit
+		amqptest.Eventually(t, 10*time.Second, func() bool { return c.Health().Running <= limit }, "more run than the limit of %d", limit)
 		time.Sleep(10 * time.Millisecond) // what has begun before this begins
-		from, limit := ran.count(), c.Health().Limit
+		from := ran.count()
 		time.Sleep(50 * time.Millisecond)
 		if began, most := ran.since(from); most > limit {
 			t.Errorf("%d of %d began while as many as %d ran, and the limit is %d", began, i, most, limit)

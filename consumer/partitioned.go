@@ -48,7 +48,22 @@ import (
 // messages that are in hand there are settled. Brokers before 4.0 ignore priorities here: the first
 // process has all partitions until it stops.
 //
-// The Spec may not set Priority, Bindings, QueueType Classic or the scheme Bunnicula, and its
+// RabbitMQ 4.3.6 has a fault there. If a consumer with a higher priority subscribes to a partition and
+// ends, and then the active one ends before it has settled what it had in hand meanwhile, the broker
+// keeps the one that ended as the active consumer, and nobody gets a message until the broker is
+// started again. So a process that fails at its start can hold partitions up, if another one dies in
+// the seconds after it. "bunnicula partitions" and "bunnicula doctor" find such a partition. There are
+// two ways out:
+//
+//   - A Priority that is not 0 is that of all partitions in all processes, which avoids the fault,
+//     and gives the spread up: as with brokers before 4.0, the first process has all partitions until
+//     it stops. All processes must set the same, and those that do not must have ended.
+//   - A Prefetch of 1 makes the fault unlikely, and keeps the spread. Then what is in hand is the one
+//     message in the handler, and a consumer that stops in time, or pauses, has settled it. What is
+//     left are processes that die, lose their connection or stop out of time over a message. It costs
+//     each message the wait for the next one.
+//
+// The Spec may not set Bindings, QueueType Classic or the scheme Bunnicula, and its
 // Concurrency may be 0 or 1. What is wrong with it, and with n, is an error of New and of Plan, so
 // that Partitioned can be used where Specs are listed. Call it once in a process for each queue.
 func Partitioned(n int, spec Spec) []Spec {
@@ -65,7 +80,7 @@ func Partitioned(n int, spec Spec) []Spec {
 		s.Name = topology.PartitionQueue(cmp.Or(spec.Name, spec.Queue), i)
 		s.ErrorQueue = cmp.Or(spec.ErrorQueue, topology.ErrorQueue(spec.Queue))
 		s.SingleActive, s.Concurrency = true, 1
-		s.Priority = priorityOf(process, s.Queue)
+		s.Priority = cmp.Or(spec.Priority, priorityOf(process, s.Queue))
 		s.family = f
 		specs[i] = s
 	}
@@ -88,7 +103,6 @@ func checkPartitioned(n int, s *Spec) (errs []error) {
 	refuse(n < 1 || n > topology.MaxPartitions, "n is %d, want 1 to %d", n, topology.MaxPartitions)
 	refuse(is, "Queue is %q, which is a partition itself, want %q", s.Queue, of)
 	refuse(s.Concurrency != 0 && s.Concurrency != 1, "Concurrency is %d, want 1: a partition has one handler at a time; choose a larger n", s.Concurrency)
-	refuse(s.Priority != 0, "Priority is %d, want 0: priorities spread the partitions over the processes", s.Priority)
 	refuse(len(s.Bindings) > 0, "Bindings has %d, want none: a message would go to each partition; publish with publisher.Partition", len(s.Bindings))
 	refuse(s.QueueType == topology.Classic, "QueueType is %q, want %q: classic queues pass a partition on without regard to priorities, and can lose what they move", s.QueueType, topology.Quorum)
 	refuse(s.Scheme == topology.Bunnicula, "Scheme is Bunnicula, which has no single active consumer")

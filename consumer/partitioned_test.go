@@ -37,12 +37,22 @@ func TestPartitionedMakesASpecForEachPartition(t *testing.T) {
 	}
 }
 
+func TestAPriorityThatIsSetIsThatOfAllPartitions(t *testing.T) {
+	for _, want := range []int{1, -7} {
+		for _, s := range consumer.Partitioned(8, consumer.Spec{Queue: "orders", Priority: want, Handler: always(consumer.Ack())}) {
+			if s.Priority != want {
+				t.Errorf("%s has priority %d, want %d", s.Queue, s.Priority, want)
+			}
+		}
+	}
+}
+
 func TestPartitionedRefusesWhatKeepsNoOrder(t *testing.T) {
 	for want, change := range map[string]func(n *int, s *consumer.Spec){
 		"n is 0, want 1 to 1024":                      func(n *int, _ *consumer.Spec) { *n = 0 },
 		"n is 1025, want 1 to 1024":                   func(n *int, _ *consumer.Spec) { *n = 1025 },
 		"Concurrency is 4, want 1":                    func(_ *int, s *consumer.Spec) { s.Concurrency = 4 },
-		"Priority is 7, want 0":                       func(_ *int, s *consumer.Spec) { s.Priority = 7 },
+		"Priority is 128, want -128 to 127":           func(_ *int, s *consumer.Spec) { s.Priority = 128 },
 		"Bindings has 1, want none":                   func(_ *int, s *consumer.Spec) { s.Bindings = []topology.Bind{{Exchange: "x"}} },
 		`QueueType is "classic", want "quorum"`:       func(_ *int, s *consumer.Spec) { s.QueueType = topology.Classic },
 		"Scheme is Bunnicula":                         func(_ *int, s *consumer.Spec) { s.Scheme = topology.Bunnicula },

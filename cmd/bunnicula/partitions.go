@@ -40,14 +40,15 @@ not even that.
     missing        it is not there, and other partitions are
     nobody         it has no consumer
     nobody active  consumers stand by, and none is active
+    holder gone    its active consumer has ended, and the broker has not noticed
     left over      it is one of a larger n, which nobody has any more
     not single     its queue has no single active consumer, so nothing is in order
 
 How many there should be, --of says, or --file. Otherwise it is as many as processes with
 control.Module have, or else up to the last one that has a consumer.
 
-Exit code 3 says that one stands still: missing, with nobody, with a handler that is stuck,
-or left over with messages; or that one is not single.`,
+Exit code 3 says that one stands still: missing, with nobody, held by a consumer that is
+gone (to be sure it looks again 11 s later), with a handler that is stuck, or left over with messages; or that one is not single.`,
 		Example: `  bunnicula partitions orders
   bunnicula partitions orders --of 16 --delays 10s,1m
   bunnicula partitions orders --watch --management-url http://watcher:secret@localhost:15672
@@ -146,6 +147,11 @@ func (a *app) partitions(ctx context.Context, conn *connection.Connection, b *in
 		return r, err
 	}
 	r.Partitions, err = b.Partitions(ctx, queue, want, queues, consumers)
+	if err == nil {
+		err = b.FindGone(ctx, func(ctx context.Context) (map[string]management.Queue, []management.Consumer, error) {
+			return a.consumersOf(ctx, peer.VHost)
+		}, &r.Partitions)
+	}
 	r.at, r.broker = time.Now(), where(peer)
 	if err == nil && want.NFrom != inspect.NGiven && !slices.ContainsFunc(r.All, func(p inspect.Partition) bool { return p.State != inspect.Absent }) {
 		err = fmt.Errorf("queue %q has no partitions: there is no queue %s", queue, topology.PartitionQueue(queue, 0))

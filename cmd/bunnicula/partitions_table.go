@@ -202,6 +202,12 @@ func (r partitionsReport) summary(list []partitionShown) string {
 	if still > 0 {
 		fmt.Fprintf(&text, "%s still\n", counted(still, "partition stands", "partitions stand"))
 	}
+	for _, p := range list {
+		if p.Gone != nil {
+			text.WriteString(fold(fmt.Sprintf("%s is held by consumer %s, which has ended, and nobody else gets a message: restart the node %s, which leads it. docs/OPERATIONS.md#a-key-is-stuck",
+				plain(p.Queue), plain(p.Gone.Tag), plain(cmp.Or(p.Gone.Node, "of the queue"))), "") + "\n")
+		}
+	}
 	for _, q := range r.Errors {
 		if q.Ready != nil && *q.Ready > 0 {
 			fmt.Fprintf(&text, "%s parked in %s: bunnicula errors groups %[2]s\n", counted(*q.Ready, "message is", "messages are"), plain(q.Queue))

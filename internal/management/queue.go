@@ -34,7 +34,24 @@ type Queue struct {
 	// In seconds; of classic queues, if the message has a timestamp.
 	Head    *int64   `json:"head_message_timestamp"`
 	Members []string `json:"members"` // of a quorum queue
-	Online  []string `json:"online"`
+	Leader  string   `json:"leader"`  // the node that leads a quorum queue
+	Node    string   `json:"node"`    // the same, and the node of a classic queue
+	// SingleActive is the tag of the consumer that the queue takes for its single active one.
+	SingleActive Tag      `json:"single_active_consumer_tag"`
+	Online       []string `json:"online"`
+}
+
+// Tag is a consumer's tag, "" if there is none.
+type Tag string
+
+// UnmarshalJSON accepts whatever is no text for "", because Erlang has several ways to say nothing.
+func (t *Tag) UnmarshalJSON(text []byte) error {
+	var tag string
+	if json.Unmarshal(text, &tag) != nil {
+		tag = ""
+	}
+	*t = Tag(tag)
+	return nil
 }
 
 // Settings returns what decides how the queue treats messages.

@@ -119,7 +119,16 @@ func (f *Facts) lookAtPartitions(ctx context.Context, b *inspect.Broker, api *ma
 		}
 		f.Partitions = append(f.Partitions, p)
 	}
-	return nil
+	var families []*inspect.Partitions
+	for i := range f.Partitions {
+		families = append(families, &f.Partitions[i])
+	}
+	return b.FindGone(ctx, func(ctx context.Context) (queues map[string]management.Queue, consumers []management.Consumer, err error) {
+		if queues, err = api.Queues(ctx, f.Peer.VHost); err == nil { // somebody is suspected by what the API has told
+			consumers, err = api.Consumers(ctx, f.Peer.VHost)
+		}
+		return queues, consumers, err
+	}, families...)
 }
 
 func (f *Facts) tryRights(ctx context.Context, b *inspect.Broker) (err error) {

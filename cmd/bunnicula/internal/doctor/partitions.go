@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,6 +61,10 @@ func (f Facts) partition(p inspect.Partition, n int) (Finding, bool) {
 	case inspect.PartitionIdle:
 		return Finding{severity, "partition-idle", subject, fmt.Sprintf("consumers: %d, and none of them is active%s", known0(p.Subscribed), waiting1(waits)),
 			"The broker delivers to the active one alone. Its keys stand still.", "Stop and start one of the processes; if that does not help, see the broker's log.", pageKeys}, true
+	case inspect.PartitionGone:
+		return Finding{Serious, "partition-gone", subject, fmt.Sprintf("it is held by consumer %s, which does not exist%s", p.Gone.Tag, waiting1(waits)),
+			"The broker takes it for the active one, and delivers to nobody else. RabbitMQ 4.3 does so if a consumer with a higher priority subscribed and ended while this one had messages, and then this one ended.",
+			"Restart the node " + cmp.Or(p.Gone.Node, "of the queue") + ", which leads it. To keep it from happening again set Priority in the Spec of Partitioned, or Prefetch to 1.", pageKeys}, true
 	case inspect.PartitionLeft:
 		if waits == 0 {
 			return Finding{Note, "partition-left", subject, fmt.Sprintf("it is left over, since there are %d partitions now", n),

@@ -29,7 +29,11 @@ type Partition struct {
 	Holder *Holder    `json:"holder"`
 	Oldest *time.Time `json:"oldest"` // the timestamp of the message at the head
 	Single *bool      `json:"single_active"`
+	// Gone is who holds it and does not exist, nil if nobody does or it is unknown.
+	Gone *Gone `json:"gone"`
 	Standing
+
+	suspect *Gone // what Gone will be if another look finds the same
 }
 
 // Holder is the connection of the active consumer.
@@ -57,6 +61,7 @@ const (
 	PartitionMissing Trouble = "missing"         // others are there
 	PartitionNobody  Trouble = "nobody"          // no consumer
 	PartitionIdle    Trouble = "nobody active"   // consumers stand by, and none is active
+	PartitionGone    Trouble = "holder gone"     // the active consumer does not exist
 	PartitionLeft    Trouble = "left over"       // of a larger n
 	PartitionShared  Trouble = "no single"       // its queue has no single active consumer
 	PartitionHidden  Trouble = "may not be seen" // this user may not look
@@ -75,6 +80,7 @@ func (b *Broker) partition(ctx context.Context, queue string, i int, delays []ti
 	}
 	if consumers != nil {
 		one.hold(consumers)
+		one.suspect = suspectOf(&one, known[one.Queue], consumers)
 	}
 	one.Retrying, err = b.retrying(ctx, one.Queue, delays, known)
 	return one, err
@@ -125,6 +131,8 @@ func (p *Partition) judge(n int) {
 	switch {
 	case p.State == Absent:
 		p.Trouble, p.Still = PartitionMissing, true
+	case p.Gone != nil:
+		p.Trouble, p.Still = PartitionGone, true
 	case p.Left:
 		p.Trouble, p.Still = PartitionLeft, waits && !some(p.Consumers, p.Subscribed)
 	case p.State == Hidden:
