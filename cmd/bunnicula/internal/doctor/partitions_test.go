@@ -62,6 +62,9 @@ func TestEachTroubleOfAPartitionIsAFinding(t *testing.T) {
 		"serious partition-idle queue bank.p01": func(p *inspect.Partition) {
 			p.Ready, p.Subscribed, p.Trouble = n(2), n(3), inspect.PartitionIdle
 		},
+		"serious partition-gone queue bank.p01": func(p *inspect.Partition) {
+			p.Gone, p.Trouble = &inspect.Gone{Tag: "a"}, inspect.PartitionGone
+		},
 		"note partition-left queue bank.p01":      func(p *inspect.Partition) { p.Trouble = inspect.PartitionLeft },
 		"serious partition-left queue bank.p01":   func(p *inspect.Partition) { p.Retrying, p.Trouble = n(1), inspect.PartitionLeft },
 		"serious partition-shared queue bank.p01": func(p *inspect.Partition) { p.Trouble = inspect.PartitionShared },
