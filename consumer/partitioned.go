@@ -61,7 +61,8 @@ import (
 //   - A Prefetch of 1 makes the fault unlikely, and keeps the spread. Then what is in hand is the one
 //     message in the handler, and a consumer that stops in time, or pauses, has settled it. What is
 //     left are processes that die, lose their connection or stop out of time over a message. It costs
-//     each message the wait for the next one.
+//     the wait for the next message, some milliseconds for each: a partition of handlers that do
+//     nothing handled 200 messages a second, and 2,200 with the default of 10.
 //
 // The Spec may not set Bindings, QueueType Classic or the scheme Bunnicula, and its
 // Concurrency may be 0 or 1. What is wrong with it, and with n, is an error of New and of Plan, so
