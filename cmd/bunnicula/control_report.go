@@ -17,7 +17,7 @@ type controlReport struct {
 	Orders    []orderShown   `json:"orders"`
 	Resumed   []resumedShown `json:"resumed,omitempty"`
 	Processes []processShown `json:"processes"` // that have answered, with the consumers concerned
-	Silent    int            `json:"silent"`    // processes that have not
+	Silent    int            `json:"silent"`    // processes that have told of such a consumer, and have not answered the order
 	Took      time.Duration  `json:"took"`
 }
 
