@@ -65,7 +65,7 @@ func (in *intake) step() error {
 	switch {
 	case in.prefetch() == 0, in.c.pool.gate.closed.Load():
 		// A single active consumer may have deliveries that must not start now.
-	case in.c.pool.refusing.Load() == 0 && in.rush(): // what was refused comes first
+	case in.rush():
 		return nil
 	case in.next != nil:
 		jobs = in.c.pool.jobs
@@ -110,6 +110,9 @@ func (in *intake) takes() bool {
 // rush hands out the backlog, and then what the client has already received. It returns false if
 // it did nothing.
 func (in *intake) rush() bool {
+	if in.c.pool.refusing.Load() > 0 {
+		return false // what was refused comes first
+	}
 	for n := range burst {
 		if in.next == nil {
 			in.next = in.backlog.pop()

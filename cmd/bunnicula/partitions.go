@@ -14,6 +14,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
 type partitionsOptions struct {
@@ -101,27 +102,36 @@ func (a *app) expected(cmd *cobra.Command, o partitionsOptions, queue string) (w
 	if err != nil {
 		return want, err
 	}
+	highest := expectOf(f, queue, &want)
+	if highest < 0 {
+		return want, usage(fmt.Errorf("--file %s has no partition of %q, such as %s", o.file, queue, topology.PartitionQueue(queue, 0)))
+	}
+	if !cmd.Flags().Changed("of") {
+		want.N = highest + 1
+	}
+	return want, nil
+}
+
+// expectOf adds what a file says of a queue's partitions, and returns the highest of their numbers,
+// or -1 if it has none.
+func expectOf(f topologyfile.File, queue string, want *inspect.Expect) int {
+	highest := -1
 	for _, t := range f.Consumers {
 		of, number, isOne := topology.PartitionOf(t.Plan.Queue)
 		if !isOne || of != queue {
 			continue
 		}
+		highest = max(highest, number)
 		want.Delays = append(want.Delays, t.Plan.Delays...)
-		if !cmd.Flags().Changed("of") {
-			want.N = max(want.N, number+1)
-		}
 		for _, q := range t.Topology.Queues {
 			if q.Role == topology.RoleError && !slices.Contains(want.Errors, q.Name) {
 				want.Errors = append(want.Errors, q.Name)
 			}
 		}
 	}
-	if want.N == 0 {
-		return want, usage(fmt.Errorf("--file %s has no partition of %q, such as %s", o.file, queue, topology.PartitionQueue(queue, 0)))
-	}
 	slices.Sort(want.Delays)
 	want.Delays = slices.Compact(want.Delays)
-	return want, nil
+	return highest
 }
 
 // partitionsReport is the state of the partitions of one queue, with what processes have told.

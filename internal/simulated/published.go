@@ -14,21 +14,9 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		return
 	}
 	b := s.session.broker
-	if why := b.refuses(msg); why != nil {
+	to, why := s.routes(exchange, key, &msg)
+	if why != nil {
 		s.fail(why)
-		return
-	}
-	if why := s.asks(&msg); why != nil {
-		s.fail(why)
-		return
-	}
-	to, there := b.route(exchange, key, msg.Headers)
-	if !there {
-		s.fail(noExchange(exchange))
-		return
-	}
-	if x := b.exchanges[exchange]; x != nil && x.internal {
-		s.fail(refusal(amqp.AccessRefused, "ACCESS_REFUSED - cannot publish to internal exchange '%s' in vhost '/'", exchange))
 		return
 	}
 	if fault.Kind == Unroutable {
@@ -49,6 +37,25 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		s.session.throttled = b.alarm
 		s.session.send(frame{kind: "blocked", act: func(Fault) { s.session.setBlocked(true) }})
 	}
+}
+
+// routes returns the queues for a message, or why the channel ends over it.
+func (s *served) routes(exchange, key string, msg *amqp.Publishing) ([]*queue, *amqp.Error) {
+	b := s.session.broker
+	if why := b.refuses(*msg); why != nil {
+		return nil, why
+	}
+	if why := s.asks(msg); why != nil {
+		return nil, why
+	}
+	to, there := b.route(exchange, key, msg.Headers)
+	if !there {
+		return nil, noExchange(exchange)
+	}
+	if x := b.exchanges[exchange]; x != nil && x.internal {
+		return nil, refusal(amqp.AccessRefused, "ACCESS_REFUSED - cannot publish to internal exchange '%s' in vhost '/'", exchange)
+	}
+	return to, nil
 }
 
 // refuses returns why a message is refused for what is in it, or nil.

@@ -16,7 +16,7 @@ var rows = map[string][]string{
 	"internal/startup":             {},
 	"internal/effective":           {"topology"},
 	"internal/management":          {"internal/effective", "internal/foreign"},
-	"internal/transport":           {"internal/effective", "internal/foreign"},
+	"internal/transport":           {"internal/backoff", "internal/effective", "internal/foreign"},
 	"internal/typed":               {"internal/foreign"},
 	"internal/wire":                {"internal/foreign"},
 	"internal/conflicts":           {"topology"},
