@@ -90,6 +90,7 @@ func fleetOf(t *testing.T, conn *connection.Connection, stream string) *control.
 func acks(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
 
 func TestAPauseReachesTwentyProcessesWithinASecond(t *testing.T) {
+	amqptest.Long(t) // internal/test/fleet does it with three processes
 	stream, queue := streamOf(t), amqptest.Queue(t, "orders")
 	all := make([]*instance, 20)
 	for i := range all {
@@ -102,7 +103,7 @@ func TestAPauseReachesTwentyProcessesWithinASecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("20 processes have answered after %s", time.Since(began))
-	if len(receipt.Obeyed) != 20 || receipt.Silent != 0 || receipt.Took > 2*time.Second {
+	if len(receipt.Obeyed) != 20 || receipt.Silent != 0 || receipt.Took > 2*time.Second && !amqptest.Raced() {
 		t.Errorf("%d obey and %d are silent after %s", len(receipt.Obeyed), receipt.Silent, receipt.Took)
 	}
 	for i, p := range all {

@@ -24,7 +24,7 @@ func simulatedProcess(t *testing.T, b *brokertest.Broker, cfg control.AgentConfi
 // ordersOf are the ids of the orders that consumers of a fleet obey, each once.
 func ordersOf(t *testing.T, f *control.Fleet) (ids []string) {
 	t.Helper()
-	all, _, err := f.Processes(t.Context(), 0)
+	all, err := f.Processes(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestAConsumerThatIsAddedUnderAPauseBeginsPaused(t *testing.T) {
 		if err := p.group.RemoveConsumer(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		if all, _, err := fleet.Processes(t.Context(), 0, "customer-7"); err != nil || len(all) != 0 {
+		if all, err := fleet.Processes(t.Context(), 0, "customer-7"); err != nil || len(all) != 0 {
 			t.Errorf("after its removal %+v have it, %v", all, err)
 		}
 	})
@@ -365,7 +365,7 @@ func TestWhatRunsIsShown(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		all, _, err := fleetOf(t, b.Connection(), "").Processes(t.Context(), 0)
+		all, err := fleetOf(t, b.Connection(), "").Processes(t.Context(), 0)
 		if err != nil || len(all) != 1 || len(all[0].Consumers) != 1 {
 			t.Fatalf("%+v, %v", all, err)
 		}

@@ -39,14 +39,14 @@ type Command struct {
 	Why     string        // at most 500 bytes; for the log of consumers, and for other operators
 	By      string        // who gives it; defaults to user@host of this process
 	Anyway  bool          // also to consumers that no process has now
-	Wait    time.Duration // for the answers of processes; defaults to 3 s
+	Wait    time.Duration // for the answers to the question and to the order, each; defaults to 3 s
 }
 
 // Receipt says who has carried a command out.
 type Receipt struct {
 	Orders []Order   // as they stand now, of the consumers that were commanded
 	Obeyed []Process // with the consumers concerned alone
-	Silent int       // processes that have such a consumer, and have not said that they obey
+	Silent int       // processes that have told of such a consumer, and have not said that they obey
 	Took   time.Duration
 }
 

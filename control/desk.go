@@ -1,12 +1,10 @@
 package control
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -20,7 +18,7 @@ const (
 	// its answers there (https://www.rabbitmq.com/docs/direct-reply-to).
 	replies = "amq.rabbitmq.reply-to"
 
-	quiet        = 500 * time.Millisecond // without another answer, and all have come
+	closing      = 500 * time.Millisecond // for the reason why a channel has ended
 	maxProcesses = 10_000                 // whose answers are kept
 )
 
@@ -98,8 +96,10 @@ func (d *desk) write(ctx context.Context, r record) (id string, err error) {
 		return "", fmt.Errorf("control: write to the exchange %q: it is not known whether it was written: %w", d.stream, err)
 	}
 	select {
-	case <-d.returns:
-		return "", fmt.Errorf("control: write to the exchange %q: the stream %q is not bound to it with its name as key", d.stream, d.stream)
+	case _, ok := <-d.returns: // closed when the channel has ended
+		if ok {
+			return "", fmt.Errorf("control: write to the exchange %q: the stream %q is not bound to it with its name as key", d.stream, d.stream)
+		}
 	default:
 	}
 	if !confirmed.Acked() {
@@ -110,7 +110,7 @@ func (d *desk) write(ctx context.Context, r record) (id string, err error) {
 
 // reason returns why the channel has ended, with what to do about it; err if that is not known.
 func (d *desk) reason(err error) error {
-	timer := time.NewTimer(quiet)
+	timer := time.NewTimer(closing)
 	defer timer.Stop()
 	var closed *amqp.Error
 	select {
@@ -123,85 +123,72 @@ func (d *desk) reason(err error) error {
 	case closed.Code == amqp.NotFound:
 		return fmt.Errorf("nobody has declared it: no process with control.Module has run, or none of them may: %w", closed)
 	case closed.Code == amqp.AccessRefused:
-		return fmt.Errorf("the user %s needs the permission to write to it: %w", foreign.Line(d.session.User(), maxName), closed)
+		return fmt.Errorf("the user %s needs the permission to write to the exchange: %w", foreign.Line(d.session.User(), maxName), closed)
 	}
 	return closed
 }
 
-// ask writes an ask, and returns who has answered within a time, sorted.
-func (d *desk) ask(ctx context.Context, wait time.Duration, r record) ([]Process, error) {
+// ask writes an ask, and takes the answers of a time. The inquiry has who has answered.
+func (d *desk) ask(ctx context.Context, wait time.Duration, r record) (*inquiry, error) {
+	written := time.Now()
 	id, err := d.write(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	all, err := d.collect(ctx, wait, id, nil)
-	if err != nil {
-		return nil, err
-	}
-	if len(r.Consumers) > 0 { // a process without such a consumer answers too
-		all = slices.DeleteFunc(all, func(p Process) bool { return len(p.Consumers) == 0 })
-	}
-	return all, nil
+	q := &inquiry{asked: newRoll(id, written)}
+	return q, d.collect(ctx, wait, q)
 }
 
-// order writes an order, and returns who has answered that it obeys: all who are concerned, or those
-// of them who were in time.
-func (d *desk) order(ctx context.Context, wait time.Duration, r record, concerned []Process) (id string, obeyed []Process, err error) {
+// order writes an order, and takes the answers of a time: of all who are concerned, or those of
+// them who were in time.
+func (d *desk) order(ctx context.Context, wait time.Duration, r record, q *inquiry) (id string, err error) {
+	written := time.Now()
 	if id, err = d.write(ctx, r); err != nil {
-		return "", nil, err
+		return "", err
 	}
-	obeyed, err = d.collect(ctx, wait, id, concerned)
-	if errors.Is(err, errLost) {
+	q.order(newRoll(id, written), r.Consumers)
+	if err = d.collect(ctx, wait, q); errors.Is(err, errLost) {
 		err = nil // the order is written: those who have not answered are silent
 	}
-	return id, obeyed, err
+	return id, err
 }
 
 // errLost says that no more answers can come.
 var errLost = errors.New("control: the connection was lost while answers were awaited")
 
-// collect takes answers until all who are concerned have answered, or the time is over. If it is not
-// known who is concerned (nil), it also ends when none has come for a while.
-func (d *desk) collect(ctx context.Context, wait time.Duration, id string, concerned []Process) (answers []Process, err error) {
-	end, calm := time.NewTimer(wait), time.NewTimer(wait)
-	defer end.Stop()
-	defer calm.Stop()
-	got := map[string]Process{}
-	missing := func(p Process) bool { _, ok := got[p.ID]; return !ok }
-	for open := true; open && len(got) < maxProcesses && (concerned == nil || slices.ContainsFunc(concerned, missing)); {
+// collect takes answers until the inquiry ends, or the time is over.
+func (d *desk) collect(ctx context.Context, wait time.Duration, q *inquiry) error {
+	over, quiet := time.NewTimer(wait), time.NewTimer(wait)
+	defer over.Stop()
+	defer quiet.Stop()
+	for {
+		end, never := q.end()
+		if end.IsZero() && !never {
+			return nil
+		}
+		if !never {
+			quiet.Reset(time.Until(end))
+		}
 		select {
 		case answered, ok := <-d.answers:
 			if !ok {
-				open, err = false, errLost
-			} else if p, ok := answerTo(id, answered.Body); ok {
-				got[p.ID] = p
-				if concerned == nil {
-					calm.Reset(quiet)
-				}
+				return errLost
 			}
-		case <-calm.C:
-			open = false
-		case <-end.C:
-			open = false
+			if a, ok := parseAnswer(answered.Body); ok {
+				q.take(a, time.Now())
+			}
+		case <-quiet.C:
+			return nil
+		case <-over.C:
+			return nil
 		case <-ctx.Done():
-			open, err = false, fmt.Errorf("control: await answers: %w", context.Cause(ctx))
+			return fmt.Errorf("control: await answers: %w", context.Cause(ctx))
 		}
 	}
-	processes := make([]Process, 0, len(got))
-	for _, p := range got {
-		processes = append(processes, p)
-	}
-	slices.SortFunc(processes, func(a, b Process) int {
-		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Host, b.Host), cmp.Compare(a.PID, b.PID), cmp.Compare(a.ID, b.ID))
-	})
-	return processes, err
 }
 
-// answerTo returns what a process has answered to a record. Strangers may write to the queue too.
-func answerTo(id string, body []byte) (Process, bool) {
-	var a answer
-	if err := json.Unmarshal(body, &a); err != nil || a.Version < 1 || a.Version > ControlVersion || a.To != id || a.Process.ID == "" {
-		return Process{}, false
-	}
-	return a.Process, true
+// parseAnswer reads an answer. Strangers may write to the queue too.
+func parseAnswer(body []byte) (a answer, ok bool) {
+	err := json.Unmarshal(body, &a)
+	return a, err == nil && a.Version >= 1 && a.Version <= ControlVersion && a.Process.ID != ""
 }

@@ -70,8 +70,9 @@ func NewFleet(conn *connection.Connection, cfg FleetConfig) (*Fleet, error) {
 }
 
 // Pause has consumers take no messages, in all processes. Handlers that run go on, and what was
-// taken ahead goes back to the queue, as with Consumer.Pause. It returns when all processes that
-// have such a consumer have answered that they obey, or after Command.Wait.
+// taken ahead goes back to the queue, as with Consumer.Pause. It asks first who has such
+// consumers, as [Fleet.Processes] does, and returns when all of them have answered that they obey,
+// or after Command.Wait. A process whose answer to the question comes later is waited for, too.
 //
 // It declares the stream and its exchange unless they exist. The error is an *UnknownError if no
 // process has such a consumer, unless Command.Anyway says that it does not matter. After an error
@@ -111,10 +112,11 @@ func (f *Fleet) command(ctx context.Context, k kind, limit int, c Command) (Rece
 		return Receipt{}, err
 	}
 	defer d.close(ctx)
-	all, err := d.ask(ctx, c.Wait, record{Kind: kindAsk})
+	q, err := d.ask(ctx, c.Wait, record{Kind: kindAsk})
 	if err != nil {
 		return Receipt{}, err
 	}
+	all := q.asked.all()
 	b, err := f.fold(ctx) // after the ask: it is as new as can be
 	if err != nil {
 		return Receipt{}, err
@@ -130,8 +132,7 @@ func (f *Fleet) command(ctx context.Context, k kind, limit int, c Command) (Rece
 		}
 	}
 	order := record{Kind: k, Consumers: targets, Limit: limit, At: now, Until: c.until(now), Seq: b.next(), By: c.By, Why: c.Why}
-	concerned := concernedOf(all, targets)
-	id, obeyed, err := d.order(ctx, c.Wait, order, concerned)
+	id, err := d.order(ctx, c.Wait, order, q)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -139,7 +140,7 @@ func (f *Fleet) command(ctx context.Context, k kind, limit int, c Command) (Rece
 	b.add(&order, now)
 	f.rewrite(ctx, b)
 	stand := slices.DeleteFunc(b.orders(now), func(o Order) bool { return !slices.Contains(targets, o.Consumer) })
-	return Receipt{Orders: stand, Obeyed: obeyed, Silent: max(0, len(concerned)-len(obeyed)), Took: time.Since(began)}, nil
+	return Receipt{Orders: stand, Obeyed: q.ordered.all(), Silent: q.silent(), Took: time.Since(began)}, nil
 }
 
 // fold reads what stands. What is stale in the stream it marks as to be written again.
@@ -185,21 +186,29 @@ func (f *Fleet) Orders(ctx context.Context) ([]Order, error) {
 	return b.orders(time.Now()), nil
 }
 
-// Processes asks all processes what they are, and what runs in them. names chooses consumers, by
-// their names or the queues of their partitions; all if there are none. wait is for how long
-// answers are awaited, 3 s if it is 0; it ends 0.5 s after the last of them. silent is always 0: a
-// broker does not tell how many processes read a stream. It declares nothing.
-func (f *Fleet) Processes(ctx context.Context, wait time.Duration, names ...string) (all []Process, silent int, err error) {
+// Processes asks all processes what they are, and what runs in them, and returns those that have
+// answered. names chooses consumers, by their names or the queues of their partitions; all if there
+// are none. Answers are awaited for wait at most, 3 s if it is 0. It ends earlier when none has come
+// for 300 ms, or for three times what the slowest took if that is longer. A broker does not tell how
+// many read a stream, so a process that does not answer is not known. It declares nothing.
+func (f *Fleet) Processes(ctx context.Context, wait time.Duration, names ...string) ([]Process, error) {
 	if wait == 0 {
 		wait = defaultWait
 	}
 	d, err := f.open(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer d.close(ctx)
-	all, err = d.ask(ctx, wait, record{Kind: kindAsk, Consumers: names, Running: true})
-	return all, 0, err
+	q, err := d.ask(ctx, wait, record{Kind: kindAsk, Consumers: names, Running: true})
+	if err != nil {
+		return nil, err
+	}
+	all := q.asked.all()
+	if len(names) > 0 { // a process without such a consumer answers too
+		all = slices.DeleteFunc(all, func(p Process) bool { return len(p.Consumers) == 0 })
+	}
+	return all, nil
 }
 
 // Stop ends what the Fleet has opened. It may be called twice.

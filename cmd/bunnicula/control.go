@@ -23,7 +23,7 @@ type fleet interface {
 	Limit(context.Context, int, control.Command) (control.Receipt, error)
 	Resume(context.Context, control.Command) (control.Receipt, error)
 	Orders(context.Context) ([]control.Order, error)
-	Processes(ctx context.Context, wait time.Duration, names ...string) (all []control.Process, silent int, err error)
+	Processes(ctx context.Context, wait time.Duration, names ...string) ([]control.Process, error)
 	Stop(context.Context) error
 }
 
@@ -184,12 +184,12 @@ func processName(p control.Process) string {
 	return name + " (" + strings.TrimSpace(p.App+" "+p.AppVersion) + ")"
 }
 
-// silentLine says that processes have not answered, "" if all have.
+// silentLine says that processes have not answered an order, "" if all have that are known.
 func silentLine(silent int, wait time.Duration) string {
 	if silent == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s known and did not answer within %s\n", counted(silent, "process is", "processes are"), wait)
+	return fmt.Sprintf("%s such a consumer and did not answer within %s\n", counted(silent, "process has", "processes have"), wait)
 }
 
 // endOf returns until when an order stands, as a person reads it at the time now.

@@ -170,6 +170,8 @@ func TestAUserWithoutPermissionIsToldWhichOne(t *testing.T) {
 	s.env["AMQP_USERNAME"], s.env["AMQP_PASSWORD"] = user, "hunter2"
 	// Orders can be listed, and not be given.
 	amqptest.Ctl(t, "set_permissions", user, "^$", `^amq\.default$`, fmt.Sprintf("^%s$", stream))
-	s.run(with("pause", queue, "--yes")...).want(t, exitFailed, stream)
-	s.run(with("ls")...).want(t, exitFound, "no order stands", "which processes obey is not known: ", stream)
+	missing := fmt.Sprintf("write to the exchange %q: the user %s needs the permission to write to the exchange", stream, user)
+	s.run(with("pause", queue, "--yes")...).want(t, exitFailed, missing)
+	s.run(with("running")...).want(t, exitFailed, missing)
+	s.run(with("ls")...).want(t, exitFound, "no order stands", "which processes obey is not known: ", missing)
 }

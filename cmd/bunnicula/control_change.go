@@ -57,7 +57,7 @@ by itself: after --for, by the clock of each process, unless --until-resumed is 
 It says first which consumers and processes it would reach, and asks. A consumer that
 no process has is an error; --anyway orders it for those that start. An order takes the
 place of the one before it: a pause that of a limit. Exit code 3 says that a process
-which is known does not obey, or has not answered.`,
+which has told of such a consumer does not obey, or has not answered the order.`,
 		Example: `  bunnicula control pause orders
   bunnicula control pause orders mails 'bank.*' --for 2h --why "migrating the database"
   bunnicula control pause orders --until-resumed --yes`,
@@ -82,7 +82,8 @@ is at most the consumer's Concurrency. It ends by itself: after --for, unless
 before it.
 
 It says first which consumers and processes it would reach, and asks. Exit code 3 says
-that a process which is known does not obey, or has not answered.`,
+that a process which has told of such a consumer does not obey, or has not answered the
+order.`,
 		Example: `  bunnicula control limit orders 2 --for 30m
   bunnicula control limit orders mails 1 --until-resumed --why "the API throttles us" --yes`,
 		Args: want(cobra.MinimumNArgs(2)),
@@ -237,7 +238,7 @@ func (w *fleetOrder) ask(ctx context.Context, f fleet) (lifted []control.Order, 
 	}
 	var all []control.Process
 	err = w.within(ctx, func(ctx context.Context) error {
-		all, _, err = f.Processes(ctx, w.command.Wait)
+		all, err = f.Processes(ctx, w.command.Wait)
 		return err
 	})
 	if err != nil {

@@ -20,7 +20,6 @@ const (
 type orderFacts struct {
 	orders    []control.Order
 	processes []control.Process
-	silent    int
 	missing   bool  // there is no stream
 	err       error // the stream could not be read
 	unasked   error // the processes could not be asked
@@ -35,7 +34,7 @@ func (a *app) standingOrders(ctx context.Context, conn *connection.Connection, a
 		if k.orders, err = f.Orders(ctx); err != nil || !ask {
 			return err
 		}
-		k.processes, k.silent, k.unasked = f.Processes(ctx, askFor, names...)
+		k.processes, k.unasked = f.Processes(ctx, askFor, names...)
 		sortProcesses(k.processes)
 		return nil
 	}

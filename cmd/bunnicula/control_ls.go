@@ -23,10 +23,11 @@ func controlLs(a *app) *cobra.Command {
 		Long: `Lists the orders that stand: for which consumer, what, until when, by whom and why.
 OBEYED is in how many of the processes that have the consumer. Below are those that do
 not obey, and why, and those that may miss orders. Of a partition and the queue that it
-is of, the newest order counts.
+is of, the newest order counts. A process that does not answer in time is not known: a
+broker does not tell who reads a stream.
 
 --processes lists the processes too, with their consumers. Exit code 3 says that a
-process does not obey, may miss orders, or has not answered.`,
+process does not obey, or may miss orders, or that processes could not be asked.`,
 		Example: `  bunnicula control ls
   bunnicula control ls --processes
   bunnicula control ls --json | jq -r '.orders[] | select(.until == null).consumer'`,
@@ -60,11 +61,9 @@ process does not obey, may miss orders, or has not answered.`,
 // listReport is what stands, and who obeys.
 type listReport struct {
 	at        time.Time
-	wait      time.Duration
 	orders    []control.Order
 	heeds     []heed // of the orders
 	processes []control.Process
-	silent    int
 	unasked   error // who obeys is unknown: this user may not ask
 }
 
@@ -73,7 +72,6 @@ type listShown struct {
 	At        time.Time      `json:"at"`
 	Orders    []orderShown   `json:"orders"`
 	Processes []processShown `json:"processes"`
-	Silent    int            `json:"silent"`
 	Unasked   string         `json:"unasked,omitempty"` // why processes could not be asked
 }
 
@@ -81,8 +79,8 @@ func listOrders(ctx context.Context, f fleet, wait time.Duration) (r listReport,
 	if r.orders, err = f.Orders(ctx); err != nil {
 		return r, err
 	}
-	r.processes, r.silent, r.unasked = f.Processes(ctx, wait)
-	r.at, r.wait = time.Now(), wait
+	r.processes, r.unasked = f.Processes(ctx, wait)
+	r.at = time.Now()
 	r.sort()
 	return r, nil
 }
@@ -111,12 +109,12 @@ func (a *app) noOrders(none *noStreamError) error {
 }
 
 func (a *app) printOrders(r listReport, each bool) error {
-	shown := listShown{At: r.at.UTC().Truncate(time.Second), Orders: []orderShown{}, Processes: showProcesses(r.processes, false), Silent: r.silent}
+	shown := listShown{At: r.at.UTC().Truncate(time.Second), Orders: []orderShown{}, Processes: showProcesses(r.processes, false)}
 	if r.unasked != nil {
 		shown.Unasked = r.unasked.Error()
 	}
 	var text strings.Builder
-	fine := r.silent == 0 && r.unasked == nil && len(troubles(r.processes)) == 0
+	fine := r.unasked == nil && len(troubles(r.processes)) == 0
 	for i, o := range r.orders {
 		shown.Orders = append(shown.Orders, showOrder(o, r.heeds[i]))
 		fine = fine && r.heeds[i].all()
@@ -158,7 +156,6 @@ func (r *listReport) write(out *strings.Builder, width int) {
 	for _, line := range troubles(r.processes) {
 		fmt.Fprintln(out, plain(line))
 	}
-	out.WriteString(silentLine(r.silent, r.wait))
 	if r.unasked != nil {
 		fmt.Fprintf(out, "which processes obey is not known: %s\n", plain(r.unasked.Error()))
 	}

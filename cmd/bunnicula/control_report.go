@@ -17,7 +17,7 @@ type controlReport struct {
 	Orders    []orderShown   `json:"orders"`
 	Resumed   []resumedShown `json:"resumed,omitempty"`
 	Processes []processShown `json:"processes"` // that have answered, with the consumers concerned
-	Silent    int            `json:"silent"`    // processes that have not
+	Silent    int            `json:"silent"`    // processes that have told of such a consumer, and have not answered the order
 	Took      time.Duration  `json:"took"`
 }
 
@@ -41,7 +41,7 @@ func (w *fleetOrder) report(r control.Receipt, lifted []control.Order) error {
 			h := heedOfResume(name, r.Orders, r.Obeyed)
 			report.Resumed = append(report.Resumed, resumedShown{name, h.obeyed, h.of})
 			fine = fine && h.all()
-			w.write(&text, "resumed "+name, name, h, r.Took, "")
+			w.write(&text, "resumed "+name, h, r.Took, "")
 		}
 	} else {
 		for _, o := range r.Orders {
@@ -55,7 +55,7 @@ func (w *fleetOrder) report(r control.Receipt, lifted []control.Order) error {
 			if !o.Paused {
 				did = fmt.Sprintf("limited %s to %s", o.Consumer, counted(o.Limit, "handler", "handlers"))
 			}
-			w.write(&text, did, o.Consumer, h, r.Took, ", "+endOf(o, o.At))
+			w.write(&text, did, h, r.Took, ", "+endOf(o, o.At))
 		}
 	}
 	if line := silentLine(r.Silent, w.command.Wait); line != "" {
@@ -75,7 +75,7 @@ func (w *fleetOrder) report(r control.Receipt, lifted []control.Order) error {
 }
 
 // write writes the lines about one consumer.
-func (w *fleetOrder) write(out *strings.Builder, did, name string, h heed, took time.Duration, end string) {
+func (w *fleetOrder) write(out *strings.Builder, did string, h heed, took time.Duration, end string) {
 	if h.of == 0 {
 		fmt.Fprintf(out, "%s, which no process that has answered has; those that start obey%s\n", plain(did), end)
 		return

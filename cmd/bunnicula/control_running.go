@@ -24,9 +24,10 @@ func controlRunning(a *app) *cobra.Command {
 which attempt, type and id of its message, and where. Stuck ones, which have not
 returned after their timeout and grace, come first; --stack prints where in the code
 such a one was when it was found to be stuck. The others follow, the longest first. A
-process tells of at most 100 handlers of each consumer.
+process tells of at most 100 handlers of each consumer, and one that does not answer in
+time is not known.
 
-Exit code 3 says that one is stuck, or that a process has not answered.`,
+Exit code 3 says that one is stuck.`,
 		Example: `  bunnicula control running
   bunnicula control running orders 'bank.*' --watch
   bunnicula control running --stack
@@ -59,16 +60,13 @@ Exit code 3 says that one is stuck, or that a process has not answered.`,
 // runningReport is what runs at one moment.
 type runningReport struct {
 	at        time.Time
-	wait      time.Duration
 	processes []control.Process
-	silent    int
 }
 
 // runningShown is what --json prints.
 type runningShown struct {
 	At        time.Time      `json:"at"`
 	Processes []processShown `json:"processes"`
-	Silent    int            `json:"silent"`
 }
 
 // askRunning asks for the consumers that names and patterns mean, for all if there are none.
@@ -77,22 +75,22 @@ func askRunning(ctx context.Context, f fleet, wait time.Duration, names []string
 	if slices.ContainsFunc(names, isPattern) {
 		asked = nil // patterns are matched here
 	}
-	if r.processes, r.silent, err = f.Processes(ctx, wait, asked...); err != nil {
+	if r.processes, err = f.Processes(ctx, wait, asked...); err != nil {
 		return r, err
 	}
 	all := r.processes
 	if len(names) > 0 {
 		r.processes = chosen(all, names)
 	}
-	if len(r.processes) == 0 && len(names) > 0 && r.silent == 0 {
+	if len(r.processes) == 0 && len(names) > 0 {
 		if asked != nil {
-			if all, _, err = f.Processes(ctx, wait); err != nil {
+			if all, err = f.Processes(ctx, wait); err != nil {
 				return r, err
 			}
 		}
 		return r, nobody(names, all)
 	}
-	r.at, r.wait = time.Now(), wait
+	r.at = time.Now()
 	sortProcesses(r.processes)
 	return r, nil
 }
@@ -121,13 +119,13 @@ func (a *app) printRunning(r runningReport, stack, watch bool) error {
 	}
 	r.write(&text, all, stack, a.width())
 	if a.json {
-		if err := a.printJSON(runningShown{r.at.UTC().Truncate(time.Second), showProcesses(r.processes, true), r.silent}, watch); err != nil {
+		if err := a.printJSON(runningShown{r.at.UTC().Truncate(time.Second), showProcesses(r.processes, true)}, watch); err != nil {
 			return err
 		}
 	} else if _, err := io.WriteString(a.out, text.String()); err != nil {
 		return err
 	}
-	if !watch && (r.silent > 0 || len(all) > 0 && all[0].Stuck) {
+	if !watch && len(all) > 0 && all[0].Stuck {
 		return found()
 	}
 	return nil
@@ -203,7 +201,6 @@ func (r runningReport) write(out *strings.Builder, all []aHandler, stack bool, w
 	if more := running - len(all); more > 0 {
 		fmt.Fprintf(out, "%d of them are not shown: a process tells of 100 of each consumer\n", more)
 	}
-	out.WriteString(silentLine(r.silent, r.wait))
 }
 
 // writeStacks writes where stuck handlers were.

@@ -219,8 +219,6 @@ func (r partitionsReport) summary(list []partitionShown) string {
 	switch {
 	case r.facts.err != nil || r.facts.unasked != nil:
 		fmt.Fprintf(&text, "which messages are handled is not known: %s\n", plain(cmp.Or(r.facts.err, r.facts.unasked).Error()))
-	case r.facts.silent > 0:
-		text.WriteString(silentLine(r.facts.silent, askFor))
 	case r.facts.missing:
 		text.WriteString("which messages are handled, apps with control.Module tell\n")
 	}

@@ -33,9 +33,15 @@ func (s *served) publish(exchange, key string, mandatory bool, msg amqp.Publishi
 		}
 	}
 	s.confirm(msg.MessageId, c, taken, taken && (len(to) > 0 || isAnswer && known), fault)
-	if b.alarm != nil && s.session.throttled == nil { // it was taken, and is the last for now
-		s.session.throttled = b.alarm
-		s.session.send(frame{kind: "blocked", act: func(Fault) { s.session.setBlocked(true) }})
+	s.session.throttle()
+}
+
+// throttle takes no more messages while there is an alarm: the one that was taken is the last for
+// now.
+func (s *session) throttle() {
+	if b := s.broker; b.alarm != nil && s.throttled == nil {
+		s.throttled = b.alarm
+		s.send(frame{kind: "blocked", act: func(Fault) { s.setBlocked(true) }})
 	}
 }
 

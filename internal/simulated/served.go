@@ -258,19 +258,24 @@ func (s *served) settle(tag uint64, multiple, ack bool, back string) {
 	for _, d := range settled {
 		d.queue.unacked--
 		d.to.unacked--
-		switch {
-		case d.queue.stream != nil && !ack && s.session.broker.Version == RabbitMQ3:
-			s.session.refuse(notImplemented("basic.nack and basic.reject not supported by stream queues queue '%s' in vhost '/'", d.queue.name))
-		case d.queue.stream != nil: // to nack is to ack
-		case ack:
-			s.note(Event{Kind: Acked, Tag: d.tag, Queue: d.queue.name, Message: d.message.MessageId})
-		case back != "":
-			d.queue.requeue(d.message, s, back)
-		case !d.queue.deleted:
-			d.queue.kill(d.message, rejected)
-		}
+		s.settled(d, ack, back)
 	}
 	for _, d := range settled {
 		d.queue.dispatch()
+	}
+}
+
+// settled does with one delivery what was said of it.
+func (s *served) settled(d *unacked, ack bool, back string) {
+	switch {
+	case d.queue.stream != nil && !ack && s.session.broker.Version == RabbitMQ3:
+		s.session.refuse(notImplemented("basic.nack and basic.reject not supported by stream queues queue '%s' in vhost '/'", d.queue.name))
+	case d.queue.stream != nil: // to nack is to ack
+	case ack:
+		s.note(Event{Kind: Acked, Tag: d.tag, Queue: d.queue.name, Message: d.message.MessageId})
+	case back != "":
+		d.queue.requeue(d.message, s, back)
+	case !d.queue.deleted:
+		d.queue.kill(d.message, rejected)
 	}
 }

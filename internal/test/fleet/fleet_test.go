@@ -18,7 +18,9 @@ func TestASmallFleetObeys(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, amqptest.URL(t), nil)
 	s.start(3, s.url)
-	s.speed(1)
+	if since, _ := s.speed(2); since[0] > time.Second && !amqptest.Raced() {
+		t.Errorf("a pause has reached all processes within %v", since)
+	}
 	s.holds("all are killed", func() { s.restart(true) })
 	s.contradicts(2)
 	s.refuses()

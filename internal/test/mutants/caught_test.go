@@ -114,3 +114,12 @@ func tail(out string) string {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	return strings.Join(lines[max(0, len(lines)-15):], "\n")
 }
+
+// tests are the tests that must fail, by package, so that each is compiled once.
+func (m mutant) tests() map[string][]by {
+	of := map[string][]by{}
+	for _, b := range m.caught {
+		of[b.pkg] = append(of[b.pkg], b)
+	}
+	return of
+}

@@ -33,15 +33,6 @@ func (m mutant) sources(t *testing.T) map[string]string {
 	return edited
 }
 
-// tests are the tests that must fail, by package, so that each is compiled once.
-func (m mutant) tests() map[string][]by {
-	of := map[string][]by{}
-	for _, b := range m.caught {
-		of[b.pkg] = append(of[b.pkg], b)
-	}
-	return of
-}
-
 // partOf returns what stands in a part of a table, such as 2/3, the second of three. Neighbours, which break similar
 // promises, are in different parts.
 func partOf[T any](table []T, part string) ([]T, error) {

@@ -19,9 +19,6 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// killed is the exit code of a process after kill -9.
-const killed = 137
-
 // plan is what a run is made of.
 type plan struct {
 	seed       uint64

@@ -50,10 +50,10 @@ func (c *Control) queuesOf(name string) (queues []string) {
 	return queues
 }
 
-// pauseOf returns the order by which a queue waits.
-func (f Facts) pauseOf(queue string) (control.Order, bool) {
+// paused returns whether a queue waits because of an order.
+func (f Facts) paused(queue string) bool {
 	o, ok := f.orderFor(queue)
-	return o, ok && o.Paused
+	return ok && o.Paused
 }
 
 // orders returns findings about orders: those that explain why a queue waits, and what keeps

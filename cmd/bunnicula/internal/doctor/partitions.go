@@ -53,7 +53,7 @@ func (f Facts) partition(p inspect.Partition, n int) (Finding, bool) {
 			"What is published with a key of this partition is refused as unroutable. A consumer declares it when it starts, so somebody has deleted it.",
 			"Start a process with its consumer again.", pageKeys}, true
 	case inspect.PartitionNobody:
-		if _, paused := f.pauseOf(p.Queue); paused {
+		if f.paused(p.Queue) {
 			return Finding{}, false // the pause is the finding
 		}
 		return Finding{severity, "partition-nobody", subject, "nobody consumes it" + waiting1(waits),

@@ -121,7 +121,7 @@ func use(f Facts) []Finding {
 
 // explained says whether another finding says why nobody consumes a queue.
 func (f Facts) explained(queue string) bool {
-	_, paused := f.pauseOf(queue)
+	paused := f.paused(queue)
 	return paused || f.family(queue) != nil
 }
 
