@@ -41,7 +41,7 @@ func (r *trial) write(ctx context.Context) {
 			err := j.Append(patience, all...)
 			cancel()
 			if err != nil {
-				r.t.Error(err)
+				r.t.Error(time.Now().Format("15:04:05.000"), err)
 				return
 			}
 			r.mu.Lock()
@@ -162,12 +162,17 @@ func TestKillsAndRestartsOfTheBrokerLoseAndRepeatNothing(t *testing.T) {
 	r := &trial{t: t, url: b.URL, stream: "journal"}
 	r.run(func() {
 		time.Sleep(3 * time.Second) // until the stream's declaration is on disk
-		b.Settle()
-		b.Kill()
-		b.Start()
+		step := func(what string, f func()) {
+			began := time.Now()
+			f()
+			t.Log(began.Format("15:04:05.000"), what, time.Since(began))
+		}
+		step("settle", b.Settle)
+		step("kill", b.Kill)
+		step("start", b.Start)
 		time.Sleep(3 * time.Second)
-		b.Stop()
-		b.Start()
+		step("stop", b.Stop)
+		step("start", b.Start)
 		time.Sleep(3 * time.Second)
 	})
 }

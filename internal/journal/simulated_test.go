@@ -379,3 +379,78 @@ func TestAConfigThatIsWrongIsRefused(t *testing.T) {
 		}
 	})
 }
+
+func TestAFoldEndsAlthoughItsMarkIsNeverConfirmed(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j := l.journal("p")
+		ctx := within(l.t, time.Minute)
+		must(t, j.Declare(ctx))
+		must(t, j.Append(ctx, drafts("a", 0, 3)...))
+		l.fault(func(s simulated.Step) simulated.Fault {
+			if s.Kind == "publish" && s.Process == "p" {
+				return simulated.Fault{Kind: simulated.NoConfirm}
+			}
+			return simulated.Fault{}
+		})
+		if got, _, err := fold(ctx, j); err != nil || !slices.Equal(got, []string{"a0", "a1", "a2"}) {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}
+
+// Two fold at once: the mark of the other, which comes first, ends neither of them too early.
+func TestAMarkOfAnotherDoesNotEndAFold(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j, other := l.journal("p"), l.journal("q")
+		ctx := within(l.t, time.Minute)
+		must(t, j.Declare(ctx))
+		must(t, j.Append(ctx, drafts("a", 0, 2)...))
+		_, _, err := fold(ctx, other) // its mark stays
+		must(t, err)
+		must(t, j.Append(ctx, drafts("b", 0, 2)...))
+		_, _, err = fold(ctx, j) // and one of an earlier Fold of the same Journal
+		must(t, err)
+		must(t, j.Append(ctx, drafts("c", 0, 2)...))
+		if got, next, err := fold(ctx, j); err != nil || next != 9 || !slices.Equal(got, []string{"a0", "a1", "b0", "b1", "c0", "c1"}) {
+			t.Errorf("%v up to %d, %v", got, next, err)
+		}
+	})
+}
+
+// A broker that has just started returns records, although the stream is there.
+func TestWhatIsNotRoutedForAMomentIsSentAgain(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j := l.journal("p")
+		ctx := within(l.t, time.Minute)
+		must(t, j.Declare(ctx))
+		returns := 0
+		l.fault(func(s simulated.Step) simulated.Fault {
+			if s.Kind == "publish" && s.Message == "a3" && returns < 3 {
+				returns++
+				return simulated.Fault{Kind: simulated.Unroutable}
+			}
+			return simulated.Fault{}
+		})
+		must(t, j.Append(ctx, drafts("a", 0, 6)...))
+		want := []string{"a0", "a1", "a2", "a4", "a5", "a4", "a5", "a4", "a5", "a3", "a4", "a5"}
+		if got := l.kept(); returns != 3 || !slices.Equal(got, want) {
+			t.Errorf("after %d returns %v, want %v", returns, got, want)
+		}
+		l.fault(func(s simulated.Step) simulated.Fault {
+			if s.Kind == "publish" {
+				return simulated.Fault{Kind: simulated.Unroutable}
+			}
+			return simulated.Fault{}
+		})
+		began := time.Now()
+		if err := j.Append(ctx, drafts("b", 0, 2)...); !errors.Is(err, journal.ErrGone) || time.Since(began) > 40*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		began = time.Now()
+		short, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		if err := j.Append(short, drafts("b", 0, 2)...); err == nil || time.Since(began) > 3*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
