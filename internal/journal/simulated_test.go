@@ -454,3 +454,68 @@ func TestWhatIsNotRoutedForAMomentIsSentAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestEverythingEndsWithItsContextWhileTheBrokerIsAway(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j := l.journal("p")
+		must(t, j.Declare(l.t.Context()))
+		must(t, j.Append(l.t.Context(), drafts("a", 0, 2)...))
+		nothing := func(journal.Record) error { return nil }
+		calls := map[string]func(context.Context) error{
+			"append":  func(ctx context.Context) error { return j.Append(ctx, drafts("b", 0, 2)...) },
+			"declare": j.Declare,
+			"fold":    func(ctx context.Context) error { _, err := j.Fold(ctx, nothing); return err },
+			"follow":  func(ctx context.Context) error { return j.Follow(ctx, 1, nothing) },
+		}
+		ended := make(chan string, len(calls))
+		enough := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(l.t.Context())
+		l.broker.Restart(time.Hour)
+		for name, call := range calls {
+			go func() {
+				if err := call(ctx); !errors.Is(err, enough) {
+					t.Errorf("%s: %v", name, err)
+				}
+				ended <- name
+			}()
+		}
+		time.Sleep(time.Minute)
+		if len(ended) > 0 {
+			t.Errorf("%s has ended before its context", <-ended)
+		}
+		cancel(enough)
+		synctest.Wait()
+		if len(ended) != len(calls) {
+			t.Errorf("only %d of %d have ended", len(ended), len(calls))
+		}
+	})
+}
+
+func TestAStreamThatIsDeletedWhileItIsFolded(t *testing.T) {
+	for name, again := range map[string]bool{"for good": false, "and is declared again": true} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, simulated.Options{Latency: time.Millisecond}, func(l *lab) {
+				j := l.journal("p")
+				ctx := within(l.t, time.Minute)
+				must(t, j.Declare(ctx))
+				must(t, j.Append(ctx, drafts("a", 0, 1000)...))
+				n := 0
+				_, err := j.Fold(ctx, func(r journal.Record) error {
+					if n++; n == 10 {
+						l.broker.Delete("s")
+						if again {
+							l.declare(1500)
+						}
+					}
+					if !strings.HasPrefix(r.ID, "a") {
+						t.Errorf("seen: %s", r.ID)
+					}
+					return nil
+				})
+				if !errors.Is(err, journal.ErrGone) {
+					t.Errorf("after %d records: %v", n, err)
+				}
+			})
+		})
+	}
+}
