@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -33,18 +34,17 @@ type declarer struct {
 }
 
 func (d declarer) declare() error {
-	stream, err := d.ensure("queue", d.cfg.Stream, func(ch transport.Channel) error {
-		_, err := ch.QueueDeclarePassive(d.cfg.Stream, true, false, false, false, nil)
-		return err
-	}, func(ch transport.Channel) error {
+	stream, err := d.ensure("queue", d.cfg.Stream, d.look, func(ch transport.Channel) error {
 		_, err := ch.QueueDeclare(d.cfg.Stream, true, false, false, false, d.cfg.arguments())
 		return err
 	})
 	if err != nil || d.cfg.Exchange == "" {
 		return err
 	}
-	exchange, err := d.ensure("exchange", d.cfg.Exchange, func(ch transport.Channel) error {
-		return ch.ExchangeDeclarePassive(d.cfg.Exchange, amqp.ExchangeDirect, true, false, false, false, nil)
+	exchange, err := d.ensure("exchange", d.cfg.Exchange, func() error {
+		return d.ask("look at exchange", func(ch transport.Channel) error {
+			return ch.ExchangeDeclarePassive(d.cfg.Exchange, amqp.ExchangeDirect, true, false, false, false, nil)
+		})
 	}, func(ch transport.Channel) error {
 		return ch.ExchangeDeclare(d.cfg.Exchange, amqp.ExchangeDirect, true, false, false, false, nil)
 	})
@@ -63,9 +63,27 @@ func (d declarer) declare() error {
 	return err
 }
 
+// settling is how long a broker that has just started may take until it has found a stream again.
+const settling = 30 * time.Second
+
+// look looks whether the stream exists. RabbitMQ 3 accepts connections before it has started its
+// streams: until then they are not reachable, and no message is routed to them.
+func (d declarer) look() error {
+	pause := backoff.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
+	for until := time.Now().Add(settling); ; backoff.Wait(d.ctx, pause.Next()) {
+		err := d.ask("look at queue", func(ch transport.Channel) error {
+			_, err := ch.QueueDeclarePassive(d.cfg.Stream, true, false, false, false, nil)
+			return err
+		})
+		if !isRefused(err, amqp.NotFound) || isMissing(err) || d.ctx.Err() != nil || time.Now().After(until) {
+			return err
+		}
+	}
+}
+
 // ensure declares something if it does not exist, and says whether it did so.
-func (d declarer) ensure(kind, name string, look, declare func(transport.Channel) error) (made bool, err error) {
-	switch err = d.ask("look at "+kind, look); {
+func (d declarer) ensure(kind, name string, look func() error, declare func(transport.Channel) error) (made bool, err error) {
+	switch err = look(); {
 	case err == nil, isRefused(err, amqp.AccessRefused): // who may not look at it cannot declare it: who reads or writes will see
 		return false, nil
 	case !isRefused(err, amqp.NotFound):
@@ -75,7 +93,7 @@ func (d declarer) ensure(kind, name string, look, declare func(transport.Channel
 	if isRefused(err, amqp.AccessRefused) {
 		return false, fmt.Errorf("%w: %w", ErrGone, &DeniedError{"configure", kind, name, err})
 	}
-	if isRefused(err, amqp.PreconditionFailed) && d.ask("look at "+kind, look) == nil {
+	if isRefused(err, amqp.PreconditionFailed) && look() == nil {
 		return false, nil // somebody else has just declared it otherwise
 	}
 	return err == nil, err

@@ -19,6 +19,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/applog"
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -109,27 +110,51 @@ func New(conn transport.Connection, cfg Config) (*Journal, error) {
 // error of some is one of the rest too: those may be in the stream or not. They are sent again over
 // lost connections until ctx ends. Calls that run at once share their waits for confirms; up to
 // sending.DefaultWindow records are in flight.
+//
+// A broker that has just started may not route to the stream yet. The first record that it returns
+// is then sent again, with all behind it in the call, so that the last of them stays the last.
 func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
-	if len(drafts) == 0 {
-		return nil
-	}
 	envs := make([]sending.Envelope, len(drafts))
 	for i := range drafts {
 		envs[i] = j.envelope(&drafts[i])
 	}
-	failed, first := 0, error(nil)
-	for i, err := range j.pipeline.SendBatch(ctx, envs) {
-		if err == nil {
+	pause := backoff.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
+	for until := time.Now().Add(settling); len(envs) > 0; backoff.Wait(ctx, pause.Next()) {
+		rest, failed, err := j.send(ctx, envs)
+		if failed == 0 {
+			return nil
+		}
+		if !errors.Is(err, sending.ErrUnroutable) || time.Now().After(until) || !j.exists(ctx) {
+			err = j.refusedWrite(rest[0].Exchange, err)
+			return fmt.Errorf("journal: append to stream %q: %d of %d records are not confirmed: %w", j.name(), failed, len(drafts), err)
+		}
+		j.log.DebugContext(ctx, "stream is not routed to yet", "err", err)
+		envs = rest
+	}
+	return nil
+}
+
+// send sends once. It returns the records from the first that failed, how many of them failed, and
+// why: the first reason that is not ErrUnroutable, if there is one.
+func (j *Journal) send(ctx context.Context, envs []sending.Envelope) (rest []sending.Envelope, failed int, err error) {
+	for i, e := range j.pipeline.SendBatch(ctx, envs) {
+		if e == nil {
 			continue
 		}
-		if failed++; first == nil {
-			first = j.refusedWrite(envs[i].Exchange, err)
+		if failed++; failed == 1 {
+			rest = envs[i:]
+		}
+		if err == nil || errors.Is(err, sending.ErrUnroutable) {
+			err = e
 		}
 	}
-	if failed == 0 {
-		return nil
-	}
-	return fmt.Errorf("journal: append to stream %q: %d of %d records are not confirmed: %w", j.name(), failed, len(drafts), first)
+	return rest, failed, err
+}
+
+// exists says whether the broker has the stream.
+func (j *Journal) exists(ctx context.Context) bool {
+	s, err := j.conn.Consuming().Session(ctx)
+	return err == nil && declarer{ctx, s, j.cfg}.look() == nil
 }
 
 func (j *Journal) envelope(d *Draft) sending.Envelope {

@@ -101,7 +101,7 @@ var anyHistory = rapid.Custom(func(t *rapid.T) history {
 			rapid.OneOf(rapid.IntRange(1, 8), rapid.IntRange(1, 300)).Draw(t, "at"),
 			rapid.SampledFrom([]simulated.Fault{
 				{Kind: simulated.Cut}, {Kind: simulated.Cut, After: true}, {Kind: simulated.Cut, Client: time.Second}, {Kind: simulated.Cut, Broker: 2 * time.Second},
-				{Kind: simulated.CloseChannel, Code: 320}, {Kind: simulated.CloseSession, Code: 541, After: true}, {Kind: simulated.Nack},
+				{Kind: simulated.CloseChannel, Code: 320}, {Kind: simulated.CloseSession, Code: 541, After: true}, {Kind: simulated.Nack}, {Kind: simulated.Unroutable},
 				{Kind: simulated.LateConfirm, For: 3 * time.Second}, {Kind: simulated.NoConfirm}, {Kind: simulated.Restart, For: 2 * time.Second},
 				{Kind: simulated.Restart, For: time.Second, Delay: time.Second}, {Delay: 3 * time.Second}, {Kind: simulated.HoldChannel, For: 3 * time.Second},
 				{Kind: simulated.Alarm, For: 2 * time.Second}, {Kind: simulated.Refuse, For: 2 * time.Second},
@@ -246,7 +246,9 @@ func (w *world) begin(name string) {
 	}
 	ctx, stop := context.WithCancel(w.ctx)
 	r := &reading{process: p, began: time.Now(), stop: stop, folded: -1}
+	w.mu.Lock() // readers may begin at the same time
 	w.readings = append(w.readings, r)
+	w.mu.Unlock()
 	see := func(one journal.Record) error {
 		r.offsets, r.ids = append(r.offsets, one.Offset), append(r.ids, one.ID)
 		return nil
@@ -278,6 +280,8 @@ func (w *world) happen(m moment, i int) {
 	case "fold":
 		w.begin(fmt.Sprint("later", i))
 	case "kill":
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if m.who < len(w.readings) {
 			w.readings[m.who].process.Kill(time.Second)
 			w.readings[m.who].stop()

@@ -19,6 +19,9 @@ const (
 	// silence is how long the record that was seen last may take to come again, until somebody looks
 	// whether it is there at all.
 	silence = 5 * time.Second
+	// markPatience is how long a Fold waits for the confirm of a mark. Then it reads: the mark may be
+	// there all the same, and if it does not come, Fold writes another.
+	markPatience = 10 * time.Second
 )
 
 // Fold reads every record from the first up to the end as it is now: up to a mark that Fold writes.
@@ -28,11 +31,20 @@ const (
 // Fold goes on over lost connections, until ctx ends. The error is see's, ctx's, ErrGone if there is
 // no stream or it was deleted, or a *DeniedError.
 func (j *Journal) Fold(ctx context.Context, see func(Record) error) (next int64, err error) {
-	marks := map[string]bool{}
+	marks := map[string]bool{} // those of this call
 	mark := func() error {
 		d := Draft{ID: sending.NewID(), Type: markType, Plain: true, Body: []byte("{}")}
 		marks[d.ID] = true
-		return j.Append(ctx, d)
+		patient, cancel := context.WithTimeout(ctx, markPatience)
+		defer cancel()
+		err := j.Append(patient, d)
+		if ctx.Err() == nil && patient.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if _, err := j.conn.Consuming().Session(ctx); err != nil { // patience begins with it
+		return 0, fmt.Errorf("journal: read stream %q: %w", j.name(), err)
 	}
 	if err := mark(); err != nil {
 		return 0, err

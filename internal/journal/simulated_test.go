@@ -379,3 +379,143 @@ func TestAConfigThatIsWrongIsRefused(t *testing.T) {
 		}
 	})
 }
+
+func TestAFoldEndsAlthoughItsMarkIsNeverConfirmed(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j := l.journal("p")
+		ctx := within(l.t, time.Minute)
+		must(t, j.Declare(ctx))
+		must(t, j.Append(ctx, drafts("a", 0, 3)...))
+		l.fault(func(s simulated.Step) simulated.Fault {
+			if s.Kind == "publish" && s.Process == "p" {
+				return simulated.Fault{Kind: simulated.NoConfirm}
+			}
+			return simulated.Fault{}
+		})
+		if got, _, err := fold(ctx, j); err != nil || !slices.Equal(got, []string{"a0", "a1", "a2"}) {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}
+
+// Two fold at once: the mark of the other, which comes first, ends neither of them too early.
+func TestAMarkOfAnotherDoesNotEndAFold(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j, other := l.journal("p"), l.journal("q")
+		ctx := within(l.t, time.Minute)
+		must(t, j.Declare(ctx))
+		must(t, j.Append(ctx, drafts("a", 0, 2)...))
+		_, _, err := fold(ctx, other) // its mark stays
+		must(t, err)
+		must(t, j.Append(ctx, drafts("b", 0, 2)...))
+		_, _, err = fold(ctx, j) // and one of an earlier Fold of the same Journal
+		must(t, err)
+		must(t, j.Append(ctx, drafts("c", 0, 2)...))
+		if got, next, err := fold(ctx, j); err != nil || next != 9 || !slices.Equal(got, []string{"a0", "a1", "b0", "b1", "c0", "c1"}) {
+			t.Errorf("%v up to %d, %v", got, next, err)
+		}
+	})
+}
+
+// A broker that has just started returns records, although the stream is there.
+func TestWhatIsNotRoutedForAMomentIsSentAgain(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j := l.journal("p")
+		ctx := within(l.t, time.Minute)
+		must(t, j.Declare(ctx))
+		returns := 0
+		l.fault(func(s simulated.Step) simulated.Fault {
+			if s.Kind == "publish" && s.Message == "a3" && returns < 3 {
+				returns++
+				return simulated.Fault{Kind: simulated.Unroutable}
+			}
+			return simulated.Fault{}
+		})
+		must(t, j.Append(ctx, drafts("a", 0, 6)...))
+		want := []string{"a0", "a1", "a2", "a4", "a5", "a4", "a5", "a4", "a5", "a3", "a4", "a5"}
+		if got := l.kept(); returns != 3 || !slices.Equal(got, want) {
+			t.Errorf("after %d returns %v, want %v", returns, got, want)
+		}
+		l.fault(func(s simulated.Step) simulated.Fault {
+			if s.Kind == "publish" {
+				return simulated.Fault{Kind: simulated.Unroutable}
+			}
+			return simulated.Fault{}
+		})
+		began := time.Now()
+		if err := j.Append(ctx, drafts("b", 0, 2)...); !errors.Is(err, journal.ErrGone) || time.Since(began) > 40*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		began = time.Now()
+		short, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		if err := j.Append(short, drafts("b", 0, 2)...); err == nil || time.Since(began) > 3*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestEverythingEndsWithItsContextWhileTheBrokerIsAway(t *testing.T) {
+	inLab(t, simulated.Options{}, func(l *lab) {
+		j := l.journal("p")
+		must(t, j.Declare(l.t.Context()))
+		must(t, j.Append(l.t.Context(), drafts("a", 0, 2)...))
+		nothing := func(journal.Record) error { return nil }
+		calls := map[string]func(context.Context) error{
+			"append":  func(ctx context.Context) error { return j.Append(ctx, drafts("b", 0, 2)...) },
+			"declare": j.Declare,
+			"fold":    func(ctx context.Context) error { _, err := j.Fold(ctx, nothing); return err },
+			"follow":  func(ctx context.Context) error { return j.Follow(ctx, 1, nothing) },
+		}
+		ended := make(chan string, len(calls))
+		enough := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(l.t.Context())
+		l.broker.Restart(time.Hour)
+		for name, call := range calls {
+			go func() {
+				if err := call(ctx); !errors.Is(err, enough) {
+					t.Errorf("%s: %v", name, err)
+				}
+				ended <- name
+			}()
+		}
+		time.Sleep(time.Minute)
+		if len(ended) > 0 {
+			t.Errorf("%s has ended before its context", <-ended)
+		}
+		cancel(enough)
+		synctest.Wait()
+		if len(ended) != len(calls) {
+			t.Errorf("only %d of %d have ended", len(ended), len(calls))
+		}
+	})
+}
+
+func TestAStreamThatIsDeletedWhileItIsFolded(t *testing.T) {
+	for name, again := range map[string]bool{"for good": false, "and is declared again": true} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, simulated.Options{Latency: time.Millisecond}, func(l *lab) {
+				j := l.journal("p")
+				ctx := within(l.t, time.Minute)
+				must(t, j.Declare(ctx))
+				must(t, j.Append(ctx, drafts("a", 0, 1000)...))
+				n := 0
+				_, err := j.Fold(ctx, func(r journal.Record) error {
+					if n++; n == 10 {
+						l.broker.Delete("s")
+						if again {
+							l.declare(1500)
+						}
+					}
+					if !strings.HasPrefix(r.ID, "a") {
+						t.Errorf("seen: %s", r.ID)
+					}
+					return nil
+				})
+				if !errors.Is(err, journal.ErrGone) {
+					t.Errorf("after %d records: %v", n, err)
+				}
+			})
+		})
+	}
+}
