@@ -173,6 +173,7 @@ func TestAConsumerThatIsAddedUnderAPauseBeginsPaused(t *testing.T) {
 		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"customer-7"}, Forever: true, Anyway: true}); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // for the process to read it: nobody is concerned who would answer
 		c, err := consumer.New(b.Connection(), consumer.Spec{Queue: "customer-7", Handler: acks}, nil, quiet())
 		if err != nil {
 			t.Fatal(err)
