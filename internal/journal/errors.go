@@ -66,6 +66,8 @@ func whyNotRead(stream string, err error) error {
 		return &DeniedError{"read", "queue", stream, refused}
 	case isMissing(err):
 		return fmt.Errorf("%w: %w", ErrGone, refused)
+	case strings.Contains(refused.Reason, "running replica"): // RabbitMQ 4 has not started the stream yet
+		return nil
 	case refused.Code == amqp.PreconditionFailed, refused.Code == amqp.ResourceLocked:
 		return refused
 	}

@@ -124,7 +124,7 @@ func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
 		if failed == 0 {
 			return nil
 		}
-		if !errors.Is(err, sending.ErrUnroutable) || time.Now().After(until) || !j.exists(ctx) {
+		if !errors.Is(err, sending.ErrUnroutable) || time.Now().After(until) || j.isGone(ctx, &until) {
 			err = j.refusedWrite(rest[0].Exchange, err)
 			return fmt.Errorf("journal: append to stream %q: %d of %d records are not confirmed: %w", j.name(), failed, len(drafts), err)
 		}
@@ -151,10 +151,20 @@ func (j *Journal) send(ctx context.Context, envs []sending.Envelope) (rest []sen
 	return rest, failed, err
 }
 
-// exists says whether the broker has the stream.
-func (j *Journal) exists(ctx context.Context) bool {
+// isGone says whether the broker knows that there is no such stream. A broker that cannot say so
+// now, as one that stops, gets as long to settle once it is back.
+func (j *Journal) isGone(ctx context.Context, until *time.Time) bool {
 	s, err := j.conn.Consuming().Session(ctx)
-	return err == nil && declarer{ctx, s, j.cfg}.look() == nil
+	if err == nil {
+		err = declarer{ctx, s, j.cfg}.look()
+	}
+	if isMissing(err) || isRefused(err, amqp.AccessRefused) {
+		return true
+	}
+	if err != nil {
+		*until = time.Now().Add(settling)
+	}
+	return ctx.Err() != nil
 }
 
 func (j *Journal) envelope(d *Draft) sending.Envelope {

@@ -210,9 +210,11 @@ func (w *world) run() error {
 		time.AfterFunc(m.at, func() { w.happen(m, i) })
 	}
 	time.Sleep(2 * time.Minute)
+	w.mu.Lock()
 	for _, r := range w.readings {
 		r.stop()
 	}
+	w.mu.Unlock()
 	w.all.Wait()
 	for _, r := range w.readings {
 		_ = r.process.Stop(context.Background())

@@ -519,3 +519,28 @@ func TestAStreamThatIsDeletedWhileItIsFolded(t *testing.T) {
 		})
 	}
 }
+
+// A broker that stops returns records, and then it is away for longer than it may take to settle.
+func TestWhatABrokerReturnsAsItStopsIsSentAgain(t *testing.T) {
+	inLab(t, simulated.Options{Latency: time.Millisecond}, func(l *lab) {
+		j := l.journal("p")
+		ctx := within(l.t, 10*time.Minute)
+		must(t, j.Declare(ctx))
+		returned := false
+		l.fault(func(s simulated.Step) simulated.Fault {
+			switch {
+			case s.Kind == "publish" && !returned:
+				returned = true
+				return simulated.Fault{Kind: simulated.Unroutable}
+			case s.Kind == "declare" && returned:
+				l.fault(func(simulated.Step) simulated.Fault { return simulated.Fault{} })
+				return simulated.Fault{Kind: simulated.Restart, For: time.Minute}
+			}
+			return simulated.Fault{}
+		})
+		must(t, j.Append(ctx, drafts("a", 0, 1)...))
+		if got := l.kept(); !returned || !slices.Equal(got, []string{"a0"}) {
+			t.Errorf("%v, %v", returned, got)
+		}
+	})
+}

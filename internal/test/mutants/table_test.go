@@ -35,7 +35,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "journal-not-routed-for-a-moment", breaks: "a record that a starting broker returns is given up",
-		edits:  []edit{{"internal/journal.Journal.Append", `!j.exists(ctx)`, `true`}},
+		edits:  []edit{{"internal/journal.Journal.Append", `j.isGone(ctx, &until)`, `true`}},
 		caught: []by{{pkg: "internal/journal", test: "^TestWhatIsNotRoutedForAMomentIsSentAgain$"}},
 	},
 	{
