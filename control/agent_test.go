@@ -109,13 +109,14 @@ func TestOfContradictingOrdersOneWinsEverywhere(t *testing.T) {
 // which keeps 7 days. Whoever comes then knows the pause.
 func TestAPauseOutlivesTheAgeOfTheStream(t *testing.T) {
 	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
-		simulatedProcess(t, b, control.AgentConfig{}, acks, "orders", "mails")
+		short := control.AgentConfig{MaxAge: 2 * time.Hour}
+		simulatedProcess(t, b, short, acks, "orders", "mails")
 		fleet := fleetOf(t, b.Connection(), "")
 		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, Forever: true, By: "anna", Why: "moves"}); err != nil {
 			t.Fatal(err)
 		}
-		for range 80 { // 20 days, a segment of 1 MiB each day
-			time.Sleep(6 * time.Hour)
+		for range 80 { // almost three times the age, a segment of 1 MiB each 18 minutes
+			time.Sleep(4*time.Minute + 17*time.Second)
 			if err := b.Publisher().Publish(t.Context(), control.ControlStream, make([]byte, 300<<10), publisher.Exchange(control.ControlStream)); err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +124,7 @@ func TestAPauseOutlivesTheAgeOfTheStream(t *testing.T) {
 		if n := b.Status(control.ControlStream).Ready; n > 60 {
 			t.Errorf("%d records are there, the broker has dropped none", n)
 		}
-		late := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
+		late := simulatedProcess(t, b, short, acks, "orders")
 		if h := late.all[0].Health(); !h.PausedByOrder || !strings.Contains(h.OrderedWhy, "anna") {
 			t.Errorf("who comes late has %+v", h)
 		}

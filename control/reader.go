@@ -95,6 +95,7 @@ func (r *reader) fold(ctx context.Context) error {
 		return err
 	}
 	r.folded, r.next = true, next
+	r.say("") // before the consumers begin
 	r.ledger.fold(all, r.soon())
 	return nil
 }

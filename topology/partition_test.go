@@ -12,7 +12,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// vector is one of docs/wire/partitions.json, which programs in other languages read.
+// vector is one of docs/wire/keys/partitions.json, which programs in other languages read.
 type vector struct {
 	Queue string `json:"queue"`
 	Key   string `json:"key"`
@@ -21,7 +21,7 @@ type vector struct {
 }
 
 func TestKeysGoWhereOtherLanguagesExpectThem(t *testing.T) {
-	const file = "../docs/wire/partitions.json"
+	const file = "../docs/wire/keys/partitions.json"
 	if golden.Updating() {
 		var all []vector
 		for _, key := range []string{"a", "customer-1", "customer-2", "4711", "Žluťoučký kůň", "日本", "a key with spaces", strings.Repeat("long", 100), "\x00"} {

@@ -49,7 +49,8 @@ How many there should be, --of says, or --file. Otherwise it is as many as proce
 control.Module have, or else up to the last one that has a consumer.
 
 Exit code 3 says that one stands still: missing, with nobody, held by a consumer that is
-gone (to be sure it looks again 11 s later), with a handler that is stuck, or left over with messages; or that one is not single.`,
+gone (to be sure it looks again 11 s later), with a handler that is stuck, or left over with
+messages; or that one is not single.`,
 		Example: `  bunnicula partitions orders
   bunnicula partitions orders --of 16 --delays 10s,1m
   bunnicula partitions orders --watch --management-url http://watcher:secret@localhost:15672
