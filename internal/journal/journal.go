@@ -112,24 +112,26 @@ func New(conn transport.Connection, cfg Config) (*Journal, error) {
 // sending.DefaultWindow records are in flight.
 //
 // A broker that has just started may not route to the stream yet. The first record that it returns
-// is then sent again, with all behind it in the call, so that the last of them stays the last.
+// is then sent again, with all behind it in the call, so that the last of them stays the last. The
+// error is ErrGone when the broker has said for three seconds that there is no such stream.
 func (j *Journal) Append(ctx context.Context, drafts ...Draft) error {
 	envs := make([]sending.Envelope, len(drafts))
 	for i := range drafts {
 		envs[i] = j.envelope(&drafts[i])
 	}
 	pause := backoff.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
-	for until := time.Now().Add(settling); len(envs) > 0; backoff.Wait(ctx, pause.Next()) {
+	r := returned{until: time.Now().Add(settling)}
+	for len(envs) > 0 {
 		rest, failed, err := j.send(ctx, envs)
 		if failed == 0 {
 			return nil
 		}
-		if !errors.Is(err, sending.ErrUnroutable) || time.Now().After(until) || j.isGone(ctx, &until) {
-			err = j.refusedWrite(rest[0].Exchange, err)
-			return fmt.Errorf("journal: append to stream %q: %d of %d records are not confirmed: %w", j.name(), failed, len(drafts), err)
+		if why := j.gaveUp(ctx, &r, rest[0].Exchange, err); why != nil {
+			return fmt.Errorf("journal: append to stream %q: %d of %d records are not confirmed: %w", j.name(), failed, len(drafts), why)
 		}
 		j.log.DebugContext(ctx, "stream is not routed to yet", "err", err)
 		envs = rest
+		backoff.Wait(ctx, pause.Next())
 	}
 	return nil
 }
@@ -151,20 +153,42 @@ func (j *Journal) send(ctx context.Context, envs []sending.Envelope) (rest []sen
 	return rest, failed, err
 }
 
-// isGone says whether the broker knows that there is no such stream. A broker that cannot say so
-// now, as one that stops, gets as long to settle once it is back.
-func (j *Journal) isGone(ctx context.Context, until *time.Time) bool {
-	s, err := j.conn.Consuming().Session(ctx)
-	if err == nil {
-		err = declarer{ctx, s, j.cfg}.look()
+// returned is what one Append knows of a stream to which the broker does not route.
+type returned struct {
+	until   time.Time // the broker has time to route until then
+	missing time.Time // since when it says that there is no such stream; zero if it does not
+}
+
+// missed is how long a broker must say that there is no such stream: one that stops or starts says
+// so as well.
+const missed = 3 * time.Second
+
+// gaveUp returns the error with which an Append ends that could not send, or nil if it is to send
+// again. A broker that cannot say whether the stream is there gets as long to settle once it can.
+func (j *Journal) gaveUp(ctx context.Context, r *returned, exchange string, err error) error {
+	if !errors.Is(err, sending.ErrUnroutable) {
+		return j.refusedWrite(exchange, err)
 	}
-	if isMissing(err) || isRefused(err, amqp.AccessRefused) {
-		return true
+	s, failed := j.conn.Consuming().Session(ctx)
+	if failed == nil {
+		failed = declarer{ctx, s, j.cfg}.look()
 	}
-	if err != nil {
-		*until = time.Now().Add(settling)
+	now := time.Now()
+	if !isMissing(failed) {
+		r.missing = time.Time{}
 	}
-	return ctx.Err() != nil
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case isMissing(failed) && r.missing.IsZero():
+		r.missing = now
+	case isMissing(failed) && now.Sub(r.missing) < missed:
+	case isMissing(failed), isRefused(failed, amqp.AccessRefused), failed == nil && now.After(r.until):
+		return j.refusedWrite(exchange, err)
+	case failed != nil:
+		r.until = now.Add(settling)
+	}
+	return nil
 }
 
 func (j *Journal) envelope(d *Draft) sending.Envelope {

@@ -240,6 +240,25 @@ func TestAFoldEndsAlthoughItsMarkWentWithTheStream(t *testing.T) {
 	})
 }
 
+// A broker that stops or starts may say for a moment that there is no such stream.
+func TestAStreamThatIsMissingForAMomentIsNotGone(t *testing.T) {
+	for away, gone := range map[time.Duration]bool{2 * time.Second: false, 10 * time.Second: true} {
+		inLab(t, simulated.Options{}, func(l *lab) {
+			j := l.journal("p")
+			ctx := within(l.t, time.Minute)
+			must(t, j.Declare(ctx))
+			l.broker.Delete("s")
+			ended := make(chan error, 1)
+			go func() { ended <- j.Append(ctx, drafts("a", 0, 3)...) }()
+			time.Sleep(away)
+			must(t, j.Declare(ctx))
+			if err := <-ended; errors.Is(err, journal.ErrGone) != gone || !gone && err != nil {
+				t.Errorf("away for %s: %v", away, err)
+			}
+		})
+	}
+}
+
 func TestARecordThatTheBrokerDoesNotTakeIsAnError(t *testing.T) {
 	inLab(t, simulated.Options{}, func(l *lab) {
 		j := l.journal("p")
@@ -449,7 +468,7 @@ func TestWhatIsNotRoutedForAMomentIsSentAgain(t *testing.T) {
 		began = time.Now()
 		short, cancel := context.WithTimeout(ctx, 3*time.Second)
 		defer cancel()
-		if err := j.Append(short, drafts("b", 0, 2)...); err == nil || time.Since(began) > 3*time.Second {
+		if err := j.Append(short, drafts("b", 0, 2)...); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, journal.ErrGone) || time.Since(began) > 3*time.Second {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 	})

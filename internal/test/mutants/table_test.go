@@ -19,32 +19,32 @@ func model(pkg, test string) by {
 
 var mutants = []mutant{
 	{
-		name: "journal-gap", breaks: "a reader of a stream goes on behind the record that is next",
+		name: "journal-gap", breaks: "a reader of a stream goes on with the record that is next",
 		edits:  []edit{{"internal/journal.reader.session", `from = r.last.offset`, `from = r.last.offset + 2`}},
 		caught: []by{model("internal/journal", "^TestWhateverHappensReadersSeeTheSame$"), {pkg: "internal/journal", test: "^TestWhereverAConnectionIsCutEachRecordIsSeenOnce$"}},
 	},
 	{
-		name: "journal-any-mark", breaks: "the mark of another Fold ends one before it has seen all",
+		name: "journal-any-mark", breaks: "the mark of another Fold ends none before it has seen all",
 		edits:  []edit{{"internal/journal.Journal.Fold", `marks[r.ID]`, `r.Type == markType`}},
 		caught: []by{{pkg: "internal/journal", test: "^TestAMarkOfAnotherDoesNotEndAFold$"}, model("internal/journal", "^TestWhateverHappensReadersSeeTheSame$")},
 	},
 	{
-		name: "journal-no-look-at-the-end", breaks: "a reader waits for ever in a stream that was declared again and is shorter",
+		name: "journal-no-look-at-the-end", breaks: "a reader notices that a stream was declared again and is shorter",
 		edits:  []edit{{"internal/journal.reader.silent", `end < r.last.offset`, `end < -1`}},
 		caught: []by{{pkg: "internal/journal", test: "^TestAStreamThatIsDeletedEndsItsReaders$"}},
 	},
 	{
-		name: "journal-not-routed-for-a-moment", breaks: "a record that a starting broker returns is given up",
-		edits:  []edit{{"internal/journal.Journal.Append", `j.isGone(ctx, &until)`, `true`}},
+		name: "journal-not-routed-for-a-moment", breaks: "a record that a starting broker returns is sent again",
+		edits:  []edit{{"internal/journal.Journal.gaveUp", `failed == nil && now.After(r.until)`, `failed == nil`}},
 		caught: []by{{pkg: "internal/journal", test: "^TestWhatIsNotRoutedForAMomentIsSentAgain$"}},
 	},
 	{
-		name: "journal-mark-without-confirm", breaks: "a Fold waits for ever for the confirm of its mark",
+		name: "journal-mark-without-confirm", breaks: "a Fold does not wait for ever for the confirm of its mark",
 		edits:  []edit{{"internal/journal.Journal.Fold", `context.WithTimeout(ctx, markPatience)`, `context.WithCancel(ctx)`}},
 		caught: []by{{pkg: "internal/journal", test: "^TestAFoldEndsAlthoughItsMarkIsNeverConfirmed$"}},
 	},
 	{
-		name: "journal-of-another-stream", breaks: "a reader goes on in a stream that was declared again",
+		name: "journal-of-another-stream", breaks: "a reader does not go on in a stream that was declared again",
 		edits:  []edit{{"internal/journal.compare", `placeOf(r) == last`, `true`}},
 		caught: []by{{pkg: "internal/journal", test: "^TestAStreamThatIsDeletedEndsItsReaders$"}},
 	},
