@@ -45,6 +45,15 @@ func (w wanted) limit() int {
 	return n
 }
 
+// workers returns how many workers there may be. No handler begins when a stop has begun: the next
+// message of a partition would overtake one whose handler gives up because of the stop.
+func (w wanted) workers() int {
+	if w.stopping {
+		return 0
+	}
+	return w.limit()
+}
+
 // takes returns how many messages to take from the queue when some are to be taken. Fewer handlers
 // need fewer, and other processes could handle the rest. A single active consumer takes as many as
 // without a limit, because it would have to give up its place to take another number.
@@ -69,13 +78,13 @@ type control struct {
 
 	mu    sync.Mutex             // serializes updates
 	now   atomic.Pointer[wanted] // replaced by update
-	slots atomic.Int64           // the limit of now; update writes it, and workers read it for each message
+	slots atomic.Int64           // how many workers now allows; update writes it, and workers read it for each message
 }
 
 func newControl(first wanted) *control {
 	c := &control{changed: newSignal()}
 	c.now.Store(&first)
-	c.slots.Store(int64(first.limit()))
+	c.slots.Store(int64(first.workers()))
 	return c
 }
 
@@ -89,7 +98,7 @@ func (c *control) update(change func(*wanted)) (before wanted) {
 	next := before
 	change(&next)
 	c.now.Store(&next)
-	c.slots.Store(int64(next.limit()))
+	c.slots.Store(int64(next.workers()))
 	c.mu.Unlock()
 	c.changed.set()
 	return before

@@ -1,8 +1,10 @@
 package consumer
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWhatTheApplicationAndAnOrderSayStandsSideBySide(t *testing.T) {
@@ -149,5 +151,40 @@ func TestStuckHandlersCountAgainstTheLimit(t *testing.T) {
 		if w.most = most; w.wedged() != want || (w.prefetch() == 0) != want {
 			t.Errorf("with a limit of %d: wedged is %t, prefetch %d", most, w.wedged(), w.prefetch())
 		}
+	}
+}
+
+// A handler that gives up because of a stop would else free its worker for the next message, which
+// would overtake it.
+func TestNoHandlerBeginsWhenHandlersKnowOfAStop(t *testing.T) {
+	c, err := New(nil, Spec{Queue: "orders", Concurrency: 2, Handler: func(context.Context, Delivery) Result { return Ack() }}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := make(chan bool, 2)
+	c.pool.handle = func(*worker, *received) {
+		began <- true
+		<-c.stages.connecting.Done() // as a handler does that looks at Stopping
+	}
+	if !c.pool.hand(new(received)) || !<-began {
+		t.Fatal("none began")
+	}
+	waits := make(chan bool, 1)
+	next := &received{from: &channel{ctx: t.Context()}}
+	go func() {
+		select {
+		case c.pool.jobs <- next: // as the intake does, until it notices the stop
+		case <-time.After(100 * time.Millisecond):
+		}
+		waits <- true
+	}()
+	if err := c.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	<-waits
+	select {
+	case <-began:
+		t.Error("the next one began")
+	default:
 	}
 }

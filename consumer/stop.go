@@ -105,8 +105,8 @@ func (c *Consumer) stop(ctx context.Context) error {
 		if c.announcer.begun.Load() {
 			awaited = c.announcer.stops(have, bounded)
 		}
+		c.control.update(func(w *wanted) { w.stopping = true }) // before handlers are told: see wanted.workers
 		c.stages.stopConnecting()
-		c.control.update(func(w *wanted) { w.stopping = true })
 		go c.end(started)
 	}
 	if bounded && have > 0 {

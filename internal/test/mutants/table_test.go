@@ -1355,6 +1355,11 @@ var mutants = []mutant{
 		caught: []by{model("consumer", "^TestWhateverHappensMessagesOfOneKeyKeepTheirOrder$")},
 	},
 	{
+		name: "handler-begins-in-a-stop", breaks: "no message overtakes one whose handler gives up because of a stop",
+		edits:  []edit{{"consumer.wanted.workers", `w.stopping`, `false`}},
+		caught: []by{{pkg: "consumer", test: "^TestNoHandlerBeginsWhenHandlersKnowOfAStop$"}},
+	},
+	{
 		name: "park-unconfirmed", breaks: "the next message of a partition begins when the one before it is confirmed in the error queue",
 		edits:  []edit{{"consumer.inTurn.begin", `t.gate.closed.Store(true)`, `_ = t.gate`}},
 		caught: []by{{pkg: "consumer", test: "^TestTheNextMessageOfAPartitionWaitsUntilTheOneBeforeIsParked$"}},
