@@ -19,9 +19,9 @@
 //
 // [Run] is a bubble of testing/synctest. What waits in a bubble for the world outside holds up its
 // time, such as a socket: an HTTP server of the app is put behind net.Pipe or called as a handler.
-// A goroutine that waits for a lock of package sync holds it up too; one that waits for a channel made
-// in the bubble does not. When the test has waited for its bubble for 10 s of real time, Run says so on
-// stderr.
+// A goroutine that waits for a lock of package sync holds it up too; one that waits for a channel
+// made in the bubble does not. When the test has waited for its bubble for 10 s of real time, Run
+// says so on stderr.
 //
 // # What the broker in memory does not do
 //
@@ -29,8 +29,8 @@
 // show that it does as real brokers do. It does not have:
 //
 //   - clusters, and a node that fails: it is one that loses nothing, also at a restart;
-//   - policies, permissions, users, several vhosts: each client may do all, and connection.Named leads
-//     to the same broker;
+//   - policies, permissions, users, several vhosts: each client may do all, and connection.Named
+//     leads to the same broker;
 //   - the management API: what reads policies says that it does not know them;
 //   - of streams: x-max-length-bytes, filters, intervals as offsets ("1h"), chunks of more than one
 //     record, and that a passive declare counts records some seconds late;

@@ -18,7 +18,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// flow is an app of two consumers: one charges orders, and publishes an email for each to the other.
+// flow is an app of two consumers: one charges orders, and publishes an email for each to the
+// other.
 type flow struct {
 	orders, emails string // queues
 	delay          time.Duration

@@ -17,8 +17,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// A byte of gzip makes 1032 bytes at most. So a GiB takes a MiB of gzip, 3 kB of gzip in gzip, or 160
-// bytes in three layers.
+// A byte of gzip makes 1032 bytes at most. So a GiB takes a MiB of gzip, 3 kB of gzip in gzip, or
+// 160 bytes in three layers.
 func bombs() map[string]amqp.Publishing {
 	one := bytes.Repeat(zip(make([]byte, 1<<20)), 1024)
 	two := zip(one)

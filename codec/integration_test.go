@@ -145,8 +145,8 @@ func openErrors(t *testing.T, s *shop) *errorqueue.Queue {
 	return q
 }
 
-// roundTrip exports the queue, looks at what the file says of the body, imports the file into a queue
-// of its own, and returns what is there then.
+// roundTrip exports the queue, looks at what the file says of the body, imports the file into a
+// queue of its own, and returns what is there then.
 func roundTrip(t *testing.T, q *errorqueue.Queue, queue, decoded string) amqp.Delivery {
 	t.Helper()
 	var file bytes.Buffer

@@ -71,8 +71,8 @@ func endsWithHandler(ctx context.Context) *Spec {
 }
 
 // Concurrency returns the Spec.Concurrency of the consumer whose handler has this context, or one
-// that was made of it. It is 0 for any other context. Middleware that has messages wait needs it, so
-// that they do not take all slots.
+// that was made of it. It is 0 for any other context. Middleware that has messages wait needs it,
+// so that they do not take all slots.
 func Concurrency(ctx context.Context) int {
 	if s, _ := ctx.Value(specKey{}).(*Spec); s != nil {
 		return s.Concurrency
@@ -102,10 +102,10 @@ func Holds(ctx context.Context) bool {
 type stoppingKey struct{}
 
 // Stopping returns a channel that is closed when the consumer begins to stop whose handler has this
-// context, or one that was made of it. The context itself ends later, so that handlers can finish. A
-// handler that waits, and has nothing to finish, need not go on: if it returns Retry(ErrStopping)
-// then, the message counts as interrupted, uses no attempt, and is handled again by another process.
-// It is nil, which never gets ready, for a context of no consumer's handler.
+// context, or one that was made of it. The context itself ends later, so that handlers can finish.
+// A handler that waits, and has nothing to finish, need not go on: if it returns Retry(ErrStopping)
+// then, the message counts as interrupted, uses no attempt, and is handled again by another
+// process. It is nil, which never gets ready, for a context of no consumer's handler.
 func Stopping(ctx context.Context) <-chan struct{} {
 	c, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
 	return c

@@ -41,8 +41,8 @@ const sameAnswer = 3 * time.Second
 // process that declares its partitions at the moment has not declared all.
 var secondLook = 2 * time.Second
 
-// ready returns nil when the partitions at the broker are those of this n. own is the topology of the
-// partition that asks. The error is an ErrOtherPartitions, or what has kept it from looking.
+// ready returns nil when the partitions at the broker are those of this n. own is the topology of
+// the partition that asks. The error is an ErrOtherPartitions, or what has kept it from looking.
 func (f *family) ready(ctx context.Context, link transport.Session, own topology.Topology, log *slog.Logger) error {
 	select {
 	case f.turn <- struct{}{}:

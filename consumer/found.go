@@ -20,19 +20,19 @@ func (f found) count() int { return len(f.waiting) }
 // complete returns whether all n are there.
 func (f found) complete(n int) bool { return f.count() >= n }
 
-// others returns whether there are partitions of another n. A process declares them from the last to
-// the first, so that n are underway where the last one is there.
+// others returns whether there are partitions of another n. A process declares them from the last
+// to the first, so that n are underway where the last one is there.
 func (f found) others(n int) bool {
 	return f.count() != 0 && f.count() != n && !f.last
 }
 
 // refusal returns why consumers of n partitions may not begin, or nil.
 //
-// With a larger n than before, messages that wait in the old partitions would be handled beside later
-// ones of their key. With a smaller one nobody would handle those of the partitions that are too
-// many. Where these are empty, what waits in the others was published for the old n as well, or for
-// the new one since: that cannot be told. If the new n divides the old one each key stays where it
-// is, so that it is no harm.
+// With a larger n than before, messages that wait in the old partitions would be handled beside
+// later ones of their key. With a smaller one nobody would handle those of the partitions that are
+// too many. Where these are empty, what waits in the others was published for the old n as well, or
+// for the new one since: that cannot be told. If the new n divides the old one each key stays where
+// it is, so that it is no harm.
 func (f found) refusal(n int) error {
 	if !f.others(n) {
 		return nil

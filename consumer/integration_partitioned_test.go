@@ -217,9 +217,9 @@ func TestAnotherNumberOfPartitionsIsRefusedWhileMessagesWait(t *testing.T) {
 	}
 }
 
-// RabbitMQ 4.3.6 keeps an active consumer for ever that ends with messages in hand after its successor
-// has come and ended (see internal/test/partitions). With a Prefetch of 1 a consumer that ends in time
-// has none in hand.
+// RabbitMQ 4.3.6 keeps an active consumer for ever that ends with messages in hand after its
+// successor has come and ended (see internal/test/partitions). With a Prefetch of 1 a consumer that
+// ends in time has none in hand.
 func TestWithAPrefetchOf1AStopAndAPauseLeaveThePartitionToOthers(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*rig, *consumer.Consumer){

@@ -179,7 +179,8 @@ func (w *limited) handle(_ context.Context, d consumer.Delivery) consumer.Result
 	w.mu.Lock()
 	w.running++
 	w.did[d.MessageID]++
-	// The guard has looked at the limit when it took a message from quarantine, some frames earlier.
+	// The guard has looked at the limit when it took a message from quarantine, some frames
+	// earlier.
 	if w.running > w.most && time.Since(w.since) > 0 && !(suspect && time.Since(w.since) < 10*time.Millisecond) {
 		w.wrong = errors.Join(w.wrong, fmt.Errorf("%s begins as one of %d, and %d may run", d.MessageID, w.running, w.most))
 	}

@@ -40,7 +40,8 @@ func (b *begins) end() {
 	b.running--
 }
 
-// since returns how many have begun after the first n, and how many ran at most as one of them began.
+// since returns how many have begun after the first n, and how many ran at most as one of them
+// began.
 func (b *begins) since(n int) (began, most int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

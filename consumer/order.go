@@ -20,10 +20,10 @@ const mostWhy = 512
 // wants returns whether the order changes what a consumer does.
 func (o Order) wants() bool { return o.Paused || o.Limit > 0 }
 
-// Obey carries an Order out, in the place of the one before. It returns at once. What the app itself
-// has said by Pause and Limit stays beside it: the consumer works if neither has paused it, and the
-// lower limit counts. A Limit above Spec.Concurrency is the Concurrency, and a negative one is none.
-// Obey may be called before Start, and twice. The log says what has changed, and why.
+// Obey carries an Order out, in the place of the one before. It returns at once. What the app
+// itself has said by Pause and Limit stays beside it: the consumer works if neither has paused it,
+// and the lower limit counts. A Limit above Spec.Concurrency is the Concurrency, and a negative one
+// is none. Obey may be called before Start, and twice. The log says what has changed, and why.
 func (c *Consumer) Obey(o Order) {
 	o.Limit = min(max(o.Limit, 0), c.spec.Concurrency)
 	o.Why = foreign.Line(o.Why, mostWhy)

@@ -10,59 +10,60 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Partitioned returns n Specs, one for each partition of the Spec's queue, so that messages with one
-// key are handled in the order in which they were published, while other keys are handled beside
-// them, by any number of processes:
+// Partitioned returns n Specs, one for each partition of the Spec's queue, so that messages with
+// one key are handled in the order in which they were published, while other keys are handled
+// beside them, by any number of processes:
 //
 //	consumer.Provide(func(h H) []consumer.Spec { return consumer.Partitioned(16, Orders(h)) })
 //	pub.Publish(ctx, "orders", o, publisher.Partition(o.Customer, 16)) // to "orders.p07"
 //
 // Each partition is a queue, "orders.p00" to "orders.p15", and one process at a time handles its
-// messages, one after the other: its Spec is SingleActive and has a Concurrency of 1. All partitions
-// share one error queue, "orders-error" unless ErrorQueue is set, and a message that is redriven goes
-// to its own partition again. A Spec's Name gets the partition's number as its Queue does.
+// messages, one after the other: its Spec is SingleActive and has a Concurrency of 1. All
+// partitions share one error queue, "orders-error" unless ErrorQueue is set, and a message that is
+// redriven goes to its own partition again. A Spec's Name gets the partition's number as its Queue
+// does.
 //
 // What a failure does to the order is for the Spec to say:
 //
 //   - With use.InPlace in Use and MaxRetries of NoRetries, the partition waits while a message is
-//     tried again, and goes on when it succeeds or is parked. No message overtakes another one of its
-//     key. This is what most want.
+//     tried again, and goes on when it succeeds or is parked. No message overtakes another one of
+//     its key. This is what most want.
 //   - Without it a message that is retried waits in a retry queue, and those behind it go on: it is
 //     skipped, and comes back behind them.
 //
-// A message that is parked is confirmed in the error queue before the next one begins. Handled twice
-// is possible, as with each consumer: after a lost connection or a dead process the messages that
-// were not acked come again, in order, to another process. A process that was cut off may finish its
-// handler beside its successor; outbox.Once fences that. A redrive and a delay (Snooze, RetryAfter,
-// publisher.Delay) take a message out of the order. See "Order" in docs/OPERATIONS.md.
+// A message that is parked is confirmed in the error queue before the next one begins. Handled
+// twice is possible, as with each consumer: after a lost connection or a dead process the messages
+// that were not acked come again, in order, to another process. A process that was cut off may
+// finish its handler beside its successor; outbox.Once fences that. A redrive and a delay (Snooze,
+// RetryAfter, publisher.Delay) take a message out of the order. See "Order" in docs/OPERATIONS.md.
 //
 // n is from 1 to topology.MaxPartitions: as many as handlers may run at once in all processes
 // together, and some to spare, because n cannot be changed while messages wait. A partition and its
-// retry queue are quorum queues, which cost the broker some 70 KiB each. Every publisher must use the
-// same n. A Start finds out that the queues at the broker are those of another n. If messages wait in
-// them its error is ErrOtherPartitions, with the numbers; if they are empty it goes on, and a warning
-// names those that are left over.
+// retry queue are quorum queues, which cost the broker some 70 KiB each. Every publisher must use
+// the same n. A Start finds out that the queues at the broker are those of another n. If messages
+// wait in them its error is ErrOtherPartitions, with the numbers; if they are empty it goes on, and
+// a warning names those that are left over.
 //
-// From RabbitMQ 4.0 on the partitions are spread over the processes, by priorities that are random for
-// each call of Partitioned: a process that comes takes over its share, each partition when the
+// From RabbitMQ 4.0 on the partitions are spread over the processes, by priorities that are random
+// for each call of Partitioned: a process that comes takes over its share, each partition when the
 // messages that are in hand there are settled. Brokers before 4.0 ignore priorities here: the first
 // process has all partitions until it stops.
 //
-// RabbitMQ 4.3.6 has a fault there. If a consumer with a higher priority subscribes to a partition and
-// ends, and then the active one ends before it has settled what it had in hand meanwhile, the broker
-// keeps the one that ended as the active consumer, and nobody gets a message until the broker is
-// started again. So a process that fails at its start can hold partitions up, if another one dies in
-// the seconds after it. "bunnicula partitions" and "bunnicula doctor" find such a partition. There are
-// two ways out:
+// RabbitMQ 4.3.6 has a fault there. If a consumer with a higher priority subscribes to a partition
+// and ends, and then the active one ends before it has settled what it had in hand meanwhile, the
+// broker keeps the one that ended as the active consumer, and nobody gets a message until the
+// broker is started again. So a process that fails at its start can hold partitions up, if another
+// one dies in the seconds after it. "bunnicula partitions" and "bunnicula doctor" find such a
+// partition. There are two ways out:
 //
 //   - A Priority that is not 0 is that of all partitions in all processes, which avoids the fault,
-//     and gives the spread up: as with brokers before 4.0, the first process has all partitions until
-//     it stops. All processes must set the same, and those that do not must have ended.
-//   - A Prefetch of 1 makes the fault unlikely, and keeps the spread. Then what is in hand is the one
-//     message in the handler, and a consumer that stops in time, or pauses, has settled it. What is
-//     left are processes that die, lose their connection or stop out of time over a message. It costs
-//     the wait for the next message, some milliseconds for each: a partition of handlers that do
-//     nothing handled 200 messages a second, and 2,200 with the default of 10.
+//     and gives the spread up: as with brokers before 4.0, the first process has all partitions
+//     until it stops. All processes must set the same, and those that do not must have ended.
+//   - A Prefetch of 1 makes the fault unlikely, and keeps the spread. Then what is in hand is the
+//     one message in the handler, and a consumer that stops in time, or pauses, has settled it.
+//     What is left are processes that die, lose their connection or stop out of time over a
+//     message. It costs the wait for the next message, some milliseconds for each: a partition of
+//     handlers that do nothing handled 200 messages a second, and 2,200 with the default of 10.
 //
 // The Spec may not set Bindings, QueueType Classic or the scheme Bunnicula, and its
 // Concurrency may be 0 or 1. What is wrong with it, and with n, is an error of New and of Plan, so

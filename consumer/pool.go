@@ -110,8 +110,8 @@ func (p *pool) surplus() bool {
 			return false
 		}
 		if p.gauges.workers.CompareAndSwap(n, n-1) {
-			// The limit may have been raised meanwhile, so what waits for an idle worker may start a
-			// new one.
+			// The limit may have been raised meanwhile, so what waits for an idle worker may start
+			// a new one.
 			p.control.changed.set()
 			p.ended.set()
 			return true

@@ -29,8 +29,8 @@ func (c *Consumer) Running() []Running {
 	return all
 }
 
-// Running returns the handlers of all consumers that run at this moment, the longest first. Those of
-// consumers that are being added or removed are among them.
+// Running returns the handlers of all consumers that run at this moment, the longest first. Those
+// of consumers that are being added or removed are among them.
 func (g *Group) Running() []Running {
 	var all []Running
 	for _, m := range g.roster.all() {

@@ -61,8 +61,8 @@ func (s *stages) stop() (first, started bool) {
 // called before Start, and twice.
 func (c *Consumer) Pause() { c.control.update(func(w *wanted) { w.paused = true }) }
 
-// Resume takes messages again after Pause. It returns at once. An Order that pauses the consumer stays;
-// see [Consumer.Obey].
+// Resume takes messages again after Pause. It returns at once. An Order that pauses the consumer
+// stays; see [Consumer.Obey].
 func (c *Consumer) Resume() { c.control.update(func(w *wanted) { w.paused = false }) }
 
 // Stop takes no new messages, gives back messages that no handler has begun, and lets running

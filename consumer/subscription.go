@@ -78,7 +78,8 @@ func (in *intake) change(want int) error {
 	return nil
 }
 
-// shed gives the backlog back if handlers that have become slow, or fewer, have not begun it in time.
+// shed gives the backlog back if handlers that have become slow, or fewer, have not begun it in
+// time.
 func (in *intake) shed() {
 	if len(in.backlog.all) == 0 || in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
 		return

@@ -17,8 +17,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Agent has the consumers of one process obey the orders of a [Fleet]. It reads the stream of orders
-// from its first record on, so a process that was restarted comes up paused. Make it with
+// Agent has the consumers of one process obey the orders of a [Fleet]. It reads the stream of
+// orders from its first record on, so a process that was restarted comes up paused. Make it with
 // [NewAgent], or have [Module] do it.
 //
 // No app fails for its Agent. If the stream cannot be read, the consumers work, the log has a
@@ -42,8 +42,8 @@ type Agent struct {
 
 var _ consumer.Overseer = (*Agent)(nil)
 
-// NewAgent makes an Agent. It does not connect. Have the Group of the consumers oversee it, start it
-// before the Group and stop it after the Group:
+// NewAgent makes an Agent. It does not connect. Have the Group of the consumers oversee it, start
+// it before the Group and stop it after the Group:
 //
 //	agent, err := control.NewAgent(conn, control.AgentConfig{})
 //	group.Oversee(agent)
@@ -117,8 +117,9 @@ func (a *Agent) Stop(ctx context.Context) error {
 }
 
 // Begins gives a consumer its order before the consumer starts. It waits until the orders are
-// known, for AgentConfig.Patience at most. If the broker is away by then, or the connection is Lazy,
-// the consumer starts paused, until the orders are known or the broker has been there for as long.
+// known, for AgentConfig.Patience at most. If the broker is away by then, or the connection is
+// Lazy, the consumer starts paused, until the orders are known or the broker has been there for as
+// long.
 func (a *Agent) Begins(ctx context.Context, c *consumer.Consumer) {
 	hold := true
 	if !a.conn.Lazy() {

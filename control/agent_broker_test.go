@@ -155,8 +155,8 @@ func TestAProcessThatWasRestartedComesUpPausedAndHandlesNothing(t *testing.T) {
 	}
 }
 
-// The stream keeps four seconds, in small segments, and is filled. Who comes when the order's record
-// was dropped knows the order: it was written again.
+// The stream keeps four seconds, in small segments, and is filled. Who comes when the order's
+// record was dropped knows the order: it was written again.
 func TestAStandingPauseSurvivesTheSegmentsThatTheBrokerDrops(t *testing.T) {
 	amqptest.Long(t)
 	t.Parallel()

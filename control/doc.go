@@ -3,8 +3,8 @@
 //
 // # Orders
 //
-// A [Fleet], and so the command "bunnicula control", pauses, limits and resumes the consumers of all
-// processes that have [Module], or an [Agent] in an app without fx:
+// A [Fleet], and so the command "bunnicula control", pauses, limits and resumes the consumers of
+// all processes that have [Module], or an [Agent] in an app without fx:
 //
 //	fx.New(connection.Module, publisher.Module, consumer.Module, control.Module, ...)
 //
@@ -15,9 +15,9 @@
 // lifts it. The last order for a consumer is the one that counts, everywhere. A Fleet also asks
 // what runs: message, attempt, since when, and the stack of a stuck handler.
 //
-// Whoever may write to the exchange of orders may stop an app: docs/SECURITY.md has the permissions,
-// and docs/OPERATIONS.md what a pause means. If the stream cannot be read the consumers work, and
-// log and health say so. docs/wire has the format.
+// Whoever may write to the exchange of orders may stop an app: docs/SECURITY.md has the
+// permissions, and docs/OPERATIONS.md what a pause means. If the stream cannot be read the
+// consumers work, and log and health say so. docs/wire has the format.
 //
 // # Events
 //

@@ -38,8 +38,8 @@ type FleetConfig struct {
 
 // Fleet gives orders to the consumers of all processes that have [Module] on the same stream. An
 // order counts for all of them, those included that start later, until it ends or another one takes
-// its place: the last order for a name is the one that counts, as a whole. So a Limit lifts a Pause,
-// and a Resume lifts both.
+// its place: the last order for a name is the one that counts, as a whole. So a Limit lifts a
+// Pause, and a Resume lifts both.
 //
 // A Fleet keeps nothing: each call reads the stream from its first record on. It is safe for use by
 // many goroutines at once. It opens a TCP connection of its own, beside those of its Connection.
@@ -188,9 +188,9 @@ func (f *Fleet) Orders(ctx context.Context) ([]Order, error) {
 
 // Processes asks all processes what they are, and what runs in them, and returns those that have
 // answered. names chooses consumers, by their names or the queues of their partitions; all if there
-// are none. Answers are awaited for wait at most, 3 s if it is 0. It ends earlier when none has come
-// for 300 ms, or for three times what the slowest took if that is longer. A broker does not tell how
-// many read a stream, so a process that does not answer is not known. It declares nothing.
+// are none. Answers are awaited for wait at most, 3 s if it is 0. It ends earlier when none has
+// come for 300 ms, or for three times what the slowest took if that is longer. A broker does not
+// tell how many read a stream, so a process that does not answer is not known. It declares nothing.
 func (f *Fleet) Processes(ctx context.Context, wait time.Duration, names ...string) ([]Process, error) {
 	if wait == 0 {
 		wait = defaultWait

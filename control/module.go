@@ -68,13 +68,13 @@ func provideEvents(p eventsParams) (*EventMonitor, error) {
 	return m, nil
 }
 
-// Module has the app's consumers obey the orders of a [Fleet], which the command "bunnicula control"
-// gives. It provides the *Agent, on the app's Connection, for all consumers of the app. It uses an
-// AgentConfig if the app provides one. Consumers start when their orders are known. What may keep
-// orders from this process is a warning of package health, if the app has it.
+// Module has the app's consumers obey the orders of a [Fleet], which the command "bunnicula
+// control" gives. It provides the *Agent, on the app's Connection, for all consumers of the app. It
+// uses an AgentConfig if the app provides one. Consumers start when their orders are known. What
+// may keep orders from this process is a warning of package health, if the app has it.
 //
-// Whoever may write to the exchange AgentConfig.Stream may stop the app's consumers: docs/SECURITY.md
-// has the permissions.
+// Whoever may write to the exchange AgentConfig.Stream may stop the app's consumers:
+// docs/SECURITY.md has the permissions.
 var Module = fx.Module("bunnicula.control",
 	fx.Provide(provideAgent, fx.Annotate(func(a *Agent) consumer.Overseer { return a }, fx.ResultTags(`group:"bunnicula.overseers"`))),
 	fx.Invoke(watchAgent),

@@ -10,7 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// Partitions share an error queue: each of its messages goes back to the partition in which it failed.
+// Partitions share an error queue: each of its messages goes back to the partition in which it
+// failed.
 func TestARedriveSendsEachMessageToItsOwnPartition(t *testing.T) {
 	t.Parallel()
 	const n = 3

@@ -18,8 +18,8 @@ import "github.com/bunnicula-go/bunnicula/internal/sending"
 // partition does not exist, the error is ErrUnroutable. An empty key, an n that is not 1 to
 // topology.MaxPartitions, and an exchange are errors. So is a queue that is itself a partition of
 // its name, which would be a partition of a partition. The last one of several options Partition
-// counts. A message with a Delay goes to its partition when it is due, behind those that came before
-// it: that breaks the order.
+// counts. A message with a Delay goes to its partition when it is due, behind those that came
+// before it: that breaks the order.
 func Partition(key string, n int) Option {
 	return func(d *sending.Draft) error {
 		d.Partition = &sending.Partition{Key: key, Of: n}

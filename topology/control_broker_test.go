@@ -12,8 +12,8 @@ import (
 // orders is the stream of orders of an actor, and their exchange.
 func (a actor) orders() string { return "bunnicula-" + a.queue + "-control" }
 
-// obey reads orders as an app does, of a stream that somebody else has declared. It returns what its
-// health says of a refusal.
+// obey reads orders as an app does, of a stream that somebody else has declared. It returns what
+// its health says of a refusal.
 func (a actor) obey() error {
 	a.t.Helper()
 	amqptest.Cleanup(a.t, a.orders())

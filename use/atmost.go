@@ -168,8 +168,8 @@ func (h *hall) leave(r *room, took time.Duration) {
 }
 
 // every returns the time between the ends of two handlers of a key. Handlers may need longer than
-// those that have ended. But one that runs far longer than all of them, when there were enough, says
-// little of how long the next ones take.
+// those that have ended. But one that runs far longer than all of them, when there were enough,
+// says little of how long the next ones take.
 func (h *hall) every(r *room, now time.Duration) time.Duration {
 	running := now - r.ended
 	if r.ends >= enoughEnds {

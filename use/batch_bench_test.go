@@ -35,8 +35,8 @@ func through(t testing.TB, h consumer.Handler) func(n int) {
 	}
 }
 
-// Nearly all that a batch adds are those of the context on which a member waits: it is made when it is
-// needed.
+// Nearly all that a batch adds are those of the context on which a member waits: it is made when it
+// is needed.
 func TestAMessageOfABatchAllocatesLittle(t *testing.T) {
 	const n = 1000
 	alone, batch := through(t, handled), through(t, use.Batch(50, 10*time.Millisecond, ackAll))

@@ -90,8 +90,8 @@ func bodies(all ...string) (calls []call) {
 	return calls
 }
 
-// deliver delivers messages, those that come together in their order. What became of each comes from
-// its channel.
+// deliver delivers messages, those that come together in their order. What became of each comes
+// from its channel.
 func deliver(q *consumertest.Queue, calls ...call) []<-chan *consumertest.Run {
 	var all []<-chan *consumertest.Run
 	for i, c := range calls {

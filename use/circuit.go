@@ -108,8 +108,8 @@ func (c *circuit) fail(now time.Time, done call) (counts bool) {
 		return false
 	}
 	// Nobody knows yet whether the service is down. What would park the message, or a failure just
-	// after an outage, does not count, unless the message fails again and again without an answer to
-	// anybody: then the queue is quiet, and the message may be at fault.
+	// after an outage, does not count, unless the message fails again and again without an answer
+	// to anybody: then the queue is quiet, and the message may be at fault.
 	doubt := c.state == mending || done.last && len(c.row) > 1
 	return !doubt || c.row[done.id] > c.failures
 }

@@ -97,7 +97,8 @@ func (f *fleet) copyOf(id string, starts time.Duration, fates []fate) {
 
 type death struct{}
 
-// deliver runs the middleware around a handler with a fate. A death drops all that would be settled.
+// deliver runs the middleware around a handler with a fate. A death drops all that would be
+// settled.
 func (f *fleet) deliver(ctx context.Context, id string, next func() fate) (r consumer.Result, died bool) {
 	mortal := &failing{Store: f.store}
 	ran := false

@@ -21,7 +21,8 @@ const (
 	// slots bound that, too.
 	patient = 2 * near
 
-	// soon is how long a message of a key that has not waited in the line waits in its slot at most.
+	// soon is how long a message of a key that has not waited in the line waits in its slot at
+	// most.
 	soon = 500 * time.Millisecond
 
 	// tries is how many moments a message may miss before it snoozes.

@@ -8,9 +8,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
-// InPlace tries again where the message is: the handler is called up to tries times, with a pause in
-// between, while the message stays in hand and what is behind it waits. It is for queues whose order
-// matters, those of consumer.Partitioned:
+// InPlace tries again where the message is: the handler is called up to tries times, with a pause
+// in between, while the message stays in hand and what is behind it waits. It is for queues whose
+// order matters, those of consumer.Partitioned:
 //
 //	MaxRetries: consumer.NoRetries,
 //	Use:        []consumer.Middleware{use.InPlace(5, time.Second)},
@@ -29,17 +29,17 @@ import (
 // retry queue after its tries, and loses its place.
 //
 // The pause is the longer one of pause and the delay of a RetryAfter. A try for which the deadline
-// leaves no time is not made: all tries and pauses together must fit Spec.Timeout, which should be far
-// below the broker's consumer_timeout (30 minutes). InPlace is the exception to the rule of slots: it
-// waits in its slot, because nothing else may run there. When the consumer stops, no other try begins,
-// and a pause ends at once. The message counts as interrupted then: in a partition it keeps its place,
-// and has all its tries again in the next process.
+// leaves no time is not made: all tries and pauses together must fit Spec.Timeout, which should be
+// far below the broker's consumer_timeout (30 minutes). InPlace is the exception to the rule of
+// slots: it waits in its slot, because nothing else may run there. When the consumer stops, no
+// other try begins, and a pause ends at once. The message counts as interrupted then: in a
+// partition it keeps its place, and has all its tries again in the next process.
 //
 // It does not promise that tries are counted over a lost connection or a dead process: the message
 // comes again and has all its tries. Delivery.Attempt and LastAttempt say the same in each try, and
-// middleware inside of InPlace sees each of them. A Snooze leaves the queue, so that the message loses
-// its place: do not put a Breaker, a Rate or whatever else snoozes inside or around it. Nor does it
-// promise order by itself: see consumer.Partitioned.
+// middleware inside of InPlace sees each of them. A Snooze leaves the queue, so that the message
+// loses its place: do not put a Breaker, a Rate or whatever else snoozes inside or around it. Nor
+// does it promise order by itself: see consumer.Partitioned.
 //
 // Tries that are not 1 to 1000, and a pause below 0, panic when consumer.New calls the middleware;
 // that is an error of New.
@@ -78,8 +78,8 @@ type try struct {
 	pause  time.Duration // before that
 }
 
-// call calls the handler. A panic is caught only if there is to be another try, so that the consumer
-// gets the stack of one that it is to know.
+// call calls the handler. A panic is caught only if there is to be another try, so that the
+// consumer gets the stack of one that it is to know.
 func (t *try) call(ctx context.Context, d consumer.Delivery, next consumer.Handler, left int, pause time.Duration) {
 	*t = try{pause: pause}
 	clean := false

@@ -55,8 +55,8 @@ func NewLimiter(limit Limit) (*LocalLimiter, error) {
 }
 
 // NewLimiterFor makes a LocalLimiter whose Limit depends on the key. limit is called for each
-// message that asks, so the Limit of a key may change; messages that wait already keep their places.
-// A Limit that is wrong is an error for the messages of its key: they snooze.
+// message that asks, so the Limit of a key may change; messages that wait already keep their
+// places. A Limit that is wrong is an error for the messages of its key: they snooze.
 func NewLimiterFor(limit func(key string) Limit) (*LocalLimiter, error) {
 	if limit == nil {
 		return nil, errors.New("use: the limit function is nil")

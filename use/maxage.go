@@ -22,10 +22,10 @@ import (
 //	it panics               a retry                       a retry
 //
 // The delay of a RetryAfter or a Snooze is added to the age, so that no message waits for an
-// attempt that comes too late. So around RatePerKey a message is parked at once, without an attempt,
-// if the line of its key is longer than age. The Error says how old the message is and wraps the
-// error that the handler returned, but not that of a context. Put MaxAge before the middleware whose
-// Results it is to see.
+// attempt that comes too late. So around RatePerKey a message is parked at once, without an
+// attempt, if the line of its key is longer than age. The Error says how old the message is and
+// wraps the error that the handler returned, but not that of a context. Put MaxAge before the
+// middleware whose Results it is to see.
 //
 // It does not promise that no message older than age is handled: the handler runs whenever a
 // message comes, and may succeed. A message whose publisher has set no timestamp has no age when it

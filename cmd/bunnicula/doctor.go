@@ -86,8 +86,8 @@ func (a *app) lookAtControl(ctx context.Context, conn *connection.Connection) *d
 	return &doctor.Control{Stream: control.ControlStream, Orders: k.orders, Missing: k.missing, Err: k.err, Processes: k.processes, Unasked: k.unasked}
 }
 
-// expandPatients puts its partitions in the place of a queue that was named, does not exist, and has
-// some.
+// expandPatients puts its partitions in the place of a queue that was named, does not exist, and
+// has some.
 func expandPatients(ctx context.Context, b *inspect.Broker, consumers []doctor.Consumer) (all []doctor.Consumer, err error) {
 	for _, c := range consumers {
 		var numbers []int

@@ -14,8 +14,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// holdByNobody makes a queue's active consumer one that has ended: RabbitMQ 4.3 does that if another
-// one with a higher priority came and ended before it.
+// holdByNobody makes a queue's active consumer one that has ended: RabbitMQ 4.3 does that if
+// another one with a higher priority came and ended before it.
 func holdByNobody(t *testing.T, url, queue string) {
 	t.Helper()
 	declaring, err := amqptest.DialURL(t, url).Channel()

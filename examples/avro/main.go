@@ -54,8 +54,8 @@ func app() fx.Option {
 
 var queue = "example-avro"
 
-// Orders decodes with the same codec. A message of any other content type is parked at once, and the
-// error names it.
+// Orders decodes with the same codec. A message of any other content type is parked at once, and
+// the error names it.
 func Orders() consumer.Spec {
 	return consumer.Spec{Queue: queue, Handler: consumer.Decode(Both, Handle)}
 }

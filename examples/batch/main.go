@@ -1,5 +1,5 @@
-// Batch writes orders into a database, up to fifty in one transaction. The database is SQLite, which
-// needs no server; for another one Store.Insert says what to change.
+// Batch writes orders into a database, up to fifty in one transaction. The database is SQLite,
+// which needs no server; for another one Store.Insert says what to change.
 //
 //	AMQP_URL=amqp://guest:guest@localhost:5672/ go run ./examples/batch
 package main
@@ -48,7 +48,8 @@ func Orders(s *Store) consumer.Spec {
 	}
 }
 
-// PlaceOrders publishes when the app has started. One order has an amount that the database refuses.
+// PlaceOrders publishes when the app has started. One order has an amount that the database
+// refuses.
 func PlaceOrders(lc fx.Lifecycle, pub publisher.Publisher) {
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
 		orders := make([]publisher.Message, 120)

@@ -50,8 +50,8 @@ func Open(ctx context.Context, file string) (*Store, error) {
 func (s *Store) Close() error { return s.db.Close() }
 
 // Insert inserts all orders of a batch in one transaction. An order that the database refuses, for
-// what is in it, is parked, and the others are inserted. Any other failure is one of all: nothing is
-// committed, and all are retried. No Result leaves here before the commit.
+// what is in it, is parked, and the others are inserted. Any other failure is one of all: nothing
+// is committed, and all are retried. No Result leaves here before the commit.
 //
 // In PostgreSQL a statement that fails ends its transaction, so there each row needs a SAVEPOINT
 // before it and, if it fails, a ROLLBACK TO SAVEPOINT.

@@ -3,9 +3,9 @@
 //
 // The queues are declared ahead, by the command; the workers may declare nothing. A request is
 // routed by a topic, images.png.bw for example, and its body is the picture. A result is written in
-// one step, under the message's id, so it does not matter how often a request is handled. When it is
-// written the requester gets a notice. Some requests are trouble: what is no picture is parked at
-// once, a picture with too many pixels too, what fails five times is parked then, and so is a
+// one step, under the message's id, so it does not matter how often a request is handled. When it
+// is written the requester gets a notice. Some requests are trouble: what is no picture is parked
+// at once, a picture with too many pixels too, what fails five times is parked then, and so is a
 // picture that kills each process that decodes it. Requests are sent twice at times, and workers
 // can be killed at random. In the end every request is accounted for: its result is there and is
 // grey, pixel by pixel, or it stands in the error queue with the reason.

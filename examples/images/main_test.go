@@ -96,7 +96,8 @@ func (p painting) addWorker(t *testing.T) (user string) {
 	return user
 }
 
-// run runs it in this process, with workers in others, and returns the exit code and what it printed.
+// run runs it in this process, with workers in others, and returns the exit code and what it
+// printed.
 func (p painting) run(t *testing.T, ctx context.Context, more ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, complaint output

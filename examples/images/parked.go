@@ -12,8 +12,8 @@ import (
 // Parked is a request in the error queue.
 type Parked struct{ ID, Reason, Error string }
 
-// readParked reads the error queue, leaves it as it is, and saves each picture in a folder: what has
-// failed can still be looked at.
+// readParked reads the error queue, leaves it as it is, and saves each picture in a folder: what
+// has failed can still be looked at.
 func readParked(ctx context.Context, o Options, b Broker, folder string, log *slog.Logger) (all []Parked, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err

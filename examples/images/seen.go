@@ -12,9 +12,9 @@ import (
 )
 
 // NewSeen makes the store of what was done within the last hour. In the memory of a process it
-// knows what this process has done: a duplicate that comes to another worker is painted again, which
-// costs time and changes nothing. In Redis all workers know it. The price is that a picture whose
-// worker has died waits until the lease of its claim has ended.
+// knows what this process has done: a duplicate that comes to another worker is painted again,
+// which costs time and changes nothing. In Redis all workers know it. The price is that a picture
+// whose worker has died waits until the lease of its claim has ended.
 func NewSeen(lc fx.Lifecycle, o Options) (use.Store, error) {
 	if o.Redis == "" {
 		return use.NewMemory(100_000)

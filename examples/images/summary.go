@@ -9,7 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// conclude looks at what the run has left, prints the account, and deletes the queues if it adds up.
+// conclude looks at what the run has left, prints the account, and deletes the queues if it adds
+// up.
 func conclude(ctx context.Context, o Options, broker Broker, all []Request, tally *Tally, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()

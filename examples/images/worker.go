@@ -96,7 +96,8 @@ func (p Painter) Paint(_ context.Context, msg consumer.Message[[]byte]) (Notice,
 	return Notice{Width: size.X, Height: size.Y, Bytes: len(grey)}, nil
 }
 
-// Took is a middleware that tells of each delivery. The ones that Paint does not see are duplicates.
+// Took is a middleware that tells of each delivery. The ones that Paint does not see are
+// duplicates.
 func (p Painter) Took(next consumer.Handler) consumer.Handler {
 	return func(ctx context.Context, d consumer.Delivery) consumer.Result {
 		p.tell(took, d.MessageID)

@@ -115,8 +115,8 @@ func TestWhatTheAPIRefusesSnoozes(t *testing.T) {
 	i.parkedForGood(t)
 }
 
-// parkedForGood checks that each conversation is accounted for, and that none is parked but for what
-// the API says of it. What snoozes uses no attempt.
+// parkedForGood checks that each conversation is accounted for, and that none is parked but for
+// what the API says of it. What snoozes uses no attempt.
 func (i importing) parkedForGood(t *testing.T) {
 	t.Helper()
 	for _, p := range i.accounted(t) {

@@ -73,8 +73,8 @@ func (l Lister) Handle(ctx context.Context, msg consumer.Message[ListPage]) cons
 	return consumer.Ack()
 }
 
-// publish publishes the job for the next page, and then those for the conversations of this one. The
-// other way round, the next page would line up behind all of them for its request.
+// publish publishes the job for the next page, and then those for the conversations of this one.
+// The other way round, the next page would line up behind all of them for its request.
 func (l Lister) publish(ctx context.Context, page api.Page) error {
 	if page.Next != 0 {
 		if err := publish(ctx, l.pub, ListPage{page.Account, page.Next}.Message(l.options)); err != nil {
@@ -88,8 +88,9 @@ func (l Lister) publish(ctx context.Context, page api.Page) error {
 	return l.pub.PublishBatch(ctx, jobs...)
 }
 
-// Begin publishes the job for the first page of each account when the consumers have started, unless
-// an earlier start did. The small account comes a little later than the big one, and so behind it.
+// Begin publishes the job for the first page of each account when the consumers have started,
+// unless an earlier start did. The small account comes a little later than the big one, and so
+// behind it.
 func Begin(lc fx.Lifecycle, o Options, pub publisher.Publisher, ledger *Ledger) {
 	lc.Append(fx.StartHook(func(ctx context.Context) error {
 		for i, account := range o.Accounts() {

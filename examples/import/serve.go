@@ -27,8 +27,8 @@ func serve(o Options) (Server, Client, error) {
 	return server, client, nil
 }
 
-// serveOn starts the API behind a listener, which dial leads to. The Client's URL is the same at each
-// start, so that texts of failures are.
+// serveOn starts the API behind a listener, which dial leads to. The Client's URL is the same at
+// each start, so that texts of failures are.
 func serveOn(o Options, listener net.Listener, dial func(ctx context.Context, network, addr string) (net.Conn, error)) (Server, Client) {
 	cfg := api.Config{Rate: o.Rate, FailureRate: o.FailureRate, Seed: o.Seed}
 	for _, name := range o.Accounts() {

@@ -16,9 +16,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// The whole import, with the API in memory. Its retries wait, its process is killed in the middle of
-// the work, and what has used up its retries is redriven. Here they wait for a minute, and the broker
-// is in memory too.
+// The whole import, with the API in memory. Its retries wait, its process is killed in the middle
+// of the work, and what has used up its retries is redriven. Here they wait for a minute, and the
+// broker is in memory too.
 func TestTheImportRunsWholeInMemoryInBelowASecond(t *testing.T) {
 	amqptest.BelowASecond(t, func(t *testing.T) {
 		brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) { whole(t, b, "import", time.Minute) })

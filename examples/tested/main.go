@@ -1,5 +1,5 @@
-// Tested is an app of two consumers, and its tests at each level: of a handler, of a consumer, and of
-// the whole app, in memory and on a real broker. docs/TESTING.md is about them.
+// Tested is an app of two consumers, and its tests at each level: of a handler, of a consumer, and
+// of the whole app, in memory and on a real broker. docs/TESTING.md is about them.
 package main
 
 import (

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	// ErrGone says that the stream does not exist, or that it was deleted since the reader began and
-	// is another one now. Whoever has declared and folded it again can go on.
+	// ErrGone says that the stream does not exist, or that it was deleted since the reader began
+	// and is another one now. Whoever has declared and folded it again can go on.
 	ErrGone = errors.New("the stream does not exist, or not any more")
 
 	// ErrNoStream says that the queue of that name is no stream.

@@ -16,20 +16,20 @@ import (
 const (
 	// prefetch bounds what lies in memory. A broker sends some more, since it sends whole chunks.
 	prefetch = 400
-	// silence is how long the record that was seen last may take to come again, until somebody looks
-	// whether it is there at all.
+	// silence is how long the record that was seen last may take to come again, until somebody
+	// looks whether it is there at all.
 	silence = 5 * time.Second
-	// markPatience is how long a Fold waits for the confirm of a mark. Then it reads: the mark may be
-	// there all the same, and if it does not come, Fold writes another.
+	// markPatience is how long a Fold waits for the confirm of a mark. Then it reads: the mark may
+	// be there all the same, and if it does not come, Fold writes another.
 	markPatience = 10 * time.Second
 )
 
 // Fold reads every record from the first up to the end as it is now: up to a mark that Fold writes.
-// Records that were confirmed before Fold was called are among them. See in order; see must not keep
-// the channel waiting for long. It returns the offset behind the last, to go on with Follow.
+// Records that were confirmed before Fold was called are among them. See in order; see must not
+// keep the channel waiting for long. It returns the offset behind the last, to go on with Follow.
 //
-// Fold goes on over lost connections, until ctx ends. The error is see's, ctx's, ErrGone if there is
-// no stream or it was deleted, or a *DeniedError.
+// Fold goes on over lost connections, until ctx ends. The error is see's, ctx's, ErrGone if there
+// is no stream or it was deleted, or a *DeniedError.
 func (j *Journal) Fold(ctx context.Context, see func(Record) error) (next int64, err error) {
 	marks := map[string]bool{} // those of this call
 	mark := func() error {

@@ -8,9 +8,10 @@ import (
 
 // source is the link that a reader reads on. Its reader's goroutine uses it.
 //
-// A record may end the connection of whoever reads it: one of another protocol that the broker cannot
-// convert, or one that the client library cannot read. So a reader whose session a message has ended
-// goes on with a link of its own, where it hurts no consumer, and gives up when that changes nothing.
+// A record may end the connection of whoever reads it: one of another protocol that the broker
+// cannot convert, or one that the client library cannot read. So a reader whose session a message
+// has ended goes on with a link of its own, where it hurts no consumer, and gives up when that
+// changes nothing.
 type source struct {
 	conn   transport.Connection // immutable
 	link   transport.Link
@@ -21,8 +22,8 @@ type source struct {
 // patience is how often the own link may be lost at the same record.
 const patience = 3
 
-// prefetch is 1 once the own link was lost: what the client has read ahead is lost with a connection, and
-// the reader would not come up to the record that ends it.
+// prefetch is 1 once the own link was lost: what the client has read ahead is lost with a
+// connection, and the reader would not come up to the record that ends it.
 func (s *source) prefetch() int {
 	if s.losses > 0 {
 		return 1

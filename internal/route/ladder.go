@@ -2,8 +2,8 @@ package route
 
 import "time"
 
-// rungs are the delays of topology.Ladder. That one is a variable, which a program may have changed.
-// These are what publishers and consumers of all versions agree on.
+// rungs are the delays of topology.Ladder. That one is a variable, which a program may have
+// changed. These are what publishers and consumers of all versions agree on.
 var rungs = [...]time.Duration{
 	250 * time.Millisecond,
 	time.Second, 5 * time.Second, 15 * time.Second,

@@ -22,8 +22,8 @@ type Delayed struct {
 
 // delay turns a message with a delay into one for a retry queue of its queue: that of the longest
 // delay of topology.Ladder that fits. The header bunnicula-not-before has the queue's consumer send
-// the message round until it is due, as decide.Rules does with a snooze. The header is there even if
-// the message waits exactly so long: a policy of the broker can make the queue's delay shorter.
+// the message round until it is due, as decide.Rules does with a snooze. The header is there even
+// if the message waits exactly so long: a policy of the broker can make the queue's delay shorter.
 //
 // What is wrong with a message is wrong also if it is due already, so that At fails at once and not
 // only for the times to come.

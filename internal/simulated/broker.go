@@ -49,8 +49,8 @@ type Options struct {
 	// Silent keeps no Journal, which else grows without end.
 	Silent bool
 
-	// Busy is how many frames arrive at one moment until they take time. A handler that publishes to
-	// its own queue would else keep the time from passing for ever.
+	// Busy is how many frames arrive at one moment until they take time. A handler that publishes
+	// to its own queue would else keep the time from passing for ever.
 	//
 	// Defaults to any number.
 	Busy int

@@ -248,8 +248,8 @@ func (q *queue) next() *subscription {
 	return sub
 }
 
-// active is the single active consumer if it may have a message now. In a quorum queue of RabbitMQ 4
-// one with a higher priority takes its place. Until it has settled what it has, nobody gets more.
+// active is the single active consumer if it may have a message now. In a quorum queue of RabbitMQ
+// 4 one with a higher priority takes its place. Until it has settled what it has, nobody gets more.
 func (q *queue) active() *subscription {
 	best := 0
 	for i, sub := range q.subscriptions {

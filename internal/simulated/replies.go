@@ -11,7 +11,8 @@ import (
 // what is published on that channel.
 const replies = "amq.rabbitmq.reply-to"
 
-// answered is basic.consume of replies. A channel has one such consumer at most, and it acks nothing.
+// answered is basic.consume of replies. A channel has one such consumer at most, and it acks
+// nothing.
 func (s *served) answered(tag string, autoAck bool) *amqp.Error {
 	switch {
 	case !autoAck:

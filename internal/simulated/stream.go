@@ -94,9 +94,9 @@ func (s *stream) messages() []*message {
 	return all
 }
 
-// push appends a message. A new segment begins when the last one is full; then old ones are dropped,
-// and not at any other time. The broker keeps something of its own at the beginning of each segment
-// but the first, which takes an offset.
+// push appends a message. A new segment begins when the last one is full; then old ones are
+// dropped, and not at any other time. The broker keeps something of its own at the beginning of
+// each segment but the first, which takes an offset.
 func (s *stream) push(m *message) {
 	last := &s.segments[len(s.segments)-1]
 	if last.bytes >= s.segmentSize {

@@ -83,8 +83,8 @@ func (r *Recorder) Messages() []Message {
 	return slices.Clone(r.messages)
 }
 
-// Sent returns the messages with this routing key, in order, and those with a delay that are for the
-// queue of that name.
+// Sent returns the messages with this routing key, in order, and those with a delay that are for
+// the queue of that name.
 func (r *Recorder) Sent(routingKey string) []Message {
 	return slices.DeleteFunc(r.Messages(), func(m Message) bool { return m.RoutingKey != routingKey && m.Queue != routingKey })
 }

@@ -91,8 +91,8 @@ func (l life) empty(t *testing.T) {
 }
 
 // The Store outlives the process, so the message snoozes after each death, and the consumer's own
-// count of deaths begins anew. Where a process starts so slowly that the lease has ended it does not
-// snooze, and that count may be what parks it.
+// count of deaths begins anew. Where a process starts so slowly that the lease has ended it does
+// not snooze, and that count may be what parks it.
 func TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled(t *testing.T) {
 	amqptest.Long(t)
 	const neighbours = 5

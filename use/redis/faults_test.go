@@ -44,8 +44,8 @@ func mustBeGiven(t *testing.T, l use.Limiter) {
 	}
 }
 
-// troubles are what a Redis can have, with the error that it makes. Both functions get the name of a
-// key that is asked for.
+// troubles are what a Redis can have, with the error that it makes. Both functions get the name of
+// a key that is asked for.
 var troubles = map[string]struct {
 	Trouble func(s *redistest.Server, key string)
 	End     func(s *redistest.Server, key string)

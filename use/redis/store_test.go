@@ -100,8 +100,8 @@ func (l *tardy) EvalSha(ctx context.Context, hash string, keys []string, args ..
 	return cmd
 }
 
-// Else a message that kills its process is handled for ever, where the first claim of a process that
-// has just started is slow now and then.
+// Else a message that kills its process is handled for ever, where the first claim of a process
+// that has just started is slow now and then.
 func TestAClaimThatComesTooLateForgetsNoDeath(t *testing.T) {
 	amqptest.Long(t)
 	server := redistest.Start(t)

@@ -141,8 +141,8 @@ func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Out
 func (r *Rules) park(f *Facts) plan { return plan{to: route.Error(r.Topology), attempts: f.tried()} }
 
 // wait plans a copy that waits at least delay. If no queue has so long a delay, the message passes
-// one again and again until the time in the header bunnicula-not-before. sending.Draft does the same
-// for a message that is published with a delay.
+// one again and again until the time in the header bunnicula-not-before. sending.Draft does the
+// same for a message that is published with a delay.
 func (r *Rules) wait(delay time.Duration, now time.Time) plan {
 	p := plan{to: route.Retry(r.Topology, delay)}
 	p.outcome.Delay = max(delay, p.to.Delay)

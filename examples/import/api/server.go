@@ -1,6 +1,6 @@
 // Package api plays the API of a help desk: for each account a list of conversations, page by page,
-// and each conversation by its id. It limits the rate of each account's requests and fails at times.
-// For one seed it fails in the same way each time.
+// and each conversation by its id. It limits the rate of each account's requests and fails at
+// times. For one seed it fails in the same way each time.
 package api
 
 import (

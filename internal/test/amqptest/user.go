@@ -30,8 +30,8 @@ func ChangePassword(t testing.TB, name, password string) {
 	account(t, "change_password", name, password)
 }
 
-// account calls a function of the broker's users. scripts/broker ctl starts no Erlang for eval, as it does
-// for add_user and the like, which take some two seconds of a processor each.
+// account calls a function of the broker's users. scripts/broker ctl starts no Erlang for eval, as
+// it does for add_user and the like, which take some two seconds of a processor each.
 func account(t testing.TB, function string, args ...string) {
 	t.Helper()
 	var terms []string

@@ -84,8 +84,8 @@ func (all entries) states(consumer string) map[string]entry {
 }
 
 // disobedient returns the handlers that have begun while their own consumer was paused. The process
-// looks every few milliseconds whether it is, and is late when the machine is busy: so slack is left,
-// after the beginning of a pause and before its end.
+// looks every few milliseconds whether it is, and is late when the machine is busy: so slack is
+// left, after the beginning of a pause and before its end.
 func (all entries) disobedient(slack time.Duration) (bad entries) {
 	type where struct{ process, consumer string }
 	since, doubtful := map[where]time.Time{}, map[where]entries{}

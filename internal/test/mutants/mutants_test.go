@@ -33,8 +33,8 @@ func (m mutant) sources(t *testing.T) map[string]string {
 	return edited
 }
 
-// partOf returns what stands in a part of a table, such as 2/3, the second of three. Neighbours, which break similar
-// promises, are in different parts.
+// partOf returns what stands in a part of a table, such as 2/3, the second of three. Neighbours,
+// which break similar promises, are in different parts.
 func partOf[T any](table []T, part string) ([]T, error) {
 	var which, parts int
 	if n, err := fmt.Sscanf(part+"\n", "%d/%d\n", &which, &parts); n != 2 || err != nil || which < 1 || which > parts {

@@ -112,8 +112,8 @@ func (v *verdict) follow(f facts, l *line, e entry) {
 	l.advance()
 }
 
-// checkDirections: a process goes back to an earlier message of a key once for each session that its
-// consumer of the partition has lost, at most.
+// checkDirections: a process goes back to an earlier message of a key once for each session that
+// its consumer of the partition has lost, at most.
 func (v *verdict) checkDirections(f facts) {
 	type hand struct{ process, key string }
 	last, back, sessions := map[hand]int{}, map[hand]int{}, map[hand]int{}

@@ -21,8 +21,8 @@
 // a Publisher that is in doubt about a confirm publishes again, so that a message is there twice
 // before anybody has consumed it.
 //
-// RabbitMQ 4.3 can keep a partition for a consumer that has ended: see ghost_test.go. A run in which
-// it does so starts the broker again, says so, and goes on.
+// RabbitMQ 4.3 can keep a partition for a consumer that has ended: see ghost_test.go. A run in
+// which it does so starts the broker again, says so, and goes on.
 //
 // The package has tests only. How to run it, with PARTITIONS = ./internal/test/partitions:
 //

@@ -10,9 +10,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// RabbitMQ 4.3.6 never forgets a single active consumer that ends while another one was to take over
-// from it and has ended before: the queue keeps it, with its unacked messages, as the active one,
-// and nobody gets a message until the broker is started again. This test has no code of this
+// RabbitMQ 4.3.6 never forgets a single active consumer that ends while another one was to take
+// over from it and has ended before: the queue keeps it, with its unacked messages, as the active
+// one, and nobody gets a message until the broker is started again. This test has no code of this
 // module. It says when a broker no longer does so.
 func TestAConsumerThatEndsAfterItsSuccessorHoldsTheQueue(t *testing.T) {
 	if !amqptest.AtLeast(t, 4, 0) {

@@ -48,8 +48,8 @@ type stage struct {
 	published []message // publish writes it, and others read it when it has returned
 }
 
-// slot is a process, or the one that was started in its place. Its connections go through a proxy of
-// its own.
+// slot is a process, or the one that was started in its place. Its connections go through a proxy
+// of its own.
 type slot struct {
 	number, generation int
 	proxy              *amqptest.Proxy

@@ -31,8 +31,8 @@ type Server struct {
 	Addr string
 }
 
-// Start starts a redis-server, which ends with the test. Each option is a line of a redis.conf, such
-// as "appendonly yes". Without options the server keeps nothing on disk.
+// Start starts a redis-server, which ends with the test. Each option is a line of a redis.conf,
+// such as "appendonly yes". Without options the server keeps nothing on disk.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {

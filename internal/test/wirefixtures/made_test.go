@@ -24,7 +24,8 @@ func TestWireOfPublishers(t *testing.T) {
 	s.compare("published-bare", "A message that another language has published with nothing but a body, to the default exchange.", s.queue)
 }
 
-// The one that waits again has come after an hour to a consumer that still has half an hour to wait.
+// The one that waits again has come after an hour to a consumer that still has half an hour to
+// wait.
 func TestWireOfMessagesWithADelay(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, nil, func(s *consumer.Spec) { s.Delays = []time.Duration{time.Hour} }) // of the Ladder
