@@ -217,10 +217,9 @@ func TestAnotherNumberOfPartitionsIsRefusedWhileMessagesWait(t *testing.T) {
 	}
 }
 
-// RabbitMQ 4.3.6 keeps an active consumer for ever that ends with messages in hand after its
-// successor has come and ended (see internal/test/partitions). With a Prefetch of 1 a consumer that
-// ends in time has none in hand.
-func TestWithAPrefetchOf1AStopAndAPauseLeaveThePartitionToOthers(t *testing.T) {
+// RabbitMQ 4.3.6 keeps an active consumer that ends with messages in hand after its successor has
+// come and ended (see internal/test/partitions). A consumer that ends in time has none in hand.
+func TestAStopAndAPauseLeaveThePartitionToOthers(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*rig, *consumer.Consumer){
 		"stop":  func(r *rig, c *consumer.Consumer) { r.stop(c) },
@@ -233,9 +232,7 @@ func TestWithAPrefetchOf1AStopAndAPauseLeaveThePartitionToOthers(t *testing.T) {
 			begun, let := make(chan struct{}, 9), make(chan struct{})
 			handled := make(chan string, 9)
 			start := func(r *rig, priority int, h consumer.Handler) *consumer.Consumer {
-				spec := partitioned(queue, h)
-				spec.Prefetch = 1
-				one := consumer.Partitioned(1, spec)[0]
+				one := consumer.Partitioned(1, partitioned(queue, h))[0]
 				one.Priority = priority
 				return r.start(one)
 			}
@@ -269,6 +266,39 @@ func TestWithAPrefetchOf1AStopAndAPauseLeaveThePartitionToOthers(t *testing.T) {
 				}
 			}
 			<-ended
+		})
+	}
+}
+
+// What a consumer that has ended seems to hold comes back when the broker has waited for longer
+// than it can take.
+func TestTheBrokerIsToldHowLongAPartitionMayBeHeld(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		set  func(*consumer.Spec)
+		want string // of the argument, "" for none
+	}{
+		"defaults":     {func(*consumer.Spec) {}, "365000"}, // 60 s, 5 s and 5 minutes
+		"a Prefetch":   {func(s *consumer.Spec) { s.Prefetch, s.Timeout, s.Grace = 10, 2*time.Second, time.Second }, "330000"},
+		"a long one":   {func(s *consumer.Spec) { s.Timeout = 26 * time.Minute }, ""},
+		"without end":  {func(s *consumer.Spec) { s.Timeout = consumer.NoTimeout }, ""},
+		"one Priority": {func(s *consumer.Spec) { s.Priority = 1 }, "950000"}, // ten times 65 s
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, queue := newRig(t), partitions(t, "holds", 1)
+			spec := partitioned(queue, always(consumer.Ack()))
+			row.set(&spec)
+			r.start(consumer.Partitioned(1, spec)[0])
+			var line string
+			for l := range strings.Lines(amqptest.Ctl(t, "list_consumers", "queue_name", "arguments")) {
+				if strings.HasPrefix(l, topology.PartitionQueue(queue, 0)+"\t") {
+					line = l
+				}
+			}
+			if argument := "x-consumer-timeout"; line == "" || strings.Contains(line, argument) != (row.want != "") || !strings.Contains(line, row.want) {
+				t.Errorf("the broker's consumer is %q, want %s %s", line, argument, row.want)
+			}
 		})
 	}
 }

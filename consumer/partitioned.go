@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -51,19 +52,24 @@ import (
 //
 // RabbitMQ 4.3.6 has a fault there. If a consumer with a higher priority subscribes to a partition
 // and ends, and then the active one ends before it has settled what it had in hand meanwhile, the
-// broker keeps the one that ended as the active consumer, and nobody gets a message until the
-// broker is started again. So a process that fails at its start can hold partitions up, if another
-// one dies in the seconds after it. "bunnicula partitions" and "bunnicula doctor" find such a
-// partition. There are two ways out:
+// broker keeps the one that ended as the active consumer, and nobody gets a message. Two things
+// keep this rare and short:
 //
-//   - A Priority that is not 0 is that of all partitions in all processes, which avoids the fault,
-//     and gives the spread up: as with brokers before 4.0, the first process has all partitions
-//     until it stops. All processes must set the same, and those that do not must have ended.
-//   - A Prefetch of 1 makes the fault unlikely, and keeps the spread. Then what is in hand is the
-//     one message in the handler, and a consumer that stops in time, or pauses, has settled it.
-//     What is left are processes that die, lose their connection or stop out of time over a
-//     message. It costs the wait for the next message, some milliseconds for each: a partition of
-//     handlers that do nothing handled 200 messages a second, and 2,200 with the default of 10.
+//   - Prefetch defaults to 1. Then what is in hand is the one message in the handler, and a consumer
+//     that stops in time, or pauses, has settled it. What is left are processes that die, lose their
+//     connection or stop out of time over a message, just after another one has come and gone. It
+//     costs the wait for the next message, some milliseconds for each: a partition of handlers that
+//     do nothing handled 200 messages a second, and 2,200 with a Prefetch of 10.
+//   - The broker may leave a message with a consumer for as long as a full Prefetch may take, and
+//     five minutes more. Then RabbitMQ 4.3 gives the partition to another, sometimes only when the
+//     next message is published to it. With the default Timeout that is after 6 minutes and 5
+//     seconds. With NoTimeout, and where it would be longer, it is the broker's own
+//     consumer_timeout, 30 minutes unless configured.
+//
+// A Priority that is not 0 is that of all partitions in all processes. It avoids the fault and gives
+// the spread up: as with brokers before 4.0, the first process has all partitions until it stops.
+// All processes must set the same, and those that do not must have ended. Prefetch then has its
+// usual default. "bunnicula partitions" and "bunnicula doctor" find a partition that is held so.
 //
 // The Spec may not set Bindings, QueueType Classic or the scheme Bunnicula, and its
 // Concurrency may be 0 or 1. What is wrong with it, and with n, is an error of New and of Plan, so
@@ -82,7 +88,9 @@ func Partitioned(n int, spec Spec) []Spec {
 		s.Name = topology.PartitionQueue(cmp.Or(spec.Name, spec.Queue), i)
 		s.ErrorQueue = cmp.Or(spec.ErrorQueue, topology.ErrorQueue(spec.Queue))
 		s.SingleActive, s.Concurrency = true, 1
-		s.Priority = cmp.Or(spec.Priority, priorityOf(process, s.Queue))
+		if spec.Priority == 0 {
+			s.Priority, s.Prefetch = priorityOf(process, s.Queue), cmp.Or(spec.Prefetch, 1)
+		}
 		s.family = f
 		specs[i] = s
 	}
@@ -92,6 +100,20 @@ func Partitioned(n int, spec Spec) []Spec {
 // priorityOf spreads the partitions over processes: each process prefers other partitions.
 func priorityOf(process, queue string) int {
 	return int(sha256.Sum256([]byte(process + queue))[0]) - 128
+}
+
+// afterSlowest is what the broker gives a partition's consumer more than it needs at most.
+const afterSlowest = 5 * time.Minute
+
+// holdsAtMost returns how long the broker may leave a message with the consumer of a partition, or
+// 0 for as long as the broker likes. RabbitMQ 4.3.6 can take one that has ended for the active one,
+// and this is what ends that; brokers before 4.3 do not know the argument.
+func (s *Spec) holdsAtMost() time.Duration {
+	slowest := s.slowest()
+	if s.family == nil || slowest == 0 || slowest > brokerTimeout-afterSlowest {
+		return 0
+	}
+	return slowest + afterSlowest
 }
 
 // checkPartitioned returns what is wrong with the Spec of a family.

@@ -27,8 +27,8 @@ func TestPartitionedMakesASpecForEachPartition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := topology.PartitionQueue("orders", i); p.Queue != want || p.ErrorQueue != "orders-error" || !p.SingleActive || s.Concurrency != 1 || s.Name != topology.PartitionQueue("shop", i) {
-			t.Errorf("Spec %d: %+v, name %q, concurrency %d", i, p, s.Name, s.Concurrency)
+		if want := topology.PartitionQueue("orders", i); p.Queue != want || p.ErrorQueue != "orders-error" || !p.SingleActive || s.Concurrency != 1 || s.Prefetch != 1 || s.Name != topology.PartitionQueue("shop", i) {
+			t.Errorf("Spec %d: %+v, name %q, concurrency %d, prefetch %d", i, p, s.Name, s.Concurrency, s.Prefetch)
 		}
 		differ = differ || s.Priority != other[i].Priority
 	}
@@ -40,8 +40,8 @@ func TestPartitionedMakesASpecForEachPartition(t *testing.T) {
 func TestAPriorityThatIsSetIsThatOfAllPartitions(t *testing.T) {
 	for _, want := range []int{1, -7} {
 		for _, s := range consumer.Partitioned(8, consumer.Spec{Queue: "orders", Priority: want, Handler: always(consumer.Ack())}) {
-			if s.Priority != want {
-				t.Errorf("%s has priority %d, want %d", s.Queue, s.Priority, want)
+			if s.Priority != want || s.Prefetch != 0 { // the usual one
+				t.Errorf("%s has priority %d and prefetch %d, want %d and none", s.Queue, s.Priority, s.Prefetch, want)
 			}
 		}
 	}

@@ -143,6 +143,9 @@ func (in *intake) subscribe(prefetch int) error {
 		in.tag = c.spec.Name + "-" + in.tag
 	}
 	args := compare.Subscription(c.spec.Priority)
+	if limit := c.spec.holdsAtMost(); limit > 0 {
+		args["x-consumer-timeout"] = limit.Milliseconds()
+	}
 	// The intake waits for each answer even if a stop is out of time, because two requests at once
 	// may swap their replies (see transport), and the close of the channel is one.
 	subscribed := make(chan (<-chan amqp.Delivery), 1)

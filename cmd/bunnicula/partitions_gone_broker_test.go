@@ -93,7 +93,7 @@ func TestAPartitionThatIsHeldByAConsumerThatHasEndedIsFound(t *testing.T) {
 		t.Errorf("of the other: %+v", p)
 	}
 	got := s.run("doctor", queue, "--json").want(t, exitFound).out
-	for _, want := range []string{"partition-gone", "it is held by consumer first, which does not exist", "Restart the node " + shown.List[0].Gone.Node} {
+	for _, want := range []string{"partition-gone", "it is held by consumer first, which does not exist", "start its leader, on node " + shown.List[0].Gone.Node} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the doctor says %s, want %q", got, want)
 		}

@@ -204,7 +204,7 @@ func (r partitionsReport) summary(list []partitionShown) string {
 	}
 	for _, p := range list {
 		if p.Gone != nil {
-			text.WriteString(fold(fmt.Sprintf("%s is held by consumer %s, which has ended, and nobody else gets a message: restart the node %s, which leads it. docs/OPERATIONS.md#a-key-is-stuck",
+			text.WriteString(fold(fmt.Sprintf("%s is held by consumer %s, which has ended, and nobody else gets a message until the consumer timeout has passed. To go on now start its leader, on node %s, again. docs/OPERATIONS.md#a-partition-that-is-held-by-nobody",
 				plain(p.Queue), plain(p.Gone.Tag), plain(cmp.Or(p.Gone.Node, "of the queue"))), "") + "\n")
 		}
 	}

@@ -22,7 +22,7 @@
 // before anybody has consumed it.
 //
 // RabbitMQ 4.3 can keep a partition for a consumer that has ended: see ghost_test.go. A run in
-// which it does so starts the broker again, says so, and goes on.
+// which it does so starts the leader of that queue again, says so, and goes on.
 //
 // The package has tests only. How to run it, with PARTITIONS = ./internal/test/partitions:
 //

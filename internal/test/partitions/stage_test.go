@@ -253,8 +253,10 @@ func (s *stage) runOut(within time.Duration) {
 		return
 	}
 	if held := s.held(); len(held) > 0 {
-		s.t.Logf("the broker keeps queues for consumers that have ended, and is started again (see ghost_test.go): %v", held)
-		s.killBroker()
+		s.t.Logf("the broker keeps queues for consumers that have ended, and their leaders are started again (see ghost_test.go): %v", held)
+		for _, q := range held {
+			s.ctl("eval", fmt.Sprintf(freed, q))
+		}
 		if s.runsOut(within) {
 			return
 		}
@@ -272,14 +274,23 @@ func (s *stage) runsOut(within time.Duration) bool {
 	return false
 }
 
+// freed starts the leader of a quorum queue again, as docs/OPERATIONS.md has it.
+const freed = `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"bunnicula">>, queue, <<"%s">>)), ` +
+	`L = amqqueue:get_pid(Q), ra:stop_server(quorum_queues, L), ra:restart_server(quorum_queues, L).`
+
+func (s *stage) ctl(args ...string) string {
+	s.t.Helper()
+	if s.broker != nil {
+		return s.broker.Ctl(args...)
+	}
+	return amqptest.Ctl(s.t, args...)
+}
+
 // held returns the queues with a consumer whose channel has ended.
 func (s *stage) held() (queues []string) {
 	s.t.Helper()
-	if s.broker == nil {
-		return nil
-	}
-	channels := s.broker.Ctl("list_channels", "pid")
-	for line := range strings.Lines(s.broker.Ctl("list_consumers", "queue_name", "channel_pid")) {
+	channels := s.ctl("list_channels", "pid")
+	for line := range strings.Lines(s.ctl("list_consumers", "queue_name", "channel_pid")) {
 		words := strings.Fields(line)
 		if len(words) == 2 && strings.HasPrefix(words[0], s.queue) && !strings.Contains(channels, words[1]) {
 			queues = append(queues, words[0])

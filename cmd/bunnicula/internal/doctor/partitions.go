@@ -64,7 +64,7 @@ func (f Facts) partition(p inspect.Partition, n int) (Finding, bool) {
 	case inspect.PartitionGone:
 		return Finding{Serious, "partition-gone", subject, fmt.Sprintf("it is held by consumer %s, which does not exist%s", p.Gone.Tag, waiting1(waits)),
 			"The broker takes it for the active one, and delivers to nobody else. RabbitMQ 4.3 does so if a consumer with a higher priority subscribed and ended while this one had messages, and then this one ended.",
-			"Restart the node " + cmp.Or(p.Gone.Node, "of the queue") + ", which leads it. To keep it from happening again set Priority in the Spec of Partitioned, or Prefetch to 1.", pageKeys}, true
+			"It goes on when its consumer timeout has passed. To go on now start its leader, on node " + cmp.Or(p.Gone.Node, "of the queue") + ", again. It is rarer with the default Prefetch of 1, and does not happen where all processes set one Priority in the Spec of Partitioned.", pageKeys}, true
 	case inspect.PartitionLeft:
 		if waits == 0 {
 			return Finding{Note, "partition-left", subject, fmt.Sprintf("it is left over, since there are %d partitions now", n),
