@@ -138,12 +138,10 @@ func (s *realSite) count(queue string) (count, bool) {
 	return count{ready: found.Messages, unacked: s.unacked(queue), consumers: found.Consumers}, true
 }
 
-func (s *realSite) passive(queue string) (found amqp.Queue, err error) {
-	err = s.ask("look at a queue", func(ch transport.Channel) (err error) {
-		found, err = ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-		return err
+func (s *realSite) passive(queue string) (amqp.Queue, error) {
+	return transport.Look(context.Background(), queue, func(request func(transport.Channel) error) error {
+		return s.ask("look at a queue", request)
 	})
-	return found, err
 }
 
 // ask makes a request on a channel of its own, because a refusal closes the channel.

@@ -7,8 +7,8 @@ import (
 )
 
 // readings is how often one call reads a queue, at most, to find the place of a message that cannot
-// be read. Two readings make the place exact in most cases, and four settle it.
-const readings = 8
+// be read. Three to five readings make the place exact in most cases, and one or two more settle it.
+const readings = 12
 
 // untilExact calls read until it no longer returns a message that cannot be read, or until the
 // place of that message is exact. All messages in front of it have been read then, and the error is

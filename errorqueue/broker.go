@@ -69,16 +69,10 @@ func count(ctx context.Context, s session, queue string) (int, error) {
 
 // look returns also how many consumers the queue has.
 func look(ctx context.Context, s session, queue string) (messages, consumers int, err error) {
-	found := make(chan amqp.Queue, 1)
-	err = ask(ctx, s, "look at a queue", func(ch channel) error {
-		q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-		found <- q
-		return err
-	})
+	q, err := transport.Look(ctx, queue, func(request func(channel) error) error { return ask(ctx, s, "look at a queue", request) })
 	if err != nil {
 		return -1, -1, err
 	}
-	q := <-found
 	return q.Messages, q.Consumers, nil
 }
 

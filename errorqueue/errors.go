@@ -50,7 +50,7 @@ var (
 //
 // All messages in front of it were read and processed. The message stays where it is, and is never
 // counted as a message that was seen. An AMQP 1.0 client, or a shovel with an AMQP 1.0 source, can
-// remove it. Each call that ends at it loses its TCP connection a few times.
+// remove it. Each call that ends at it loses its TCP connection some five times, twelve at most.
 type UnreadableError struct {
 	// Position is its place in the queue, from 1, in the order of this call. A quorum queue changes
 	// the place: each lost connection puts the message behind others that were delivered before.

@@ -53,7 +53,7 @@ type held struct {
 }
 
 const (
-	tagsPerChunk = 24 // below the 32 consumer tags that a queue sorts
+	tagsPerChunk = 28 // below the 32 consumer tags that a queue sorts
 	// So long without a delivery; then the queue is asked whether it has messages.
 	silence = time.Second
 )

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,15 +21,30 @@ const redriverVar = "BUNNICULA_TEST_REDRIVE"
 const (
 	killWindow = 10
 	beganWord  = "began"
+	killedCode = 137 // of a process that was killed
 )
 
-// readOnly, in front of the queue's name, makes the process list the queue and hold its messages.
-const readOnly = "list:"
+// In front of the queue's name readOnly makes the process list the queue and hold its messages, and
+// mortal makes it kill itself soon after it has moved the first message.
+const (
+	readOnly = "list:"
+	mortal   = "mortal:"
+)
+
+// killSoon kills this process, as kill -9 does, within so long. A test that did it from outside
+// could be too late on a busy machine.
+func killSoon(within time.Duration) {
+	time.Sleep(rand.N(within))
+	if self, err := os.FindProcess(os.Getpid()); err != nil || self.Kill() != nil {
+		fmt.Println("it cannot kill itself")
+	}
+}
 
 // redriver is such a process.
 func redriver() int {
 	queue, url, _ := strings.Cut(os.Getenv(redriverVar), " ")
 	queue, listing := strings.CutPrefix(queue, readOnly)
+	queue, dies := strings.CutPrefix(queue, mortal)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := connection.New(connection.Config{URL: url, Name: "redriver"}, slog.New(slog.DiscardHandler))
@@ -56,9 +72,10 @@ func redriver() int {
 		}
 		return 0
 	}
+	var began sync.Once
 	report, err := q.Redrive(ctx, RedriveOptions{All: true, Window: killWindow, Rate: 2000, Progress: func(p Progress) {
-		if p.Moved > 0 {
-			fmt.Println(beganWord)
+		if p.Moved > 0 && dies {
+			began.Do(func() { go killSoon(120 * time.Millisecond) })
 		}
 	}})
 	fmt.Println(report.Moved, err)
@@ -77,25 +94,22 @@ func TestARedriverThatIsKilledLosesNothing(t *testing.T) {
 			kills = 2
 		}
 		park(t, queue, n)
-		start := func() *amqptest.Process {
-			return amqptest.StartProcess(t, []string{redriverVar + "=" + queue + " " + amqptest.URL(t)})
+		start := func(how string) *amqptest.Process {
+			// The broker has all back that the one before has held.
+			amqptest.Eventually(t, 30*time.Second, func() bool { return amqptest.Depth(t, queue)+amqptest.Depth(t, queue+"-error") >= n }, "not all is back")
+			return amqptest.StartProcess(t, []string{redriverVar + "=" + how + queue + " " + amqptest.URL(t)})
 		}
 		killed := 0
 		for killed < kills && amqptest.Depth(t, queue) < n {
-			p := start()
-			p.Await(beganWord, 30*time.Second)
-			select {
-			case <-p.Ended():
-				t.Fatal("it has ended before it was killed")
-			case <-time.After(rand.N(120 * time.Millisecond)):
+			if code := start(mortal).Wait(time.Minute); code != killedCode {
+				t.Fatalf("it has ended with %d before it was killed", code)
 			}
-			p.Kill()
 			killed++
 		}
 		if killed < kills {
 			t.Fatalf("all is moved after %d kills: too fast for this test", killed)
 		}
-		if code := start().Wait(50 * time.Second); code != 0 {
+		if code := start("").Wait(50 * time.Second); code != 0 {
 			t.Fatalf("the last one ended with %d", code)
 		}
 		if depth := amqptest.Depth(t, queue+"-error"); depth != 0 {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 )
 
 // removerVar makes the test binary move what waits, instead of running tests. It has the type of
-// the old queues, the old name, the new name and the broker's URL.
+// the old queues, the old name, the new name, the broker's URL, and mortal or nothing.
 const removerVar = "BUNNICULA_TEST_MOVE"
 
 // oldAndNew returns the options of a move from queues of this type.
@@ -49,9 +50,10 @@ func remover() int {
 		return 1
 	}
 	o.Window, o.Rate = killWindow, 2000
+	var began sync.Once
 	o.Progress = func(p Progress) {
-		if p.Moved > 0 {
-			fmt.Println(beganWord)
+		if p.Moved > 0 && len(args) > 4 {
+			began.Do(func() { go killSoon(100 * time.Millisecond) })
 		}
 	}
 	report, err := Move(ctx, conn, o, quiet)
@@ -96,20 +98,23 @@ func TestAMoverThatIsKilledLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			spread(t, ch, o.From.Names(), n)
-			start := func() *amqptest.Process {
-				return amqptest.StartProcess(t, []string{fmt.Sprintf("%s=%s %s %s %s", removerVar, kind, old, now, amqptest.URL(t))})
+			start := func(how string) *amqptest.Process {
+				// The broker has all back that the one before has held.
+				amqptest.Eventually(t, 30*time.Second, func() bool {
+					there := 0
+					for _, queue := range slices.Concat(o.From.Names(), o.To.Names()) {
+						there += amqptest.Depth(t, queue)
+					}
+					return there >= n
+				}, "not all is back")
+				return amqptest.StartProcess(t, []string{fmt.Sprintf("%s=%s %s %s %s %s", removerVar, kind, old, now, amqptest.URL(t), how)})
 			}
 			for range kills {
-				p := start()
-				p.Await(beganWord, 30*time.Second)
-				select {
-				case <-p.Ended():
-					t.Fatal("it has ended before it was killed")
-				case <-time.After(rand.N(100 * time.Millisecond)):
+				if code := start(mortal).Wait(time.Minute); code != killedCode {
+					t.Fatalf("it has ended with %d before it was killed", code)
 				}
-				p.Kill()
 			}
-			if code := start().Wait(50 * time.Second); code != 0 {
+			if code := start("").Wait(50 * time.Second); code != 0 {
 				t.Fatalf("the last one ended with %d", code)
 			}
 			total, seen := 0, map[string]bool{}

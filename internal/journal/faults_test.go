@@ -22,8 +22,9 @@ type trial struct {
 	t       *testing.T
 	url     string
 	stream  string
-	writers int
-	wg      sync.WaitGroup
+	writers int            // how many were started
+	writing sync.WaitGroup // writers
+	reading sync.WaitGroup // readers
 
 	mu        sync.Mutex
 	confirmed []string
@@ -41,7 +42,7 @@ func (r *trial) write(ctx context.Context) {
 	j := newJournal(r.t, connect(r.t, r.url), journal.Config{Stream: r.stream})
 	r.writers++
 	prefix := fmt.Sprintf("w%d-", r.writers)
-	r.wg.Go(func() {
+	r.writing.Go(func() {
 		for n := 0; ctx.Err() == nil; n += 20 {
 			all := drafts(prefix, n, 20)
 			patience, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -79,7 +80,7 @@ func (r *trial) read(ctx context.Context) {
 	r.mu.Lock()
 	before := slices.Clone(r.confirmed)
 	r.mu.Unlock()
-	r.wg.Go(func() {
+	r.reading.Go(func() {
 		next, err := j.Fold(ctx, see)
 		if err != nil {
 			r.t.Errorf("fold: %v", err)
@@ -100,7 +101,8 @@ func (r *trial) read(ctx context.Context) {
 	})
 }
 
-// judge folds once more, and compares.
+// judge folds once more, and compares. All writers have ended: what they still wrote could come
+// behind the fold's mark.
 func (r *trial) judge(stopReaders func()) {
 	ctx := within(r.t, time.Minute)
 	j := newJournal(r.t, connect(r.t, r.url), journal.Config{Stream: r.stream})
@@ -113,7 +115,7 @@ func (r *trial) judge(stopReaders func()) {
 	}
 	time.Sleep(200 * time.Millisecond) // so that what comes twice is seen
 	stopReaders()
-	r.wg.Wait()
+	r.reading.Wait()
 	there := map[string]bool{}
 	for _, id := range all {
 		there[id] = true
@@ -154,7 +156,8 @@ func (r *trial) run(breaks func()) {
 	must(r.t, j.Declare(within(r.t, 10*time.Second)))
 	writing, stopWriting := context.WithCancel(context.Background())
 	reading, stopReading := context.WithCancel(context.Background())
-	defer r.wg.Wait()
+	defer r.reading.Wait()
+	defer r.writing.Wait()
 	defer stopReading()
 	defer stopWriting()
 	for range 2 {
@@ -165,6 +168,7 @@ func (r *trial) run(breaks func()) {
 	r.read(reading)
 	r.more(500)
 	stopWriting()
+	r.writing.Wait()
 	r.judge(stopReading)
 }
 

@@ -3,8 +3,6 @@ package inspect
 import (
 	"context"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -14,16 +12,11 @@ type Count struct {
 	Consumers int
 }
 
-// Count counts the messages and consumers of a queue. The error is an *amqp.Error: 404 if the queue
-// does not exist, 403 if this user may not look at it (RabbitMQ 4.3).
+// Count counts the messages and consumers of a queue. The error is an *amqp.Error, 404 if the queue
+// does not exist, 403 if this user may not look at it (RabbitMQ 4.3), or transport.ErrUncounted.
 func (b *Broker) Count(ctx context.Context, queue string) (Count, error) {
-	var found amqp.Queue
-	err := b.Ask(ctx, "look at queue "+queue, func(ch transport.Channel) error {
-		q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
-		if err == nil {
-			found = q
-		}
-		return err
+	found, err := transport.Look(ctx, queue, func(request func(transport.Channel) error) error {
+		return b.Ask(ctx, "look at queue "+queue, request)
 	})
 	if err != nil {
 		return Count{}, err

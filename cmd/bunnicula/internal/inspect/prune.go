@@ -151,9 +151,13 @@ func (b *Broker) Prune(ctx context.Context, l *Leftover) error {
 	safe := queueType(l.expected) == string(topology.Classic)
 	var gone int
 	err := b.Ask(ctx, "delete queue "+l.Queue, func(ch transport.Channel) error {
-		if q, err := ch.QueueDeclarePassive(l.Queue, true, false, false, false, nil); err != nil {
+		q, sure, err := transport.LookOnce(ch, l.Queue)
+		switch {
+		case err != nil:
 			return err
-		} else if q.Messages > 0 || q.Consumers > 0 {
+		case !sure:
+			return transport.ErrUncounted
+		case q.Messages > 0 || q.Consumers > 0:
 			return errInUse
 		}
 		n, err := ch.QueueDelete(l.Queue, safe, safe, false)
