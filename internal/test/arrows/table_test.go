@@ -27,6 +27,7 @@ var rows = map[string][]string{
 		"internal/foreign",
 	},
 	"internal/simulated": {"internal/backoff", "internal/effective", "internal/link", "internal/transport"},
+	"internal/jobtree":   {},
 	"internal/journal":   {"internal/applog", "internal/backoff", "internal/foreign", "internal/sending", "internal/transport"},
 	"internal/sending":   {"topology", "internal/route", "internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/applog"},
 
