@@ -1,0 +1,132 @@
+package pipeline_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/simulated"
+	"github.com/bunnicula-go/bunnicula/pipeline"
+)
+
+// simulation is a plant on a simulated broker.
+type simulation struct {
+	*plant
+	broker *simulated.Broker
+}
+
+// simulate runs a test in a bubble, with a process whose pipeline is called bank.
+func simulate(t *testing.T, faults func(simulated.Step) simulated.Fault, cfg pipeline.Config, test func(t *testing.T, s *simulation)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := simulated.New(simulated.Options{Version: simulated.RabbitMQ43, Latency: time.Millisecond, Faults: faults})
+		cfg.Name = "bank"
+		p := newPlant(t, processOf(t, b, "worker"), cfg)
+		test(t, &simulation{p, b})
+		p.stop()
+	})
+}
+
+// processOf makes a connection of a simulated process, which the test stops at its end.
+func processOf(t *testing.T, b *simulated.Broker, name string) *connection.Connection {
+	process := b.Process(name)
+	t.Cleanup(func() { _ = process.Stop(context.Background()) })
+	return connection.Over(process)
+}
+
+// first returns the index of the first event that is so, or fails the test.
+func (s *simulation) first(what string, events []simulated.Event, is func(simulated.Event) bool) int {
+	s.t.Helper()
+	i := slices.IndexFunc(events, is)
+	if i < 0 {
+		s.t.Fatalf("there is no event: %s\n%s", what, lines(events))
+	}
+	return i
+}
+
+func lines(events []simulated.Event) string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.String())
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked(t *testing.T) {
+	const stream = "bank-progress"
+	for name, late := range map[string]func(simulated.Step) bool{
+		"nothing is late":    func(simulated.Step) bool { return false },
+		"outputs are late":   func(s simulated.Step) bool { return s.Queue == "rows" },
+		"the last is late":   func(s simulated.Step) bool { return s.Queue == "rows" && s.N >= 8 },
+		"the report is late": func(s simulated.Step) bool { return s.Queue == stream },
+		"so is its successor": func(s simulated.Step) bool {
+			return s.Queue == "accounts"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			armed := false
+			faults := func(s simulated.Step) simulated.Fault {
+				if armed && s.Kind == "publish" && late(s) {
+					return simulated.Fault{Kind: simulated.LateConfirm, For: 700 * time.Millisecond}
+				}
+				return simulated.Fault{}
+			}
+			simulate(t, faults, pipeline.Config{Window: 2}, func(t *testing.T, s *simulation) {
+				s.consume("rows", pipeline.Sink(s.Pipeline, acks[int]), func(spec *consumer.Spec) { spec.Timeout = time.Hour }).Pause()
+				s.consume("accounts", pipeline.Stage(s.Pipeline, "rows", func(_ context.Context, in consumer.Message[int], emit pipeline.Emit[int]) consumer.Result {
+					for i := range 5 {
+						if err := emit(i); err != nil {
+							return consumer.Retry(err)
+						}
+					}
+					if in.Payload == 0 {
+						if err := emit.Again(1); err != nil {
+							t.Error(err)
+						}
+					}
+					return consumer.Ack()
+				}))
+				synctest.Wait()
+				before := len(s.broker.Journal())
+				armed = true
+				job := start(t, s.plant, "accounts", numbers(1))
+				time.Sleep(time.Minute)
+				if p := s.progress(job); short(p) != "accounts 2/2, rows 0/10" {
+					t.Errorf("progress: %s", short(p))
+				}
+				events := s.broker.Journal()[before:]
+				// the begin, the items and the report of the start come first
+				delivered := s.first("a delivery", events, func(e simulated.Event) bool { return e.Kind == simulated.Delivered && e.Queue == "accounts" })
+				events = events[delivered:]
+				acked := s.first("an ack", events, func(e simulated.Event) bool { return e.Kind == simulated.Acking && e.Tag == 1 })
+				acks := events[:acked]
+				reported := s.first("a report", acks, func(e simulated.Event) bool {
+					return e.Kind == simulated.Confirmed && e.Queue == stream && e.OK && isAfterContinuation(acks, e)
+				})
+				wrote := s.first("a report", acks, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Message == acks[reported].Message })
+				confirmed := map[string]bool{}
+				for _, e := range acks[:wrote] {
+					if e.Kind == simulated.Confirmed && e.OK && e.Queue != stream {
+						confirmed[e.Message] = true
+					}
+				}
+				if len(confirmed) < 6 {
+					t.Errorf("%d outputs and continuations are confirmed before the report is written\n%s", len(confirmed), lines(acks))
+				}
+			})
+		})
+	}
+}
+
+// isAfterContinuation says whether the record of a confirm was written after the continuation: so
+// it is no report of the start.
+func isAfterContinuation(events []simulated.Event, confirm simulated.Event) bool {
+	again := slices.IndexFunc(events, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Queue == "accounts" })
+	wrote := slices.IndexFunc(events, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Message == confirm.Message })
+	return again >= 0 && wrote > again
+}
