@@ -1409,4 +1409,19 @@ var mutants = []mutant{
 		edits:  []edit{{"control.reader.parse", `rec.Exchange != r.stream`, `false`}},
 		caught: []by{{pkg: "control", test: "^TestAnOrderByAnotherExchangeIsIgnored$"}},
 	},
+	{
+		name: "job-counts-reports", breaks: "a report that is written twice changes nothing",
+		edits:  []edit{{"internal/jobtree.Tree.done", `at.node.reported = true`, `at.node.reported = said.path.IsStart()`}},
+		caught: []by{{pkg: "internal/jobtree", test: "^TestADrawnJobIsCompleteWithItsLastReport$"}},
+	},
+	{
+		name: "job-takes-extras", breaks: "what only a failed attempt has emitted completes no job",
+		edits:  []edit{{"internal/jobtree.Tree.done", `at.promised`, `true`}},
+		caught: []by{{pkg: "internal/jobtree", test: "^TestKeyedChildrenOfAFailedAttemptDoNotCompleteTheJob$"}},
+	},
+	{
+		name: "job-forgets-a-larger-report", breaks: "a job waits for what only the second attempt has emitted",
+		edits:  []edit{{"internal/jobtree.Tree.promiseChildren", `said.n > n.n`, `said.n > n.n && n.n == 0`}},
+		caught: []by{{pkg: "internal/jobtree", test: "^TestALargerSecondReportOfANodeThatWasDoneIsWaitedFor$"}},
+	},
 }
