@@ -2,11 +2,15 @@ package pipeline_test
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
@@ -69,9 +73,9 @@ func TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			armed := false
+			var armed atomic.Bool
 			faults := func(s simulated.Step) simulated.Fault {
-				if armed && s.Kind == "publish" && late(s) {
+				if armed.Load() && s.Kind == "publish" && late(s) {
 					return simulated.Fault{Kind: simulated.LateConfirm, For: 700 * time.Millisecond}
 				}
 				return simulated.Fault{}
@@ -93,7 +97,7 @@ func TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked(t *testing.T) {
 				}))
 				synctest.Wait()
 				before := len(s.broker.Journal())
-				armed = true
+				armed.Store(true)
 				job := start(t, s.plant, "accounts", numbers(1))
 				time.Sleep(time.Minute)
 				if p := s.progress(job); short(p) != "accounts 2/2, rows 0/10" {
@@ -108,7 +112,9 @@ func TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked(t *testing.T) {
 				reported := s.first("a report", acks, func(e simulated.Event) bool {
 					return e.Kind == simulated.Confirmed && e.Queue == stream && e.OK && isAfterContinuation(acks, e)
 				})
-				wrote := s.first("a report", acks, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Message == acks[reported].Message })
+				wrote := s.first("a report", acks, func(e simulated.Event) bool {
+					return e.Kind == simulated.Published && e.Message == acks[reported].Message
+				})
 				confirmed := map[string]bool{}
 				for _, e := range acks[:wrote] {
 					if e.Kind == simulated.Confirmed && e.OK && e.Queue != stream {
@@ -129,4 +135,53 @@ func isAfterContinuation(events []simulated.Event, confirm simulated.Event) bool
 	again := slices.IndexFunc(events, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Queue == "accounts" })
 	wrote := slices.IndexFunc(events, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Message == confirm.Message })
 	return again >= 0 && wrote > again
+}
+
+// The handler does not even look at what emit returns.
+func TestAMessageWhoseOutputFailsIsNotAcked(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault simulated.Fault
+		queue string
+		want  string
+	}{
+		"no queue takes it": {simulated.Fault{}, "nowhere", "no queue is bound"},
+		"it is nacked":      {simulated.Fault{Kind: simulated.Nack}, "rows", "did not take"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			faults := func(s simulated.Step) simulated.Fault {
+				if s.Kind == "publish" && s.Queue == "rows" {
+					return c.fault
+				}
+				return simulated.Fault{}
+			}
+			simulate(t, faults, pipeline.Config{}, func(t *testing.T, s *simulation) {
+				s.consume("rows", pipeline.Sink(s.Pipeline, acks[int]))
+				s.consume("accounts", pipeline.Stage(s.Pipeline, c.queue, func(_ context.Context, _ consumer.Message[int], emit pipeline.Emit[int]) consumer.Result {
+					_ = emit(1)
+					_ = emit(2)
+					return consumer.Ack()
+				}), func(spec *consumer.Spec) { spec.MaxRetries = 1 })
+				job := start(t, s.plant, "accounts", numbers(1))
+				time.Sleep(time.Hour)
+				parked := s.broker.Messages("accounts-error")
+				if len(parked) != 1 || !strings.Contains(parked[0].Headers["bunnicula-error"].(string), c.want) {
+					t.Errorf("parked: %+v", parked)
+				}
+				if p := s.progress(job); short(p) != "accounts 0/1" {
+					t.Error(short(p))
+				}
+			})
+		})
+	}
+}
+
+// reportsIn counts the reports in records.
+func reportsIn(records []amqp.Delivery) (n int) {
+	for _, r := range records {
+		var body struct{ Done []json.RawMessage }
+		if json.Unmarshal(r.Body, &body) == nil {
+			n += len(body.Done)
+		}
+	}
+	return n
 }
