@@ -2,16 +2,21 @@ package pipeline_test
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/simulated"
 	"github.com/bunnicula-go/bunnicula/pipeline"
+	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // simulation is a plant on a simulated broker.
@@ -58,20 +63,19 @@ func lines(events []simulated.Event) string {
 }
 
 func TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked(t *testing.T) {
-	const stream = "bank-progress"
 	for name, late := range map[string]func(simulated.Step) bool{
 		"nothing is late":    func(simulated.Step) bool { return false },
 		"outputs are late":   func(s simulated.Step) bool { return s.Queue == "rows" },
 		"the last is late":   func(s simulated.Step) bool { return s.Queue == "rows" && s.N >= 8 },
-		"the report is late": func(s simulated.Step) bool { return s.Queue == stream },
+		"the report is late": func(s simulated.Step) bool { return s.Queue == "bank-progress" },
 		"so is its successor": func(s simulated.Step) bool {
 			return s.Queue == "accounts"
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			armed := false
+			var armed atomic.Bool
 			faults := func(s simulated.Step) simulated.Fault {
-				if armed && s.Kind == "publish" && late(s) {
+				if armed.Load() && s.Kind == "publish" && late(s) {
 					return simulated.Fault{Kind: simulated.LateConfirm, For: 700 * time.Millisecond}
 				}
 				return simulated.Fault{}
@@ -90,43 +94,95 @@ func TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked(t *testing.T) {
 						}
 					}
 					return consumer.Ack()
-				}))
+				}), func(spec *consumer.Spec) { spec.Concurrency = 1 })
 				synctest.Wait()
 				before := len(s.broker.Journal())
-				armed = true
-				job := start(t, s.plant, "accounts", numbers(1))
+				armed.Store(true)
+				if err := s.publish("accounts", 0, publisher.Headers(map[string]any{"job": "june", "job-path": "1"})); err != nil {
+					t.Fatal(err)
+				}
 				time.Sleep(time.Minute)
-				if p := s.progress(job); short(p) != "accounts 2/2, rows 0/10" {
+				if p := s.progress("june"); short(p) != "accounts 2/1, rows 0/10" {
 					t.Errorf("progress: %s", short(p))
 				}
 				events := s.broker.Journal()[before:]
-				// the begin, the items and the report of the start come first
-				delivered := s.first("a delivery", events, func(e simulated.Event) bool { return e.Kind == simulated.Delivered && e.Queue == "accounts" })
-				events = events[delivered:]
-				acked := s.first("an ack", events, func(e simulated.Event) bool { return e.Kind == simulated.Acking && e.Tag == 1 })
-				acks := events[:acked]
-				reported := s.first("a report", acks, func(e simulated.Event) bool {
-					return e.Kind == simulated.Confirmed && e.Queue == stream && e.OK && isAfterContinuation(acks, e)
-				})
-				wrote := s.first("a report", acks, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Message == acks[reported].Message })
-				confirmed := map[string]bool{}
-				for _, e := range acks[:wrote] {
-					if e.Kind == simulated.Confirmed && e.OK && e.Queue != stream {
-						confirmed[e.Message] = true
-					}
+				events = events[:1+s.first("an ack", events, func(e simulated.Event) bool { return e.Kind == simulated.Acking })]
+				s.reportsAfter(6, events)
+			})
+		})
+	}
+}
+
+// reportsAfter wants one record before the last of these events, which is confirmed, and so many
+// confirms of other messages before it was written.
+func (s *simulation) reportsAfter(outputs int, events []simulated.Event) {
+	s.t.Helper()
+	confirmed, written, reported := map[string]bool{}, "", false
+	for _, e := range events {
+		switch {
+		case e.Kind == simulated.Published && e.Queue == "bank-progress" && written != "":
+			s.t.Errorf("a second record")
+		case e.Kind == simulated.Published && e.Queue == "bank-progress":
+			written = e.Message
+			if len(confirmed) != outputs+1 { // and the message that the test has published
+				s.t.Errorf("a report after %d confirms, want %d", len(confirmed), outputs+1)
+			}
+		case e.Kind == simulated.Confirmed && e.Message == written:
+			reported = e.OK
+		case e.Kind == simulated.Confirmed && e.OK:
+			confirmed[e.Message] = true
+		}
+	}
+	if !reported || s.t.Failed() {
+		s.t.Errorf("it is reported: %t\n%s", reported, lines(events))
+	}
+}
+
+// The handler does not even look at what emit returns.
+func TestAMessageWhoseOutputFailsIsNotAcked(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault simulated.Fault
+		queue string
+		want  string
+	}{
+		"no queue takes it": {simulated.Fault{}, "nowhere", "no queue is bound"},
+		"it is nacked":      {simulated.Fault{Kind: simulated.Nack}, "rows", "did not take"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			faults := func(s simulated.Step) simulated.Fault {
+				if s.Kind == "publish" && s.Queue == "rows" {
+					return c.fault
 				}
-				if len(confirmed) < 6 {
-					t.Errorf("%d outputs and continuations are confirmed before the report is written\n%s", len(confirmed), lines(acks))
+				return simulated.Fault{}
+			}
+			simulate(t, faults, pipeline.Config{}, func(t *testing.T, s *simulation) {
+				s.consume("rows", pipeline.Sink(s.Pipeline, acks[int]))
+				s.consume("accounts", pipeline.Stage(s.Pipeline, c.queue, func(_ context.Context, _ consumer.Message[int], emit pipeline.Emit[int]) consumer.Result {
+					_ = emit(1)
+					_ = emit(2)
+					return consumer.Ack()
+				}), func(spec *consumer.Spec) { spec.MaxRetries = 1 })
+				job := start(t, s.plant, "accounts", numbers(1))
+				time.Sleep(time.Hour)
+				parked := s.broker.Messages("accounts-error")
+				if len(parked) != 1 || !strings.Contains(parked[0].Headers["bunnicula-error"].(string), c.want) {
+					t.Errorf("parked: %+v", parked)
+				}
+				if p := s.progress(job); short(p) != "accounts 0/1" {
+					t.Error(short(p))
 				}
 			})
 		})
 	}
 }
 
-// isAfterContinuation says whether the record of a confirm was written after the continuation: so
-// it is no report of the start.
-func isAfterContinuation(events []simulated.Event, confirm simulated.Event) bool {
-	again := slices.IndexFunc(events, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Queue == "accounts" })
-	wrote := slices.IndexFunc(events, func(e simulated.Event) bool { return e.Kind == simulated.Published && e.Message == confirm.Message })
-	return again >= 0 && wrote > again
+// reportsIn counts the reports in records.
+func reportsIn(records []amqp.Delivery) (n int) {
+	for _, r := range records {
+		var body struct{ Done []json.RawMessage }
+		if json.Unmarshal(r.Body, &body) == nil {
+			n += len(body.Done)
+		}
+	}
+	return n
 }
