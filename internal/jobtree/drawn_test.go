@@ -140,7 +140,7 @@ func add(t *testing.T, tree *Tree, r Report) {
 func TestADrawnJobIsCompleteWithItsLastReport(t *testing.T) {
 	nodes, jobs := 0, uint64(20_000)
 	if testing.Short() {
-		jobs = 4_000
+		jobs = 2_000
 	}
 	for seed := range jobs {
 		d := &drawing{Rand: rand.New(rand.NewPCG(seed, 18)), nodes: 60}
@@ -174,7 +174,11 @@ func TestADrawnJobIsCompleteWithItsLastReport(t *testing.T) {
 }
 
 func TestADrawnTreeIsTheUnionOfWhatAllAttemptsReported(t *testing.T) {
-	for seed := range uint64(4_000) {
+	trees := uint64(4_000)
+	if testing.Short() {
+		trees = 500
+	}
+	for seed := range trees {
 		d := &drawing{Rand: rand.New(rand.NewPCG(seed, 19)), nodes: 30}
 		d.draw(Path{}, "")
 		reports := slices.Concat(d.all, d.extras)
