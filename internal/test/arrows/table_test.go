@@ -77,6 +77,11 @@ var rows = map[string][]string{
 		"internal/journal", "internal/monitors", "internal/transport",
 	},
 
+	"pipeline": {
+		"connection", "consumer", "errorqueue", "publisher", "topology", "internal/applog", "internal/backoff", "internal/foreign", "internal/jobtree",
+		"internal/journal", "internal/sending",
+	},
+
 	"outbox": {
 		"connection", "publisher", "consumer", "monitoring", "health", "internal/applog", "internal/backoff", "internal/foreign", "internal/inflate", "internal/monitors",
 		"internal/slots", "internal/sending", "internal/typed", "internal/wire", "outbox/internal/schema", "outbox/internal/tx",
