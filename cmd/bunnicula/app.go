@@ -23,6 +23,7 @@ var commands = []func(*app) *cobra.Command{
 	eventsCommand,
 	controlCommand,
 	partitionsCommand,
+	jobsCommand,
 	outboxCommand,
 	doctorCommand,
 }
@@ -115,7 +116,7 @@ Exit codes:
 	flags.StringVar(&a.management, "management-url", "", "the management API, as http://user:password@host:15672\n(default $RABBITMQ_MANAGEMENT_URL); what only it knows is\notherwise left blank")
 	flags.BoolVar(&a.json, "json", false, "print JSON, whose fields docs/COMMAND.md lists")
 	flags.BoolVar(&a.readOnly, "read-only", false, "refuse to change anything")
-	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long; errors and outbox take their time\nwithout it")
+	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "give up after this long; errors, outbox and jobs take their\ntime without it")
 	for _, c := range commands {
 		root.AddCommand(c(a))
 	}

@@ -109,16 +109,10 @@ func (a *app) withFleet(ctx context.Context, stream string, mayMake bool, f func
 // onFleet is withFleet on a connection that answers.
 func (a *app) onFleet(ctx context.Context, conn *connection.Connection, stream string, mayMake bool, f func(fleet) error) error {
 	if !mayMake {
-		err := a.within(ctx, func(ctx context.Context) error {
-			_, err := inspect.New(conn.Transport().Consuming()).Count(ctx, stream)
+		if is, err := a.hasStream(ctx, conn, stream); err != nil {
 			return err
-		})
-		if refused := (*amqp.Error)(nil); errors.As(err, &refused) {
-			if refused.Code == amqp.NotFound {
-				return &noStreamError{stream}
-			}
-		} else if err != nil { // a user who may not look may yet read
-			return err
+		} else if !is {
+			return &noStreamError{stream}
 		}
 	}
 	fleet, err := control.NewFleet(conn, control.FleetConfig{Stream: stream, Logger: slog.New(slog.DiscardHandler)})
@@ -131,6 +125,18 @@ func (a *app) onFleet(ctx context.Context, conn *connection.Connection, stream s
 		_ = fleet.Stop(ctx) // what was ordered is confirmed
 	}()
 	return f(fleet)
+}
+
+// hasStream says whether a stream exists. A user who may not look may yet read, so the answer is yes.
+func (a *app) hasStream(ctx context.Context, conn *connection.Connection, stream string) (bool, error) {
+	err := a.within(ctx, func(ctx context.Context) error {
+		_, err := inspect.New(conn.Transport().Consuming()).Count(ctx, stream)
+		return err
+	})
+	if refused := (*amqp.Error)(nil); errors.As(err, &refused) {
+		return refused.Code != amqp.NotFound, nil
+	}
+	return true, err
 }
 
 // isPattern says whether a name has a *.

@@ -46,6 +46,9 @@ type Draft struct {
 	// Partition is for a message that goes to a partition of the queue, and nil for any other.
 	Partition *Partition
 
+	// Output is for an output of a pipeline's stage, and nil for any other.
+	Output *Output
+
 	// When returns the time at which the message is due, if it is built at now. It is nil for a
 	// message without a delay.
 	When func(now time.Time) time.Time
@@ -109,6 +112,9 @@ func BuildBatch(n int, build func(i int) (Envelope, error)) ([]Envelope, map[int
 // finish makes the body and what goes with it, once all options are applied.
 func (d *Draft) finish(payload any, maxBody int) error {
 	if err := d.Place.elsewhere(); err != nil {
+		return err
+	}
+	if err := d.Output.elsewhere(); err != nil {
 		return err
 	}
 	if err := d.partition(); err != nil {

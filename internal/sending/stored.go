@@ -61,6 +61,9 @@ func BuildStored[Option ~func(*Draft) error](r Rules, routingKey string, payload
 	err := apply(&d, opts)
 	hasNone := d.MessageId == ""
 	if err == nil {
+		err = d.Output.elsewhere()
+	}
+	if err == nil {
 		err = d.partition()
 	}
 	if err == nil {

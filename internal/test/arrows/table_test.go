@@ -27,6 +27,7 @@ var rows = map[string][]string{
 		"internal/foreign",
 	},
 	"internal/simulated": {"internal/backoff", "internal/effective", "internal/link", "internal/transport"},
+	"internal/jobtree":   {},
 	"internal/journal":   {"internal/applog", "internal/backoff", "internal/foreign", "internal/sending", "internal/transport"},
 	"internal/sending":   {"topology", "internal/route", "internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/applog"},
 
@@ -76,6 +77,11 @@ var rows = map[string][]string{
 		"internal/journal", "internal/monitors", "internal/transport",
 	},
 
+	"pipeline": {
+		"connection", "consumer", "errorqueue", "publisher", "topology", "internal/applog", "internal/backoff", "internal/foreign", "internal/jobtree",
+		"internal/journal", "internal/sending",
+	},
+
 	"outbox": {
 		"connection", "publisher", "consumer", "monitoring", "health", "internal/applog", "internal/backoff", "internal/foreign", "internal/inflate", "internal/monitors",
 		"internal/slots", "internal/sending", "internal/typed", "internal/wire", "outbox/internal/schema", "outbox/internal/tx",
@@ -99,7 +105,7 @@ var rows = map[string][]string{
 		"cmd/bunnicula/internal/database", "cmd/bunnicula/internal/inspect", "internal/management",
 	},
 	"cmd/bunnicula": {
-		"connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "topology", "topology/topologyfile", "internal/sending",
+		"connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",
 		"internal/transport", "cmd/bunnicula/internal/database", "cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect",
 		"internal/management", "internal/foreign", "internal/inflate",
 	},

@@ -49,6 +49,36 @@ var mutants = []mutant{
 		caught: []by{{pkg: "internal/journal", test: "^TestAStreamThatIsDeletedEndsItsReaders$"}},
 	},
 	{
+		name: "pipeline-report-after-ack", breaks: "a message of a job is acked when its report is confirmed",
+		edits:  []edit{{"pipeline.Pipeline.reported", `err := p.reporter.report(ctx, report)`, "var err error\ngo func() { _ = p.reporter.report(context.WithoutCancel(ctx), report) }()"}},
+		caught: []by{{pkg: "pipeline", test: "^TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked$"}},
+	},
+	{
+		name: "pipeline-ack-unconfirmed", breaks: "a message is acked when all its outputs are confirmed",
+		edits:  []edit{{"pipeline.flight.land", `f.n > 0`, `f.n > f.window`}},
+		caught: []by{{pkg: "pipeline", test: "^TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked$"}, {pkg: "pipeline", test: "^TestAMessageWhoseOutputFailsIsNotAcked$"}},
+	},
+	{
+		name: "pipeline-report-unconfirmed", breaks: "a message is reported when all its outputs are confirmed",
+		edits:  []edit{{"pipeline.Pipeline.handle", `r.confirm()`, "func() error {\np.reported(ctx, n, r.report())\nreturn r.confirm()\n}()"}},
+		caught: []by{{pkg: "pipeline", test: "^TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked$"}},
+	},
+	{
+		name: "pipeline-emit-after-return", breaks: "nothing is emitted when the handler has returned",
+		edits:  []edit{{"pipeline.run.emit", `r.over`, `r.over && r.failed != nil`}},
+		caught: []by{{pkg: "pipeline", test: "^TestNobodyEmitsWhenTheHandlerHasReturned$"}},
+	},
+	{
+		name: "pipeline-ack-after-a-failed-emit", breaks: "a handler that does not look at emit's error loses no output",
+		edits:  []edit{{"pipeline.verdict", `failed == nil`, `failed == nil || said.Acked()`}},
+		caught: []by{{pkg: "pipeline", test: "^TestAnEmitThatIsWrongIsNeverAcked$"}},
+	},
+	{
+		name: "pipeline-random-ids", breaks: "all runs of a message give its outputs the same ids",
+		edits:  []edit{{"pipeline.node.derive", `uuid.NewSHA1(namespace, []byte(strings.Join(append(below, words...), "\x00")))`, `uuid.NewSHA1(uuid.New(), []byte(strings.Join(append(below, words...), "\x00")))`}},
+		caught: []by{{pkg: "pipeline", test: "^TestAMessageOfNoJobIsHandledAndItsOutputsHaveTheSameIDsInEachRun$"}},
+	},
+	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
 		edits: []edit{
 			{"consumer.settler.byCopy", `instead, placed := s.place(d, what)`, "early := s.ack(d, time.Now())\n$old"},
@@ -1408,5 +1438,20 @@ var mutants = []mutant{
 		name: "order-by-any-exchange", breaks: "only who may write to the exchange of orders gives them",
 		edits:  []edit{{"control.reader.parse", `rec.Exchange != r.stream`, `false`}},
 		caught: []by{{pkg: "control", test: "^TestAnOrderByAnotherExchangeIsIgnored$"}},
+	},
+	{
+		name: "job-counts-reports", breaks: "a report that is written twice changes nothing",
+		edits:  []edit{{"internal/jobtree.Tree.done", `at.node.reported = true`, `at.node.reported = said.path.IsStart()`}},
+		caught: []by{{pkg: "internal/jobtree", test: "^TestADrawnJobIsCompleteWithItsLastReport$"}},
+	},
+	{
+		name: "job-takes-extras", breaks: "what only a failed attempt has emitted completes no job",
+		edits:  []edit{{"internal/jobtree.Tree.done", `at.promised`, `true`}},
+		caught: []by{{pkg: "internal/jobtree", test: "^TestKeyedChildrenOfAFailedAttemptDoNotCompleteTheJob$"}},
+	},
+	{
+		name: "job-forgets-a-larger-report", breaks: "a job waits for what only the second attempt has emitted",
+		edits:  []edit{{"internal/jobtree.Tree.promiseChildren", `said.n > n.n`, `said.n > n.n && n.n == 0`}},
+		caught: []by{{pkg: "internal/jobtree", test: "^TestALargerSecondReportOfANodeThatWasDoneIsWaitedFor$"}},
 	},
 }

@@ -50,6 +50,12 @@ func EachOrder(t *testing.T, test func(t *testing.T, name string, m Message)) {
 	eachIn(t, "orders", 6, test)
 }
 
+// EachOfPipeline calls test for each message and record in docs/wire/pipeline, by its name without
+// .json.
+func EachOfPipeline(t *testing.T, test func(t *testing.T, name string, m Message)) {
+	eachIn(t, "pipeline", 7, test)
+}
+
 func eachIn(t *testing.T, sub string, least int, test func(t *testing.T, name string, m Message)) {
 	files, err := filepath.Glob(filepath.Join(folder(), sub, "*.json"))
 	if err != nil || len(files) < least {
