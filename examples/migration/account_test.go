@@ -41,9 +41,9 @@ func TestEveryRecordIsInOnePlaceOrTheAccountSaysWhatIsWrong(t *testing.T) {
 		"one comes from elsewhere":  {3, Transit{}, nil, rightly("customer-1", "customer-2", "customer-3", "x"), Account{Published: 3, Imported: 3, Wrong: []string{"x was imported, and the old system does not have it"}}},
 		"nothing has happened, yet": {0, Transit{}, nil, nil, Account{Waiting: 3}},
 	} {
-		f := Facts{Position: Position{Records: test.published}, Transit: test.transit, Parked: test.parked, Imported: test.imported}
-		for _, c := range []Customer{{1, "Customer 1", "", "1971-03-05"}, {2, "Customer 2", "", "05.03.1971"}, {3, "Customer 3", "", "1971-03-05"}} {
-			f.Old = append(f.Old, c)
+		f := Facts{
+			Old:      []Customer{{1, "Customer 1", "", "1971-03-05"}, {2, "Customer 2", "", "05.03.1971"}, {3, "Customer 3", "", "1971-03-05"}},
+			Position: Position{Records: test.published}, Transit: test.transit, Parked: test.parked, Imported: test.imported,
 		}
 		test.want.Total = 3
 		got := account(f)

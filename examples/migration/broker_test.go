@@ -34,7 +34,7 @@ func TestEveryRecordIsAccountedForWhenBothProgramsAreKilled(t *testing.T) {
 }
 
 func tellStory(t *testing.T, records, rate, kills int, seed uint64) {
-	o := made(t, amqptest.URL(t), amqptest.Queue(t, "migration", "-retry-200ms", "-retry-1s"), records, rate, seed)
+	o := made(t, amqptest.URL(t), amqptest.Queue(t, "migration", "-retry-200ms", "-retry-500ms"), records, rate, seed)
 	withDots, without := odd(mustRead(t, o))
 	chance := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // the same moments for the same seed
 
@@ -177,7 +177,7 @@ func redrive(t *testing.T, o Options) {
 	t.Helper()
 	if !testing.Short() {
 		command := command(t)
-		for _, args := range [][]string{{"errors", "groups", o.Queue}, {"errors", "redrive", o.Queue, "--all", "--yes"}, {"status", o.Queue, "--delays", "200ms,1s"}} {
+		for _, args := range [][]string{{"errors", "groups", o.Queue}, {"errors", "redrive", o.Queue, "--all", "--yes"}, {"status", o.Queue, "--delays", "200ms,500ms"}} {
 			out, err := exec.CommandContext(t.Context(), command, append(args, "--url", o.URL)...).CombinedOutput()
 			t.Logf("%s", out)
 			if err != nil {
@@ -213,7 +213,7 @@ func command(t *testing.T) string {
 
 func TestAStoppedExportGoesOnAndForgetLeavesNothing(t *testing.T) {
 	t.Parallel()
-	o := made(t, amqptest.URL(t), amqptest.Queue(t, "migration", "-retry-200ms", "-retry-1s"), 300, 100, 1)
+	o := made(t, amqptest.URL(t), amqptest.Queue(t, "migration", "-retry-200ms", "-retry-500ms"), 300, 100, 1)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var out, said output

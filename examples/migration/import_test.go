@@ -1,7 +1,10 @@
 package main
 
 import (
+	"database/sql"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/consumertest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -34,6 +37,29 @@ func newStore(t *testing.T) *Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Whoever makes the file has the one lock meanwhile, and SQLite does not wait for it.
+func TestADatabaseThatAnotherProcessJustMakesIsWaitedFor(t *testing.T) {
+	o := Options{Store: filepath.Join(t.TempDir(), "new.db")}
+	other, err := sql.Open("sqlite", o.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	other.SetMaxOpenConns(1)
+	if _, err := other.ExecContext(t.Context(), `CREATE TABLE theirs (id TEXT); BEGIN IMMEDIATE`); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openStore(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.DB.Close() }()
+	time.AfterFunc(100*time.Millisecond, func() { _, _ = other.ExecContext(t.Context(), `COMMIT`) })
+	if err := s.migrate(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestACustomerIsWrittenOnceWhateverHappensToItsMessage(t *testing.T) {

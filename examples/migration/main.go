@@ -12,7 +12,7 @@
 //	go run ./examples/migration export            # ^C or kill it, and start it again
 //	go run ./examples/migration import            # in another terminal, as often as you like
 //	go run ./examples/migration account           # at any moment: published, imported, parked, in transit
-//	go run ./cmd/bunnicula status example-migration --delays 200ms,1s --watch
+//	go run ./cmd/bunnicula status example-migration --delays 200ms,500ms --watch
 //	go run ./cmd/bunnicula peek example-migration # what waits, without taking it
 //	go run ./cmd/bunnicula errors groups example-migration
 //	go run ./examples/migration import -fixed     # the next version, in the place of the first

@@ -25,7 +25,7 @@ type Customer struct {
 func (c Customer) MessageID() string { return fmt.Sprintf("customer-%d", c.ID) }
 
 // retries has a wait before each retry: three tries.
-var retries = []time.Duration{200 * time.Millisecond, time.Second}
+var retries = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond}
 
 // plan describes the queues. Both programs declare them, so either may be started first.
 func plan(o Options) topology.Plan { return topology.Plan{Queue: o.Queue, Delays: retries} }

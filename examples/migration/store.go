@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/fx"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // and the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/bunnicula-go/bunnicula/outbox"
 )
@@ -63,12 +64,23 @@ func openStore(o Options) (*Store, error) {
 	return &Store{db, box}, nil
 }
 
-// migrate makes the tables that are missing.
+// migrate makes the tables that are missing. While two processes open a new file, SQLite refuses
+// one of them at once, because a change of the journal's mode does not wait.
 func (s *Store) migrate(ctx context.Context) error {
-	if _, err := s.DB.ExecContext(ctx, schema); err != nil {
-		return err
+	for {
+		_, err := s.DB.ExecContext(ctx, schema)
+		if err == nil {
+			err = s.Box.Migrate(ctx)
+		}
+		if busy := (*sqlite.Error)(nil); !errors.As(err, &busy) || busy.Code() != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return s.Box.Migrate(ctx)
 }
 
 func add(ctx context.Context, tx *sql.Tx, r Row) error {

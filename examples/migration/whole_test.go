@@ -23,8 +23,9 @@ func TestTheMigrationRunsWholeInMemoryInBelowASecond(t *testing.T) {
 }
 
 func TestTheMigrationRunsWholeOnARealBroker(t *testing.T) {
+	amqptest.Long(t) // TestEveryRecordIsAccountedForWhenBothProgramsAreKilled has a real broker too
 	t.Parallel()
-	queue := amqptest.Queue(t, "migration", "-retry-200ms", "-retry-1s")
+	queue := amqptest.Queue(t, "migration", "-retry-200ms", "-retry-500ms")
 	brokertest.RunReal(t, amqptest.URL(t), func(t *testing.T, b *brokertest.Broker) { whole(t, b, queue) })
 }
 
