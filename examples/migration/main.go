@@ -13,7 +13,7 @@
 //	go run ./examples/migration import            # in another terminal, as often as you like
 //	go run ./examples/migration account           # at any moment: published, imported, parked, in transit
 //	go run ./cmd/bunnicula status example-migration --delays 200ms,500ms --watch
-//	go run ./cmd/bunnicula peek example-migration # what waits, without taking it
+//	go run ./cmd/bunnicula peek example-migration --delivery-limit 100
 //	go run ./cmd/bunnicula errors groups example-migration
 //	go run ./examples/migration import -fixed     # the next version, in the place of the first
 //	go run ./cmd/bunnicula errors redrive example-migration --all
@@ -22,7 +22,11 @@
 //	go run ./examples/migration -h
 //
 // AMQP_URL says where the broker is. The account reads the files of both programs; neither of them
-// reads the other's.
+// reads the other's. It takes what was published from the position of the export, what was imported
+// from the database and what failed from the error queue, because a queue does not count what has
+// passed it. peek shows what waits and leaves it there; docs/COMMAND.md (Messages in transit) says
+// what that costs, and what AMQP cannot tell of a queue: the messages that an importer has in hand,
+// and those far behind its head.
 //
 // The files, in reading order:
 //
