@@ -172,7 +172,7 @@ func (h *hold) giveBack() {
 		if !c.ch.IsClosed() {
 			_ = h.session.Do(ctx, "close a channel", c.ch.Close)
 		}
-		watch = watch && h.isBack(ctx, before+c.held, backWithin)
+		watch = watch && h.isBack(ctx, before+c.held, h.backWithin())
 	}
 }
 
@@ -248,9 +248,14 @@ func isTheSame(a, b *amqp.Delivery) bool {
 	return a.MessageId == b.MessageId && a.Timestamp.Equal(b.Timestamp) && bytes.Equal(a.Body, b.Body) && len(a.Headers) >= len(b.Headers)
 }
 
-// backWithin is how long a queue may take to get back the messages of a channel. Another consumer
-// may take some of them meanwhile, so the queue may never have as many as expected.
-const backWithin = 10 * time.Second
+// backWithin is how long a queue may take to get back the messages of a channel. A queue with
+// another consumer may never have as many as expected, because that one takes them.
+func (h *hold) backWithin() time.Duration {
+	if h.limit.consumed {
+		return time.Second
+	}
+	return 10 * time.Second
+}
 
 // isBack waits until the queue has so many messages.
 func (h *hold) isBack(ctx context.Context, want int, within time.Duration) bool {

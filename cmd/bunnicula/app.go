@@ -18,6 +18,7 @@ var commands = []func(*app) *cobra.Command{
 	statusCommand,
 	topologyCommand,
 	errorsCommand,
+	peekCommand,
 	moveCommand,
 	publishCommand,
 	eventsCommand,

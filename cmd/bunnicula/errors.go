@@ -111,6 +111,13 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 	if err != nil {
 		return err
 	}
+	return a.openQueue(cmd, cfg, p, func(ctx context.Context, _ *connection.Connection, q *errorqueue.Queue) error { return f(ctx, q) })
+}
+
+// openQueue is openErrors for a queue that has its Config.
+func (a *app) openQueue(cmd *cobra.Command, cfg errorqueue.Config, p *progress,
+	f func(context.Context, *connection.Connection, *errorqueue.Queue) error,
+) error {
 	return a.connected(cmd.Context(), func(conn *connection.Connection) error {
 		ctx := cmd.Context()
 		limit := min(patience, a.timeout)
@@ -133,7 +140,7 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 			defer cancel()
 			q.Close(ctx) // f has given back its messages
 		}()
-		err = f(ctx, q)
+		err = f(ctx, conn, q)
 		p.end()
 		return explained(err)
 	})

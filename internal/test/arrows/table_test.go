@@ -107,7 +107,7 @@ var rows = map[string][]string{
 	"cmd/bunnicula": {
 		"connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",
 		"internal/transport", "cmd/bunnicula/internal/database", "cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect",
-		"internal/management", "internal/foreign", "internal/inflate",
+		"internal/effective", "internal/management", "internal/foreign", "internal/inflate",
 	},
 }
 
