@@ -106,14 +106,8 @@ func (c Command) resolve(k kind) (Command, error) {
 			wrong("Consumers has a name of %d bytes, want 1 to %d", len(name), maxName)
 		}
 	}
-	switch {
-	case k == kindResume && c.For == 0: // a resume does not end
-	case k == kindResume:
-		wrong("For is %s, a resume has no end", c.For)
-	case c.Forever && c.For != 0:
-		wrong("For is %s and Forever is set, want one of them", c.For)
-	case !c.Forever && (c.For < time.Second || c.For > maxFor):
-		wrong("For is %s, want %s to %s, or Forever", c.For, time.Second, maxFor)
+	if what := c.wrongEnd(k); what != "" {
+		wrong("%s", what)
 	}
 	if len(c.Why) > maxWhy {
 		wrong("Why has %d bytes, want %d at most", len(c.Why), maxWhy)
@@ -126,6 +120,20 @@ func (c Command) resolve(k kind) (Command, error) {
 	}
 	c.By, c.Wait = cmp.Or(c.By, whoAmI()), cmp.Or(c.Wait, defaultWait)
 	return c, errors.Join(errs...)
+}
+
+// wrongEnd returns what is wrong with the end of a command, or "".
+func (c Command) wrongEnd(k kind) string {
+	switch {
+	case k == kindResume && c.For == 0: // a resume does not end
+	case k == kindResume:
+		return fmt.Sprintf("For is %s, a resume has no end", c.For)
+	case c.Forever && c.For != 0:
+		return fmt.Sprintf("For is %s and Forever is set, want one of them", c.For)
+	case !c.Forever && (c.For < time.Second || c.For > maxFor):
+		return fmt.Sprintf("For is %s, want %s to %s, or Forever", c.For, time.Second, maxFor)
+	}
+	return ""
 }
 
 // whoAmI returns user@host of this process.
@@ -149,15 +157,7 @@ func (c Command) until(now time.Time) time.Time {
 // targets returns the names that the command is for. also are names that have standing orders:
 // whoever resumes what nobody has now knows it from there.
 func (c Command) targets(all []Process, also []string) ([]string, error) {
-	there := map[string]bool{}
-	for _, p := range all {
-		for _, m := range p.Consumers {
-			there[m.Name] = true
-			if m.Partitions != "" {
-				there[m.Partitions] = true
-			}
-		}
-	}
+	there := namesIn(all)
 	known := maps.Clone(there)
 	for _, name := range also {
 		known[name] = true
@@ -165,18 +165,15 @@ func (c Command) targets(all []Process, also []string) ([]string, error) {
 	found := map[string]bool{}
 	var unknown []string
 	for _, want := range c.Consumers {
-		isPattern, any := strings.Contains(want, "*"), false
-		for name := range known {
-			if name == want || isPattern && matches(want, name) {
-				found[name], any = true, true
-			}
+		names := named(want, known)
+		if len(names) == 0 && c.Anyway && !strings.Contains(want, "*") {
+			names = []string{want}
 		}
-		switch {
-		case any:
-		case c.Anyway && !isPattern:
-			found[want] = true
-		default:
+		if len(names) == 0 {
 			unknown = append(unknown, want)
+		}
+		for _, name := range names {
+			found[name] = true
 		}
 	}
 	if unknown != nil {
@@ -193,6 +190,30 @@ func (c Command) targets(all []Process, also []string) ([]string, error) {
 		return nil, fmt.Errorf("control: the command is for %d consumers, want %d at most", len(targets), maxConsumers)
 	}
 	return targets, nil
+}
+
+// namesIn returns the names of all consumers, and of the queues of which they are partitions.
+func namesIn(all []Process) map[string]bool {
+	names := map[string]bool{}
+	for _, p := range all {
+		for _, m := range p.Consumers {
+			names[m.Name] = true
+			if m.Partitions != "" {
+				names[m.Partitions] = true
+			}
+		}
+	}
+	return names
+}
+
+// named returns the known names that a name or a pattern is for.
+func named(want string, known map[string]bool) (names []string) {
+	for name := range known {
+		if name == want || strings.Contains(want, "*") && matches(want, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // matches says whether a name fits a pattern, in which * is any text and nothing else is special.

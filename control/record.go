@@ -83,9 +83,14 @@ func (r *record) check() error {
 			return fmt.Errorf("consumers has a name of %d bytes, want 1 to %d", len(name), maxName)
 		}
 	}
-	if r.Kind == kindAsk {
-		return nil
+	if r.Kind.isOrder() {
+		return r.checkOrder()
 	}
+	return nil
+}
+
+// checkOrder checks what an ask does not have.
+func (r *record) checkOrder() error {
 	switch {
 	case len(r.Consumers) == 0:
 		return fmt.Errorf("consumers is empty")
