@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +52,7 @@ func TestCutConnectionsLoseNothing(t *testing.T) {
 		},
 	})
 	published := make(chan struct{})
+	var confirmed atomic.Int64
 	go func() {
 		defer close(published)
 		var all sync.WaitGroup
@@ -59,23 +62,21 @@ func TestCutConnectionsLoseNothing(t *testing.T) {
 					if err := cut.pub.Publish(cut.ctx, queue, []byte(strconv.Itoa(n))); err != nil {
 						t.Errorf("publish %d: %v", n, err)
 					}
+					confirmed.Add(1)
 				}
 			})
 		}
 		all.Wait()
 	}()
-	var cuts int
-	for over := false; !over; {
-		select {
-		case <-published:
-			over = cuts >= 5
-		default:
-		}
-		time.Sleep(150 * time.Millisecond) // faults come from outside, on no signal
-		if proxy.Cut() > 0 {
-			cuts++
-		}
+	// Some messages get through between two cuts. Otherwise a busy machine would lose each connection
+	// before it is of use.
+	const most = 6
+	for cuts := range int64(most) {
+		amqptest.Eventually(t, 30*time.Second, func() bool { return confirmed.Load() >= cuts*messages/most }, "nothing is confirmed after %d cuts", cuts)
+		time.Sleep(rand.N(200 * time.Millisecond)) // faults come from outside, on no signal
+		amqptest.Eventually(t, 30*time.Second, func() bool { return proxy.Cut() > 0 }, "no connection is there for another cut than %d", cuts)
 	}
+	<-published
 	parked := map[string]int{}
 	amqptest.Eventually(t, 30*time.Second, func() bool {
 		mu.Lock()
@@ -98,7 +99,7 @@ func TestCutConnectionsLoseNothing(t *testing.T) {
 		}
 		duplicates += all - 1
 	}
-	t.Logf("%d cuts, %d duplicates of %d messages, %d stale acks", cuts, duplicates, messages, c.Health().StaleAcks)
+	t.Logf("%d cuts, %d duplicates of %d messages, %d stale acks", most, duplicates, messages, c.Health().StaleAcks)
 	depths(t, map[string]int{queue: 0, queue + "-retry-100ms": 0, queue + "-error": 0})
 }
 

@@ -516,6 +516,26 @@ var mutants = []mutant{
 		caught: []by{{pkg: "errorqueue", test: "^TestAPolicyThatComesLaterDropsNothing$"}},
 	},
 	{
+		name: "late-zero", breaks: "a queue that does not answer its broker in time is taken for empty",
+		edits:  []edit{{"internal/transport.Look", `a.sure`, `true || $old`}},
+		caught: []by{{pkg: "internal/transport", test: "^TestAQueueThatIsSilentForAMomentIsAskedAgain$"}},
+	},
+	{
+		name: "distant-zero", breaks: "an empty queue of a distant broker is asked again and again",
+		edits:  []edit{{"internal/transport.LookOnce", `took < time.Since(began)+leaderWait/2`, `false`}},
+		caught: []by{{pkg: "internal/transport", test: "^TestAnEmptyQueueFarAwayIsAskedOnce$"}},
+	},
+	{
+		name: "edge-one-by-one", breaks: "a reader takes more windows near a message that cannot be read than fit on a channel",
+		edits:  []edit{{"errorqueue.edge.window", `(e.span+pieces-1)/pieces`, `1`}},
+		caught: []by{model("errorqueue", "^TestAllThatStandsBeforeAMessageThatCannotBeReadIsReadInAFewReadings$")},
+	},
+	{
+		name: "edge-of-a-classic-queue", breaks: "a reader does not know that a quorum queue moves the message that cannot be read",
+		edits:  []edit{{"errorqueue.edge.places", `max(e.safe, e.delivered-e.span)`, `e.safe`}},
+		caught: []by{model("errorqueue", "^TestAllThatStandsBeforeAMessageThatCannotBeReadIsReadInAFewReadings$")},
+	},
+	{
 		name: "overflow-of-the-argument", breaks: "a policy that makes a quorum queue drop messages is not found",
 		edits:  []edit{{"internal/effective.Queue.Get", `isNumber && areNumbers && p < a || name == "overflow" && q.Type == "quorum"`, `isNumber && areNumbers && p < a`}},
 		caught: []by{{pkg: "internal/effective", test: "^TestEachPolicyIsFoundWhereItHurts$"}},
