@@ -13,6 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 func errorsCommand(a *app) *cobra.Command {
@@ -121,7 +122,7 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 			err = a.whichBroker(err)
 		}
 		if err != nil {
-			return explained(err)
+			return o.shared(explained(err))
 		}
 		if cmd.Flags().Changed("timeout") {
 			var cancel context.CancelFunc
@@ -137,6 +138,15 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 		p.end()
 		return explained(err)
 	})
+}
+
+// shared says where the messages of a partition are parked, if it has no error queue of its own.
+func (o *errorsQueue) shared(err error) error {
+	of, _, is := topology.PartitionOf(o.name)
+	if !is || o.errorQueue != "" || !errors.Is(err, errorqueue.ErrNoQueue) {
+		return err
+	}
+	return fmt.Errorf("%w; the partitions of a queue park in one error queue: bunnicula errors ... %s queue=%s", err, of, o.name)
 }
 
 // notEmpty refuses a flag with an empty value, which may come from an unset variable of a shell:
