@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,7 +58,7 @@ func (m *member) hasQueue() error {
 // check returns an error if these consumers cannot stand beside each other, with a line for each
 // reason.
 func check(consumers []*Consumer) error {
-	names, queues := map[[2]string]bool{}, map[[2]string]string{} // by connection and name or queue
+	names, queues := map[[2]string]bool{}, map[[2]string]*Consumer{} // by connection and name or queue
 	byConnection := map[string][]topology.Topology{}
 	var errs []error
 	for i, c := range consumers {
@@ -66,10 +67,10 @@ func check(consumers []*Consumer) error {
 			continue
 		}
 		if other, there := queues[[2]string{c.spec.Connection, c.spec.Queue}]; there {
-			errs = append(errs, fmt.Errorf("consumers %q and %q both consume queue %q: make them one, with a higher Concurrency", other, c.spec.Name, c.spec.Queue))
+			errs = append(errs, bothConsume(other, c))
 			continue
 		}
-		queues[[2]string{c.spec.Connection, c.spec.Queue}] = c.spec.Name
+		queues[[2]string{c.spec.Connection, c.spec.Queue}] = c
 		if names[[2]string{c.spec.Connection, c.spec.Name}] {
 			errs = append(errs, fmt.Errorf("consumer %q: there are two of this name, give one another Spec.Name", c.spec.Name))
 		}
@@ -82,4 +83,13 @@ func check(consumers []*Consumer) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// bothConsume is why two consumers of one queue cannot stand beside each other.
+func bothConsume(a, b *Consumer) error {
+	remedy := "make them one, with a higher Concurrency"
+	if f := cmp.Or(a.spec.family, b.spec.family); f != nil {
+		remedy = fmt.Sprintf("call Partitioned once for queue %q, and consume its partitions by nothing else", f.queue)
+	}
+	return fmt.Errorf("consumers %q and %q both consume queue %q: %s", a.spec.Name, b.spec.Name, b.spec.Queue, remedy)
 }

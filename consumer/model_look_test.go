@@ -13,6 +13,7 @@ func (w *world) look() error {
 	l := looker{
 		world: w, held: map[string]delivery{}, handling: map[string]bool{}, ackable: map[string]bool{}, placed: map[string]bool{},
 		done: map[string]bool{}, returns: map[string][]simulated.Event{}, parker: map[string]string{}, rejected: map[string]bool{},
+		alone: map[string]bool{}, running: map[string]int{}, limit: map[string]simulated.Event{},
 	}
 	for i, e := range w.sim.Journal() {
 		if err := l.event(e); err != nil {
@@ -35,6 +36,9 @@ type looker struct {
 	parker   map[string]string            // who parked it
 	refusals int                          // publishes over which the broker has closed a channel with 406
 	rejected map[string]bool              // ids of messages that were rejected, because their copies were refused for good
+	alone    map[string]bool              // deliveries from quarantine, by their mark
+	running  map[string]int               // handlers, by their process
+	limit    map[string]simulated.Event   // the last change of it, by process
 }
 
 type delivery struct {
@@ -50,17 +54,14 @@ func (l *looker) event(e simulated.Event) error {
 		return fmt.Errorf("%s", e)
 	case simulated.Delivered:
 		l.held[mark] = delivery{e.Process, e.Message, e.Channel, e.Tag}
+		l.alone[mark] = e.Queue == quarantineQueue
 		return l.prefetch(e)
 	case simulated.Subscribed:
 		if e.Tag < 1 || int(e.Tag) > l.spec.most() {
 			return fmt.Errorf("subscribed with a prefetch of %d, it is %d", e.Tag, l.spec.most())
 		}
 	case simulated.Remark:
-		if strings.HasPrefix(e.Text, began) {
-			l.handling[e.Of] = true
-		} else if e.OK {
-			l.ackable[e.Of] = true
-		}
+		return l.remark(e)
 	case simulated.Confirmed:
 		if e.Of != "" && e.OK {
 			l.placed[e.Of] = true
@@ -107,6 +108,28 @@ func (l *looker) event(e simulated.Event) error {
 			if d.channel == e.Channel {
 				delete(l.held, mark)
 			}
+		}
+	}
+	return nil
+}
+
+// remark is about a handler that begins or ends, or about how many may run. The guard looks at the
+// limit before it takes a message from quarantine, so that one may begin when it was lowered.
+func (l *looker) remark(e simulated.Event) error {
+	switch {
+	case e.Text == mayRun:
+		l.limit[e.Process] = e
+	case strings.HasPrefix(e.Text, began):
+		l.handling[e.Of] = true
+		l.running[e.Process]++
+		limit, limited := l.limit[e.Process]
+		if n := l.running[e.Process]; limited && n > int(limit.Tag) && e.At > limit.At && !l.alone[e.Of] {
+			return fmt.Errorf("%s begins as one of %d in %s, and %d may run", e.Message, n, e.Process, limit.Tag)
+		}
+	case e.Of != "":
+		l.running[e.Process]--
+		if e.OK {
+			l.ackable[e.Of] = true
 		}
 	}
 	return nil

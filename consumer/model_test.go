@@ -124,8 +124,9 @@ type fault struct {
 type moment struct {
 	at      time.Duration
 	process int
-	what    string // "pause", "stop", "kill"
+	what    string // "pause", "stop", "kill", "limit", "order", "order a pause"
 	lasts   time.Duration
+	most    int // what is limited or ordered
 }
 
 func (h history) String() string {
@@ -164,6 +165,9 @@ func (h history) String() string {
 	}
 	for _, m := range h.moments {
 		fmt.Fprintf(&s, "\n  at %s %s process %d for %s", m.at, m.what, m.process, m.lasts)
+		if m.what == "limit" || m.what == "order" {
+			fmt.Fprintf(&s, ", at most %d", m.most)
+		}
 	}
 	return s.String()
 }
@@ -205,7 +209,7 @@ var anyHistory = rapid.Custom(func(t *rapid.T) history {
 		},
 		messages: rapid.SliceOfN(messages, 1, 8).Draw(t, "messages"),
 		faults:   rapid.SliceOfN(faults, 0, 6).Draw(t, "faults"),
-		moments:  rapid.SliceOfN(moments, 0, 6).Draw(t, "moments"),
+		moments:  rapid.SliceOfN(moments, 0, 8).Draw(t, "moments"),
 	}
 	h.spec.prefetch = rapid.IntRange(h.spec.concurrency, 6).Draw(t, "prefetch")
 	h.spec.impatient = rapid.Bool().Draw(t, "impatient")
@@ -237,8 +241,9 @@ var moments = rapid.Custom(func(t *rapid.T) moment {
 	return moment{
 		at:      rapid.OneOf(rapid.Just(1300*time.Millisecond), rapid.Just(5400*time.Millisecond), seconds(0, 25)).Draw(t, "at"), // many while a handler runs
 		process: rapid.IntRange(1, 3).Draw(t, "process"),
-		what:    rapid.SampledFrom([]string{"pause", "stop", "kill", "pause"}).Draw(t, "what"),
+		what:    rapid.SampledFrom([]string{"pause", "stop", "kill", "pause", "limit", "order", "order a pause"}).Draw(t, "what"),
 		lasts:   rapid.OneOf(rapid.Just(500*time.Millisecond), seconds(0, 8)).Draw(t, "lasts"),
+		most:    rapid.IntRange(1, 4).Draw(t, "most"),
 	}
 })
 

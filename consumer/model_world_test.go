@@ -374,8 +374,31 @@ func (s *slot) do(m moment) {
 		p.stop(m.lasts)
 	case "kill":
 		p.kill(m.lasts / 4)
+	case "limit":
+		most := min(m.most, s.world.spec.concurrency)
+		p.limits(func() error { return p.consumer.Limit(most) })
+		time.Sleep(m.lasts)
+		p.limits(func() error { return p.consumer.Limit(0) })
+	case "order", "order a pause":
+		o := consumer.Order{Limit: m.most, Paused: m.what == "order a pause"}
+		p.limits(func() error { p.consumer.Obey(o); return nil })
+		time.Sleep(m.lasts)
+		p.limits(func() error { p.consumer.Obey(consumer.Order{}); return nil })
 	}
 }
+
+// limits changes how many handlers may run, and enters that in the journal. Of what happens while
+// it changes either limit holds.
+func (p *process) limits(change func() error) {
+	note := func(most int) {
+		p.world.sim.Note(simulated.Event{Kind: simulated.Remark, Process: p.sim.Name(), Text: mayRun, Tag: uint64(most)})
+	}
+	note(p.world.spec.concurrency)
+	p.world.check(change())
+	note(p.consumer.Health().Limit)
+}
+
+const mayRun = "so many handlers may run"
 
 // stop is a polite end within a time.
 func (p *process) stop(within time.Duration) {

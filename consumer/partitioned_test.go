@@ -78,6 +78,28 @@ func TestPartitionedRefusesWhatKeepsNoOrder(t *testing.T) {
 	}
 }
 
+func TestAGroupRefusesWhatWantsAQueueOfAPartition(t *testing.T) {
+	orders := consumer.Spec{Queue: "orders", Backoff: []time.Duration{time.Minute}, Handler: always(consumer.Ack())}
+	for want, others := range map[string][]consumer.Spec{
+		`"orders.p03" and "other" both consume queue "orders.p03": call Partitioned once for queue "orders"`: {{Queue: "orders.p03", Name: "other", Handler: always(consumer.Ack())}},
+		`"orders.p00" and "orders.p00" both consume queue "orders.p00": call Partitioned once`:               consumer.Partitioned(2, orders),
+		`queue "orders.p01-retry-1m": it is the retry queue of one and the error`:                            {{Queue: "b", ErrorQueue: "orders.p01-retry-1m", Handler: always(consumer.Ack())}},
+		"": {{Queue: "orders", Handler: always(consumer.Ack())}}, // the partitions' error queue is its own too
+	} {
+		var all []*consumer.Consumer
+		for _, s := range append(consumer.Partitioned(4, orders), others...) {
+			c, err := consumer.New(nil, s, nil, quietLog)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		if _, err := consumer.NewGroup(all...); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 // inOrderLab has one partition, and a handler that notes its calls and fails for "bad".
 func inOrderLab(t *testing.T, o simulated.Options, pause time.Duration, run func(l *lab, spec consumer.Spec, calls func() []string)) {
 	t.Helper()

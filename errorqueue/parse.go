@@ -9,6 +9,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // read makes a Message of a delivery.
@@ -78,8 +79,17 @@ func (m *Message) blameBroker() {
 		m.OriginalExpiration = first.Expiration
 	}
 	if m.Group == "" {
-		m.Group = "broker:" + last.Reason + ":" + last.Queue
+		m.Group = "broker:" + last.Reason + ":" + familyOf(last.Queue)
 	}
+}
+
+// familyOf returns the queue that a partition is of, otherwise the queue itself: partitions fail
+// alike.
+func familyOf(queue string) string {
+	if of, _, is := topology.PartitionOf(queue); is {
+		return of
+	}
+	return queue
 }
 
 func moment(h amqp.Table, name string) time.Time {

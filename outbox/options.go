@@ -29,6 +29,11 @@ func ID(id string) publisher.Option {
 // A message that is delayed, refused, held by After, or failed holds back those behind it in its
 // key.
 //
+// The order ends at the queue. For messages that are handled in order too, add
+// publisher.Partition with the same key, and consume with consumer.Partitioned:
+//
+//	err := box.Put(ctx, tx, "orders", o, outbox.Key(o.Customer), publisher.Partition(o.Customer, 16))
+//
 // Defaults to none: messages are published in no particular order. At most 255 bytes of UTF-8,
 // without a NUL byte. An empty key is an error.
 func Key(key string) publisher.Option {

@@ -13,6 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 func errorsCommand(a *app) *cobra.Command {
@@ -111,7 +112,7 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 	if err != nil {
 		return err
 	}
-	return a.openQueue(cmd, cfg, p, func(ctx context.Context, _ *connection.Connection, q *errorqueue.Queue) error { return f(ctx, q) })
+	return o.shared(a.openQueue(cmd, cfg, p, func(ctx context.Context, _ *connection.Connection, q *errorqueue.Queue) error { return f(ctx, q) }))
 }
 
 // openQueue is openErrors for a queue that has its Config.
@@ -144,6 +145,15 @@ func (a *app) openQueue(cmd *cobra.Command, cfg errorqueue.Config, p *progress,
 		p.end()
 		return explained(err)
 	})
+}
+
+// shared says where the messages of a partition are parked, if it has no error queue of its own.
+func (o *errorsQueue) shared(err error) error {
+	of, _, is := topology.PartitionOf(o.name)
+	if !is || o.errorQueue != "" || !errors.Is(err, errorqueue.ErrNoQueue) {
+		return err
+	}
+	return fmt.Errorf("%w; the partitions of a queue park in one error queue: bunnicula errors ... %s queue=%s", err, of, o.name)
 }
 
 // notEmpty refuses a flag with an empty value, which may come from an unset variable of a shell:

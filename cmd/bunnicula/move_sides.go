@@ -79,9 +79,17 @@ func (s *moveSide) find(plans []topology.Plan) {
 // and the broker tell.
 func (a *app) sides(ctx context.Context, b *inspect.Broker, known *inspect.Known, o moveOptions) (from, to topology.Topology, err error) {
 	old, now := o.old.plan, o.now.plan
+	for _, name := range []string{o.old.name, o.now.name} {
+		if err = refuseFamily(ctx, b, name); err != nil {
+			return from, to, err
+		}
+	}
 	if old == nil {
 		a.hint(ctx, b, o.old)
 		old = oldPlan(known, o.old)
+		if old.ErrorQueue, err = errorsOf(ctx, b, o.old.name); err != nil {
+			return from, to, err
+		}
 	}
 	if now == nil {
 		if now, err = newPlan(ctx, b, o.now, old); err != nil {
@@ -125,6 +133,10 @@ func oldPlan(known *inspect.Known, s moveSide) *topology.Plan {
 // newPlan returns the plan of the new consumer, as its name and the broker tell.
 func newPlan(ctx context.Context, b *inspect.Broker, s moveSide, old *topology.Plan) (*topology.Plan, error) {
 	p := &topology.Plan{Queue: s.name, Delays: s.delays.times}
+	var err error
+	if p.ErrorQueue, err = errorsOf(ctx, b, s.name); err != nil {
+		return p, err
+	}
 	there, err := exists(ctx, b, topology.QuarantineQueue(s.name))
 	if err != nil {
 		return p, err
@@ -145,6 +157,40 @@ func newPlan(ctx context.Context, b *inspect.Broker, s moveSide, old *topology.P
 		}
 	}
 	return p, nil
+}
+
+// refuseFamily refuses a queue that has partitions and does not exist itself: of OLD only the error
+// queue would be moved, and of NEW it depends on the key of each message, which a move does not
+// know.
+func refuseFamily(ctx context.Context, b *inspect.Broker, name string) error {
+	itself, err := exists(ctx, b, name)
+	if itself || err != nil {
+		return err
+	}
+	first := topology.PartitionQueue(name, 0)
+	if there, err := exists(ctx, b, first); !there || err != nil {
+		return err
+	}
+	return &exitError{exitFound, fmt.Errorf("queue %q has partitions, %s and so on, and move does not know the keys of messages: stop publishing, and let the old consumers empty their queues; nothing was moved",
+		name, first)}
+}
+
+// errorsOf returns the error queue that a partition shares with others, "" for a consumer with an
+// error queue of its own.
+func errorsOf(ctx context.Context, b *inspect.Broker, name string) (string, error) {
+	of, _, is := topology.PartitionOf(name)
+	if !is {
+		return "", nil
+	}
+	own, err := exists(ctx, b, topology.ErrorQueue(name))
+	if own || err != nil {
+		return "", err
+	}
+	shared := topology.ErrorQueue(of)
+	if there, err := exists(ctx, b, shared); !there || err != nil {
+		return "", err
+	}
+	return shared, nil
 }
 
 // exists says whether a queue exists. One that this user may not look at does.

@@ -67,6 +67,27 @@ func TestPlanShowsTheDifferenceAndMakesNone(t *testing.T) {
 	}
 }
 
+func TestPartitionsArePlannedAppliedAndDrawn(t *testing.T) {
+	t.Parallel()
+	queue := amqptest.Queue(t, "orders", ".p00", ".p00-retry-10s", ".p01", ".p01-retry-10s")
+	var text strings.Builder
+	text.WriteString("consumers:\n")
+	for _, p := range []string{".p00", ".p01"} {
+		text.WriteString("  - queue: " + queue + p + "\n    delays: [10s]\n    error_queue: " + queue + "-error\n    single_active: true\n")
+	}
+	family := file(t, text.String())
+	s := online(t)
+	s.run("topology", "plan", "--file", family).want(t, exitFound, "+ queue     "+queue+".p01\n", "5 to create")
+	s.run("topology", "apply", "--file", family, "--yes").want(t, exitOK, "declared")
+	s.run("topology", "plan", "--file", family).want(t, exitOK, "= queue     "+queue+".p01-retry-10s\n", "5 there")
+	s.run("topology", "graph", "--file", family).want(t, exitOK, queue+".p00 … "+queue+".p01 (2 partitions)")
+
+	shared := file(t, strings.Replace(text.String(), "single_active: true", "single_active: false", 1))
+	s.run("topology", "plan", "--file", shared).want(t, exitFound, "! queue     "+queue+".p00\n", "x-single-active-consumer", "1 different")
+	twice := file(t, text.String()+"  - queue: "+queue+".p01\n")
+	s.run("topology", "plan", "--file", twice).want(t, exitUsage, `queue "`+queue+`.p01": it is the main queue of two`)
+}
+
 func TestWhatMustBeThereAndIsNotIsMissing(t *testing.T) {
 	t.Parallel()
 	queue := amqptest.Queue(t, "orders")

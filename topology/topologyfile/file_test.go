@@ -3,6 +3,7 @@ package topologyfile_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -133,6 +134,57 @@ func TestAGroupsPlansAreWritten(t *testing.T) {
 		if !got.Equal(want[i]) {
 			t.Errorf("read as\n%v\nthe consumer's is\n%v", got, want[i])
 		}
+	}
+}
+
+func plansOf(t *testing.T, specs ...consumer.Spec) (plans []topology.Plan) {
+	t.Helper()
+	for _, s := range specs {
+		p, err := s.Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans = append(plans, p)
+	}
+	return plans
+}
+
+func TestThePartitionsOfAQueueAreReadAsTheyAreWritten(t *testing.T) {
+	handler := func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
+	orders := consumer.Spec{Queue: "orders", Backoff: []time.Duration{time.Minute}, Handler: handler}
+	plans := plansOf(t, consumer.Partitioned(16, orders)...)
+	var text strings.Builder
+	if err := topologyfile.Write(&text, plans...); err != nil {
+		t.Fatal(err)
+	}
+	f, err := topologyfile.Parse("it", []byte(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range f.Topologies() {
+		if want, err := topology.New(plans[i]); err != nil || !got.Equal(want) {
+			t.Errorf("%s: read as\n%v\nwant\n%v, %v", plans[i].Queue, got, want, err)
+		}
+	}
+	if len(f.Consumers) != 16 || !f.Consumers[15].Plan.SingleActive || f.Consumers[15].Plan.ErrorQueue != "orders-error" {
+		t.Errorf("%d consumers, the last one %+v", len(f.Consumers), f.Consumers[len(f.Consumers)-1].Plan)
+	}
+
+	for want, other := range map[string]consumer.Spec{
+		`queue "orders.p03": it is the main queue of two`:                                         {Queue: "orders.p03", Handler: handler},
+		`queue "orders.p07": it is the main queue of one and the error queue of another`:          {Queue: "others", ErrorQueue: "orders.p07", Handler: handler},
+		`queue "orders.p07-retry-1m": it is the retry queue of one and the main queue of another`: {Queue: "orders.p07-retry-1m", Handler: handler},
+		`queue "orders-error": it is the error queue of one and the main queue of another`:        {Queue: "orders-error", Handler: handler},
+		`queue "orders-error": it is the error queue of two that declare it differently`:          {Queue: "others", ErrorQueue: "orders-error", QueueType: topology.Classic, Handler: handler},
+	} {
+		err := topologyfile.Write(io.Discard, append(plansOf(t, other), plans...)...)
+		again := topologyfile.Write(io.Discard, append(plans[:16:16], plansOf(t, other)...)...)
+		if err == nil || again == nil || !strings.Contains(err.Error()+again.Error(), want) {
+			t.Errorf("got %v and %v, want %q", err, again, want)
+		}
+	}
+	if err := topologyfile.Write(io.Discard, append(plans[:16:16], plansOf(t, consumer.Spec{Queue: "orders", Handler: handler})...)...); err != nil {
+		t.Errorf("a queue of the partitions' name stands in their way: %v", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Copy is a message that is published in place of a delivery. It is a value.
@@ -57,12 +58,17 @@ func (r *Rules) copy(f *Facts, p plan, g Given) Settlement {
 	return Settlement{Deed: DeedCopy, Outcome: p.outcome, Copy: c}
 }
 
-// group returns the fingerprint of a failure, or "" if there was none.
+// group returns the fingerprint of a failure, or "" if there was none. Partitions of one queue have
+// the same failures.
 func (r *Rules) group(o monitoring.Outcome) string {
 	if o.Reason == monitoring.ReasonNone {
 		return ""
 	}
-	return fingerprint(r.Consumer, o.Err, o.Reason)
+	name := r.Consumer
+	if of, _, is := topology.PartitionOf(name); is {
+		name = of
+	}
+	return fingerprint(name, o.Err, o.Reason)
 }
 
 // whole returns the copy of f with our headers about what happened. Body, properties and the user's

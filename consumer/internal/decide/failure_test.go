@@ -33,6 +33,15 @@ func TestFailuresOfOneKindHaveOneGroup(t *testing.T) {
 	}
 }
 
+func TestPartitionsOfOneQueueHaveTheSameGroups(t *testing.T) {
+	group := func(consumer string) string {
+		return (&Rules{Consumer: consumer}).group(monitoring.Outcome{Err: errBoom, Reason: monitoring.ReasonError})
+	}
+	if a, b, other := group("orders.p03"), group("orders.p15"), group("emails.p03"); a != b || a == other || a == "" {
+		t.Errorf("two partitions have the groups %q and %q, one of another queue %q", a, b, other)
+	}
+}
+
 func TestFailuresOfDifferentKindsHaveDifferentGroups(t *testing.T) {
 	seen := map[string]string{}
 	for name, group := range map[string]string{

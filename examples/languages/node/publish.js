@@ -2,9 +2,11 @@
 //
 //   node publish.js orders '{"Number": 1, "Email": "someone@example.com"}'
 //
-// With DELAY=90 they are to be handled in 90 seconds.
+// With DELAY=90 they are to be handled in 90 seconds. With PARTITIONS=16 the queue has so many
+// partitions, and the orders of one address are handled in order.
 import amqp from 'amqplib';
 import { randomUUID } from 'node:crypto';
+import { partition } from './partition.js';
 
 const [queue = 'orders', ...payloads] = process.argv.slice(2);
 const connection = await amqp.connect(process.env.AMQP_URL ?? 'amqp://guest:guest@localhost:5672/');
@@ -43,8 +45,9 @@ function later(queue, milliseconds) {
 
 try {
   const { routingKey, headers } = process.env.DELAY ? later(queue, 1000 * process.env.DELAY) : { routingKey: queue };
-  for (const payload of payloads) {
-    console.log('published', await publish('', routingKey, 'order', JSON.parse(payload), { headers }));
+  for (const order of payloads.map((text) => JSON.parse(text))) {
+    const key = process.env.PARTITIONS ? partition(queue, order.Email, process.env.PARTITIONS) : routingKey;
+    console.log('published', await publish('', key, 'order', order, { headers })); // one after the other
   }
 } catch (err) {
   console.error(err.message);

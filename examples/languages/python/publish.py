@@ -2,7 +2,8 @@
 
     python3 publish.py orders '{"Number": 1, "Email": "someone@example.com"}'
 
-With DELAY=90 they are to be handled in 90 seconds.
+With DELAY=90 they are to be handled in 90 seconds. With PARTITIONS=16 the queue has so many
+partitions, and the orders of one address are handled in order.
 """
 import datetime
 import json
@@ -12,6 +13,8 @@ import time
 import uuid
 
 import pika
+
+from partition import partition
 
 queue, *payloads = sys.argv[1:]
 connection = pika.BlockingConnection(pika.URLParameters(os.environ.get('AMQP_URL', 'amqp://guest:guest@localhost:5672/%2F')))
@@ -46,6 +49,8 @@ def later(queue, seconds):
 
 
 key, headers = later(queue, float(os.environ['DELAY'])) if 'DELAY' in os.environ else (queue, None)
-for payload in payloads:
-    publish(key, json.loads(payload), headers)
+for order in map(json.loads, payloads):
+    if 'PARTITIONS' in os.environ:
+        key = partition(queue, order['Email'], int(os.environ['PARTITIONS']))
+    publish(key, order, headers)
 connection.close()

@@ -44,6 +44,6 @@ func TestWhatGoCompressesAnotherLanguageInflatesAndTheOtherWayRound(t *testing.T
 func piped(t *testing.T, command []string, body []byte) ([]byte, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
-	cmd.Stdin = bytes.NewReader(body)
+	cmd.Dir, cmd.Stdin = folder, bytes.NewReader(body)
 	return cmd.Output()
 }

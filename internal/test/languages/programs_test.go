@@ -25,6 +25,10 @@ type language struct {
 	delays  bool     // the program that publishes takes DELAY, in seconds
 	inflate []string // inflates standard input to at most 1000 bytes, as the page says
 	deflate []string // compresses standard input
+
+	// partition reads the vectors in standard input, and prints where each key goes as JSON. Such a
+	// language's program that publishes takes PARTITIONS.
+	partition []string
 }
 
 var languages = map[string]language{
@@ -42,6 +46,10 @@ var languages = map[string]language{
 			const body = require('fs').readFileSync(0);
 			process.stdout.write(require('zlib').gunzipSync(body, { maxOutputLength: 1000 }));`},
 		deflate: []string{"node", "-e", `process.stdout.write(require('zlib').gzipSync(require('fs').readFileSync(0)))`},
+		partition: []string{"node", "--input-type=module", "-e", `
+			import { readFileSync } from 'node:fs';
+			import { partition } from './node/partition.js';
+			console.log(JSON.stringify(JSON.parse(readFileSync(0)).map((v) => partition(v.queue, v.key, v.partitions))));`},
 	},
 	"ruby": {
 		publish: []string{"ruby", "ruby/publish.rb"},
@@ -51,7 +59,7 @@ var languages = map[string]language{
 			channel.queue(ARGV[0], durable: true)`},
 	},
 	"python": {
-		publish: []string{"/usr/bin/python3", "python/publish.py"}, // Debian's, which has its python3-pika
+		publish: []string{"/usr/bin/python3", "-B", "python/publish.py"}, // Debian's, which has its python3-pika
 		consume: []string{"/usr/bin/python3", "-B", "python/consume.py"},
 		delays:  true,
 		declare: []string{"/usr/bin/python3", "-c", `
@@ -66,6 +74,11 @@ sys.exit('too large') if not z.eof else sys.stdout.buffer.write(out)`},
 		deflate: []string{"/usr/bin/python3", "-c", `
 import gzip, sys
 sys.stdout.buffer.write(gzip.compress(sys.stdin.buffer.read()))`},
+		partition: []string{"/usr/bin/python3", "-B", "-c", `
+import json, sys
+sys.path.insert(0, 'python')
+from partition import partition
+print(json.dumps([partition(v['queue'], v['key'], v['partitions']) for v in json.load(sys.stdin)]))`},
 	},
 	"php":  {publish: []string{"php", "php/publish.php"}},
 	"java": {publish: []string{"java", "-cp", "/usr/share/java/amqp-client.jar:/usr/share/java/slf4j-api.jar", "java/Publish.java"}},
@@ -94,8 +107,9 @@ func delays(l language) []string {
 	}
 	return append([]string{"env", "DELAY=1.3"}, l.publish...)
 }
-func declares(l language) []string { return l.declare }
-func consumes(l language) []string { return l.consume }
+func declares(l language) []string   { return l.declare }
+func consumes(l language) []string   { return l.consume }
+func partitions(l language) []string { return l.partition }
 
 // chosen returns the languages that are to be run. Without any it skips the test.
 func chosen(t *testing.T) []string {

@@ -269,6 +269,16 @@ func TestWhatIsParkedComesWithTheCommandThatShowsIt(t *testing.T) {
 	}
 }
 
+func TestWhatPartitionsHaveParkedIsShownOnce(t *testing.T) {
+	for errorQueue, want := range map[string]string{"orders-error": "bunnicula errors groups orders-error.", "failed": "bunnicula errors groups orders --error-queue failed."} {
+		f := healthy(t)
+		f.Consumers[0].Plan.Queue, f.Consumers[0].Plan.ErrorQueue = "orders.p00", errorQueue
+		if got := "bunnicula errors groups " + f.errorsOf(errorQueue) + "."; got != want {
+			t.Errorf("error queue %q: %q, want %q", errorQueue, got, want)
+		}
+	}
+}
+
 func refused(queue, argument string) inspect.Change {
 	return inspect.Change{
 		Action: inspect.Refused, What: "queue", Name: queue, Remedy: "do this",

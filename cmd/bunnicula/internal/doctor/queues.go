@@ -166,8 +166,12 @@ func contents(f Facts) []Finding {
 // errorsOf returns the arguments with which bunnicula errors finds an error queue.
 func (f Facts) errorsOf(queue string) string {
 	for _, c := range f.Consumers {
-		if c.Plan.ErrorQueue == queue {
-			return fmt.Sprintf("%s --error-queue %s", c.Plan.Queue, queue)
+		main := c.Plan.Queue
+		if of, _, is := topology.PartitionOf(main); is {
+			main = of // the partitions share it
+		}
+		if c.Plan.ErrorQueue == queue && queue != topology.ErrorQueue(main) {
+			return fmt.Sprintf("%s --error-queue %s", main, queue)
 		}
 	}
 	return queue

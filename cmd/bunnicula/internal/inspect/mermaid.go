@@ -9,9 +9,9 @@ import (
 )
 
 // Mermaid draws topologies as one diagram. Solid lines are moves by the broker, dotted lines are
-// copies by consumers.
+// copies by consumers. The partitions of a queue are drawn as one.
 func Mermaid(topologies ...topology.Topology) string {
-	d := diagram{ids: map[string]string{}, lines: map[string]bool{}}
+	d := diagram{ids: map[string]string{}, lines: map[string]bool{}, labels: labelsOf(topologies)}
 	d.out.WriteString("flowchart LR\n")
 	for _, t := range topologies {
 		for _, e := range t.Exchanges {
@@ -58,9 +58,10 @@ func (d *diagram) paths(t topology.Topology) {
 }
 
 type diagram struct {
-	out   strings.Builder
-	ids   map[string]string // by the name of the node
-	lines map[string]bool   // lines that are drawn: a shared error queue has some twice
+	out    strings.Builder
+	ids    map[string]string // by the name of the node
+	lines  map[string]bool   // lines that are drawn: shared error queues and partitions have some twice
+	labels map[string]string // of queues that are drawn in one box with others
 }
 
 func (d *diagram) line(format string, args ...any) {
@@ -73,7 +74,12 @@ func (d *diagram) line(format string, args ...any) {
 
 // queue and exchange draw a node once and return its id. Ids are numbers, because names can contain
 // any character.
-func (d *diagram) queue(name string) string { return d.node("q", name, "[[%s]]", name) }
+func (d *diagram) queue(name string) string {
+	if label, ok := d.labels[name]; ok {
+		name = label
+	}
+	return d.node("q", name, "[[%s]]", name)
+}
 
 func (d *diagram) exchange(name, kind string) string {
 	label := name

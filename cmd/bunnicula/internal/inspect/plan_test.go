@@ -196,3 +196,20 @@ func TestADiagramIsDrawn(t *testing.T) {
 		plan(t, topology.Plan{Queue: "old", Scheme: topology.Bunnicula, Delays: []time.Duration{time.Minute}}),
 	))
 }
+
+func TestThePartitionsOfAQueueAreDrawnAsOne(t *testing.T) {
+	var all []topology.Topology
+	for i := range 16 {
+		p := topology.Plan{Queue: topology.PartitionQueue("orders", i), ErrorQueue: "orders-error", SingleActive: true, Delays: []time.Duration{time.Minute}}
+		if i == 3 { // somebody has given it another delay
+			p.Delays = append(p.Delays, time.Hour)
+		}
+		all = append(all, plan(t, p))
+	}
+	bind := []topology.Bind{{Exchange: "events", Keys: []string{"a"}}}
+	all = append(all,
+		plan(t, topology.Plan{Queue: "alone.p00", SingleActive: true}),
+		plan(t, topology.Plan{Queue: "bound.p00", SingleActive: true, Bindings: bind}),
+		plan(t, topology.Plan{Queue: "bound.p01", SingleActive: true, Bindings: bind}))
+	golden.Compare(t, "partitions.mmd", Mermaid(all...))
+}
