@@ -222,6 +222,7 @@ func (s Spec) plan() topology.Plan {
 	return topology.Plan{
 		Queue: s.Queue, Type: s.QueueType, Delays: s.delays(), ErrorQueue: s.ErrorQueue, Bindings: s.Bindings,
 		Arguments: s.Arguments, GroupSize: s.GroupSize, SingleActive: s.SingleActive, Mode: s.Declare, Scheme: s.Scheme,
+		Emits: s.Handler.emits(),
 	}
 }
 

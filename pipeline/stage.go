@@ -34,6 +34,8 @@ import (
 // made of its own message id, and nothing is reported. One whose headers cannot be read is parked
 // with ErrHeaders, and h does not run.
 //
+// The Spec's Plan has the queue to in Emits: see consumer.Emitting.
+//
 // A nil Pipeline or h, and a name of a queue that is empty or too long, is an error of
 // consumer.New.
 func Stage[In, Out any](p *Pipeline, to string, h func(ctx context.Context, in consumer.Message[In], emit Emit[Out]) consumer.Result) consumer.Handler {
@@ -51,9 +53,10 @@ func StageWith[In, Out any](p *Pipeline, codec publisher.Codec, to string, h fun
 	case h == nil:
 		return nil
 	}
-	return consumer.Decode(codec, func(ctx context.Context, in consumer.Message[In]) consumer.Result {
+	handler := consumer.Decode(codec, func(ctx context.Context, in consumer.Message[In]) consumer.Result {
 		return p.handle(ctx, &in.Delivery, to, func(r *run) consumer.Result { return h(ctx, in, emitter[Out](r)) })
 	})
+	return consumer.Emitting(handler, to)
 }
 
 const maxQueue = 255 // bytes (AMQP 0-9-1)

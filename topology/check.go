@@ -14,7 +14,7 @@ func (p Plan) checked() (Plan, error) {
 	p = p.withDefaults()
 	for _, group := range [][]func(*Plan) error{
 		{(*Plan).checkQueue, (*Plan).checkChoices, (*Plan).checkDelays},
-		{(*Plan).checkNames, (*Plan).checkBindings, (*Plan).checkArguments},
+		{(*Plan).checkNames, (*Plan).checkBindings, (*Plan).checkArguments, (*Plan).checkEmits},
 		{(*Plan).checkScheme},
 	} {
 		var errs []error
@@ -62,6 +62,15 @@ func (p *Plan) checkChoices() error {
 		return fmt.Errorf("GroupSize: %d is below zero", p.GroupSize)
 	case p.GroupSize > 0 && p.Type != Quorum:
 		return fmt.Errorf("GroupSize: %d replicas, but only quorum queues have replicas and Type is %q", p.GroupSize, p.Type)
+	}
+	return nil
+}
+
+func (p *Plan) checkEmits() error {
+	for i, name := range p.Emits {
+		if err := checkName(name); err != nil {
+			return fmt.Errorf("Emits[%d]: %w", i, err)
+		}
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ func TestAPlanIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 		`GroupSize: -1 is below zero`:                                              {Queue: "q", GroupSize: -1},
 		`GroupSize: 3 replicas, but only quorum queues`:                            {Queue: "q", GroupSize: 3, Type: topology.Classic},
 		`Delays[1]: 0s is not above zero`:                                          {Queue: "q", Delays: []time.Duration{1e9, 0}},
+		`Emits[1]: the name is empty`:                                              {Queue: "q", Emits: []string{"a", ""}},
 		`Delays[0]: -1s is not above zero`:                                         {Queue: "q", Delays: []time.Duration{-1e9}},
 		`Delays[0]: 1.5µs is not a whole number of milliseconds`:                   {Queue: "q", Delays: []time.Duration{1500}},
 		`Delays[0]: 87600h0m0.001s is above 87600h0m0s`:                            {Queue: "q", Delays: []time.Duration{topology.MaxDelay + 1e6}},

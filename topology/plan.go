@@ -68,6 +68,13 @@ type Plan struct {
 	//
 	// Defaults to Standard.
 	Scheme Scheme
+
+	// Emits are the queues to which the consumer's handler publishes, or the queue whose partitions
+	// they are. Pictures show them; nothing is declared of them, and they need not exist.
+	// pipeline.Stage and consumer.Emitting say them.
+	//
+	// Defaults to none: nothing is known.
+	Emits []string
 }
 
 // QueueType is the type of a queue, spelled as in the argument x-queue-type.

@@ -16,6 +16,7 @@ type Topology struct {
 	Exchanges []Exchange // that are declared
 	Queues    []Queue    // main, retry, quarantine and error queues, in this order
 	Bindings  []Binding  // that are made
+	Emits     []string   // as in the plan
 }
 
 // Exchange is an exchange that is declared.
@@ -74,6 +75,7 @@ func New(p Plan) (Topology, error) {
 	if p.Scheme == Bunnicula {
 		t = bunnicula(p)
 	}
+	t.Emits = slices.Clone(p.Emits)
 	return t.only(p.Mode), nil
 }
 
@@ -100,7 +102,7 @@ func (t Topology) Names() []string {
 }
 
 // Equal says whether two topologies are the same, in the same order. Nil arguments equal empty
-// ones.
+// ones. Emits does not matter.
 func (t Topology) Equal(u Topology) bool {
 	return t.Scheme == u.Scheme &&
 		slices.Equal(t.Exchanges, u.Exchanges) &&

@@ -10,6 +10,7 @@
 //	        keys: [order.*]
 //	    mode: all                # or satellites, never
 //	    scheme: standard         # or bunnicula
+//	    emits: [invoices]        # queues that the handler publishes to, for pictures
 //	    concurrency: 4           # these four are of consumer.Spec; bunnicula doctor checks them
 //	    prefetch: 10
 //	    timeout: 60s             # or none

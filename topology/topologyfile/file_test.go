@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
 				{Exchange: "files", Kind: "headers", Arguments: map[string]any{"x-match": "all", "pages": 2}},
 			},
 		},
-		{Queue: "adopted", Mode: topology.Satellites},
+		{Queue: "adopted", Mode: topology.Satellites, Emits: []string{"plain", "elsewhere"}},
 		{Queue: "bare", Mode: topology.Never},
 		{Queue: "clojure", Scheme: topology.Bunnicula, Delays: []time.Duration{time.Minute}},
 		{Queue: "classic", Type: topology.Classic},
@@ -70,7 +71,7 @@ func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.Consumers[i].Topology; !got.Equal(want) {
+		if got := f.Consumers[i].Topology; !got.Equal(want) || !slices.Equal(got.Emits, plan.Emits) {
 			t.Errorf("%s: read as\n%v\nwritten of\n%v", plan.Queue, got, want)
 		}
 	}

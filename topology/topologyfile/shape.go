@@ -27,6 +27,7 @@ type entry struct {
 	SingleActive bool               `yaml:"single_active,omitempty"`
 	Mode         mode               `yaml:"mode,omitempty"`
 	Scheme       scheme             `yaml:"scheme,omitempty"`
+	Emits        []string           `yaml:"emits,omitempty,flow"`
 	Concurrency  int                `yaml:"concurrency,omitempty"`
 	Prefetch     int                `yaml:"prefetch,omitempty"`
 	Timeout      duration           `yaml:"timeout,omitempty"`
@@ -43,7 +44,7 @@ type bind struct {
 func (e entry) plan() topology.Plan {
 	p := topology.Plan{
 		Queue: e.Queue, Type: e.Type, ErrorQueue: e.ErrorQueue, Arguments: e.Arguments, GroupSize: e.GroupSize,
-		SingleActive: e.SingleActive, Mode: topology.Mode(e.Mode), Scheme: topology.Scheme(e.Scheme),
+		SingleActive: e.SingleActive, Mode: topology.Mode(e.Mode), Scheme: topology.Scheme(e.Scheme), Emits: e.Emits,
 	}
 	for _, d := range e.Delays {
 		p.Delays = append(p.Delays, time.Duration(d))
@@ -57,7 +58,7 @@ func (e entry) plan() topology.Plan {
 func entryOf(p topology.Plan) entry {
 	e := entry{
 		Queue: p.Queue, Type: p.Type, ErrorQueue: p.ErrorQueue, Arguments: p.Arguments, GroupSize: p.GroupSize,
-		SingleActive: p.SingleActive, Mode: mode(p.Mode), Scheme: scheme(p.Scheme),
+		SingleActive: p.SingleActive, Mode: mode(p.Mode), Scheme: scheme(p.Scheme), Emits: p.Emits,
 	}
 	for _, d := range p.Delays {
 		e.Delays = append(e.Delays, duration(d))

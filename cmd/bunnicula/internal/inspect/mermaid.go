@@ -9,7 +9,7 @@ import (
 )
 
 // Mermaid draws topologies as one diagram. Solid lines are moves by the broker, dotted lines are
-// copies by consumers. The partitions of a queue are drawn as one.
+// copies by consumers, thick lines are what handlers publish. The partitions of a queue are drawn as one.
 func Mermaid(topologies ...topology.Topology) string {
 	d := diagram{ids: map[string]string{}, lines: map[string]bool{}, labels: labelsOf(topologies)}
 	d.out.WriteString("flowchart LR\n")
@@ -25,7 +25,24 @@ func Mermaid(topologies ...topology.Topology) string {
 		}
 		d.paths(t)
 	}
+	for _, t := range topologies {
+		d.emits(t, topologies)
+	}
 	return d.out.String()
+}
+
+// emits draws what the handler publishes. A queue of which there are partitions is their box.
+func (d *diagram) emits(t topology.Topology, all []topology.Topology) {
+	for _, name := range t.Emits {
+		for _, other := range all {
+			main := route.Main(other).Queue
+			if of, _, is := topology.PartitionOf(main); is && of == name {
+				name = main
+				break
+			}
+		}
+		d.line("%s ==>|emits| %s", d.queue(route.Main(t).Queue), d.queue(name))
+	}
 }
 
 // paths draws the paths of messages that failed.

@@ -197,6 +197,21 @@ func TestADiagramIsDrawn(t *testing.T) {
 	))
 }
 
+// Accounts go to the partitions of bank.rows, and what is wrong to a queue that nobody here consumes.
+func TestWhatHandlersEmitIsDrawn(t *testing.T) {
+	all := []topology.Topology{
+		plan(t, topology.Plan{Queue: "bank.accounts", Emits: []string{"bank.rows", "complaints"}}),
+		plan(t, topology.Plan{Queue: "bank.again", Emits: []string{"bank.again"}, ErrorQueue: "bank.accounts-error"}),
+	}
+	for i := range 3 {
+		all = append(all, plan(t, topology.Plan{
+			Queue: topology.PartitionQueue("bank.rows", i), ErrorQueue: "bank.rows-error", SingleActive: true, Emits: []string{"bank.mails"},
+		}))
+	}
+	all = append(all, plan(t, topology.Plan{Queue: "bank.mails"}))
+	golden.Compare(t, "emits.mmd", Mermaid(all...))
+}
+
 func TestThePartitionsOfAQueueAreDrawnAsOne(t *testing.T) {
 	var all []topology.Topology
 	for i := range 16 {
