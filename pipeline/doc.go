@@ -36,6 +36,13 @@
 // message that is parked is not done; when it is redriven, the job goes on. Reports may be written
 // twice, late and in any order.
 //
+// # What it costs
+//
+// A handler keeps its slot until its outputs and then its report are confirmed, some milliseconds.
+// Up to 64 handlers share a record, so throughput comes from Concurrency: a sink that does nothing
+// handled some 2,000 messages a second with 4, and 10,000 with 64, on two busy cores. A record of
+// the stream has 100 to 150 bytes for each report.
+//
 // # What is not
 //
 // There are no joins, windows and timers, and no job is cancelled. Streams confirm without fsync,

@@ -40,7 +40,7 @@ func TestAMillionOutputsOfOneMessageNeedLittleMemory(t *testing.T) {
 	runtime.GC()
 	before, began := heap(), time.Now()
 	job := start(t, bank, accounts, numbers(1))
-	amqptest.Eventually(t, 10*time.Minute, func() bool { return bank.progress(job).Stages[0].Done == 1 }, "the message is not done")
+	bank.until(job, 10*time.Minute, func(p pipeline.Progress) bool { return p.Stages[0].Done == 1 })
 	t.Logf("%d outputs in %s, %.1f MiB above the %.1f MiB of the start", n, time.Since(began), float64(peak.Load()-before)/(1<<20), float64(before)/(1<<20))
 	if above := peak.Load() - before; above > most {
 		t.Errorf("%d MiB above the start", above>>20)
@@ -79,8 +79,7 @@ func TestAHandlerThatGoesOnInContinuationsEmitsEachRowOnce(t *testing.T) {
 		return consumer.Ack()
 	}))
 	job := start(t, bank, accounts, numbers(1))
-	var last pipeline.Progress
-	amqptest.Eventually(t, time.Minute, func() bool { last = bank.progress(job); return last.Complete }, "the job is not complete")
+	last := bank.until(job, time.Minute, func(p pipeline.Progress) bool { return p.Complete })
 	if saved.total() != all || last.Stages[0].Done != all/page || last.Stages[1].Done != all {
 		t.Errorf("%d saved: %s", saved.total(), short(last))
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +101,23 @@ func (p *plant) progress(job string, opts ...pipeline.ProgressOption) pipeline.P
 	return progress
 }
 
+// until watches a job until is returns true, and returns the progress then.
+func (p *plant) until(job string, within time.Duration, is func(pipeline.Progress) bool) (last pipeline.Progress) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	for progress, err := range p.Watch(ctx, job) {
+		if err != nil {
+			p.t.Fatalf("after %s: %v", short(last), err)
+		}
+		if last = progress; is(last) {
+			return last
+		}
+	}
+	p.t.Fatalf("it is not so in the end: %s", short(last))
+	return last
+}
+
 // short is a Progress for people: "accounts 3/3, saved 2/6".
 func short(p pipeline.Progress) string {
 	var all []string
@@ -160,5 +176,3 @@ func start[T any](t *testing.T, p *plant, queue string, items iter.Seq[T], opts 
 }
 
 func acks[T any](context.Context, consumer.Message[T]) consumer.Result { return consumer.Ack() }
-
-var _ = slices.Values[[]int]

@@ -54,7 +54,8 @@ func Resume() StartOption {
 //	job, err := pipeline.Start(ctx, bank, "bank.accounts", func(yield func(Account) bool) { ... cancel(err) ... })
 //
 // After an error the job is there and is not complete: some items may be published, and are
-// handled. Start with JobID and Resume goes on. The id is "" if nothing was begun.
+// handled. Start with JobID and Resume goes on. The id is "" if the job was not begun, as far as is
+// known: after a lost connection a Start of the same JobID may say ErrJobExists.
 //
 // Whether a JobID exists is read from the stream, from its first record on. A job that the stream
 // has dropped, because it began longer ago than Config.MaxAge, is not known any more.

@@ -97,6 +97,7 @@ var roles = map[string]struct {
 	"watcher":   {act: actor.look, finds: "all"},
 	"teller":    {act: actor.tell, needs: []string{"configure bunnicula.events", "write bunnicula.events"}},
 	"obeyer":    {act: actor.obey, needs: []string{"write amq.default", "read bunnicula-control"}},
+	"stager":    {act: actor.stage, needs: []string{"configure bank-progress", "write amq.default", "read bank-progress"}},
 	"commander": {act: actor.command, needs: []string{"configure bunnicula-control", "write bunnicula-control", "write amq.default", "read bunnicula-control"}},
 	"listener": {
 		act: actor.listen,

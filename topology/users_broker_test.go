@@ -91,5 +91,5 @@ func newActor(t *testing.T, queue, finds string) actor {
 
 // namesOf replaces the documentation's names by the test's own.
 func namesOf(queue string) *strings.Replacer {
-	return strings.NewReplacer("orders", queue, "events", queue+"-events", "shop", queue+"-shop", "control", queue+"-control")
+	return strings.NewReplacer("orders", queue, "events", queue+"-events", "shop", queue+"-shop", "control", queue+"-control", "bank", queue+"-bank")
 }

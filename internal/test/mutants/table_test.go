@@ -8,6 +8,7 @@ func scenario(name string) by {
 var (
 	engine      = model("consumer", "^TestWhateverHappensNoMessageIsLost$")
 	memberships = model("consumer", "^TestWhateverIsAddedAndRemovedNothingRunsAfterStop$")
+	jobs        = model("pipeline", "^TestWhateverHappensAJobIsCompleteWhenAllIsDone$")
 	publisher   = model("publisher", "^TestWhateverHappensWhatAPublishReturnsIsTrue$")
 )
 
@@ -51,12 +52,12 @@ var mutants = []mutant{
 	{
 		name: "pipeline-report-after-ack", breaks: "a message of a job is acked when its report is confirmed",
 		edits:  []edit{{"pipeline.Pipeline.reported", `err := p.reporter.report(ctx, report)`, "var err error\ngo func() { _ = p.reporter.report(context.WithoutCancel(ctx), report) }()"}},
-		caught: []by{{pkg: "pipeline", test: "^TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked$"}},
+		caught: []by{{pkg: "pipeline", test: "^TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked$"}, jobs},
 	},
 	{
 		name: "pipeline-ack-unconfirmed", breaks: "a message is acked when all its outputs are confirmed",
 		edits:  []edit{{"pipeline.flight.land", `f.n > 0`, `f.n > f.window`}},
-		caught: []by{{pkg: "pipeline", test: "^TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked$"}, {pkg: "pipeline", test: "^TestAMessageWhoseOutputFailsIsNotAcked$"}},
+		caught: []by{{pkg: "pipeline", test: "^TestOutputsAreConfirmedThenReportedThenTheMessageIsAcked$"}, {pkg: "pipeline", test: "^TestAMessageWhoseOutputFailsIsNotAcked$"}, jobs},
 	},
 	{
 		name: "pipeline-report-unconfirmed", breaks: "a message is reported when all its outputs are confirmed",
@@ -76,7 +77,7 @@ var mutants = []mutant{
 	{
 		name: "pipeline-random-ids", breaks: "all runs of a message give its outputs the same ids",
 		edits:  []edit{{"pipeline.node.derive", `uuid.NewSHA1(namespace, []byte(strings.Join(append(below, words...), "\x00")))`, `uuid.NewSHA1(uuid.New(), []byte(strings.Join(append(below, words...), "\x00")))`}},
-		caught: []by{{pkg: "pipeline", test: "^TestAMessageOfNoJobIsHandledAndItsOutputsHaveTheSameIDsInEachRun$"}},
+		caught: []by{{pkg: "pipeline", test: "^TestAMessageOfNoJobIsHandledAndItsOutputsHaveTheSameIDsInEachRun$"}, jobs},
 	},
 	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
