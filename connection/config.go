@@ -68,7 +68,8 @@ type Config struct {
 	Name string
 
 	// Version is the application's version. The headers of parked messages have it, so that they
-	// tell with which deploy they failed. At most 255 bytes.
+	// tell with which deploy they failed, and so have the broker's tools: each TCP connection has the
+	// client properties app, which is Name, and app_version. At most 255 bytes.
 	//
 	// Defaults to the version of the program's main module, which the go command derives from the
 	// commit that it builds (https://pkg.go.dev/runtime/debug#Module). If that is not known, there

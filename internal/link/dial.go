@@ -43,7 +43,10 @@ func (l *link) dial(t Target, n int) (*member, error) {
 	// The handshake of the library takes no context. Closing the socket ends it.
 	stop := context.AfterFunc(ctx, func() { sock.abort(context.Cause(ctx)) })
 	properties := amqp.NewConnectionProperties()
-	properties["product"] = "Bunnicula for Go"
+	properties["product"], properties["app"] = "Bunnicula for Go", set.Name
+	if set.Version != "" {
+		properties["app_version"] = set.Version
+	}
 	purpose := l.purpose
 	if n > 1 {
 		purpose += fmt.Sprintf(", %d", n)

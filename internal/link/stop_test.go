@@ -156,17 +156,17 @@ func TestTwoConnectionsInOneProcessDoNotTouchEachOther(t *testing.T) {
 
 func TestTheBrokerShowsTheConnectionsName(t *testing.T) {
 	name := amqptest.Queue(t, "connection-name")
-	conn := connect(t, connection.Config{URL: amqptest.URL(t), Name: name})
+	conn := connect(t, connection.Config{URL: amqptest.URL(t), Name: name, Version: "v1.2-" + name})
 	session(t, conn.Transport().Publishing())
 	session(t, conn.Transport().Consuming())
 	if conn.Name() != name {
 		t.Errorf("Name is %q", conn.Name())
 	}
-	if v := conn.Version(); v != "" {
+	if v := connect(t, connection.Config{URL: amqptest.URL(t)}).Version(); v != "" {
 		t.Errorf("a test has the version %q", v)
 	}
 	shown := amqptest.Ctl(t, "list_connections", "client_properties")
-	for _, want := range []string{name + " (publish)", name + " (consume)", "Bunnicula for Go"} {
+	for _, want := range []string{name + " (publish)", name + " (consume)", "Bunnicula for Go", `{"app","` + name + `"}`, `{"app_version","v1.2-` + name + `"}`} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the broker does not show %q:\n%s", want, shown)
 		}
