@@ -155,7 +155,7 @@ redis: ## Limits and marks in Redis: servers that fail, and fleets whose process
 	go test -count=1 -timeout $(TIMEOUT) $(ARGS) ./use/redis
 
 # Elsewhere a test that needs PostgreSQL has it in its name.
-WITH_POSTGRES := ./outbox/... ./internal/test/pgtest ./cmd/bunnicula/internal/database
+WITH_POSTGRES := ./outbox/... ./internal/test/pgtest ./internal/outboxlook ./cmd/bunnicula/internal/database
 ALSO_POSTGRES := ./cmd/bunnicula ./examples/outbox
 
 .PHONY: postgres

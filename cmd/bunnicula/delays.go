@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 

@@ -12,10 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/doctor"
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 	"github.com/bunnicula-go/bunnicula/outbox"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
@@ -56,7 +57,7 @@ Exit code 3 says that something serious was found.`,
 			}
 			err = a.inspectingBy(cmd.Context(), func(conn *connection.Connection, b *inspect.Broker) error {
 				return a.within(cmd.Context(), func(ctx context.Context) error {
-					var rows *database.Facts
+					var rows *outboxlook.Facts
 					if found {
 						if rows, err = a.lookAtOutbox(ctx, dsn); err != nil {
 							return err
@@ -113,12 +114,12 @@ func expandPatients(ctx context.Context, b *inspect.Broker, consumers []doctor.C
 }
 
 // lookAtOutbox collects the facts of the outbox in a database.
-func (a *app) lookAtOutbox(ctx context.Context, dsn database.DSN) (*database.Facts, error) {
-	var facts database.Facts
+func (a *app) lookAtOutbox(ctx context.Context, dsn database.DSN) (*outboxlook.Facts, error) {
+	var facts outboxlook.Facts
 	err := a.openDatabase(ctx, dsn, false, func(db *sql.DB) error {
 		box, err := outbox.New(db, dsn.Dialect)
 		if err == nil {
-			facts, err = database.Looker{DB: db, Dialect: dsn.Dialect}.Look(ctx, box, dsn)
+			facts, err = outboxlook.Looker{DB: db, Dialect: dsn.Dialect}.Look(ctx, box, dsn.Shown)
 		}
 		return err
 	})
@@ -165,7 +166,7 @@ type doctorReport struct {
 	Findings []doctor.Finding `json:"findings"`
 }
 
-func (a *app) examine(ctx context.Context, conn *connection.Connection, b *inspect.Broker, consumers []doctor.Consumer, rows *database.Facts) error {
+func (a *app) examine(ctx context.Context, conn *connection.Connection, b *inspect.Broker, consumers []doctor.Consumer, rows *outboxlook.Facts) error {
 	api, done, err := a.api()
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/internal/doctor"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 

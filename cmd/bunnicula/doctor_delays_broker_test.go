@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/internal/doctor"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/internal/doctor"
 )
 
 func TestTheSameFindingAboutSeveralQueuesIsPrintedOnce(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 )
 
 // lines returns a printer of events, and what it prints.

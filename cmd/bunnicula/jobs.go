@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/pipeline"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 )
 
 // moveOptions are the flags of move.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 	"github.com/bunnicula-go/bunnicula/outbox"
 )
 
@@ -57,7 +58,7 @@ func dsnFlag(cmd *cobra.Command, dsn *string) {
 // opened is an outbox in a database that answers.
 type opened struct {
 	*outbox.Box
-	database.Looker
+	outboxlook.Looker
 	source database.DSN
 }
 
@@ -94,7 +95,7 @@ func (a *app) outbox(cmd *cobra.Command, create bool, f func(context.Context, op
 			return err
 		}
 		return a.ifAsked(cmd, func(ctx context.Context) error {
-			return whichTables(dsn, f(ctx, opened{box, database.Looker{DB: db, Dialect: dsn.Dialect}, dsn}))
+			return whichTables(dsn, f(ctx, opened{box, outboxlook.Looker{DB: db, Dialect: dsn.Dialect}, dsn}))
 		})
 	})
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 	"github.com/bunnicula-go/bunnicula/outbox"
 )
 
@@ -94,8 +94,8 @@ func (l *rowLister) add(r *outbox.Row) error {
 	return nil
 }
 
-func targetOf(r *outbox.Row) database.Target {
-	return database.Target{Exchange: r.Exchange, RoutingKey: r.RoutingKey}
+func targetOf(r *outbox.Row) outboxlook.Target {
+	return outboxlook.Target{Exchange: r.Exchange, RoutingKey: r.RoutingKey}
 }
 
 // dueIn returns in what time a row that waits is due, "" if that is now.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 	"github.com/bunnicula-go/bunnicula/outbox"
 )
 
@@ -115,7 +115,7 @@ func stats(ctx context.Context, o opened) (statsReport, error) {
 	return r, nil
 }
 
-func shownWait(w database.Wait) waitShown {
+func shownWait(w outboxlook.Wait) waitShown {
 	s := waitShown{Rows: w.Rows, Key: w.Key, ID: w.ID, State: w.State.String(), Exchange: w.Target.Exchange, RoutingKey: w.Target.RoutingKey, Error: w.Error}
 	switch {
 	case w.Gone:
@@ -179,7 +179,7 @@ func writeStats(out *strings.Builder, r statsReport, width int) {
 		if w.DueIn > 0 {
 			state += ", due in " + forSeconds(w.DueIn)
 		}
-		t.add(fmt.Sprint(w.Rows), w.ID, state, database.Target{Exchange: w.Exchange, RoutingKey: w.RoutingKey}.String(), because)
+		t.add(fmt.Sprint(w.Rows), w.ID, state, outboxlook.Target{Exchange: w.Exchange, RoutingKey: w.RoutingKey}.String(), because)
 		t.under(w.Error)
 	}
 	t.print(out, width)

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"

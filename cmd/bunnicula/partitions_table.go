@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 )
 
 // partitionsShown is what --json prints.

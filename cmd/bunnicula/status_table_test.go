@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 

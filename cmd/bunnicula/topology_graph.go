@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 )
 
 func topologyGraph(a *app) *cobra.Command {

@@ -81,7 +81,7 @@ func wrongArrow(s source, imported string) string {
 		return fmt.Sprintf("imports %s, which is for tests", imported)
 	case under(pkg, examples) && strings.HasPrefix(imported, "internal/"):
 		return fmt.Sprintf("imports %s, which no user can import", imported)
-	case under(pkg, examples), s.isExternal(), s.isTest() && under(pkg, command):
+	case under(pkg, examples), s.isExternal(), s.isTest() && slices.ContainsFunc(tools, func(tool string) bool { return under(pkg, tool) }):
 		return ""
 	case !slices.Contains(rows[pkg], imported):
 		return fmt.Sprintf("imports %s; the row of %s allows %q", imported, pkg, rows[pkg])

@@ -96,17 +96,18 @@ var rows = map[string][]string{
 	"use":       {"consumer", "publisher", "internal/applog", "internal/backoff", "internal/foreign", "internal/slots"},
 	"use/redis": {"use"},
 
-	"cmd/bunnicula/internal/inspect": {
+	"internal/inspect": {
 		"topology", "internal/route", "internal/transport", "internal/management", "internal/compare",
 	},
 	"cmd/bunnicula/internal/database": {"outbox"},
-	"cmd/bunnicula/internal/doctor": {
+	"internal/outboxlook":             {"outbox"},
+	"internal/doctor": {
 		"consumer", "control", "outbox", "topology", "topology/topologyfile", "internal/effective", "internal/foreign", "internal/transport",
-		"cmd/bunnicula/internal/database", "cmd/bunnicula/internal/inspect", "internal/management",
+		"internal/outboxlook", "internal/inspect", "internal/management",
 	},
 	"cmd/bunnicula": {
 		"connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",
-		"internal/transport", "cmd/bunnicula/internal/database", "cmd/bunnicula/internal/doctor", "cmd/bunnicula/internal/inspect",
+		"internal/transport", "cmd/bunnicula/internal/database", "internal/doctor", "internal/inspect", "internal/outboxlook",
 		"internal/effective", "internal/management", "internal/foreign", "internal/inflate",
 	},
 }
@@ -119,6 +120,9 @@ const workshop = "internal/test"
 
 // command is the tree whose tests may import what they like: nothing stands above it.
 const command = "cmd"
+
+// tools are what looks at brokers and databases from outside. Their tests make what is looked at.
+var tools = []string{command, "internal/inspect", "internal/doctor", "internal/outboxlook"}
 
 // trees without rows: an example imports what it shows, the benchmark is a module of its own.
 const (

@@ -610,23 +610,23 @@ var mutants = []mutant{
 	},
 	{
 		name: "pause-unexplained", breaks: "the doctor says of a paused queue that nobody consumes it",
-		edits:  []edit{{"cmd/bunnicula/internal/doctor.Facts.explained", `paused || f.family(queue) != nil`, `paused && false || f.family(queue) != nil`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/doctor", test: "^TestAPauseThatStandsExplainsAQueueThatWaits$"}},
+		edits:  []edit{{"internal/doctor.Facts.explained", `paused || f.family(queue) != nil`, `paused && false || f.family(queue) != nil`}},
+		caught: []by{{pkg: "internal/doctor", test: "^TestAPauseThatStandsExplainsAQueueThatWaits$"}},
 	},
 	{
 		name: "partition-of-nobody-unsaid", breaks: "a partition that nobody consumes is said to be well",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.Partition.judge", `p.Consumers != nil && *p.Consumers == 0 && !some(p.Subscribed)`, `false`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestHowManyPartitionsThereAreIsKnownFromWhoConsumes$"}},
+		edits:  []edit{{"internal/inspect.Partition.judge", `p.Consumers != nil && *p.Consumers == 0 && !some(p.Subscribed)`, `false`}},
+		caught: []by{{pkg: "internal/inspect", test: "^TestHowManyPartitionsThereAreIsKnownFromWhoConsumes$"}},
 	},
 	{
 		name: "prune-under-a-consumer", breaks: "the quarantine of a consumer that works is deleted",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.stillWorks", `*main.Consumers == 0`, `true`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestWhatAConsumerThatWorksHasBesideItsQueueIsKept$"}},
+		edits:  []edit{{"internal/inspect.stillWorks", `*main.Consumers == 0`, `true`}},
+		caught: []by{{pkg: "internal/inspect", test: "^TestWhatAConsumerThatWorksHasBesideItsQueueIsKept$"}},
 	},
 	{
 		name: "prune-deletes-what-is-led-to", breaks: "a queue is deleted to which another dead-letters",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.KeepWhatIsLedTo", `!goes[name] && name != l.Queue && LeadsTo(known.Queues[name], l.Queue)`, `false`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestAQueueStaysToWhichOneLeadsThatStays$"}},
+		edits:  []edit{{"internal/inspect.KeepWhatIsLedTo", `!goes[name] && name != l.Queue && LeadsTo(known.Queues[name], l.Queue)`, `false`}},
+		caught: []by{{pkg: "internal/inspect", test: "^TestAQueueStaysToWhichOneLeadsThatStays$"}},
 	},
 	{
 		name: "a-time-that-has-passed", breaks: "publish --at publishes at once what was to be published at a time that has passed",
@@ -635,23 +635,23 @@ var mutants = []mutant{
 	},
 	{
 		name: "status-promises-a-return", breaks: "status says of a retry queue without a time to live when its messages are back",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.QueueStatus.wait", `known.Name != ""`, `false`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestWhenWhatWaitsIsBackIsSaidAsFarAsItIsKnown$"}},
+		edits:  []edit{{"internal/inspect.QueueStatus.wait", `known.Name != ""`, `false`}},
+		caught: []by{{pkg: "internal/inspect", test: "^TestWhenWhatWaitsIsBackIsSaidAsFarAsItIsKnown$"}},
 	},
 	{
 		name: "what-waits-for-nobody", breaks: "the doctor says of a classic queue that the broker keeps what it drops",
-		edits:  []edit{{"cmd/bunnicula/internal/doctor.noWayBack", `r.classic`, `false`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/doctor", test: "^TestWhatWaitsForAQueueThatIsGoneIsKeptOrDropped$"}},
+		edits:  []edit{{"internal/doctor.noWayBack", `r.classic`, `false`}},
+		caught: []by{{pkg: "internal/doctor", test: "^TestWhatWaitsForAQueueThatIsGoneIsKeptOrDropped$"}},
 	},
 	{
 		name: "status-without-retry-queues", breaks: "the status of a consumer that is named leaves out its retry queues, though the management API knows them",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.Complete", `c.Unnamed`, `false`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestRetryQueuesThatNothingNamesAreFoundAmongQueues$"}},
+		edits:  []edit{{"internal/inspect.Complete", `c.Unnamed`, `false`}},
+		caught: []by{{pkg: "internal/inspect", test: "^TestRetryQueuesThatNothingNamesAreFoundAmongQueues$"}},
 	},
 	{
 		name: "the-old-schemes-own-binding", breaks: "move advises to bind the new queue to an exchange of the scheme of Clojure's Bunnicula",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.Known.BindingsOf", `isSchemes(b.Source, queue)`, `false`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestBindingsAreThoseOfOthers$"}},
+		edits:  []edit{{"internal/inspect.Known.BindingsOf", `isSchemes(b.Source, queue)`, `false`}},
+		caught: []by{{pkg: "internal/inspect", test: "^TestBindingsAreThoseOfOthers$"}},
 	},
 	{
 		name: "redrive-keeps-attempts", breaks: "a redriven message does not begin anew",
@@ -683,8 +683,8 @@ var mutants = []mutant{
 	},
 	{
 		name: "bindings-by-key", breaks: "a binding with other arguments counts as the same",
-		edits:  []edit{{"cmd/bunnicula/internal/inspect.isBound", `reflect.DeepEqual(plain(map[string]any(k.Arguments)), plain(b.Arguments))`, `(true || $old)`}},
-		caught: []by{{pkg: "cmd/bunnicula/internal/inspect", test: "^TestABindingIsComparedWithItsArguments$"}},
+		edits:  []edit{{"internal/inspect.isBound", `reflect.DeepEqual(plain(map[string]any(k.Arguments)), plain(b.Arguments))`, `(true || $old)`}},
+		caught: []by{{pkg: "internal/inspect", test: "^TestABindingIsComparedWithItsArguments$"}},
 	},
 	{
 		name: "clojures-exception-is-a-retry", breaks: "a retry with an error counts .retry, which in Clojure is a retry without one",

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/pgtest"
 	"github.com/bunnicula-go/bunnicula/outbox"
@@ -159,8 +158,5 @@ func TestPostgreSQLIsOpened(t *testing.T) {
 	var name string
 	if err := db.QueryRowContext(t.Context(), "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()").Scan(&name); err != nil || name != "bunnicula" {
 		t.Errorf("%q, %v", name, err)
-	}
-	if apart, err := (Looker{db, d.Dialect}).Apart(t.Context()); err != nil || apart.Abs() > time.Second {
-		t.Errorf("%s apart, %v", apart, err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 

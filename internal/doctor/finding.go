@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
 	"github.com/bunnicula-go/bunnicula/internal/effective"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 )
 
 // Finding is a problem, or a possible one.
@@ -48,7 +48,7 @@ func Diagnose(f Facts) []Finding {
 }
 
 // DiagnoseOutbox is Diagnose where no broker answers: what it lacks for the rows is not known.
-func DiagnoseOutbox(f database.Facts) []Finding {
+func DiagnoseOutbox(f outboxlook.Facts) []Finding {
 	return diagnose(Facts{Outbox: &Outbox{Facts: f}}, outboxes)
 }
 

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 	"github.com/bunnicula-go/bunnicula/outbox"
 )
 
@@ -22,7 +22,7 @@ const (
 	failedMost = 5 // findings
 )
 
-// outboxes returns findings about the outbox in a database.
+// outboxes returns findings about the outbox in a outboxlook.
 func outboxes(f Facts) []Finding {
 	if f.Outbox == nil {
 		return nil
@@ -76,8 +76,8 @@ var varying = regexp.MustCompile(`"[^"]*"|'[^']*'|[0-9a-fA-F-]{8,}|\d+`)
 // differs in numbers, ids and quoted names is of one kind.
 func (o *Outbox) failed() []Finding {
 	type kind struct{ target, text string }
-	groups := map[kind]*database.Failed{}
-	var order []*database.Failed
+	groups := map[kind]*outboxlook.Failed{}
+	var order []*outboxlook.Failed
 	for _, f := range o.Failed {
 		k := kind{f.Target.String(), varying.ReplaceAllString(f.Error, "_")}
 		if g := groups[k]; g != nil {
@@ -87,7 +87,7 @@ func (o *Outbox) failed() []Finding {
 		groups[k] = &f
 		order = append(order, &f)
 	}
-	slices.SortStableFunc(order, func(a, b *database.Failed) int { return cmp.Compare(b.Rows, a.Rows) })
+	slices.SortStableFunc(order, func(a, b *outboxlook.Failed) int { return cmp.Compare(b.Rows, a.Rows) })
 	var found []Finding
 	others := 0
 	for i, g := range order {
@@ -124,7 +124,7 @@ func (o *Outbox) targets() []Finding {
 // held returns findings about rows that wait for what will not be done by itself.
 func (o *Outbox) held() []Finding {
 	counts := map[string]int{}
-	sample := map[string]database.Wait{}
+	sample := map[string]outboxlook.Wait{}
 	for _, w := range o.Waits {
 		state := ""
 		switch {
@@ -160,7 +160,7 @@ func (o *Outbox) held() []Finding {
 // keys returns a finding about rows that stand behind failed ones in their keys.
 func (o *Outbox) keys() []Finding {
 	n, keys := 0, 0
-	var first database.Wait
+	var first outboxlook.Wait
 	for _, w := range o.Waits {
 		if w.Key == "" || w.State != outbox.Failed {
 			continue
@@ -228,7 +228,7 @@ func rows(n int) string {
 	return fmt.Sprintf("%d rows", n)
 }
 
-func shown(t database.Target) string {
+func shown(t outboxlook.Target) string {
 	if t.Exchange == "" {
 		return "queue " + foreign.Word(t.RoutingKey)
 	}

@@ -6,22 +6,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 )
 
 // Outbox is what is known of an outbox, and of the broker that its rows are for.
 type Outbox struct {
-	database.Facts
+	outboxlook.Facts
 	// Missing are targets that the broker does not have: queues, and exchanges with their routing
 	// keys.
-	Missing []database.Target
+	Missing []outboxlook.Target
 }
 
 // ExamineOutbox asks the broker for the targets of an outbox's rows.
-func ExamineOutbox(ctx context.Context, b *inspect.Broker, f database.Facts) (*Outbox, error) {
+func ExamineOutbox(ctx context.Context, b *inspect.Broker, f outboxlook.Facts) (*Outbox, error) {
 	o := &Outbox{Facts: f}
-	byName := func(a, b database.Target) int { return strings.Compare(a.String(), b.String()) }
+	byName := func(a, b outboxlook.Target) int { return strings.Compare(a.String(), b.String()) }
 	for _, t := range slices.SortedFunc(maps.Keys(f.Targets), byName) {
 		look, name := b.HasQueue, t.RoutingKey
 		if t.Exchange != "" {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"

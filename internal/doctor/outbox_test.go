@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/database"
+	"github.com/bunnicula-go/bunnicula/internal/outboxlook"
 	"github.com/bunnicula-go/bunnicula/outbox"
 )
 
@@ -15,14 +15,14 @@ import (
 func withOutbox(t *testing.T) Facts {
 	t.Helper()
 	f := healthy(t)
-	f.Outbox = &Outbox{Facts: database.Facts{
+	f.Outbox = &Outbox{Facts: outboxlook.Facts{
 		Shown: "postgres://db/shop", Dialect: outbox.Postgres, Stats: outbox.Stats{Waiting: 3, Delayed: 2, Held: 2, Sent: 1}, Free: 30 * time.Second,
-		Waits: []database.Wait{
+		Waits: []outboxlook.Wait{
 			{Rows: 2, ID: "first", State: outbox.Sent}, {Rows: 1, Key: "a", ID: "delayed", State: outbox.Waiting, Until: time.Minute},
 		},
-		Targets: map[database.Target]int{{RoutingKey: "emails"}: 5, {Exchange: "shop", RoutingKey: "k"}: 1},
+		Targets: map[outboxlook.Target]int{{RoutingKey: "emails"}: 5, {Exchange: "shop", RoutingKey: "k"}: 1},
 		Apart:   -time.Second,
-		Vacuum:  &database.Vacuum{Tables: []database.Table{{Name: "bunnicula_outbox", Live: 10, Dead: 90_000}, {Name: "bunnicula_inbox"}}, Oldest: time.Minute},
+		Vacuum:  &outboxlook.Vacuum{Tables: []outboxlook.Table{{Name: "bunnicula_outbox", Live: 10, Dead: 90_000}, {Name: "bunnicula_inbox"}}, Oldest: time.Minute},
 	}}
 	return f
 }
@@ -46,7 +46,7 @@ func TestNothingIsSaidOfAHealthyOutbox(t *testing.T) {
 
 // Each row breaks one fact. The result is exactly that one finding.
 func TestEachThingThatIsWrongWithAnOutboxIsFound(t *testing.T) {
-	emails := database.Target{RoutingKey: "emails"}
+	emails := outboxlook.Target{RoutingKey: "emails"}
 	for name, test := range map[string]struct {
 		broken   func(*Outbox)
 		severity Severity
@@ -60,10 +60,10 @@ func TestEachThingThatIsWrongWithAnOutboxIsFound(t *testing.T) {
 		"forbidden tables": {func(o *Outbox) { o.Tables = errors.New("permission denied") }, Serious, "outbox-tables", "its tables cannot be used: permission denied", "give its user these rights"},
 		"a late row":       {func(o *Outbox) { o.Free = 61500 * time.Millisecond }, Serious, "outbox-late", "a row is due for 1m2s, and nothing holds it; 3 rows due", "/readyz"},
 		"a row that failed": {func(o *Outbox) {
-			o.Failed = []database.Failed{{Target: emails, Error: "no queue", Rows: 1, Sample: "x"}}
+			o.Failed = []outboxlook.Failed{{Target: emails, Error: "no queue", Rows: 1, Sample: "x"}}
 		}, Serious, "outbox-failed", "1 row to queue emails failed: no queue", "outbox show id=x."},
-		"no such queue":         {func(o *Outbox) { o.Missing = []database.Target{emails} }, Serious, "outbox-target", "5 rows for queue emails, which the broker does not have", "outbox discard queue=emails."},
-		"no such exchange":      {func(o *Outbox) { o.Missing = []database.Target{{Exchange: "shop", RoutingKey: "k"}} }, Serious, "outbox-target", "1 row for exchange shop, which the broker does not have", "Declare the exchange"},
+		"no such queue":         {func(o *Outbox) { o.Missing = []outboxlook.Target{emails} }, Serious, "outbox-target", "5 rows for queue emails, which the broker does not have", "outbox discard queue=emails."},
+		"no such exchange":      {func(o *Outbox) { o.Missing = []outboxlook.Target{{Exchange: "shop", RoutingKey: "k"}} }, Serious, "outbox-target", "1 row for exchange shop, which the broker does not have", "Declare the exchange"},
 		"needs what is gone":    {func(o *Outbox) { o.Waits[0].Gone = true }, Warning, "outbox-held", "2 rows held for a row that is not there any more, such as first", "discard needs=first."},
 		"needs what is parked":  {func(o *Outbox) { o.Waits[0].State = outbox.Parked }, Warning, "outbox-held", "2 rows held for a row that its consumer has parked, such as first", "bunnicula errors show QUEUE first."},
 		"needs what failed":     {func(o *Outbox) { o.Waits[0].State = outbox.Failed }, Warning, "outbox-held", "2 rows held for a row that the relay has given up, such as first", "outbox retry id=first"},
@@ -91,7 +91,7 @@ func TestEachThingThatIsWrongWithAnOutboxIsFound(t *testing.T) {
 func TestFailedRowsAreGroupedByTargetAndKindOfError(t *testing.T) {
 	f := withOutbox(t)
 	add := func(queue, text string, rows int) {
-		f.Outbox.Failed = append(f.Outbox.Failed, database.Failed{Target: database.Target{RoutingKey: queue}, Error: text, Rows: rows, Sample: queue})
+		f.Outbox.Failed = append(f.Outbox.Failed, outboxlook.Failed{Target: outboxlook.Target{RoutingKey: queue}, Error: text, Rows: rows, Sample: queue})
 	}
 	for i := range 300 {
 		add("emails", fmt.Sprintf(`body of %d bytes, id 019f8a3c-7f62-7b1e-9b7e-3a8d1c2e4%03d, queue "q-%d"`, i, i, i), 2)

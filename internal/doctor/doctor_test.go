@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/bunnicula-go/bunnicula/cmd/bunnicula/internal/inspect"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"

@@ -1,4 +1,4 @@
-package database
+package outboxlook
 
 import (
 	"database/sql"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite"
 
 	"github.com/bunnicula-go/bunnicula/internal/test/pgtest"
 	"github.com/bunnicula-go/bunnicula/outbox"
@@ -32,8 +34,7 @@ func bothDialects(t *testing.T, test func(t *testing.T, l Looker, box *outbox.Bo
 		})
 	}
 	run("sqlite", func(t *testing.T) *sql.DB {
-		d := DSN{Dialect: outbox.SQLite, file: filepath.Join(t.TempDir(), "data.db")}
-		db, err := d.Open(t.Context(), true)
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "data.db")+"?_txlock=immediate&_pragma=busy_timeout(10000)")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +155,7 @@ func TestTheFactsOfAnOutboxAreCollected(t *testing.T) {
 		exec(t, l, "UPDATE bunnicula_outbox SET state = 5, error = 'no queue' WHERE id IN ('f-1', 'f-2', 'f-3')")
 		exec(t, l, "UPDATE bunnicula_outbox SET state = 5 WHERE id = 'f-4'")
 		exec(t, l, "UPDATE bunnicula_outbox SET state = 2 WHERE id = 'sent'")
-		f, err := l.Look(t.Context(), box, DSN{Shown: "shown", Dialect: l.Dialect})
+		f, err := l.Look(t.Context(), box, "shown")
 		if err != nil || f.Tables != nil || f.Shown != "shown" || f.Stats.Failed != 4 || f.Stats.Waiting != 2 || f.Apart.Abs() > time.Second {
 			t.Errorf("%+v, %v", f, err)
 		}
@@ -169,7 +170,7 @@ func TestTheFactsOfAnOutboxAreCollected(t *testing.T) {
 			t.Errorf("%+v", f.Vacuum)
 		}
 		exec(t, l, "DROP TABLE bunnicula_outbox")
-		if f, err = l.Look(t.Context(), box, DSN{}); err != nil || !errors.Is(f.Tables, outbox.ErrNoTables) {
+		if f, err = l.Look(t.Context(), box, ""); err != nil || !errors.Is(f.Tables, outbox.ErrNoTables) {
 			t.Errorf("%+v, %v", f, err)
 		}
 	})

@@ -1,4 +1,4 @@
-package database
+package outboxlook
 
 import (
 	"context"
@@ -29,9 +29,9 @@ const (
 	mostTargets = 200
 )
 
-// Look collects the facts.
-func (l Looker) Look(ctx context.Context, box *outbox.Box, dsn DSN) (f Facts, err error) {
-	f.Shown, f.Dialect = dsn.Shown, dsn.Dialect
+// Look collects the facts. shown is the database, for people.
+func (l Looker) Look(ctx context.Context, box *outbox.Box, shown string) (f Facts, err error) {
+	f.Shown, f.Dialect = shown, l.Dialect
 	if f.Apart, err = l.Apart(ctx); err != nil {
 		return f, err
 	}
