@@ -204,6 +204,9 @@ func (s *Snapshot) Message(mark string) (errorqueue.Message, error) {
 		return errorqueue.Message{}, ErrUnknown
 	}
 	r := v.at(at)
+	if r.place == absent {
+		return errorqueue.Message{}, ErrNotKept
+	}
 	m, err := s.keeper.get(r.place)
 	if err != nil {
 		return errorqueue.Message{}, err
