@@ -1,89 +1,225 @@
 package snapshot
 
 import (
-	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
-// The errors of a Snapshot. Match them with errors.Is.
-var (
-	// ErrNotIndexed: the filter looks at headers or bodies, which only a pass can see.
-	ErrNotIndexed = errors.New("header. and body. terms need a reading of the queue")
-
-	// ErrUnknown: no row has this mark.
-	ErrUnknown = errors.New("there is no such message in this reading")
-
-	// ErrNotKept: the message was read, but it is not in the spool.
-	ErrNotKept = errors.New("the message was not kept")
-)
-
 // Snapshot is what one pass over an error queue has read. Rows have the queue's order. It grows
 // while its pass runs, and is immutable then. It is safe for many goroutines.
-type Snapshot struct{}
+type Snapshot struct {
+	// Immutable.
+	queue   string
+	version int
+	began   time.Time
+	memory  *budget // of the Store, for rows
+	keeper  keeper
+	redact  func(*errorqueue.Message)
+	log     *slog.Logger
+
+	finds finds // written by whoever looks for rows, under a lock of its own
+
+	// Written by the goroutine of the pass: add, tell and end.
+	mu         sync.RWMutex
+	columns    columns
+	tally      tally
+	took       time.Duration // of the whole pass, 0 while it runs
+	of         int           // messages in the queue at the beginning, -1 if unknown
+	started    bool          // it is this reader's turn
+	deliveries int
+	bytes      int64 // taken from memory
+	full       bool  // there was no memory for another row
+	done       bool
+	dropped    bool
+	err        error
+	troubled   bool // a message could not be kept, and that was logged
+}
+
+// add adds a message that the pass has read.
+func (s *Snapshot) add(m *errorqueue.Message) {
+	k := markOf(m) // of the message as it is: a filter finds it by its mark
+	s.redact(m)
+	place := absent
+	if s.rows() {
+		place = s.keep(m)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = true
+	s.tally.add(k, m)
+	s.deliveries = max(s.deliveries, m.Deliveries)
+	if s.full {
+		return
+	}
+	took := s.columns.add(k, m, place)
+	s.bytes += took
+	s.full = !s.memory.spend(took)
+}
+
+// rows says whether the next message is a row.
+func (s *Snapshot) rows() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return !s.full
+}
+
+// keep puts a message into the spool, and logs the first failure.
+func (s *Snapshot) keep(m *errorqueue.Message) int64 {
+	place, err := s.keeper.put(m)
+	if err != nil && !s.troubled {
+		s.troubled = true
+		s.log.Error("messages of an error queue are not kept", "queue", s.queue, "error", err)
+	}
+	if err != nil {
+		return absent
+	}
+	return place
+}
+
+// tell notes how far the pass is.
+func (s *Snapshot) tell(p errorqueue.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of, s.started = p.Of, true
+}
+
+// end notes that the pass is over.
+func (s *Snapshot) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done, s.err, s.took = true, err, max(1, time.Since(s.began))
+	s.columns.freeze()
+}
+
+// drop gives back what the snapshot takes. Rows that somebody looks at stay valid.
+func (s *Snapshot) drop() {
+	s.keeper.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.dropped {
+		s.dropped = true
+		s.memory.give(s.bytes)
+	}
+}
+
+// view returns the rows that there are now, and whether there will be no more.
+func (s *Snapshot) view() (v view, done bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.columns.view(), s.done
+}
 
 // Queue is the error queue's name, as the viewer gave it.
-func (s *Snapshot) Queue() string { return "" }
+func (s *Snapshot) Queue() string { return s.queue }
 
 // Version numbers the passes of a Store, from 1.
-func (s *Snapshot) Version() int { return 0 }
+func (s *Snapshot) Version() int { return s.version }
 
 // Began is when the pass began. Ages of filters are compared to it.
-func (s *Snapshot) Began() time.Time { return time.Time{} }
+func (s *Snapshot) Began() time.Time { return s.began }
+
+// Took is how long the pass took. It is 0 while the pass runs.
+func (s *Snapshot) Took() time.Duration {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.took
+}
 
 // Done says whether the pass is over, with or without an error.
-func (s *Snapshot) Done() bool { return false }
+func (s *Snapshot) Done() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.done
+}
+
+// Err is what ended the pass before it had read all. It is nil while the pass runs.
+func (s *Snapshot) Err() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.err
+}
+
+// Of is how many messages were in the queue when the pass began, -1 if unknown.
+func (s *Snapshot) Of() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.of
+}
 
 // Read is how many messages the pass has read, and rows how many of them are rows: the first ones.
-func (s *Snapshot) Read() (read, rows int) { return 0, 0 }
+func (s *Snapshot) Read() (read, rows int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.tally.messages, s.columns.n
+}
 
 // Deliveries is the largest count of deliveries that a message had. It is 0 if the queue does not
 // count.
-func (s *Snapshot) Deliveries() int { return 0 }
+func (s *Snapshot) Deliveries() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.deliveries
+}
 
 // Groups returns the groups of all messages, also of those beyond the rows.
-func (s *Snapshot) Groups() Groups { return Groups{} }
-
-// Timeline returns how many messages were parked when. Without a filter it counts all messages, with
-// one only rows.
-func (s *Snapshot) Timeline(f errorqueue.Filter) (Timeline, error) { return Timeline{}, nil }
-
-// Counts returns the values of a property among the chosen rows, the most frequent first.
-func (s *Snapshot) Counts(f errorqueue.Filter, by Property) ([]Count, error) { return nil, nil }
-
-// Find returns a page of the chosen rows, and how many are chosen. Ages are compared to Began.
-func (s *Snapshot) Find(f errorqueue.Filter, p Page) (rows []Row, total int, err error) {
-	return nil, 0, nil
+func (s *Snapshot) Groups() Groups {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.tally.report()
 }
 
-// Row returns the first row with a mark. A mark is a digest of id and body: alike says how many
-// rows have it.
-func (s *Snapshot) Row(mark string) (r Row, alike int, err error) { return Row{}, 0, ErrUnknown }
-
-// Neighbours returns the rows before and after the row with a mark, among the chosen ones. Nil is
-// none. index is how many chosen rows are before it.
-func (s *Snapshot) Neighbours(mark string, f errorqueue.Filter) (before, after *Row, index int, err error) {
-	return nil, nil, 0, ErrUnknown
+// Group returns the group with a key.
+func (s *Snapshot) Group(key string) (Group, error) {
+	for _, g := range s.Groups().Groups {
+		if g.Key == key {
+			return g, nil
+		}
+	}
+	return Group{}, ErrUnknown
 }
 
-// Message returns all of a message but what is beyond the first 64 KiB of its body: BodySize is
-// larger than the length of Body then.
-func (s *Snapshot) Message(mark string) (errorqueue.Message, error) {
-	return errorqueue.Message{}, ErrNotKept
+// Timeline returns how many messages were parked when. Without a filter, or with one that names one
+// group only, it counts all messages; otherwise only rows.
+func (s *Snapshot) Timeline(f errorqueue.Filter) (Timeline, error) {
+	if t, ok := s.counted(f); ok {
+		return t, nil
+	}
+	var t timeline
+	err := s.each(f, func(m *errorqueue.Message) { t.add(m.Since(), m.AppVersion) })
+	return t.report(), err
 }
 
-// Property is what Counts counts.
-type Property string
+// counted returns the timeline of a filter for which all messages were counted.
+func (s *Snapshot) counted(f errorqueue.Filter) (Timeline, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if f.IsZero() {
+		return s.tally.total.report(), true
+	}
+	if len(f.Groups) != 1 {
+		return Timeline{}, false
+	}
+	g := s.tally.groups[f.Groups[0]]
+	f.Groups = nil
+	if g == nil || !f.IsZero() {
+		return Timeline{}, false
+	}
+	return g.timeline.report(), true
+}
 
-// The properties.
-const (
-	ByReason   Property = "reason"
-	ByType     Property = "type"
-	ByError    Property = "error"
-	ByConsumer Property = "consumer"
-	ByVersion  Property = "version"
-	ByHost     Property = "host"
-	ByTarget   Property = "queue"
-	ByDelay    Property = "delay" // from the first failure until it was parked: "below 1m", ...
-)
+// progress sets what a Progress says of the pass.
+func (s *Snapshot) progress(p *Progress) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p.Read, p.Of, p.Began, p.Took, p.Err = s.tally.messages, s.of, s.began, s.took, s.err
+	switch {
+	case s.done:
+	case s.started:
+		p.Phase, p.Took = Running, time.Since(s.began)
+	default:
+		p.Phase, p.Took = Waiting, time.Since(s.began)
+	}
+}
