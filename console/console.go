@@ -1,11 +1,13 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 )
 
@@ -14,6 +16,7 @@ type Console struct {
 	cfg      Config // resolved; immutable
 	identify func(*http.Request) (User, error)
 	broker   *broker
+	store    *snapshot.Store
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -37,11 +40,18 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
+	c.store = snapshot.NewStore(snapshot.Config{
+		Open:     opener(cfg),
+		SpoolDir: cfg.SpoolDir,
+		Redact:   cfg.Redact,
+		Log:      cfg.Log,
+	})
 	return c, nil
 }
 
-// Close ends readings and waits for them. Requests after it are answered with an error.
-func (c *Console) Close() error { return nil }
+// Close ends readings and waits until their messages are given back, for as long as ctx lasts.
+// Requests after it are answered with an error.
+func (c *Console) Close(ctx context.Context) { c.store.Close(ctx) }
 
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -3,7 +3,7 @@
 //
 //	h, err := console.New(console.Config{Connection: conn, BasePath: "/ops/queues", Identify: who})
 //	mux.Handle("/ops/queues/", h)
-//	defer h.Close()
+//	defer h.Close(ctx)
 //
 // The command "bunnicula console" serves it on this machine.
 //

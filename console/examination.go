@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/doctor"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
@@ -69,7 +70,7 @@ func (b *broker) patients() (all []doctor.Consumer, err error) {
 	for _, s := range l.consumers {
 		plan := topology.Plan{Queue: s.Consumer}
 		for _, q := range s.Queues {
-			if d, err := topology.ParseDelay(q.Delay); err == nil && q.Role == topology.RoleRetry {
+			if d, err := inspect.ParseDelay(q.Delay); err == nil && q.Role == topology.RoleRetry {
 				plan.Delays = append(plan.Delays, d)
 			}
 		}

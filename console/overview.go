@@ -30,6 +30,7 @@ type consumerRow struct {
 	In, Out    *float64
 	Unacked    *int
 	Consumers  *int
+	Unserved   bool // nobody consumes
 	Oldest     Moment
 	Retries    []delayed
 	Quarantine *int
@@ -77,6 +78,7 @@ func (a *answer) row(v view, l *look, s inspect.Status) consumerRow {
 		switch q.Role {
 		case topology.RoleMain:
 			row.State, row.Ready, row.Unacked, row.Consumers = q.State, q.Ready, q.Unacked, q.Consumers
+			row.Unserved = q.Consumers != nil && *q.Consumers == 0
 			if q.Oldest != nil {
 				row.Oldest = v.Time(*q.Oldest)
 			}

@@ -100,7 +100,7 @@ type Moment struct {
 	ISO   string // by RFC 3339, UTC
 	Exact string // with the zone
 	Short string // without the parts that are those of now
-	Age   string // "4m", "2d"
+	Age   string // "4m", "2d", "in 4m", "now"
 }
 
 // Time shows a time.
@@ -127,6 +127,9 @@ func age(d time.Duration) string {
 	sign := ""
 	if d < 0 {
 		sign, d = "in ", -d
+	}
+	if d < time.Second {
+		return "now"
 	}
 	for _, u := range []struct {
 		name string

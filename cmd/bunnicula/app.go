@@ -27,6 +27,7 @@ var commands = []func(*app) *cobra.Command{
 	jobsCommand,
 	outboxCommand,
 	doctorCommand,
+	consoleCommand,
 }
 
 // terminal is the command's environment, apart from the broker.
