@@ -79,9 +79,9 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *Console) parts(u *url.URL) []string {
 	p := u.EscapedPath()
 	if rest, ok := strings.CutPrefix(p+"/", c.cfg.BasePath); ok {
-		p = strings.TrimSuffix(rest, "/")
+		p = rest
 	}
-	p = strings.TrimPrefix(p, "/")
+	p = strings.Trim(p, "/")
 	if p == "" {
 		return nil
 	}
