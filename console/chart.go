@@ -50,8 +50,8 @@ func chart(v view, t snapshot.Timeline) timelineData {
 	steps := int(last.Sub(first)/t.Step) + 1
 	join := (steps + chartBars - 1) / chartBars
 	width := time.Duration(join) * t.Step
-	class := map[string]int{}
-	d.Versions, class = versionsOf(v, t.Points)
+	versions, class := versionsOf(v, t.Points)
+	d.Versions = versions
 	d.Bars = make([]bar, (steps+join-1)/join)
 	for i := range d.Bars {
 		d.Bars[i] = bar{At: v.Time(first.Add(time.Duration(i) * width)), Parts: make([]int, len(d.Versions))}

@@ -51,13 +51,13 @@ var facets = []struct {
 // group shows one kind of failure.
 func (a *answer) group(queue, name string) {
 	r, ok := a.open(queue)
-	if !ok || a.begin(r, queue) {
+	if !ok || a.begin(r) {
 		return
 	}
 	v := a.view()
 	s, gone := a.pinned(r)
 	d := groupData{reading: a.reading(v, queue, r, s), Back: v.Link("q", queue)}
-	d.Gone, d.Newer = gone, a.newer(v, r, s)
+	d.Gone, d.Newer = gone, a.newer(r, s)
 	g, found := find(s, name)
 	if !found {
 		a.noGroup(d)

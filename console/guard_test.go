@@ -75,7 +75,7 @@ func TestAConsoleWithoutConfigurationIsForThisMachineAlone(t *testing.T) {
 
 func TestARequestFromElsewhereIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := http.NewRequest(http.MethodGet, "http://localhost/", nil) //nolint:noctx // nothing is sent
+		r, _ := http.NewRequest(http.MethodGet, "http://localhost/", nil)
 		for addr, want := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "10.0.0.1:1": false, "": false, "@": false} {
 			r.RemoteAddr = addr
 			if _, err := local(r); (err == nil) != want {
@@ -141,7 +141,7 @@ func TestACookieOfAnotherKeyIsRefused(t *testing.T) {
 		one, _ := NewLogin(false, []byte(strings.Repeat("1", 32)))
 		same, _ := NewLogin(false, []byte(strings.Repeat("1", 32)))
 		other, _ := NewLogin(false, []byte(strings.Repeat("2", 32)))
-		r, _ := http.NewRequest(http.MethodGet, "http://localhost/", nil) //nolint:noctx // nothing is sent
+		r, _ := http.NewRequest(http.MethodGet, "http://localhost/", nil)
 		r.AddCookie(one.cookie("/"))
 		if _, err := same.identify(r); err != nil {
 			t.Errorf("the same key: %v", err)

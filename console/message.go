@@ -66,7 +66,7 @@ const headersShown = 500
 // message shows one message.
 func (a *answer) message(queue, mark string) {
 	r, ok := a.open(queue)
-	if !ok || a.begin(r, queue) {
+	if !ok || a.begin(r) {
 		return
 	}
 	v := a.view()
@@ -78,7 +78,7 @@ func (a *answer) message(queue, mark string) {
 		return
 	}
 	d := messageData{reading: a.reading(v, queue, r, s), Mark: row.Mark, Alike: alike, Message: m, Kept: kept, Filter: a.r.URL.Query().Get("filter")}
-	d.Gone, d.Newer = gone, a.newer(v, r, s)
+	d.Gone, d.Newer = gone, a.newer(r, s)
 	d.describe(v)
 	a.place(v, s, &d)
 	if kept {

@@ -95,7 +95,7 @@ func cost(p snapshot.Progress) string {
 }
 
 // begin begins a pass if a link of ours asks for it, and answers with the page without that request.
-func (a *answer) begin(r *snapshot.Reading, queue string) bool {
+func (a *answer) begin(r *snapshot.Reading) bool {
 	want := a.asked("read")
 	if want == "" {
 		return false
@@ -159,7 +159,7 @@ func groupName(key string) string {
 // queue shows an error queue: its kinds of failure, or a list.
 func (a *answer) queue(queue string) {
 	r, ok := a.open(queue)
-	if !ok || a.begin(r, queue) {
+	if !ok || a.begin(r) {
 		return
 	}
 	v := a.view()
@@ -175,7 +175,7 @@ func (a *answer) queue(queue string) {
 	if err != nil {
 		d.FilterErr = err.Error()
 	}
-	d.Newer = a.newer(v, r, s)
+	d.Newer = a.newer(r, s)
 	p := page{Title: queue, Here: "queue", Data: d, view: v, Command: commandLine("errors", "groups", queue)}
 	if d.List && err == nil {
 		p.Command = commandLine(append([]string{"errors", "ls", queue}, words(filter)...)...)
@@ -235,7 +235,7 @@ func (a *answer) list(v view, queue string, s *snapshot.Snapshot, filter errorqu
 }
 
 // newer returns the link of this page on the newest snapshot, "" if it shows that one.
-func (a *answer) newer(v view, r *snapshot.Reading, s *snapshot.Snapshot) string {
+func (a *answer) newer(r *snapshot.Reading, s *snapshot.Snapshot) string {
 	newest := r.Snapshot()
 	if s == nil || newest == nil || newest.Version() <= s.Version() {
 		return ""

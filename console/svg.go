@@ -49,7 +49,8 @@ func (p picture) SVG() template.HTML {
 	fmt.Fprintf(&out, `<svg class="picture" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-label="the ways of messages; the tables beneath say the same">`, p.Width, p.Height, p.Width, p.Height)
 	out.WriteString(`<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z"></path></marker></defs>`)
 	for _, l := range p.Lines {
-		fmt.Fprintf(&out, `<line class="%s" x1="%d" y1="%d" x2="%d" y2="%d" marker-end="url(#arrow)"><title>%s</title></line>`, l.Class, l.X1, l.Y1, l.X2, l.Y2, text(l.Label, 120))
+		fmt.Fprintf(&out, `<path class="%s" d="M%d %dC%d %d %d %d %d %d" marker-end="url(#arrow)"><title>%s</title></path>`,
+			l.Class, l.X1, l.Y1, l.X1-l.Bend, l.Y1, l.X2-l.Bend, l.Y2, l.X2, l.Y2, text(l.Label, 120))
 	}
 	for _, b := range p.Boxes {
 		fmt.Fprintf(&out, `<g class="%s"><title>%s</title><rect x="%d" y="%d" width="%d" height="%d" rx="6"></rect><text x="%d" y="%d">%s</text>`,

@@ -106,6 +106,7 @@ type box struct {
 
 type line struct {
 	X1, Y1, X2, Y2 int
+	Bend           int // to the left, in the middle; 0 is a straight line
 	Class          string
 	Label          string
 }
@@ -113,7 +114,7 @@ type line struct {
 const (
 	boxWidth  = 220
 	boxHeight = 44
-	boxGap    = 24
+	boxGap    = 44
 	rowGap    = 52
 )
 
@@ -153,7 +154,10 @@ func pictureOf(g inspect.Graph, depths map[int]*int) picture {
 // way back are two lines.
 func lineOf(from, to box, e inspect.Edge) line {
 	l := line{Class: "edge by-" + moverClass(e.Mover), Label: e.Label, X1: from.X + boxWidth/3, X2: to.X + boxWidth/3}
-	switch {
+	switch rows := (to.Y - from.Y) / (boxHeight + rowGap); {
+	case rows > 1: // past the boxes between them
+		l.X1, l.Y1, l.X2, l.Y2 = from.X, from.Y+boxHeight/2, to.X, to.Y+boxHeight/2
+		l.Bend = 22 + 10*min(rows, 3)
 	case from.Y < to.Y:
 		l.Y1, l.Y2 = from.Y+boxHeight, to.Y
 	case from.Y > to.Y:

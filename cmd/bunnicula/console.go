@@ -178,7 +178,9 @@ func (a *app) serve(ctx context.Context, h http.Handler, login *console.Login, o
 	if server.Shutdown(soon) != nil {
 		_ = server.Close() // a browser that does not read its answer is not waited for
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 
