@@ -98,7 +98,7 @@ func storeOf(t testing.TB, f *fake, change func(*Config)) *Store {
 // snapshotOf returns the snapshot of a pass over messages.
 func snapshotOf(t testing.TB, messages []errorqueue.Message, change func(*Config)) *Snapshot {
 	t.Helper()
-	s := storeOf(t, &fake{}, change).newSnapshot("orders-error")
+	s := storeOf(t, &fake{}, change).newSnapshot("orders-error", func() bool { return false })
 	t.Cleanup(s.drop)
 	for _, m := range messages {
 		s.add(&m)
