@@ -48,7 +48,6 @@ type stamp struct {
 
 func stampOf(t time.Time) stamp   { return stamp{t.Unix(), int32(t.Nanosecond())} } //nolint:gosec // below 1e9
 func (s stamp) time() time.Time   { return time.Unix(s.sec, int64(s.nsec)).UTC() }
-func (c *columns) frozen() bool   { return c.textAt == nil }
 func (c *columns) freeze()        { c.textAt, c.kindAt = nil, nil }
 func (c *columns) view() view     { return view{c.chunks, c.n, c.kinds, c.texts} }
 func (v view) at(i int32) *record { return &v.chunks[i/chunk][i%chunk] }

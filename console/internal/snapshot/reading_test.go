@@ -130,11 +130,11 @@ func TestAQueueIsReadAgainOnlyIfItHasChangedAndSomebodyWatches(t *testing.T) {
 		}
 		stop()
 		time.Sleep(2 * time.Minute)
-		asked := f.asked
+		asked := f.questions()
 		f.set(func(f *fake) { f.messages = failures(13) })
 		time.Sleep(20 * time.Minute)
-		if f.passes() != 3 || f.asked != asked {
-			t.Errorf("%d passes, asked %d times after nobody watched", f.passes(), f.asked-asked)
+		if f.passes() != 3 || f.questions() != asked {
+			t.Errorf("%d passes, asked %d times after nobody watched", f.passes(), f.questions()-asked)
 		}
 	})
 }
@@ -149,7 +149,7 @@ func TestWhatNobodyLooksAtIsDropped(t *testing.T) {
 		}
 		snap := r.Snapshot()
 		time.Sleep(31 * time.Minute)
-		if !f.closed || r.Progress().Phase != Closed || s.memory.used.Load() != 0 || s.disk.used.Load() != 0 {
+		if !f.over() || r.Progress().Phase != Closed || s.memory.used.Load() != 0 || s.disk.used.Load() != 0 {
 			t.Errorf("after 31 minutes: %+v, %d bytes, %d in the spool", r.Progress(), s.memory.used.Load(), s.disk.used.Load())
 		}
 		if rows, _, err := snap.Find(errorqueue.Filter{}, Page{}); err != nil || len(rows) != 10 {
@@ -234,7 +234,7 @@ func TestCloseEndsAPass(t *testing.T) {
 		r := open(t, s)
 		time.Sleep(5500 * time.Millisecond)
 		s.Close(t.Context())
-		if p := r.Progress(); p.Phase != Closed || p.Read != 5 || !f.closed || s.memory.used.Load() != 0 {
+		if p := r.Progress(); p.Phase != Closed || p.Read != 5 || !f.over() || s.memory.used.Load() != 0 {
 			t.Errorf("%+v, %d bytes", p, s.memory.used.Load())
 		}
 		if _, err := s.Open(t.Context(), "orders-error"); !errors.Is(err, ErrClosed) {
