@@ -48,7 +48,6 @@ type stamp struct {
 
 func stampOf(t time.Time) stamp   { return stamp{t.Unix(), int32(t.Nanosecond())} } //nolint:gosec // below 1e9
 func (s stamp) time() time.Time   { return time.Unix(s.sec, int64(s.nsec)).UTC() }
-func (c *columns) frozen() bool   { return c.textAt == nil }
 func (c *columns) freeze()        { c.textAt, c.kindAt = nil, nil }
 func (c *columns) view() view     { return view{c.chunks, c.n, c.kinds, c.texts} }
 func (v view) at(i int32) *record { return &v.chunks[i/chunk][i%chunk] }
@@ -107,12 +106,15 @@ type view struct {
 
 // fill sets what a filter without headers and bodies looks at.
 func (v view) fill(m *errorqueue.Message, r *record) {
-	k := &v.kinds[r.kind]
+	v.fillKind(m, &v.kinds[r.kind])
 	m.ID, m.Error = r.id, v.texts[r.err]
+	m.FirstFailedAt, m.FailedAt, m.Timestamp = r.first.time(), r.failed.time(), r.published.time()
+}
+
+func (v view) fillKind(m *errorqueue.Message, k *kind) {
 	m.Reason, m.Group, m.Type, m.Consumer = v.texts[k.reason], v.texts[k.group], v.texts[k.typ], v.texts[k.consumer]
 	m.App, m.AppVersion, m.Host = v.texts[k.app], v.texts[k.version], v.texts[k.host]
 	m.Target, m.RedriveID = v.texts[k.target], v.texts[k.redrive]
-	m.FirstFailedAt, m.FailedAt, m.Timestamp = r.first.time(), r.failed.time(), r.published.time()
 }
 
 // row returns what viewers see of a row.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
@@ -84,27 +85,57 @@ func (s *Snapshot) choose(f errorqueue.Filter) (chosen, error) {
 	if rows, ok := s.finds.get(text); ok && done {
 		return chosen{view: v, rows: rows}, nil
 	}
-	matcher, err := f.At(s.began)
+	rows, err := v.matching(f, s.began)
 	if err != nil {
 		return chosen{}, err
 	}
-	rows := v.matching(matcher)
 	if done {
 		s.finds.put(text, rows)
 	}
 	return chosen{view: v, rows: rows}, nil
 }
 
-// matching looks at all rows.
-func (v view) matching(matcher *errorqueue.Matcher) (rows []int32) {
+// matching looks at all rows. Those of a kind that the filter cannot choose are passed over.
+func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err error) {
+	matcher, err := f.At(now)
+	if err != nil {
+		return nil, err
+	}
+	may, err := v.fitting(f, now)
+	if err != nil {
+		return nil, err
+	}
 	var m errorqueue.Message
 	for i := range int32(v.n) { //nolint:gosec // no more than rows
-		v.fill(&m, v.at(i))
+		r := v.at(i)
+		if !may[r.kind] {
+			continue
+		}
+		v.fill(&m, r)
 		if matcher.Matches(&m) {
 			rows = append(rows, i)
 		}
 	}
-	return rows
+	return rows, nil
+}
+
+// fitting says of each kind whether a filter may choose rows of it: without the terms that look at
+// more than the kind, it chooses them.
+func (v view) fitting(f errorqueue.Filter, now time.Time) ([]bool, error) {
+	matcher, err := errorqueue.Filter{
+		Reasons: f.Reasons, ErrorTypes: f.ErrorTypes, Groups: f.Groups, Consumers: f.Consumers, Hosts: f.Hosts, Apps: f.Apps,
+		Versions: f.Versions, Targets: f.Targets,
+	}.At(now)
+	if err != nil {
+		return nil, err
+	}
+	may := make([]bool, len(v.kinds))
+	var m errorqueue.Message
+	for i := range v.kinds {
+		v.fillKind(&m, &v.kinds[i])
+		may[i] = matcher.Matches(&m)
+	}
+	return may, nil
 }
 
 // each calls see with each chosen row, in one Message that holds what filters look at.

@@ -74,10 +74,26 @@ func (f *fake) set(change func(*fake)) {
 	change(f)
 }
 
-func (f *fake) passes() int {
+// state returns how often the queue was read and asked, and whether it was closed.
+func (f *fake) state() (lists, asked int, closed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.lists
+	return f.lists, f.asked, f.closed
+}
+
+func (f *fake) passes() int {
+	lists, _, _ := f.state()
+	return lists
+}
+
+func (f *fake) questions() int {
+	_, asked, _ := f.state()
+	return asked
+}
+
+func (f *fake) over() bool {
+	_, _, closed := f.state()
+	return closed
 }
 
 // storeOf returns a Store that has one queue.
@@ -98,7 +114,7 @@ func storeOf(t testing.TB, f *fake, change func(*Config)) *Store {
 // snapshotOf returns the snapshot of a pass over messages.
 func snapshotOf(t testing.TB, messages []errorqueue.Message, change func(*Config)) *Snapshot {
 	t.Helper()
-	s := storeOf(t, &fake{}, change).newSnapshot("orders-error")
+	s := storeOf(t, &fake{}, change).newSnapshot("orders-error", func() bool { return false })
 	t.Cleanup(s.drop)
 	for _, m := range messages {
 		s.add(&m)

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
@@ -10,7 +11,7 @@ import (
 
 // pass reads the queue once.
 func (r *Reading) pass(ctx context.Context) {
-	s := r.store.newSnapshot(r.name)
+	s := r.store.newSnapshot(r.name, r.makeRoom)
 	r.mu.Lock()
 	r.running, r.wanted = s, false
 	r.watching.tell(s.version)
@@ -77,6 +78,28 @@ func (r *Reading) expire(now time.Time, tight bool) {
 		r.older[0].snapshot.drop()
 		r.older = r.older[1:]
 	}
+}
+
+// makeRoom drops the oldest snapshot but that of the pass that runs. Whoever looked at it sees the
+// one that is read now.
+func (r *Reading) makeRoom() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.snapshots() {
+		if s == r.running {
+			continue
+		}
+		s.drop()
+		r.older = slices.DeleteFunc(r.older, func(o *older) bool { return o.snapshot == s })
+		if r.full == s {
+			r.full = nil
+		}
+		if r.last == s {
+			r.last = nil
+		}
+		return true
+	}
+	return false
 }
 
 func (r *Reading) nextExpiry() (at time.Time, some bool) {

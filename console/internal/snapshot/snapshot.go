@@ -19,6 +19,9 @@ type Snapshot struct {
 	keeper  keeper
 	redact  func(*errorqueue.Message)
 	log     *slog.Logger
+	// makeRoom drops what the queue's earlier passes have left, one by one. It says no if there is
+	// nothing. It takes the lock of the Reading.
+	makeRoom func() bool
 
 	finds finds // written by whoever looks for rows, under a lock of its own
 
@@ -46,17 +49,31 @@ func (s *Snapshot) add(m *errorqueue.Message) {
 	if s.rows() {
 		place = s.keep(m)
 	}
+	full := s.count(k, m, place)
+	for full && s.makeRoom() {
+		full = !s.memory.spend(0)
+	}
+	if full {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.full = true
+	}
+}
+
+// count counts a message, and makes a row of it if there is memory. It says whether this row has
+// taken the last of it.
+func (s *Snapshot) count(k mark, m *errorqueue.Message, place int64) (full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.started = true
 	s.tally.add(k, m)
 	s.deliveries = max(s.deliveries, m.Deliveries)
 	if s.full {
-		return
+		return false
 	}
 	took := s.columns.add(k, m, place)
 	s.bytes += took
-	s.full = !s.memory.spend(took)
+	return !s.memory.spend(took)
 }
 
 // rows says whether the next message is a row.

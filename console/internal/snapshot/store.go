@@ -109,10 +109,13 @@ func (s *Store) leave(r *Reading) bool {
 }
 
 // newSnapshot makes the snapshot of a pass that begins now.
-func (s *Store) newSnapshot(queue string) *Snapshot {
+func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 	s.mu.Lock()
 	s.version++
-	snap := &Snapshot{queue: queue, version: s.version, began: time.Now(), memory: s.memory, of: -1, redact: s.cfg.Redact, log: s.cfg.Log}
+	snap := &Snapshot{
+		queue: queue, version: s.version, began: time.Now(), of: -1, memory: s.memory, makeRoom: makeRoom,
+		redact: s.cfg.Redact, log: s.cfg.Log,
+	}
 	s.mu.Unlock()
 	snap.keeper = s.newKeeper(queue)
 	return snap
