@@ -95,7 +95,8 @@ Exit codes:
   bunnicula errors groups orders
   bunnicula events --what parked
   bunnicula control pause orders --for 2h --why "migrating the database"
-  bunnicula doctor --file topology.yml`,
+  bunnicula doctor --file topology.yml
+  bunnicula console --file topology.yml`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

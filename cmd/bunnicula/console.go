@@ -52,7 +52,7 @@ An address beyond this machine needs TLS: --tls-cert and --tls-key, or --behind-
 a proxy has it. Then --host is the name that browsers use.`,
 		Example: `  bunnicula console --file topology.yml
   bunnicula console --management-url http://watcher:secret@localhost:15672
-  bunnicula console --listen 10.0.0.5:7337 --host console.example.com --behind-tls --base-path /queues`,
+  bunnicula console --listen 10.0.0.5:7337 --host ops.example.com --behind-tls`,
 		Args: want(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
