@@ -14,14 +14,14 @@ type timelineData struct {
 	Bars     []bar
 	Step     string
 	Most     int // messages of the highest bar
-	From, To Moment
+	From, To moment
 	Versions []versionRow
 	Undated  int
 }
 
 // bar is what was parked within one step.
 type bar struct {
-	At    Moment
+	At    moment
 	Count int
 	Parts []int // messages by version, in the order of Versions
 }
@@ -31,7 +31,7 @@ type versionRow struct {
 	Name  string // "" if unknown, "others" for those that have no colour
 	Class int    // of its colour, from 0
 	Count int
-	First Moment
+	First moment
 }
 
 const (

@@ -85,7 +85,7 @@ func (b *broker) patients() (all []doctor.Consumer, err error) {
 
 // doctorData is what the page of the doctor shows.
 type doctorData struct {
-	At       Moment
+	At       moment
 	Took     string
 	Run      string // the link that runs it again
 	Summary  string

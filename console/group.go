@@ -32,7 +32,7 @@ type facetValue struct {
 	Value string
 	Count int
 	Share int // in percent
-	First Moment
+	First moment
 }
 
 const facetValues = 12

@@ -30,11 +30,11 @@ type messageData struct {
 	Kept    bool               // else only what the list has
 
 	Known      string // how the target is known
-	FailedAt   Moment
-	FirstAt    Moment
-	RedrivenAt Moment
-	Due        Moment
-	Published  Moment
+	FailedAt   moment
+	FirstAt    moment
+	RedrivenAt moment
+	Due        moment
+	Published  moment
 	History    []attemptRow
 	Deaths     []deathRow
 	Headers    []headerRow
@@ -47,13 +47,13 @@ type messageData struct {
 
 type attemptRow struct {
 	errorqueue.Attempt
-	When Moment
+	When moment
 	Gap  string // since the attempt before
 }
 
 type deathRow struct {
 	errorqueue.Death
-	When Moment
+	When moment
 }
 
 // headerRow is one header of the user, with its type.

@@ -13,7 +13,7 @@ import (
 // overviewData is what the overview shows.
 type overviewData struct {
 	Broker   string
-	At       Moment
+	At       moment
 	Rows     []consumerRow
 	Problem  string // of the broker
 	API      bool   // there is a management API
@@ -31,7 +31,7 @@ type consumerRow struct {
 	Unacked    *int
 	Consumers  *int
 	Unserved   bool // nobody consumes
-	Oldest     Moment
+	Oldest     moment
 	Retries    []delayed
 	Quarantine *int
 	Parked     *int

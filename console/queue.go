@@ -19,7 +19,7 @@ type reading struct {
 	Version  int
 	Read     int // messages
 	Listable int // of them
-	At       Moment
+	At       moment
 	Done     bool
 	Took     string
 	Since    int // messages that came or went after it; 0 if unknown
@@ -132,7 +132,7 @@ type groupRow struct {
 	// Somebody else's text.
 	Reason, Error, Type, Consumer string
 	Versions                      []string
-	First, Last                   Moment
+	First, Last                   moment
 }
 
 // rowsData is a page of a list.
@@ -147,7 +147,7 @@ type rowsData struct {
 type messageRow struct {
 	snapshot.Row
 	Link string // "" if the viewer may not read it
-	At   Moment
+	At   moment
 }
 
 // groupName names a group in links: its key is somebody else's text.

@@ -12,7 +12,7 @@ type topologyData struct {
 	Picture picture
 	Nodes   []nodeRow
 	Edges   []edgeRow
-	At      Moment
+	At      moment
 	Problem string
 }
 

@@ -94,8 +94,8 @@ func (v view) Base() string { return v.console.cfg.BasePath }
 // Zone is the zone's name for a form, "" for UTC.
 func (v view) Zone() string { return v.name }
 
-// Moment is a time as pages show it.
-type Moment struct {
+// moment is a time as pages show it.
+type moment struct {
 	Known bool
 	ISO   string // by RFC 3339, UTC
 	Exact string // with the zone
@@ -104,12 +104,12 @@ type Moment struct {
 }
 
 // Time shows a time.
-func (v view) Time(t time.Time) Moment {
+func (v view) Time(t time.Time) moment {
 	if t = foreign.Known(t); t.IsZero() {
-		return Moment{}
+		return moment{}
 	}
 	in := t.In(v.zone)
-	m := Moment{Known: true, ISO: t.Format(time.RFC3339), Exact: in.Format("2006-01-02 15:04:05 MST"), Age: age(v.now.Sub(t))}
+	m := moment{Known: true, ISO: t.Format(time.RFC3339), Exact: in.Format("2006-01-02 15:04:05 MST"), Age: age(v.now.Sub(t))}
 	now := v.now.In(v.zone)
 	switch {
 	case in.YearDay() == now.YearDay() && in.Year() == now.Year():
