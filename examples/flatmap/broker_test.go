@@ -23,7 +23,7 @@ const verdict = "rows are those of the plain run, and the progress was right eac
 
 func TestTheRowsAreThoseOfAPlainRunWhenWorkersAreKilled(t *testing.T) {
 	t.Parallel()
-	m := newMapping(t, amqptest.URL(t), "-rows", "300", "-kills", "3", "-lock", "500ms").onSharedBroker(t)
+	m := newMapping(t, amqptest.URL(t), "-accounts", "12", "-rows", "300", "-kills", "3", "-lock", "300ms").onSharedBroker(t)
 	code, out, _ := m.run(t, t.Context())
 	if code != exitOK || strings.Contains(out, "killed     0") {
 		t.Errorf("exit code %d, or nothing was killed", code)
@@ -53,8 +53,11 @@ func TestKilled(t *testing.T) {
 		return nil, nil
 	}
 	for i := range *seeds {
-		seed := *first + uint64(i)
-		lock := []string{"1s", "7s"}[seed%2] // a short one is waited for, and in a long one messages are snoozed
+		seed := max(1, *first) + uint64(i)
+		lock := "1s" // is waited for
+		if seed%4 == 0 {
+			lock = "7s" // messages are snoozed
+		}
 		ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			before := kills.Load()
 			m := newMapping(t, b.URL, "-kills", "8", "-seed", fmt.Sprint(seed), "-lock", lock, "-kill-broker", "of the test's own")
@@ -89,7 +92,7 @@ func TestAnAccountWithManyRowsTakesNoMoreMemory(t *testing.T) {
 
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	m := newMapping(t, amqptest.URL(t), "-rows", "20", "-accounts", "3", "-db", "").onSharedBroker(t)
+	m := newMapping(t, amqptest.URL(t), "-rows", "20", "-accounts", "3", "-failure-rate", "0", "-workers", "1", "-db", "").onSharedBroker(t)
 	if code, _, _ := m.run(t, t.Context()); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
@@ -121,7 +124,7 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 		t.Errorf("exit code %d of a run beside what is left", code)
 	}
 	mustContain(t, again, "of another run: -fresh deletes")
-	if code, out, _ := m.run(t, t.Context(), "-rows", "20", "-accounts", "3", "-fresh"); code != exitOK || !strings.Contains(out, verdict) {
+	if code, out, _ := m.run(t, t.Context(), "-rows", "20", "-accounts", "3", "-failure-rate", "0", "-fresh"); code != exitOK || !strings.Contains(out, verdict) {
 		t.Errorf("exit code %d of the run that begins anew", code)
 	}
 }
@@ -129,7 +132,7 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 // Somebody writes a row twice, and another one is lost: the count is right, and the rows are not.
 func TestARowThatIsSavedTwiceOrLostIsNamedAndEndsWithOne(t *testing.T) {
 	t.Parallel()
-	m := newMapping(t, amqptest.URL(t), "-rows", "300").onSharedBroker(t)
+	m := newMapping(t, amqptest.URL(t), "-accounts", "6", "-rows", "200", "-failure-rate", "0").onSharedBroker(t)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
