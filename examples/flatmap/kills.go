@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Victim is what can be killed. Kill returns false if it is dead already.
+// Victim is what can be killed. Kill returns false if it is dead already. It is called by one
+// goroutine at a time.
 type Victim struct {
 	Name string
 	Kill func(context.Context) (bool, error)
@@ -19,6 +20,7 @@ type Victim struct {
 // Kills kills victims at moments that a seed decides: a moment after so many things have happened.
 type Kills struct {
 	victims []Victim
+	turns   map[string]*sync.Mutex // by victim; immutable
 	tally   *Tally
 	log     io.Writer
 
@@ -40,7 +42,10 @@ type blow struct {
 // NewKills plans so many kills over so many happenings, more of them early, when the first stages
 // work. Each victim has its turn before one has a second one.
 func NewKills(victims []Victim, kills int, seed uint64, happenings int, tally *Tally, log io.Writer) *Kills {
-	k := &Kills{victims: victims, tally: tally, log: log, due: make(chan blow, kills+1), plan: map[int]blow{}}
+	k := &Kills{victims: victims, tally: tally, log: log, due: make(chan blow, kills+1), plan: map[int]blow{}, turns: map[string]*sync.Mutex{}}
+	for _, v := range victims {
+		k.turns[v.Name] = new(sync.Mutex)
+	}
 	rnd := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // it is played again by its seed
 	var moments []int
 	for len(moments) < min(kills, happenings) {
@@ -49,6 +54,7 @@ func NewKills(victims []Victim, kills int, seed uint64, happenings int, tally *T
 			moments = append(moments, at)
 		}
 	}
+	slices.Sort(moments)
 	var turns []int
 	for _, at := range moments {
 		if len(turns) == 0 {
@@ -95,17 +101,19 @@ func (k *Kills) Happened() {
 // strike kills. A victim that is dead already, as it was killed just before, is killed when it
 // lives.
 func (k *Kills) strike(ctx context.Context, b blow) {
+	turn := k.turns[b.victim.Name]
+	turn.Lock()
+	defer turn.Unlock()
 	for pause(ctx, b.after) == nil {
 		did, err := b.victim.Kill(ctx)
-		if ctx.Err() != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
 			return
-		}
-		if err != nil {
+		case err != nil:
 			_, _ = fmt.Fprintf(k.log, "kill %s: %v\n", b.victim.Name, err)
 			k.tally.Missed(b.victim.Name)
 			return
-		}
-		if did {
+		case did:
 			k.tally.Killed(b.victim.Name)
 			return
 		}
