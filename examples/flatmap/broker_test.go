@@ -60,7 +60,7 @@ func TestKilled(t *testing.T) {
 		}
 		ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			before := kills.Load()
-			m := newMapping(t, b.URL, "-kills", "8", "-seed", fmt.Sprint(seed), "-lock", lock, "-kill-broker", "of the test's own")
+			m := newMapping(t, b.URL, "-rows", "1200", "-kills", "8", "-seed", fmt.Sprint(seed), "-lock", lock, "-kill-broker", "of the test's own")
 			code, out, _ := m.run(t, t.Context())
 			if code != exitOK || kills.Load() == before {
 				t.Errorf("exit code %d, the broker was killed %d times", code, kills.Load()-before)
