@@ -18,6 +18,12 @@ type Message struct {
 	// IDGiven says that the publisher has set no id, and that a consumer or a redrive has given it.
 	IDGiven bool `json:"id_given,omitempty"`
 
+	// Mark is a digest of id and body, as 32 hexadecimal digits. It names a message in a Filter,
+	// also one without an id. Messages with the same id and body share it. A copy in the archive or
+	// from a file has it too. A message without an id gets one when it is redriven or handled, and
+	// so another mark.
+	Mark string `json:"mark"`
+
 	Origin Origin `json:"origin"` // who parked it
 
 	// Reason is a consumer's reason, such as "timeout", or the broker's, such as "delivery_limit"
@@ -180,6 +186,7 @@ func (m *Message) subject() filter.Message {
 	return filter.Message{
 		ID: m.ID, Reason: m.Reason, Type: m.Type, Error: m.Error, Group: m.Group,
 		Consumer: m.Consumer, Host: m.Host, App: m.App, AppVersion: m.AppVersion, Target: m.Target,
+		RedriveID: m.RedriveID, Mark: m.Mark,
 		Since: m.since(), Headers: m.Headers, Body: m.Body, ContentEncoding: m.ContentEncoding,
 	}
 }

@@ -50,6 +50,10 @@ const terms = `
                            from, version the app's
   error~"refused"          a part of the error's text
   older=2h newer=3d        parked longer ago, less long ago: 90s, 15m, 2h30m, 3d
+  before=2026-11-02        parked before a time, or then and later: a date in UTC,
+  after=2026-11-01         or 2026-11-01T10:31:00Z
+  redrive=ID               parked again after the redrive of this id
+  mark=MARK                a message by its mark, which ls --marks and show have
   header.NAME=value        a user's header; header.NAME, that there is one
   body.user.id=42          a value in a JSON body; body.items[0], that there is one
 `
