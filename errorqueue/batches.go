@@ -137,6 +137,9 @@ func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 		for _, home := range r.homes {
 			if err == nil {
 				err = home.each(ctx, ListOptions{}, func(d *held) bool {
+					if home == r.queue {
+						r.rounds.follower.read(&d.message)
+					}
 					if r.rounds.choice.redrivenBefore(&d.message) {
 						n++
 					}

@@ -147,7 +147,7 @@ func (a *app) openErrors(cmd *cobra.Command, o errorsQueue, p *progress, f func(
 // --to "" would move messages to the queues from which they came, and --url "" would choose another
 // broker.
 func notEmpty(cmd *cobra.Command) error {
-	for _, name := range []string{"url", "file", "error-queue", "to", "archive", "redrive-id"} {
+	for _, name := range []string{"url", "file", "error-queue", "to", "archive", "redrive-id", "settled"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
 			return usage(fmt.Errorf("--%s is empty, want a value", name))
 		}
@@ -219,7 +219,7 @@ func flagOf(field string) string {
 		return "--delivery-limit"
 	case "ID":
 		return "--redrive-id"
-	case "By", "Limit", "Rate", "Batches", "Watch", "Tolerate", "To", "Archive", "From":
+	case "By", "Limit", "Rate", "Batches", "Watch", "Tolerate", "To", "Archive", "From", "Within":
 		return "--" + strings.ToLower(field)
 	}
 	return field
