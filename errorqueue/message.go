@@ -90,7 +90,8 @@ type Message struct {
 	Deliveries int `json:"deliveries,omitempty"`
 
 	Body []byte `json:"-"` // as it came: see Decoded
-	// In bytes; more than len(Body) in the sample of a Group, whose body is cut.
+	// In bytes; more than len(Body) in the sample of a Group, whose body is cut, and in Batch.Again,
+	// whose bodies are left out.
 	BodySize int `json:"body_size"`
 
 	sample bool // of a Group, whose bodies are cut to sampleBody
@@ -100,7 +101,7 @@ type Message struct {
 // a content encoding, what Decoded returns is there too, as "decoded" or "decoded_base64", or the
 // error as "not_decoded". Headers have their types as [Queue.Export] writes them. Times are in UTC.
 // A Timestamp that is beyond the years 1 to 9999 is written as its seconds since 1970; other times
-// beyond these are left out.
+// beyond these are left out, and so is a body that the Message is without.
 func (m Message) MarshalJSON() ([]byte, error) {
 	type plain Message
 	type shown struct {
@@ -114,9 +115,11 @@ func (m Message) MarshalJSON() ([]byte, error) {
 	m.Timestamp, m.RedrivenAt = foreign.Known(m.Timestamp), foreign.Known(m.RedrivenAt)
 	m.FirstFailedAt, m.FailedAt, m.Due = foreign.Known(m.FirstFailedAt), foreign.Known(m.FailedAt), foreign.Known(m.Due)
 	s := shown{plain: plain(m), Headers: typed.Fields(m.Headers)}
-	if text := string(m.Body); utf8.ValidString(text) {
+	switch text := string(m.Body); {
+	case m.bodiless():
+	case utf8.ValidString(text):
 		s.Text = &text
-	} else {
+	default:
 		s.Bytes = m.Body
 	}
 	s.view = m.view()

@@ -202,4 +202,9 @@ type Batch struct {
 	Moved       int  `json:"moved"`
 	FailedAgain int  `json:"failed_again"`
 	Watched     bool `json:"watched"` // whether FailedAgain is known
+
+	// Again has the messages that failed again, without their bodies: the first 1,000, and in all
+	// batches of a redrive so many as have 16 MiB of headers. A Filter with the redrive's id among
+	// its RedriveIDs chooses all.
+	Again []Message `json:"again"`
 }

@@ -180,7 +180,7 @@ func explained(err error) error {
 		return &exitError{exitFound, fmt.Errorf("queue %q does not exist, to which %s would go (known from: %s): declare it, or name another with --to; nothing was moved",
 			missing.Queue, messages(missing.Messages), missing.Source)}
 	case errors.Is(err, errorqueue.ErrFailedAgain):
-		return &exitError{exitFound, fmt.Errorf("%w; the rest stays parked (errors groups with newer=10m shows what failed, --tolerate lets some fail)", err)}
+		return &exitError{exitFound, fmt.Errorf("%w; the rest stays parked (errors groups with redrive= and the id of this redrive shows what failed, --tolerate lets some fail)", err)}
 	case errors.Is(err, errorqueue.ErrNoQueue):
 		return fmt.Errorf("%w (--error-queue, if it has another name)", err)
 	case errors.Is(err, errorqueue.ErrBusy):

@@ -231,7 +231,7 @@ func TestABatchThatFailsAgainStopsWithItsOwnExitCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ended
-	if !strings.Contains(r.out, "3 messages of ") {
+	if !strings.Contains(r.out, "3 messages of ") || !strings.Contains(r.out, "\n    order-000: error\n") {
 		t.Errorf("the report is\n%s", r.out)
 	}
 	depths(t, queue, 12, 0)

@@ -193,9 +193,21 @@ func writeRedrive(out *strings.Builder, r redriveReport, width int) {
 			fmt.Fprintf(out, ", %d failed again", b.FailedAgain)
 		}
 		out.WriteString("\n")
+		writeAgain(out, b, r.ID)
 	}
 	writeTrouble(out, r.MaybeTwice, r.Failed, r.Failures)
 	writeIllegible(out, r.Illegible)
+}
+
+// writeAgain prints which messages of a batch failed again.
+func writeAgain(out *strings.Builder, b errorqueue.Batch, id string) {
+	const most = 5
+	for _, m := range b.Again[:min(len(b.Again), most)] {
+		fmt.Fprintf(out, "    %s: %s\n", plain(cmp.Or(m.ID, "mark="+m.Mark)), plain(commas(m.Reason, errorOr(&m))))
+	}
+	if more := b.FailedAgain - min(len(b.Again), most); more > 0 {
+		fmt.Fprintf(out, "    %d more: errors ls with redrive=%s\n", more, id)
+	}
 }
 
 func writeIllegible(out *strings.Builder, n int) {
