@@ -87,6 +87,7 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 // without the batch; it is negative if that is unknown.
 func (r *batches) watch(ctx context.Context, depth, tolerated int) (total int, err error) {
 	const look = time.Second
+	r.progress.enter(PhaseWatching)
 	defer r.progress.watch(0)
 	var seen time.Time
 	for end := time.Now().Add(r.each); time.Now().Before(end); {

@@ -81,7 +81,7 @@ func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, e
 	if err != nil {
 		return report, q.failed(err)
 	}
-	d := &discard{queue: q, options: o, progress: &reporter{to: o.Progress, log: q.log}}
+	d := &discard{queue: q, options: o, progress: newReporter(o.Progress, q.log)}
 	follow := &follower{log: q.log, observe: o.Observe, settled: o.Settled}
 	d.rounds = &rounds{
 		queue: q, choice: choice{filter: matcher, copies: !o.Delete}, left: -1, report: d.progress,

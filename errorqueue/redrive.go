@@ -78,7 +78,7 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 	move := &mover{sender: sender, window: o.Window, rate: o.Rate, follower: follow, envelope: func(d *held) envelope {
 		return afresh(d, cmp.Or(o.To, d.message.Target), taker, s)
 	}}
-	progress := &reporter{to: o.Progress, log: q.log}
+	progress := newReporter(o.Progress, q.log)
 	return &redrive{
 		queue: q, options: o, progress: progress,
 		rounds: &rounds{

@@ -107,10 +107,12 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 		what.most = -1 // acked messages may be there again: see round.isNew and within
 	}
 	r.within.again()
+	r.report.enter(PhaseWaiting)
 	p, err := r.queue.begin(ctx, what)
 	if err != nil {
 		return false, false, err
 	}
+	r.report.enter(PhaseMoving)
 	if r.left < 0 {
 		r.left = p.of
 	}
@@ -122,6 +124,7 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 	}
 	done, err = one.run(ctx)
 	lost = err != nil && isOver(p.session(), err)
+	r.report.enter(PhaseGivingBack)
 	p.end(ctx)
 	if p.session().Err() != nil {
 		r.doubtful = true
@@ -144,6 +147,7 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 // them. It is not done if the connection was lost.
 func (r *rounds) first(ctx context.Context, p *reader, chosen []*held) (done bool, err error) {
 	r.begin(p)
+	r.report.enter(PhaseMoving)
 	for rest := chosen; len(rest) > 0; {
 		n := min(len(rest), r.mover.burst())
 		err := r.mover.move(ctx, p, rest[:n])

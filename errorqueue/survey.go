@@ -52,16 +52,19 @@ func (s *survey) run(ctx context.Context) (err error) {
 // end gives back the messages that the reader holds.
 func (s *survey) end(ctx context.Context) {
 	if s.reader != nil {
+		s.report.enter(PhaseGivingBack)
 		s.reader.end(ctx)
 		s.reader = nil
 	}
 }
 
 func (s *survey) read(ctx context.Context, e edge) error {
+	s.report.enter(PhaseWaiting)
 	r, err := s.queue.begin(ctx, s.within.extent(e))
 	if err != nil {
 		return err
 	}
+	s.report.enter(PhaseReading)
 	s.reader, s.of, r.follower = r, r.of, s.follower
 	now := Progress{Of: s.within.of(r.of)}
 	for s.most < 0 || s.plan.matched < s.most {
