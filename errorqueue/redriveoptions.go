@@ -78,9 +78,9 @@ type RedriveOptions struct {
 	// Within leaves all messages alone but the queue's first ones, so many. With Read of a dry run's
 	// report, what was parked since is not touched, even if other messages have gone meanwhile. The
 	// queue is read for a plan first, also with To. From then on its messages are recognised by id
-	// and body, wherever a lost connection puts them. Those that were in doubt while a message that
-	// cannot be read was looked for are left alone. Earlier calls may have put a message behind the
-	// others: see Config.DeliveryLimit.
+	// and body, wherever a lost connection puts them. If there is one that cannot be read, up to a
+	// Config.Window of messages in front of it are left alone. An earlier reading may have put a
+	// message behind the others, where it is none of the first: see Config.DeliveryLimit.
 	//
 	// Defaults to 0, the messages that are there when the call begins.
 	Within int

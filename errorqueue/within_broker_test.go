@@ -152,3 +152,32 @@ func TestAWatchedBatchTellsOfWhatIsParkedMeanwhile(t *testing.T) {
 		t.Errorf("%+v", told)
 	}
 }
+
+// Each connection that the message ends brings others to the front of a quorum queue.
+func TestAPlanDoesNotGrowOverAMessageThatTheBrokerCannotConvert(t *testing.T) {
+	if amqptest.Major(t) < 4 {
+		t.Skip("before RabbitMQ 4 AMQP 1.0 is a plugin, and converts what it takes")
+	}
+	t.Parallel()
+	eachKind(t, func(t *testing.T, queue string) {
+		const n, at, within, before = 60, 40, 50, 30
+		parkAround(t, queue, n, at)
+		q := open(t, Config{Queue: queue})
+		if report := redriveOK(t, q, RedriveOptions{All: true, Within: before}); report.Moved != before {
+			t.Errorf("in front of it: %+v", report)
+		}
+		report, err := q.Discard(t.Context(), DiscardOptions{All: true, Within: within - before})
+		if _ = unreadable(t, "discard", err); report.Failed != 0 || report.Discarded > at-before {
+			t.Errorf("%+v, %v", report, err)
+		}
+		inOrder(t, queue, before, nil)
+		for _, d := range empty(t, queue+"-archive") {
+			if d.MessageId >= id(within-1) {
+				t.Errorf("%s is archived, which is behind the first %d", d.MessageId, within)
+			}
+		}
+		left := n + 1 - before - report.Discarded
+		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == left }, "%d are parked still, want %d", amqptest.Depth(t, q.Name()), left)
+		t.Logf("%d of %d are archived", report.Discarded, at-before)
+	})
+}
