@@ -176,6 +176,20 @@ outbox: ## Kill apps, relays, brokers and databases, and compare the accounts (S
 	eval "$$vars"
 	go test -count=1 -timeout 4h -v ./internal/test/outbox -run '^TestKilled' -seeds $(SEEDS) -seed $(SEED) $(ARGS)
 
+.PHONY: flatmap
+flatmap: ## Run examples/flatmap while workers, broker and database are killed, and compare with a plain run (SEEDS=20, SEED=7 the first, ARGS); BROKER=4.3 too
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -timeout 4h -v ./examples/flatmap -run '^TestKilled' -seeds $(SEEDS) -seed $(SEED) $(ARGS)
+
+.PHONY: pipeline-speed
+pipeline-speed: ## A pipeline of three stages beside the same work on the raw client, in turns (ARGS); BROKER=4.3 too
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -v -timeout 1h ./pipeline -run '^TestSpeed' $(ARGS)
+
 .PHONY: keys
 keys: ## Kill, cut off and move whatever consumes partitions, and compare the order within each key (SEEDS=20, SEED=7 the first, ARGS="-variant shared"); BROKER=4.3 too
 	@scripts/broker up

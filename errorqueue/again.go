@@ -39,7 +39,7 @@ func reread(ctx context.Context, read func(edge) error, enough func(edge) bool) 
 // seen recognises messages that an earlier reading of the same call has read. It takes 8 bytes for
 // each message, and more only during a second reading.
 type seen struct {
-	// Written by again and before.
+	// Written by again, before and meets.
 	seed maphash.Seed
 	read []uint64       // hashes of the messages, in their order
 	left map[uint64]int // how many of each this reading has not met yet; nil in the first reading
@@ -60,19 +60,23 @@ func (s *seen) again() {
 // before says whether an earlier reading has read a message, and remembers the message if not. Two
 // messages with the same id and body count as the same one: each can stand for the other.
 func (s *seen) before(d *held) bool {
-	var h maphash.Hash
-	h.SetSeed(s.seed)
-	_, _ = h.WriteString(d.MessageId) // it never fails
-	_ = h.WriteByte(0)
-	_, _ = h.Write(d.Body)
-	mark := h.Sum64()
-	if s.left[mark] > 0 {
+	if s.meets(d) {
+		return true
+	}
+	s.read = append(s.read, s.hash(d))
+	return false
+}
+
+// meets is before, and does not remember the message.
+func (s *seen) meets(d *held) bool {
+	if mark := s.hash(d); s.left[mark] > 0 {
 		s.left[mark]--
 		return true
 	}
-	s.read = append(s.read, mark)
 	return false
 }
+
+func (s *seen) hash(d *held) uint64 { return maphash.String(s.seed, d.message.Mark) }
 
 // total is how many messages were read.
 func (s *seen) total() int { return len(s.read) }

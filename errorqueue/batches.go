@@ -22,8 +22,9 @@ type batches struct {
 	homes    []*Queue      // where the consumers of the targets park failures
 
 	// Written by run and batch.
-	done  []Batch
-	again int // messages of all batches that are parked again
+	done   []Batch
+	again  int // messages of all batches that are parked again
+	listed relapses
 }
 
 const (
@@ -74,7 +75,7 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 	tolerated := r.options.Tolerate * float64(b.Moved)
 	total, err := r.watch(ctx, depth-b.Moved, int(tolerated))
 	b.FailedAgain, b.Watched = total-r.again, err == nil
-	r.again = total
+	r.again, b.Again = total, r.listed.take()
 	if err == nil && float64(b.FailedAgain) > tolerated {
 		err = fmt.Errorf("batch %d: %d of %d: %w", number, b.FailedAgain, b.Moved, ErrFailedAgain)
 	}
@@ -86,6 +87,7 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 // without the batch; it is negative if that is unknown.
 func (r *batches) watch(ctx context.Context, depth, tolerated int) (total int, err error) {
 	const look = time.Second
+	r.progress.enter(PhaseWatching)
 	defer r.progress.watch(0)
 	var seen time.Time
 	for end := time.Now().Add(r.each); time.Now().Before(end); {
@@ -134,11 +136,16 @@ func (r *batches) depth(ctx context.Context) (int, error) {
 func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 	for range lossesInARow {
 		n, err = 0, nil
+		r.listed.look()
 		for _, home := range r.homes {
 			if err == nil {
 				err = home.each(ctx, ListOptions{}, func(d *held) bool {
+					if home == r.queue {
+						r.rounds.follower.read(&d.message)
+					}
 					if r.rounds.choice.redrivenBefore(&d.message) {
 						n++
+						r.listed.add(d)
 					}
 					return true
 				})

@@ -10,8 +10,11 @@ import (
 // in gzip, to 16 MiB at most. encoded says whether there is a content encoding that stands for
 // other bytes. If it cannot be undone, the error says why, and the body is returned as it is: it is
 // not gzip, is larger, or the encoding is another one. In the sample of a Group it is cut to its
-// first 4 KiB, too. The body is inflated anew at each call.
+// first 4 KiB, too, and there is none in Batch.Again. The body is inflated anew at each call.
 func (m *Message) Decoded() (body []byte, encoded bool, err error) {
+	if m.bodiless() {
+		return nil, false, nil
+	}
 	if !m.sample {
 		return inflate.View(m.Body, m.ContentEncoding, inflate.ViewMost)
 	}
@@ -24,6 +27,9 @@ func (m *Message) Decoded() (body []byte, encoded bool, err error) {
 	return body, encoded, err
 }
 
+// bodiless says that the body was left out, as in Batch.Again.
+func (m *Message) bodiless() bool { return m.Body == nil && m.BodySize > 0 }
+
 // view is the decoded body in JSON, of inflate.PrintMost bytes at most: 100 messages of 16 KiB
 // could make 10 GB of JSON otherwise. It is empty if the body has no content encoding.
 type view struct {
@@ -34,7 +40,7 @@ type view struct {
 
 func (m *Message) view() view {
 	decode := m.Decoded
-	if !m.sample {
+	if !m.sample && !m.bodiless() {
 		decode = func() ([]byte, bool, error) { return inflate.View(m.Body, m.ContentEncoding, inflate.PrintMost) }
 	}
 	body, encoded, err := decode()

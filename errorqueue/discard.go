@@ -30,11 +30,15 @@ type DiscardOptions struct {
 	// Defaults to the main queue's name + "-archive".
 	Archive string
 
-	// Limit, Rate, DryRun, Window and Progress are as in RedriveOptions.
+	// These are as in RedriveOptions.
 	Limit    int
 	Rate     float64
 	DryRun   bool
 	Window   int
+	Now      time.Time
+	Within   int
+	Observe  func(*Message)
+	Settled  func(mark string)
 	Progress func(Progress)
 }
 
@@ -42,6 +46,7 @@ type DiscardOptions struct {
 type DiscardReport struct {
 	DryRun    bool   `json:"dry_run"`
 	Archive   string `json:"archive"` // "" if messages are deleted
+	Read      int    `json:"read"`    // looked at for the plan; 0 unless DryRun or Within is set
 	Matched   int    `json:"matched"`
 	Discarded int    `json:"discarded"`
 	// Of those, may still be parked, because a connection was lost.
@@ -76,13 +81,16 @@ func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, e
 	if err != nil {
 		return report, q.failed(err)
 	}
-	d := &discard{queue: q, options: o, progress: &reporter{to: o.Progress, log: q.log}}
+	d := &discard{queue: q, options: o, progress: newReporter(o.Progress, q.log)}
+	follow := &follower{log: q.log, observe: o.Observe, settled: o.Settled}
 	d.rounds = &rounds{
 		queue: q, choice: choice{filter: matcher, copies: !o.Delete}, left: -1, report: d.progress,
-		mover: &mover{window: o.Window, rate: o.Rate},
+		within: &within{most: o.Within}, follower: follow,
+		mover: &mover{window: o.Window, rate: o.Rate, follower: follow},
 	}
 	err = d.run(ctx)
 	t := d.rounds.mover.tally
+	report.Read = d.plan.read
 	report.Matched, report.Discarded = max(d.plan.matched, t.moved+t.failed), t.moved
 	report.MaybeTwice, report.Failed, report.Failures = t.twice, t.failed, orEmpty(t.failures)
 	report.Illegible, report.Rounds = max(d.plan.illegible, d.rounds.illegible), d.rounds.count
@@ -101,11 +109,11 @@ func (o DiscardOptions) check(q *Queue, now time.Time) (*filter.Matcher, error) 
 	if !o.Delete && (o.Archive == q.name || o.Archive == q.main) {
 		return nil, &FieldError{"Archive", o.Archive, "another queue than the error queue and the main queue"}
 	}
-	matcher, err := chosen(o.Filter, o.All, now)
+	matcher, err := chosen(o.Filter, o.All, frozen(o.Now, now))
 	if err != nil {
 		return nil, err
 	}
-	return matcher, checkMove(o.Limit, o.Rate, o.Window)
+	return matcher, cmp.Or(checkWithin(o.Within), checkMove(o.Limit, o.Rate, o.Window))
 }
 
 // discard is one call of Discard. One goroutine uses it.
@@ -116,36 +124,68 @@ type discard struct {
 	progress *reporter
 	rounds   *rounds // moves, and counts what it has moved
 
-	plan plan // of a dry run; written by run
+	plan plan // of a dry run, or with Within; written by survey
 }
 
 func (d *discard) run(ctx context.Context) error {
 	defer d.progress.end()
 	o := d.options
-	most := -1
-	if o.Limit > 0 {
-		most = o.Limit
-	}
 	if o.DryRun {
-		s := &survey{queue: d.queue, choice: d.rounds.choice, to: o.Archive, most: most, report: d.progress}
+		s := d.rounds.survey(o.Archive, o.Limit)
 		defer s.end(ctx)
-		err := s.run(ctx)
-		d.plan = s.plan
+		return d.survey(ctx, s)
+	}
+	if !o.Delete {
+		if err := d.queue.declareArchive(ctx, o.Archive); err != nil {
+			return err
+		}
+		sender, taker, err := d.queue.sender(ctx, o.Window)
+		if err != nil {
+			return err
+		}
+		defer stop(sender)
+		d.rounds.mover.copyTo(sender, func(one *held) envelope { return asItIs(one, o.Archive, taker) })
+	}
+	if o.Within > 0 {
+		return d.runWithin(ctx)
+	}
+	return d.rounds.run(ctx, d.rounds.most(o.Limit))
+}
+
+// survey makes the plan.
+func (d *discard) survey(ctx context.Context, s *survey) error {
+	err := s.run(ctx)
+	d.plan = s.plan
+	return err
+}
+
+// runWithin moves messages of a plan only.
+func (d *discard) runWithin(ctx context.Context) error {
+	o := d.options
+	s := d.rounds.survey(o.Archive, o.Limit)
+	defer s.end(ctx)
+	err := d.survey(ctx, s)
+	d.rounds.startAt(s)
+	done := false
+	switch {
+	case err != nil && !errors.As(err, new(*UnreadableError)):
 		return err
+	case s.quick(o.Rate):
+		done, err = d.rounds.first(ctx, s.reader, s.kept)
+		if err != nil {
+			return err
+		}
 	}
-	if o.Delete {
-		return d.rounds.run(ctx, most)
+	if !done {
+		s.end(ctx)
+		if err := d.rounds.run(ctx, d.rounds.most(o.Limit)); err != nil {
+			return err
+		}
 	}
-	if err := d.queue.declareArchive(ctx, o.Archive); err != nil {
-		return err
+	if o.Limit > 0 {
+		return nil
 	}
-	sender, taker, err := d.queue.sender(ctx, o.Window)
-	if err != nil {
-		return err
-	}
-	defer stop(sender)
-	d.rounds.mover.copyTo(sender, func(one *held) envelope { return asItIs(one, o.Archive, taker) })
-	return d.rounds.run(ctx, most)
+	return d.plan.missed(d.rounds.mover.tally.ended())
 }
 
 // declareArchive declares the archive with the arguments of an error queue of topology. An existing

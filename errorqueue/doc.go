@@ -16,6 +16,9 @@
 //
 // [Move] moves in the same way what waits in all queues of one consumer to those of another.
 //
+// A dry run counts, and a later call moves just what it has counted if Now is the same and Within
+// is what it has Read: [RedriveOptions]. A message without an id is named by its mark.
+//
 // The package understands messages that consumers of this framework have parked, that the broker
 // has dead-lettered by itself, that Clojure's Bunnicula has parked, and that came from elsewhere:
 // see [Message].

@@ -23,10 +23,18 @@ type Filter struct {
 	Versions  []string // of apps
 	Targets   []string // the queues from which messages came
 
+	RedriveIDs []string // of redrives that have moved messages, which are parked again
+	Marks      []string // see Message.Mark
+
 	// OlderThan and NewerThan compare the time since a message was parked, or, if that is unknown,
 	// the time since it was published. A message without either time does not match.
 	OlderThan time.Duration
 	NewerThan time.Duration
+
+	// Before and After compare the same time: messages from before Before match, and those from
+	// After on. So a day is two midnights. A message without a time does not match.
+	Before time.Time
+	After  time.Time
 
 	Headers []HeaderMatch
 	Body    []BodyMatch
@@ -55,8 +63,12 @@ type BodyMatch struct {
 //
 //	reason=a,b   type=a,b   group=a,b   id=a,b   consumer=a,b
 //	host=a,b     app=a,b    version=a,b queue=a,b
+//	redrive=a,b          parked again after the redrive of this id
+//	mark=a,b             a message's mark: see Message.Mark
 //	error~text           a part of the error's text
 //	older=2h  newer=3d   parked longer ago, less long ago: 90s, 15m, 2h30m, 3d
+//	before=2026-11-02    parked before a time: RFC 3339 (2026-11-01T10:31:00+01:00),
+//	after=2026-11-01     parked then or later; a date is its midnight in UTC
 //	header.NAME=value    header.NAME  a user's header, and that it exists
 //	body.PATH=value      body.PATH    a value in a JSON body, and that it exists
 //	body.items[0].sku=A-1             a PATH leads through objects and arrays
@@ -94,7 +106,8 @@ func (f Filter) terms() filter.Filter {
 	t := filter.Filter{
 		Reasons: f.Reasons, ErrorTypes: f.ErrorTypes, ErrorContains: f.ErrorContains, Groups: f.Groups,
 		IDs: f.IDs, Consumers: f.Consumers, Hosts: f.Hosts, Apps: f.Apps, Versions: f.Versions, Targets: f.Targets,
-		OlderThan: f.OlderThan, NewerThan: f.NewerThan,
+		RedriveIDs: f.RedriveIDs, Marks: f.Marks,
+		OlderThan: f.OlderThan, NewerThan: f.NewerThan, Before: f.Before, After: f.After,
 	}
 	for _, h := range f.Headers {
 		t.Headers = append(t.Headers, filter.Header(h))
@@ -110,7 +123,8 @@ func filterOf(t filter.Filter) Filter {
 	f := Filter{
 		Reasons: t.Reasons, ErrorTypes: t.ErrorTypes, ErrorContains: t.ErrorContains, Groups: t.Groups,
 		IDs: t.IDs, Consumers: t.Consumers, Hosts: t.Hosts, Apps: t.Apps, Versions: t.Versions, Targets: t.Targets,
-		OlderThan: t.OlderThan, NewerThan: t.NewerThan,
+		RedriveIDs: t.RedriveIDs, Marks: t.Marks,
+		OlderThan: t.OlderThan, NewerThan: t.NewerThan, Before: t.Before, After: t.After,
 	}
 	for _, h := range t.Headers {
 		f.Headers = append(f.Headers, HeaderMatch(h))

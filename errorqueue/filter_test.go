@@ -33,14 +33,16 @@ func TestAMessageWithoutATimeIsAsOldAsItWasPublishedOrOfNoAge(t *testing.T) {
 
 func TestEachTermLooksAtItsFieldOfAMessage(t *testing.T) {
 	m := &Message{
-		ID: "1", Reason: "2", Type: "3", Error: "4", Group: "5", Consumer: "6", Host: "7", App: "8", AppVersion: "9", Target: "10",
+		ID: "1", Reason: "2", Type: "3", Error: "4", Group: "5", Consumer: "6", Host: "7", App: "8", AppVersion: "9", Target: "10", RedriveID: "13", Mark: "14",
 		FailedAt: now.Add(-time.Hour), Headers: map[string]any{"tenant": "11"}, Body: []byte(`{"n":12}`),
 	}
-	const text = `reason=2 type=3 group=5 id=1 consumer=6 host=7 app=8 version=9 queue=10 error~4 older=59m newer=61m header.tenant=11 body.n=12`
+	const text = `reason=2 type=3 group=5 id=1 consumer=6 host=7 app=8 version=9 queue=10 error~4 older=59m newer=61m header.tenant=11 body.n=12 redrive=13 mark=14 before=2100-01-01 after=2000-01-01`
 	f, err := ParseFilter(text)
 	want := Filter{
 		Reasons: []string{"2"}, ErrorTypes: []string{"3"}, ErrorContains: "4", Groups: []string{"5"}, IDs: []string{"1"}, Consumers: []string{"6"},
 		Hosts: []string{"7"}, Apps: []string{"8"}, Versions: []string{"9"}, Targets: []string{"10"}, OlderThan: 59 * time.Minute, NewerThan: 61 * time.Minute,
+		RedriveIDs: []string{"13"}, Marks: []string{"14"},
+		Before: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), After: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
 		Headers: []HeaderMatch{{Name: "tenant", Value: "11"}}, Body: []BodyMatch{{Path: "n", Value: "12"}},
 	}
 	if err != nil || !reflect.DeepEqual(f, want) || f.IsZero() || !(Filter{}).IsZero() {

@@ -63,7 +63,7 @@ type ImportReport struct {
 func (q *Queue) Import(ctx context.Context, r io.Reader, o ImportOptions) (ImportReport, error) {
 	began := time.Now()
 	o.Window, o.To = cmp.Or(o.Window, defaultMoveWindow), cmp.Or(o.To, q.name)
-	in := &importer{queue: q, options: o, report: reporter{to: o.Progress, log: q.log}, of: -1, next: 2}
+	in := &importer{queue: q, options: o, report: newReporter(o.Progress, q.log), of: -1, next: 2}
 	err := o.check()
 	if err == nil {
 		err = in.run(ctx, r)
@@ -96,7 +96,7 @@ type importer struct {
 	taker   taker         // who takes the messages; set by run
 
 	// Written by run, take and flush.
-	report reporter
+	report *reporter
 	found  archive.Contents // set at the end of the file
 	envs   []envelope       // the window
 	lines  []int            // the line of each message in the window, by index
@@ -119,6 +119,11 @@ func (in *importer) run(ctx context.Context, r io.Reader) (err error) {
 		}
 	}
 	defer in.report.end()
+	if o.DryRun {
+		in.report.enter(PhaseReading)
+	} else {
+		in.report.enter(PhaseMoving)
+	}
 	in.tell()
 	if o.DryRun {
 		in.found, err = readFile(ctx, r, o.From, func(int, *amqp.Delivery) error {

@@ -55,7 +55,7 @@ func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) err
 	if err != nil {
 		return err
 	}
-	l := &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: reporter{to: o.Progress, log: q.log}}
+	l := &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: newReporter(o.Progress, q.log)}
 	defer l.report.end()
 	e, err := untilExact(ctx, func(e edge) error {
 		l.seen.again()
@@ -76,18 +76,23 @@ type listing struct {
 	limit  int // 0 is none
 	yield  func(*held) bool
 
-	report  reporter
+	report  *reporter
 	seen    seen
 	matched int // written by read
 }
 
 // read reads the queue once. It does not yield a message that an earlier reading has read.
 func (l *listing) read(ctx context.Context, e edge) error {
+	l.report.enter(PhaseWaiting)
 	r, err := l.queue.begin(ctx, whole(e))
 	if err != nil {
 		return err
 	}
-	defer r.end(ctx)
+	l.report.enter(PhaseReading)
+	defer func() {
+		l.report.enter(PhaseGivingBack)
+		r.end(ctx)
+	}()
 	now := Progress{Of: r.of, Matched: l.matched}
 	for l.limit == 0 || l.matched < l.limit {
 		d, ok, err := r.next(ctx)

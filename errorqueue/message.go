@@ -18,6 +18,12 @@ type Message struct {
 	// IDGiven says that the publisher has set no id, and that a consumer or a redrive has given it.
 	IDGiven bool `json:"id_given,omitempty"`
 
+	// Mark is a digest of id and body, as 32 hexadecimal digits. It names a message in a Filter,
+	// also one without an id. Messages with the same id and body share it. A copy in the archive or
+	// from a file has it too. A message without an id gets one when it is redriven or handled, and
+	// so another mark.
+	Mark string `json:"mark"`
+
 	Origin Origin `json:"origin"` // who parked it
 
 	// Reason is a consumer's reason, such as "timeout", or the broker's, such as "delivery_limit"
@@ -84,7 +90,8 @@ type Message struct {
 	Deliveries int `json:"deliveries,omitempty"`
 
 	Body []byte `json:"-"` // as it came: see Decoded
-	// In bytes; more than len(Body) in the sample of a Group, whose body is cut.
+	// In bytes; more than len(Body) in the sample of a Group, whose body is cut, and in Batch.Again,
+	// whose bodies are left out.
 	BodySize int `json:"body_size"`
 
 	sample bool // of a Group, whose bodies are cut to sampleBody
@@ -94,7 +101,7 @@ type Message struct {
 // a content encoding, what Decoded returns is there too, as "decoded" or "decoded_base64", or the
 // error as "not_decoded". Headers have their types as [Queue.Export] writes them. Times are in UTC.
 // A Timestamp that is beyond the years 1 to 9999 is written as its seconds since 1970; other times
-// beyond these are left out.
+// beyond these are left out, and so is a body that the Message is without.
 func (m Message) MarshalJSON() ([]byte, error) {
 	type plain Message
 	type shown struct {
@@ -108,9 +115,11 @@ func (m Message) MarshalJSON() ([]byte, error) {
 	m.Timestamp, m.RedrivenAt = foreign.Known(m.Timestamp), foreign.Known(m.RedrivenAt)
 	m.FirstFailedAt, m.FailedAt, m.Due = foreign.Known(m.FirstFailedAt), foreign.Known(m.FailedAt), foreign.Known(m.Due)
 	s := shown{plain: plain(m), Headers: typed.Fields(m.Headers)}
-	if text := string(m.Body); utf8.ValidString(text) {
+	switch text := string(m.Body); {
+	case m.bodiless():
+	case utf8.ValidString(text):
 		s.Text = &text
-	} else {
+	default:
 		s.Bytes = m.Body
 	}
 	s.view = m.view()
@@ -180,6 +189,7 @@ func (m *Message) subject() filter.Message {
 	return filter.Message{
 		ID: m.ID, Reason: m.Reason, Type: m.Type, Error: m.Error, Group: m.Group,
 		Consumer: m.Consumer, Host: m.Host, App: m.App, AppVersion: m.AppVersion, Target: m.Target,
+		RedriveID: m.RedriveID, Mark: m.Mark,
 		Since: m.since(), Headers: m.Headers, Body: m.Body, ContentEncoding: m.ContentEncoding,
 	}
 }

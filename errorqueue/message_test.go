@@ -36,7 +36,7 @@ func TestAParkedMessageTellsAll(t *testing.T) {
 	got := ordersQueue().read(deliveryOf(p), 3)
 	at := func(s string) time.Time { v, _ := time.Parse(time.RFC3339, s); return v }
 	want := Message{
-		Position: 3, ID: id(7), Origin: OriginConsumer, Reason: "timeout", Error: "dial tcp: connection refused", Type: "*net.OpError", Group: "0123456789abcdef",
+		Position: 3, ID: id(7), Mark: "da4f8007158d185cb1d2128b4b059d1f", Origin: OriginConsumer, Reason: "timeout", Error: "dial tcp: connection refused", Type: "*net.OpError", Group: "0123456789abcdef",
 		Consumer: "c", Host: "h", App: "shop", AppVersion: "v1.2.0", Target: "orders", TargetFrom: fromHeader, Attempts: 4,
 		FirstFailedAt: at("2026-11-01T09:00:00Z"), FailedAt: at("2026-11-01T10:00:00Z"),
 		History:          []Attempt{{At: at("2026-11-01T10:00:00Z"), Attempt: 4, Reason: "timeout", Error: "late", Host: "h", Took: 1500 * time.Millisecond}},

@@ -60,7 +60,7 @@ const (
 )
 
 func newMigration(conn *connection.Connection, o MoveOptions, log *slog.Logger) *migration {
-	m := &migration{options: o, began: time.Now(), consumers: -1, tell: &reporter{to: o.Progress, log: log}}
+	m := &migration{options: o, began: time.Now(), consumers: -1, tell: newReporter(o.Progress, log)}
 	m.all, _ = chosen(Filter{}, true, m.began) // the zero Filter is valid
 	old := mainOf(o.From)
 	cfg, _ := Config{Queue: old}.resolve() // the topology has checked the name
@@ -117,6 +117,7 @@ func (m *migration) run(ctx context.Context) error {
 	for {
 		err := m.pass(ctx)
 		finish, cancel := outlast(ctx)
+		m.tell.enter(PhaseWaiting)
 		looked := m.look(finish)
 		cancel()
 		switch {

@@ -26,6 +26,7 @@ type mover struct {
 	envelope func(*held) envelope // nil: nothing is published, and messages are deleted
 	window   int
 	rate     float64 // messages a second; 0 is no limit
+	follower *follower
 
 	// Written by move, pause, fail, cameBack and lose.
 	began     time.Time // from then on messages are counted for the rate
@@ -83,6 +84,7 @@ func (m *mover) move(ctx context.Context, r *reader, all []*held) error {
 	placed, last := m.publish(finish, all)
 	acked, err := r.ack(finish, placed)
 	m.recent.add(placed, acked)
+	m.follower.gone(placed[:acked])
 	m.tally.moved += len(placed)
 	if err != nil {
 		m.tally.twice += len(placed)

@@ -16,7 +16,7 @@ import (
 func (q *Queue) read(d *amqp.Delivery, position int) Message {
 	h := d.Headers
 	m := Message{
-		Position: position, ID: d.MessageId,
+		Position: position, ID: d.MessageId, Mark: markOf(d),
 		Reason: text(h, wire.Reason), Error: text(h, wire.Error), Type: text(h, wire.ErrorType),
 		Stack: text(h, wire.Stack), Group: text(h, wire.ErrorGroup),
 		Consumer: text(h, wire.Consumer), Host: text(h, wire.Host), App: text(h, wire.App), AppVersion: text(h, wire.AppVersion),

@@ -2,6 +2,7 @@ package errorqueue
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ type Target struct {
 // plan says what a redrive or a discard would move, and where to. It holds values only.
 type plan struct {
 	targets   map[string]*Target
+	read      int           // messages that were looked at
 	matched   int           // messages that would be moved
 	illegible int           // messages that are chosen, but cannot be copied
 	slowest   time.Duration // from the first failure of a message until it was parked
@@ -31,6 +33,7 @@ type plan struct {
 // add adds a message with this verdict. It goes to the queue to, or, if that is "", to its own
 // target.
 func (p *plan) add(m *Message, v verdict, to string) {
+	p.read++
 	switch v {
 	case leave:
 		return
@@ -59,6 +62,15 @@ func (p *plan) add(m *Message, v verdict, to string) {
 		}
 		t.Derived++
 	}
+}
+
+// missed says whether messages of the plan were gone before they were moved. done is how many were
+// moved or cannot be moved.
+func (p *plan) missed(done int) error {
+	if gone := p.matched - done; gone > 0 {
+		return fmt.Errorf("%d of %d: %w", gone, p.matched, ErrGone)
+	}
+	return nil
 }
 
 // sorted returns the targets, beginning with that of the most messages.

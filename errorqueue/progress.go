@@ -8,13 +8,19 @@ import (
 )
 
 // Progress says how far a call has come. The call's own goroutine reports it, at most ten times a
-// second and at the end, and waits for the callback. So the callback may draw a line, but should
-// not call a server. A panic of the callback is logged; the call goes on, and reports no more.
+// second, at the beginning of each phase and at the end, and waits for the callback. So the
+// callback may draw a line, but should not call a server. A panic of the callback is logged; the
+// call goes on, and reports no more.
 type Progress struct {
 	// Queue is the queue that a Move reads at the moment. It is "" in other calls.
 	Queue string `json:"queue,omitempty"`
 
-	Of      int `json:"of"`      // messages in the queue, or the file, at the start; -1 if unknown
+	// Phase is what the call does at the moment. It is "" in the last report.
+	Phase Phase `json:"phase"`
+
+	// Messages in the queue, or the file, at the start; -1 if unknown. It is Within at most.
+	Of int `json:"of"`
+
 	Read    int `json:"read"`    // so far; starts again with each round of a redrive
 	Matched int `json:"matched"` // of those, chosen by the filter
 	Moved   int `json:"moved"`   // published and confirmed, or deleted
@@ -26,20 +32,55 @@ type Progress struct {
 	Watch time.Duration `json:"watch"`
 }
 
+// Phase is what a call does at the moment. The same phase may come several times.
+type Phase string
+
+// The phases.
+const (
+	// PhaseWaiting: another reader has the queue, there is no connection, or a Move waits for
+	// messages.
+	PhaseWaiting Phase = "waiting"
+
+	PhaseReading Phase = "reading" // and nothing is moved
+
+	// PhaseMoving: messages are read and those that are chosen are moved. A Rate may slow it.
+	PhaseMoving Phase = "moving"
+
+	PhaseWatching Phase = "watching" // whether the messages of a batch fail again
+
+	// PhaseGivingBack: the messages that were read go back to the queue, in their order. That may
+	// mean to read others first, without counting them: see [Queue.List].
+	PhaseGivingBack Phase = "giving back"
+)
+
 // reporter reports the progress to the caller. One goroutine uses it, that of the call.
 type reporter struct {
 	queue  string         // that is read; set by a migration
 	to     func(Progress) // nil if nobody is told, or after a panic
 	log    *slog.Logger   // immutable
+	phase  Phase          // written by enter
 	latest Progress       // the last one that tell was given
 	told   time.Time      // when the last report was made
 }
 
 const tellEvery = 100 * time.Millisecond
 
+func newReporter(to func(Progress), log *slog.Logger) *reporter {
+	return &reporter{to: to, log: log, latest: Progress{Of: -1}}
+}
+
+// enter begins a phase, and reports it at once: the phase may be long, and have nothing to tell.
+func (r *reporter) enter(p Phase) {
+	if p == r.phase {
+		return
+	}
+	r.phase, r.told = p, time.Time{}
+	r.tell(r.latest)
+}
+
 // tell makes a report, unless the last one was a moment ago.
 func (r *reporter) tell(now Progress) {
-	now.Queue = r.queue
+	now.Queue, now.Phase = r.queue, r.phase
 	r.latest = now
 	if r.to == nil || time.Since(r.told) < tellEvery {
 		return
@@ -70,6 +111,7 @@ func (r *reporter) watch(d time.Duration) {
 // end reports the latest progress.
 func (r *reporter) end() {
 	if r.to != nil {
+		r.latest.Phase = ""
 		r.call(r.latest)
 	}
 }

@@ -25,6 +25,8 @@ type reader struct {
 	began  time.Time
 	unlock func()
 
+	follower *follower // set by who began it, before next; nil if nobody is told
+
 	// Written by next, fill, ack and readOn.
 	edge    edge
 	left    int // messages that are still to be read
@@ -118,6 +120,7 @@ func (r *reader) next(ctx context.Context) (*held, bool, error) {
 	r.pending = r.pending[1:]
 	r.read++
 	d.message = r.queue.read(&d.Delivery, r.read)
+	r.follower.read(&d.message)
 	return d, true, nil
 }
 

@@ -1,7 +1,5 @@
 package errorqueue
 
-import "crypto/sha256"
-
 // recent remembers the messages that were moved last, and recognises those that a lost connection
 // has brought back into the queue. Even a message whose ack was answered may come back: the broker
 // answers before it has passed the ack on to the leader of a quorum queue. One goroutine uses it.
@@ -11,7 +9,8 @@ type recent struct {
 	unsure map[moved]int // messages that may still be parked, and how many of each
 }
 
-// moved identifies a message that was moved, and says whether its ack was answered.
+// moved identifies a message that was moved, and says whether its ack was answered. Messages with
+// the same mark have the same id and body, so each can stand for the other.
 type moved struct {
 	mark  string
 	acked bool
@@ -22,7 +21,7 @@ const maxRecent = 2000 // messages; more than a broker has on its way
 // add remembers messages. acked says how many of them, from the first, were acked.
 func (r *recent) add(messages []*held, acked int) {
 	for i, d := range messages {
-		r.last = append(r.last, moved{mark(d), i < acked})
+		r.last = append(r.last, moved{d.message.Mark, i < acked})
 	}
 	r.last = r.last[max(0, len(r.last)-maxRecent):]
 }
@@ -45,17 +44,10 @@ func (r *recent) cameBack(d *held) (back, acked bool) {
 		return false, false
 	}
 	for _, acked := range []bool{false, true} {
-		if one := (moved{mark(d), acked}); r.unsure[one] > 0 {
+		if one := (moved{d.message.Mark, acked}); r.unsure[one] > 0 {
 			r.unsure[one]--
 			return true, acked
 		}
 	}
 	return false, false
-}
-
-// mark identifies a message. Messages with the same mark have the same id and body, so each can
-// stand for the other.
-func mark(d *held) string {
-	sum := sha256.Sum256(d.Body)
-	return d.MessageId + " " + string(sum[:])
 }

@@ -74,19 +74,22 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 		return nil, err
 	}
 	s := stamp{id: o.ID, at: time.Now()}
-	move := &mover{sender: sender, window: o.Window, rate: o.Rate, envelope: func(d *held) envelope {
+	follow := &follower{log: q.log, observe: o.Observe, settled: o.Settled}
+	move := &mover{sender: sender, window: o.Window, rate: o.Rate, follower: follow, envelope: func(d *held) envelope {
 		return afresh(d, cmp.Or(o.To, d.message.Target), taker, s)
 	}}
-	progress := &reporter{to: o.Progress, log: q.log}
+	progress := newReporter(o.Progress, q.log)
 	return &redrive{
 		queue: q, options: o, progress: progress,
-		rounds: &rounds{queue: q, choice: c, mover: move, report: progress, left: -1},
+		rounds: &rounds{
+			queue: q, choice: c, mover: move, report: progress, within: &within{most: o.Within}, follower: follow, left: -1,
+		},
 	}, nil
 }
 
 func (r *redrive) run(ctx context.Context) error {
 	defer r.progress.end()
-	s := &survey{queue: r.queue, choice: r.rounds.choice, to: r.options.To, most: r.rounds.most(r.options.Limit), report: r.progress}
+	s := r.rounds.survey(r.options.To, r.options.Limit)
 	defer s.end(ctx)
 	blocked, err := r.survey(ctx, s)
 	switch {
@@ -101,7 +104,7 @@ func (r *redrive) run(ctx context.Context) error {
 	case len(r.options.Batches) > 0:
 		s.end(ctx)
 		return r.runBatches(ctx)
-	case r.quick(s):
+	case s.quick(r.options.Rate):
 		if done, err := r.rounds.first(ctx, s.reader, s.kept); done || err != nil {
 			return err
 		}
@@ -111,16 +114,16 @@ func (r *redrive) run(ctx context.Context) error {
 }
 
 // survey finds out the targets of the messages, and checks that they exist. With the option To the
-// target is known, and nothing is read unless it is a dry run. Messages behind one that cannot be
+// target is known, and nothing is read unless it is a dry run or has Within. Messages behind one that cannot be
 // read are not planned; blocked says so.
 func (r *redrive) survey(ctx context.Context, s *survey) (blocked, err error) {
-	if to := r.options.To; to != "" && !r.options.DryRun {
+	if to := r.options.To; to != "" && !r.options.DryRun && r.options.Within == 0 {
 		r.targets = []Target{{Queue: to, Source: fromCaller}}
 		return nil, r.queue.check(ctx, r.targets)
 	}
 	err = s.run(ctx)
 	r.plan, r.targets = s.plan, s.plan.sorted()
-	r.rounds.startAt(s.edge)
+	r.rounds.startAt(s)
 	if errors.As(err, new(*UnreadableError)) {
 		blocked, err = err, nil
 	}
@@ -128,18 +131,6 @@ func (r *redrive) survey(ctx context.Context, s *survey) (blocked, err error) {
 		return nil, err
 	}
 	return blocked, r.queue.check(ctx, r.targets)
-}
-
-// quickly is how long moving the messages of a survey may take.
-const quickly = 5 * time.Minute
-
-// quick says whether the survey's reader can move the messages that it holds. That saves reading
-// the queue again.
-func (r *redrive) quick(s *survey) bool {
-	if s.reader == nil || s.large {
-		return false
-	}
-	return r.options.Rate == 0 || float64(r.plan.matched)/r.options.Rate <= min(quickly, r.queue.cfg.HoldFor/2).Seconds()
 }
 
 func (r *redrive) runBatches(ctx context.Context) error {
@@ -156,18 +147,17 @@ func (r *redrive) runBatches(ctx context.Context) error {
 
 // missed says whether messages of the plan were gone before they were moved.
 func (r *redrive) missed() error {
-	gone := r.plan.matched - r.rounds.mover.tally.ended()
-	if r.options.DryRun || r.options.Limit > 0 || gone <= 0 {
+	if r.options.DryRun || r.options.Limit > 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d: %w", gone, r.plan.matched, ErrGone)
+	return r.plan.missed(r.rounds.mover.tally.ended())
 }
 
 // report says what the redrive has done.
 func (r *redrive) report() RedriveReport {
 	t := r.rounds.mover.tally
 	report := RedriveReport{
-		ID: r.options.ID, DryRun: r.options.DryRun, Targets: r.targets,
+		ID: r.options.ID, DryRun: r.options.DryRun, Targets: r.targets, Read: r.plan.read,
 		Matched: max(r.plan.matched, t.moved+t.failed), Illegible: max(r.plan.illegible, r.rounds.illegible),
 		Moved: t.moved, MaybeTwice: t.twice, Failed: t.failed, Failures: t.failures, Rounds: r.rounds.count,
 	}

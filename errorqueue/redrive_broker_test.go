@@ -296,6 +296,17 @@ func TestBatchesStopWhenTooManyFailAgain(t *testing.T) {
 		q := open(t, Config{Queue: queue})
 		report, err := q.Redrive(t.Context(), RedriveOptions{All: true, Batches: []int{1, 10, 20}, Watch: 1200 * time.Millisecond, Tolerate: 0.1})
 		want := []Batch{{Moved: 1, Watched: true}, {Moved: 10, FailedAgain: 1, Watched: true}, {Moved: 20, FailedAgain: 9, Watched: true}}
+		for i, b := range report.Batches { // each has its own, in the order in which they were parked
+			for j, m := range b.Again {
+				if first := []int{0, 3, 11}[i]; m.ID != id(first+j) || m.RedriveID != report.ID || m.Body != nil || m.BodySize == 0 {
+					t.Errorf("again in batch %d: %+v", i+1, m)
+				}
+			}
+			if len(b.Again) != b.FailedAgain {
+				t.Errorf("batch %d lists %d", i+1, len(b.Again))
+			}
+			report.Batches[i].Again = nil
+		}
 		if !errors.Is(err, ErrFailedAgain) || !reflect.DeepEqual(report.Batches, want) || report.Moved != 31 {
 			t.Errorf("%v, %+v", err, report)
 		}

@@ -69,6 +69,35 @@ type RedriveOptions struct {
 	// Defaults to a new UUIDv7.
 	ID string
 
+	// Now is the moment to which OlderThan and NewerThan of the Filter are compared. With that of a
+	// dry run they choose the messages that it has counted, however much later it is.
+	//
+	// Defaults to the time of the call.
+	Now time.Time
+
+	// Within leaves all messages alone but the queue's first ones, so many. With Read of a dry run's
+	// report, what was parked since is not touched, even if other messages have gone meanwhile. The
+	// queue is read for a plan first, also with To. From then on its messages are recognised by id
+	// and body, wherever a lost connection puts them. If there is one that cannot be read, up to a
+	// Config.Window of messages in front of it are left alone. An earlier reading may have put a
+	// message behind the others, where it is none of the first: see Config.DeliveryLimit.
+	//
+	// Defaults to 0, the messages that are there when the call begins.
+	Within int
+
+	// Observe gets each message of the error queue that any reading of the call comes to, chosen or
+	// not, in the order of the queue. A reading begins with Position 1. A reading that ends early
+	// does not tell of the messages that it only passes. The message is valid until Observe returns,
+	// and must not be changed. Its texts and times may be kept; what keeps Body, Headers, History or
+	// Deaths keeps them all in memory. The call's own goroutine calls it while it holds messages, so
+	// it should be fast. After a panic, which is logged, it is called no more.
+	Observe func(*Message)
+
+	// Settled gets the mark of each message that is no longer in the error queue, when the broker
+	// has said so. It is not told of a message that a lost connection leaves in doubt, and may be
+	// told twice of one that the broker has forgotten to remove. It is called as Observe is.
+	Settled func(mark string)
+
 	// Progress receives the progress of the call: see [Progress].
 	Progress func(Progress)
 }
@@ -101,11 +130,11 @@ func (o RedriveOptions) resolve(q *Queue, now time.Time) (RedriveOptions, *filte
 			return o, nil, &FieldError{"Batches", fmt.Sprint(o.Batches), "sizes above 0"}
 		}
 	}
-	matcher, err := chosen(o.Filter, o.All, now)
+	matcher, err := chosen(o.Filter, o.All, frozen(o.Now, now))
 	if err != nil {
 		return o, nil, err
 	}
-	return o, matcher, checkMove(o.Limit, o.Rate, o.Window)
+	return o, matcher, cmp.Or(checkWithin(o.Within), checkMove(o.Limit, o.Rate, o.Window))
 }
 
 // chosen makes the Matcher of a call that moves or deletes messages, at one moment.
@@ -115,6 +144,21 @@ func chosen(f Filter, all bool, now time.Time) (*filter.Matcher, error) {
 		err = ErrNoFilter
 	}
 	return m, err
+}
+
+// frozen returns the moment that the caller has set, or else now.
+func frozen(moment, now time.Time) time.Time {
+	if moment.IsZero() {
+		return now
+	}
+	return moment
+}
+
+func checkWithin(n int) error {
+	if n < 0 {
+		return &FieldError{"Within", itoa(n), "0 or above"}
+	}
+	return nil
 }
 
 // checkMove checks the options that all calls have that move messages.
@@ -134,6 +178,8 @@ func checkMove(limit int, rate float64, window int) error {
 type RedriveReport struct {
 	ID     string `json:"id"` // on each message that was moved
 	DryRun bool   `json:"dry_run"`
+	// Looked at for the plan, from the queue's head. It is 0 with To, unless DryRun or Within is set.
+	Read int `json:"read"`
 	// Chosen, up to the limit, as far as the redrive has read.
 	Matched int `json:"matched"`
 	Moved   int `json:"moved"` // published, confirmed, and no longer parked
@@ -156,4 +202,9 @@ type Batch struct {
 	Moved       int  `json:"moved"`
 	FailedAgain int  `json:"failed_again"`
 	Watched     bool `json:"watched"` // whether FailedAgain is known
+
+	// Again has the messages that failed again, without their bodies: the first 1,000, and in all
+	// batches of a redrive so many as have 16 MiB of headers. A Filter with the redrive's id among
+	// its RedriveIDs chooses all.
+	Again []Message `json:"again"`
 }

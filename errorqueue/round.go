@@ -12,6 +12,7 @@ type round struct {
 	most     int // messages to choose; negative is all
 	expected int // messages to look at, negative if unknown
 	doubtful bool
+	within   *within
 	tell     func(read, matched int) // reports the progress
 
 	// Written by run, add and flush.
@@ -31,6 +32,10 @@ type round struct {
 // back with the others.
 func (r *round) run(ctx context.Context) (done bool, err error) {
 	for r.most < 0 || r.chosen < r.most {
+		if r.expected >= 0 && !r.doubtful && r.within.metAll(r.expected) {
+			r.exhausted = true
+			break
+		}
 		if r.reader.overdue() {
 			return false, r.flush(ctx)
 		}
@@ -65,6 +70,9 @@ func (r *round) isNew(d *held) bool {
 
 // add adds a message to the burst if it is chosen, and moves a full burst.
 func (r *round) add(ctx context.Context, d *held) error {
+	if !r.within.has(d) {
+		return nil
+	}
 	switch r.choice.of(&d.message) {
 	case leave:
 		return nil

@@ -14,14 +14,17 @@ import (
 // arrive meanwhile are behind all others, and are not looked at. One goroutine uses it.
 type rounds struct {
 	// Immutable.
-	queue  *Queue
-	choice choice
-	mover  *mover // counts what it has moved
-	report *reporter
+	queue    *Queue
+	choice   choice
+	mover    *mover // counts what it has moved
+	report   *reporter
+	within   *within // nil is the whole queue
+	follower *follower
 
 	// Written by startAt, run, one, first and lose.
 	of        int       // messages in the queue before the first round, -1 if unknown
 	left      int       // messages that are left to look at, -1 if unknown
+	behind    int       // messages behind those, which within leaves out
 	count     int       // rounds
 	illegible int       // messages that cannot be copied, in the round that has seen the most
 	doubtful  bool      // a connection was lost: the broker may have died and forgotten acks
@@ -36,8 +39,24 @@ const (
 	lossesInARow = 5           // with nothing moved in between
 )
 
-// startAt sets the edge that a survey has found.
-func (r *rounds) startAt(e edge) { r.edge = e }
+// startAt begins where a survey has ended.
+func (r *rounds) startAt(s *survey) {
+	r.edge = s.edge
+	switch {
+	case r.within.whole():
+	case s.edge.known:
+		r.doubtful = true // the survey has lost connections, and read the whole queue
+	default:
+		r.left, r.behind = s.plan.read, max(0, s.of-s.plan.read)
+	}
+}
+
+// survey makes the survey of these rounds. to is where all messages go; "" is the target of each.
+func (r *rounds) survey(to string, limit int) *survey {
+	return &survey{
+		queue: r.queue, choice: r.choice, to: to, most: r.most(limit), report: r.report, within: r.within, follower: r.follower,
+	}
+}
 
 // most returns how many messages may still be moved up to a limit. It is negative, for all, if the
 // limit is 0.
@@ -83,24 +102,29 @@ func (r *rounds) run(ctx context.Context, most int) error {
 
 // one runs one round, and keeps what the next one needs.
 func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error) {
-	what := extent{most: r.left, expect: r.left, edge: r.edge}
-	if r.doubtful {
-		what.most = -1 // acked messages may be there again: see round.isNew
+	what := extent{most: r.left, expect: r.left + r.behind, edge: r.edge}
+	if r.doubtful || !r.within.whole() {
+		what.most = -1 // acked messages may be there again: see round.isNew and within
 	}
+	r.within.again()
+	r.report.enter(PhaseWaiting)
 	p, err := r.queue.begin(ctx, what)
 	if err != nil {
 		return false, false, err
 	}
+	r.report.enter(PhaseMoving)
 	if r.left < 0 {
 		r.left = p.of
 	}
+	p.follower = r.follower
 	r.begin(p)
 	one := &round{
-		reader: p, mover: r.mover, choice: r.choice, most: most, expected: r.left, doubtful: r.doubtful, tell: r.tell,
+		reader: p, mover: r.mover, choice: r.choice, most: most, expected: r.left, doubtful: r.doubtful, within: r.within, tell: r.tell,
 		matched: r.mover.tally.moved + r.mover.tally.failed,
 	}
 	done, err = one.run(ctx)
 	lost = err != nil && isOver(p.session(), err)
+	r.report.enter(PhaseGivingBack)
 	p.end(ctx)
 	if p.session().Err() != nil {
 		r.doubtful = true
@@ -123,14 +147,16 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 // them. It is not done if the connection was lost.
 func (r *rounds) first(ctx context.Context, p *reader, chosen []*held) (done bool, err error) {
 	r.begin(p)
+	r.report.enter(PhaseMoving)
 	for rest := chosen; len(rest) > 0; {
 		n := min(len(rest), r.mover.burst())
 		err := r.mover.move(ctx, p, rest[:n])
 		r.tell(p.read, len(chosen))
 		if err != nil && ctx.Err() == nil && isOver(p.session(), err) {
 			if p.of >= 0 {
-				r.left = p.of - p.acked
+				r.left = r.within.of(p.of) - p.acked
 			}
+			r.doubtful = !r.within.whole()
 			r.mover.lose()
 			return false, r.lose(err, true)
 		}
@@ -146,7 +172,7 @@ func (r *rounds) first(ctx context.Context, p *reader, chosen []*held) (done boo
 func (r *rounds) begin(p *reader) {
 	r.count++
 	if r.count == 1 {
-		r.of = p.of
+		r.of = r.within.of(p.of)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // survey reads the queue for a plan. If few messages are chosen, it also keeps them, so that the
@@ -16,12 +17,16 @@ type survey struct {
 	most   int    // messages; negative is all
 	report *reporter
 
+	within   *within
+	follower *follower
+
 	// Written by run, read and add, for the last reading.
 	plan   plan
 	kept   []*held // the chosen messages, if these are all
 	bytes  int     // of the bodies of kept
 	large  bool    // more messages are chosen than kept can hold
 	reader *reader // still holds what it has read; nil if its connection ended
+	of     int     // messages in the queue, -1 if unknown
 	edge   edge
 }
 
@@ -34,6 +39,7 @@ func (s *survey) run(ctx context.Context) (err error) {
 	s.edge, err = untilSettled(ctx, func(e edge) error {
 		s.end(ctx)
 		s.plan, s.kept, s.bytes, s.large = plan{}, nil, 0, false
+		s.within.again()
 		return s.read(ctx, e)
 	})
 	if errors.As(err, new(*UnreadableError)) {
@@ -46,18 +52,21 @@ func (s *survey) run(ctx context.Context) (err error) {
 // end gives back the messages that the reader holds.
 func (s *survey) end(ctx context.Context) {
 	if s.reader != nil {
+		s.report.enter(PhaseGivingBack)
 		s.reader.end(ctx)
 		s.reader = nil
 	}
 }
 
 func (s *survey) read(ctx context.Context, e edge) error {
-	r, err := s.queue.begin(ctx, whole(e))
+	s.report.enter(PhaseWaiting)
+	r, err := s.queue.begin(ctx, s.within.extent(e))
 	if err != nil {
 		return err
 	}
-	s.reader = r
-	now := Progress{Of: r.of}
+	s.report.enter(PhaseReading)
+	s.reader, s.of, r.follower = r, r.of, s.follower
+	now := Progress{Of: s.within.of(r.of)}
 	for s.most < 0 || s.plan.matched < s.most {
 		d, ok, err := r.next(ctx)
 		if err != nil {
@@ -69,7 +78,9 @@ func (s *survey) read(ctx context.Context, e edge) error {
 		if !ok {
 			return nil
 		}
-		s.add(d)
+		if s.within.has(d) {
+			s.add(d)
+		}
 		now.Read++
 		now.Matched = s.plan.matched
 		s.report.tell(now)
@@ -89,6 +100,18 @@ func (s *survey) add(d *held) {
 		return
 	}
 	s.kept = append(s.kept, d)
+}
+
+// quickly is how long moving the messages of a survey may take.
+const quickly = 5 * time.Minute
+
+// quick says whether the survey's reader can move the messages that it holds, at this rate. That
+// saves reading the queue again.
+func (s *survey) quick(rate float64) bool {
+	if s.reader == nil || s.large {
+		return false
+	}
+	return rate == 0 || float64(s.plan.matched)/rate <= min(quickly, s.queue.cfg.HoldFor/2).Seconds()
 }
 
 // check looks whether the targets exist, and marks those that do not. The error covers all of

@@ -36,7 +36,10 @@ type Progress struct {
 
 	// Started says that all items of the start are published.
 	Started bool `json:"started"`
-	// Complete says that the start and every message of the job is done. It stays so.
+	// Complete says that the start and every message that was reported to be emitted is done. It is
+	// never true too early. A message that is handled again afterwards, because its ack was lost, and
+	// emits more than before makes it false, until these are done too. Watch and Completed have told
+	// it by then, and do not take it back.
 	Complete bool `json:"complete"`
 
 	Began time.Time `json:"began,omitzero"` // the first Start; zero if that is not known any more

@@ -51,6 +51,10 @@ const terms = `
                            from, version the app's
   error~"refused"          a part of the error's text
   older=2h newer=3d        parked longer ago, less long ago: 90s, 15m, 2h30m, 3d
+  before=2026-11-02        parked before a time, or then and later: a date in UTC,
+  after=2026-11-01         or 2026-11-01T10:31:00Z
+  redrive=ID               parked again after the redrive of this id
+  mark=MARK                a message by its mark, which ls --marks and show have
   header.NAME=value        a user's header; header.NAME, that there is one
   body.user.id=42          a value in a JSON body; body.items[0], that there is one
 `
@@ -160,7 +164,7 @@ func (o *errorsQueue) shared(err error) error {
 // --to "" would move messages to the queues from which they came, and --url "" would choose another
 // broker.
 func notEmpty(cmd *cobra.Command) error {
-	for _, name := range []string{"url", "file", "error-queue", "to", "archive", "redrive-id"} {
+	for _, name := range []string{"url", "file", "error-queue", "to", "archive", "redrive-id", "settled"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
 			return usage(fmt.Errorf("--%s is empty, want a value", name))
 		}
@@ -193,7 +197,7 @@ func explained(err error) error {
 		return &exitError{exitFound, fmt.Errorf("queue %q does not exist, to which %s would go (known from: %s): declare it, or name another with --to; nothing was moved",
 			missing.Queue, messages(missing.Messages), missing.Source)}
 	case errors.Is(err, errorqueue.ErrFailedAgain):
-		return &exitError{exitFound, fmt.Errorf("%w; the rest stays parked (errors groups with newer=10m shows what failed, --tolerate lets some fail)", err)}
+		return &exitError{exitFound, fmt.Errorf("%w; the rest stays parked (errors groups with redrive= and the id of this redrive shows what failed, --tolerate lets some fail)", err)}
 	case errors.Is(err, errorqueue.ErrNoQueue):
 		return fmt.Errorf("%w (--error-queue, if it has another name)", err)
 	case errors.Is(err, errorqueue.ErrBusy):
@@ -232,7 +236,7 @@ func flagOf(field string) string {
 		return "--delivery-limit"
 	case "ID":
 		return "--redrive-id"
-	case "By", "Limit", "Rate", "Batches", "Watch", "Tolerate", "To", "Archive", "From":
+	case "By", "Limit", "Rate", "Batches", "Watch", "Tolerate", "To", "Archive", "From", "Within":
 		return "--" + strings.ToLower(field)
 	}
 	return field

@@ -103,6 +103,9 @@ func depths(t *testing.T, queue string, parked, main int) {
 	}
 }
 
+// mark005 is the mark of order-005.
+const mark005 = "1c6235dee68bae80d49ad5618e73664b"
+
 func TestWhatIsParkedIsShownAndStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	const n = 12
@@ -117,6 +120,7 @@ func TestWhatIsParkedIsShownAndStaysAsItIs(t *testing.T) {
 		{"errors-groups-reason.txt", []string{"groups", queue + "-error", "--by", "reason", "older=24h"}},
 		{"errors-groups.json", []string{"groups", queue, "--json", "reason=panic"}},
 		{"errors-ls.txt", []string{"ls", queue, "--limit", "3"}},
+		{"errors-ls-marks.txt", []string{"ls", queue, "--marks", "mark=" + mark005, "after=2026-01-01", "before=2100-01-01"}},
 		{"errors-ls-terminal.txt", []string{"ls", queue}},
 		{"errors-ls.json", []string{"ls", queue, "--json", "body.user.name=Jane Doe", "reason=panic"}},
 		{"errors-show.txt", []string{"show", queue, "reason=panic"}},
@@ -227,7 +231,7 @@ func TestABatchThatFailsAgainStopsWithItsOwnExitCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ended
-	if !strings.Contains(r.out, "3 messages of ") {
+	if !strings.Contains(r.out, "3 messages of ") || !strings.Contains(r.out, "\n    order-000: error\n") {
 		t.Errorf("the report is\n%s", r.out)
 	}
 	depths(t, queue, 12, 0)

@@ -15,6 +15,7 @@ func errorsDiscard(a *app) *cobra.Command {
 	var queue errorsQueue
 	var choice choice
 	var o errorqueue.DiscardOptions
+	var settled settledFile
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "discard QUEUE [TERM...]",
@@ -33,8 +34,14 @@ gone for good. It says first how many they are, and asks.
 			}
 			queue.name, o.Filter, o.All = args[0], filter, choice.all
 			p := a.progress("read")
-			o.Progress = p.tell
-			return a.openErrors(cmd, queue, p, func(ctx context.Context, q *errorqueue.Queue) error { return a.discard(ctx, q, o, p, yes) })
+			o.Progress, o.Now, o.Settled = p.tell, frozen(o.Now), settled.add
+			if !o.DryRun {
+				if err := settled.open(); err != nil {
+					return err
+				}
+			}
+			err = a.openErrors(cmd, queue, p, func(ctx context.Context, q *errorqueue.Queue) error { return a.discard(ctx, q, o, p, yes) })
+			return cmp.Or(err, settled.close())
 		},
 	}
 	flags := cmd.Flags()
@@ -43,6 +50,7 @@ gone for good. It says first how many they are, and asks.
 	flags.StringVar(&o.Archive, "archive", "", "another archive")
 	flags.IntVar(&o.Limit, "limit", 0, "how many at most, those that were parked first; 0 for all")
 	flags.Float64Var(&o.Rate, "rate", 0, "how many in a second, at most; 0 for as fast as it goes")
+	boundFlags(cmd, &o.Within, &o.Now, &settled)
 	changeFlags(cmd, &o.DryRun, &yes)
 	queue.addTo(cmd)
 	return cmd

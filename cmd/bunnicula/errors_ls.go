@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,11 +19,13 @@ func errorsLs(a *app) *cobra.Command {
 	var queue errorsQueue
 	var choice choice
 	var limit int
+	var marks bool
 	cmd := &cobra.Command{
 		Use:   "ls QUEUE [TERM...]",
 		Short: "List what is parked, a line for each message",
 		Long: `Lists what is parked, the one that was parked first at first, with how long ago that
-was. With --json each line is a message with all that show shows.
+was. With --json each line is a message with all that show shows. --marks shows what
+names each message, also one without an id; alike ones have the same mark.
 ` + terms,
 		Example: `  bunnicula errors ls orders
   bunnicula errors ls orders reason=timeout newer=1h --limit 0
@@ -36,11 +39,12 @@ was. With --json each line is a message with all that show shows.
 			p := a.progress("read")
 			p.quiet = a.shows
 			return a.openErrors(cmd, queue, p, func(ctx context.Context, q *errorqueue.Queue) error {
-				return a.list(ctx, q, errorqueue.ListOptions{Filter: filter, Limit: limit, Progress: p.tell}, p)
+				return a.list(ctx, q, errorqueue.ListOptions{Filter: filter, Limit: limit, Progress: p.tell}, p, marks)
 			})
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", listed, "how many at most, 0 for all")
+	cmd.Flags().BoolVar(&marks, "marks", false, "show the mark of each, for mark=")
 	choice.addTo(cmd)
 	queue.addTo(cmd)
 	return cmd
@@ -48,10 +52,14 @@ was. With --json each line is a message with all that show shows.
 
 // list prints after the queue has its messages back, unless the text is large: a pager that nobody
 // closes must not hold them.
-func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions, p *progress) error {
+func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOptions, p *progress, marks bool) error {
 	const much = 8 << 20
 	var text bytes.Buffer
-	lines := lister{columns{out: &text, width: a.width(), heads: []string{">AGE", "REASON", "ID", "ERROR"}}, time.Now(), a.json}
+	heads := []string{">AGE", "REASON", "ID", "ERROR"}
+	if marks {
+		heads = slices.Insert(heads, 3, "MARK")
+	}
+	lines := lister{columns{out: &text, width: a.width(), heads: heads}, time.Now(), a.json, marks}
 	write := func() error {
 		_, err := text.WriteTo(a.out)
 		return err
@@ -85,8 +93,9 @@ func (a *app) list(ctx context.Context, q *errorqueue.Queue, o errorqueue.ListOp
 // lister prints one line for each message.
 type lister struct {
 	columns
-	now  time.Time
-	json bool
+	now   time.Time
+	json  bool
+	marks bool
 }
 
 func (l *lister) add(m *errorqueue.Message) error {
@@ -99,6 +108,10 @@ func (l *lister) add(m *errorqueue.Message) error {
 	if at == nil {
 		at = known(m.Timestamp)
 	}
-	l.columns.add(age(l.now, at), m.Reason, m.ID, errorOr(m))
+	row := []string{age(l.now, at), m.Reason, m.ID, errorOr(m)}
+	if l.marks {
+		row = slices.Insert(row, 3, m.Mark)
+	}
+	l.columns.add(row...)
 	return nil
 }

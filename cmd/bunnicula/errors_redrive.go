@@ -16,6 +16,7 @@ func errorsRedrive(a *app) *cobra.Command {
 	var queue errorsQueue
 	var choice choice
 	var o errorqueue.RedriveOptions
+	var settled settledFile
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "redrive QUEUE [TERM...]",
@@ -45,8 +46,14 @@ cannot be published stays parked, and is exit code 1.
 			}
 			queue.name, o.Filter, o.All = args[0], filter, choice.all
 			p := a.progress("read")
-			o.Progress = p.tell
-			return a.openErrors(cmd, queue, p, func(ctx context.Context, q *errorqueue.Queue) error { return a.redrive(ctx, q, o, p, yes) })
+			o.Progress, o.Now, o.Settled = p.tell, frozen(o.Now), settled.add
+			if !o.DryRun {
+				if err := settled.open(); err != nil {
+					return err
+				}
+			}
+			err = a.openErrors(cmd, queue, p, func(ctx context.Context, q *errorqueue.Queue) error { return a.redrive(ctx, q, o, p, yes) })
+			return cmp.Or(err, settled.close())
 		},
 	}
 	flags := cmd.Flags()
@@ -58,6 +65,7 @@ cannot be published stays parked, and is exit code 1.
 	flags.DurationVar(&o.Watch, "watch", 0, "how long to wait after a batch (default somewhat longer\nthan the slowest of them took to fail, 1m to 1h)")
 	flags.Float64Var(&o.Tolerate, "tolerate", 0, "which part of a batch may fail again, 0 to 1")
 	flags.StringVar(&o.ID, "redrive-id", "", "go on with the redrive of this id, and leave alone what it has\nmoved already and failed again")
+	boundFlags(cmd, &o.Within, &o.Now, &settled)
 	changeFlags(cmd, &o.DryRun, &yes)
 	queue.addTo(cmd)
 	return cmd
@@ -108,6 +116,9 @@ func (a *app) redrive(ctx context.Context, q *errorqueue.Queue, o errorqueue.Red
 		}
 		// The answer does not cover messages that were parked since, behind these.
 		o.Limit = seen.Matched
+		if blocked == nil && o.To == "" { // the queue is read for a plan anyway
+			o.Within = seen.Read
+		}
 	}
 	if !o.DryRun {
 		p.begin("redrive")
@@ -182,9 +193,21 @@ func writeRedrive(out *strings.Builder, r redriveReport, width int) {
 			fmt.Fprintf(out, ", %d failed again", b.FailedAgain)
 		}
 		out.WriteString("\n")
+		writeAgain(out, b, r.ID)
 	}
 	writeTrouble(out, r.MaybeTwice, r.Failed, r.Failures)
 	writeIllegible(out, r.Illegible)
+}
+
+// writeAgain prints which messages of a batch failed again.
+func writeAgain(out *strings.Builder, b errorqueue.Batch, id string) {
+	const most = 5
+	for _, m := range b.Again[:min(len(b.Again), most)] {
+		fmt.Fprintf(out, "    %s: %s\n", plain(cmp.Or(m.ID, "mark="+m.Mark)), plain(commas(m.Reason, errorOr(&m))))
+	}
+	if more := b.FailedAgain - min(len(b.Again), most); more > 0 {
+		fmt.Fprintf(out, "    %d more: errors ls with redrive=%s\n", more, id)
+	}
 }
 
 func writeIllegible(out *strings.Builder, n int) {

@@ -94,6 +94,7 @@ func writeMessage(out *strings.Builder, m *errorqueue.Message) {
 		id += ", given by a consumer or a redrive: its publisher has set none"
 	}
 	row("id", id)
+	row("mark", m.Mark)
 	row("position", fmt.Sprintf("%d in the queue, parked by: %s", m.Position, m.Origin))
 	row("reason", plain(m.Reason))
 	row("why", why(m))

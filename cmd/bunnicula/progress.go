@@ -93,8 +93,11 @@ func counts(n errorqueue.Progress) string {
 	if n.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", n.Failed)
 	}
-	if n.Watch > 0 {
+	switch {
+	case n.Watch > 0:
 		text += fmt.Sprintf(", watching %s", n.Watch)
+	case n.Phase != "" && n.Phase != errorqueue.PhaseReading: // which the numbers tell
+		text += ", " + string(n.Phase)
 	}
 	return text
 }

@@ -28,8 +28,18 @@ func TestProgressIsALineNowAndThenWhereNoBarCanBeDrawn(t *testing.T) {
 }
 
 func TestProgressSaysWhatItWaitsFor(t *testing.T) {
-	if got := counts(errorqueue.Progress{Of: -1, Read: 12, Watch: 30 * time.Second}); got != "12 read, watching 30s" {
-		t.Errorf("got %q", got)
+	for want, p := range map[string]errorqueue.Progress{
+		"12 read, watching 30s":            {Of: -1, Read: 12, Watch: 30 * time.Second, Phase: errorqueue.PhaseWatching},
+		"0 read, waiting":                  {Of: -1, Phase: errorqueue.PhaseWaiting},
+		"12/20 read":                       {Of: 20, Read: 12, Phase: errorqueue.PhaseReading},
+		"12/20 read, 3 chosen, moving":     {Of: 20, Read: 12, Matched: 3, Phase: errorqueue.PhaseMoving},
+		"20/20 read, 3 done, giving back":  {Of: 20, Read: 20, Moved: 3, Phase: errorqueue.PhaseGivingBack},
+		"20/20 read, 3 done, watching":     {Of: 20, Read: 20, Moved: 3, Phase: errorqueue.PhaseWatching}, // a look
+		"orders-error: 1/2 read, 2 failed": {Queue: "orders-error", Of: 2, Read: 1, Failed: 2},
+	} {
+		if got := counts(p); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

@@ -109,6 +109,7 @@ func TestWrongUsageIsSaidByNameAndValue(t *testing.T) {
 		{"QUEUE is empty", []string{"errors", "groups", ""}},
 		{`a term is "colour", want one of reason`, []string{"errors", "groups", "q", "colour=red"}},
 		{`older is "soon", want a duration`, []string{"errors", "ls", "q", "older=soon"}},
+		{`before is "noon", want a time such as 2026-11-01T10:31:00Z, or a date`, []string{"errors", "discard", "q", "before=noon"}},
 		{`a term is "reason=timeout older=2h", want each term as an argument`, []string{"errors", "redrive", "q", "reason=timeout older=2h"}},
 		{"which messages?", []string{"errors", "redrive", "q"}},
 		{"which messages?", []string{"errors", "discard", "q", "--delete"}},

@@ -16,8 +16,9 @@ func varied(i int) errorqueue.Message {
 	random := rand.New(rand.NewPCG(uint64(i), 1)) //nolint:gosec // it is to be the same each time
 	body := make([]byte, 1500)
 	copy(body, fmt.Sprintf(`{"order":%d}`, i))
+	id := fmt.Sprintf("%08x-0000-7000-8000-%012x", random.Uint32(), i)
 	return errorqueue.Message{
-		Position: i + 1, ID: fmt.Sprintf("%08x-0000-7000-8000-%012x", random.Uint32(), i), Reason: "timeout", Group: fmt.Sprintf("%016x", i%300),
+		Position: i + 1, ID: id, Mark: markOf(id, ""), Reason: "timeout", Group: fmt.Sprintf("%016x", i%300),
 		Error: fmt.Sprintf("dial tcp 10.0.%d.%d:5432: connect: connection refused, order %d is not paid", i%256, i%200, i),
 		Type:  "*net.OpError", Consumer: "orders", App: "shop", AppVersion: fmt.Sprintf("1.%d", i%5), Host: fmt.Sprintf("host-%d", i%40), Target: "orders",
 		FirstFailedAt: epoch.Add(time.Duration(i) * time.Second / 10), FailedAt: epoch.Add(time.Duration(i)*time.Second/10 + time.Minute),

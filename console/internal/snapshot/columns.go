@@ -53,7 +53,7 @@ func (c *columns) view() view     { return view{c.chunks, c.n, c.kinds, c.texts}
 func (v view) at(i int32) *record { return &v.chunks[i/chunk][i%chunk] }
 
 // add adds a row and returns how many bytes it has taken, by estimate.
-func (c *columns) add(k mark, m *errorqueue.Message, place int64) (took int64) {
+func (c *columns) add(m *errorqueue.Message, place int64) (took int64) {
 	if c.textAt == nil {
 		c.textAt, c.kindAt = map[string]uint32{}, map[kind]uint32{}
 	}
@@ -69,6 +69,7 @@ func (c *columns) add(k mark, m *errorqueue.Message, place int64) (took int64) {
 		c.kindAt[of] = at
 		took += 4 * int64(unsafe.Sizeof(of))
 	}
+	k, _ := readMark(m.Mark) // errorqueue has made it
 	if c.n%chunk == 0 {
 		c.chunks = append(c.chunks, new([chunk]record))
 	}

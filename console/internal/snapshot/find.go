@@ -112,6 +112,9 @@ func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err er
 			continue
 		}
 		v.fill(&m, r)
+		if len(f.Marks) > 0 { // its text is made only if somebody looks for one
+			m.Mark = r.mark.String()
+		}
 		if matcher.Matches(&m) {
 			rows = append(rows, i)
 		}
@@ -124,7 +127,7 @@ func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err er
 func (v view) fitting(f errorqueue.Filter, now time.Time) ([]bool, error) {
 	matcher, err := errorqueue.Filter{
 		Reasons: f.Reasons, ErrorTypes: f.ErrorTypes, Groups: f.Groups, Consumers: f.Consumers, Hosts: f.Hosts, Apps: f.Apps,
-		Versions: f.Versions, Targets: f.Targets,
+		Versions: f.Versions, Targets: f.Targets, RedriveIDs: f.RedriveIDs,
 	}.At(now)
 	if err != nil {
 		return nil, err

@@ -22,29 +22,32 @@ var (
 		}
 		return time.Now().Add(-time.Duration(rapid.Int64Range(0, int64(10*time.Hour)).Draw(t, "age"))).UTC()
 	})
+	marks    = rapid.SampledFrom([]string{markOf("a", ""), markOf("b", ""), markOf("c", "")})
 	messages = rapid.Custom(func(t *rapid.T) errorqueue.Message {
 		return errorqueue.Message{
-			ID: words.Draw(t, "id"), Reason: words.Draw(t, "reason"), Error: words.Draw(t, "error"), Type: words.Draw(t, "type"),
+			ID: words.Draw(t, "id"), Mark: marks.Draw(t, "mark"), Reason: words.Draw(t, "reason"), Error: words.Draw(t, "error"), Type: words.Draw(t, "type"),
 			Group: words.Draw(t, "group"), Consumer: words.Draw(t, "consumer"), Host: words.Draw(t, "host"), App: words.Draw(t, "app"),
 			AppVersion: words.Draw(t, "version"), Target: words.Draw(t, "target"), RedriveID: words.Draw(t, "redrive"),
 			FailedAt: times.Draw(t, "failed at"), FirstFailedAt: times.Draw(t, "first failed at"), Timestamp: times.Draw(t, "published"),
 			Body: []byte(words.Draw(t, "body")),
 		}
 	})
-	some   = rapid.Custom(func(t *rapid.T) []string { return rare(t, rapid.SliceOfN(words, 1, 3)) })
-	ages   = rapid.Map(rapid.Int64Range(1, int64(12*time.Hour)), func(n int64) time.Duration { return time.Duration(n) })
-	filter = rapid.Custom(func(t *rapid.T) errorqueue.Filter {
+	some    = rapid.Custom(func(t *rapid.T) []string { return rare(t, rapid.SliceOfN(words, 1, 3)) })
+	ages    = rapid.Map(rapid.Int64Range(1, int64(12*time.Hour)), func(n int64) time.Duration { return time.Duration(n) })
+	moments = rapid.Map(ages, func(age time.Duration) time.Time { return time.Now().Add(-age) })
+	filter  = rapid.Custom(func(t *rapid.T) errorqueue.Filter {
 		return errorqueue.Filter{
 			Reasons: some.Draw(t, "reasons"), ErrorTypes: some.Draw(t, "types"), Groups: some.Draw(t, "groups"), IDs: some.Draw(t, "ids"),
 			Consumers: some.Draw(t, "consumers"), Hosts: some.Draw(t, "hosts"), Apps: some.Draw(t, "apps"), Versions: some.Draw(t, "versions"),
 			Targets: some.Draw(t, "targets"), ErrorContains: rare(t, words), OlderThan: rare(t, ages), NewerThan: rare(t, ages),
+			RedriveIDs: some.Draw(t, "redrives"), Marks: rare(t, rapid.SliceOfN(marks, 1, 2)), Before: rare(t, moments), After: rare(t, moments),
 		}
 	})
 )
 
-// rare draws a value in one of four cases, and the zero value in the others.
+// rare draws a value in one of six cases, and the zero value in the others.
 func rare[T any](t *rapid.T, g *rapid.Generator[T]) (none T) {
-	if rapid.IntRange(0, 3).Draw(t, "there") > 0 {
+	if rapid.IntRange(0, 5).Draw(t, "there") > 0 {
 		return none
 	}
 	return g.Draw(t, "value")
@@ -86,7 +89,7 @@ func agrees(t *rapid.T, s *Snapshot, all []errorqueue.Message, f errorqueue.Filt
 		for _, r := range rows {
 			m := &all[r.Position-1]
 			got = append(got, r.Position)
-			if r.ID != m.ID || r.Error != m.Error || !r.Since.Equal(m.Since()) || !r.FailedAt.Equal(m.FailedAt) || r.Mark != markOf(m).String() {
+			if r.ID != m.ID || r.Error != m.Error || !r.Since.Equal(m.Since()) || !r.FailedAt.Equal(m.FailedAt) || !r.FirstFailedAt.Equal(m.FirstFailedAt) || r.Mark != m.Mark {
 				t.Fatalf("row %+v is not the message %+v", r, m)
 			}
 		}
@@ -118,12 +121,12 @@ func TestNeighboursAreThoseAmongTheChosenRows(t *testing.T) {
 		before, after int // -1 is none
 		index         int
 	}{{5, 1, 9, 1}, {1, -1, 5, 0}, {9, 5, -1, 2}, {4, 1, 5, 1}, {11, 9, -1, 3}} {
-		before, after, index, err := s.Neighbours(markOf(&all[c.of]).String(), f)
+		before, after, index, err := s.Neighbours(all[c.of].Mark, f)
 		if err != nil || place(before) != c.before || place(after) != c.after || index != c.index {
 			t.Errorf("of %d: %d, %d, index %d, %v; want %+v", c.of, place(before), place(after), index, err, c)
 		}
 	}
-	if before, after, _, err := s.Neighbours(markOf(&all[5]).String(), errorqueue.Filter{}); err != nil || place(before) != 4 || place(after) != 6 {
+	if before, after, _, err := s.Neighbours(all[5].Mark, errorqueue.Filter{}); err != nil || place(before) != 4 || place(after) != 6 {
 		t.Errorf("without a filter: %d, %d, %v", place(before), place(after), err)
 	}
 	if _, _, _, err := s.Neighbours("nothing", f); !errors.Is(err, ErrUnknown) {
@@ -144,7 +147,7 @@ func TestAlikeMessagesShareAMarkAndAreCounted(t *testing.T) {
 	all = append(all, all[1])
 	all[3].Position = 4
 	s := snapshotOf(t, all, nil)
-	r, alike, err := s.Row(markOf(&all[1]).String())
+	r, alike, err := s.Row(all[1].Mark)
 	if err != nil || alike != 2 || r.Position != 2 {
 		t.Errorf("row %d, %d alike, %v", r.Position, alike, err)
 	}

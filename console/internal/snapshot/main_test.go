@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -33,6 +35,7 @@ func (f *fake) List(ctx context.Context, o errorqueue.ListOptions) iter.Seq2[err
 	all, every, broken := f.messages, f.every, f.broken
 	f.mu.Unlock()
 	return func(yield func(errorqueue.Message, error) bool) {
+		o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseReading, Of: len(all)})
 		for i, m := range all {
 			if every > 0 {
 				select {
@@ -46,7 +49,7 @@ func (f *fake) List(ctx context.Context, o errorqueue.ListOptions) iter.Seq2[err
 			if !yield(m, nil) {
 				return
 			}
-			o.Progress(errorqueue.Progress{Of: len(all), Read: i + 1, Matched: i + 1})
+			o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseReading, Of: len(all), Read: i + 1, Matched: i + 1})
 		}
 		o.Progress(errorqueue.Progress{Of: len(all), Read: len(all), Matched: len(all)})
 		if broken != nil {
@@ -123,6 +126,12 @@ func snapshotOf(t testing.TB, messages []errorqueue.Message, change func(*Config
 	return s
 }
 
+// markOf returns a mark for an id and a body. It is not that of errorqueue.
+func markOf(id, body string) string {
+	sum := sha256.Sum256([]byte(id + "|" + body))
+	return hex.EncodeToString(sum[:len(mark{})])
+}
+
 var epoch = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
 // failures returns n messages of four groups, one a second.
@@ -131,7 +140,7 @@ func failures(n int) []errorqueue.Message {
 	for i := range all {
 		group := i % 4
 		all[i] = errorqueue.Message{
-			Position: i + 1, ID: fmt.Sprintf("m%06d", i), Reason: "timeout", Group: fmt.Sprintf("g%d", group), Error: fmt.Sprintf("failure %d", group),
+			Position: i + 1, ID: fmt.Sprintf("m%06d", i), Mark: markOf(fmt.Sprintf("m%06d", i), ""), Reason: "timeout", Group: fmt.Sprintf("g%d", group), Error: fmt.Sprintf("failure %d", group),
 			Type: "*net.OpError", Consumer: "orders", App: "shop", AppVersion: fmt.Sprintf("1.%d", i%3), Host: "h1", Target: "orders",
 			FirstFailedAt: epoch.Add(time.Duration(i) * time.Second), FailedAt: epoch.Add(time.Duration(i+90) * time.Second),
 			Body: []byte(fmt.Sprintf(`{"n":%d}`, i)), BodySize: len(fmt.Sprintf(`{"n":%d}`, i)),

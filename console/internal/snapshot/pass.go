@@ -33,15 +33,10 @@ func (r *Reading) pass(ctx context.Context) {
 
 // read fills a snapshot.
 func (r *Reading) read(ctx context.Context, s *Snapshot) error {
-	var told time.Time
+	h := hints{reading: r, version: s.version}
 	progress := func(p errorqueue.Progress) {
 		s.tell(p)
-		if time.Since(told) >= tellEvery {
-			told = time.Now()
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.watching.tell(s.version)
-		}
+		h.of(p)
 	}
 	for m, err := range r.queue.List(ctx, errorqueue.ListOptions{Progress: progress}) {
 		if err != nil {

@@ -10,7 +10,12 @@ const (
 	Idle    Phase = "idle"    // no pass runs
 	Waiting Phase = "waiting" // a pass waits for the queue, which somebody else may be reading
 	Running Phase = "running" // a pass reads
-	Closed  Phase = "closed"  // nobody has looked for 30 minutes, or the Store is closed: open it anew
+
+	// GivingBack: a pass has read all, and its messages go back to the queue.
+	GivingBack Phase = "giving back"
+
+	// Closed: nobody has looked for 30 minutes, or the Store is closed. Open the queue anew.
+	Closed Phase = "closed"
 )
 
 // Progress says how far a Reading is. The fields of the pass are those of the one that runs, or

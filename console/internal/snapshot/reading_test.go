@@ -266,3 +266,25 @@ func TestAQueueThatCannotBeOpenedIsAnErrorForAllWhoWait(t *testing.T) {
 		}
 	})
 }
+
+func TestAPassWaitsReadsAndGivesBack(t *testing.T) {
+	s := storeOf(t, &fake{}, nil).newSnapshot("orders-error", func() bool { return false })
+	defer s.drop()
+	for _, c := range []struct {
+		errorqueue errorqueue.Phase
+		want       Phase
+	}{
+		{errorqueue.PhaseWaiting, Waiting}, {errorqueue.PhaseReading, Running}, {errorqueue.PhaseGivingBack, GivingBack}, {"", GivingBack},
+	} {
+		p := Progress{Phase: Idle}
+		s.tell(errorqueue.Progress{Phase: c.errorqueue, Of: 3})
+		if s.progress(&p); p.Phase != c.want || p.Of != 3 {
+			t.Errorf("%q: %+v, want %s", c.errorqueue, p, c.want)
+		}
+	}
+	s.end(nil)
+	p := Progress{Phase: Idle}
+	if s.progress(&p); p.Phase != Idle || p.Took == 0 {
+		t.Errorf("in the end: %+v", p)
+	}
+}

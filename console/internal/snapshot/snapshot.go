@@ -31,7 +31,7 @@ type Snapshot struct {
 	tally      tally
 	took       time.Duration // of the whole pass, 0 while it runs
 	of         int           // messages in the queue at the beginning, -1 if unknown
-	started    bool          // it is this reader's turn
+	phase      errorqueue.Phase
 	deliveries int
 	bytes      int64 // taken from memory
 	full       bool  // there was no memory for another row
@@ -43,13 +43,14 @@ type Snapshot struct {
 
 // add adds a message that the pass has read.
 func (s *Snapshot) add(m *errorqueue.Message) {
-	k := markOf(m) // of the message as it is: a filter finds it by its mark
+	name := m.Mark // of the message as it is
 	s.redact(m)
+	m.Mark = name
 	place := absent
 	if s.rows() {
 		place = s.keep(m)
 	}
-	full := s.count(k, m, place)
+	full := s.count(m, place)
 	for full && s.makeRoom() {
 		full = !s.memory.spend(0)
 	}
@@ -62,16 +63,15 @@ func (s *Snapshot) add(m *errorqueue.Message) {
 
 // count counts a message, and makes a row of it if there is memory. It says whether this row has
 // taken the last of it.
-func (s *Snapshot) count(k mark, m *errorqueue.Message, place int64) (full bool) {
+func (s *Snapshot) count(m *errorqueue.Message, place int64) (full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.started = true
-	s.tally.add(k, m)
+	s.tally.add(m)
 	s.deliveries = max(s.deliveries, m.Deliveries)
 	if s.full {
 		return false
 	}
-	took := s.columns.add(k, m, place)
+	took := s.columns.add(m, place)
 	s.bytes += took
 	return !s.memory.spend(took)
 }
@@ -100,7 +100,7 @@ func (s *Snapshot) keep(m *errorqueue.Message) int64 {
 func (s *Snapshot) tell(p errorqueue.Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.of, s.started = p.Of, true
+	s.of, s.phase = p.Of, p.Phase
 }
 
 // end notes that the pass is over.
@@ -232,11 +232,16 @@ func (s *Snapshot) progress(p *Progress) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	p.Read, p.Of, p.Began, p.Took, p.Err = s.tally.messages, s.of, s.began, s.took, s.err
-	switch {
-	case s.done:
-	case s.started:
-		p.Phase, p.Took = Running, time.Since(s.began)
+	if s.done {
+		return
+	}
+	p.Took = time.Since(s.began)
+	switch s.phase {
+	case errorqueue.PhaseReading:
+		p.Phase = Running
+	case errorqueue.PhaseGivingBack, "": // "" is in the last report, which may come before the end
+		p.Phase = GivingBack
 	default:
-		p.Phase, p.Took = Waiting, time.Since(s.began)
+		p.Phase = Waiting
 	}
 }

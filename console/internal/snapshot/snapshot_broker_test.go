@@ -94,7 +94,7 @@ func TestTwentyViewersOfABrokersQueueShareOnePass(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var lists atomic.Int64
 	store := snapshot.NewStore(snapshot.Config{
-		SpoolDir: t.TempDir(), Log: log,
+		SpoolDir: t.TempDir(), Log: log, AutoDepth: n,
 		Open: func(ctx context.Context, name string) (snapshot.Queue, error) {
 			q, err := snapshot.Broker(conn, log)(ctx, name)
 			return counted{q, &lists}, err
@@ -145,6 +145,9 @@ func view(t *testing.T, store *snapshot.Store, queue string, i, n int, began tim
 			if s.Done() {
 				if read, rows := s.Read(); read != n || rows != n || s.Err() != nil {
 					t.Errorf("viewer %d sees %d, %d rows, %v", i, read, rows, s.Err())
+				}
+				if !seen && !testing.Short() {
+					t.Errorf("viewer %d has seen no group before the pass was over", i)
 				}
 				return
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
 // Store has the snapshots of all error queues that somebody looks at. It is safe for many
@@ -113,7 +115,7 @@ func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 	s.mu.Lock()
 	s.version++
 	snap := &Snapshot{
-		queue: queue, version: s.version, began: time.Now(), of: -1, memory: s.memory, makeRoom: makeRoom,
+		queue: queue, version: s.version, began: time.Now(), of: -1, phase: errorqueue.PhaseWaiting, memory: s.memory, makeRoom: makeRoom,
 		redact: s.cfg.Redact, log: s.cfg.Log,
 	}
 	s.mu.Unlock()

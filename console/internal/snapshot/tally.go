@@ -30,7 +30,7 @@ const (
 )
 
 // add counts a message.
-func (t *tally) add(k mark, m *errorqueue.Message) {
+func (t *tally) add(m *errorqueue.Message) {
 	t.messages++
 	at := m.Since()
 	t.total.add(at, m.AppVersion)
@@ -44,7 +44,7 @@ func (t *tally) add(k mark, m *errorqueue.Message) {
 			t.groups = map[string]*tallied{}
 		}
 		g = &tallied{Group: Group{
-			Key: m.Group, First: at, Last: at, Mark: k.String(),
+			Key: m.Group, First: at, Last: at, Mark: m.Mark,
 			Reason: m.Reason, Error: m.Error, Type: m.Type, Consumer: m.Consumer, Target: m.Target,
 		}}
 		t.groups[strings.Clone(m.Group)] = g

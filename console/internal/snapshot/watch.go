@@ -3,6 +3,8 @@ package snapshot
 import (
 	"sync"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
 // watching is the channels of those that watch a Reading, each with one place.
@@ -37,4 +39,25 @@ func (r *Reading) Watch() (changes <-chan int, stop func()) {
 		r.mu.Unlock()
 		r.changed()
 	})
+}
+
+// hints tells who watches of the progress of a pass: of each phase and of the first message at once,
+// then once a second. One goroutine uses it, that of the pass.
+type hints struct {
+	reading *Reading
+	version int
+
+	last errorqueue.Progress // of which was told
+	at   time.Time
+}
+
+func (h *hints) of(p errorqueue.Progress) {
+	news := p.Phase != h.last.Phase || h.last.Read == 0 && p.Read > 0
+	if !news && time.Since(h.at) < tellEvery {
+		return
+	}
+	h.last, h.at = p, time.Now()
+	h.reading.mu.Lock()
+	defer h.reading.mu.Unlock()
+	h.reading.watching.tell(h.version)
 }

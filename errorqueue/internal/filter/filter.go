@@ -19,8 +19,14 @@ type Filter struct {
 	Versions  []string
 	Targets   []string
 
+	RedriveIDs []string
+	Marks      []string
+
 	OlderThan time.Duration // 0 is any age
 	NewerThan time.Duration
+
+	Before time.Time // zero is any time
+	After  time.Time // this time matches too
 
 	Headers []Header
 	Body    []Body
@@ -44,7 +50,8 @@ type Body struct {
 type Message struct {
 	ID, Reason, Type, Error, Group          string
 	Consumer, Host, App, AppVersion, Target string
-	// The age of the message counts from then. If it is zero, the message has no age.
+	RedriveID, Mark                         string
+	// When the message was parked: its age counts from then. If it is zero, the message has no age.
 	Since   time.Time
 	Headers map[string]any
 	Body    []byte
@@ -67,6 +74,8 @@ var lists = []struct {
 	{"app", func(f *Filter) *[]string { return &f.Apps }, func(m *Message) string { return m.App }},
 	{"version", func(f *Filter) *[]string { return &f.Versions }, func(m *Message) string { return m.AppVersion }},
 	{"queue", func(f *Filter) *[]string { return &f.Targets }, func(m *Message) string { return m.Target }},
+	{"redrive", func(f *Filter) *[]string { return &f.RedriveIDs }, func(m *Message) string { return m.RedriveID }},
+	{"mark", func(f *Filter) *[]string { return &f.Marks }, func(m *Message) string { return m.Mark }},
 }
 
 // list returns the field of a key that takes several values, nil for other keys.
@@ -86,7 +95,8 @@ func (f Filter) IsZero() bool {
 			return false
 		}
 	}
-	return len(f.Headers)+len(f.Body) == 0 && f.ErrorContains == "" && f.OlderThan == 0 && f.NewerThan == 0
+	timeless := f.OlderThan == 0 && f.NewerThan == 0 && f.Before.IsZero() && f.After.IsZero()
+	return timeless && len(f.Headers)+len(f.Body) == 0 && f.ErrorContains == ""
 }
 
 // Error says which field or term is wrong.

@@ -28,6 +28,11 @@ func (f Filter) At(now time.Time) (*Matcher, error) {
 	if f.NewerThan < 0 {
 		return nil, &Error{"Filter.NewerThan", f.NewerThan.String(), "no less than 0"}
 	}
+	for name, t := range map[string]time.Time{"Filter.Before": f.Before, "Filter.After": f.After} {
+		if !foreign.IsTime(t) {
+			return nil, &Error{name, fmt.Sprint(t.Unix()), "a time in the years 1 to 9999"}
+		}
+	}
 	for _, h := range f.Headers {
 		if h.Name == "" {
 			return nil, &Error{"Filter.Headers.Name", "", "a header's name"}
@@ -45,7 +50,7 @@ func (f Filter) At(now time.Time) (*Matcher, error) {
 
 // Matches says whether a message is chosen.
 func (m *Matcher) Matches(msg *Message) bool {
-	return m.fitsLists(msg) && m.fitsError(msg) && m.fitsAge(msg) && m.fitsHeaders(msg) && m.fitsBody(msg)
+	return m.fitsLists(msg) && m.fitsError(msg) && m.fitsAge(msg) && m.fitsTime(msg) && m.fitsHeaders(msg) && m.fitsBody(msg)
 }
 
 func (m *Matcher) fitsLists(msg *Message) bool {
@@ -71,6 +76,14 @@ func (m *Matcher) fitsAge(msg *Message) bool {
 	}
 	age := m.now.Sub(msg.Since)
 	return (older == 0 || age > older) && (newer == 0 || age < newer)
+}
+
+func (m *Matcher) fitsTime(msg *Message) bool {
+	before, after := m.filter.Before, m.filter.After
+	if before.IsZero() && after.IsZero() {
+		return true
+	}
+	return !msg.Since.IsZero() && (before.IsZero() || msg.Since.Before(before)) && !msg.Since.Before(after)
 }
 
 func (m *Matcher) fitsHeaders(msg *Message) bool {

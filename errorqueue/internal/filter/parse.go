@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ func Parse(text string) (Filter, error) {
 	}
 }
 
+// singles are the keys with one value.
+var singles = []string{"error", "older", "newer", "before", "after"}
+
 // term reads one term into the Filter.
 func (f *Filter) term(s *scanner) error {
 	key, err := s.word(" =~")
@@ -43,10 +47,10 @@ func (f *Filter) term(s *scanner) error {
 		return f.pathTerm(key, op, s)
 	case list != nil:
 		return listTerm(list, key, op, s)
-	case key == "error" || key == "older" || key == "newer":
+	case slices.Contains(singles, key):
 		return f.singleTerm(key, op, s)
 	}
-	return &Error{"a term", key, "one of reason, error, type, group, older, newer, id, consumer, host, app, version, queue, header.NAME, body.PATH"}
+	return &Error{"a term", key, "one of reason, error, type, group, older, newer, before, after, id, mark, consumer, host, app, version, queue, redrive, header.NAME, body.PATH"}
 }
 
 // listTerm reads the values of a key that takes several.
@@ -79,6 +83,10 @@ func (f *Filter) singleTerm(key, op string, s *scanner) error {
 		return setOnce(key, &f.ErrorContains, values[0])
 	case "older":
 		return setAge(key, &f.OlderThan, values[0])
+	case "before":
+		return setTime(key, &f.Before, values[0])
+	case "after":
+		return setTime(key, &f.After, values[0])
 	}
 	return setAge(key, &f.NewerThan, values[0])
 }
@@ -126,6 +134,8 @@ func example(key string) string {
 		return `error~"connection refused"`
 	case "older", "newer":
 		return key + "=2h"
+	case "before", "after":
+		return key + "=2026-11-01"
 	case "type":
 		return "type=*net.OpError"
 	case "reason":
@@ -154,5 +164,21 @@ func setAge(key string, to *time.Duration, value string) error {
 		return &Error{key, value, "a duration above 0, such as 90s, 15m, 2h30m or 3d"}
 	}
 	*to = d
+	return nil
+}
+
+// setTime reads a time, or a date, which is its midnight in UTC.
+func setTime(key string, to *time.Time, value string) error {
+	if !to.IsZero() {
+		return &Error{key, value, "to be given once"}
+	}
+	t, err := time.Parse(time.DateOnly, value)
+	if err != nil {
+		t = foreign.ParseTime(value)
+	}
+	if t.IsZero() { // it would choose any time
+		return &Error{key, value, "a time such as 2026-11-01T10:31:00Z, or a date"}
+	}
+	*to = t
 	return nil
 }

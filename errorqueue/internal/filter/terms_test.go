@@ -11,6 +11,7 @@ import (
 )
 
 func TestTermsAreReadAsAShellLeavesThem(t *testing.T) {
+	midnight := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	for _, test := range []struct {
 		terms []string
 		want  Filter
@@ -23,6 +24,8 @@ func TestTermsAreReadAsAShellLeavesThem(t *testing.T) {
 		{[]string{"error~no route, and no host"}, Filter{ErrorContains: "no route, and no host"}},
 		{[]string{"body.name=Jane Doe"}, Filter{Body: []Body{{Path: "name", Value: "Jane Doe"}}}},
 		{[]string{"header.tenant"}, Filter{Headers: []Header{{Name: "tenant", Exists: true}}}},
+		{[]string{"before=2026-11-02", "after=2026-11-01T00:00:00Z"}, Filter{Before: midnight.AddDate(0, 0, 1), After: midnight}},
+		{[]string{"mark=a,b", "redrive=r"}, Filter{Marks: []string{"a", "b"}, RedriveIDs: []string{"r"}}},
 		{[]string{"host=my host,other"}, Filter{Hosts: []string{"my host", "other"}}},
 	} {
 		if got, err := ParseTerms(test.terms...); err != nil || !reflect.DeepEqual(got, test.want) {

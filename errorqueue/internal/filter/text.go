@@ -30,6 +30,12 @@ func (f Filter) String() string {
 	if f.NewerThan > 0 {
 		terms = append(terms, "newer="+ageText(f.NewerThan))
 	}
+	if !f.Before.IsZero() {
+		terms = append(terms, "before="+timeText(f.Before))
+	}
+	if !f.After.IsZero() {
+		terms = append(terms, "after="+timeText(f.After))
+	}
 	for _, h := range f.Headers {
 		terms = append(terms, pairText("header."+h.Name, h.Value, h.Exists))
 	}
@@ -58,3 +64,6 @@ func ageText(d time.Duration) string {
 	}
 	return d.String()
 }
+
+// timeText returns a time as text for setTime.
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

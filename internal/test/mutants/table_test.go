@@ -562,6 +562,21 @@ var mutants = []mutant{
 		caught: []by{{pkg: "errorqueue", test: "^TestWhatCannotBePublishedStaysParked$"}},
 	},
 	{
+		name: "redrive-grows", breaks: "a redrive moves messages behind those of its plan when a lost connection has moved them to the front",
+		edits:  []edit{{"errorqueue.within.has", `w.fixed && !w.met.meets(d)`, `false`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAPlanDoesNotGrowWhenTheConnectionIsLost$"}, {pkg: "errorqueue", test: "^TestTheFirstMessagesAreRecognisedWhereALostConnectionHasMovedThem$"}},
+	},
+	{
+		name: "redrive-reads-on", breaks: "a redrive moves messages that were parked since its plan",
+		edits:  []edit{{"errorqueue.within.extent", `what.most = w.most`, ``}},
+		caught: []by{{pkg: "errorqueue", test: "^TestAPlanDoesNotGrow$"}},
+	},
+	{
+		name: "redrive-clock-goes-on", breaks: "a redrive chooses messages that have become old enough since its plan",
+		edits:  []edit{{"errorqueue.frozen", `return moment`, `return now`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestTheMomentOfAFilterIsTheCallersOrThatOfTheCall$"}, {pkg: "errorqueue", test: "^TestAPlanDoesNotGrow$"}},
+	},
+	{
 		name: "redrive-acks-first", breaks: "a parked message is acked before its copy is confirmed",
 		edits: []edit{
 			{"errorqueue.mover.move", `placed, last := m.publish(finish, all)`, `acked, err := r.ack(finish, all)
