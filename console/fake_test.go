@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -21,7 +23,9 @@ type parked []errorqueue.Message
 func (p parked) List(context.Context, errorqueue.ListOptions) iter.Seq2[errorqueue.Message, error] {
 	return func(yield func(errorqueue.Message, error) bool) {
 		for i, m := range p {
-			if m.Position = i + 1; !yield(m, nil) {
+			digest := sha256.Sum256([]byte(m.ID + string(m.Body)))
+			m.Position, m.Mark = i+1, hex.EncodeToString(digest[:16])
+			if !yield(m, nil) {
 				return
 			}
 		}

@@ -88,16 +88,8 @@ func (a *answer) message(queue, mark string) {
 	if m.Group != "" {
 		d.Group = v.Link("q", queue, "g", groupName(m.Group))
 	}
-	p := page{Title: "A message of " + queue, Here: "queue", Data: d, view: v, Command: showLine(queue, &d)}
+	p := page{Title: "A message of " + queue, Here: "queue", Data: d, view: v, Command: commandLine("errors", "show", queue, "mark="+d.Mark)}
 	a.show(http.StatusOK, "message", p)
-}
-
-// showLine is the command that shows the same message. The id is enough if no other one has it.
-func showLine(queue string, d *messageData) string {
-	if d.Message.ID != "" && d.Alike == 1 {
-		return commandLine("errors", "show", queue, "--id", d.Message.ID)
-	}
-	return commandLine("errors", "show", queue, "mark="+d.Mark)
 }
 
 // lookUp finds a message. kept says that all of it is there; otherwise it is what the lists have.
