@@ -35,23 +35,38 @@
     if (marked) from.classList.add("here");
     const keyed = new Map();
     for (const c of from.children) if (keyOf(c)) keyed.set(keyOf(c), c);
+    const wanted = new Set([...to.children].map(keyOf));
+    const stays = (n) => keyOf(n) && wanted.has(keyOf(n));
     let at = from.firstChild;
     for (const next of [...to.childNodes]) {
       const key = keyOf(next);
-      let old = key ? keyed.get(key) : at;
-      if (old && same(old, next)) {
-        if (old === at) at = at.nextSibling;
-        else from.insertBefore(old, at);
-        morph(old, next);
-      } else {
+      const old = key ? keyed.get(key) : seek(at, next);
+      if (!old || !same(old, next)) {
         from.insertBefore(document.importNode(next, true), at);
+        continue;
       }
+      // What is not there any more goes first: to move the old one would take the focus from it.
+      while (at && at !== old && !stays(at)) at = drop(at);
+      if (old === at) at = at.nextSibling;
+      else from.insertBefore(old, at);
+      morph(old, next);
     }
-    while (at) {
-      const rest = at.nextSibling;
-      at.remove();
-      at = rest;
+    while (at) at = drop(at);
+  }
+
+  function drop(n) {
+    const rest = n.nextSibling;
+    n.remove();
+    return rest;
+  }
+
+  // seek finds the node without a key, at a place or behind it, that is the same one as next.
+  function seek(at, next) {
+    if (next.nodeType !== 1) return at && same(at, next) ? at : null;
+    for (let n = at; n; n = n.nextSibling) {
+      if (!keyOf(n) && same(n, next) && n.className === next.className) return n;
     }
+    return null;
   }
 
   async function refresh() {
