@@ -49,7 +49,8 @@ type Config struct {
 	// of no queue.
 	ByHand func(queue string) bool
 
-	// Redact changes a message before anything of it is kept. Nil changes nothing.
+	// Redact changes a message before anything of it is kept. The mark stays. Nil changes nothing.
+	// Nothing is kept of a message over which it panics.
 	Redact func(*errorqueue.Message)
 
 	// Log defaults to slog.Default().

@@ -13,6 +13,9 @@ var (
 	// ErrNotKept: the message was read, but it is not in the spool.
 	ErrNotKept = errors.New("the message was not kept")
 
-	// ErrClosed: the Store is closed.
-	ErrClosed = errors.New("the store is closed")
+	// ErrLoads: so many whole messages of the queue are waited for that this one has to wait.
+	ErrLoads = errors.New("too many messages are being loaded, try again")
+
+	// ErrClosed: the Store, or the Reading, is closed.
+	ErrClosed = errors.New("the reading is closed")
 )

@@ -155,3 +155,21 @@ func TestWhatIsRedactedIsNowhere(t *testing.T) {
 		t.Errorf("body %q, %v", m.Body, err)
 	}
 }
+
+func TestNothingIsKeptOfAMessageOverWhichRedactPanics(t *testing.T) {
+	all := failures(2)
+	s := snapshotOf(t, all, func(c *Config) {
+		c.Redact = func(m *errorqueue.Message) {
+			if m.Position == 2 {
+				panic(m.ID)
+			}
+		}
+	})
+	r, _, err := s.Row(all[1].Mark)
+	if want := (Row{Position: 2, Mark: all[1].Mark, Error: "withheld: Redact panicked", Kept: true}); err != nil || r != want {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if m, err := s.Message(all[1].Mark); err != nil || len(m.Body) > 0 || m.ID != "" {
+		t.Errorf("kept %+v, %v", m, err)
+	}
+}

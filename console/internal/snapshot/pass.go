@@ -14,10 +14,14 @@ func (r *Reading) pass(ctx context.Context) {
 	s := r.store.newSnapshot(r.name, r.makeRoom)
 	r.mu.Lock()
 	r.running, r.wanted = s, false
+	r.early()
 	r.watching.tell(s.version)
 	r.mu.Unlock()
 
 	err := r.read(ctx, s)
+	if err != nil && ctx.Err() != nil {
+		err = ErrClosed
+	}
 	s.end(err)
 	if err != nil && ctx.Err() == nil {
 		r.store.cfg.Log.Warn("a reading of an error queue has ended early", slog.String("queue", r.name), slog.Any("error", err))
@@ -28,6 +32,7 @@ func (r *Reading) pass(ctx context.Context) {
 	r.running, r.ended, r.depthAt = nil, time.Now(), time.Time{}
 	r.passes++
 	r.replace(s)
+	r.missed(err)
 	r.watching.tell(r.newest())
 }
 
@@ -43,6 +48,7 @@ func (r *Reading) read(ctx context.Context, s *Snapshot) error {
 			return err
 		}
 		s.add(&m)
+		r.loaded(m) // redacted
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type Reading struct {
 
 	// mu guards all below. Written by run's goroutine, unless another is named.
 	mu       sync.Mutex
-	wanted   bool      // Begin sets it
+	wanted   bool      // Begin and Load set it
 	looked   time.Time // Open and stop of Watch set it
 	watching watching  // Watch and stop write it
 	depth    int
@@ -29,6 +29,8 @@ type Reading struct {
 	ended    time.Time // of the last pass
 	older    []*older
 	closed   bool
+
+	loads map[string]*load // by mark; Load adds to it
 }
 
 // older is a snapshot after which there is another one.
@@ -40,7 +42,7 @@ type older struct {
 func newReading(s *Store, name string, q Queue) *Reading {
 	return &Reading{
 		store: s, name: name, queue: q, wake: make(chan struct{}, 1), over: make(chan struct{}),
-		looked: time.Now(), depth: -1, watching: watching{},
+		looked: time.Now(), depth: -1, watching: watching{}, loads: map[string]*load{},
 	}
 }
 
@@ -120,6 +122,8 @@ func (r *Reading) end(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
+	r.early()
+	r.missed(ErrClosed)
 	for _, s := range r.snapshots() {
 		s.drop()
 	}
@@ -214,7 +218,7 @@ func (r *Reading) Progress() Progress {
 // Begin begins a pass, unless one runs.
 func (r *Reading) Begin() {
 	r.mu.Lock()
-	r.wanted = r.running == nil && !r.closed
+	r.wanted = r.wanted || r.running == nil && !r.closed
 	r.looked = time.Now()
 	r.mu.Unlock()
 	r.changed()

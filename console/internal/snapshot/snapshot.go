@@ -17,11 +17,12 @@ type Snapshot struct {
 	began   time.Time
 	memory  *budget // of the Store, for rows
 	keeper  keeper
-	redact  func(*errorqueue.Message)
 	log     *slog.Logger
 	// makeRoom drops what the queue's earlier passes have left, one by one. It says no if there is
 	// nothing. It takes the lock of the Reading.
 	makeRoom func() bool
+
+	redactor redactor // of the goroutine of the pass
 
 	finds finds // written by whoever looks for rows, under a lock of its own
 
@@ -43,9 +44,7 @@ type Snapshot struct {
 
 // add adds a message that the pass has read.
 func (s *Snapshot) add(m *errorqueue.Message) {
-	name := m.Mark // of the message as it is
-	s.redact(m)
-	m.Mark = name
+	s.redactor.redact(m)
 	place := absent
 	if s.rows() {
 		place = s.keep(m)

@@ -116,7 +116,7 @@ func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 	s.version++
 	snap := &Snapshot{
 		queue: queue, version: s.version, began: time.Now(), of: -1, phase: errorqueue.PhaseWaiting, memory: s.memory, makeRoom: makeRoom,
-		redact: s.cfg.Redact, log: s.cfg.Log,
+		redactor: redactor{with: s.cfg.Redact, log: s.cfg.Log}, log: s.cfg.Log,
 	}
 	s.mu.Unlock()
 	snap.keeper = s.newKeeper(queue)
