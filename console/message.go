@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type messageData struct {
 	Body       bodyData
 
 	Previous, Next, Group, Back string // links
+	Load, LoadBody              string // links that read the queue for the whole message
 }
 
 type attemptRow struct {
@@ -72,6 +74,9 @@ func (a *answer) message(queue, mark string) {
 	v := a.view()
 	s, gone := a.pinned(r)
 	row, alike, m, kept, refused := lookUp(s, queue, mark)
+	if refused == nil {
+		m, kept, refused = a.whole(r, mark, m, kept)
+	}
 	if refused != nil {
 		refused.Here = v.Link("q", queue)
 		a.problem(refused)
@@ -83,6 +88,11 @@ func (a *answer) message(queue, mark string) {
 	a.place(v, s, &d)
 	if kept {
 		d.Body = a.body(v, &m, d.Mark, queue)
+	}
+	if !kept || d.Body.Kept > 0 {
+		next := strconv.Itoa(latest(r) + 1)
+		d.Load = v.link([]string{"q", queue, "m", mark}, "filter", d.Filter, "load", next)
+		d.LoadBody = v.link([]string{"q", queue, "m", mark, "body"}, "load", next)
 	}
 	d.Back = v.QueueLink(queue, d.Filter)
 	if m.Group != "" {
@@ -113,6 +123,23 @@ func lookUp(s *snapshot.Snapshot, queue, mark string) (row snapshot.Row, alike i
 		return row, alike, m, false, &problem{Status: http.StatusInternalServerError, Title: "It cannot be read", Text: err.Error(), Do: "Read the queue again."}
 	}
 	return row, alike, m, true, nil
+}
+
+const loadFor = 10 * time.Minute
+
+// whole reads the queue for the whole message, if a link of ours asks for that. The link names the
+// reading that it begins, so that loading the page again begins no other one.
+func (a *answer) whole(r *snapshot.Reading, mark string, m errorqueue.Message, kept bool) (errorqueue.Message, bool, *problem) {
+	if want := a.asked("load"); want == "" || number(want) != latest(r)+1 || a.r.Method != http.MethodGet {
+		return m, kept, nil
+	}
+	ctx, cancel := context.WithTimeout(a.r.Context(), loadFor)
+	defer cancel()
+	all, err := r.Load(ctx, mark)
+	if err != nil {
+		return m, kept, &problem{Status: http.StatusBadGateway, Title: "It could not be loaded", Text: err.Error(), Do: "Open the message again, or take bunnicula errors show."}
+	}
+	return all, true, nil
 }
 
 // ofRow is what the lists have of a message.
@@ -266,6 +293,9 @@ func (a *answer) download(queue, mark string) {
 	}
 	s, _ := a.pinned(r)
 	row, _, m, kept, refused := lookUp(s, queue, mark)
+	if refused == nil {
+		m, kept, refused = a.whole(r, mark, m, kept)
+	}
 	if refused == nil && !kept {
 		refused = &problem{Status: http.StatusNotFound, Title: "Not kept", Text: "The reading has not kept this body.", Do: "bunnicula errors export writes it to a file."}
 	}

@@ -261,3 +261,24 @@ func TestAHostileFilterMakesNoElements(t *testing.T) {
 		}
 	})
 }
+
+func TestAWholeBodyIsLoadedByAReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := oneOf("id-1", "boom")
+		m.Body = []byte(strings.Repeat("0123456789abcdef", 8<<10))
+		m.BodySize = len(m.Body)
+		c := made(t, Config{SpoolDir: t.TempDir()}, m)
+		mark := markOf(t, c, "orders-error", nil)
+		page := read(t, c, "/q/orders-error/m/"+mark)
+		if !strings.Contains(page, "of which the first 64 KiB were kept") {
+			t.Errorf("the page does not say what was kept:\n%s", page[:3000])
+		}
+		link := regexp.MustCompile(`/q/orders-error/m/` + mark + `/body\?load=\d+`).FindString(page)
+		if got := text(t, get(c, link, "Sec-Fetch-Site", "cross-site")); strings.Contains(got, string(m.Body)) {
+			t.Error("another site has the queue read")
+		}
+		if got := text(t, get(c, link)); !strings.HasSuffix(got, string(m.Body)) {
+			t.Errorf("the body has not all its bytes: %d", len(got))
+		}
+	})
+}

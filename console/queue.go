@@ -24,6 +24,7 @@ type reading struct {
 	Took     string
 	Since    int // messages that came or went after it; 0 if unknown
 
+	Asking  bool // the broker is asked for the queue's depth
 	Waiting bool // a pass waits for its turn
 	Running bool
 	Of      int // messages that the running pass will read, 0 if unknown
@@ -45,6 +46,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 	p := r.Progress()
 	d := reading{Queue: queue, Ask: p.Ask, Depth: p.Depth, Waiting: p.Phase == snapshot.Waiting, Running: p.Phase == snapshot.Running}
 	d.Of, d.SoFar = max(0, p.Of), p.Read
+	d.Asking = s == nil && p.Phase == snapshot.Idle && p.DepthAt.IsZero()
 	if s != nil {
 		d.Version, d.At, d.Done = s.Version(), v.Time(s.Began()), s.Done()
 		d.Read, d.Listable = s.Read()
@@ -52,7 +54,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 			d.Since = p.Depth - d.Read
 		}
 	}
-	if !d.Running && !d.Waiting {
+	if !d.Running && !d.Waiting && !d.Asking {
 		// The link names the version that it is to replace, so that loading the page again begins nothing.
 		q := a.r.URL.Query()
 		d.Again = v.link(a.console.parts(a.r.URL), "filter", q.Get("filter"), "show", q.Get("show"), "read", strconv.Itoa(latest(r)+1))
@@ -250,5 +252,8 @@ func (a *answer) live(p *page, d reading) {
 	p.Events = p.view.Link("q", d.Queue, "events")
 	if d.Running || d.Waiting {
 		p.Refresh = 2
+	}
+	if d.Asking {
+		p.Refresh, p.Every = 1, 1
 	}
 }

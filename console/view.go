@@ -46,6 +46,7 @@ func (v view) zones(u *url.URL) []zoneLink {
 		q.Del("zone")
 		q.Del("read")
 		q.Del("again")
+		q.Del("load")
 		if zone != "" {
 			q.Set("zone", zone)
 		}

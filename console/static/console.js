@@ -76,6 +76,7 @@
       const url = new URL(location.href);
       url.searchParams.delete("read");
       url.searchParams.delete("again");
+      url.searchParams.delete("load");
       const pinned = main().dataset.pinned;
       if (pinned > 0 && !url.searchParams.has("snapshot")) url.searchParams.set("snapshot", pinned);
       const headers = { "Bunnicula-Console-Fragment": "main" };
@@ -89,7 +90,10 @@
       const text = await answer.text();
       tag = answer.headers.get("ETag") || "";
       const next = new DOMParser().parseFromString(rules.createHTML(text), "text/html").getElementById("main");
-      if (next) { morph(main(), next); prepare(); }
+      if (!next) return;
+      morph(main(), next);
+      prepare();
+      if (followed !== JSON.stringify([main().dataset.events, main().dataset.every])) follow();
     } catch { /* the server is away: the next hint or tick asks again */
     } finally {
       asking = false;
@@ -99,8 +103,10 @@
 
   let source = null;
   let timer = 0;
+  let followed = "";
   function follow() {
     stop();
+    followed = JSON.stringify([main().dataset.events, main().dataset.every]);
     if (document.hidden) return;
     const { events, every } = main().dataset;
     if (events) {
