@@ -96,8 +96,9 @@ func (c *Console) parts(u *url.URL) []string {
 
 // path makes the path of a page. It escapes the segments.
 func (c *Console) path(segments ...string) string {
+	escaped := make([]string, len(segments))
 	for i, s := range segments {
-		segments[i] = url.PathEscape(s)
+		escaped[i] = url.PathEscape(s)
 	}
-	return c.cfg.BasePath + strings.Join(segments, "/")
+	return c.cfg.BasePath + strings.Join(escaped, "/")
 }

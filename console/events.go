@@ -23,6 +23,9 @@ func (a *answer) events(queue string) {
 	a.w.Header().Set("Content-Type", "text/event-stream")
 	a.w.Header().Set("X-Accel-Buffering", "no")
 	a.w.WriteHeader(http.StatusOK)
+	if a.r.Method == http.MethodHead {
+		return
+	}
 	changes, stop := r.Watch()
 	defer stop()
 	end, beat := time.NewTimer(hintFor), time.NewTicker(heartbeat)

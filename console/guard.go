@@ -38,7 +38,7 @@ func (c *Console) admit(r *http.Request) (User, *problem) {
 	switch {
 	case errors.Is(err, errNoCookie) && r.Header.Get("Sec-Fetch-Site") == "cross-site":
 		// A link on another site comes without the cookie, which is for links of this one.
-		return User{}, &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This page was opened by a link on another site.", Here: r.URL.RequestURI()}
+		return User{}, &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This page was opened by a link on another site.", Here: c.path(c.parts(r.URL)...) + query(r.URL.Query())}
 	case errors.Is(err, errNoCookie), errors.Is(err, errBadCookie):
 		return User{}, &problem{Status: http.StatusForbidden, Title: "Not logged in", Text: "This browser is not logged in, or its 12 hours are over.",
 			Do: "Start bunnicula console again, and open the link that it prints. Each link works once, for 10 minutes."}

@@ -163,6 +163,10 @@ func TestALinkOnAnotherSiteLeadsToThePageInTwoSteps(t *testing.T) {
 		if !strings.Contains(page, `href="/q/orders-error?filter=reason%3Dtimeout"`) {
 			t.Errorf("there is no link to the page itself:\n%s", page)
 		}
+		page = text(t, get(c, "//evil.example/x", "Sec-Fetch-Site", "cross-site"))
+		if strings.Contains(page, `href="//`) {
+			t.Errorf("there is a link to another host:\n%s", page)
+		}
 	})
 }
 
