@@ -190,8 +190,11 @@ func (o consoleOptions) link(at net.Addr, token string) string {
 	if o.cert != "" || o.behind {
 		u.Scheme = "https"
 	}
+	host, port, _ := net.SplitHostPort(at.String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		u.Host = net.JoinHostPort("localhost", port)
+	}
 	if len(o.hosts) > 0 {
-		_, port, _ := net.SplitHostPort(at.String())
 		if u.Host = net.JoinHostPort(o.hosts[0], port); o.behind {
 			u.Host = o.hosts[0]
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"regexp"
@@ -36,6 +37,20 @@ func TestTheConsoleListensBeyondThisMachineWithTLSAlone(t *testing.T) {
 	}
 	if err := (consoleOptions{listen: "0.0.0.0:7337", behind: true}).check(); err != nil {
 		t.Errorf("behind TLS: %v", err)
+	}
+}
+
+func TestTheLinkIsWhatABrowserCanReach(t *testing.T) {
+	at := &net.TCPAddr{IP: net.IPv4zero, Port: 7337}
+	for want, o := range map[string]consoleOptions{
+		"http://localhost:7337/login?token=T":               {basePath: "/"},
+		"https://localhost:7337/ops/login?token=T":          {basePath: "/ops/", cert: "c.pem"},
+		"https://ops.example.com/login?token=T":             {basePath: "/", hosts: []string{"ops.example.com"}, behind: true},
+		"https://ops.example.com:7337/queues/login?token=T": {basePath: "/queues", hosts: []string{"ops.example.com"}, cert: "c.pem"},
+	} {
+		if got := o.link(at, "T"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
