@@ -118,7 +118,7 @@ func (r *reader) see(rec journal.Record) {
 	case time.Since(order.At) > maxAsked:
 		return
 	}
-	if rec.ReplyTo != "" {
+	if isReply(rec.ReplyTo) {
 		r.clerk.ask(question{record: order, to: rec.ReplyTo})
 	}
 }
