@@ -153,16 +153,13 @@ func (f *family) at(ctx context.Context, link transport.Session, ch transport.Ch
 		return amqp.Queue{}, false, context.Cause(ctx)
 	}
 	name := topology.PartitionQueue(f.queue, i)
-	got := make(chan amqp.Queue, 1)
-	err := link.Do(context.Background(), "look for a partition", func() error {
-		q, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
-		got <- q
-		return err
+	q, err := transport.Look(ctx, name, func(request func(transport.Channel) error) error {
+		return link.Do(context.Background(), "look for a partition", func() error { return request(ch) })
 	})
 	var refused *amqp.Error
 	switch {
 	case err == nil:
-		return <-got, true, nil
+		return q, true, nil
 	case errors.As(err, &refused) && refused.Code == amqp.NotFound:
 		return amqp.Queue{}, false, nil
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:

@@ -167,6 +167,27 @@ func TestADeletedStreamLeavesTheConsumersAsTheyAre(t *testing.T) {
 	})
 }
 
+// All but one partition are paused. Who reads the new stream alone must not take the exception for
+// an order that is missing.
+func TestInADeletedStreamAPartitionThatWasResumedIsNotForgotten(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		simulatedProcess(t, b, control.AgentConfig{}, acks, "orders.p00", "orders.p01")
+		fleet := fleetOf(t, b.Connection(), "")
+		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, Forever: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fleet.Resume(t.Context(), control.Command{Consumers: []string{"orders.p01"}}); err != nil {
+			t.Fatal(err)
+		}
+		b.Delete(control.ControlStream)
+		time.Sleep(10 * time.Second)
+		late := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders.p00", "orders.p01")
+		if rest, resumed := late.all[0].Health(), late.all[1].Health(); !rest.PausedByOrder || resumed.Paused {
+			t.Errorf("who comes later has %+v and %+v", rest, resumed)
+		}
+	})
+}
+
 func TestAConsumerThatIsAddedUnderAPauseBeginsPaused(t *testing.T) {
 	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
 		p := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")

@@ -127,6 +127,11 @@ func (b *book) matters(name string, e *entry, now time.Time) bool {
 	return all != nil && all.stands(now) && all.rank().below(e.rank())
 }
 
+// kept returns the names whose orders are lost if the stream is, sorted.
+func (b *book) kept(now time.Time) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.names)), func(name string) bool { return !b.matters(name, b.names[name], now) })
+}
+
 // due returns what is to be written again now, and when it is to be looked at next; zero if never.
 // after is how old a record becomes, for an order's id.
 func (b *book) due(now time.Time, after func(id string) time.Duration) (again []record, next time.Time) {

@@ -135,7 +135,7 @@ func (l *ledger) fold(all []dated, again time.Time) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.book.owe(again, l.book.standing(now)...)
+	l.book.owe(again, l.book.kept(now)...)
 	for _, d := range all {
 		_, stale := l.book.add(d.record, earlier(d.written, now))
 		l.book.owe(again, stale...)
