@@ -179,17 +179,47 @@ func (c Command) targets(all []Process, also []string) ([]string, error) {
 	if unknown != nil {
 		return nil, &UnknownError{unknown, slices.Sorted(maps.Keys(there))}
 	}
-	// An order for a queue is for each of its partitions, whatever stood for one of them.
-	for _, name := range also {
-		if queue, _, ok := topology.PartitionOf(name); ok && found[queue] {
-			found[name] = true
-		}
-	}
+	shareOut(found, all, also)
 	targets := slices.Sorted(maps.Keys(found))
 	if len(targets) > maxConsumers {
 		return nil, fmt.Errorf("control: the command is for %d consumers, want %d at most", len(targets), maxConsumers)
 	}
 	return targets, nil
+}
+
+// shareOut has an order for a queue be one for each of its partitions, whatever stood for one of
+// them. A partition for which nothing stands needs no order of its own.
+func shareOut(found map[string]bool, all []Process, standing []string) {
+	queues := queuesOf(all)
+	for name, queue := range queues {
+		if found[queue] {
+			delete(found, name)
+		}
+	}
+	for _, name := range standing {
+		queue, known := queues[name]
+		if !known {
+			queue, _, _ = topology.PartitionOf(name)
+		}
+		if found[queue] {
+			found[name] = true
+		}
+	}
+}
+
+// queuesOf returns, by the names of consumers, the queue that all of that name consume a partition
+// of, or "".
+func queuesOf(all []Process) map[string]string {
+	queues := map[string]string{}
+	for _, p := range all {
+		for _, m := range p.Consumers {
+			if queue, known := queues[m.Name]; known && queue != m.Partitions {
+				m.Partitions = ""
+			}
+			queues[m.Name] = m.Partitions
+		}
+	}
+	return queues
 }
 
 // namesIn returns the names of all consumers, and of the queues of which they are partitions.
