@@ -22,7 +22,7 @@ func TestAnOrderForAQueueNamesPartitionsThatHaveOrdersOfTheirOwn(t *testing.T) {
 		{[]string{"*"}, nil, []string{"books.p02", "mails", "orders"}},
 		{[]string{"orders*"}, nil, []string{"orders"}},
 		{[]string{"orders", "orders.p07"}, nil, []string{"orders"}},
-		{[]string{"orders.p100*"}, nil, fmtNames(1000, 1010)},
+		{[]string{"orders.p100*"}, nil, namesOf(1000, 1010)},
 		{[]string{"orders"}, []string{"orders.p03", "ledger", "mails"}, []string{"ledger", "orders", "orders.p03"}},
 		{[]string{"ledger"}, []string{"orders"}, []string{"ledger"}},
 		{[]string{"books.p02"}, []string{"books"}, []string{"books.p02"}},
@@ -34,7 +34,7 @@ func TestAnOrderForAQueueNamesPartitionsThatHaveOrdersOfTheirOwn(t *testing.T) {
 	}
 }
 
-func fmtNames(from, to int) (names []string) {
+func namesOf(from, to int) (names []string) {
 	for i := from; i < to; i++ {
 		names = append(names, fmt.Sprintf("orders.p%d", i))
 	}
