@@ -33,6 +33,9 @@ func TestAPartitionThatIsSilentForAMomentIsNotEmpty(t *testing.T) {
 			strings.TrimPrefix(base.Path, "/"), left, verb))
 	}
 	leader("suspend")
+	if err := r.fleet(consumer.Partitioned(2, spec)[:1]).start(); err != nil {
+		t.Errorf("who wants as many as there are waits for a silent one: %v", err)
+	}
 	resumed := make(chan struct{})
 	go func() {
 		defer close(resumed)
