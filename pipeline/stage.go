@@ -127,16 +127,21 @@ func (p *Pipeline) reported(ctx context.Context, n node, report jobtree.Report) 
 	if n.job == "" {
 		return consumer.Ack()
 	}
+	began := time.Now()
 	err := p.reporter.report(ctx, report)
 	switch {
 	case err == nil:
 		hasReported(ctx)
 		return consumer.Ack()
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && time.Since(began) < leastPatience: // the handler has used up its time
 		return consumer.Retry(err)
 	}
 	return consumer.SnoozeBecause(p.reporter.pause(), err)
 }
+
+// leastPatience is how long a report must have had before its message's deadline, so that the
+// stream is at fault.
+const leastPatience = time.Second
 
 // Pauses of a message that cannot be reported.
 const (
