@@ -57,6 +57,9 @@ func (b *book) add(raw *journal.Record) []*entry {
 			if e.nonce == "" {
 				e.nonce, e.queue, e.began = r.Nonce, r.Queue, r.At
 			}
+			if raw.At.IsZero() { // of a foreign program
+				e.last = later(e.last, r.At)
+			}
 			return nil
 		})
 	case kindTold:
