@@ -27,6 +27,7 @@ var commands = []func(*app) *cobra.Command{
 	jobsCommand,
 	outboxCommand,
 	doctorCommand,
+	consoleCommand,
 }
 
 // terminal is the command's environment, apart from the broker.
@@ -87,14 +88,15 @@ Exit codes:
        messages that failed again, a process that does not obey, a handler that is stuck,
        a partition that stands still
     4  not done, because of --read-only or because nobody said yes
-  130  interrupted (^C); for events ^C is 0`,
+  130  interrupted (^C); for events and console ^C is 0`,
 		Example: `  export AMQP_URL=amqp://guest:guest@localhost:5672/
   bunnicula status orders --delays 10s,1m
   bunnicula topology plan --file topology.yml
   bunnicula errors groups orders
   bunnicula events --what parked
   bunnicula control pause orders --for 2h --why "migrating the database"
-  bunnicula doctor --file topology.yml`,
+  bunnicula doctor --file topology.yml
+  bunnicula console --file topology.yml`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -115,30 +115,47 @@ func where(p transport.Peer) string {
 
 // api returns a client of the management API, or nil if its address was not given.
 func (a *app) api() (api *management.Client, done func(), err error) {
-	raw, from := a.management, "--management-url"
-	if raw == "" {
-		raw, from = a.getenv("RABBITMQ_MANAGEMENT_URL"), "RABBITMQ_MANAGEMENT_URL"
+	raw, web, err := a.apiClient()
+	if raw == "" || err != nil {
+		return nil, func() {}, err
+	}
+	api, err = management.New(raw, web)
+	if err != nil {
+		return nil, nil, usage(fmt.Errorf("%s: %w", a.apiFrom(), err))
+	}
+	return api, web.CloseIdleConnections, nil
+}
+
+// apiFrom says where the address of the management API comes from.
+func (a *app) apiFrom() string {
+	if a.management != "" {
+		return "--management-url"
+	}
+	return "RABBITMQ_MANAGEMENT_URL"
+}
+
+// apiClient returns the address of the management API, "" without one, and a client that trusts
+// the broker's authorities.
+func (a *app) apiClient() (raw string, client *http.Client, err error) {
+	if raw = a.management; raw == "" {
+		raw = a.getenv("RABBITMQ_MANAGEMENT_URL")
 	}
 	if raw == "" {
-		return nil, func() {}, nil
+		return "", nil, nil
 	}
 	web := http.DefaultTransport.(*http.Transport).Clone()
 	if file := a.getenv("AMQP_CA_FILE"); file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
-			return nil, nil, usage(fmt.Errorf("AMQP_CA_FILE: %w", err))
+			return "", nil, usage(fmt.Errorf("AMQP_CA_FILE: %w", err))
 		}
 		authorities := x509.NewCertPool()
 		if !authorities.AppendCertsFromPEM(pem) {
-			return nil, nil, usage(fmt.Errorf("AMQP_CA_FILE: %q holds no PEM certificate", file))
+			return "", nil, usage(fmt.Errorf("AMQP_CA_FILE: %q holds no PEM certificate", file))
 		}
 		web.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	}
-	api, err = management.New(raw, &http.Client{Transport: web})
-	if err != nil {
-		return nil, nil, usage(fmt.Errorf("%s: %w", from, err))
-	}
-	return api, web.CloseIdleConnections, nil
+	return raw, &http.Client{Transport: web}, nil
 }
 
 // known asks the management API for the queues and bindings of the virtual host. It returns nil

@@ -39,6 +39,34 @@ type Queue struct {
 	// SingleActive is the tag of the consumer that the queue takes for its single active one.
 	SingleActive Tag      `json:"single_active_consumer_tag"`
 	Online       []string `json:"online"`
+	// Stats are rates. It is nil if nothing has happened yet, or if the API keeps none.
+	Stats *QueueStats `json:"message_stats"`
+}
+
+// QueueStats are messages a second, as the API has averaged them.
+type QueueStats struct {
+	Published struct {
+		Rate *float64 `json:"rate"`
+	} `json:"publish_details"`
+	Acked struct {
+		Rate *float64 `json:"rate"`
+	} `json:"ack_details"`
+}
+
+// In returns how many messages a second came, nil if unknown.
+func (s *QueueStats) In() *float64 {
+	if s == nil {
+		return nil
+	}
+	return s.Published.Rate
+}
+
+// Out returns how many messages a second were acked, nil if unknown.
+func (s *QueueStats) Out() *float64 {
+	if s == nil {
+		return nil
+	}
+	return s.Acked.Rate
 }
 
 // Tag is a consumer's tag, "" if there is none.

@@ -23,7 +23,7 @@ const (
 )
 
 // trees are the packages that users import, with those below them.
-var trees = []string{"connection", "topology", "publisher", "consumer", "monitoring", "errorqueue", "use", "codec", "control", "brokertest", "outbox", "pipeline"}
+var trees = []string{"connection", "topology", "publisher", "consumer", "monitoring", "errorqueue", "use", "codec", "control", "brokertest", "outbox", "pipeline", "console"}
 
 func TestTheExportedAPIIsWhatTestdataSays(t *testing.T) {
 	got := map[string]string{}

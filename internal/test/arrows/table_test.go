@@ -55,6 +55,7 @@ var rows = map[string][]string{
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/inflate", "internal/typed"},
 	"errorqueue/internal/filter":  {"internal/foreign", "internal/inflate"},
+	"console/internal/snapshot":   {"connection", "errorqueue", "internal/applog", "internal/foreign", "internal/typed"},
 	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 
 	"monitoring/monitoringtest": {"monitoring", "internal/foreign", "internal/foreign/foreigntest"},
@@ -105,8 +106,12 @@ var rows = map[string][]string{
 		"consumer", "control", "outbox", "topology", "topology/topologyfile", "internal/effective", "internal/foreign", "internal/transport",
 		"internal/outboxlook", "internal/inspect", "internal/management",
 	},
+	"console": {
+		"connection", "errorqueue", "topology", "topology/topologyfile", "console/internal/snapshot", "internal/applog", "internal/doctor",
+		"internal/foreign", "internal/inspect", "internal/management", "internal/transport", "internal/typed",
+	},
 	"cmd/bunnicula": {
-		"connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",
+		"console", "connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",
 		"internal/transport", "cmd/bunnicula/internal/database", "internal/doctor", "internal/inspect", "internal/outboxlook",
 		"internal/effective", "internal/management", "internal/foreign", "internal/inflate",
 	},

@@ -1505,4 +1505,39 @@ var mutants = []mutant{
 		edits:  []edit{{"internal/jobtree.Tree.promiseChildren", `said.n > n.n`, `said.n > n.n && n.n == 0`}},
 		caught: []by{{pkg: "internal/jobtree", test: "^TestALargerSecondReportOfANodeThatWasDoneIsWaitedFor$"}},
 	},
+	{
+		name: "console-reads-again", breaks: "an error queue that has not changed is not read again",
+		edits:  []edit{{"console/internal/snapshot.state.begins", `s.depth != s.of`, `(true || $old)`}},
+		caught: []by{{pkg: "console/internal/snapshot", test: "^TestWhatAReadingDoesNext$"}},
+	},
+	{
+		name: "console-keeps-all", breaks: "snapshots that are dropped give their memory back",
+		edits:  []edit{{"console/internal/snapshot.Snapshot.drop", `s.memory.give(s.bytes)`, `_ = s.bytes`}},
+		caught: []by{{pkg: "console/internal/snapshot", test: "^TestTwentyPassesTakeNoMoreThanOne$"}},
+	},
+	{
+		name: "console-truncates-the-next", breaks: "an earlier snapshot makes room for the rows of the next one",
+		edits:  []edit{{"console/internal/snapshot.Snapshot.add", `full && s.makeRoom()`, `false && $old`}},
+		caught: []by{{pkg: "console/internal/snapshot", test: "^TestEarlierSnapshotsMakeRoom$"}},
+	},
+	{
+		name: "console-kinds-alone", breaks: "a row of a kind that the filter may choose is not chosen for that alone",
+		edits:  []edit{{"console/internal/snapshot.view.matching", `matcher.Matches(&m)`, `($old || true)`}},
+		caught: []by{{pkg: "console/internal/snapshot", test: "^TestFindChoosesWhatTheFilterChoosesOfTheMessages$"}},
+	},
+	{
+		name: "console-marks-nothing", breaks: "a filter finds a row by its mark",
+		edits:  []edit{{"console/internal/snapshot.view.matching", `len(f.Marks) > 0`, `false && $old`}},
+		caught: []by{{pkg: "console/internal/snapshot", test: "^TestFindChoosesWhatTheFilterChoosesOfTheMessages$"}},
+	},
+	{
+		name: "console-spool-with-a-name", breaks: "the spool is gone with its process",
+		edits:  []edit{{"console/internal/snapshot.newSpool", `os.Remove(s.name) == nil`, `false`}},
+		caught: []by{{pkg: "console/internal/snapshot", test: "^TestASpoolIsForItsUserAndGoneAtItsEnd$"}},
+	},
+	{
+		name: "console-keeps-what-panicked", breaks: "nothing is kept of a message over which Redact panics",
+		edits:  []edit{{"console/internal/snapshot.redactor.redact", `*m = errorqueue.Message{Error: "withheld: Redact panicked"}`, `_ = m`}},
+		caught: []by{{pkg: "console/internal/snapshot", test: "^TestNothingIsKeptOfAMessageOverWhichRedactPanics$"}},
+	},
 }

@@ -1,0 +1,161 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/console"
+	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
+)
+
+// site is a Console on the tests' broker, and a consumer's queues with parked messages.
+type site struct {
+	t     *testing.T
+	queue string
+	url   string
+	page  *http.Client
+}
+
+func open(t *testing.T, messages int) site {
+	t.Helper()
+	queue := amqptest.Queue(t, "console", "-retry-1s", "-quarantine", "-error", "-error.reader")
+	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}
+	top, err := topology.New(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := top.Declare(amqptest.Channel(t)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range messages {
+		amqptest.Publish(t, "", queue+"-error", amqp.Publishing{
+			MessageId: fmt.Sprintf("id-%d", i), Body: fmt.Appendf(nil, `{"n":%d}`, i), DeliveryMode: amqp.Persistent,
+			Headers: amqp.Table{"colour": "red"},
+		})
+	}
+	conn, err := connection.New(connection.Config{URL: amqptest.URL(t)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := console.New(console.Config{
+		Connection: conn, SpoolDir: t.TempDir(), BasePath: "/ops",
+		Topology: topologyfile.File{Consumers: []topologyfile.Consumer{{Plan: plan, Topology: top}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(c)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		c.Close(context.Background())
+		_ = conn.Stop(context.Background())
+	})
+	return site{t: t, queue: queue, url: server.URL, page: server.Client()}
+}
+
+func (s site) get(path string) string {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer, err := s.page.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s: %s, %v\n%s", path, answer.Status, err, body)
+	}
+	return string(body)
+}
+
+func TestThePagesShowWhatIsParkedOnABroker(t *testing.T) {
+	s := open(t, 60)
+	over := s.get("/ops/")
+	if want := fmt.Sprintf(`href="/ops/q/%s-error" aria-label="parked messages of %[1]s">60</a>`, s.queue); !strings.Contains(over, want) {
+		t.Errorf("the overview lacks %s:\n%s", want, over)
+	}
+	queue := "/ops/q/" + s.queue + "-error"
+	var list string
+	amqptest.Eventually(t, 20*time.Second, func() bool {
+		list = s.get(queue + "?filter=id%3Did-59")
+		return strings.Contains(list, "1 to 1 of <b>1</b>")
+	}, "the list has the last message")
+	link := regexp.MustCompile(queue + `/m/[0-9a-f]+`).FindString(list)
+	page := s.get(link)
+	for _, want := range []string{"id-59", "&#34;n&#34;: 59", "colour", "60 of 60"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the message's page lacks %q:\n%s", want, page)
+		}
+	}
+	if group := regexp.MustCompile(queue + `/g/[0-9a-f]+`).FindString(s.get(queue)); group == "" {
+		t.Error("the queue's page links no kind of failure")
+	} else {
+		s.get(group)
+	}
+	amqptest.Eventually(t, 20*time.Second, func() bool { return amqptest.Depth(t, s.queue+"-error") == 60 }, "all messages are in the queue again")
+	if page := s.get("/ops/topology"); !strings.Contains(page, "<svg") || !strings.Contains(page, "60 ready") {
+		t.Errorf("the topology is:\n%s", page)
+	}
+	if page := s.get("/ops/doctor"); !strings.Contains(page, "60 messages given up") {
+		t.Errorf("the doctor says:\n%s", page)
+	}
+}
+
+func TestTheOverviewReadsNoMessage(t *testing.T) {
+	s := open(t, 1)
+	for range 3 {
+		s.get("/ops/")
+		s.get("/ops/topology")
+	}
+	ch := amqptest.Channel(t)
+	d, ok, err := ch.Get(s.queue+"-error", false)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if count, is := d.Headers["x-delivery-count"]; d.Redelivered || is && count != int64(0) {
+		t.Errorf("redelivered is %v and the delivery count %v", d.Redelivered, count)
+	}
+	if err := d.Nack(false, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHintsSayThatAReadingHasChanged(t *testing.T) {
+	s := open(t, 20)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/ops/q/"+s.queue+"-error/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := s.page.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if kind := answer.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Fatalf("the type is %q", kind)
+	}
+	var got strings.Builder
+	for buffer := make([]byte, 64); !strings.Contains(got.String(), "data: snapshot 1\n\n"); {
+		n, err := answer.Body.Read(buffer)
+		got.Write(buffer[:n])
+		if err != nil {
+			t.Fatalf("%v after %q", err, got.String())
+		}
+	}
+}
