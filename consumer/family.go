@@ -9,6 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -66,11 +67,11 @@ func (f *family) ready(ctx context.Context, link transport.Session, own topology
 
 // look looks at the partitions, and declares them where that is wanted.
 func (f *family) look(ctx context.Context, link transport.Session, own topology.Topology, log *slog.Logger) error {
-	there, err := f.survey(ctx, link)
+	there, err := f.surely(ctx, link)
 	if err == nil && there.refusal(f.n) != nil {
 		select {
 		case <-time.After(secondLook):
-			there, err = f.survey(ctx, link)
+			there, err = f.surely(ctx, link)
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -116,6 +117,25 @@ func (f *family) declare(ctx context.Context, link transport.Session, main topol
 	return err
 }
 
+// silence is how long a look waits for a partition that does not tell the broker what it has.
+const silence = 5 * time.Second
+
+// surely surveys until it is known what it has to decide. Who wants the n that is there waits for
+// nothing: a queue without a majority tells nobody how many messages it has.
+func (f *family) surely(ctx context.Context, link transport.Session) (there found, err error) {
+	for end := time.Now().Add(silence); ; {
+		there, err = f.survey(ctx, link)
+		switch {
+		case err != nil, !there.unsure(f.n):
+			return there, err
+		case time.Now().After(end):
+			return there, fmt.Errorf("look for queue %q: %w", there.silent, transport.ErrUncounted)
+		case !backoff.Wait(ctx, 20*time.Millisecond):
+			return there, context.Cause(ctx)
+		}
+	}
+}
+
 // survey looks at the partitions from the first to the first that is not there, and at the last of
 // this n, which is the first that a process declares.
 func (f *family) survey(ctx context.Context, link transport.Session) (found, error) {
@@ -125,10 +145,13 @@ func (f *family) survey(ctx context.Context, link transport.Session) (found, err
 		return there, err
 	}
 	for i := range topology.MaxPartitions {
-		var q amqp.Queue
+		var q counted
 		var ok bool
 		if q, ok, err = f.at(ctx, link, ch, i); err != nil || !ok {
 			break
+		}
+		if !q.sure {
+			there.silent = q.Name
 		}
 		there.waiting = append(there.waiting, q.Messages)
 		if i >= f.n && q.Consumers > 0 {
@@ -147,16 +170,23 @@ func (f *family) survey(ctx context.Context, link transport.Session) (found, err
 	return there, err
 }
 
+// counted is a queue with the broker's count of its messages, and whether that is sure.
+type counted struct {
+	amqp.Queue
+
+	sure bool
+}
+
 // at looks at one partition. The channel is closed if it is not there.
-func (f *family) at(ctx context.Context, link transport.Session, ch transport.Channel, i int) (amqp.Queue, bool, error) {
+func (f *family) at(ctx context.Context, link transport.Session, ch transport.Channel, i int) (counted, bool, error) {
 	if ctx.Err() != nil {
-		return amqp.Queue{}, false, context.Cause(ctx)
+		return counted{}, false, context.Cause(ctx)
 	}
 	name := topology.PartitionQueue(f.queue, i)
-	got := make(chan amqp.Queue, 1)
+	got := make(chan counted, 1)
 	err := link.Do(context.Background(), "look for a partition", func() error {
-		q, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
-		got <- q
+		q, sure, err := transport.LookOnce(ch, name)
+		got <- counted{q, sure}
 		return err
 	})
 	var refused *amqp.Error
@@ -164,9 +194,9 @@ func (f *family) at(ctx context.Context, link transport.Session, ch transport.Ch
 	case err == nil:
 		return <-got, true, nil
 	case errors.As(err, &refused) && refused.Code == amqp.NotFound:
-		return amqp.Queue{}, false, nil
+		return counted{}, false, nil
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		return amqp.Queue{}, false, fmt.Errorf("%w for queue %q: %w", topology.ErrUnchecked, name, err)
+		return counted{}, false, fmt.Errorf("%w for queue %q: %w", topology.ErrUnchecked, name, err)
 	}
-	return amqp.Queue{}, false, fmt.Errorf("look for queue %q: %w", name, err)
+	return counted{}, false, fmt.Errorf("look for queue %q: %w", name, err)
 }

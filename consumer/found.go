@@ -9,10 +9,14 @@ import (
 
 // found is which partitions of a queue the broker has, as far as a look has told. It is a value.
 type found struct {
-	waiting   []int // how many messages wait in each, from the first on, without a gap
-	last      bool  // the last one of the n that is wanted is there too, beyond a gap
-	consumers int   // how many of those that are too many have consumers
+	waiting   []int  // how many messages wait in each, from the first on, without a gap
+	last      bool   // the last one of the n that is wanted is there too, beyond a gap
+	consumers int    // how many of those that are too many have consumers
+	silent    string // a partition that has not answered the broker, and may have messages; "" if none
 }
+
+// unsure returns whether messages may wait that would be a refusal.
+func (f found) unsure(n int) bool { return f.silent != "" && f.others(n) && f.refusal(n) == nil }
 
 // count is how many there are before the first gap.
 func (f found) count() int { return len(f.waiting) }

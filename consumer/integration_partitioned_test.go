@@ -278,11 +278,12 @@ func TestTheBrokerIsToldHowLongAPartitionMayBeHeld(t *testing.T) {
 		set  func(*consumer.Spec)
 		want string // of the argument, "" for none
 	}{
-		"defaults":     {func(*consumer.Spec) {}, "365000"}, // 60 s, 5 s and 5 minutes
-		"a Prefetch":   {func(s *consumer.Spec) { s.Prefetch, s.Timeout, s.Grace = 10, 2*time.Second, time.Second }, "330000"},
-		"a long one":   {func(s *consumer.Spec) { s.Timeout = 26 * time.Minute }, ""},
-		"without end":  {func(s *consumer.Spec) { s.Timeout = consumer.NoTimeout }, ""},
-		"one Priority": {func(s *consumer.Spec) { s.Priority = 1 }, "950000"}, // ten times 65 s
+		"defaults":                             {func(*consumer.Spec) {}, "365000"}, // 60 s, 5 s and 5 minutes
+		"a Prefetch":                           {func(s *consumer.Spec) { s.Prefetch, s.Timeout, s.Grace = 10, 2*time.Second, time.Second }, "330000"},
+		"a long one":                           {func(s *consumer.Spec) { s.Timeout = 26 * time.Minute }, ""},
+		"one that is held for a stuck handler": {func(s *consumer.Spec) { s.WhenStuck = consumer.Hold }, ""},
+		"without end":                          {func(s *consumer.Spec) { s.Timeout = consumer.NoTimeout }, ""},
+		"one Priority":                         {func(s *consumer.Spec) { s.Priority = 1 }, "950000"}, // ten times 65 s
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -63,8 +63,8 @@ import (
 //   - The broker may leave a message with a consumer for as long as a full Prefetch may take, and
 //     five minutes more. Then RabbitMQ 4.3 gives the partition to another, sometimes only when the
 //     next message is published to it. With the default Timeout that is after 6 minutes and 5
-//     seconds. With NoTimeout, and where it would be longer, it is the broker's own
-//     consumer_timeout, 30 minutes unless configured.
+//     seconds. With NoTimeout, with WhenStuck of Hold, and where it would be longer, it is the
+//     broker's own consumer_timeout, 30 minutes unless configured.
 //
 // A Priority that is not 0 is that of all partitions in all processes. It avoids the fault and gives
 // the spread up: as with brokers before 4.0, the first process has all partitions until it stops.
@@ -107,10 +107,11 @@ const afterSlowest = 5 * time.Minute
 
 // holdsAtMost returns how long the broker may leave a message with the consumer of a partition, or
 // 0 for as long as the broker likes. RabbitMQ 4.3.6 can take one that has ended for the active one,
-// and this is what ends that; brokers before 4.3 do not know the argument.
+// and this is what ends that; brokers before 4.3 do not know the argument. A message that is held
+// for a stuck handler must not come to another process while that handler runs.
 func (s *Spec) holdsAtMost() time.Duration {
 	slowest := s.slowest()
-	if s.family == nil || slowest == 0 || slowest > brokerTimeout-afterSlowest {
+	if s.family == nil || s.WhenStuck == Hold || slowest == 0 || slowest > brokerTimeout-afterSlowest {
 		return 0
 	}
 	return slowest + afterSlowest

@@ -38,20 +38,27 @@ type instance struct {
 // run starts an instance whose consumers consume these queues.
 func run(t *testing.T, conn *connection.Connection, cfg control.AgentConfig, handler consumer.Handler, queues ...string) *instance {
 	t.Helper()
-	p := &instance{t: t}
+	var all []*consumer.Consumer
+	for _, queue := range queues {
+		c, err := consumer.New(conn, consumer.Spec{Queue: queue, Concurrency: 4, Handler: handler, Backoff: []time.Duration{time.Second}}, nil, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return runs(t, conn, cfg, all...)
+}
+
+// runs starts an instance of these consumers.
+func runs(t *testing.T, conn *connection.Connection, cfg control.AgentConfig, all ...*consumer.Consumer) *instance {
+	t.Helper()
+	p := &instance{t: t, all: all}
 	if cfg.Logger == nil {
 		cfg.Logger = quiet()
 	}
 	var err error
 	if p.agent, err = control.NewAgent(conn, cfg); err != nil {
 		t.Fatal(err)
-	}
-	for _, queue := range queues {
-		c, err := consumer.New(conn, consumer.Spec{Queue: queue, Concurrency: 4, Handler: handler, Backoff: []time.Duration{time.Second}}, nil, quiet())
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.all = append(p.all, c)
 	}
 	if p.group, err = consumer.NewGroup(p.all...); err != nil {
 		t.Fatal(err)

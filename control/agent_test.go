@@ -167,6 +167,37 @@ func TestADeletedStreamLeavesTheConsumersAsTheyAre(t *testing.T) {
 	})
 }
 
+// All but one partition are paused. Who reads the new stream alone must not take the exception for
+// an order that is missing, whatever name the consumer has.
+func TestInADeletedStreamAPartitionThatWasResumedIsNotForgotten(t *testing.T) {
+	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+		start := func() *consumer.Consumer {
+			conn := b.Process("worker").Connection()
+			c, err := consumer.New(conn, consumer.Spec{Queue: "orders.p01", Name: "ledger", Handler: acks, Backoff: []time.Duration{time.Second}}, nil, quiet())
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs(t, conn, control.AgentConfig{Logger: quiet()}, c)
+			return c
+		}
+		start()
+		simulatedProcess(t, b, control.AgentConfig{}, acks, "orders.p00", "orders.p02")
+		fleet := fleetOf(t, b.Connection(), "")
+		if _, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{"orders"}, Forever: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fleet.Resume(t.Context(), control.Command{Consumers: []string{"ledger", "orders.p02"}}); err != nil {
+			t.Fatal(err)
+		}
+		b.Delete(control.ControlStream)
+		time.Sleep(10 * time.Second)
+		late := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders.p00", "orders.p02")
+		if rest, resumed, named := late.all[0].Health(), late.all[1].Health(), start().Health(); !rest.PausedByOrder || resumed.Paused || named.Paused {
+			t.Errorf("who comes later has %+v, %+v and %+v", rest, resumed, named)
+		}
+	})
+}
+
 func TestAConsumerThatIsAddedUnderAPauseBeginsPaused(t *testing.T) {
 	brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
 		p := simulatedProcess(t, b, control.AgentConfig{}, acks, "orders")
@@ -228,6 +259,36 @@ func TestAnOrderForAQueueIsOneForItsPartitions(t *testing.T) {
 			t.Errorf("%+v stand, %v", orders, err)
 		}
 	})
+}
+
+// A Spec may have any Name. One that no record can have must not keep a pause of all from the rest.
+func TestAConsumerOfAStrangeNameIsPausedToo(t *testing.T) {
+	for _, name := range []string{strings.Repeat("n", 300), "a\xff\xfeb", "a*b", "a\nb", "*"} {
+		brokertest.Run(t, func(t *testing.T, b *brokertest.Broker) {
+			conn := b.Process("worker").Connection()
+			c, err := consumer.New(conn, consumer.Spec{Queue: "orders", Name: name, Handler: acks, Backoff: []time.Duration{time.Second}}, nil, quiet())
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs(t, conn, control.AgentConfig{}, c)
+			fleet := fleetOf(t, b.Connection(), "")
+			for _, want := range []string{"*", "shown"} {
+				all, err := fleet.Processes(t.Context(), 0)
+				if err != nil || len(all) != 1 {
+					t.Fatal(all, err)
+				}
+				if want == "shown" {
+					want = all[0].Consumers[0].Name
+				}
+				if r, err := fleet.Pause(t.Context(), control.Command{Consumers: []string{want}, Forever: true}); err != nil || len(r.Obeyed) != 1 || r.Silent != 0 || !c.Health().Paused {
+					t.Errorf("%.20q: %+v, %v", name, r, err)
+				}
+				if _, err := fleet.Resume(t.Context(), control.Command{Consumers: []string{want}}); err != nil || c.Health().Paused {
+					t.Errorf("%.20q is paused: %v", name, err)
+				}
+			}
+		})
+	}
 }
 
 func TestBadCommandsAreRefusedAndChangeNothing(t *testing.T) {

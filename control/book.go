@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // rank says which of two orders is the newer one, where the stream does not say it: a record that
@@ -113,29 +111,39 @@ func (b *book) standing(now time.Time) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.names)), func(name string) bool { return !b.names[name].stands(now) })
 }
 
-// matters says whether an order is lost if the stream drops its last record. A resume matters while
-// it lifts, for one partition, an order that stands for all of them.
-func (b *book) matters(name string, e *entry, now time.Time) bool {
-	if e.order.Kind != kindResume {
-		return e.stands(now)
+// matters returns which orders are lost if the stream drops their last record. A resume matters
+// while an older order stands for another name: a consumer may have both, its own name and the
+// queue of its partitions, and the resume lifts that order for it.
+func (b *book) matters(now time.Time) func(e *entry) bool {
+	var oldest *entry // of those that stand
+	for _, e := range b.names {
+		if e.stands(now) && (oldest == nil || e.rank().below(oldest.rank())) {
+			oldest = e
+		}
 	}
-	queue, _, ok := topology.PartitionOf(name)
-	if !ok {
-		return false
+	return func(e *entry) bool {
+		if e.order.Kind != kindResume {
+			return e.stands(now)
+		}
+		return oldest != nil && oldest.rank().below(e.rank())
 	}
-	all := b.names[queue]
-	return all != nil && all.stands(now) && all.rank().below(e.rank())
+}
+
+// kept returns the names whose orders are lost if the stream is, sorted.
+func (b *book) kept(now time.Time) []string {
+	matters := b.matters(now)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(b.names)), func(name string) bool { return !matters(b.names[name]) })
 }
 
 // due returns what is to be written again now, and when it is to be looked at next; zero if never.
 // after is how old a record becomes, for an order's id.
 func (b *book) due(now time.Time, after func(id string) time.Duration) (again []record, next time.Time) {
-	names := map[*record][]string{}
+	names, matters := map[*record][]string{}, b.matters(now)
 	var order []*record // in which they were met
 	for _, name := range slices.Sorted(maps.Keys(b.names)) {
 		e := b.names[name]
 		at := e.owed
-		if b.matters(name, e, now) {
+		if matters(e) {
 			at = earlier(at, e.written.Add(after(e.order.ID)))
 		}
 		switch {
@@ -186,7 +194,6 @@ func (b *book) end(now time.Time) (next time.Time) {
 
 // prune forgets orders without an effect whose records the stream has dropped long ago.
 func (b *book) prune(now time.Time, maxAge time.Duration) {
-	maps.DeleteFunc(b.names, func(name string, e *entry) bool {
-		return !b.matters(name, e, now) && now.Sub(e.written) > 2*maxAge
-	})
+	matters := b.matters(now)
+	maps.DeleteFunc(b.names, func(_ string, e *entry) bool { return now.Sub(e.written) > 2*maxAge && !matters(e) })
 }

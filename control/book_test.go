@@ -218,7 +218,7 @@ func TestWhatStandsIsWrittenAgainBeforeItIsDropped(t *testing.T) {
 	day := 24 * time.Hour
 	short := order("s", kindPause, 3, "short")
 	short.Until = began.Add(day)
-	b := read(order("a", kindPause, 1, "x", "y"), order("b", kindLimit, 2, "y"), short, order("r", kindResume, 4, "z"),
+	b := read(order("r", kindResume, 1, "z"), order("a", kindPause, 2, "x", "y"), order("b", kindLimit, 3, "y"), short,
 		order("q", kindPause, 5, "orders"), order("p", kindResume, 6, "orders.p03"))
 	after := func(string) time.Duration { return 4 * day }
 	if due, next := b.due(began.Add(4*day-1), after); len(due) != 0 || !next.Equal(began.Add(4*day)) {
@@ -232,7 +232,7 @@ func TestWhatStandsIsWrittenAgainBeforeItIsDropped(t *testing.T) {
 		}
 		got[r.ID] = r.Consumers
 	}
-	want := map[string][]string{"a": {"x"}, "b": {"y"}, "q": {"orders"}, "p": {"orders.p03"}} // p lifts q for one partition
+	want := map[string][]string{"a": {"x"}, "b": {"y"}, "q": {"orders"}, "p": {"orders.p03"}} // p lifts q for one partition, and r lifts nothing
 	if !maps.EqualFunc(got, want, slices.Equal) || !next.IsZero() {
 		t.Errorf("due is %v, want %v; next %s", got, want, next)
 	}

@@ -78,7 +78,7 @@ func (c *clerk) answer(ctx context.Context, q question) {
 func (m *member) shown(orderID string, running bool) Member {
 	h := m.subject.Health()
 	s := Member{
-		Name: h.Name, Queue: h.Queue, Connection: h.Connection, Partitions: m.partitions,
+		Name: m.names[0], Queue: h.Queue, Connection: h.Connection, Partitions: m.partitions,
 		Concurrency: m.concurrency, Limit: h.Limit, Paused: h.Paused, PausedByApp: h.Paused && !h.PausedByOrder,
 		Ready: h.Ready, Subscribed: h.Subscribed, Stuck: h.Stuck, RunningCount: h.Running, OrderID: orderID,
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/user"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
-	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // Order is a standing order to the consumers of one name, in all processes.
@@ -152,86 +150,6 @@ func (c Command) until(now time.Time) time.Time {
 		return time.Time{}
 	}
 	return now.Add(c.For).UTC().Truncate(time.Millisecond)
-}
-
-// targets returns the names that the command is for. also are names that have standing orders:
-// whoever resumes what nobody has now knows it from there.
-func (c Command) targets(all []Process, also []string) ([]string, error) {
-	there := namesIn(all)
-	known := maps.Clone(there)
-	for _, name := range also {
-		known[name] = true
-	}
-	found := map[string]bool{}
-	var unknown []string
-	for _, want := range c.Consumers {
-		names := named(want, known)
-		if len(names) == 0 && c.Anyway && !strings.Contains(want, "*") {
-			names = []string{want}
-		}
-		if len(names) == 0 {
-			unknown = append(unknown, want)
-		}
-		for _, name := range names {
-			found[name] = true
-		}
-	}
-	if unknown != nil {
-		return nil, &UnknownError{unknown, slices.Sorted(maps.Keys(there))}
-	}
-	// An order for a queue is for each of its partitions, whatever stood for one of them.
-	for _, name := range also {
-		if queue, _, ok := topology.PartitionOf(name); ok && found[queue] {
-			found[name] = true
-		}
-	}
-	targets := slices.Sorted(maps.Keys(found))
-	if len(targets) > maxConsumers {
-		return nil, fmt.Errorf("control: the command is for %d consumers, want %d at most", len(targets), maxConsumers)
-	}
-	return targets, nil
-}
-
-// namesIn returns the names of all consumers, and of the queues of which they are partitions.
-func namesIn(all []Process) map[string]bool {
-	names := map[string]bool{}
-	for _, p := range all {
-		for _, m := range p.Consumers {
-			names[m.Name] = true
-			if m.Partitions != "" {
-				names[m.Partitions] = true
-			}
-		}
-	}
-	return names
-}
-
-// named returns the known names that a name or a pattern is for.
-func named(want string, known map[string]bool) (names []string) {
-	for name := range known {
-		if name == want || strings.Contains(want, "*") && matches(want, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// matches says whether a name fits a pattern, in which * is any text and nothing else is special.
-func matches(pattern, name string) bool {
-	parts := strings.Split(pattern, "*")
-	if !strings.HasPrefix(name, parts[0]) {
-		return false
-	}
-	name = name[len(parts[0]):]
-	last := len(parts) - 1
-	for _, part := range parts[1:last] {
-		i := strings.Index(name, part)
-		if i < 0 {
-			return false
-		}
-		name = name[i+len(part):]
-	}
-	return strings.HasSuffix(name, parts[last])
 }
 
 // checkLimit refuses a limit that a consumer cannot have.

@@ -64,7 +64,7 @@ func (l *ledger) isKnown() bool {
 // enter takes a consumer in, and gives it its Order. hold has it wait for settle.
 func (l *ledger) enter(s subject, concurrency int, hold bool) {
 	h := s.Health()
-	m := &member{subject: s, names: []string{h.Name}, queue: h.Queue, connection: h.Connection, concurrency: concurrency}
+	m := &member{subject: s, names: []string{nameIn(h.Name)}, queue: h.Queue, connection: h.Connection, concurrency: concurrency}
 	if queue, _, ok := topology.PartitionOf(h.Queue); ok {
 		m.partitions = queue
 		m.names = append(m.names, queue)
@@ -79,6 +79,9 @@ func (l *ledger) enter(s subject, concurrency int, hold bool) {
 	}
 	l.apply(m, time.Now())
 }
+
+// nameIn returns a consumer's name as orders have it: in UTF-8, and 255 bytes of it at most.
+func nameIn(name string) string { return foreign.Cut(name, maxName) }
 
 // leave forgets a consumer.
 func (l *ledger) leave(s subject) {
@@ -135,7 +138,7 @@ func (l *ledger) fold(all []dated, again time.Time) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.book.owe(again, l.book.standing(now)...)
+	l.book.owe(again, l.book.kept(now)...)
 	for _, d := range all {
 		_, stale := l.book.add(d.record, earlier(d.written, now))
 		l.book.owe(again, stale...)

@@ -118,7 +118,7 @@ func (r *reader) see(rec journal.Record) {
 	case time.Since(order.At) > maxAsked:
 		return
 	}
-	if rec.ReplyTo != "" {
+	if isReply(rec.ReplyTo) {
 		r.clerk.ask(question{record: order, to: rec.ReplyTo})
 	}
 }
@@ -148,25 +148,34 @@ func (r *reader) parse(rec journal.Record) *record {
 
 // judge says what an error means, and returns after what time to read again.
 func (r *reader) judge(err error) time.Duration {
-	gone := errors.Is(err, journal.ErrGone)
+	gone, poisoned := errors.Is(err, journal.ErrGone), transport.EndedByMessage(err)
 	if gone {
 		r.folded = false // what comes next is another stream
 	}
 	text := foreign.Line(foreign.Text(err, maxLogged), maxLogged)
 	r.say("orders may be missed: " + text)
-	if gone || isRefused(err) {
+	if gone || poisoned || isRefused(err) {
 		r.ledger.settle() // waiting does not help
-		if r.told != text {
-			r.told = text
-			r.log.Warn("orders may be missed; the consumers work on as they are", "stream", r.stream, "err", text,
-				"do", "let this user read the stream and write to the default exchange, and let somebody declare the stream: this user, or bunnicula control")
-		}
+		r.tell(text, poisoned)
 	}
 	var denied *journal.DeniedError
-	if isRefused(err) && (!gone || errors.As(err, &denied)) { // what is gone can be declared again
+	if poisoned || isRefused(err) && (!gone || errors.As(err, &denied)) { // what is gone can be declared again
 		return lookAgain
 	}
 	return retryAfter/10 + rand.N(retryAfter)
+}
+
+// tell logs a trouble, once. poisoned says that nobody can read a record of the stream.
+func (r *reader) tell(trouble string, poisoned bool) {
+	if r.told == trouble {
+		return
+	}
+	r.told = trouble
+	do := "let this user read the stream and write to the default exchange, and let somebody declare the stream: this user, or bunnicula control"
+	if poisoned {
+		do = "somebody has published to the stream what no client of AMQP 0-9-1 can read: delete the stream, and processes that may declare it write into the new one what stands"
+	}
+	r.log.Warn("orders may be missed; the consumers work on as they are", "stream", r.stream, "err", trouble, "do", do)
 }
 
 // isRefused says whether the broker refuses something until somebody changes something.

@@ -12,7 +12,6 @@ import (
 	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/internal/test/wirefixtures"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
-	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 var (
@@ -28,6 +27,7 @@ func normalOrder(d amqp.Delivery) amqp.Delivery {
 	d.MessageId, d.CorrelationId = id(d.MessageId), id(d.CorrelationId)
 	d.Timestamp = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	d.ReplyTo = anyReply.ReplaceAllString(d.ReplyTo, "amq.rabbitmq.reply-to.g1h2AA5yZXBseUA")
+	d.RoutingKey = anyReply.ReplaceAllString(d.RoutingKey, "amq.rabbitmq.reply-to.g1h2AA5yZXBseUA")
 	body := anyMoment.ReplaceAllString(id(string(d.Body)), "2026-01-02T03:04:05Z")
 	d.Body = []byte(anyPlace.ReplaceAllString(body, `"host":"worker-1","pid":17`))
 	delete(d.Headers, "x-stream-offset")
@@ -37,8 +37,8 @@ func normalOrder(d amqp.Delivery) amqp.Delivery {
 	return d
 }
 
-// consumeAll returns what comes from a queue or a stream.
-func consumeAll(t *testing.T, conn transport.Connection, queue string, declare bool) <-chan amqp.Delivery {
+// openChannel opens a channel on the consuming link.
+func openChannel(t *testing.T, conn transport.Connection) transport.Channel {
 	t.Helper()
 	session, err := conn.Consuming().Session(t.Context())
 	if err != nil {
@@ -48,19 +48,34 @@ func consumeAll(t *testing.T, conn transport.Connection, queue string, declare b
 	if err != nil {
 		t.Fatal(err)
 	}
-	if declare {
-		if _, err := ch.QueueDeclare(queue, true, false, false, false, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return ch
+}
+
+// consumeAll returns what comes from a stream.
+func consumeAll(t *testing.T, ch transport.Channel, stream string) <-chan amqp.Delivery {
+	t.Helper()
 	if err := ch.Qos(1000, 0, false); err != nil {
 		t.Fatal(err)
 	}
-	in, err := ch.Consume(queue, "", false, false, false, false, amqp.Table{"x-stream-offset": "first"})
+	in, err := ch.Consume(stream, "", false, false, false, false, amqp.Table{"x-stream-offset": "first"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return in
+}
+
+// ask publishes an ask, and returns where the answers come.
+func ask(t *testing.T, ch transport.Channel, body string) <-chan amqp.Delivery {
+	t.Helper()
+	const replies = "amq.rabbitmq.reply-to"
+	answers, err := ch.Consume(replies, "", true, false, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.Publish(control.ControlStream, control.ControlStream, true, amqp.Publishing{Type: "ask", ReplyTo: replies, Body: []byte(body)}); err != nil {
+		t.Fatal(err)
+	}
+	return answers
 }
 
 func TestWireOfOrders(t *testing.T) {
@@ -81,12 +96,9 @@ func TestWireOfOrders(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		answers := consumeAll(t, b.Connection().Transport(), "answers", true)
-		ask := map[string]any{"version": 1, "id": "0198a1b2-0000-7000-8000-000000000001", "kind": "ask", "at": time.Now().UTC(), "running": true}
-		if err := b.Publisher().Publish(t.Context(), control.ControlStream, ask, publisher.Exchange(control.ControlStream), publisher.ReplyTo("answers")); err != nil {
-			t.Fatal(err)
-		}
-		wirefixtures.Compare(t, "orders/answer", "What a process answers to an ask.", wirefixtures.Of(normalOrder(<-answers), "answers"))
+		at := time.Now().UTC().Format(time.RFC3339Nano)
+		answers := ask(t, openChannel(t, b.Connection().Transport()), `{"version":1,"id":"0198a1b2-0000-7000-8000-000000000001","kind":"ask","at":"`+at+`","running":true}`)
+		wirefixtures.Compare(t, "orders/answer", "What a process answers to an ask.", wirefixtures.Of(normalOrder(<-answers), "amq.rabbitmq.reply-to"))
 		time.Sleep(6 * 24 * time.Hour) // the limit is written again
 
 		about := map[string]string{
@@ -94,7 +106,7 @@ func TestWireOfOrders(t *testing.T) {
 			"limit": "An order that consumers run two handlers at most, until another order.", "ask": "A question to all processes.",
 			"limit-again": "The same order, written again before the stream drops it.",
 		}
-		records := consumeAll(t, b.Connection().Transport(), control.ControlStream, false)
+		records := consumeAll(t, openChannel(t, b.Connection().Transport()), control.ControlStream)
 		for len(about) > 0 {
 			select {
 			case d := <-records:

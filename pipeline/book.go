@@ -40,36 +40,52 @@ func (b *book) add(raw *journal.Record) []*entry {
 		return nil
 	}
 	var concerned []*entry
-	of := func(job string) *entry {
-		if b.only != "" && job != b.only {
-			return nil
-		}
-		e := b.jobs[job]
-		if e == nil {
-			e = &entry{job: job, tree: jobtree.New()}
+	of := func(job string, add func(*entry) error) {
+		if e := b.entry(job); e != nil {
+			if add(e) != nil {
+				b.unread++
+				return
+			}
+			e.last = later(e.last, raw.At)
 			b.jobs[job] = e
+			concerned = append(concerned, e)
 		}
-		e.last = later(e.last, raw.At)
-		concerned = append(concerned, e)
-		return e
 	}
-	switch e := (*entry)(nil); r.Kind {
+	switch r.Kind {
 	case kindBegin:
-		if e = of(r.Job); e != nil && e.nonce == "" {
-			e.nonce, e.queue, e.began = r.Nonce, r.Queue, r.At
-		}
+		of(r.Job, func(e *entry) error {
+			if e.nonce == "" {
+				e.nonce, e.queue, e.began = r.Nonce, r.Queue, r.At
+			}
+			if raw.At.IsZero() { // of a foreign program
+				e.last = later(e.last, r.At)
+			}
+			return nil
+		})
 	case kindTold:
-		if e = of(r.Job); e != nil {
-			e.told = true
-		}
+		of(r.Job, func(e *entry) error { e.told = true; return nil })
 	case kindDone:
 		for _, done := range r.Done {
-			if e = of(done.Job); e != nil && e.tree.Add(done) != nil {
-				b.unread++
-			}
+			of(done.Job, func(e *entry) error { return e.tree.Add(done) })
 		}
 	}
 	return concerned
+}
+
+// entry returns that of a job, which is a new one if nothing was read of it yet. It is nil if the
+// job is none of the book's, or has a name that no job has.
+func (b *book) entry(job string) *entry {
+	if b.only != "" && job != b.only {
+		return nil
+	}
+	if e := b.jobs[job]; e != nil {
+		return e
+	}
+	if checkName("job", job, maxJob) != nil {
+		b.unread++
+		return nil
+	}
+	return &entry{job: job, tree: jobtree.New()}
 }
 
 func later(a, b time.Time) time.Time {

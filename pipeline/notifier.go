@@ -141,12 +141,19 @@ func (n *Notifier) tellOne(ctx context.Context, p Progress) {
 	}
 }
 
-// call calls Completed. A panic of it becomes an error.
-func call(ctx context.Context, completed func(context.Context, Progress) error, p Progress) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("Completed panicked: %s", foreign.Panic(v))
-		}
+// call calls Completed. A panic of it becomes an error, and so does runtime.Goexit: it ends a
+// goroutine of its own.
+func call(ctx context.Context, completed func(context.Context, Progress) error, p Progress) error {
+	ended := make(chan error, 1)
+	go func() {
+		err := errors.New("Completed called runtime.Goexit")
+		defer func() {
+			if v := recover(); v != nil {
+				err = fmt.Errorf("Completed panicked: %s", foreign.Panic(v))
+			}
+			ended <- err
+		}()
+		err = completed(ctx, p)
 	}()
-	return completed(ctx, p)
+	return <-ended
 }

@@ -61,9 +61,10 @@ type ProgressOption func(*looking)
 // looking is what the options of a Progress say.
 type looking struct{ parked bool }
 
-// WithParked has Progress count the job's messages in the error queues of its stages. It reads
-// these queues, each for 10 s and 100,000 messages at most, as package errorqueue does: that needs
-// read on them, and holds their messages for so long.
+// WithParked has Progress count the job's messages in the error queues of its stages, whose names
+// are the stage's and "-error": what a Spec with another ErrorQueue has parked is not counted. It
+// reads these queues, each for 10 s and 100,000 messages at most, as package errorqueue does: that
+// needs read on them, and holds their messages for so long.
 func WithParked() ProgressOption { return func(l *looking) { l.parked = true } }
 
 // Progress says how far a job is. It reads the stream from its first record on, some 20,000 records

@@ -168,3 +168,59 @@ func TestAStartWithoutPermissionSaysWhichOneIsMissing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAReportThatIsNotConfirmedInTimeUsesNoAttempt(t *testing.T) {
+	var silent atomic.Bool
+	silent.Store(true)
+	faults := func(s simulated.Step) simulated.Fault {
+		if silent.Load() && s.Queue == "bank-progress" && s.Kind == "publish" {
+			return simulated.Fault{Kind: simulated.NoConfirm}
+		}
+		return simulated.Fault{}
+	}
+	simulate(t, faults, pipeline.Config{}, func(t *testing.T, s *simulation) {
+		var runs, attempt atomic.Int64
+		sink := pipeline.Sink(s.Pipeline, func(_ context.Context, in consumer.Message[int]) consumer.Result {
+			runs.Add(1)
+			attempt.Store(int64(in.Attempt))
+			return consumer.Ack()
+		})
+		s.consume("rows", sink, func(spec *consumer.Spec) {
+			spec.Timeout, spec.MaxRetries, spec.Backoff = 5*time.Second, 2, []time.Duration{time.Second}
+		})
+		if err := s.publish("rows", 1, publisher.Headers(map[string]any{"job": "june", "job-path": "1"})); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		if runs.Load() < 5 || attempt.Load() != 1 || len(s.broker.Messages("rows-error")) != 0 {
+			t.Errorf("%d runs, attempt %d, %d parked", runs.Load(), attempt.Load(), len(s.broker.Messages("rows-error")))
+		}
+		silent.Store(false)
+		time.Sleep(5 * time.Minute)
+		if p := s.progress("june"); short(p) != "rows 1/0" || attempt.Load() != 1 {
+			t.Errorf("%s, attempt %d", short(p), attempt.Load())
+		}
+	})
+}
+
+func TestAHandlerThatLeavesNoTimeToReportUsesAnAttempt(t *testing.T) {
+	silent := func(s simulated.Step) simulated.Fault {
+		if s.Queue == "bank-progress" && s.Kind == "publish" {
+			return simulated.Fault{Kind: simulated.NoConfirm}
+		}
+		return simulated.Fault{}
+	}
+	simulate(t, silent, pipeline.Config{}, func(t *testing.T, s *simulation) {
+		s.consume("rows", pipeline.Sink(s.Pipeline, func(context.Context, consumer.Message[int]) consumer.Result {
+			time.Sleep(4500 * time.Millisecond)
+			return consumer.Ack()
+		}), func(spec *consumer.Spec) { spec.Timeout, spec.MaxRetries = 5*time.Second, 1 })
+		if err := s.publish("rows", 1, publisher.Headers(map[string]any{"job": "june", "job-path": "1"})); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n := len(s.broker.Messages("rows-error")); n != 1 {
+			t.Errorf("%d parked", n)
+		}
+	})
+}

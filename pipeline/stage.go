@@ -23,6 +23,7 @@ import (
 //	panics or calls runtime.Goexit                retried
 //	returns Ack, and an output is refused         retried, with the broker's reason
 //	returns Ack, and the report fails             snoozed for 1 to 30 s; no attempt is used
+//	returns Ack, less than 1 s before its Timeout, and the report fails   retried
 //	the process dies                              delivered again
 //
 // So a message that is acked has all its outputs in their queue, and its report in the stream. A
@@ -31,8 +32,9 @@ import (
 // same outputs in the same order, or give each a Key.
 //
 // A message that was published without the headers of a job is handled too. Its outputs have ids
-// made of its own message id, and nothing is reported. One whose headers cannot be read is parked
-// with ErrHeaders, and h does not run.
+// made of its own message id, and nothing is reported. If it was published without an id, they have
+// others after the death of a process. One whose headers cannot be read is parked with ErrHeaders,
+// and h does not run.
 //
 // The Spec's Plan has the queue to in Emits: see consumer.Emitting.
 //
@@ -127,16 +129,21 @@ func (p *Pipeline) reported(ctx context.Context, n node, report jobtree.Report) 
 	if n.job == "" {
 		return consumer.Ack()
 	}
+	began := time.Now()
 	err := p.reporter.report(ctx, report)
 	switch {
 	case err == nil:
 		hasReported(ctx)
 		return consumer.Ack()
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && time.Since(began) < leastPatience: // the handler has used up its time
 		return consumer.Retry(err)
 	}
 	return consumer.SnoozeBecause(p.reporter.pause(), err)
 }
+
+// leastPatience is how long a report must have had before its message's deadline, so that the
+// stream is at fault.
+const leastPatience = time.Second
 
 // Pauses of a message that cannot be reported.
 const (

@@ -38,8 +38,9 @@ func JobID(id string) StartOption {
 }
 
 // Resume goes on with a job of this JobID whose Start has ended in an error, or with its process.
-// The items must be the same in the same order. All of them are published again, with the same ids,
-// unless the earlier Start was finished: then nothing is, and the error is nil.
+// The queue and the items must be the same, in the same order; of another queue the error is
+// ErrJobExists. All items are published again, with the same ids, unless the earlier Start was
+// finished: then nothing is, and the error is nil.
 func Resume() StartOption {
 	return func(s *starting) error { s.resume = true; return nil }
 }
@@ -122,11 +123,11 @@ func (p *Pipeline) begin(ctx context.Context, queue string, opts []StartOption) 
 	if !s.named {
 		return begun{job: s.job}, nil
 	}
-	return p.look(ctx, &s, nonce)
+	return p.look(ctx, &s, queue, nonce)
 }
 
 // look decides whether a Start goes on, by the first start of the job in the stream.
-func (p *Pipeline) look(ctx context.Context, s *starting, nonce string) (begun, error) {
+func (p *Pipeline) look(ctx context.Context, s *starting, queue, nonce string) (begun, error) {
 	b := newBook(s.job)
 	if _, err := p.fold(ctx, b); err != nil {
 		return begun{}, err
@@ -135,6 +136,8 @@ func (p *Pipeline) look(ctx context.Context, s *starting, nonce string) (begun, 
 	switch {
 	case j == nil || j.nonce == nonce: // nil: its record was dropped at once, for its age
 		return begun{job: s.job}, nil
+	case s.resume && !j.tree.Started() && j.queue != queue && j.queue != "":
+		return begun{}, fmt.Errorf("%w: job %s began with items to the queue %q, and cannot go on with %q", ErrJobExists, s.job, foreign.Line(j.queue, 80), foreign.Line(queue, 80))
 	case s.resume:
 		return begun{job: s.job, finished: j.tree.Started()}, nil
 	}

@@ -90,3 +90,24 @@ func TestPartitionsOfAQueueAreOneStage(t *testing.T) {
 		}
 	})
 }
+
+func TestAStartGoesOnInItsOwnQueueOnly(t *testing.T) {
+	simulate(t, nil, pipeline.Config{}, func(t *testing.T, s *simulation) {
+		s.consume("rows", pipeline.Sink(s.Pipeline, acks[int]))
+		s.consume("others", pipeline.Sink(s.Pipeline, acks[int]))
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := pipeline.Start(ctx, s.Pipeline, "rows", func(yield func(int) bool) { yield(0); cancel() }, pipeline.JobID("june"))
+		if err == nil {
+			t.Fatal("it is finished")
+		}
+		_, err = pipeline.Start(t.Context(), s.Pipeline, "others", numbers(4), pipeline.JobID("june"), pipeline.Resume())
+		if !errors.Is(err, pipeline.ErrJobExists) || !strings.Contains(err.Error(), `"rows"`) || !strings.Contains(err.Error(), `"others"`) {
+			t.Error(err)
+		}
+		start(t, s.plant, "rows", numbers(4), pipeline.JobID("june"), pipeline.Resume())
+		time.Sleep(time.Minute)
+		if p := s.progress("june"); short(p) != "rows 4/4, complete" {
+			t.Error(short(p))
+		}
+	})
+}

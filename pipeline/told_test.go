@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -244,5 +245,30 @@ func TestAStopWaitsForReportsAndTakesNoMore(t *testing.T) {
 		if r := <-result; r.Acked() {
 			t.Errorf("it is acked: %s", r)
 		}
+	})
+}
+
+func TestACompletedThatCallsGoexitIsCalledAgain(t *testing.T) {
+	var c calls
+	c.fails = func(n int) error {
+		if n == 1 {
+			runtime.Goexit()
+		}
+		return nil
+	}
+	completed := func(ctx context.Context, p pipeline.Progress) error {
+		c.mu.Lock()
+		c.told = append(c.told, p.Job)
+		n := len(c.told)
+		c.mu.Unlock()
+		return c.fails(n)
+	}
+	simulate(t, nil, pipeline.Config{Completed: completed}, func(t *testing.T, s *simulation) {
+		s.consume("rows", pipeline.Sink(s.Pipeline, acks[int]))
+		stop := notify(t, s.Pipeline)
+		job := start(t, s.plant, "rows", numbers(1))
+		time.Sleep(5 * time.Minute)
+		c.want(t, job, job)
+		stop()
 	})
 }

@@ -149,13 +149,15 @@ func showJob(name string, p pipeline.Progress) jobShown {
 	return jobShown{name, p}
 }
 
-// jobState is one word for how far a job is.
+// jobState is a word or two for how far a job is.
 func jobState(p *pipeline.Progress) string {
 	switch {
 	case p.Complete:
 		return "complete"
 	case p.Started:
 		return "running"
+	case p.Began.IsZero():
+		return "no start"
 	}
 	return "starting"
 }

@@ -22,7 +22,7 @@ func jobsLs(a *app) *cobra.Command {
 began and last reported something, and how many messages each stage has done of those
 that it has got. A job is starting until all of its items are published, then running,
 and complete when all of its messages are done. What has begun before the oldest record
-of the stream has no BEGAN.`,
+of the stream has no BEGAN, and no start if nothing says that all items were published.`,
 		Example: `  bunnicula jobs ls --name bank
   bunnicula jobs ls --name bank --json | jq -r '.jobs[] | select(.complete | not).job'`,
 		Args: want(cobra.NoArgs),

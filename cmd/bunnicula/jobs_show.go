@@ -64,6 +64,9 @@ func writeJob(out *strings.Builder, name string, p *pipeline.Progress, parked bo
 	if !p.Last.IsZero() {
 		fmt.Fprintf(out, "last   %s (%s)\n", moment(p.Last), since(now, p.Last))
 	}
+	if jobState(p) == "no start" {
+		out.WriteString("its start is not in the stream, which was deleted meanwhile or keeps records for less\nthan the job takes; it is complete only after a Start with its id and Resume\n")
+	}
 	if len(p.Stages) == 0 {
 		return
 	}

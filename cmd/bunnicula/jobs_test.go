@@ -61,3 +61,17 @@ func TestWhatIsParkedIsSaidWithTheCommandThatShowsIt(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestAJobWhoseStartIsNotInTheStreamSaysSo(t *testing.T) {
+	for want, p := range map[string]pipeline.Progress{
+		"no start": {}, "starting": {Began: time.Now()}, "running": {Started: true}, "complete": {Started: true, Complete: true},
+	} {
+		if got := jobState(&p); got != want {
+			t.Errorf("%+v is %q", p, got)
+		}
+		var text strings.Builder
+		if writeJob(&text, "bank", &p, false, 80, time.Now()); strings.Contains(text.String(), "not in the stream") != (want == "no start") {
+			t.Errorf("%s: %s", want, text.String())
+		}
+	}
+}

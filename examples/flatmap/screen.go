@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/cwriter"
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
@@ -24,7 +25,7 @@ type Screen struct {
 
 func newScreen(w io.Writer, o Options, tally *Tally) *Screen {
 	s := &Screen{Writer: &shared{w: w}, quit: make(chan struct{})}
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) && hasRoom(f) {
 		bars := mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 		s.Writer = bars
 		s.drawer.Go(func() { s.bars(bars, o, tally) })
@@ -32,6 +33,12 @@ func newScreen(w io.Writer, o Options, tally *Tally) *Screen {
 	}
 	s.drawer.Go(func() { s.lines(o, tally) })
 	return s
+}
+
+// hasRoom says whether the size of the terminal is known. Without it there are no bars.
+func hasRoom(f *os.File) bool {
+	width, height, err := cwriter.GetSize(int(f.Fd()))
+	return err == nil && width > 0 && height > 0
 }
 
 // Close draws for the last time. It may be called twice.

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// maxQueue is how many bytes the name of a queue has at most (AMQP 0-9-1).
+const maxQueue = 255
+
 // MaxKeys is how many children with keys a node may have.
 const MaxKeys = 10_000
 
@@ -30,6 +33,8 @@ func read(r Report) (report, error) {
 		return report{}, fmt.Errorf("report of the start of job %q: it has no continuation", r.Job)
 	case !path.IsStart() && r.Stage == "":
 		return report{}, fmt.Errorf("report of path %q: stage is empty", r.Path)
+	case len(r.Stage) > maxQueue:
+		return report{}, fmt.Errorf("report of path %q: stage has %d bytes, want at most %d", r.Path, len(r.Stage), maxQueue)
 	}
 	if said.keys, err = hashes(r.Keys); err != nil {
 		return report{}, fmt.Errorf("report of path %q: %w", r.Path, err)
@@ -62,8 +67,8 @@ func hashes(keys []byte) ([]Hash, error) {
 func numbered(out map[string]int, keys int) (int, error) {
 	sum := int64(-keys)
 	for queue, n := range out {
-		if queue == "" || n < 0 || n > MaxNumber {
-			return 0, fmt.Errorf("out has %d for the queue %q; want the name of a queue and 0 to %d",
+		if queue == "" || len(queue) > maxQueue || n < 0 || n > MaxNumber {
+			return 0, fmt.Errorf("out has %d for the queue %.40q; want the name of a queue and 0 to %d",
 				n, queue, MaxNumber)
 		}
 		if sum += int64(n); sum > MaxNumber {

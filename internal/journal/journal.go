@@ -76,8 +76,8 @@ type Draft struct {
 	Plain bool
 }
 
-// Journal is safe for use by many goroutines at once. It is immutable, but for its pipeline and the
-// last mark.
+// Journal is safe for use by many goroutines at once. It is immutable, but for its pipeline, the
+// last mark and whether it reads apart.
 type Journal struct {
 	conn     transport.Connection // immutable
 	cfg      Config               // immutable
@@ -87,6 +87,10 @@ type Journal struct {
 	// mark is the record at which the last Fold ended. A Follow that goes on there can tell whether
 	// it is still the same stream. Each Fold replaces it; atomic.
 	mark atomic.Pointer[place]
+
+	// apart says that a record has ended the shared connection. Readers then have links of their
+	// own. A reader sets it, and a Fold that has met no such record takes it back; atomic.
+	apart atomic.Bool
 }
 
 // New makes a Journal. It does not connect. The error has a line for each field that is wrong.

@@ -54,6 +54,7 @@ func (j *Journal) Fold(ctx context.Context, see func(Record) error) (next int64,
 		return 0, fmt.Errorf("journal: read stream %q: %w", j.name(), err)
 	}
 	j.mark.Store(&r.last)
+	j.apart.Store(false)
 	return r.next, nil
 }
 
@@ -92,7 +93,7 @@ var errEnd = errors.New("the end")
 // run reads in one session after the other. It returns nil at the end, which only a Fold has.
 func (r *reader) run(ctx context.Context) error {
 	pause := backoff.Backoff{Min: 20 * time.Millisecond, Max: 2 * time.Second}
-	source := source{conn: r.journal.conn, link: r.journal.conn.Consuming()}
+	source := newSource(r.journal)
 	defer source.close()
 	for {
 		s, err := source.link.Session(ctx)

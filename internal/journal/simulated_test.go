@@ -305,6 +305,14 @@ func TestARecordThatEndsTheConnectionHurtsNoConsumerForLong(t *testing.T) {
 		if shared != 1 || own < 3 || own > 5 {
 			t.Errorf("it was lost %d times, and %d on a link of its own", shared, own)
 		}
+		for range 3 { // whoever reads again meets it apart
+			if _, _, err := fold(ctx, j); !errors.Is(err, transport.ErrUnreadable) {
+				t.Error(err)
+			}
+		}
+		if shared != 1 {
+			t.Errorf("the shared connection was lost %d times", shared)
+		}
 	})
 }
 

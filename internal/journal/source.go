@@ -11,13 +11,24 @@ import (
 // A record may end the connection of whoever reads it: one of another protocol that the broker
 // cannot convert, or one that the client library cannot read. So a reader whose session a message
 // has ended goes on with a link of its own, where it hurts no consumer, and gives up when that
-// changes nothing.
+// changes nothing. So do those that come after it.
 type source struct {
-	conn   transport.Connection // immutable
-	link   transport.Link
-	isOwn  bool
-	losses int // of the own link, in a row and without a record
+	journal *Journal // immutable
+	link    transport.Link
+	isOwn   bool
+	losses  int // of the own link, in a row and without a record
 }
+
+func newSource(j *Journal) *source {
+	s := &source{journal: j, link: j.conn.Consuming()}
+	if j.apart.Load() {
+		s.part()
+	}
+	return s
+}
+
+// part goes on with a link of its own.
+func (s *source) part() { s.link, s.isOwn = s.journal.conn.Reading("journal"), true }
 
 // patience is how often the own link may be lost at the same record.
 const patience = 3
@@ -40,7 +51,8 @@ func (s *source) lost(why error, progress bool) error {
 		return nil
 	}
 	if !s.isOwn {
-		s.link, s.isOwn = s.conn.Reading("journal"), true
+		s.journal.apart.Store(true)
+		s.part()
 		return nil
 	}
 	if s.losses++; s.losses < patience {

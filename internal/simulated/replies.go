@@ -1,6 +1,8 @@
 package simulated
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -22,8 +24,17 @@ func (s *served) answered(tag string, autoAck bool) *amqp.Error {
 	}
 	b := s.session.broker
 	b.askers++
-	s.reply, s.replyTag = fmt.Sprintf("%s.simulated.%d", replies, b.askers), tag
+	s.reply, s.replyTag = replyAddress(b.askers), tag
 	return nil
+}
+
+// replyAddress has the shape of RabbitMQ's: the identifier of an Erlang process, and a key.
+func replyAddress(asker int) string {
+	const node = "reply@1"
+	term := append([]byte{131, 88, 118, 0, byte(len(node))}, node...)
+	term = append(binary.BigEndian.AppendUint32(term, uint32(asker)), make([]byte, 8)...)
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("%s.%s.%s", replies, encode(term), encode(fmt.Append(nil, asker)))
 }
 
 // asks writes on a message where its answers are to go. It returns why it cannot have any, or nil.

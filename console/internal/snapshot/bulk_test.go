@@ -82,14 +82,14 @@ func inUse() int64 {
 	return int64(m.HeapInuse) //nolint:gosec // less than 9 EB
 }
 
-func (m measured) check(t *testing.T, heap int64) {
+func (m measured) check(t *testing.T, filter time.Duration, heap int64) {
 	t.Helper()
 	t.Logf("%+v, heap %d MiB", m, m.heap>>20)
 	if amqptest.Raced() {
 		return
 	}
-	if m.filter > 500*time.Millisecond || max(m.page, m.again, m.message) > 150*time.Millisecond || m.heap > heap {
-		t.Errorf("want a filter below 500 ms, pages and messages below 150 ms, heap below %d MiB", heap>>20)
+	if m.filter > filter || max(m.page, m.again, m.message) > 150*time.Millisecond || m.heap > heap {
+		t.Errorf("want a filter below %v, pages and messages below 150 ms, heap below %d MiB", filter, heap>>20)
 	}
 }
 
@@ -97,10 +97,11 @@ func Test100000MessagesAreFoundAtOnce(t *testing.T) {
 	if amqptest.Raced() {
 		amqptest.Long(t)
 	}
-	measure(t, 100_000, t.TempDir()).check(t, 64<<20)
+	measure(t, 100_000, t.TempDir()).check(t, 500*time.Millisecond, 64<<20)
 }
 
 func Test700000MessagesFitIntoTheMemory(t *testing.T) {
 	amqptest.Long(t)
-	measure(t, 700_000, t.TempDir()).check(t, (256+64)<<20)
+	// It takes a quarter of a second if nothing else runs.
+	measure(t, 700_000, t.TempDir()).check(t, time.Second, (256+64)<<20)
 }

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
@@ -8,7 +9,8 @@ import (
 
 // keeper keeps whole messages. It is safe for many goroutines.
 type keeper interface {
-	// put returns the place of a message, absent if there is no room for it.
+	// put returns the place of a message, absent if it is not kept, with errFull if the Store has no
+	// room for it.
 	put(m *errorqueue.Message) (place int64, err error)
 	get(place int64) (errorqueue.Message, error)
 	close()
@@ -20,6 +22,8 @@ const (
 	perGroup        = 20       // messages of a group that samples keep
 	mostShown       = 32 << 20 // bytes of all samples of a Store
 )
+
+var errFull = errors.New("there is no room for another message")
 
 // samples keeps the first messages of each group in memory.
 type samples struct {
@@ -40,8 +44,11 @@ func (s *samples) put(m *errorqueue.Message) (int64, error) {
 		return absent, nil
 	}
 	text, err := encode(m)
-	if err != nil || !s.room.take(int64(len(text))) {
+	if err != nil {
 		return absent, err
+	}
+	if !s.room.take(int64(len(text))) {
+		return absent, errFull
 	}
 	s.groups[m.Group]++
 	s.kept = append(s.kept, text)

@@ -11,7 +11,7 @@ import (
 
 // pass reads the queue once.
 func (r *Reading) pass(ctx context.Context) {
-	s := r.store.newSnapshot(r.name, r.makeRoom)
+	s := r.store.newSnapshot(r.name, func() bool { return r.store.makeRoom(r) })
 	r.mu.Lock()
 	r.running, r.wanted = s, false
 	r.early()
@@ -87,20 +87,38 @@ func (r *Reading) makeRoom() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.snapshots() {
-		if s == r.running {
-			continue
+		if s != r.running {
+			r.drop(s)
+			return true
 		}
-		s.drop()
-		r.older = slices.DeleteFunc(r.older, func(o *older) bool { return o.snapshot == s })
-		if r.full == s {
-			r.full = nil
-		}
-		if r.last == s {
-			r.last = nil
-		}
+	}
+	return false
+}
+
+// makeRoomUnseen drops the oldest snapshot, if nobody looks at the queue.
+func (r *Reading) makeRoomUnseen(now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.watching) > 0 || now.Sub(r.looked) < lookLasts || r.running != nil {
+		return false
+	}
+	for _, s := range r.snapshots() {
+		r.drop(s)
 		return true
 	}
 	return false
+}
+
+// drop drops a snapshot of a pass that is over. The caller holds mu.
+func (r *Reading) drop(s *Snapshot) {
+	s.drop()
+	r.older = slices.DeleteFunc(r.older, func(o *older) bool { return o.snapshot == s })
+	if r.full == s {
+		r.full = nil
+	}
+	if r.last == s {
+		r.last = nil
+	}
 }
 
 func (r *Reading) nextExpiry() (at time.Time, some bool) {

@@ -161,39 +161,6 @@ func TestWhatNobodyLooksAtIsDropped(t *testing.T) {
 	})
 }
 
-func TestTwentyPassesTakeNoMoreThanOne(t *testing.T) {
-	f := &fake{messages: failures(100)}
-	inBubble(t, f, func(c *Config) { c.SpoolDir = t.TempDir() }, func(t *testing.T, s *Store) {
-		r := open(t, s)
-		time.Sleep(time.Second)
-		rows, disk := s.memory.used.Load(), s.disk.used.Load()
-		for range 20 {
-			r.Begin()
-			time.Sleep(6 * time.Minute)
-		}
-		if s.memory.used.Load() != rows || s.disk.used.Load() != disk || f.passes() != 21 {
-			t.Errorf("%d passes: %d bytes after %d, and %d after %d", f.passes(), s.memory.used.Load(), rows, s.disk.used.Load(), disk)
-		}
-	})
-}
-
-func TestEarlierSnapshotsMakeRoom(t *testing.T) {
-	f := &fake{messages: failures(100)}
-	inBubble(t, f, func(c *Config) { c.Memory = 20_000 }, func(t *testing.T, s *Store) { // not enough for two
-		r := open(t, s)
-		for range 5 {
-			r.Begin()
-			time.Sleep(time.Second)
-			if _, rows := r.Snapshot().Read(); rows != 100 {
-				t.Errorf("there are %d rows", rows)
-			}
-		}
-		if used := s.memory.used.Load(); used > 20_000 {
-			t.Errorf("%d bytes are used", used)
-		}
-	})
-}
-
 func TestAFailedPassLeavesWhatAWholeOneHasRead(t *testing.T) {
 	lost := errors.New("the connection is lost")
 	f := &fake{messages: failures(10), broken: lost}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -18,8 +19,8 @@ type Snapshot struct {
 	memory  *budget // of the Store, for rows
 	keeper  keeper
 	log     *slog.Logger
-	// makeRoom drops what the queue's earlier passes have left, one by one. It says no if there is
-	// nothing. It takes the lock of the Reading.
+	// makeRoom drops what earlier passes have left, one by one: see Store.makeRoom. It says no if
+	// there is nothing. It takes the locks of the Store and of Readings.
 	makeRoom func() bool
 
 	redactor redactor // of the goroutine of the pass
@@ -39,7 +40,8 @@ type Snapshot struct {
 	done       bool
 	dropped    bool
 	err        error
-	troubled   bool // a message could not be kept, and that was logged
+
+	troubled bool // a message could not be kept, and that was logged; of the pass alone
 }
 
 // add adds a message that the pass has read.
@@ -85,14 +87,17 @@ func (s *Snapshot) rows() bool {
 // keep puts a message into the spool, and logs the first failure.
 func (s *Snapshot) keep(m *errorqueue.Message) int64 {
 	place, err := s.keeper.put(m)
-	if err != nil && !s.troubled {
+	for errors.Is(err, errFull) && s.makeRoom() {
+		place, err = s.keeper.put(m)
+	}
+	switch {
+	case err == nil:
+		return place
+	case !errors.Is(err, errFull) && !s.troubled:
 		s.troubled = true
 		s.log.Error("messages of an error queue are not kept", "queue", s.queue, "error", err)
 	}
-	if err != nil {
-		return absent
-	}
-	return place
+	return absent
 }
 
 // tell notes how far the pass is.

@@ -44,8 +44,11 @@ func (s *spool) put(m *errorqueue.Message) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	size := int64(headSize + len(text))
-	if s.failed != nil || s.file == nil || !s.room.take(size) {
+	switch {
+	case s.failed != nil || s.file == nil:
 		return absent, nil
+	case !s.room.take(size):
+		return absent, errFull
 	}
 	place := s.written + int64(len(s.waiting))
 	s.waiting = binary.BigEndian.AppendUint32(s.waiting, uint32(len(text))) //nolint:gosec // a message is smaller

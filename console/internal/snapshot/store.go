@@ -123,6 +123,30 @@ func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 	return snap
 }
 
+// makeRoom drops a snapshot, for a pass of a Reading: one of another queue that nobody looks at, or
+// else an earlier one of the same queue. It says no if there is none.
+func (s *Store) makeRoom(r *Reading) bool {
+	now := time.Now()
+	for _, other := range s.opened() {
+		if other != r && other.makeRoomUnseen(now) {
+			return true
+		}
+	}
+	return r.makeRoom()
+}
+
+// opened returns the Readings.
+func (s *Store) opened() (all []*Reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.readings {
+		if e.reading != nil {
+			all = append(all, e.reading)
+		}
+	}
+	return all
+}
+
 // tight says whether snapshots that are replaced have to make room.
 func (s *Store) tight() bool { return s.memory.tight() || s.disk.tight() || s.samples.tight() }
 

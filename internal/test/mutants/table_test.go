@@ -45,6 +45,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "internal/journal", test: "^TestAFoldEndsAlthoughItsMarkIsNeverConfirmed$"}},
 	},
 	{
+		name: "journal-poisoned-connection", breaks: "a record that nobody can read costs the shared connection once",
+		edits:  []edit{{"internal/journal.newSource", `j.apart.Load()`, `false`}},
+		caught: []by{{pkg: "internal/journal", test: "^TestARecordThatEndsTheConnectionHurtsNoConsumerForLong$"}},
+	},
+	{
 		name: "journal-of-another-stream", breaks: "a reader does not go on in a stream that was declared again",
 		edits:  []edit{{"internal/journal.compare", `placeOf(r) == last`, `true`}},
 		caught: []by{{pkg: "internal/journal", test: "^TestAStreamThatIsDeletedEndsItsReaders$"}},
@@ -1474,6 +1479,16 @@ var mutants = []mutant{
 		name: "order-by-any-exchange", breaks: "only who may write to the exchange of orders gives them",
 		edits:  []edit{{"control.reader.parse", `rec.Exchange != r.stream`, `false`}},
 		caught: []by{{pkg: "control", test: "^TestAnOrderByAnotherExchangeIsIgnored$"}},
+	},
+	{
+		name: "resumed-partition-forgotten", breaks: "a new stream says which partitions were resumed under a pause of their queue",
+		edits:  []edit{{"control.ledger.fold", `l.book.kept(now)`, `l.book.standing(now)`}},
+		caught: []by{{pkg: "control", test: "^TestInADeletedStreamAPartitionThatWasResumedIsNotForgotten$"}},
+	},
+	{
+		name: "answer-to-any-address", breaks: "who asks cannot have an answer put into a queue",
+		edits:  []edit{{"control.reader.see", `isReply(rec.ReplyTo)`, `rec.ReplyTo != ""`}},
+		caught: []by{{pkg: "control", test: "^TestWhoAsksCannotEndAConnectionOfTheAppNorWriteToItsQueues$"}},
 	},
 	{
 		name: "job-counts-reports", breaks: "a report that is written twice changes nothing",
