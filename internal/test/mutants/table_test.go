@@ -1540,4 +1540,39 @@ var mutants = []mutant{
 		edits:  []edit{{"console/internal/snapshot.redactor.redact", `*m = errorqueue.Message{Error: "withheld: Redact panicked"}`, `_ = m`}},
 		caught: []by{{pkg: "console/internal/snapshot", test: "^TestNothingIsKeptOfAMessageOverWhichRedactPanics$"}},
 	},
+	{
+		name: "console-any-host", breaks: "a page elsewhere does not read the console by its own name",
+		edits:  []edit{{"console.Console.checkHost", `slices.Contains(c.cfg.Hosts, hostOf(r.Host))`, `!slices.Contains(c.cfg.Hosts, "")`}},
+		caught: []by{{pkg: "console", test: "^TestAConsoleWithoutConfigurationIsForThisMachineAlone$"}},
+	},
+	{
+		name: "console-token-again", breaks: "a link logs in once",
+		edits:  []edit{{"console.Login.use", `delete(l.tokens, digest)`, ``}},
+		caught: []by{{pkg: "console", test: "^TestALinkLogsInOnceWithinTenMinutes$"}},
+	},
+	{
+		name: "console-unsigned", breaks: "a cookie that was not signed here is refused",
+		edits:  []edit{{"console.Login.identify", `subtle.ConstantTimeCompare(l.sign(raw[:size:size]), raw) != 1`, `subtle.ConstantTimeCompare(raw, raw) != 1`}},
+		caught: []by{{pkg: "console", test: "^TestACookieOfAnotherKeyIsRefused$"}},
+	},
+	{
+		name: "console-for-ever", breaks: "a login ends after 12 hours",
+		edits:  []edit{{"console.Login.identify", `time.Now().Unix() >= int64(binary.BigEndian.Uint64(raw[:size]))`, `false`}},
+		caught: []by{{pkg: "console", test: "^TestALinkLogsInOnceWithinTenMinutes$"}},
+	},
+	{
+		name: "console-see-is-read", breaks: "who may only see does not read messages",
+		edits:  []edit{{"console.answer.routeQueue", `!a.user.may(Read, queue)`, `!a.user.may(See, queue)`}},
+		caught: []by{{pkg: "console", test: "^TestWhatAUserMayNotSeeIsNotShown$"}},
+	},
+	{
+		name: "console-asked-by-anybody", breaks: "a link of another site begins no reading",
+		edits:  []edit{{"console.answer.asked", `a.r.Header.Get("Sec-Fetch-Site")`, `""`}},
+		caught: []by{{pkg: "console", test: "^TestOnlyALinkOfOursBeginsAReading$"}},
+	},
+	{
+		name: "console-controls", breaks: "control and bidirectional characters of others are dots",
+		edits:  []edit{{"console.view.Line", `foreign.Line(text, 300)`, `text`}},
+		caught: []by{{pkg: "console", test: "^TestTextsOfMessagesMakeNoElementsAndNoAttributes$"}},
+	},
 }
