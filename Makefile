@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PKG ?= ./...
 ARGS ?=
 TIMEOUT ?= 15m
+RACE ?= -race
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.8.0
 COMPOSE_SPEC := v2.16.2
@@ -46,7 +47,7 @@ images: ## Run examples/images, with a worker in Node and ten kills, once for ea
 	done
 
 .PHONY: test test-all
-test: ## Tests, with the race detector and a broker, in some seven minutes (PKG, ARGS, TIMEOUT)
+test: ## Tests, with the race detector and a broker, in some seven minutes (PKG, ARGS, TIMEOUT; RACE= without the detector)
 test-all: ## Also those that take long, because they wait or because they repeat
 test: SHORT := -short
 test-all: MORE := redis-server=redis
@@ -59,7 +60,7 @@ test test-all:
 	  vars+=$$'\n'$$(scripts/postgres env)
 	fi
 	eval "$$vars"
-	scripts/racetest '$(PKG)' -ldflags=-w -count=1 -timeout $(TIMEOUT) $(SHORT) $(ARGS)
+	RACE=$(RACE) scripts/racetest '$(PKG)' -ldflags=-w -count=1 -timeout $(TIMEOUT) $(SHORT) $(ARGS)
 
 # One set of results for each broker's version; the page is made of all that there are.
 RESULTS := .broker/results
