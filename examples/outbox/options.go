@@ -6,13 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // Options are the flags.
@@ -112,31 +112,14 @@ func (o Options) check(rest []string) error {
 	if scheme, _, is := strings.Cut(o.DSN, "://"); is && !o.postgres() {
 		return fmt.Errorf("-dsn begins with %q, want postgres://, or the name of a file", scheme+"://")
 	}
-	if err := cmp.Or(among("-parts", o.parts(), shop, relay, worker), among("-victims", o.victims(), o.mortal()...)); err != nil {
+	if err := cmp.Or(drill.Among("-parts", o.parts(), shop, relay, worker), drill.Among("-victims", o.victims(), o.mortal()...)); err != nil {
 		return err
 	}
 	if !(o.FailureRate >= 0 && o.FailureRate <= 0.5) { // NaN is not
 		return fmt.Errorf("-failure-rate is %v, want 0 to 0.5", o.FailureRate)
 	}
-	return cmp.Or(within("-n", o.N, 1, 1_000_000), within("-clients", o.Clients, 1, 100),
-		within("-rate", o.Rate, 1, 1_000_000), within("-workers", o.Workers, 1, 100), within("-kills", o.Kills, 0, o.N))
-}
-
-func within(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return fmt.Errorf("%s is %d, want %d to %d", flag, value, least, most)
-	}
-	return nil
-}
-
-// among is nil if a flag names only what there is.
-func among(flag string, names []string, known ...string) error {
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return fmt.Errorf("%s names %q, want some of %s", flag, name, strings.Join(known, ","))
-		}
-	}
-	return nil
+	return cmp.Or(drill.Within("-n", o.N, 1, 1_000_000), drill.Within("-clients", o.Clients, 1, 100),
+		drill.Within("-rate", o.Rate, 1, 1_000_000), drill.Within("-workers", o.Workers, 1, 100), drill.Within("-kills", o.Kills, 0, o.N))
 }
 
 // mortal is what can be killed.
@@ -176,13 +159,4 @@ func config(o Options) (connection.Config, error) {
 	}
 	cfg.Name = "outbox"
 	return cfg, err
-}
-
-// logger logs what is wrong. That a killed process was seen is no news here.
-func logger(o Options, w io.Writer) *slog.Logger {
-	level := slog.LevelError + 1
-	if o.Verbose {
-		level = slog.LevelWarn
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
