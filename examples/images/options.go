@@ -6,12 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -110,14 +110,7 @@ func (o Options) check(rest []string) error {
 			return fmt.Errorf("-node: %w", err)
 		}
 	}
-	return cmp.Or(within("-n", o.N, 1, 1_000_000), within("-workers", o.Workers, 1, 100), within("-kills", o.Kills, 0, o.N))
-}
-
-func within(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return fmt.Errorf("%s is %d, want %d to %d", flag, value, least, most)
-	}
-	return nil
+	return cmp.Or(drill.Within("-n", o.N, 1, 1_000_000), drill.Within("-workers", o.Workers, 1, 100), drill.Within("-kills", o.Kills, 0, o.N))
 }
 
 // config says where the broker is.
@@ -128,13 +121,4 @@ func config(o Options) (connection.Config, error) {
 	}
 	cfg.Name = "images"
 	return cfg, err
-}
-
-// logger logs what is wrong. That workers retry and park is no news here.
-func logger(o Options, w io.Writer) *slog.Logger {
-	level := slog.LevelError + 1
-	if o.Verbose {
-		level = slog.LevelWarn
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

@@ -37,6 +37,9 @@ func NewQueues(plans []topology.Plan, beside []string, cfg connection.Config, lo
 	return q, err
 }
 
+// Conn is the connection.
+func (q Queues) Conn() *connection.Connection { return q.conn }
+
 // Close closes the connection.
 func (q Queues) Close(ctx context.Context) { _ = q.conn.Stop(ctx) } // nothing was published on it
 
@@ -73,7 +76,7 @@ func (q Queues) Look(ctx context.Context) (s State, err error) {
 
 func (q Queues) once(ctx context.Context) (s State, err error) {
 	for _, queue := range q.all {
-		one, err := q.count(ctx, queue.Name)
+		one, err := q.Count(ctx, queue.Name)
 		if err != nil {
 			return s, err
 		}
@@ -89,8 +92,9 @@ func (q Queues) once(ctx context.Context) (s State, err error) {
 	return s, nil
 }
 
-func (q Queues) count(ctx context.Context, name string) (one amqp.Queue, err error) {
-	err = q.with(ctx, func(ch *amqp.Channel) error {
+// Count asks for one queue. It is empty if it is not there.
+func (q Queues) Count(ctx context.Context, name string) (one amqp.Queue, err error) {
+	err = q.With(ctx, func(ch *amqp.Channel) error {
 		one, err = ch.QueueDeclarePassive(name, false, false, false, false, nil)
 		return err
 	})
@@ -135,7 +139,7 @@ func (q Queues) Names() (all []string) {
 
 // Delete deletes the queues with what is in them.
 func (q Queues) Delete(ctx context.Context) error {
-	return q.with(ctx, func(ch *amqp.Channel) error {
+	return q.With(ctx, func(ch *amqp.Channel) error {
 		for _, name := range q.Names() {
 			if _, err := ch.QueueDelete(name, false, false, false); err != nil {
 				return err
@@ -145,8 +149,8 @@ func (q Queues) Delete(ctx context.Context) error {
 	})
 }
 
-// with lends f a channel that nobody else uses.
-func (q Queues) with(ctx context.Context, f func(*amqp.Channel) error) error {
+// With lends f a channel that nobody else uses.
+func (q Queues) With(ctx context.Context, f func(*amqp.Channel) error) error {
 	ch, err := q.conn.Channel(ctx)
 	if err != nil {
 		return err
