@@ -12,8 +12,6 @@ import (
 	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 )
 
-func TestMain(m *testing.M) { drilltest.Main(m, func() {}) }
-
 func TestAKillThatFailsIsMissedAndLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said drilltest.Output
