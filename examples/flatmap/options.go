@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -68,7 +67,6 @@ if not, 2 for wrong flags and 130 for Ctrl-C.
 func parse(args []string, help io.Writer) (Options, error) {
 	var o Options
 	fs := flag.NewFlagSet("flatmap", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.Branches, "branches", 3, "how many branches the bank has, each with a list of accounts")
 	fs.IntVar(&o.Accounts, "accounts", 30, "how many accounts it has")
 	fs.IntVar(&o.Rows, "rows", 2000, "how many transactions the last account has; others have fewer than 40")
@@ -88,12 +86,7 @@ func parse(args []string, help io.Writer) (Options, error) {
 	fs.BoolVar(&o.Verbose, "v", false, "show the warnings of the log, too")
 	fs.StringVar(&o.Bank, "bank", "", "URL of the bank, for a worker")
 	fs.BoolVar(&o.UntilEOF, "until-eof", false, "a worker stops when its standard input ends")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		_, _ = fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-		return o, err
-	} else if err != nil {
+	if err := drill.ParseFlags(fs, args, usage, help); err != nil {
 		return o, err
 	}
 	if o.ownFile = o.DB == ""; o.ownFile {

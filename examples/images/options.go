@@ -66,7 +66,6 @@ It ends with 0 if every request is accounted for, 1 if not, 2 for wrong flags an
 func parse(args []string, help io.Writer) (Options, error) {
 	o := Options{Declare: topology.Never, args: args}
 	fs := flag.NewFlagSet("images", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.N, "n", 120, "how many pictures, besides those that are trouble")
 	fs.IntVar(&o.Workers, "workers", 2, "how many workers in Go")
 	fs.StringVar(&o.Node, "node", "", "file of the worker in Node, which is started too (its folder needs npm ci)")
@@ -83,12 +82,7 @@ func parse(args []string, help io.Writer) (Options, error) {
 	fs.BoolVar(&o.Keep, "keep", false, "keep the queues in the end")
 	fs.BoolVar(&o.Verbose, "v", false, "show the warnings of the log, too")
 	fs.BoolVar(&o.UntilEOF, "until-eof", false, "a worker stops when its standard input ends")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		_, _ = fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-		return o, err
-	} else if err != nil {
+	if err := drill.ParseFlags(fs, args, usage, help); err != nil {
 		return o, err
 	}
 	o.Out = cmp.Or(o.Out, filepath.Join(os.TempDir(), o.Prefix))

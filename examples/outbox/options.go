@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -68,7 +67,6 @@ It ends with 0 if every order is accounted for, 1 if not, 2 for wrong flags and
 func parse(args []string, help io.Writer) (Options, error) {
 	var o Options
 	fs := flag.NewFlagSet("outbox", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.N, "n", 200, "how many orders, of which every tenth is rejected")
 	fs.IntVar(&o.Clients, "clients", 4, "how many clients place them at once")
 	fs.IntVar(&o.Rate, "rate", 50, "how many orders a second they place at most")
@@ -87,12 +85,7 @@ func parse(args []string, help io.Writer) (Options, error) {
 	fs.StringVar(&o.Parts, "parts", strings.Join([]string{shop, relay, worker}, ","), "what a process that serves runs")
 	fs.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "where a process that serves takes orders")
 	fs.BoolVar(&o.UntilEOF, "until-eof", false, "a process that serves stops when its standard input ends")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		_, _ = fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-		return o, err
-	} else if err != nil {
+	if err := drill.ParseFlags(fs, args, usage, help); err != nil {
 		return o, err
 	}
 	o.DSN = cmp.Or(o.DSN, os.Getenv("OUTBOX_DSN"))
