@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/pipeline"
 )
 
@@ -14,7 +15,7 @@ type Facts struct {
 	Progress pipeline.Progress // read anew, from the first report on
 	Rows     Difference
 	Saved    int
-	State    State
+	State    drill.State
 	Counts   Counts
 }
 

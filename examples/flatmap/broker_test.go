@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
@@ -25,11 +27,11 @@ func TestTheRowsAreThoseOfAPlainRunWhenWorkersAreKilled(t *testing.T) {
 	t.Parallel()
 	m := newMapping(t, amqptest.URL(t), "-accounts", "12", "-rows", "300", "-kills", "3", "-lock", "300ms").onSharedBroker(t)
 	code, out, _ := m.run(t, t.Context())
-	if code != exitOK || strings.Contains(out, "killed     0") {
+	if code != drill.ExitOK || strings.Contains(out, "killed     0") {
 		t.Errorf("exit code %d, or nothing was killed", code)
 	}
-	mustContain(t, out, verdict)
-	for _, queue := range append(m.names(t), m.Stream()) {
+	drilltest.MustContain(t, out, verdict)
+	for _, queue := range m.queues(t) {
 		if amqptest.Exists(t, queue) {
 			t.Errorf("queue %s is still there", queue)
 		}
@@ -44,7 +46,7 @@ func TestKilled(t *testing.T) {
 	amqptest.Long(t) // it starts a broker, and kills it
 	b := amqptest.StartBroker(t, amqptest.Setting{Name: "dead_letter_worker_publisher_confirm_timeout", Value: "5000"})
 	var kills atomic.Int32
-	shell = func(context.Context, string) ([]byte, error) {
+	drill.Shell = func(context.Context, string) ([]byte, error) {
 		if kills.Add(1) == 1 {
 			b.Settle() // a queue that was declared just now
 		}
@@ -62,10 +64,10 @@ func TestKilled(t *testing.T) {
 			before := kills.Load()
 			m := newMapping(t, b.URL, "-rows", "1200", "-kills", "8", "-seed", fmt.Sprint(seed), "-lock", lock, "-kill-broker", "of the test's own")
 			code, out, _ := m.run(t, t.Context())
-			if code != exitOK || kills.Load() == before {
+			if code != drill.ExitOK || kills.Load() == before {
 				t.Errorf("exit code %d, the broker was killed %d times", code, kills.Load()-before)
 			}
-			mustContain(t, out, verdict, "broker", "database", "transaction", "worker")
+			drilltest.MustContain(t, out, verdict, "broker", "database", "transaction", "worker")
 		})
 		if !ok {
 			return // its queues are left for whoever looks
@@ -78,10 +80,10 @@ func TestAnAccountWithManyRowsTakesNoMoreMemory(t *testing.T) {
 	t.Parallel()
 	m := newMapping(t, amqptest.URL(t), "-rows", "20000", "-page", "5000", "-failure-rate", "0").onSharedBroker(t)
 	code, out, _ := m.run(t, t.Context())
-	if code != exitOK {
+	if code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, verdict)
+	drilltest.MustContain(t, out, verdict)
 	for line := range strings.Lines(out) {
 		var mib int
 		if n, _ := fmt.Sscanf(strings.TrimSpace(line), "MiB %d", &mib); n == 1 && mib > 64 {
@@ -93,7 +95,7 @@ func TestAnAccountWithManyRowsTakesNoMoreMemory(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	m := newMapping(t, amqptest.URL(t), "-rows", "20", "-accounts", "3", "-failure-rate", "0", "-workers", "1", "-db", "").onSharedBroker(t)
-	if code, _, _ := m.run(t, t.Context()); code != exitOK {
+	if code, _, _ := m.run(t, t.Context()); code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
@@ -106,7 +108,7 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 	m := newMapping(t, amqptest.URL(t), "-rows", "100000").onSharedBroker(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var out, said output
+	var out, said drilltest.Output
 	ended := make(chan int)
 	go func() { ended <- run(ctx, m.args, strings.NewReader(""), &out, &said) }()
 	db := reopened(t, m)
@@ -115,16 +117,16 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 		return err == nil && n > 10
 	}, "no row is saved")
 	stop()
-	if code := <-ended; code != exitStopped {
+	if code := <-ended; code != drill.ExitStopped {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, said.String(), "stopped; -fresh begins anew")
+	drilltest.MustContain(t, said.String(), "stopped; -fresh begins anew")
 	code, _, again := m.run(t, t.Context())
-	if code != exitFailed {
+	if code != drill.ExitFailed {
 		t.Errorf("exit code %d of a run beside what is left", code)
 	}
-	mustContain(t, again, "of another run: -fresh deletes")
-	if code, out, _ := m.run(t, t.Context(), "-rows", "20", "-accounts", "3", "-failure-rate", "0", "-fresh"); code != exitOK || !strings.Contains(out, verdict) {
+	drilltest.MustContain(t, again, "of another run: -fresh deletes")
+	if code, out, _ := m.run(t, t.Context(), "-rows", "20", "-accounts", "3", "-failure-rate", "0", "-fresh"); code != drill.ExitOK || !strings.Contains(out, verdict) {
 		t.Errorf("exit code %d of the run that begins anew", code)
 	}
 }
@@ -141,11 +143,11 @@ func TestARowThatIsSavedTwiceOrLostIsNamedAndEndsWithOne(t *testing.T) {
 	}()
 	code, out, said := m.run(t, t.Context())
 	<-ended
-	if code != exitFailed || !amqptest.Exists(t, m.RowsQueue()) {
+	if code != drill.ExitFailed || !amqptest.Exists(t, m.RowsQueue()) {
 		t.Errorf("exit code %d, or the queues were deleted", code)
 	}
-	mustContain(t, out, "it is wrong:", "too much: {Account:", "missing: {Account:")
-	mustContain(t, said, "it is not as in a plain run")
+	drilltest.MustContain(t, out, "it is wrong:", "too much: {Account:", "missing: {Account:")
+	drilltest.MustContain(t, said, "it is not as in a plain run")
 }
 
 func tampered(ctx context.Context, db *sql.DB) bool {

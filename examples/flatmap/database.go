@@ -12,6 +12,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/outbox"
 )
 
@@ -75,7 +76,7 @@ func lock(ctx context.Context, file string, held time.Duration) error {
 	for {
 		tx, err := db.BeginTx(ctx, nil)
 		if err == nil {
-			_ = pause(ctx, held)
+			_ = drill.Pause(ctx, held)
 			return tx.Rollback()
 		}
 		if ctx.Err() != nil {

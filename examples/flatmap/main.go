@@ -37,11 +37,12 @@
 //	options.go, run.go   one run from start to account
 //	start.go, watch.go   starts the job; follows its progress, and checks it
 //	screen.go, tally.go  shows it
-//	fleet.go, kills.go   start processes, and kill them
 //	wait.go, queues.go   when it is over
 //	plain.go             the plain run
 //	compare.go           both runs, row by row
 //	audit.go, summary.go is everything as it should be?
+//
+// What starts processes, kills them and counts queues is in examples/internal/drill.
 package main
 
 import (

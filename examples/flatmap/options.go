@@ -2,19 +2,17 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/examples/flatmap/bank"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/pipeline"
 )
 
@@ -69,7 +67,6 @@ if not, 2 for wrong flags and 130 for Ctrl-C.
 func parse(args []string, help io.Writer) (Options, error) {
 	var o Options
 	fs := flag.NewFlagSet("flatmap", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.Branches, "branches", 3, "how many branches the bank has, each with a list of accounts")
 	fs.IntVar(&o.Accounts, "accounts", 30, "how many accounts it has")
 	fs.IntVar(&o.Rows, "rows", 2000, "how many transactions the last account has; others have fewer than 40")
@@ -89,12 +86,7 @@ func parse(args []string, help io.Writer) (Options, error) {
 	fs.BoolVar(&o.Verbose, "v", false, "show the warnings of the log, too")
 	fs.StringVar(&o.Bank, "bank", "", "URL of the bank, for a worker")
 	fs.BoolVar(&o.UntilEOF, "until-eof", false, "a worker stops when its standard input ends")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		_, _ = fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-		return o, err
-	} else if err != nil {
+	if err := drill.ParseFlags(fs, args, usage, help); err != nil {
 		return o, err
 	}
 	if o.ownFile = o.DB == ""; o.ownFile {
@@ -110,10 +102,8 @@ func (o Options) check(rest []string) error {
 	if o.Prefix == "" || strings.ContainsAny(o.Prefix, `/\`) {
 		return fmt.Errorf("-queue-prefix is %q, want a name without slashes", o.Prefix)
 	}
-	for _, name := range o.victims() {
-		if !slices.Contains(o.mortal(), name) {
-			return fmt.Errorf("-victims names %q, want some of %s", name, strings.Join(o.mortal(), ","))
-		}
+	if err := drill.Among("-victims", o.victims(), o.mortal()...); err != nil {
+		return err
 	}
 	if !(o.FailureRate >= 0 && o.FailureRate <= 0.5) { // NaN is not
 		return fmt.Errorf("-failure-rate is %v, want 0 to 0.5", o.FailureRate)
@@ -121,16 +111,9 @@ func (o Options) check(rest []string) error {
 	if o.Lock < 0 || o.Lock > time.Minute {
 		return fmt.Errorf("-lock is %s, want 0s to 1m", o.Lock)
 	}
-	return cmp.Or(within("-branches", o.Branches, 1, 1000), within("-accounts", o.Accounts, o.Branches, 100_000),
-		within("-rows", o.Rows, 0, 10_000_000), within("-page", o.Page, 1, 100_000), within("-workers", o.Workers, 1, 100),
-		within("-kills", o.Kills, 0, 1000))
-}
-
-func within(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return fmt.Errorf("%s is %d, want %d to %d", flag, value, least, most)
-	}
-	return nil
+	return cmp.Or(drill.Within("-branches", o.Branches, 1, 1000), drill.Within("-accounts", o.Accounts, o.Branches, 100_000),
+		drill.Within("-rows", o.Rows, 0, 10_000_000), drill.Within("-page", o.Page, 1, 100_000), drill.Within("-workers", o.Workers, 1, 100),
+		drill.Within("-kills", o.Kills, 0, 1000))
 }
 
 // What is killed.
@@ -188,13 +171,4 @@ func config(o Options) (connection.Config, error) {
 	}
 	cfg.Name = "flatmap"
 	return cfg, err
-}
-
-// logger logs what is wrong. That a killed process was seen is no news here.
-func logger(o Options, w io.Writer) *slog.Logger {
-	level := slog.LevelError + 1
-	if o.Verbose {
-		level = slog.LevelWarn
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

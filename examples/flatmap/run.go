@@ -4,40 +4,26 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/exec"
-	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/examples/flatmap/bank"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/outbox"
 	"github.com/bunnicula-go/bunnicula/pipeline"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Exit codes.
-const (
-	exitOK      = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitStopped = 130 // what a shell reports after ^C
-)
-
 // patience limits connecting and stopping, each of which should take a moment.
 const patience = 15 * time.Second
 
-var (
-	errStopped = errors.New("stopped")
-	errWrong   = errors.New("it is not as in a plain run")
-)
+var errWrong = errors.New("it is not as in a plain run")
 
 // run is main, for tests too.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -46,25 +32,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		args = args[1:]
 	}
 	o, err := parse(args, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	} else if err != nil {
-		_, _ = fmt.Fprintf(stderr, "flatmap: %v (-h shows all flags)\n", err)
-		return exitUsage
-	}
-	if works {
+	switch {
+	case err != nil:
+		err = drill.UsageError{Err: err}
+	case works:
 		err = work(ctx, o, stdin, stdout, stderr)
-	} else {
+	default:
 		err = demo(ctx, o, stdout, stderr)
 	}
-	if err == nil {
-		return exitOK
-	}
-	_, _ = fmt.Fprintf(stderr, "flatmap: %v\n", err)
-	if errors.Is(err, errStopped) {
-		return exitStopped
-	}
-	return exitFailed
+	return drill.Exit(stderr, "flatmap", err)
 }
 
 // session is what the parts of one run share. It is immutable once the run has begun.
@@ -72,7 +48,7 @@ type session struct {
 	Options
 
 	job    string
-	queues Queues
+	queues drill.Queues
 	server *bank.Bank
 	bank   *pipeline.Pipeline
 	db     *sql.DB // read only
@@ -90,14 +66,14 @@ func demo(ctx context.Context, o Options, stdout, stderr io.Writer) (err error) 
 	s := &session{Options: o, job: uuid.NewString(), tally: NewTally()}
 	s.screen = newScreen(stderr, o, s.tally)
 	defer s.screen.Close()
-	log := logger(o, s.screen)
-	if s.queues, err = NewQueues(o, cfg, log); err != nil {
+	log := drill.NewLogger(s.screen, o.Verbose)
+	if s.queues, err = newQueues(o, cfg, log); err != nil {
 		return err
 	}
 	ending := context.WithoutCancel(ctx)
 	defer s.queues.Close(ending)
 	if err := s.prepare(ctx); err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	defer func() { _ = s.db.Close() }() // nothing was written with it
 	stop, err := s.openBank(cfg, log)
@@ -106,7 +82,7 @@ func demo(ctx context.Context, o Options, stdout, stderr io.Writer) (err error) 
 	}
 	defer stop(ending)
 	if err := s.handle(ctx); err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	s.screen.Close()
 	return s.conclude(ending, stdout)
@@ -182,9 +158,14 @@ func (s *session) openBank(cfg connection.Config, log *slog.Logger) (stop func(c
 
 // handle has the job started and done. Afterwards nobody works any more.
 func (s *session) handle(ctx context.Context) error {
-	var kills *Kills
-	fleet := NewFleet(s.posts(), s.tally, s.screen, func() { kills.Happened() })
-	kills = NewKills(s.victims(fleet), s.Kills, s.Seed, s.want.all(), s.tally, s.screen)
+	var kills *drill.Kills
+	fleet := drill.NewFleet(s.posts(), &s.tally.Toll, s.screen, func(event, what string) {
+		s.heard(event, what)
+		if event == took {
+			kills.Happened()
+		}
+	})
+	kills = drill.NewKills(s.victims(fleet), s.Kills, s.Seed, s.want.all(), &s.tally.Toll, s.screen)
 	kills.Start(ctx)
 	defer kills.Stop()
 	defer fleet.Stop()
@@ -197,60 +178,41 @@ func (s *session) handle(ctx context.Context) error {
 	return s.settle(ctx, fleet)
 }
 
+// heard takes what a process tells.
+func (s *session) heard(event, what string) {
+	switch event {
+	case took:
+		s.tally.Took(what)
+	case memory:
+		if bytes, err := strconv.Atoi(what); err == nil {
+			s.tally.Weighed(bytes)
+		}
+	}
+}
+
 // posts are the workers.
-func (s *session) posts() (all []post) {
-	env := os.Environ()
+func (s *session) posts() (all []drill.Post) {
+	var env []string
 	if s.URL != "" {
 		env = append(env, "AMQP_URL="+s.URL) // which may have a password
 	}
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
 	for i := range s.Workers {
-		all = append(all, post{fmt.Sprint(worker, " ", i+1), func() *exec.Cmd {
-			args := []string{
-				"work", "-until-eof", "-bank", s.Bank, "-queue-prefix", s.Prefix, "-db", s.DB,
-				"-page", fmt.Sprint(s.Page), fmt.Sprintf("-v=%t", s.Verbose),
-			}
-			cmd := exec.Command(self, args...) //nolint:noctx // Fleet.Stop ends it
-			cmd.Env = env
-			return cmd
-		}})
+		all = append(all, drill.Post{Name: fmt.Sprint(worker, " ", i+1), Command: drill.Self(env,
+			"work", "-until-eof", "-bank", s.Bank, "-queue-prefix", s.Prefix, "-db", s.DB,
+			"-page", fmt.Sprint(s.Page), fmt.Sprintf("-v=%t", s.Verbose))})
 	}
 	return all
 }
 
 // victims are what is killed.
-func (s *session) victims(fleet *Fleet) (all []Victim) {
+func (s *session) victims(fleet *drill.Fleet) (all []drill.Victim) {
 	for _, p := range s.posts() {
-		all = append(all, Victim{p.name, func(context.Context) (bool, error) { return fleet.Kill(p.name), nil }})
+		all = append(all, drill.Victim{Name: p.Name, Kill: func(context.Context) (bool, error) { return fleet.Kill(p.Name), nil }})
 	}
-	all = append(all, Victim{transaction, func(context.Context) (bool, error) { return fleet.DoomOne(), nil }},
-		Victim{database, func(ctx context.Context) (bool, error) { return true, lock(ctx, s.DB, s.Lock) }})
+	all = append(all, drill.Victim{Name: transaction, Kill: func(context.Context) (bool, error) { return fleet.Doom(die), nil }},
+		drill.Victim{Name: database, Kill: func(ctx context.Context) (bool, error) { return true, lock(ctx, s.DB, s.Lock) }})
 	if s.KillBroker != "" {
-		all = append(all, Victim{broker, func(ctx context.Context) (bool, error) {
-			said, err := shell(ctx, s.KillBroker)
-			if err != nil {
-				err = fmt.Errorf("-kill-broker: %w: %s", err, said)
-			}
-			return true, err
-		}})
+		all = append(all, drill.Broker(s.KillBroker))
 	}
-	return slices.DeleteFunc(all, func(v Victim) bool {
-		kind, _, _ := strings.Cut(v.Name, " ") // "worker 1" is a worker
-		return !slices.Contains(s.Options.victims(), kind)
-	})
-}
-
-// shell runs a command of the user's. A test has its own.
-var shell = func(ctx context.Context, command string) ([]byte, error) {
-	return exec.CommandContext(ctx, "sh", "-c", command).CombinedOutput() //nolint:gosec // it is the user's own
-}
-
-func stoppedOr(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w; -fresh begins anew", errStopped)
-	}
-	return err
+	return drill.Only(all, s.Options.victims())
 }

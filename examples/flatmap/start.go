@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/pipeline"
 )
 
@@ -29,7 +30,7 @@ func (s *session) start(ctx context.Context) error {
 			return err
 		}
 		_, _ = fmt.Fprintf(s.screen, "start: %v\n", err)
-		if err := pause(ctx, look); err != nil {
+		if err := drill.Pause(ctx, drill.Look); err != nil {
 			return err
 		}
 	}
@@ -42,7 +43,7 @@ func (s *session) progress(ctx context.Context, o ...pipeline.ProgressOption) (p
 		if err == nil || errors.Is(err, pipeline.ErrNoJob) || time.Now().After(until) {
 			return p, err
 		}
-		if err := pause(ctx, look); err != nil {
+		if err := drill.Pause(ctx, drill.Look); err != nil {
 			return p, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/pipeline"
 )
 
@@ -69,10 +70,10 @@ func (a Account) Print(w io.Writer, f Facts, s *session) {
 	row("statements", f.Want.Statements, "%d of them continuations", f.Want.Statements-f.Accounts)
 	row("rows", f.Saved, "the plain run has %d", f.Want.Rows)
 	row("requests", b.Served+b.Refused+b.Hung+b.Cut, "%d got a 503, %d no answer, and %d half of one", b.Refused, b.Hung, b.Cut)
-	row("deliveries", sum(c.Took), "%d of them failed, or were of what was done", max(sum(c.Took)-f.Want.all(), 0))
+	row("deliveries", drill.Sum(c.Took), "%d of them failed, or were of what was done", max(drill.Sum(c.Took)-f.Want.all(), 0))
 	row("looks", c.Looks, "at the progress, which was lost %d times", c.Losses)
 	row("MiB", c.Memory>>20, "the most that a worker had")
-	row("killed", sum(c.Killed), "%s", c.kills(f.Kills))
+	row("killed", drill.Sum(c.Killed), "%s", c.Kills(f.Kills))
 	_ = t.Flush()
 	_, _ = fmt.Fprintf(w, "\n%s\n", a)
 }

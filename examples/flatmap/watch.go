@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/pipeline"
 )
 
@@ -43,7 +44,7 @@ func (w *Watch) Follow(ctx context.Context) error {
 				return nil
 			}
 		}
-		if err := pause(ctx, 250*time.Millisecond); err != nil {
+		if err := drill.Pause(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -13,14 +13,14 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // A Teller tells the process that has started this one what it does. The lines survive the process.
 type Teller func(event, what string)
 
-// What a process tells.
+// What a process tells, beside that it is ready.
 const (
-	ready  = "ready"  // it runs
 	took   = "took"   // a delivery, of a queue
 	memory = "memory" // how many bytes it has of the system
 )
@@ -69,13 +69,13 @@ func work(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Wri
 	cfg.Name = "flatmap: worker"
 	tell := newTeller(stdout)
 	var doom *Doom
-	app := fx.New(app(o, cfg, tell, logger(o, stderr)), fx.Populate(&doom))
+	app := fx.New(app(o, cfg, tell, drill.NewLogger(stderr, o.Verbose)), fx.Populate(&doom))
 	starting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := app.Start(starting); err != nil {
 		return err
 	}
-	tell(ready, "")
+	tell(drill.Ready, "")
 	ctx, cancel = context.WithCancel(ctx)
 	defer cancel()
 	if o.UntilEOF {
@@ -105,7 +105,7 @@ func weigh(ctx context.Context, tell Teller) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		tell(memory, fmt.Sprint(m.Sys-m.HeapReleased))
-		if pause(ctx, 500*time.Millisecond) != nil {
+		if drill.Pause(ctx, 500*time.Millisecond) != nil {
 			return
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // Facts are what a run has left, as found after it.
@@ -33,7 +35,7 @@ func (a Account) OK() bool { return len(a.Wrong) == 0 }
 
 // audit compares ids. Counts that fit would prove nothing.
 func audit(f Facts) Account {
-	a := Account{Parked: map[string]int{}, Skipped: f.Counts.Took - sum(f.Counts.Began)}
+	a := Account{Parked: map[string]int{}, Skipped: f.Counts.Took - drill.Sum(f.Counts.Began)}
 	deaths := f.Counts.Killed + f.Counts.Died
 	parked := map[string][]Parked{}
 	for _, p := range f.Parked {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/test/redistest"
 )
@@ -21,11 +23,11 @@ func TestEveryRequestIsDoneOrParkedByWorkersThatMayConfigureNothing(t *testing.T
 	p := newPainting(t, "-n", "20", "-crash=false", "-keep").apply(t)
 	user := p.addWorker(t)
 	code, out, said := p.run(t, t.Context(), "-worker-user", user)
-	if code != exitOK {
+	if code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, said, `they connect as "`+user+`"`)
-	mustContain(t, out, "20 done + 5 parked = 25 published: every request is accounted for",
+	drilltest.MustContain(t, said, `they connect as "`+user+`"`)
+	drilltest.MustContain(t, out, "20 done + 5 parked = 25 published: every request is accounted for",
 		"too many pixels: 20000 x 20000", "not a picture that can be read", "the disk does not answer",
 		"refused   2", "killed   0")
 	exhausted := 0
@@ -48,10 +50,10 @@ func TestNothingIsLostWhenWorkersAreKilled(t *testing.T) {
 			t.Parallel()
 			p := newPainting(t, "-n", "24", "-crash=false", "-kills", "4", "-seed", fmt.Sprint(seed), "-keep").apply(t)
 			code, out, _ := p.run(t, t.Context())
-			if code != exitOK {
+			if code != drill.ExitOK {
 				t.Errorf("exit code %d", code)
 			}
-			mustContain(t, out, "every request is accounted for")
+			drilltest.MustContain(t, out, "every request is accounted for")
 			if strings.Contains(out, "killed   0") {
 				t.Error("no worker was killed")
 			}
@@ -65,10 +67,10 @@ func TestAPictureThatKillsItsWorkersIsParked(t *testing.T) {
 	t.Parallel()
 	p := newPainting(t, "-n", "20", "-kills", "3", "-keep").apply(t)
 	code, out, _ := p.run(t, t.Context())
-	if code != exitOK {
+	if code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, "1 crashed, 4 error, 1 retries-exhausted", "every request is accounted for")
+	drilltest.MustContain(t, out, "1 crashed, 4 error, 1 retries-exhausted", "every request is accounted for")
 	p.accounted(t)
 }
 
@@ -81,18 +83,14 @@ func TestTheCommandDeclaresWhatTheWorkersNeedAndNothingIsLeftBehind(t *testing.T
 		t.Fatal(err)
 	}
 	code, out, _ := p.run(t, t.Context())
-	if code != exitOK {
+	if code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, "every request is accounted for")
+	drilltest.MustContain(t, out, "every request is accounted for")
 	if _, err := os.Stat(others); err != nil || p.Results().Has("old.png") {
 		t.Errorf("-fresh deletes what is not the example's, or keeps results: %v", err)
 	}
-	_, all, err := names(p.Options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range all {
+	for _, name := range p.queues(t) {
 		if amqptest.Exists(t, name) {
 			t.Errorf("queue %s is still there", name)
 		}
@@ -104,10 +102,10 @@ func TestWithRedisNoWorkerDoesAgainWhatAnotherHasDone(t *testing.T) {
 	t.Parallel()
 	p := newPainting(t, "-n", "100", "-crash=false", "-workers", "3", "-redis", redistest.Start(t).Addr).apply(t)
 	code, out, _ := p.run(t, t.Context())
-	if code != exitOK {
+	if code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, "100 done + 5 parked", "and 0 more notices of the same", "again    0")
+	drilltest.MustContain(t, out, "100 done + 5 parked", "and 0 more notices of the same", "again    0")
 	if strings.Contains(out, "and 0 of them twice") {
 		t.Error("no request was sent twice")
 	}
@@ -118,10 +116,10 @@ func TestWithRedisNothingIsLostWhenWorkersAreKilled(t *testing.T) {
 	t.Parallel()
 	p := newPainting(t, "-n", "60", "-crash=false", "-kills", "4", "-keep", "-redis", redistest.Start(t).Addr).apply(t)
 	code, out, _ := p.run(t, t.Context())
-	if code != exitOK {
+	if code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, "every request is accounted for")
+	drilltest.MustContain(t, out, "every request is accounted for")
 	p.accounted(t)
 }
 
@@ -130,13 +128,13 @@ func TestWithTheManagementAPIWorkersGetAUserOfTheirOwn(t *testing.T) {
 	b, api := amqptest.StartManaged(t)
 	b.Ctl("set_user_tags", "bunnicula", "administrator")
 	t.Setenv("RABBITMQ_MANAGEMENT_URL", api)
-	var out, said output
+	var out, said drilltest.Output
 	args := []string{"-url", b.URL, "-out", t.TempDir(), "-n", "10", "-crash=false"}
-	if code := run(t.Context(), args, strings.NewReader(""), &out, &said); code != exitOK {
+	if code := run(t.Context(), args, strings.NewReader(""), &out, &said); code != drill.ExitOK {
 		t.Errorf("exit code %d: %s%s", code, said.String(), out.String())
 	}
-	mustContain(t, said.String(), `they connect as "example-images-worker", who may configure nothing`)
-	mustContain(t, out.String(), "10 done + 5 parked")
+	drilltest.MustContain(t, said.String(), `they connect as "example-images-worker", who may configure nothing`)
+	drilltest.MustContain(t, out.String(), "10 done + 5 parked")
 	if users := b.Ctl("list_users"); strings.Contains(users, "example-images") {
 		t.Errorf("the user is still there: %s", users)
 	}
@@ -145,19 +143,19 @@ func TestWithTheManagementAPIWorkersGetAUserOfTheirOwn(t *testing.T) {
 func TestWithoutItsQueuesNoWorkerStarts(t *testing.T) {
 	t.Parallel()
 	p := newPainting(t, "-n", "1")
-	var out, said output
+	var out, said drilltest.Output
 	code := run(t.Context(), append([]string{"worker"}, p.args...), strings.NewReader(""), &out, &said)
-	if code != exitFailed || strings.Contains(out.String(), ready) || amqptest.Exists(t, p.Queue()) {
+	if code != drill.ExitFailed || strings.Contains(out.String(), ready) || amqptest.Exists(t, p.Queue()) {
 		t.Errorf("exit code %d, %q", code, out.String())
 	}
-	mustContain(t, said.String(), p.Queue())
+	drilltest.MustContain(t, said.String(), p.Queue())
 }
 
 func TestAWorkerStopsWhenItsParentIsGone(t *testing.T) {
 	t.Parallel()
 	p := newPainting(t, "-n", "1").apply(t)
 	stdin, parent := io.Pipe()
-	var out, said output
+	var out, said drilltest.Output
 	ended := make(chan int)
 	go func() {
 		ended <- run(t.Context(), append([]string{"worker", "-until-eof"}, p.args...), stdin, &out, &said)
@@ -166,7 +164,7 @@ func TestAWorkerStopsWhenItsParentIsGone(t *testing.T) {
 	_ = parent.Close()
 	select {
 	case code := <-ended:
-		if code != exitOK {
+		if code != drill.ExitOK {
 			t.Errorf("exit code %d: %s", code, said.String())
 		}
 	case <-time.After(20 * time.Second):
@@ -180,10 +178,10 @@ func TestQueuesOfAnotherRunAreNotTouched(t *testing.T) {
 	amqptest.Publish(t, p.Exchange(), "images.png.bw", messageOfAnotherRun)
 	amqptest.Eventually(t, 5*time.Second, func() bool { return amqptest.Depth(t, p.Queue()) == 1 }, "the message is not there")
 	code, _, said := p.run(t, t.Context())
-	if code != exitFailed || amqptest.Depth(t, p.Queue()) != 1 {
+	if code != drill.ExitFailed || amqptest.Depth(t, p.Queue()) != 1 {
 		t.Errorf("exit code %d, and %d messages in the queue", code, amqptest.Depth(t, p.Queue()))
 	}
-	mustContain(t, said, "hold 1 messages of another run: -fresh deletes them")
+	drilltest.MustContain(t, said, "hold 1 messages of another run: -fresh deletes them")
 }
 
 func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
@@ -195,10 +193,10 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 	go func() {
 		defer close(ended)
 		code, _, said := p.run(t, ctx)
-		if code != exitStopped {
+		if code != drill.ExitStopped {
 			t.Errorf("exit code %d", code)
 		}
-		mustContain(t, said, "stopped; -fresh begins anew")
+		drilltest.MustContain(t, said, "stopped; -fresh begins anew")
 	}()
 	amqptest.Eventually(t, 20*time.Second, func() bool { ids, _ := p.Results().IDs(); return len(ids) > 3 }, "no picture is done")
 	stop()
@@ -209,20 +207,20 @@ func TestWorkersThatCannotStartEndTheRun(t *testing.T) {
 	t.Parallel()
 	p := newPainting(t, "-n", "1").apply(t)
 	code, _, said := p.run(t, t.Context(), "-worker-user", "nobody")
-	if code != exitFailed {
+	if code != drill.ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, said, "no worker starts", "nobody")
+	drilltest.MustContain(t, said, "no worker starts", "nobody")
 }
 
 func TestWhatIsNotThereEndsTheRunAndIsNamed(t *testing.T) {
 	t.Parallel()
 	p := newPainting(t, "-n", "1", "-redis", "127.0.0.1:1").apply(t)
 	code, _, said := p.run(t, t.Context())
-	if code != exitFailed {
+	if code != drill.ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, said, "-redis 127.0.0.1:1: dial tcp 127.0.0.1:1")
+	drilltest.MustContain(t, said, "-redis 127.0.0.1:1: dial tcp 127.0.0.1:1")
 
 	o := p.Options
 	o.URL = "amqp://127.0.0.1:1/"
@@ -240,6 +238,6 @@ func TestWhatIsNotThereEndsTheRunAndIsNamed(t *testing.T) {
 	if err := b.Reach(ctx); err == nil {
 		t.Error("it reaches what is not there")
 	} else {
-		mustContain(t, err.Error(), "the broker: ", "127.0.0.1:1")
+		drilltest.MustContain(t, err.Error(), "the broker: ", "127.0.0.1:1")
 	}
 }

@@ -33,8 +33,10 @@
 //	options.go, run.go     one run from start to account; wait.go: when it is over
 //	fleet.go               starts worker processes, kills them, and starts them again
 //	broker.go, parked.go   look into the queues
-//	tally.go, screen.go    the progress
+//	tally.go               the progress
 //	audit.go, summary.go   is everything accounted for?
+//
+// What looks into queues and shows the progress is in examples/internal/drill.
 package main
 
 import (

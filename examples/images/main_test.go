@@ -4,34 +4,26 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
-	"go.uber.org/goleak"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
-// asProgram makes the test binary behave as the program: workers are processes of their own.
-const asProgram = "IMAGES_AS_PROGRAM"
-
 const workerPassword = "a-password" // of the user that a test makes
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	_ = os.Setenv(asProgram, "1") // for the workers, which inherit it
 	_ = os.Setenv("WORKER_PASSWORD", workerPassword)
-	goleak.VerifyTestMain(m)
+	drilltest.Main(m, main)
 }
 
 // painting is one run of a test, with queues and a folder of its own.
@@ -49,12 +41,18 @@ func newPainting(t *testing.T, args ...string) painting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, all, err := names(o)
+	p := painting{o, args}
+	amqptest.Cleanup(t, append(p.queues(t), o.Exchange())...)
+	return p
+}
+
+func (p painting) queues(t *testing.T) []string {
+	t.Helper()
+	b, err := NewBroker(p.Options, connection.Config{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	amqptest.Cleanup(t, append(all, o.Exchange())...)
-	return painting{o, args}
+	return b.Names()
 }
 
 // apply declares what the file says, as the command would.
@@ -100,7 +98,7 @@ func (p painting) addWorker(t *testing.T) (user string) {
 // printed.
 func (p painting) run(t *testing.T, ctx context.Context, more ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, complaint output
+	var out, complaint drilltest.Output
 	code = run(ctx, slices.Concat(p.args, more), strings.NewReader(""), &out, &complaint)
 	t.Logf("exit code %d\n%s%s", code, complaint.String(), out.String())
 	return code, out.String(), complaint.String()
@@ -133,35 +131,6 @@ func (p painting) accounted(t *testing.T) (reasons map[string]string) {
 		t.Errorf("%d requests are done and %d parked, %d together; want %d and %d", len(ids), len(reasons), len(seen), p.N, want)
 	}
 	return reasons
-}
-
-// output can be read while it is written.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-var _ io.Writer = (*output)(nil)
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-func mustContain(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("it does not say %q:\n%s", part, text)
-		}
-	}
 }
 
 var messageOfAnotherRun = amqp.Publishing{MessageId: "another", ContentType: "image/png", Body: []byte("picture")}

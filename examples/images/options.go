@@ -6,12 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -66,7 +66,6 @@ It ends with 0 if every request is accounted for, 1 if not, 2 for wrong flags an
 func parse(args []string, help io.Writer) (Options, error) {
 	o := Options{Declare: topology.Never, args: args}
 	fs := flag.NewFlagSet("images", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.N, "n", 120, "how many pictures, besides those that are trouble")
 	fs.IntVar(&o.Workers, "workers", 2, "how many workers in Go")
 	fs.StringVar(&o.Node, "node", "", "file of the worker in Node, which is started too (its folder needs npm ci)")
@@ -83,12 +82,7 @@ func parse(args []string, help io.Writer) (Options, error) {
 	fs.BoolVar(&o.Keep, "keep", false, "keep the queues in the end")
 	fs.BoolVar(&o.Verbose, "v", false, "show the warnings of the log, too")
 	fs.BoolVar(&o.UntilEOF, "until-eof", false, "a worker stops when its standard input ends")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		_, _ = fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-		return o, err
-	} else if err != nil {
+	if err := drill.ParseFlags(fs, args, usage, help); err != nil {
 		return o, err
 	}
 	o.Out = cmp.Or(o.Out, filepath.Join(os.TempDir(), o.Prefix))
@@ -110,14 +104,7 @@ func (o Options) check(rest []string) error {
 			return fmt.Errorf("-node: %w", err)
 		}
 	}
-	return cmp.Or(within("-n", o.N, 1, 1_000_000), within("-workers", o.Workers, 1, 100), within("-kills", o.Kills, 0, o.N))
-}
-
-func within(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return fmt.Errorf("%s is %d, want %d to %d", flag, value, least, most)
-	}
-	return nil
+	return cmp.Or(drill.Within("-n", o.N, 1, 1_000_000), drill.Within("-workers", o.Workers, 1, 100), drill.Within("-kills", o.Kills, 0, o.N))
 }
 
 // config says where the broker is.
@@ -128,13 +115,4 @@ func config(o Options) (connection.Config, error) {
 	}
 	cfg.Name = "images"
 	return cfg, err
-}
-
-// logger logs what is wrong. That workers retry and park is no news here.
-func logger(o Options, w io.Writer) *slog.Logger {
-	level := slog.LevelError + 1
-	if o.Verbose {
-		level = slog.LevelWarn
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

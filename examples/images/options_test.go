@@ -5,6 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 )
 
 func TestAWrongFlagIsNamedWithItsValue(t *testing.T) {
@@ -18,18 +21,18 @@ func TestAWrongFlagIsNamedWithItsValue(t *testing.T) {
 		"-fresh deletes what -applied says is there":            {"-fresh", "-applied"},
 		"flag provided but not defined: -unknown (-h shows all": {"-unknown"},
 	} {
-		var out, said output
-		if code := run(t.Context(), args, strings.NewReader(""), &out, &said); code != exitUsage {
+		var out, said drilltest.Output
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &said); code != drill.ExitUsage {
 			t.Errorf("%q: exit code %d", args, code)
 		}
-		mustContain(t, said.String(), want)
+		drilltest.MustContain(t, said.String(), want)
 	}
 }
 
 // Operators review the file, so it must be what the workers need.
 func TestTheTopologyFileIsWhatTheAppsNeed(t *testing.T) {
-	var out, said output
-	if code := run(t.Context(), []string{"topology"}, strings.NewReader(""), &out, &said); code != exitOK {
+	var out, said drilltest.Output
+	if code := run(t.Context(), []string{"topology"}, strings.NewReader(""), &out, &said); code != drill.ExitOK {
 		t.Fatal(said.String())
 	}
 	file, err := os.ReadFile("topology.yml")
@@ -53,7 +56,7 @@ func TestThePicturesAreSmallAndListed(t *testing.T) {
 	size := 0
 	for _, f := range files {
 		size += len(picture(f.Name()).Body)
-		mustContain(t, string(notice), "| `"+f.Name()+"` |")
+		drilltest.MustContain(t, string(notice), "| `"+f.Name()+"` |")
 	}
 	if size > 300<<10 {
 		t.Errorf("they have %d bytes together", size)

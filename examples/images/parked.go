@@ -18,7 +18,7 @@ func readParked(ctx context.Context, o Options, b Broker, folder string, log *sl
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	queue, err := errorqueue.Open(ctx, b.conn, errorqueue.Config{Queue: o.Queue()}, log)
+	queue, err := errorqueue.Open(ctx, b.Conn(), errorqueue.Config{Queue: o.Queue()}, log)
 	if err != nil {
 		return nil, err
 	}

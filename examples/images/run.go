@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,25 +14,17 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
-// Exit codes.
-const (
-	exitOK      = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitCrashed = 3   // of a worker: a picture has killed it
-	exitStopped = 130 // what a shell reports after ^C
-)
+// exitCrashed is the exit code of a worker that a picture has killed. Others are those of a run.
+const exitCrashed = 3
 
 // patience limits connecting and stopping, each of which should take a moment.
 const patience = 15 * time.Second
 
-var (
-	errStopped = errors.New("stopped")
-	errMissing = errors.New("not every request is accounted for")
-)
+var errMissing = errors.New("not every request is accounted for")
 
 // run is main, for tests too.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -42,28 +33,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		mode, args = args[0], args[1:]
 	}
 	o, err := parse(args, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	} else if err != nil {
-		_, _ = fmt.Fprintf(stderr, "images: %v (-h shows all flags)\n", err)
-		return exitUsage
-	}
-	switch mode {
-	case "worker":
+	switch {
+	case err != nil:
+		err = drill.UsageError{Err: err}
+	case mode == "worker":
 		err = work(ctx, o, stdin, stdout, stderr)
-	case "topology":
+	case mode == "topology":
 		err = writeTopology(stdout, o)
 	default:
 		err = images(ctx, o, stdout, stderr)
 	}
-	if err == nil {
-		return exitOK
-	}
-	_, _ = fmt.Fprintf(stderr, "images: %v\n", err)
-	if errors.Is(err, errStopped) {
-		return exitStopped
-	}
-	return exitFailed
+	return drill.Exit(stderr, "images", err)
 }
 
 // images is one run, from start to account. What a run that was stopped has left is deleted by
@@ -74,9 +54,9 @@ func images(ctx context.Context, o Options, stdout, stderr io.Writer) (err error
 		return err
 	}
 	s := session{Options: o, cfg: cfg, tally: NewTally()}
-	s.screen = newScreen(stderr, func() string { return s.tally.Counts().String() })
+	s.screen = drill.NewScreen(stderr, func() string { return s.tally.Counts().String() })
 	defer s.screen.Close()
-	s.log = logger(o, s.screen)
+	s.log = drill.NewLogger(s.screen, o.Verbose)
 	s.broker, err = NewBroker(o, cfg, s.log)
 	if err != nil {
 		return err
@@ -84,22 +64,22 @@ func images(ctx context.Context, o Options, stdout, stderr io.Writer) (err error
 	ending := context.WithoutCancel(ctx)
 	defer s.broker.Close(ending)
 	if err := errors.Join(s.broker.Reach(ctx), reachRedis(ctx, o)); err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	if err := prepare(ctx, o, s.broker); err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	as, err := workerLogin(ctx, o, cfg)
 	if as.remove != nil {
 		defer func() { err = errors.Join(err, as.remove(ending)) }()
 	}
 	if err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	_, _ = fmt.Fprintf(s.screen, "declared ahead: bunnicula topology apply --file topology.yml\nworkers: %s\nthey connect as %s\n", crew(o), as)
 	all := requests(o, strconv.FormatInt(time.Now().UnixMilli(), 36))
 	if err := s.handle(ctx, all, as); err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	s.screen.Close()
 	return conclude(ending, o, s.broker, all, s.tally, stdout)
@@ -112,7 +92,7 @@ type session struct {
 	cfg    connection.Config
 	broker Broker
 	tally  *Tally
-	screen *Screen
+	screen *drill.Screen
 	log    *slog.Logger
 }
 
@@ -204,11 +184,4 @@ func copies(all []Request) (n int) {
 		}
 	}
 	return n
-}
-
-func stoppedOr(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w; -fresh begins anew", errStopped)
-	}
-	return err
 }

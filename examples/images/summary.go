@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // conclude looks at what the run has left, prints the account, and deletes the queues if it adds
@@ -62,9 +64,9 @@ func (a Account) Print(w io.Writer, f Facts) {
 	row("refused", a.Refused, "by the publisher: too large, or a topic that no queue takes")
 	row("published", len(c.Published), fmt.Sprintf("and %d of them twice", a.Copies))
 	row("done", a.Done, "grey, pixel by pixel")
-	row("parked", sum(a.Parked), byName(a.Parked))
+	row("parked", drill.Sum(a.Parked), byName(a.Parked))
 	row("noticed", len(c.Notices), fmt.Sprintf("and %d more notices of the same", a.Unneeded))
-	row("tries", sum(c.Began), byLanguage(c.Tries))
+	row("tries", drill.Sum(c.Began), byLanguage(c.Tries))
 	row("again", a.Again, "results were written again, by another worker or after a death")
 	row("skipped", max(a.Skipped, 0), "deliveries: their worker had done the same request, or was at it")
 	row("killed", c.Killed, fmt.Sprintf("workers, and %d that a picture has killed", c.Died))
@@ -90,7 +92,7 @@ func (a Account) Print(w io.Writer, f Facts) {
 
 func (a Account) verdict(published int) string {
 	if a.OK() {
-		return fmt.Sprintf("%d done + %d parked = %d published: every request is accounted for", a.Done, sum(a.Parked), published)
+		return fmt.Sprintf("%d done + %d parked = %d published: every request is accounted for", a.Done, drill.Sum(a.Parked), published)
 	}
 	const most = 20
 	wrong := a.Wrong

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // Tally counts what the requester and the workers tell.
@@ -86,12 +88,5 @@ func (t *Tally) Counts() (c Counts) {
 }
 
 func (c Counts) String() string {
-	return fmt.Sprintf("published %d, tries %d, notices %d, workers died %d", len(c.Published), sum(c.Began), len(c.Notices), c.Killed+c.Died)
-}
-
-func sum(counts map[string]int) (n int) {
-	for _, one := range counts {
-		n += one
-	}
-	return n
+	return fmt.Sprintf("published %d, tries %d, notices %d, workers died %d", len(c.Published), drill.Sum(c.Began), len(c.Notices), c.Killed+c.Died)
 }

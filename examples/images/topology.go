@@ -39,26 +39,6 @@ func plans(o Options) ([]topology.Plan, error) {
 	return append(bw, notices...), err
 }
 
-// names are the queues of both consumers, those of the work apart.
-func names(o Options) (work, all []string, err error) {
-	ps, err := plans(o)
-	for i, p := range ps {
-		var t topology.Topology
-		if t, err = topology.New(p); err != nil {
-			return nil, nil, err
-		}
-		all = append(all, t.Names()...)
-		if i == 0 {
-			for _, name := range t.Names() {
-				if name != topology.ErrorQueue(p.Queue) {
-					work = append(work, name)
-				}
-			}
-		}
-	}
-	return work, all, err
-}
-
 // writeTopology writes what is declared ahead, without a broker. examples/images/topology.yml is
 // what it writes.
 func writeTopology(w io.Writer, o Options) error {

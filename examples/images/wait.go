@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
-// look is how often a run looks whether it is done, and enough how long nothing may change until it
-// gives up. A picture that kills its workers has the longest pause: its hearing of 10 s.
-const (
-	look   = 100 * time.Millisecond
-	enough = 30 * time.Second
-)
+// enough is how long nothing may change until a run gives up. A picture that kills its workers has
+// the longest pause: its hearing of 10 s.
+const enough = 30 * time.Second
 
 // settle waits until each request has its result or is parked, and stops the workers. A request may
 // be in the hands of a worker that nobody sees, so only when all have stopped it is known that the
@@ -23,8 +22,8 @@ func settle(ctx context.Context, broker Broker, fleet *Fleet, results Results, t
 			return err
 		}
 		fleet.Stop()
-		var s State
-		err = every(ctx, func() (bool, error) { // the connections of dead workers may linger
+		var s drill.State
+		err = drill.Every(ctx, func() (bool, error) { // the connections of dead workers may linger
 			s, err = broker.Look(ctx)
 			return s.Consumers == 0, err
 		})
@@ -37,8 +36,8 @@ func settle(ctx context.Context, broker Broker, fleet *Fleet, results Results, t
 
 // finished waits until the queues look empty and no request is open.
 func finished(ctx context.Context, broker Broker, fleet *Fleet, results Results, tally *Tally) (gaveUp bool, err error) {
-	last, since := "", time.Now()
-	err = every(ctx, func() (bool, error) {
+	still := drill.Stillness{}
+	err = drill.Every(ctx, func() (bool, error) {
 		select {
 		case err := <-fleet.Failed():
 			return false, err
@@ -55,10 +54,7 @@ func finished(ctx context.Context, broker Broker, fleet *Fleet, results Results,
 				open++
 			}
 		}
-		if now := counts.String(); now != last {
-			last, since = now, time.Now()
-		}
-		gaveUp = time.Since(since) > enough
+		gaveUp = still.Since(counts.String()) > enough
 		return gaveUp || s.Waiting == 0 && open <= s.Parked, nil
 	})
 	return gaveUp, err
@@ -67,24 +63,8 @@ func finished(ctx context.Context, broker Broker, fleet *Fleet, results Results,
 // noticed waits until the requester has taken all notices. If it does not, the account says so.
 func noticed(ctx context.Context, o Options, broker Broker) error {
 	until := time.Now().Add(patience)
-	return every(ctx, func() (bool, error) {
-		q, err := broker.count(ctx, o.NoticeQueue())
+	return drill.Every(ctx, func() (bool, error) {
+		q, err := broker.Count(ctx, o.NoticeQueue())
 		return q.Messages == 0 || time.Now().After(until), err
 	})
-}
-
-// every calls f at each interval until it says that it is done.
-func every(ctx context.Context, f func() (done bool, err error)) error {
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for {
-		if done, err := f(); done || err != nil {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

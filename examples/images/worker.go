@@ -13,6 +13,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/use"
@@ -157,7 +158,7 @@ func work(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Wri
 	}
 	cfg.Name = "images-worker"
 	tell := newTeller(stdout)
-	app := fx.New(worker(o, cfg, tell, logger(o, stderr)))
+	app := fx.New(worker(o, cfg, tell, drill.NewLogger(stderr, o.Verbose)))
 	starting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := app.Start(starting); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -21,7 +22,7 @@ func TestEveryConversationIsImportedOrParked(t *testing.T) {
 	if code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, "= 230 published: every conversation is accounted for",
+	drilltest.MustContain(t, out, "= 230 published: every conversation is accounted for",
 		"404 Not Found", "401 Unauthorized", "retries-exhausted", "handled again after they were imported")
 	for _, p := range i.accounted(t) {
 		switch p.Reason {
@@ -139,7 +140,7 @@ func TestAStoppedImportGoesOn(t *testing.T) {
 	if code != exitStopped {
 		t.Errorf("exit code %d, want %d", code, exitStopped)
 	}
-	mustContain(t, complaint, "the same command goes on from here")
+	drilltest.MustContain(t, complaint, "the same command goes on from here")
 	if n := i.imported(t); n < 20 || n == i.all() {
 		t.Fatalf("%d imported before the stop", n)
 	}
@@ -152,7 +153,6 @@ func TestAStoppedImportGoesOn(t *testing.T) {
 func TestAKilledImportGoesOn(t *testing.T) {
 	i := newImporting(t, "-n", "150", "-rate", "60", "-keep")
 	program := exec.CommandContext(t.Context(), os.Args[0], i.args...)
-	program.Env = append(os.Environ(), asProgram+"=1")
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -227,8 +227,8 @@ func TestMissingConversationsAreNamed(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
-	mustContain(t, out, "missing: acme-00")
-	mustContain(t, complaint, "not every conversation is accounted for")
+	drilltest.MustContain(t, out, "missing: acme-00")
+	drilltest.MustContain(t, complaint, "not every conversation is accounted for")
 	if !amqptest.Exists(t, i.ConversationQueue()) {
 		t.Error("the queues were deleted")
 	}
@@ -240,8 +240,8 @@ func TestAHistoryThatCannotBeHadEndsTheImport(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
-	mustContain(t, complaint, "page-1 of the history was parked")
-	mustContain(t, out, "conversations were never published")
+	drilltest.MustContain(t, complaint, "page-1 of the history was parked")
+	drilltest.MustContain(t, out, "conversations were never published")
 }
 
 func TestMessagesOfAnotherImportAreNotTouched(t *testing.T) {
@@ -257,7 +257,7 @@ func TestMessagesOfAnotherImportAreNotTouched(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
-	mustContain(t, complaint, "of another import", "-fresh")
+	drilltest.MustContain(t, complaint, "of another import", "-fresh")
 	if amqptest.Depth(t, i.ConversationQueue()) != 1 {
 		t.Error("the message is gone")
 	}
@@ -277,7 +277,7 @@ func TestTwoImportsWithTheSameQueuesAreRefused(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
-	mustContain(t, complaint, "is running")
+	drilltest.MustContain(t, complaint, "is running")
 }
 
 func TestALockThatIsGivenUpInAMomentIsWaitedFor(t *testing.T) {
@@ -302,7 +302,7 @@ func TestAWrongPasswordIsAnErrorAtOnce(t *testing.T) {
 	if code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
-	mustContain(t, complaint, "ACCESS_REFUSED")
+	drilltest.MustContain(t, complaint, "ACCESS_REFUSED")
 	if strings.Contains(complaint, "wrong") {
 		t.Error("the password is shown")
 	}

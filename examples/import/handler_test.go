@@ -18,6 +18,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/examples/import/api"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/publisher/publishertest"
 )
@@ -229,7 +230,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 	for _, args := range []string{"-n 0", "-n 9999", "-small -1", "-small 3081", "-later -1s", "-later 1h0m1s", "-rate 0", "-rate 1000001",
 		"-limit -1", "-limit 1000001", "-failure-rate 2", "-failure-rate NaN", "-crash-rate -1", "-concurrency -1", "-concurrency 1001",
 		"-retries -1", "-retries 1001", "-timeout 0s", "-timeout 1h1m0s", "-queue-prefix=", "-backoff soon", "-backoff 0s", "-backoff 2h", "-backoff 1500us", "-nonsense", "rest"} {
-		var out, complaint output
+		var out, complaint drilltest.Output
 		flag, value, _ := strings.Cut(args, " ")
 		flag, _, _ = strings.Cut(flag, "=")
 		code := run(context.Background(), strings.Fields(args), &out, &complaint)
@@ -240,9 +241,9 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 }
 
 func TestHelpHasExamples(t *testing.T) {
-	var out, complaint output
+	var out, complaint drilltest.Output
 	if code := run(t.Context(), []string{"-h"}, &out, &complaint); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out.String(), "import -n 3080", "-small", "-failure-rate", "-queue-prefix")
+	drilltest.MustContain(t, out.String(), "import -n 3080", "-small", "-failure-rate", "-queue-prefix")
 }

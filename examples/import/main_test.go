@@ -1,35 +1,24 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/examples/import/api"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/publisher"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// asProgram makes the test binary behave as the program, so that a test can kill it.
-const asProgram = "IMPORT_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { drilltest.Main(m, main) }
 
 // importing is one import of a test, with queues and a file of its own.
 type importing struct {
@@ -54,7 +43,7 @@ func newImporting(t *testing.T, args ...string) importing {
 // run runs it in this process, and returns the exit code and what it printed.
 func (i importing) run(t *testing.T, ctx context.Context, more ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, complaint output
+	var out, complaint drilltest.Output
 	code = run(ctx, slices.Concat(i.args, more), &out, &complaint)
 	t.Logf("exit code %d\n%s%s", code, complaint.String(), out.String())
 	return code, out.String(), complaint.String()
@@ -162,33 +151,6 @@ func (i importing) accounted(t *testing.T) (parked []Parked) {
 		t.Errorf("found %d and published %d conversations, want %d", len(found), published, i.all())
 	}
 	return parked
-}
-
-// output can be read while it is written.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-func mustContain(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("it does not say %q:\n%s", part, text)
-		}
-	}
 }
 
 // accountLine is an account's line of the summary.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
@@ -90,7 +91,7 @@ func newVictim(t *testing.T, args []string, chance *rand.Rand, kills, most int, 
 
 func (v *victim) start() {
 	v.t.Helper()
-	v.Process = amqptest.StartProcess(v.t, []string{asProgram + "=1"}, amqptest.Program(os.Args[0], v.args...))
+	v.Process = amqptest.StartProcess(v.t, nil, amqptest.Program(os.Args[0], v.args...))
 }
 
 // killIfDue kills the program, up to 20 ms after it has come as far as the next kill.
@@ -157,8 +158,8 @@ func awaitAccount(t *testing.T, o Options, want Account, importer *victim, chanc
 	defer func() { t.Log(said) }()
 	amqptest.Eventually(t, 2*time.Minute, func() bool {
 		importer.killIfDue(chance)
-		var out output
-		code := run(t.Context(), o.args(accounting), &out, &output{})
+		var out drilltest.Output
+		code := run(t.Context(), o.args(accounting), &out, &drilltest.Output{})
 		said = out.String()
 		return code == exitOK
 	}, "the account is not complete")
@@ -216,7 +217,7 @@ func TestAStoppedExportGoesOnAndForgetLeavesNothing(t *testing.T) {
 	o := made(t, amqptest.URL(t), amqptest.Queue(t, "migration", "-retry-200ms", "-retry-500ms"), 300, 100, 1)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var out, said output
+	var out, said drilltest.Output
 	ended := make(chan int)
 	go func() { ended <- run(ctx, o.args(exporting), &out, &said) }()
 	amqptest.Eventually(t, 30*time.Second, func() bool { return published(t, o) > 0 }, "nothing is published")

@@ -1,26 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 )
 
-// asProgram makes the test binary behave as the program.
-const asProgram = "MIGRATION_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { drilltest.Main(m, main) }
 
 // made is a migration whose old system's file is there.
 func made(t *testing.T, url, queue string, records, rate int, seed uint64) Options {
@@ -68,24 +57,6 @@ func odd(all []Customer) (withDots, without int) {
 	return withDots, without
 }
 
-// output can be read while it is written.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 func TestAWrongCommandOrFlagIsNamedWithItsValue(t *testing.T) {
 	for want, args := range map[string][]string{
 		`the command is "", want export, import, account or forget`: {},
@@ -96,12 +67,12 @@ func TestAWrongCommandOrFlagIsNamedWithItsValue(t *testing.T) {
 		`-queue is "a/b"`:                                       {"import", "-queue", "a/b"},
 		"flag provided but not defined: -unknown (-h shows all": {"import", "-unknown"},
 	} {
-		var out, said output
+		var out, said drilltest.Output
 		if code := run(t.Context(), args, &out, &said); code != exitUsage || !strings.Contains(said.String(), want) {
 			t.Errorf("%q: exit code %d: %s", args, code, said.String())
 		}
 	}
-	var out, said output
+	var out, said drilltest.Output
 	if code := run(t.Context(), []string{"-h"}, &out, &said); code != exitOK || !strings.Contains(out.String(), "-fixed") {
 		t.Errorf("-h: exit code %d: %s", code, out.String())
 	}

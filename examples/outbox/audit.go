@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // Facts are what a run has left, as found after it.
@@ -12,7 +14,7 @@ type Facts struct {
 	Kills  int // that were asked for
 	Counts Counts
 	Books  Books
-	State  State
+	State  drill.State
 }
 
 // Account says what became of each order, by its id.

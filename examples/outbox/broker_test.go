@@ -12,6 +12,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/test/pgtest"
 )
@@ -20,10 +22,10 @@ func TestEveryOrderIsAccountedForWhenProcessesAreKilled(t *testing.T) {
 	t.Parallel()
 	s := newSelling(t, amqptest.URL(t), "-n", "60", "-kills", "4", "-victims", "shop,worker").onSharedBroker(t)
 	code, out, _ := s.run(t, t.Context())
-	if code != exitOK || strings.Contains(out, "killed    0") {
+	if code != drill.ExitOK || strings.Contains(out, "killed    0") {
 		t.Errorf("exit code %d, or nothing was killed", code)
 	}
-	mustContain(t, out, s.verdict())
+	drilltest.MustContain(t, out, s.verdict())
 	s.accounted(t)
 }
 
@@ -31,7 +33,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Setenv("OUTBOX_DSN", "")
 	s := newSelling(t, amqptest.URL(t), "-n", "10", "-dsn", "").onSharedBroker(t)
-	if code, _, _ := s.run(t, t.Context(), "-keep=false"); code != exitOK {
+	if code, _, _ := s.run(t, t.Context(), "-keep=false"); code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	s.leavesNoQueue(t)
@@ -52,7 +54,7 @@ func TestADatabaseOfSomebodyElseKeepsWhatItHad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second deletes what the first has left, which is nothing
-		if code, _, _ := s.run(t, t.Context(), "-keep=false", "-fresh"); code != exitOK {
+		if code, _, _ := s.run(t, t.Context(), "-keep=false", "-fresh"); code != drill.ExitOK {
 			t.Errorf("exit code %d", code)
 		}
 	}
@@ -65,11 +67,7 @@ func TestADatabaseOfSomebodyElseKeepsWhatItHad(t *testing.T) {
 
 func (s selling) leavesNoQueue(t *testing.T) {
 	t.Helper()
-	all, err := names(s.Options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, queue := range all {
+	for _, queue := range s.queues(t) {
 		if amqptest.Exists(t, queue) {
 			t.Errorf("queue %s is still there", queue)
 		}
@@ -85,10 +83,10 @@ func TestMessagesOfAnotherRunAreNotTouched(t *testing.T) {
 	}
 	amqptest.Publish(t, "", s.MailQueue(), amqp.Publishing{MessageId: "another"})
 	code, _, said := s.run(t, t.Context())
-	if code != exitFailed || amqptest.Depth(t, s.MailQueue()) != 1 {
+	if code != drill.ExitFailed || amqptest.Depth(t, s.MailQueue()) != 1 {
 		t.Errorf("exit code %d, and %d messages in the queue", code, amqptest.Depth(t, s.MailQueue()))
 	}
-	mustContain(t, said, "hold 1 messages of another run: -fresh deletes them")
+	drilltest.MustContain(t, said, "hold 1 messages of another run: -fresh deletes them")
 }
 
 var someInvoices = regexp.MustCompile(`invoices [1-9]`)
@@ -98,17 +96,17 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 	s := newSelling(t, amqptest.URL(t), "-n", "100000", "-rate", "20").onSharedBroker(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var out, said output
+	var out, said drilltest.Output
 	ended := make(chan int)
 	go func() { ended <- run(ctx, s.args, strings.NewReader(""), &out, &said) }()
 	amqptest.Eventually(t, 30*time.Second, func() bool { return someInvoices.MatchString(said.String()) }, "no invoice is written")
 	stop()
-	if code := <-ended; code != exitStopped {
+	if code := <-ended; code != drill.ExitStopped {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, said.String(), "stopped; -fresh begins anew")
+	drilltest.MustContain(t, said.String(), "stopped; -fresh begins anew")
 	s.N = 10
-	if code, out, _ := s.run(t, t.Context(), "-n", "10", "-fresh"); code != exitOK || !strings.Contains(out, s.verdict()) {
+	if code, out, _ := s.run(t, t.Context(), "-n", "10", "-fresh"); code != drill.ExitOK || !strings.Contains(out, s.verdict()) {
 		t.Errorf("exit code %d of the run that begins anew", code)
 	}
 }
@@ -118,10 +116,10 @@ func TestOnSQLiteEveryOrderIsAccountedForWhenTheRelayIsKilledToo(t *testing.T) {
 	t.Parallel()
 	s := newSelling(t, amqptest.URL(t), "-n", "200", "-kills", "8", "-seed", "2").onSharedBroker(t)
 	code, out, _ := s.run(t, t.Context())
-	if code != exitOK {
+	if code != drill.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
-	mustContain(t, out, s.verdict(), "relay")
+	drilltest.MustContain(t, out, s.verdict(), "relay")
 	s.accounted(t)
 }
 
@@ -132,10 +130,10 @@ func TestOnPostgreSQLEveryOrderIsAccountedForWhenSessionsAreKilledToo(t *testing
 			t.Parallel()
 			s := newSelling(t, amqptest.URL(t), "-n", "300", "-kills", "10", "-seed", fmt.Sprint(seed), "-dsn", pgtest.DSN(t)).onSharedBroker(t)
 			code, out, _ := s.run(t, t.Context())
-			if code != exitOK {
+			if code != drill.ExitOK {
 				t.Errorf("exit code %d", code)
 			}
-			mustContain(t, out, s.verdict(), "database", "relay", "shop", "worker 1")
+			drilltest.MustContain(t, out, s.verdict(), "database", "relay", "shop", "worker 1")
 			s.accounted(t)
 		})
 	}
@@ -145,7 +143,7 @@ func TestOnPostgreSQLEveryOrderIsAccountedForWhenTheBrokerIsKilledToo(t *testing
 	amqptest.Long(t) // it starts a broker, and kills it
 	b := amqptest.StartBroker(t)
 	var kills atomic.Int32
-	shell = func(context.Context, string) ([]byte, error) {
+	drill.Shell = func(context.Context, string) ([]byte, error) {
 		if kills.Add(1) == 1 {
 			b.Settle() // a queue that was declared just now
 		}
@@ -155,10 +153,10 @@ func TestOnPostgreSQLEveryOrderIsAccountedForWhenTheBrokerIsKilledToo(t *testing
 	}
 	s := newSelling(t, b.URL, "-n", "300", "-kills", "10", "-dsn", pgtest.DSN(t), "-kill-broker", "of the test's own")
 	code, out, _ := s.run(t, t.Context())
-	if code != exitOK || kills.Load() == 0 {
+	if code != drill.ExitOK || kills.Load() == 0 {
 		t.Errorf("exit code %d, the broker was killed %d times", code, kills.Load())
 	}
-	mustContain(t, out, s.verdict(), "broker")
+	drilltest.MustContain(t, out, s.verdict(), "broker")
 	s.accounted(t)
 }
 
@@ -185,9 +183,9 @@ func TestWhatIsDoneTwiceIsNamedAndEndsWithOne(t *testing.T) {
 	}()
 	code, out, said := s.run(t, t.Context(), "-keep=false")
 	<-ended
-	if code != exitFailed || !amqptest.Exists(t, s.MailQueue()) {
+	if code != drill.ExitFailed || !amqptest.Exists(t, s.MailQueue()) {
 		t.Errorf("exit code %d, or the queues were deleted", code)
 	}
-	mustContain(t, out, "it does not add up:", "it was accepted, and has 2 mails")
-	mustContain(t, said, "not every order is accounted for")
+	drilltest.MustContain(t, out, "it does not add up:", "it was accepted, and has 2 mails")
+	drilltest.MustContain(t, said, "not every order is accounted for")
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // orders are those of one run. Every tenth is for more than the credit.
@@ -94,7 +96,7 @@ func (c Client) place(ctx context.Context, o Order) error {
 			if time.Since(began) > enough {
 				return fmt.Errorf("order %s: no answer for %s: %w", o.ID, enough, err)
 			}
-			if err := pause(ctx, repeat); err != nil {
+			if err := drill.Pause(ctx, repeat); err != nil {
 				return err
 			}
 			continue
@@ -128,14 +130,4 @@ func (c Client) post(ctx context.Context, body []byte) (status int, err error) {
 	defer func() { _ = answer.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000)) // the status counts
 	return answer.StatusCode, fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(text)))
-}
-
-// pause ends early with ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -35,11 +35,12 @@
 //	database.go             the tables, in SQLite or PostgreSQL
 //	options.go, run.go      one run from start to account; serve.go: one process
 //	client.go               places the orders, and repeats what was not answered
-//	fleet.go, kills.go      start processes, and kill them
 //	wait.go, queues.go      when it is over
-//	tally.go, screen.go     the progress
+//	tally.go                the progress
 //	books.go                what a run has left in the tables
 //	audit.go, summary.go    is everything accounted for?
+//
+// What starts processes, kills them and counts queues is in examples/internal/drill.
 package main
 
 import (

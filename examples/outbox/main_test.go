@@ -1,32 +1,21 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-// asProgram makes the test binary behave as the program: the service's processes are of their own.
-const asProgram = "OUTBOX_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	_ = os.Setenv(asProgram, "1") // for the processes, which inherit it
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { drilltest.Main(m, main) }
 
 // selling is one run of a test, with queues and a database of its own.
 type selling struct {
@@ -50,19 +39,24 @@ func newSelling(t *testing.T, url string, args ...string) selling {
 // onSharedBroker has its queues deleted in the end.
 func (s selling) onSharedBroker(t *testing.T) selling {
 	t.Helper()
-	all, err := names(s.Options)
+	amqptest.Cleanup(t, s.queues(t)...)
+	return s
+}
+
+func (s selling) queues(t *testing.T) []string {
+	t.Helper()
+	q, err := newQueues(s.Options, connection.Config{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	amqptest.Cleanup(t, all...)
-	return s
+	return q.Names()
 }
 
 // run runs it in this process, with the service in others, and returns the exit code and what it
 // printed.
 func (s selling) run(t *testing.T, ctx context.Context, more ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, complaint output
+	var out, complaint drilltest.Output
 	code = run(ctx, slices.Concat(s.args, more), strings.NewReader(""), &out, &complaint)
 	t.Logf("exit code %d\n%s%s", code, complaint.String(), out.String())
 	return code, out.String(), complaint.String()
@@ -104,31 +98,4 @@ func number(t *testing.T, db *sql.DB, query string) (n int) {
 func (s selling) verdict() string {
 	n := s.N - s.N/10
 	return fmt.Sprintf("%d accepted = %d invoices = %d mails: every order is accounted for", n, n, n)
-}
-
-// output can be read while it is written.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-func mustContain(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("it does not say %q:\n%s", part, text)
-		}
-	}
 }

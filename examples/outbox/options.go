@@ -2,17 +2,16 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // Options are the flags.
@@ -68,7 +67,6 @@ It ends with 0 if every order is accounted for, 1 if not, 2 for wrong flags and
 func parse(args []string, help io.Writer) (Options, error) {
 	var o Options
 	fs := flag.NewFlagSet("outbox", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.N, "n", 200, "how many orders, of which every tenth is rejected")
 	fs.IntVar(&o.Clients, "clients", 4, "how many clients place them at once")
 	fs.IntVar(&o.Rate, "rate", 50, "how many orders a second they place at most")
@@ -87,12 +85,7 @@ func parse(args []string, help io.Writer) (Options, error) {
 	fs.StringVar(&o.Parts, "parts", strings.Join([]string{shop, relay, worker}, ","), "what a process that serves runs")
 	fs.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "where a process that serves takes orders")
 	fs.BoolVar(&o.UntilEOF, "until-eof", false, "a process that serves stops when its standard input ends")
-	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-		_, _ = fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-		return o, err
-	} else if err != nil {
+	if err := drill.ParseFlags(fs, args, usage, help); err != nil {
 		return o, err
 	}
 	o.DSN = cmp.Or(o.DSN, os.Getenv("OUTBOX_DSN"))
@@ -112,31 +105,14 @@ func (o Options) check(rest []string) error {
 	if scheme, _, is := strings.Cut(o.DSN, "://"); is && !o.postgres() {
 		return fmt.Errorf("-dsn begins with %q, want postgres://, or the name of a file", scheme+"://")
 	}
-	if err := cmp.Or(among("-parts", o.parts(), shop, relay, worker), among("-victims", o.victims(), o.mortal()...)); err != nil {
+	if err := cmp.Or(drill.Among("-parts", o.parts(), shop, relay, worker), drill.Among("-victims", o.victims(), o.mortal()...)); err != nil {
 		return err
 	}
 	if !(o.FailureRate >= 0 && o.FailureRate <= 0.5) { // NaN is not
 		return fmt.Errorf("-failure-rate is %v, want 0 to 0.5", o.FailureRate)
 	}
-	return cmp.Or(within("-n", o.N, 1, 1_000_000), within("-clients", o.Clients, 1, 100),
-		within("-rate", o.Rate, 1, 1_000_000), within("-workers", o.Workers, 1, 100), within("-kills", o.Kills, 0, o.N))
-}
-
-func within(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return fmt.Errorf("%s is %d, want %d to %d", flag, value, least, most)
-	}
-	return nil
-}
-
-// among is nil if a flag names only what there is.
-func among(flag string, names []string, known ...string) error {
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return fmt.Errorf("%s names %q, want some of %s", flag, name, strings.Join(known, ","))
-		}
-	}
-	return nil
+	return cmp.Or(drill.Within("-n", o.N, 1, 1_000_000), drill.Within("-clients", o.Clients, 1, 100),
+		drill.Within("-rate", o.Rate, 1, 1_000_000), drill.Within("-workers", o.Workers, 1, 100), drill.Within("-kills", o.Kills, 0, o.N))
 }
 
 // mortal is what can be killed.
@@ -176,13 +152,4 @@ func config(o Options) (connection.Config, error) {
 	}
 	cfg.Name = "outbox"
 	return cfg, err
-}
-
-// logger logs what is wrong. That a killed process was seen is no news here.
-func logger(o Options, w io.Writer) *slog.Logger {
-	level := slog.LevelError + 1
-	if o.Verbose {
-		level = slog.LevelWarn
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill/drilltest"
 )
 
 func TestAWrongFlagIsNamedWithItsValue(t *testing.T) {
@@ -21,11 +24,11 @@ func TestAWrongFlagIsNamedWithItsValue(t *testing.T) {
 		`"more" is not a flag`:                                        {"more"},
 		"flag provided but not defined: -unknown (-h shows all":       {"-unknown"},
 	} {
-		var out, said output
-		if code := run(t.Context(), args, strings.NewReader(""), &out, &said); code != exitUsage {
+		var out, said drilltest.Output
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &said); code != drill.ExitUsage {
 			t.Errorf("%q: exit code %d", args, code)
 		}
-		mustContain(t, said.String(), want)
+		drilltest.MustContain(t, said.String(), want)
 		if strings.Contains(said.String(), "secret") {
 			t.Errorf("%q: the password is shown", args)
 		}

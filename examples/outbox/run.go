@@ -4,35 +4,21 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"slices"
 	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 	"github.com/bunnicula-go/bunnicula/outbox"
-)
-
-// Exit codes.
-const (
-	exitOK      = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitStopped = 130 // what a shell reports after ^C
 )
 
 // patience limits connecting and stopping, each of which should take a moment.
 const patience = 15 * time.Second
 
-var (
-	errStopped = errors.New("stopped")
-	errMissing = errors.New("not every order is accounted for")
-)
+var errMissing = errors.New("not every order is accounted for")
 
 // run is main, for tests too.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -41,36 +27,27 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		args = args[1:]
 	}
 	o, err := parse(args, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	} else if err != nil {
-		_, _ = fmt.Fprintf(stderr, "outbox: %v (-h shows all flags)\n", err)
-		return exitUsage
-	}
-	if serves {
+	switch {
+	case err != nil:
+		err = drill.UsageError{Err: err}
+	case serves:
 		err = serve(ctx, o, stdin, stdout, stderr)
-	} else {
+	default:
 		err = demo(ctx, o, stdout, stderr)
 	}
-	if err == nil {
-		return exitOK
-	}
-	_, _ = fmt.Fprintf(stderr, "outbox: %v\n", err)
-	if errors.Is(err, errStopped) {
-		return exitStopped
-	}
-	return exitFailed
+	return drill.Exit(stderr, "outbox", err)
 }
 
-// session is what the parts of one run share. It is immutable.
+// session is what the parts of one run share. All but the door is immutable.
 type session struct {
 	Options
 
-	queues Queues
+	queues drill.Queues
 	db     *sql.DB
 	box    *outbox.Box
 	tally  *Tally
-	screen *Screen
+	screen *drill.Screen
+	door   atomic.Pointer[string] // where the shop listens; what it tells is written here
 }
 
 // demo is one run, from start to account.
@@ -80,9 +57,9 @@ func demo(ctx context.Context, o Options, stdout, stderr io.Writer) (err error) 
 		return err
 	}
 	s := &session{Options: o, tally: NewTally()}
-	s.screen = newScreen(stderr, func() string { return s.tally.Counts().String() })
+	s.screen = drill.NewScreen(stderr, func() string { return s.tally.Counts().String() })
 	defer s.screen.Close()
-	s.queues, err = NewQueues(o, cfg, logger(o, s.screen))
+	s.queues, err = newQueues(o, cfg, drill.NewLogger(s.screen, o.Verbose))
 	if err != nil {
 		return err
 	}
@@ -99,12 +76,12 @@ func demo(ctx context.Context, o Options, stdout, stderr io.Writer) (err error) 
 	}
 	defer func() { _ = s.db.Close() }() // nothing is written any more
 	if err := s.prepare(ctx); err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	run := strconv.FormatInt(time.Now().UnixMilli(), 36)
 	all := orders(o, run)
 	if err := s.handle(ctx, all, run); err != nil {
-		return stoppedOr(ctx, err)
+		return drill.StoppedOr(ctx, err)
 	}
 	s.screen.Close()
 	return s.conclude(ending, all, run, stdout)
@@ -142,9 +119,14 @@ func (s *session) renew(ctx context.Context) error {
 
 // handle has all orders placed and handled. Afterwards nobody works any more.
 func (s *session) handle(ctx context.Context, all []Order, run string) error {
-	var kills *Kills
-	fleet := NewFleet(s.posts(), s.tally, s.screen, func() { kills.Happened() })
-	kills = NewKills(s.victims(fleet), s.Kills, s.Seed, 2*len(all), s.tally, s.screen)
+	var kills *drill.Kills
+	fleet := drill.NewFleet(s.posts(), &s.tally.Toll, s.screen, func(event, what string) {
+		s.heard(event, what)
+		if event == took {
+			kills.Happened()
+		}
+	})
+	kills = drill.NewKills(s.victims(fleet), s.Kills, s.Seed, 2*len(all), &s.tally.Toll, s.screen)
 	kills.Start(ctx)
 	defer kills.Stop()
 	defer fleet.Stop()
@@ -155,7 +137,7 @@ func (s *session) handle(ctx context.Context, all []Order, run string) error {
 	defer transport.CloseIdleConnections()
 	client := Client{
 		http:    &http.Client{Transport: transport, Timeout: patience},
-		address: fleet.Address, tally: s.tally, happened: kills.Happened,
+		address: s.address, tally: s.tally, happened: kills.Happened,
 	}
 	if err := client.placeAll(ctx, all, s.Clients, s.Rate); err != nil {
 		return err
@@ -163,26 +145,35 @@ func (s *session) handle(ctx context.Context, all []Order, run string) error {
 	return s.settle(ctx, fleet, run)
 }
 
-// posts are the processes of the service.
-func (s *session) posts() (all []post) {
-	env := append(os.Environ(), "OUTBOX_DSN="+s.DSN) // which may have a password, as may the URL
+// heard takes what a process tells.
+func (s *session) heard(event, what string) {
+	switch event {
+	case listening:
+		s.door.Store(&what)
+	case took:
+		s.tally.Took(what)
+	}
+}
+
+// address is where orders are taken, "" while it is not known.
+func (s *session) address() string {
+	if at := s.door.Load(); at != nil {
+		return *at
+	}
+	return ""
+}
+
+// posts are the processes of the service, the workers first, so that the queues are there before the
+// relay.
+func (s *session) posts() (all []drill.Post) {
+	env := []string{"OUTBOX_DSN=" + s.DSN} // which may have a password, as may the URL
 	if s.URL != "" {
 		env = append(env, "AMQP_URL="+s.URL)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
 	add := func(name, part string) {
-		all = append(all, post{name, func() *exec.Cmd {
-			args := []string{
-				"serve", "-until-eof", "-parts", part, "-listen", "127.0.0.1:0", "-queue-prefix", s.Prefix,
-				"-seed", fmt.Sprint(s.Seed), "-failure-rate", fmt.Sprint(s.FailureRate), fmt.Sprintf("-v=%t", s.Verbose),
-			}
-			cmd := exec.Command(self, args...) //nolint:noctx // Fleet.Stop ends it
-			cmd.Env = env
-			return cmd
-		}})
+		all = append(all, drill.Post{Name: name, Command: drill.Self(env,
+			"serve", "-until-eof", "-parts", part, "-listen", "127.0.0.1:0", "-queue-prefix", s.Prefix,
+			"-seed", fmt.Sprint(s.Seed), "-failure-rate", fmt.Sprint(s.FailureRate), fmt.Sprintf("-v=%t", s.Verbose))})
 	}
 	for i := range s.Workers {
 		add(fmt.Sprint(worker, " ", i+1), worker)
@@ -193,42 +184,21 @@ func (s *session) posts() (all []post) {
 }
 
 // victims are what is killed.
-func (s *session) victims(fleet *Fleet) (all []Victim) {
+func (s *session) victims(fleet *drill.Fleet) (all []drill.Victim) {
 	for _, p := range s.posts() {
-		all = append(all, Victim{p.name, func(context.Context) (bool, error) {
-			did := fleet.Kill(p.name)
-			if did && p.name == relay && !s.postgres() {
+		all = append(all, drill.Victim{Name: p.Name, Kill: func(context.Context) (bool, error) {
+			did := fleet.Kill(p.Name)
+			if did && p.Name == relay && !s.postgres() {
 				_, _ = fmt.Fprintln(s.screen, "the relay was killed: in SQLite the next one waits for up to 20 s, until its lease has ended")
 			}
 			return did, nil
 		}})
 	}
 	if s.postgres() {
-		all = append(all, Victim{"database", func(ctx context.Context) (bool, error) { return true, endSessions(ctx, s.db) }})
+		all = append(all, drill.Victim{Name: "database", Kill: func(ctx context.Context) (bool, error) { return true, endSessions(ctx, s.db) }})
 	}
 	if s.KillBroker != "" {
-		all = append(all, Victim{"broker", func(ctx context.Context) (bool, error) {
-			said, err := shell(ctx, s.KillBroker)
-			if err != nil {
-				err = fmt.Errorf("-kill-broker: %w: %s", err, said)
-			}
-			return true, err
-		}})
+		all = append(all, drill.Broker(s.KillBroker))
 	}
-	return slices.DeleteFunc(all, func(v Victim) bool {
-		kind, _, _ := strings.Cut(v.Name, " ") // "worker 1" is a worker
-		return !slices.Contains(s.Options.victims(), kind)
-	})
-}
-
-// shell runs a command of the user's. A test has its own.
-var shell = func(ctx context.Context, command string) ([]byte, error) {
-	return exec.CommandContext(ctx, "sh", "-c", command).CombinedOutput() //nolint:gosec // it is the user's own
-}
-
-func stoppedOr(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w; -fresh begins anew", errStopped)
-	}
-	return err
+	return drill.Only(all, s.Options.victims())
 }

@@ -8,14 +8,14 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // A Teller tells the process that has started this one what it does. The lines survive the process.
 type Teller func(event, what string)
 
-// What a process tells.
+// What a process tells, beside that it is ready.
 const (
-	ready     = "ready"     // it runs
 	listening = "listening" // where it takes orders
 	took      = "took"      // a delivery
 )
@@ -43,13 +43,13 @@ func serve(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Wr
 	}
 	cfg.Name = "outbox: " + o.Parts
 	tell := newTeller(stdout)
-	app := fx.New(app(o, cfg, tell, logger(o, stderr)))
+	app := fx.New(app(o, cfg, tell, drill.NewLogger(stderr, o.Verbose)))
 	starting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := app.Start(starting); err != nil {
 		return err
 	}
-	tell(ready, o.Parts)
+	tell(drill.Ready, o.Parts)
 	ctx, cancel = context.WithCancel(ctx)
 	defer cancel()
 	if o.UntilEOF {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/bunnicula-go/bunnicula/examples/internal/drill"
 )
 
 // conclude looks at what the run has left, prints the account, and deletes queues and tables if it
@@ -52,8 +54,8 @@ func (a Account) Print(w io.Writer, f Facts) {
 	row("requests", c.Requests, fmt.Sprintf("%d of them got no answer", c.Requests-len(c.Answers)))
 	row("invoices", a.Invoices, fmt.Sprintf("the last one has the number %d", f.Books.Last))
 	row("mails", a.Mails, "each names its order's invoice")
-	row("deliveries", sum(c.Took), fmt.Sprintf("%d of them failed, or were of what was done", max(sum(c.Took)-a.Invoices-a.Mails, 0)))
-	row("killed", sum(c.Killed), c.kills(f.Kills))
+	row("deliveries", drill.Sum(c.Took), fmt.Sprintf("%d of them failed, or were of what was done", max(drill.Sum(c.Took)-a.Invoices-a.Mails, 0)))
+	row("killed", drill.Sum(c.Killed), c.Kills(f.Kills))
 	_ = t.Flush()
 	_, _ = fmt.Fprintf(w, "\n%s\n", a)
 }

@@ -1,4 +1,4 @@
-package main
+package drill
 
 import (
 	"bufio"
@@ -7,19 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Fleet keeps workers running: one that dies is started again.
+// Fleet keeps processes running: one that dies is started again.
 type Fleet struct {
-	posts    []post
-	tally    *Tally
-	log      io.Writer
-	happened func() // is called at each delivery
+	posts []Post
+	toll  *Toll
+	log   io.Writer
+	heard func(event, what string)
 
 	keepers sync.WaitGroup // a goroutine for each post; Stop waits for them
 	failed  chan error     // no process can start
@@ -31,10 +31,28 @@ type Fleet struct {
 	stillborn int                // processes in a row that ended before they were ready
 }
 
-// post is the place of one process. One after the other takes it.
-type post struct {
-	name    string
-	command func() *exec.Cmd
+// Ready is what a process tells when it runs. Each line that it prints on its standard output is an
+// event, and what it is about.
+const Ready = "ready"
+
+// Post is the place of one process. One after the other takes it.
+type Post struct {
+	Name    string
+	Command func() *exec.Cmd
+}
+
+// Self makes the command that runs this program once more. Its environment is that of this process
+// with env.
+func Self(env []string, args ...string) func() *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return func() *exec.Cmd {
+		cmd := exec.Command(self, args...) //nolint:noctx,gosec // Fleet.Stop ends it; it is this program
+		cmd.Env = append(os.Environ(), env...)
+		return cmd
+	}
 }
 
 type member struct {
@@ -46,25 +64,26 @@ type member struct {
 	killed bool
 }
 
-// NewFleet makes a Fleet of one process for each post.
-func NewFleet(posts []post, tally *Tally, log io.Writer, happened func()) *Fleet {
+// NewFleet makes a Fleet of one process for each post. What a process tells, other than Ready, is
+// given to heard, which several goroutines call. What it logs is written to log.
+func NewFleet(posts []Post, toll *Toll, log io.Writer, heard func(event, what string)) *Fleet {
 	return &Fleet{
-		posts: posts, tally: tally, log: log, happened: happened, failed: make(chan error, 1),
+		posts: posts, toll: toll, log: log, heard: heard, failed: make(chan error, 1),
 		running: map[string]*member{}, ready: map[string]bool{},
 	}
 }
 
-// Start starts the processes, one after the other. The first one makes the tables.
+// Start starts the processes in the order of their posts, each when the one before it is ready.
 func (f *Fleet) Start(ctx context.Context) error {
 	f.with(func() { f.stopping = false; clear(f.ready) })
 	for _, p := range f.posts {
 		f.keepers.Go(func() { f.keep(p) })
-		err := every(ctx, func() (is bool, err error) {
+		err := Every(ctx, func() (is bool, err error) {
 			select {
 			case err = <-f.failed:
 			default:
 			}
-			f.with(func() { is = f.ready[p.name] })
+			f.with(func() { is = f.ready[p.Name] })
 			return is, err
 		})
 		if err != nil {
@@ -75,7 +94,7 @@ func (f *Fleet) Start(ctx context.Context) error {
 }
 
 // Stop stops the processes and waits until all have ended. They finish what they have in hand. One
-// that does not end in time is killed.
+// that does not end in 30 s is killed.
 func (f *Fleet) Stop() {
 	f.with(func() {
 		f.stopping = true
@@ -108,15 +127,16 @@ func (f *Fleet) Kill(name string) (did bool) {
 	return did
 }
 
-// DoomOne has a process die in the middle of its next transaction. It returns false if none can.
-func (f *Fleet) DoomOne() (did bool) {
+// Doom tells one process to die, with this line on its standard input: its end counts as a kill. It
+// returns false if there is none that can be told.
+func (f *Fleet) Doom(line string) (did bool) {
 	f.with(func() {
 		for _, p := range f.posts {
-			m := f.running[p.name]
+			m := f.running[p.Name]
 			if m == nil || m.killed || m.doomed || f.stopping {
 				continue
 			}
-			if _, err := io.WriteString(m.stdin, die+"\n"); err == nil {
+			if _, err := io.WriteString(m.stdin, line+"\n"); err == nil {
 				m.doomed, did = true, true
 				return
 			}
@@ -132,7 +152,7 @@ func (f *Fleet) with(do func()) {
 }
 
 // keep runs one process after the other until the Fleet is stopped.
-func (f *Fleet) keep(p post) {
+func (f *Fleet) keep(p Post) {
 	for {
 		m, err := f.launch(p)
 		if err == nil && m == nil {
@@ -140,18 +160,18 @@ func (f *Fleet) keep(p post) {
 		}
 		wasReady := false
 		if err == nil {
-			wasReady = f.listen(m, p.name)
+			wasReady = f.listen(m, p.Name)
 			err = m.Wait()
 		}
-		if !f.again(p.name, m, wasReady, err) {
+		if !f.again(p.Name, m, wasReady, err) {
 			return
 		}
 	}
 }
 
 // launch starts a process. It starts none when the Fleet is stopped.
-func (f *Fleet) launch(p post) (*member, error) {
-	m := &member{Cmd: p.command()}
+func (f *Fleet) launch(p Post) (*member, error) {
+	m := &member{Cmd: p.Command()}
 	m.Stderr = f.log
 	var err1, err2 error
 	m.stdin, err1 = m.StdinPipe()
@@ -167,7 +187,7 @@ func (f *Fleet) launch(p post) (*member, error) {
 	if err := m.Start(); err != nil {
 		return nil, err
 	}
-	f.running[p.name] = m
+	f.running[p.Name] = m
 	return m, nil
 }
 
@@ -175,18 +195,12 @@ func (f *Fleet) launch(p post) (*member, error) {
 func (f *Fleet) listen(m *member, name string) (wasReady bool) {
 	for in := bufio.NewScanner(m.stdout); in.Scan(); {
 		event, what, _ := strings.Cut(in.Text(), " ")
-		switch event {
-		case ready:
-			wasReady = true
-			f.with(func() { f.ready[name], f.stillborn = true, 0 })
-		case took:
-			f.tally.Took(what)
-			f.happened()
-		case memory:
-			if bytes, err := strconv.Atoi(what); err == nil {
-				f.tally.Weighed(bytes)
-			}
+		if event != Ready {
+			f.heard(event, what)
+			continue
 		}
+		wasReady = true
+		f.with(func() { f.ready[name], f.stillborn = true, 0 })
 	}
 	return wasReady
 }
@@ -201,7 +215,7 @@ func (f *Fleet) again(name string, m *member, wasReady bool, err error) bool {
 	}
 	killed := m != nil && (m.killed || m.doomed)
 	if !killed {
-		f.tally.Died()
+		f.toll.died()
 	}
 	if wasReady || killed {
 		return true

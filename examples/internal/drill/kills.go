@@ -1,11 +1,13 @@
-package main
+package drill
 
 import (
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,7 +23,7 @@ type Victim struct {
 type Kills struct {
 	victims []Victim
 	turns   map[string]*sync.Mutex // by victim; immutable
-	tally   *Tally
+	toll    *Toll
 	log     io.Writer
 
 	due    chan blow      // Happened sends, and the killer receives
@@ -33,16 +35,40 @@ type Kills struct {
 	plan     map[int]blow // by what has happened
 }
 
+// Broker is the victim that this command of the user's kills and starts again.
+func Broker(command string) Victim {
+	return Victim{"broker", func(ctx context.Context) (bool, error) {
+		said, err := Shell(ctx, command)
+		if err != nil {
+			err = fmt.Errorf("-kill-broker: %w: %s", err, said)
+		}
+		return true, err
+	}}
+}
+
+// Shell runs a command of the user's. A test has its own.
+var Shell = func(ctx context.Context, command string) ([]byte, error) {
+	return exec.CommandContext(ctx, "sh", "-c", command).CombinedOutput() //nolint:gosec // it is the user's own
+}
+
+// Only leaves out the victims of which no kind is named. The kind of "worker 1" is worker.
+func Only(all []Victim, kinds []string) []Victim {
+	return slices.DeleteFunc(all, func(v Victim) bool {
+		kind, _, _ := strings.Cut(v.Name, " ")
+		return !slices.Contains(kinds, kind)
+	})
+}
+
 // blow is one kill.
 type blow struct {
 	victim Victim
 	after  time.Duration
 }
 
-// NewKills plans so many kills over so many happenings, more of them early, when the first stages
-// work. Each victim has its turn before one has a second one.
-func NewKills(victims []Victim, kills int, seed uint64, happenings int, tally *Tally, log io.Writer) *Kills {
-	k := &Kills{victims: victims, tally: tally, log: log, due: make(chan blow, kills+1), plan: map[int]blow{}, turns: map[string]*sync.Mutex{}}
+// NewKills plans so many kills over so many happenings, more of them early, when there is most to
+// lose. Each victim has its turn before one has a second one.
+func NewKills(victims []Victim, kills int, seed uint64, happenings int, toll *Toll, log io.Writer) *Kills {
+	k := &Kills{victims: victims, toll: toll, log: log, due: make(chan blow, kills+1), plan: map[int]blow{}, turns: map[string]*sync.Mutex{}}
 	for _, v := range victims {
 		k.turns[v.Name] = new(sync.Mutex)
 	}
@@ -104,17 +130,17 @@ func (k *Kills) strike(ctx context.Context, b blow) {
 	turn := k.turns[b.victim.Name]
 	turn.Lock()
 	defer turn.Unlock()
-	for pause(ctx, b.after) == nil {
+	for Pause(ctx, b.after) == nil {
 		did, err := b.victim.Kill(ctx)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return
 		case err != nil:
 			_, _ = fmt.Fprintf(k.log, "kill %s: %v\n", b.victim.Name, err)
-			k.tally.Missed(b.victim.Name)
+			k.toll.missed(b.victim.Name)
 			return
 		case did:
-			k.tally.Killed(b.victim.Name)
+			k.toll.killed(b.victim.Name)
 			return
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package drill
 
 import (
 	"fmt"
@@ -24,7 +24,8 @@ type Screen struct {
 	last     string
 }
 
-func newScreen(w io.Writer, text func() string) *Screen {
+// NewScreen shows on w what text returns, until Close.
+func NewScreen(w io.Writer, text func() string) *Screen {
 	s := &Screen{text: text, last: text(), quit: make(chan struct{}), w: w}
 	pause := 2 * time.Second
 	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
