@@ -44,7 +44,7 @@ type reading struct {
 // reading describes a Reading and the snapshot of it that is shown, which may be nil.
 func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.Snapshot) reading {
 	p := r.Progress()
-	d := reading{Queue: queue, Ask: p.Ask, Depth: p.Depth, Waiting: p.Phase == snapshot.Waiting, Running: p.Phase == snapshot.Running}
+	d := reading{Queue: queue, Ask: p.Ask, Depth: p.Depth, Waiting: p.Phase == snapshot.Waiting, Running: p.Phase == snapshot.Running || p.Phase == snapshot.GivingBack}
 	d.Of, d.SoFar = max(0, p.Of), p.Read
 	d.Asking = s == nil && p.Phase == snapshot.Idle && p.DepthAt.IsZero()
 	if s != nil {
