@@ -11,7 +11,10 @@ import (
 
 func TestAPlanHasWhatAHandlerEmits(t *testing.T) {
 	runs := 0
-	h := func(context.Context, consumer.Delivery) consumer.Result { runs++; return consumer.Retry(errors.New("later")) }
+	h := func(context.Context, consumer.Delivery) consumer.Result {
+		runs++
+		return consumer.Retry(errors.New("later"))
+	}
 	queues := []string{"invoices", "mails"}
 	emitting := consumer.Emitting(h, queues...)
 	queues[0] = "changed"
