@@ -112,7 +112,7 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 	ended := make(chan int)
 	go func() { ended <- run(ctx, m.args, strings.NewReader(""), &out, &said) }()
 	db := reopened(t, m)
-	amqptest.Eventually(t, 30*time.Second, func() bool {
+	amqptest.Eventually(t, 2*time.Minute, func() bool {
 		n, err := count(t.Context(), db)
 		return err == nil && n > 10
 	}, "no row is saved")
