@@ -105,7 +105,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 
 func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 	t.Parallel()
-	m := newMapping(t, amqptest.URL(t), "-rows", "100000").onSharedBroker(t)
+	m := newMapping(t, amqptest.URL(t), "-rows", "10000").onSharedBroker(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var out, said drilltest.Output
