@@ -68,8 +68,8 @@ type Config struct {
 	Name string
 
 	// Version is the application's version. The headers of parked messages have it, so that they
-	// tell with which deploy they failed, and so have the broker's tools: each TCP connection has the
-	// client properties app, which is Name, and app_version. At most 255 bytes.
+	// tell with which deploy they failed, and so have the broker's tools: each TCP connection has
+	// the client properties app, which is Name, and app_version. At most 255 bytes.
 	//
 	// Defaults to the version of the program's main module, which the go command derives from the
 	// commit that it builds (https://pkg.go.dev/runtime/debug#Module). If that is not known, there
@@ -99,11 +99,11 @@ type Config struct {
 
 	// Lazy lets starts succeed without a broker, as a web process wants that answers most requests
 	// without one. A publisher's Start and a consumer's return at once, and connect as soon as
-	// there is a broker; a Publish waits for that as long as its context or publisher.Config.Timeout
-	// allows. Until then the connection is not OK in Health, and the app not ready for package
-	// health. A refused password, or a queue with other arguments, is not an error of the start
-	// either: it is in Health, logged at level ERROR, and tried again. A start hook that publishes
-	// may find the queue of a consumer not yet declared.
+	// there is a broker; a Publish waits for that as long as its context or
+	// publisher.Config.Timeout allows. Until then the connection is not OK in Health, and the app
+	// not ready for package health. A refused password, or a queue with other arguments, is not an
+	// error of the start either: it is in Health, logged at level ERROR, and tried again. A start
+	// hook that publishes may find the queue of a consumer not yet declared.
 	//
 	// Defaults to false: a start waits for the broker until its context ends, and fails if the
 	// broker refuses.

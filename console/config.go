@@ -17,7 +17,8 @@ import (
 
 // Config says what a Console shows, to whom, and where. Connection must be set.
 type Config struct {
-	// Connection leads to the broker. Each error queue that is read gets a TCP connection beside it.
+	// Connection leads to the broker. Each error queue that is read gets a TCP connection beside
+	// it.
 	Connection *connection.Connection
 
 	// Topology names the consumers.
@@ -59,7 +60,8 @@ type Config struct {
 	// Defaults to localhost and the loopback addresses; with Identify, to any name.
 	Hosts []string
 
-	// Redact changes a message before anything of it is kept or shown. It must not keep the message.
+	// Redact changes a message before anything of it is kept or shown. It must not keep the
+	// message.
 	//
 	// Defaults to no change.
 	Redact func(*errorqueue.Message)

@@ -229,7 +229,8 @@ func positive(n int) string {
 	return strconv.Itoa(n)
 }
 
-// header shows one header. A text stands for itself; other values are written as exports write them.
+// header shows one header. A text stands for itself; other values are written as exports write
+// them.
 func header(name string, value any) headerRow {
 	h := headerRow{Name: typed.NameText(name), Type: fmt.Sprintf("%T", value)}
 	if text, is := value.(string); is && utf8.ValidString(text) {

@@ -55,7 +55,8 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		}
 	}
 	if !d.Running && !d.Waiting && !d.Asking {
-		// The link names the version that it is to replace, so that loading the page again begins nothing.
+		// The link names the version that it is to replace, so that loading the page again begins
+		// nothing.
 		q := a.r.URL.Query()
 		d.Again = v.link(a.console.parts(a.r.URL), "filter", q.Get("filter"), "show", q.Get("show"), "read", strconv.Itoa(latest(r)+1))
 		d.Cost = cost(p)
@@ -96,7 +97,8 @@ func cost(p snapshot.Progress) string {
 	return "≈ " + d.Round(time.Second).String()
 }
 
-// begin begins a pass if a link of ours asks for it, and answers with the page without that request.
+// begin begins a pass if a link of ours asks for it, and answers with the page without that
+// request.
 func (a *answer) begin(r *snapshot.Reading) bool {
 	want := a.asked("read")
 	if want == "" {

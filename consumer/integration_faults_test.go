@@ -68,8 +68,8 @@ func TestCutConnectionsLoseNothing(t *testing.T) {
 		}
 		all.Wait()
 	}()
-	// Some messages get through between two cuts. Otherwise a busy machine would lose each connection
-	// before it is of use.
+	// Some messages get through between two cuts. Otherwise a busy machine would lose each
+	// connection before it is of use.
 	const most = 6
 	for cuts := range int64(most) {
 		amqptest.Eventually(t, 30*time.Second, func() bool { return confirmed.Load() >= cuts*messages/most }, "nothing is confirmed after %d cuts", cuts)

@@ -55,21 +55,22 @@ import (
 // broker keeps the one that ended as the active consumer, and nobody gets a message. Two things
 // keep this rare and short:
 //
-//   - Prefetch defaults to 1. Then what is in hand is the one message in the handler, and a consumer
-//     that stops in time, or pauses, has settled it. What is left are processes that die, lose their
-//     connection or stop out of time over a message, just after another one has come and gone. It
-//     costs the wait for the next message, some milliseconds for each: a partition of handlers that
-//     do nothing handled 200 messages a second, and 2,200 with a Prefetch of 10.
+//   - Prefetch defaults to 1. Then what is in hand is the one message in the handler, and a
+//     consumer that stops in time, or pauses, has settled it. What is left are processes that die,
+//     lose their connection or stop out of time over a message, just after another one has come and
+//     gone. It costs the wait for the next message, some milliseconds for each: a partition of
+//     handlers that do nothing handled 200 messages a second, and 2,200 with a Prefetch of 10.
 //   - The broker may leave a message with a consumer for as long as a full Prefetch may take, and
 //     five minutes more. Then RabbitMQ 4.3 gives the partition to another, sometimes only when the
 //     next message is published to it. With the default Timeout that is after 6 minutes and 5
 //     seconds. With NoTimeout, with WhenStuck of Hold, and where it would be longer, it is the
 //     broker's own consumer_timeout, 30 minutes unless configured.
 //
-// A Priority that is not 0 is that of all partitions in all processes. It avoids the fault and gives
-// the spread up: as with brokers before 4.0, the first process has all partitions until it stops.
-// All processes must set the same, and those that do not must have ended. Prefetch then has its
-// usual default. "bunnicula partitions" and "bunnicula doctor" find a partition that is held so.
+// A Priority that is not 0 is that of all partitions in all processes. It avoids the fault and
+// gives the spread up: as with brokers before 4.0, the first process has all partitions until it
+// stops. All processes must set the same, and those that do not must have ended. Prefetch then has
+// its usual default. "bunnicula partitions" and "bunnicula doctor" find a partition that is held
+// so.
 //
 // The Spec may not set Bindings, QueueType Classic or the scheme Bunnicula, and its
 // Concurrency may be 0 or 1. What is wrong with it, and with n, is an error of New and of Plan, so

@@ -178,8 +178,8 @@ func (in *intake) unsubscribe() ([]*received, error) {
 	}
 	_ = in.from.acks.Flush() // an error: the channel has ended, which the cancel then returns
 	tag, deliveries := in.tag, in.deliveries
-	// The first few are kept in any case. Before they have come the broker would not have the cancel,
-	// and could deliver again what is given back.
+	// The first few are kept in any case. Before they have come the broker would not have the
+	// cancel, and could deliver again what is given back.
 	few, room := in.c.lookahead.few, budget-in.backlog.bytes
 	left := make(chan []*received, 1)
 	go func() { // Cancel returns when the client has handed over what it has received

@@ -7,7 +7,8 @@ import (
 )
 
 // readings is how often one call reads a queue, at most, to find the place of a message that cannot
-// be read. Three to five readings make the place exact in most cases, and one or two more settle it.
+// be read. Three to five readings make the place exact in most cases, and one or two more settle
+// it.
 const readings = 12
 
 // untilExact calls read until it no longer returns a message that cannot be read, or until the

@@ -22,8 +22,8 @@ type edge struct {
 	// The message was one of so many messages behind those: as many as the last reading had asked
 	// for. If that was one, the span is what is looked through one by one.
 	span int
-	// Messages that were delivered before, at least. In a quorum queue the message is now one of the
-	// last span of them.
+	// Messages that were delivered before, at least. In a quorum queue the message is now one of
+	// the last span of them.
 	delivered int
 	// Messages in the queue, the most that a reading has found; -1 if unknown.
 	of   int

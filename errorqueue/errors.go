@@ -24,8 +24,8 @@ var (
 	// valid.
 	ErrHeldTooLong = errors.New("messages were held for too long")
 
-	// ErrDeliveryLimit: a reading could make the broker drop messages. The call has read nothing, or
-	// no further. See [Config.DeliveryLimit].
+	// ErrDeliveryLimit: a reading could make the broker drop messages. The call has read nothing,
+	// or no further. See [Config.DeliveryLimit].
 	ErrDeliveryLimit = errors.New("the queue drops what is given back more often than its delivery limit")
 
 	// ErrFailedAgain: a redrive in batches was stopped, because too many of a batch failed again.

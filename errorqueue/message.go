@@ -90,8 +90,8 @@ type Message struct {
 	Deliveries int `json:"deliveries,omitempty"`
 
 	Body []byte `json:"-"` // as it came: see Decoded
-	// In bytes; more than len(Body) in the sample of a Group, whose body is cut, and in Batch.Again,
-	// whose bodies are left out.
+	// In bytes; more than len(Body) in the sample of a Group, whose body is cut, and in
+	// Batch.Again, whose bodies are left out.
 	BodySize int `json:"body_size"`
 
 	sample bool // of a Group, whose bodies are cut to sampleBody

@@ -51,10 +51,10 @@ const (
 	lookAgain        = time.Second // between two passes with MoveOptions.Wait
 	quarantineWindow = 10          // what a killed reader held counts as returned once more
 
-	// Before RabbitMQ 4.3 a message that is given back counts as returned, as if its process had died.
-	// So one that cannot be moved is replaced by a copy in its queue. These are for
-	// Config.DeliveryLimit. A message that waits for a retry is given back once, because the delay of
-	// a copy begins anew.
+	// Before RabbitMQ 4.3 a message that is given back counts as returned, as if its process had
+	// died. So one that cannot be moved is replaced by a copy in its queue. These are for
+	// Config.DeliveryLimit. A message that waits for a retry is given back once, because the delay
+	// of a copy begins anew.
 	uncounted   = 1
 	countedOnce = 2
 )

@@ -114,8 +114,8 @@ func (r *redrive) run(ctx context.Context) error {
 }
 
 // survey finds out the targets of the messages, and checks that they exist. With the option To the
-// target is known, and nothing is read unless it is a dry run or has Within. Messages behind one that cannot be
-// read are not planned; blocked says so.
+// target is known, and nothing is read unless it is a dry run or has Within. Messages behind one
+// that cannot be read are not planned; blocked says so.
 func (r *redrive) survey(ctx context.Context, s *survey) (blocked, err error) {
 	if to := r.options.To; to != "" && !r.options.DryRun && r.options.Within == 0 {
 		r.targets = []Target{{Queue: to, Source: fromCaller}}

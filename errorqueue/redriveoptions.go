@@ -75,22 +75,23 @@ type RedriveOptions struct {
 	// Defaults to the time of the call.
 	Now time.Time
 
-	// Within leaves all messages alone but the queue's first ones, so many. With Read of a dry run's
-	// report, what was parked since is not touched, even if other messages have gone meanwhile. The
-	// queue is read for a plan first, also with To. From then on its messages are recognised by id
-	// and body, wherever a lost connection puts them. If there is one that cannot be read, up to a
-	// Config.Window of messages in front of it are left alone. An earlier reading may have put a
-	// message behind the others, where it is none of the first: see Config.DeliveryLimit.
+	// Within leaves all messages alone but the queue's first ones, so many. With Read of a dry
+	// run's report, what was parked since is not touched, even if other messages have gone
+	// meanwhile. The queue is read for a plan first, also with To. From then on its messages are
+	// recognised by id and body, wherever a lost connection puts them. If there is one that cannot
+	// be read, up to a Config.Window of messages in front of it are left alone. An earlier reading
+	// may have put a message behind the others, where it is none of the first: see
+	// Config.DeliveryLimit.
 	//
 	// Defaults to 0, the messages that are there when the call begins.
 	Within int
 
 	// Observe gets each message of the error queue that any reading of the call comes to, chosen or
 	// not, in the order of the queue. A reading begins with Position 1. A reading that ends early
-	// does not tell of the messages that it only passes. The message is valid until Observe returns,
-	// and must not be changed. Its texts and times may be kept; what keeps Body, Headers, History or
-	// Deaths keeps them all in memory. The call's own goroutine calls it while it holds messages, so
-	// it should be fast. After a panic, which is logged, it is called no more.
+	// does not tell of the messages that it only passes. The message is valid until Observe
+	// returns, and must not be changed. Its texts and times may be kept; what keeps Body, Headers,
+	// History or Deaths keeps them all in memory. The call's own goroutine calls it while it holds
+	// messages, so it should be fast. After a panic, which is logged, it is called no more.
 	Observe func(*Message)
 
 	// Settled gets the mark of each message that is no longer in the error queue, when the broker
@@ -178,7 +179,8 @@ func checkMove(limit int, rate float64, window int) error {
 type RedriveReport struct {
 	ID     string `json:"id"` // on each message that was moved
 	DryRun bool   `json:"dry_run"`
-	// Looked at for the plan, from the queue's head. It is 0 with To, unless DryRun or Within is set.
+	// Looked at for the plan, from the queue's head. It is 0 with To, unless DryRun or Within is
+	// set.
 	Read int `json:"read"`
 	// Chosen, up to the limit, as far as the redrive has read.
 	Matched int `json:"matched"`

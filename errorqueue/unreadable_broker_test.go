@@ -61,7 +61,8 @@ func TestAllThatStandsBeforeAMessageThatTheBrokerCannotConvertIsRead(t *testing.
 			}
 		}
 		u := unreadable(t, "list", last)
-		// A quorum queue puts some of those that stood behind it in front, when a connection is lost.
+		// A quorum queue puts some of those that stood behind it in front, when a connection is
+		// lost.
 		if u.Position <= at || u.Behind != n-len(ids) || len(ids) < at || !slices.IsSorted(ids[:at]) || ids[at-1] != id(at-1) {
 			t.Errorf("%d are listed: %v, %v", len(ids), ids, last)
 		}

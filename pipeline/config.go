@@ -42,10 +42,10 @@ type Config struct {
 	// Defaults to 30 days.
 	MaxAge time.Duration
 
-	// Completed is called when a job is complete, by a Notifier, which Module starts if Completed is
-	// set. It may be called twice for a job: when the process dies after the call, and when several
-	// processes set it. An error has it called again, after a while. Until it returns no other job is
-	// told. See Notifier.
+	// Completed is called when a job is complete, by a Notifier, which Module starts if Completed
+	// is set. It may be called twice for a job: when the process dies after the call, and when
+	// several processes set it. An error has it called again, after a while. Until it returns no
+	// other job is told. See Notifier.
 	//
 	// Defaults to none.
 	Completed func(ctx context.Context, p Progress) error

@@ -29,8 +29,8 @@
 //
 // A message that is acked has all its outputs in their queue, and a report of that in the stream.
 // Its outputs have the same ids in every run, so a message that is handled again makes no others:
-// with outbox.Once in the sink, rows are written as if nothing had failed. That needs handlers which
-// emit the same outputs in the same order in every run, or give each a [Key].
+// with outbox.Once in the sink, rows are written as if nothing had failed. That needs handlers
+// which emit the same outputs in the same order in every run, or give each a [Key].
 //
 // A job is complete when its start and all that is reported to be emitted is reported to be done. A
 // message that is parked is not done; when it is redriven, the job goes on. Reports may be written

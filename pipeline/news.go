@@ -10,8 +10,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/journal"
 )
 
-// news is what a Notifier knows of jobs: which are complete, and which were told. The goroutine that
-// reads and the one that tells share it.
+// news is what a Notifier knows of jobs: which are complete, and which were told. The goroutine
+// that reads and the one that tells share it.
 type news struct {
 	changed chan struct{} // has a value if a job may be complete
 

@@ -17,9 +17,9 @@ import (
 // Completed has returned nil, a record on the stream says so, and no Notifier tells the job again.
 //
 // A job is told twice if the process dies between the call and the record, and by several processes
-// that tell at the same time. So Completed should be idempotent by Progress.Job, as a handler is. An
-// error of it, or a panic, has it called again after 1 s to 1 min; other jobs are told meanwhile. A
-// job whose report comes late is not told again.
+// that tell at the same time. So Completed should be idempotent by Progress.Job, as a handler is.
+// An error of it, or a panic, has it called again after 1 s to 1 min; other jobs are told
+// meanwhile. A job whose report comes late is not told again.
 type Notifier struct {
 	pipeline *Pipeline // immutable
 

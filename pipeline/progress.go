@@ -16,8 +16,8 @@ type StageProgress struct {
 	// was emitted: a message counts once the one that it comes from is done. A continuation counts
 	// as a message.
 	Emitted int `json:"emitted"`
-	// Done is how many messages of the job were acked. It may exceed Emitted while the one that they
-	// come from is handled, and for ever if an attempt that failed has emitted more than its
+	// Done is how many messages of the job were acked. It may exceed Emitted while the one that
+	// they come from is handled, and for ever if an attempt that failed has emitted more than its
 	// successor.
 	Done int `json:"done"`
 	// Parked is how many messages of the job are in the stage's error queue. It is 0 without
@@ -37,9 +37,9 @@ type Progress struct {
 	// Started says that all items of the start are published.
 	Started bool `json:"started"`
 	// Complete says that the start and every message that was reported to be emitted is done. It is
-	// never true too early. A message that is handled again afterwards, because its ack was lost, and
-	// emits more than before makes it false, until these are done too. Watch and Completed have told
-	// it by then, and do not take it back.
+	// never true too early. A message that is handled again afterwards, because its ack was lost,
+	// and emits more than before makes it false, until these are done too. Watch and Completed have
+	// told it by then, and do not take it back.
 	Complete bool `json:"complete"`
 
 	Began time.Time `json:"began,omitzero"` // the first Start; zero if that is not known any more

@@ -43,8 +43,8 @@ func speedOutput(in speedRow, n int) speedRow {
 // client: decode, publish the outputs with confirms and a window, ack. The pipeline runs with
 // reports, and without them, because its messages are of no job. All are run in turns, and ratios
 // are taken to the mean of the raw runs before and after. SPEED_ROUNDS, SPEED_ITEMS (500 rows each)
-// and SPEED_SLOTS, the concurrency of each stage, say how much of it. "make pipeline-speed" runs it,
-// on a machine that does nothing else.
+// and SPEED_SLOTS, the concurrency of each stage, say how much of it. "make pipeline-speed" runs
+// it, on a machine that does nothing else.
 func TestSpeed(t *testing.T) {
 	amqptest.Long(t)
 	if amqptest.Raced() {

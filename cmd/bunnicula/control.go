@@ -127,7 +127,8 @@ func (a *app) onFleet(ctx context.Context, conn *connection.Connection, stream s
 	return f(fleet)
 }
 
-// hasStream says whether a stream exists. A user who may not look may yet read, so the answer is yes.
+// hasStream says whether a stream exists. A user who may not look may yet read, so the answer is
+// yes.
 func (a *app) hasStream(ctx context.Context, conn *connection.Connection, stream string) (bool, error) {
 	err := a.within(ctx, func(ctx context.Context) error {
 		_, err := inspect.New(conn.Transport().Consuming()).Count(ctx, stream)

@@ -70,8 +70,8 @@ func (c Client) Transactions(ctx context.Context, s Statement, most int) iter.Se
 	}
 }
 
-// list yields the records of a list without its head. An answer that ends early is an error, because
-// HTTP says where a body ends. The yielded slice is used again.
+// list yields the records of a list without its head. An answer that ends early is an error,
+// because HTTP says where a body ends. The yielded slice is used again.
 func (c Client) list(ctx context.Context, path string, columns int) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)

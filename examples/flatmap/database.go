@@ -30,8 +30,8 @@ func open(file string) (*sql.DB, error) {
 	if _, err := os.Stat(filepath.Dir(file)); err != nil { // SQLite would not name it
 		return nil, fmt.Errorf("-db: the folder of the file: %w", err)
 	}
-	// A transaction has the lock of the one writer from its beginning on. What is committed is on the
-	// disk: an ack before that could lose a row.
+	// A transaction has the lock of the one writer from its beginning on. What is committed is on
+	// the disk: an ack before that could lose a row.
 	settings := url.Values{
 		"_pragma": {"busy_timeout(500)", "journal_mode(WAL)", "synchronous(FULL)"},
 		"_txlock": {"immediate"},

@@ -1,12 +1,12 @@
-// Flatmap saves the transactions of all accounts of a bank: a list of accounts becomes a message for
-// each account, and its list of transactions a message for each row, which is written to a database.
-// It is one job of three stages. Its progress is read from a stream of RabbitMQ, and no table holds
-// it.
+// Flatmap saves the transactions of all accounts of a bank: a list of accounts becomes a message
+// for each account, and its list of transactions a message for each row, which is written to a
+// database. It is one job of three stages. Its progress is read from a stream of RabbitMQ, and no
+// table holds it.
 //
 // The bank is a server of this program. It is slow, refuses requests for a while, cuts answers in
-// the middle and leaves some without one. The last account has very many rows: its message emits some
-// of them and then a continuation, so neither the handler's time nor its memory depends on how many
-// there are.
+// the middle and leaves some without one. The last account has very many rows: its message emits
+// some of them and then a continuation, so neither the handler's time nor its memory depends on how
+// many there are.
 //
 // The example runs the workers as processes of their own, kills what it has started at random
 // moments, and starts it again. Workers are killed in the middle of a transaction too, and the

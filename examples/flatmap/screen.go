@@ -13,8 +13,8 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// Screen shows a Tally while it grows: a bar for each stage on a terminal, elsewhere a line every few
-// seconds. It prints what is written to it, such as a log, above the bars.
+// Screen shows a Tally while it grows: a bar for each stage on a terminal, elsewhere a line every
+// few seconds. It prints what is written to it, such as a log, above the bars.
 type Screen struct {
 	io.Writer
 

@@ -32,7 +32,8 @@ type Row struct {
 	Text    string `json:"text"`
 }
 
-// spec is what the consumers have in common. The bank fails often, so each message has many retries.
+// spec is what the consumers have in common. The bank fails often, so each message has many
+// retries.
 func spec(queue string, concurrency int, tell Teller, h consumer.Handler) consumer.Spec {
 	return consumer.Spec{
 		Queue: queue, Handler: h, Concurrency: concurrency,

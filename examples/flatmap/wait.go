@@ -13,8 +13,8 @@ import (
 const enough = time.Minute
 
 // settle waits until the job is complete, or hangs. Then it waits until the queues are empty: a
-// message may be left that was handled and not acked when its process died. The account says what is
-// missing.
+// message may be left that was handled and not acked when its process died. The account says what
+// is missing.
 func (s *session) settle(ctx context.Context, fleet *drill.Fleet) error {
 	if err := s.complete(ctx, fleet); err != nil {
 		return err

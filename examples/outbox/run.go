@@ -163,8 +163,8 @@ func (s *session) address() string {
 	return ""
 }
 
-// posts are the processes of the service, the workers first, so that the queues are there before the
-// relay.
+// posts are the processes of the service, the workers first, so that the queues are there before
+// the relay.
 func (s *session) posts() (all []drill.Post) {
 	env := []string{"OUTBOX_DSN=" + s.DSN} // which may have a password, as may the URL
 	if s.URL != "" {

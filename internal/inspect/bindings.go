@@ -14,8 +14,8 @@ import (
 )
 
 // bindingChange returns the Change for a binding, as the API shows it. Without an API a binding is
-// missing if its queue or exchange is missing, and otherwise unknown. A binding with other arguments
-// is another binding.
+// missing if its queue or exchange is missing, and otherwise unknown. A binding with other
+// arguments is another binding.
 func bindingChange(b topology.Binding, before []Change, known *Known) Change {
 	change := Change{What: "binding", Name: b.Queue, Exchange: b.Exchange, Key: b.Key, Arguments: b.Arguments, Action: Unasked}
 	switch {
@@ -40,8 +40,8 @@ func isBound(b topology.Binding, k management.Binding) bool {
 }
 
 // beyond returns the bindings of queues in the topologies that no topology has. It leaves out those
-// of the default exchange, which cannot be removed, and the queues of which a topology says nothing:
-// those that it neither declares nor binds.
+// of the default exchange, which cannot be removed, and the queues of which a topology says
+// nothing: those that it neither declares nor binds.
 func beyond(known *Known, topologies []topology.Topology) []Change {
 	if known == nil {
 		return nil

@@ -174,8 +174,8 @@ func replaced(b management.Binding, known *Known, named map[string]bool) bool {
 	})
 }
 
-// BindingsOf returns the bindings of a main queue, without that of the default exchange and those of
-// the scheme of Clojure's Bunnicula, which nobody else publishes to.
+// BindingsOf returns the bindings of a main queue, without that of the default exchange and those
+// of the scheme of Clojure's Bunnicula, which nobody else publishes to.
 func (k *Known) BindingsOf(queue string) []management.Binding {
 	return slices.DeleteFunc(slices.Clone(k.Bindings), func(b management.Binding) bool {
 		return b.Kind != "queue" || b.Source == "" || b.Destination != queue || isSchemes(b.Source, queue)

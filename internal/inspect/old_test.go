@@ -8,7 +8,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
-// listed returns what the API says of a queue that is empty and unused, and dead-letters to another.
+// listed returns what the API says of a queue that is empty and unused, and dead-letters to
+// another.
 func listed(kind, to string) management.Queue {
 	zero := 0
 	q := management.Queue{Type: kind, Messages: &zero, Consumers: &zero, Kept: &zero, Arguments: management.Values{}}

@@ -197,7 +197,8 @@ func TestADiagramIsDrawn(t *testing.T) {
 	))
 }
 
-// Accounts go to the partitions of bank.rows, and what is wrong to a queue that nobody here consumes.
+// Accounts go to the partitions of bank.rows, and what is wrong to a queue that nobody here
+// consumes.
 func TestWhatHandlersEmitIsDrawn(t *testing.T) {
 	all := []topology.Topology{
 		plan(t, topology.Plan{Queue: "bank.accounts", Emits: []string{"bank.rows", "complaints"}}),

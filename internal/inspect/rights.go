@@ -66,9 +66,9 @@ func (b *Broker) confirmed(confirm transport.Confirmation, closed <-chan *amqp.E
 	}
 }
 
-// MayRead says whether this user may consume from a queue, and whether it is a stream. It asks for a
-// consumer that the broker refuses. The broker checks the permission first, and then looks for the
-// queue.
+// MayRead says whether this user may consume from a queue, and whether it is a stream. It asks for
+// a consumer that the broker refuses. The broker checks the permission first, and then looks for
+// the queue.
 func (b *Broker) MayRead(ctx context.Context, queue string) (may, stream bool, err error) {
 	err = b.Ask(ctx, "try to consume", func(ch transport.Channel) error {
 		if err := ch.Qos(1, 0, false); err != nil {

@@ -15,6 +15,7 @@ type Report struct {
 	Out map[string]int `json:"out,omitempty"`
 	// Again says that the node has a continuation in its own stage.
 	Again bool `json:"again,omitempty"`
-	// Keys are the keyed children, whatever their stage, 8 bytes each, ascending. They are in Out too.
+	// Keys are the keyed children, whatever their stage, 8 bytes each, ascending. They are in Out
+	// too.
 	Keys []byte `json:"keys,omitempty"`
 }

@@ -10,7 +10,8 @@ import (
 const chunkSize = 1 << 12
 
 // runs is a map from numbers to shapes, which is small if neighbours have the same shape. Numbers
-// that come in order are one run for each chunk; the worst order makes 2048 runs of a chunk, 16 KiB.
+// that come in order are one run for each chunk; the worst order makes 2048 runs of a chunk, 16
+// KiB.
 type runs struct {
 	chunks []chunk // ascending, none is empty
 }

@@ -45,8 +45,8 @@ type Config struct {
 	// Defaults to 20,000. Negative is none.
 	AutoDepth int
 
-	// ByHand says of a queue that no pass is to begin by itself, because readings are scarce. Nil is
-	// of no queue.
+	// ByHand says of a queue that no pass is to begin by itself, because readings are scarce. Nil
+	// is of no queue.
 	ByHand func(queue string) bool
 
 	// Redact changes a message before anything of it is kept. The mark stays. Nil changes nothing.

@@ -9,8 +9,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
-// finds remembers which rows the last filters have chosen, so that the pages of a list cost one look
-// at all rows. The zero value is empty.
+// finds remembers which rows the last filters have chosen, so that the pages of a list cost one
+// look at all rows. The zero value is empty.
 type finds struct {
 	mu     sync.Mutex
 	latest []found // the newest last

@@ -9,8 +9,8 @@ import (
 
 // keeper keeps whole messages. It is safe for many goroutines.
 type keeper interface {
-	// put returns the place of a message, absent if it is not kept, with errFull if the Store has no
-	// room for it.
+	// put returns the place of a message, absent if it is not kept, with errFull if the Store has
+	// no room for it.
 	put(m *errorqueue.Message) (place int64, err error)
 	get(place int64) (errorqueue.Message, error)
 	close()

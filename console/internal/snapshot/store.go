@@ -46,8 +46,8 @@ func NewStore(cfg Config) *Store {
 
 // Open returns the Reading of a queue, which all viewers share, and counts as a look at it: a queue
 // that nobody has looked at for 30 minutes is dropped. The first Open asks the broker for the queue
-// and its depth, and begins a pass if the queue is short: see Config.AutoDepth. The errors are those
-// of Config.Open. ctx bounds the wait for them; the pass goes on after it.
+// and its depth, and begins a pass if the queue is short: see Config.AutoDepth. The errors are
+// those of Config.Open. ctx bounds the wait for them; the pass goes on after it.
 func (s *Store) Open(ctx context.Context, queue string) (*Reading, error) {
 	e, err := s.enter(queue)
 	if err != nil {

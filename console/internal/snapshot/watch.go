@@ -41,8 +41,8 @@ func (r *Reading) Watch() (changes <-chan int, stop func()) {
 	})
 }
 
-// hints tells who watches of the progress of a pass: of each phase and of the first message at once,
-// then once a second. One goroutine uses it, that of the pass.
+// hints tells who watches of the progress of a pass: of each phase and of the first message at
+// once, then once a second. One goroutine uses it, that of the pass.
 type hints struct {
 	reading *Reading
 	version int

@@ -1,5 +1,6 @@
-// Package drill is what the big examples fail with on purpose: it starts processes of the program, kills them at
-// moments that a seed decides, waits until the work is done, and looks into the queues.
+// Package drill is what the big examples fail with on purpose: it starts processes of the program,
+// kills them at moments that a seed decides, waits until the work is done, and looks into the
+// queues.
 //
 // A reader of an example needs none of it: handlers, Specs and wiring are in the example.
 //

@@ -21,8 +21,8 @@ type Queues struct {
 	beside []string
 }
 
-// NewQueues makes the Queues of these plans. Those beside them are deleted with them, and not looked
-// into. It connects at its first use.
+// NewQueues makes the Queues of these plans. Those beside them are deleted with them, and not
+// looked into. It connects at its first use.
 func NewQueues(plans []topology.Plan, beside []string, cfg connection.Config, log *slog.Logger) (q Queues, err error) {
 	for _, p := range plans {
 		t, err := topology.New(p)

@@ -41,8 +41,8 @@ func TestAConsumerThatEndsAfterItsSuccessorHoldsTheQueue(t *testing.T) {
 	})
 }
 
-// holdsFor plays it: a works, b subscribes and ends, c subscribes, and a ends. It returns how long c
-// gets nothing, up to most.
+// holdsFor plays it: a works, b subscribes and ends, c subscribes, and a ends. It returns how long
+// c gets nothing, up to most.
 func holdsFor(t *testing.T, priority int, timeout, most time.Duration) time.Duration {
 	t.Helper()
 	queue := amqptest.Queue(t, "ghost")
