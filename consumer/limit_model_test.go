@@ -81,7 +81,7 @@ type limited struct {
 func (h limits) actOut(t *testing.T) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%v\n%s", p, blocked())
+			err = fmt.Errorf("%v\n%s", p, histories.Blocked())
 		}
 		if err != nil {
 			err = fmt.Errorf("%w\n%+v", err, h)

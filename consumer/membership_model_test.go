@@ -64,7 +64,7 @@ type membership struct {
 func actOut(t *testing.T, h []change) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // goroutines that never end
-			err = fmt.Errorf("%v\n%s", p, blocked())
+			err = fmt.Errorf("%v\n%s", p, histories.Blocked())
 		}
 		if err != nil {
 			err = fmt.Errorf("%w\n%+v", err, h)

@@ -2,8 +2,6 @@ package consumer_test
 
 import (
 	"fmt"
-	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,7 +27,7 @@ func (h history) actOut(t *testing.T) (err error) {
 	w := newWorld(h)
 	defer func() {
 		if p := recover(); p != nil { // goroutines that never end, at the end of the bubble or before
-			err = fmt.Errorf("%v\n%s", p, blocked())
+			err = fmt.Errorf("%v\n%s", p, histories.Blocked())
 		}
 		if err != nil {
 			err = fmt.Errorf("%w\n\n%s\n\n%s", err, h, w.journal())
@@ -37,26 +35,6 @@ func (h history) actOut(t *testing.T) (err error) {
 	}()
 	synctest.Test(t, func(*testing.T) { err = w.run() })
 	return err
-}
-
-// blocked are the stacks of the goroutines of the last bubble.
-func blocked() string {
-	buf := make([]byte, 4<<20)
-	buf = buf[:runtime.Stack(buf, true)]
-	last, stacks := 0, []string(nil)
-	for _, g := range strings.Split(string(buf), "\n\n") {
-		first, _, _ := strings.Cut(g, "\n")
-		_, after, is := strings.Cut(first, "synctest bubble ")
-		bubble, err := strconv.Atoi(strings.TrimSuffix(after, "]:"))
-		if !is || err != nil || bubble < last {
-			continue
-		}
-		if bubble > last {
-			last, stacks = bubble, nil
-		}
-		stacks = append(stacks, g)
-	}
-	return strings.Join(stacks, "\n\n")
 }
 
 // history is what happens to a few messages.

@@ -31,7 +31,7 @@ func TestWhateverHappensMessagesOfOneKeyKeepTheirOrder(t *testing.T) {
 		w := &orderly{ordered: h, ended: map[string][]bool{}, settled: map[string]settledLast{}, open: map[string]bool{}}
 		defer func() {
 			if p := recover(); p != nil { // goroutines that never end
-				err = fmt.Errorf("%v\n%s", p, blocked())
+				err = fmt.Errorf("%v\n%s", p, histories.Blocked())
 			}
 			if err != nil {
 				err = fmt.Errorf("%w\n\n%+v\n\n%s", err, h, w.journal())

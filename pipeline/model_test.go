@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +33,7 @@ func TestWhateverHappensAJobIsCompleteWhenAllIsDone(t *testing.T) {
 		w := &world{history: h, saved: map[string]string{}}
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("%v\n%s\n\n%+v", p, blocked(), h)
+				err = fmt.Errorf("%v\n%s\n\n%+v", p, histories.Blocked(), h)
 			}
 		}()
 		synctest.Test(t, func(*testing.T) { err = w.run() })
@@ -44,18 +42,6 @@ func TestWhateverHappensAJobIsCompleteWhenAllIsDone(t *testing.T) {
 		}
 		return err
 	}, "a job was not done as it should")
-}
-
-// blocked are the stacks of all goroutines of bubbles.
-func blocked() string {
-	buf := make([]byte, 1<<20)
-	var stacks []string
-	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if first, _, _ := strings.Cut(g, "\n"); strings.Contains(first, "synctest bubble") {
-			stacks = append(stacks, g)
-		}
-	}
-	return strings.Join(stacks, "\n\n")
 }
 
 // history is what happens.

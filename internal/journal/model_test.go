@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ func TestWhateverHappensReadersSeeTheSame(t *testing.T) {
 		w := &world{history: h}
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("%v\n%s", p, blocked())
+				err = fmt.Errorf("%v\n%s", p, histories.Blocked())
 			}
 			if err != nil {
 				err = fmt.Errorf("%w\n\n%+v\n\n%s", err, h, w.events())
@@ -44,18 +43,6 @@ func TestWhateverHappensReadersSeeTheSame(t *testing.T) {
 		synctest.Test(t, func(*testing.T) { err = w.run() })
 		return err
 	}, "readers saw what they should not, see below")
-}
-
-// blocked are the stacks of all goroutines of bubbles.
-func blocked() string {
-	buf := make([]byte, 1<<20)
-	var stacks []string
-	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if first, _, _ := strings.Cut(g, "\n"); strings.Contains(first, "synctest bubble") {
-			stacks = append(stacks, g)
-		}
-	}
-	return strings.Join(stacks, "\n\n")
 }
 
 // history is what happens.
