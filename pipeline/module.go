@@ -15,8 +15,9 @@ import (
 //
 //	fx.New(
 //		connection.Module, publisher.Module, consumer.Module, pipeline.Module,
-//		fx.Provide(connection.ConfigFromEnv, func() pipeline.Config { return pipeline.Config{Name: "bank"} }),
-//		consumer.Provide(Accounts, Transactions), // func Accounts(bank *pipeline.Pipeline) consumer.Spec
+//		fx.Provide(connection.ConfigFromEnv),
+//		fx.Provide(func() pipeline.Config { return pipeline.Config{Name: "bank"} }),
+//		consumer.Provide(Accounts, Transactions), // func Accounts(*pipeline.Pipeline) consumer.Spec
 //	)
 //
 // If Config.Completed is set, a Notifier runs.

@@ -15,16 +15,16 @@ import (
 // Stage makes a Handler of a function that makes any number of outputs of one message, and emits
 // them to the queue to. Bodies are JSON; StageWith is for another codec.
 //
-//	what h does                                   what becomes of the message
-//	returns Ack                                   acked, once all outputs are confirmed and reported
-//	returns anything else                         that; outputs that were emitted stay, nothing is reported
-//	returns Ack or Retry, after an emit that failed   retried, with the error of that emit
-//	the same, and the job is too deep, or endless parked: ErrTooDeep, ErrTooManyAgain, ErrTooManyKeys
-//	panics or calls runtime.Goexit                retried
-//	returns Ack, and an output is refused         retried, with the broker's reason
-//	returns Ack, and the report fails             snoozed for 1 to 30 s; no attempt is used
-//	returns Ack, less than 1 s before its Timeout, and the report fails   retried
-//	the process dies                              delivered again
+//	what h does                         what becomes of the message
+//	returns Ack                         acked, once all outputs are confirmed and reported
+//	returns anything else               that; outputs stay, and nothing is reported
+//	Ack or Retry, and an emit failed    retried, with the error of that emit
+//	the same, beyond a bound of a job   parked: ErrTooDeep, ErrTooManyAgain, ErrTooManyKeys
+//	panics or calls runtime.Goexit      retried
+//	Ack, and an output is refused       retried, with the broker's reason
+//	Ack, and the report fails           snoozed for 1 to 30 s; no attempt is used
+//	the same, less than 1 s before the Timeout    retried
+//	the process dies                    delivered again
 //
 // So a message that is acked has all its outputs in their queue, and its report in the stream. A
 // message that is handled again emits its outputs again, with the same ids: what handles them may

@@ -52,7 +52,9 @@ func Resume() StartOption {
 // The error of items that cannot be read is ctx's cause: cancel ctx in items before it returns.
 //
 //	ctx, cancel := context.WithCancelCause(ctx)
-//	job, err := pipeline.Start(ctx, bank, "bank.accounts", func(yield func(Account) bool) { ... cancel(err) ... })
+//	job, err := pipeline.Start(ctx, bank, "bank.accounts", func(yield func(Account) bool) {
+//		... cancel(err) ...
+//	})
 //
 // After an error the job is there and is not complete: some items may be published, and are
 // handled. Start with JobID and Resume goes on. The id is "" if the job was not begun, as far as is
