@@ -67,8 +67,8 @@ func TestAPlanDoesNotGrow(t *testing.T) {
 		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == n+later }, "not all are parked")
 		var told followed
 		report := redriveOK(t, q, RedriveOptions{Filter: old, Now: then, Within: plan.Read, Observe: told.observe, Observed: told.ended, Settled: told.settle})
-		if !slices.Equal(told.whole, []int{n}) {
-			t.Errorf("readings of %v messages have come to their end", told.whole)
+		if len(told.whole) > 0 {
+			t.Errorf("readings of %v messages have come to the end of a queue that has %d", told.whole, n+later)
 		}
 		if report.Moved != plan.Matched || report.Read != n || len(told.read) != n || len(told.settled) != plan.Matched {
 			t.Errorf("%d are observed, %d settled: %+v", len(told.read), len(told.settled), report)
@@ -158,8 +158,8 @@ func TestAWatchedBatchTellsOfWhatIsParkedMeanwhile(t *testing.T) {
 	if told.passes != 4 || !strings.HasPrefix(strings.Join(told.read, " "), id(2)) || len(told.settled) != 4 {
 		t.Errorf("%+v", told)
 	}
-	// The first batch ends early.
-	if !slices.Equal(told.whole, []int{4, 3, 3}) {
+	// The first batch ends early, and the second one leaves out what has failed again.
+	if !slices.Equal(told.whole, []int{4, 3}) {
 		t.Errorf("readings of %v messages have come to their end", told.whole)
 	}
 }
