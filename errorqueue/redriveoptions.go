@@ -94,6 +94,12 @@ type RedriveOptions struct {
 	// messages, so it should be fast. After a panic, which is logged, it is called no more.
 	Observe func(*Message)
 
+	// Observed says that the reading of which Observe has told has come to the last message that the
+	// queue had when the reading began. It is not called for a reading that ends earlier, as with
+	// Within it may, nor if the user may not ask how many messages there are. It is called as Observe
+	// is.
+	Observed func()
+
 	// Settled gets the mark of each message that is no longer in the error queue, when the broker
 	// has said so. It is not told of a message that a lost connection leaves in doubt, and may be
 	// told twice of one that the broker has forgotten to remove. It is called as Observe is.
