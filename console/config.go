@@ -127,7 +127,7 @@ func (c Config) resolve() (Config, error) {
 		c.Key = make([]byte, 32)
 		_, _ = rand.Read(c.Key) // it never fails
 	}
-	if len(c.Key) < 32 {
+	if len(c.Key) < keyLeast {
 		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
 	}
 	if c.ManagementClient == nil {

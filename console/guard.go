@@ -3,9 +3,11 @@ package console
 import (
 	"crypto/rand"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,7 +37,10 @@ func (a *answer) admit() (User, *problem) {
 		return User{}, refused
 	}
 	u, err := a.console.identify(a.r)
+	var asked *challenge
 	switch {
+	case errors.As(err, &asked):
+		return User{}, a.challenge(asked)
 	case errors.Is(err, errNoCookie) && a.r.Header.Get("Sec-Fetch-Site") == "cross-site":
 		// A link on another site comes without the cookie, which is for links of this one.
 		return User{}, &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This page was opened by a link on another site.", Here: a.path(a.parts...) + query(a.r.URL.Query())}
@@ -51,6 +56,20 @@ func (a *answer) admit() (User, *problem) {
 		return User{}, p
 	}
 	return u, nil
+}
+
+// challenge has the browser ask for a password, or says that it has to wait.
+func (a *answer) challenge(c *challenge) *problem {
+	if c.after > 0 {
+		seconds := strconv.Itoa(int(math.Ceil(c.after.Seconds())))
+		a.w.Header().Set("Retry-After", seconds)
+		return &problem{
+			Status: http.StatusTooManyRequests, Title: "Too many wrong passwords",
+			Text: "Too many wrong passwords have come from this address.", Do: "Try again in " + seconds + " s.",
+		}
+	}
+	a.w.Header().Set("WWW-Authenticate", `Basic realm="Bunnicula console", charset="UTF-8"`)
+	return &problem{Status: http.StatusUnauthorized, Title: "Not logged in", Text: "The console asks for a user and a password.", Do: "Load the page again to be asked."}
 }
 
 // checkSite refuses a form that another site sends. Browsers say where a form comes from.
