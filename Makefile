@@ -32,6 +32,12 @@ demo: ## Start a broker and run examples/import against it (ARGS)
 	@scripts/broker up
 	AMQP_URL=$$(scripts/broker url) go run ./examples/import $(ARGS)
 
+.PHONY: console
+console: ## Start a broker, a small failing app and the console, print its link; ^C ends them (ARGS, e.g. "-h")
+	@scripts/broker status >/dev/null 2>&1 || trap 'scripts/broker down' EXIT # one that is up already stays up
+	scripts/broker up
+	AMQP_URL=$$(scripts/broker url) go run ./examples/practice $(ARGS)
+
 SEEDS ?= 1
 
 .PHONY: images
