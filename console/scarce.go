@@ -108,8 +108,8 @@ var _ snapshot.Queue = (*limited)(nil)
 
 // used says how many readings of a queue its messages have, and of how many: "3 of 20". It is "" if
 // that is not known, or if readings do not count.
-func (v view) used(queue string, s *snapshot.Snapshot) string {
-	most := v.console.scarce.limit(queue)
+func (a *answer) used(v view, queue string, s *snapshot.Snapshot) string {
+	most := a.console.scarce.limit(queue)
 	if most == 0 || s == nil {
 		return ""
 	}
