@@ -16,28 +16,37 @@ type Consumer struct {
 		Host       string `json:"peer_host"`       // of the consumer
 	} `json:"channel_details"`
 	Connection string `json:"-"` // the name that the client has given its connection, "" if none
+	App        string `json:"-"` // the client properties app and app_version of its connection, "" if none
+	Version    string `json:"-"`
 }
 
-// Consumers returns all consumers of a virtual host, with the names of their connections. It
+// connection is what the API tells of a connection, and Consumers needs.
+type connection struct {
+	Name       string `json:"name"`
+	Given      string `json:"user_provided_name"`
+	Properties Values `json:"client_properties"` // what the client has sent
+}
+
+// Consumers returns all consumers of a virtual host, with what their connections say. It
 // returns an empty slice, and not nil, if there are none.
 func (c *Client) Consumers(ctx context.Context, vhost string) ([]Consumer, error) {
 	all := []Consumer{}
 	if err := c.get(ctx, &all, "consumers", vhost); err != nil {
 		return nil, err
 	}
-	var connections []struct {
-		Name  string `json:"name"`
-		Given string `json:"user_provided_name"`
-	}
+	var connections []connection
 	if err := c.get(ctx, &connections, "vhosts", vhost, "connections"); err != nil {
 		return nil, err
 	}
-	names := make(map[string]string, len(connections))
+	byName := make(map[string]connection, len(connections))
 	for _, one := range connections {
-		names[one.Name] = one.Given
+		byName[one.Name] = one
 	}
 	for i := range all {
-		all[i].Connection = names[all[i].Channel.Connection]
+		of := byName[all[i].Channel.Connection]
+		all[i].Connection = of.Given
+		all[i].App, _ = of.Properties["app"].(string)
+		all[i].Version, _ = of.Properties["app_version"].(string)
 	}
 	return all, nil
 }
