@@ -149,6 +149,9 @@ func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 					}
 					return true
 				})
+				if err == nil && home == r.queue {
+					r.rounds.follower.whole()
+				}
 			}
 		}
 		if err == nil || ctx.Err() != nil || !isLoss(err) && !errors.Is(err, ErrBusy) {

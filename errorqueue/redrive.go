@@ -74,7 +74,7 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 		return nil, err
 	}
 	s := stamp{id: o.ID, at: time.Now()}
-	follow := &follower{log: q.log, observe: o.Observe, settled: o.Settled}
+	follow := &follower{log: q.log, observe: o.Observe, observed: o.Observed, settled: o.Settled}
 	move := &mover{sender: sender, window: o.Window, rate: o.Rate, follower: follow, envelope: func(d *held) envelope {
 		return afresh(d, cmp.Or(o.To, d.message.Target), taker, s)
 	}}

@@ -94,6 +94,11 @@ type RedriveOptions struct {
 	// messages, so it should be fast. After a panic, which is logged, it is called no more.
 	Observe func(*Message)
 
+	// Observed says that the reading of which Observe has told has come to its end: to the queue's
+	// last message at that time, or to the last one of Within. It is not called for a reading that
+	// ends early. It is called as Observe is.
+	Observed func()
+
 	// Settled gets the mark of each message that is no longer in the error queue, when the broker
 	// has said so. It is not told of a message that a lost connection leaves in doubt, and may be
 	// told twice of one that the broker has forgotten to remove. It is called as Observe is.

@@ -76,6 +76,7 @@ func (s *survey) read(ctx context.Context, e edge) error {
 			return ErrHeldTooLong
 		}
 		if !ok {
+			s.follower.whole()
 			return nil
 		}
 		if s.within.has(d) {

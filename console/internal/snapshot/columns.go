@@ -49,7 +49,7 @@ type stamp struct {
 func stampOf(t time.Time) stamp   { return stamp{t.Unix(), int32(t.Nanosecond())} } //nolint:gosec // below 1e9
 func (s stamp) time() time.Time   { return time.Unix(s.sec, int64(s.nsec)).UTC() }
 func (c *columns) freeze()        { c.textAt, c.kindAt = nil, nil }
-func (c *columns) view() view     { return view{c.chunks, c.n, c.kinds, c.texts} }
+func (c *columns) view() view     { return view{c.chunks, c.n, c.kinds, c.texts, nil} }
 func (v view) at(i int32) *record { return &v.chunks[i/chunk][i%chunk] }
 
 // add adds a row and returns how many bytes it has taken, by estimate.
@@ -103,6 +103,7 @@ type view struct {
 	n      int
 	kinds  []kind
 	texts  []string
+	gone   []uint64 // bits of rows: see gone
 }
 
 // fill sets what a filter without headers and bodies looks at.
@@ -128,6 +129,6 @@ func (v view) row(i int32) Row {
 		Reason: m.Reason, Group: m.Group, Error: m.Error, Type: m.Type,
 		Consumer: m.Consumer, App: m.App, Version: m.AppVersion, Host: m.Host, Target: m.Target, RedriveID: m.RedriveID,
 		FirstFailedAt: m.FirstFailedAt, FailedAt: m.FailedAt, Published: m.Timestamp, Since: m.Since(),
-		Size: int(r.size), Kept: r.place != absent,
+		Size: int(r.size), Kept: r.place != absent, Gone: has(v.gone, i),
 	}
 }

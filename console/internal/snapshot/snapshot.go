@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // Snapshot is what one pass over an error queue has read. Rows have the queue's order. It grows
-// while its pass runs, and is immutable then. It is safe for many goroutines.
+// while its pass runs. Then only Row.Gone changes, and what counts that. It is safe for many
+// goroutines.
 type Snapshot struct {
 	// Immutable.
 	queue   string
@@ -37,6 +39,7 @@ type Snapshot struct {
 	deliveries int
 	bytes      int64 // taken from memory
 	full       bool  // there was no memory for another row
+	gone       gone  // written by settled, of any goroutine
 	done       bool
 	dropped    bool
 	err        error
@@ -69,7 +72,7 @@ func (s *Snapshot) count(m *errorqueue.Message, place int64) (full bool) {
 	defer s.mu.Unlock()
 	s.tally.add(m)
 	s.deliveries = max(s.deliveries, m.Deliveries)
-	if s.full {
+	if s.full || s.dropped {
 		return false
 	}
 	took := s.columns.add(m, place)
@@ -81,7 +84,7 @@ func (s *Snapshot) count(m *errorqueue.Message, place int64) (full bool) {
 func (s *Snapshot) rows() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return !s.full
+	return !s.full && !s.dropped
 }
 
 // keep puts a message into the spool, and logs the first failure.
@@ -130,7 +133,9 @@ func (s *Snapshot) drop() {
 func (s *Snapshot) view() (v view, done bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.columns.view(), s.done
+	v = s.columns.view()
+	v.gone = slices.Clone(s.gone.bits)
+	return v, s.done
 }
 
 // Queue is the error queue's name, as the viewer gave it.

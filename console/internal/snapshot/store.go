@@ -13,6 +13,7 @@ import (
 type Store struct {
 	// Immutable.
 	cfg     Config
+	redacts bool    // Config.Redact may change messages
 	memory  *budget // of rows
 	disk    *budget // of spools
 	samples *budget
@@ -35,9 +36,10 @@ type entry struct {
 
 // NewStore makes a Store. It has no goroutine before the first Open.
 func NewStore(cfg Config) *Store {
+	redacts := cfg.Redact != nil
 	cfg = cfg.resolve()
 	s := &Store{
-		cfg: cfg, memory: newBudget(cfg.Memory), disk: newBudget(cfg.SpoolSize), samples: newBudget(mostShown),
+		cfg: cfg, redacts: redacts, memory: newBudget(cfg.Memory), disk: newBudget(cfg.SpoolSize), samples: newBudget(mostShown),
 		readings: map[string]*entry{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
