@@ -58,6 +58,7 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 		size = min(size, most)
 	}
 	before := r.rounds.mover.tally.moved
+	r.progress.beginBatch(number)
 	depth, err := r.depth(ctx)
 	if err != nil {
 		return b, false, err
@@ -74,6 +75,7 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 	}
 	tolerated := r.options.Tolerate * float64(b.Moved)
 	total, err := r.watch(ctx, depth-b.Moved, int(tolerated))
+	r.progress.failed(total - r.again)
 	b.FailedAgain, b.Watched = total-r.again, err == nil
 	r.again, b.Again = total, r.listed.take()
 	if err == nil && float64(b.FailedAgain) > tolerated {
@@ -105,6 +107,7 @@ func (r *batches) watch(ctx context.Context, depth, tolerated int) (total int, e
 		if total, err = r.parkedAgain(ctx); err != nil || total-r.again > tolerated {
 			return total, err
 		}
+		r.progress.failed(total - r.again)
 		seen = time.Now() // the new messages do not belong to this redrive
 	}
 	return r.parkedAgain(ctx)

@@ -55,6 +55,7 @@ var rows = map[string][]string{
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/inflate", "internal/typed"},
 	"errorqueue/internal/filter":  {"internal/foreign", "internal/inflate"},
+	"console/internal/operation":  {"errorqueue", "internal/applog"},
 	"console/internal/snapshot":   {"connection", "errorqueue", "internal/applog", "internal/foreign", "internal/typed"},
 	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 
