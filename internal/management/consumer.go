@@ -7,7 +7,8 @@ type Consumer struct {
 	Tag string `json:"consumer_tag"`
 	// Active says that the broker delivers to it. Of a queue with a single active consumer the
 	// others stand by.
-	Active bool `json:"active"`
+	Active   bool `json:"active"`
+	Prefetch int  `json:"prefetch_count"`
 	Queue  struct {
 		Name string `json:"name"`
 	} `json:"queue"`
@@ -16,37 +17,32 @@ type Consumer struct {
 		Host       string `json:"peer_host"`       // of the consumer
 	} `json:"channel_details"`
 	Connection string `json:"-"` // the name that the client has given its connection, "" if none
-	App        string `json:"-"` // the client properties app and app_version of its connection, "" if none
-	Version    string `json:"-"`
 }
 
-// connection is what the API tells of a connection, and Consumers needs.
-type connection struct {
-	Name       string `json:"name"`
-	Given      string `json:"user_provided_name"`
-	Properties Values `json:"client_properties"` // what the client has sent
-}
-
-// Consumers returns all consumers of a virtual host, with what their connections say. It
+// Consumers returns all consumers of a virtual host, with the names of their connections. It
 // returns an empty slice, and not nil, if there are none.
 func (c *Client) Consumers(ctx context.Context, vhost string) ([]Consumer, error) {
-	all := []Consumer{}
-	if err := c.get(ctx, &all, "consumers", vhost); err != nil {
-		return nil, err
+	_, all, err := c.Connected(ctx, vhost)
+	return all, err
+}
+
+// Connected returns all connections and all consumers of a virtual host. Neither is nil without an
+// error.
+func (c *Client) Connected(ctx context.Context, vhost string) ([]Connection, []Consumer, error) {
+	consumers := []Consumer{}
+	if err := c.get(ctx, &consumers, "consumers", vhost); err != nil {
+		return nil, nil, err
 	}
-	var connections []connection
-	if err := c.get(ctx, &connections, "vhosts", vhost, "connections"); err != nil {
-		return nil, err
+	connections, err := c.connections(ctx, vhost)
+	if err != nil {
+		return nil, nil, err
 	}
-	byName := make(map[string]connection, len(connections))
+	names := make(map[string]string, len(connections))
 	for _, one := range connections {
-		byName[one.Name] = one
+		names[one.Name] = one.Given
 	}
-	for i := range all {
-		of := byName[all[i].Channel.Connection]
-		all[i].Connection = of.Given
-		all[i].App, _ = of.Properties["app"].(string)
-		all[i].Version, _ = of.Properties["app_version"].(string)
+	for i := range consumers {
+		consumers[i].Connection = names[consumers[i].Channel.Connection]
 	}
-	return all, nil
+	return connections, consumers, nil
 }

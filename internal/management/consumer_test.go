@@ -34,17 +34,3 @@ func TestWhoIsActiveIsReadAsABrokerTells(t *testing.T) {
 		}
 	}
 }
-
-func TestConsumersHaveTheAppAndTheVersionOfTheirConnection(t *testing.T) {
-	answers := map[string]string{
-		"/api/consumers/v": `[{"consumer_tag":"a","channel_details":{"connection_name":"one"}},{"consumer_tag":"b","channel_details":{"connection_name":"two"}},{"consumer_tag":"c","channel_details":{"connection_name":"three"}}]`,
-		"/api/vhosts/v/connections": `[{"name":"one","client_properties":{"app":"shop","app_version":"1.42.0"}},{"name":"two","client_properties":{"app":7,"app_version":["x"]}},
-			{"name":"three","client_properties":[]}]`,
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(answers[r.URL.Path])) }))
-	defer server.Close()
-	all, err := client(t, server.URL).Consumers(t.Context(), "v")
-	if err != nil || len(all) != 3 || all[0].App != "shop" || all[0].Version != "1.42.0" || all[1].App != "" || all[1].Version != "" {
-		t.Fatalf("%+v, %v", all, err)
-	}
-}
