@@ -20,6 +20,7 @@ type Console struct {
 	tickets  *tickets
 	broker   *broker
 	store    *snapshot.Store
+	scarce   *scarce
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -46,8 +47,10 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
+	c.scarce = &scarce{conn: cfg.Connection, api: api, limits: map[string]int{}}
 	c.store = snapshot.NewStore(snapshot.Config{
-		Open:     opener(cfg),
+		Open:     opener(cfg, c.scarce),
+		ByHand:   c.scarce.few,
 		SpoolDir: cfg.SpoolDir,
 		Redact:   cfg.Redact,
 		Log:      cfg.Log,

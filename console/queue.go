@@ -34,6 +34,7 @@ type reading struct {
 	Depth int    // messages in the queue, -1 if unknown
 	Again string // the link that begins a pass
 	Cost  string // how long that takes, "" if unknown
+	Used  string // readings: "3 of 20"; "" if they do not count
 
 	Newer string // the link of a newer snapshot, ""
 	Gone  bool   // the snapshot that the link names is dropped
@@ -46,6 +47,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 	p := r.Progress()
 	d := reading{Queue: queue, Ask: p.Ask, Depth: p.Depth, Waiting: p.Phase == snapshot.Waiting, Running: p.Phase == snapshot.Running || p.Phase == snapshot.GivingBack}
 	d.Of, d.SoFar = max(0, p.Of), p.Read
+	d.Used = v.used(queue, s)
 	d.Asking = s == nil && p.Phase == snapshot.Idle && p.DepthAt.IsZero()
 	if s != nil {
 		d.Version, d.At, d.Done = s.Version(), v.Time(s.Began()), s.Done()

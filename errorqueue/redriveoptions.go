@@ -94,9 +94,10 @@ type RedriveOptions struct {
 	// messages, so it should be fast. After a panic, which is logged, it is called no more.
 	Observe func(*Message)
 
-	// Observed says that the reading of which Observe has told has come to its end: to the queue's
-	// last message at that time, or to the last one of Within. It is not called for a reading that
-	// ends early. It is called as Observe is.
+	// Observed says that the reading of which Observe has told has come to the last message that the
+	// queue had when the reading began. It is not called for a reading that ends earlier, as with
+	// Within it may, nor if the user may not ask how many messages there are. It is called as Observe
+	// is.
 	Observed func()
 
 	// Settled gets the mark of each message that is no longer in the error queue, when the broker

@@ -124,7 +124,7 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 	}
 	done, err = one.run(ctx)
 	lost = err != nil && isOver(p.session(), err)
-	if err == nil && one.exhausted {
+	if err == nil && p.metAll() {
 		r.follower.whole()
 	}
 	r.report.enter(PhaseGivingBack)

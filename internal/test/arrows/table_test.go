@@ -109,7 +109,7 @@ var rows = map[string][]string{
 	},
 	"console": {
 		"connection", "errorqueue", "topology", "topology/topologyfile", "console/internal/snapshot", "internal/applog", "internal/doctor",
-		"internal/foreign", "internal/inspect", "internal/management", "internal/transport", "internal/typed",
+		"internal/effective", "internal/foreign", "internal/inspect", "internal/management", "internal/transport", "internal/typed",
 	},
 	"cmd/bunnicula": {
 		"console", "connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",
