@@ -20,6 +20,7 @@ type batches struct {
 	progress *reporter
 	each     time.Duration // how long each batch is watched
 	homes    []*Queue      // where the consumers of the targets park failures
+	began    time.Time     // which each message of this call has as its RedrivenAt, in whole seconds
 
 	// Written by run and batch.
 	done   []Batch
@@ -146,7 +147,7 @@ func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 					if home == r.queue {
 						r.rounds.follower.read(&d.message)
 					}
-					if r.rounds.choice.redrivenBefore(&d.message) {
+					if r.isAgain(&d.message) {
 						n++
 						r.listed.add(d)
 					}
@@ -162,6 +163,13 @@ func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 		}
 	}
 	return n, err
+}
+
+// isAgain says whether a message that is parked was moved by this call. An earlier call with the
+// same id may have left others, which failed again then.
+func (r *batches) isAgain(m *Message) bool {
+	earlier := !m.RedrivenAt.IsZero() && m.RedrivenAt.Before(r.began.Truncate(time.Second))
+	return r.rounds.choice.redrivenBefore(m) && !earlier
 }
 
 // homesOf finds the queues in which the targets' consumers park failures. There is one only, the

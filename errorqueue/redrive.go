@@ -59,6 +59,7 @@ type redrive struct {
 	options  RedriveOptions
 	progress *reporter
 	rounds   *rounds // moves, and counts what it has moved
+	stamp    stamp   // of each message that is moved
 
 	// Written by survey.
 	plan    plan
@@ -80,7 +81,7 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 	}}
 	progress := newReporter(o.Progress, q.log)
 	return &redrive{
-		queue: q, options: o, progress: progress,
+		queue: q, options: o, progress: progress, stamp: s,
 		rounds: &rounds{
 			queue: q, choice: c, mover: move, report: progress, within: &within{most: o.Within}, follower: follow, left: -1,
 		},
@@ -140,7 +141,7 @@ func (r *redrive) runBatches(ctx context.Context) error {
 	}
 	r.batches = &batches{
 		queue: r.queue, options: r.options, rounds: r.rounds, progress: r.progress, homes: homes,
-		each: cmp.Or(r.options.Watch, watchFor(r.plan.slowest)),
+		began: r.stamp.at, each: cmp.Or(r.options.Watch, watchFor(r.plan.slowest)),
 	}
 	return r.batches.run(ctx)
 }

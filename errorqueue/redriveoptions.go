@@ -64,7 +64,7 @@ type RedriveOptions struct {
 
 	// ID marks the messages (header bunnicula-redrive-id). A message that has it already is left
 	// alone, so that one that failed again is not redriven twice. An interrupted redrive can be
-	// continued with its ID. At most 255 bytes.
+	// continued with its ID; the batches count only what failed again since. At most 255 bytes.
 	//
 	// Defaults to a new UUIDv7.
 	ID string

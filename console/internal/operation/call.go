@@ -2,7 +2,6 @@ package operation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -99,7 +98,8 @@ func (c *call) file(ctx context.Context, written func(mark string)) (messages in
 		return 0, err
 	}
 	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
+		if err != nil {
+			_ = f.Close()
 			_ = os.Remove(f.Name())
 		}
 	}()

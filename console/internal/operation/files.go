@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/console/internal/lines"
 )
 
 // FileKept is how long the file of an export or a copy is kept after the end of its operation.
@@ -63,15 +65,15 @@ func (f *files) make() (dir string, err error) {
 	return dir, nil
 }
 
-// publish names a file that is whole, and returns when that is on the disk.
+// publish closes a file that is whole, and gives it its name. All that is on the disk then.
 func (f *files) publish(id string, part *os.File) error {
-	if err := part.Sync(); err != nil {
+	if err := errors.Join(part.Sync(), part.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(part.Name(), f.name(id)); err != nil {
 		return err
 	}
-	syncDir(filepath.Dir(part.Name()))
+	lines.SyncDir(filepath.Dir(part.Name()))
 	return nil
 }
 
@@ -155,4 +157,22 @@ func (f *files) open(s State) (*File, error) {
 	}
 	name := fmt.Sprintf("%s-%s%s", s.Queue, s.Began.UTC().Format("20060102T150405Z"), wholeFile)
 	return &File{Name: name, Size: info.Size(), ReadSeekCloser: opened}, nil
+}
+
+// File opens the file of an export, or the copy that an operation has made. It is kept for FileKept
+// after the end. The errors are ErrUnknown and ErrNoFile.
+func (r *Runner) File(id string) (*File, error) {
+	s, ok := r.State(id)
+	err := ErrUnknown
+	if ok {
+		err = ErrNoFile
+	}
+	if !s.File {
+		return nil, fmt.Errorf("operation: %s: %w", id, err)
+	}
+	f, err := r.files.open(s)
+	if err != nil {
+		return nil, fmt.Errorf("operation: %s: %w", id, err)
+	}
+	return f, nil
 }

@@ -14,9 +14,7 @@ import (
 type history struct {
 	states []*State // in the order of their intents
 	lines  int
-	whole  int64 // bytes up to the end of the last whole line
-	torn   bool  // there is a part of a line behind those
-	wrong  int   // lines that nobody has written
+	wrong  int // lines that mean nothing
 }
 
 // fold reads a journal. A process that was killed, or a disk that was full, may have left a part of
@@ -27,15 +25,13 @@ func fold(r io.Reader) (history, error) {
 	in := bufio.NewReader(r)
 	for {
 		text, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			h.torn = len(text) > 0
+		if errors.Is(err, io.EOF) { // what is in text is a part of a line
 			return h, nil
 		}
 		if err != nil {
 			return h, err
 		}
 		h.lines++
-		h.whole += int64(len(text))
 		var l line
 		if json.Unmarshal(bytes.TrimSpace(text), &l) != nil || !h.take(by, l) {
 			h.wrong++

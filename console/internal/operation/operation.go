@@ -118,7 +118,7 @@ func (o *operation) tell(p errorqueue.Progress) {
 // write writes a line about what is done. An error does not end the operation, since its messages
 // are safe without the line.
 func (o *operation) write(l line, sync bool) {
-	err := o.runner.journal.append(l, sync)
+	err := o.runner.journal.Append(l, sync)
 	if err != nil && !o.trouble {
 		o.log().Error("the journal of operations cannot be written", "error", err)
 	}

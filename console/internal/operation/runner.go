@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/lines"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
 
@@ -18,8 +18,8 @@ import (
 type Runner struct {
 	// Immutable.
 	cfg     Config
-	journal *journal // nil without a directory
-	lock    *os.File // nil without a directory
+	journal *lines.File // nil without a directory
+	lock    *os.File    // nil without a directory
 	files   *files
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -31,77 +31,6 @@ type Runner struct {
 	on       map[string]*operation
 	watching map[chan struct{}]string // the ID that is watched, "" is any
 	closed   bool
-}
-
-// Open makes a Runner, and reads what earlier processes have left in the directory. ErrLocked says
-// that another process has it.
-func Open(cfg Config) (*Runner, error) { return open(cfg, openFile) }
-
-func open(cfg Config, openFile func(string) (file, error)) (*Runner, error) {
-	cfg, err := cfg.resolve()
-	if err != nil {
-		return nil, err
-	}
-	r := &Runner{
-		cfg: cfg, files: newFiles(cfg.Dir),
-		known: map[string]*operation{}, on: map[string]*operation{}, watching: map[chan struct{}]string{},
-	}
-	r.ctx, r.cancel = context.WithCancelCause(context.Background())
-	if cfg.Dir == "" {
-		return r, nil
-	}
-	if err := r.restore(openFile); err != nil {
-		r.journal.close()
-		if r.lock != nil {
-			_ = r.lock.Close()
-		}
-		return nil, fmt.Errorf("operation: %w", err)
-	}
-	return r, nil
-}
-
-// restore takes over what an earlier process has left.
-func (r *Runner) restore(openFile func(string) (file, error)) error {
-	err := os.MkdirAll(r.marksDir(), 0o700)
-	if err != nil {
-		return err
-	}
-	if r.lock, err = lockDir(r.cfg.Dir); err != nil {
-		return err
-	}
-	journal, states, wrong, err := openJournal(r.cfg.Dir, openFile)
-	if err != nil {
-		return err
-	}
-	r.journal = journal
-	if wrong > 0 {
-		r.cfg.Log.Error("the journal of operations has lines that cannot be read", "dir", r.cfg.Dir, "lines", wrong)
-	}
-	kept := r.files.restore(time.Now())
-	needed := map[string]bool{}
-	for _, s := range states {
-		s.FileUntil, s.File = kept[s.ID], !kept[s.ID].IsZero()
-		o := &operation{runner: r, state: *s}
-		r.known[s.ID], r.order = o, append(r.order, o)
-		needed[s.ID] = s.Status.Unfinished()
-	}
-	r.sweep(needed)
-	return nil
-}
-
-func (r *Runner) marksDir() string { return filepath.Join(r.cfg.Dir, "marks") }
-
-func (r *Runner) marksFile(id string) string { return filepath.Join(r.marksDir(), id+".marks") }
-
-// sweep removes files of marks that nobody can need any more.
-func (r *Runner) sweep(needed map[string]bool) {
-	all, _ := os.ReadDir(r.marksDir())
-	for _, entry := range all {
-		name := filepath.Join(r.marksDir(), entry.Name())
-		if id := entry.Name()[:max(0, len(entry.Name())-len(".marks"))]; !needed[id] || name != r.marksFile(id) {
-			_ = os.Remove(name)
-		}
-	}
 }
 
 // Start begins an operation, and does not wait for it. The intent is on the disk when Start
@@ -150,8 +79,8 @@ func (r *Runner) reserve(o *operation) error {
 	r.known[id], r.on[queue] = o, o
 	r.order = append(r.order, o)
 	r.all.Add(1)
-	if oldest := r.order[0]; len(r.order) > keptStates && oldest.state.Status.Over() {
-		delete(r.known, oldest.state.ID)
+	for len(r.order) > keptStates && r.order[0].state.Status.Over() {
+		delete(r.known, r.order[0].state.ID)
 		r.order = r.order[1:]
 	}
 	return nil
@@ -177,9 +106,9 @@ func (r *Runner) write(o *operation) error {
 		if err := writeMarks(file, o.chosen); err != nil {
 			return err
 		}
-		syncDir(r.marksDir())
+		lines.SyncDir(r.marksDir())
 	}
-	err := r.journal.append(line{ID: i.ID, At: i.At, Intent: &i}, true)
+	err := r.journal.Append(line{ID: i.ID, At: i.At, Intent: &i}, true)
 	if err != nil && len(o.chosen) > 0 {
 		_ = os.Remove(file)
 	}
@@ -241,33 +170,6 @@ func (r *Runner) RunsOn(queue string) (id string, runs bool) {
 // Durable says whether operations are known after a restart.
 func (r *Runner) Durable() bool { return r.journal != nil }
 
-// Watch returns a channel that tells that the State of an operation has changed, of any if id is
-// "". It tells at most ten times a second, but for beginnings and ends. The channel has one place
-// and is never closed.
-func (r *Runner) Watch(id string) (changes <-chan struct{}, stop func()) {
-	c := make(chan struct{}, 1)
-	r.mu.Lock()
-	r.watching[c] = id
-	r.mu.Unlock()
-	return c, sync.OnceFunc(func() {
-		r.mu.Lock()
-		delete(r.watching, c)
-		r.mu.Unlock()
-	})
-}
-
-// tell tells those that watch. The caller holds mu.
-func (r *Runner) tell(id string) {
-	for c, of := range r.watching {
-		if of == "" || of == id {
-			select {
-			case c <- struct{}{}:
-			default:
-			}
-		}
-	}
-}
-
 // Chosen returns the marks with which an operation was started. It is nil if its filter alone
 // chooses. Those of an operation that is Done may be gone: ErrNoFile.
 func (r *Runner) Chosen(id string) ([]string, error) {
@@ -295,24 +197,6 @@ func (r *Runner) Chosen(id string) ([]string, error) {
 	return chosen, nil
 }
 
-// File opens the file of an export, or the copy that an operation has made. It is kept for FileKept
-// after the end. The errors are ErrUnknown and ErrNoFile.
-func (r *Runner) File(id string) (*File, error) {
-	s, ok := r.State(id)
-	err := ErrUnknown
-	if ok {
-		err = ErrNoFile
-	}
-	if !s.File {
-		return nil, fmt.Errorf("operation: %s: %w", id, err)
-	}
-	f, err := r.files.open(s)
-	if err != nil {
-		return nil, fmt.Errorf("operation: %s: %w", id, err)
-	}
-	return f, nil
-}
-
 // Close stops all operations, and waits until they have given back what they hold, as long as ctx
 // lasts. One that has not ended then is Interrupted at the next Open.
 func (r *Runner) Close(ctx context.Context) {
@@ -327,7 +211,7 @@ func (r *Runner) Close(ctx context.Context) {
 	go func() {
 		r.all.Wait()
 		r.files.close()
-		r.journal.close()
+		_ = r.journal.Close()
 		if r.lock != nil {
 			_ = r.lock.Close()
 		}

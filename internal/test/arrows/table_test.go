@@ -55,7 +55,9 @@ var rows = map[string][]string{
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/inflate", "internal/typed"},
 	"errorqueue/internal/filter":  {"internal/foreign", "internal/inflate"},
-	"console/internal/operation":  {"errorqueue", "internal/applog"},
+	"console/internal/audit":      {"console/internal/lines", "internal/applog"},
+	"console/internal/lines":      {},
+	"console/internal/operation":  {"console/internal/lines", "errorqueue", "internal/applog"},
 	"console/internal/snapshot":   {"connection", "errorqueue", "internal/applog", "internal/foreign", "internal/typed"},
 	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 
