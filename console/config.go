@@ -72,6 +72,14 @@ type Config struct {
 	// Defaults to false. Without Identify and Login it is always true.
 	ReadOnly bool
 
+	// StateDir is the directory in which operations and the audit are written down, readable by this
+	// user alone. It is made if it is not there, and one Console at a time has it. After a restart
+	// the pages say from it what was interrupted.
+	//
+	// Defaults to none: operations are forgotten with the process, and who has done what is in the
+	// log only.
+	StateDir string
+
 	// Key signs the forms that change something: at least 32 bytes. Forms that another process has
 	// shown are accepted if it has the same one.
 	//

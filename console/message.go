@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/audit"
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/typed"
@@ -42,6 +43,8 @@ type messageData struct {
 	More       int // headers that are not shown
 	Properties []property
 	Body       bodyData
+
+	Select *selectable // this message, and those alike
 
 	Previous, Next, Group, Back string // links
 	Load, LoadBody              string // links that read the queue for the whole message
@@ -82,9 +85,15 @@ func (a *answer) message(queue, mark string) {
 		a.problem(refused)
 		return
 	}
+	if !a.audit(audit.Entry{Action: "view", Queue: queue, Mark: row.Mark}) {
+		return
+	}
 	d := messageData{reading: a.reading(v, queue, r, s), Mark: row.Mark, Alike: alike, Message: m, Kept: kept, Filter: a.r.URL.Query().Get("filter")}
 	d.Gone, d.Newer = gone, a.newer(r, s)
 	d.describe(v)
+	if d.Select = a.selectable(v, queue, s, errorqueue.Filter{Marks: []string{row.Mark}}); d.Select != nil {
+		d.Select.Mark = row.Mark
+	}
 	a.place(v, s, &d)
 	if kept {
 		d.Body = a.body(v, &m, d.Mark, queue)
@@ -302,6 +311,9 @@ func (a *answer) download(queue, mark string) {
 	}
 	if refused != nil {
 		a.problem(refused)
+		return
+	}
+	if !a.audit(audit.Entry{Action: "download a body", Queue: queue, Mark: row.Mark}) {
 		return
 	}
 	a.w.Header().Set("Content-Type", "application/octet-stream")
