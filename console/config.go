@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -55,6 +56,14 @@ type Config struct {
 	// Defaults to none.
 	Login *Login
 
+	// TrustedProxies are the addresses of proxies that say in headers from where they have a
+	// request: X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, and X-Forwarded-Prefix, which
+	// takes the place of BasePath. A proxy must set each of them, or remove it. From anybody else
+	// they change nothing.
+	//
+	// Defaults to none.
+	TrustedProxies []netip.Prefix
+
 	// Hosts are the names, without a port, by which browsers may reach the console. Requests for
 	// another host are refused, so that no page of somebody else reads this one by its own name.
 	//
@@ -80,8 +89,8 @@ type Config struct {
 	// log only.
 	StateDir string
 
-	// Key signs the forms that change something: at least 32 bytes. Forms that another process has
-	// shown are accepted if it has the same one.
+	// Key signs forms that change something, and the cookies of a Login that has no key of its own:
+	// at least 32 bytes. Forms and cookies of another process are accepted if it has the same one.
 	//
 	// Defaults to one of this Console alone.
 	Key []byte
@@ -111,16 +120,22 @@ func (c Config) resolve() (Config, error) {
 	if len(c.Hosts) == 0 && c.Identify == nil {
 		c.Hosts = []string{"localhost", "127.0.0.1", "::1"}
 	}
+	c.TrustedProxies = slices.Clone(c.TrustedProxies)
 	c.Hosts = slices.Clone(c.Hosts)
 	for i, h := range c.Hosts {
 		c.Hosts[i] = strings.ToLower(strings.Trim(h, "[]"))
 	}
 	c.ReadOnly = c.ReadOnly || c.Identify == nil && c.Login == nil
+	for _, p := range c.TrustedProxies {
+		if !p.IsValid() {
+			return c, errors.New("TrustedProxies has a prefix that is none, want such as 10.0.0.0/8")
+		}
+	}
 	if c.Key == nil {
 		c.Key = make([]byte, 32)
 		_, _ = rand.Read(c.Key) // it never fails
 	}
-	if len(c.Key) < 32 {
+	if len(c.Key) < keyLeast {
 		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
 	}
 	if c.ManagementClient == nil {

@@ -40,7 +40,7 @@ func New(cfg Config) (*Console, error) {
 	switch {
 	case c.identify != nil:
 	case cfg.Login != nil:
-		c.identify = cfg.Login.identify
+		c.identify = func(r *http.Request) (User, error) { return cfg.Login.identify(cfg.Key, r) }
 	default:
 		c.identify = local
 	}
@@ -106,25 +106,36 @@ const mostForm = 1 << 20 // bytes of a form
 
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{console: c, w: w, r: r, nonce: harden(w.Header())}
+	a := &answer{console: c, w: w, r: r, base: c.cfg.BasePath, nonce: harden(w.Header())}
+	got, err := c.cfg.receive(r)
+	if err != nil {
+		c.cfg.Log.Warn("console request refused", "remote", r.RemoteAddr, "err", err)
+		a.problem(&problem{Status: http.StatusForbidden, Title: "Refused", Text: "A proxy has sent headers that cannot be right. The log says which."})
+		return
+	}
+	a.r, a.base, a.secure = got.request, got.base, got.secure
+	a.parts = partsBelow(r.URL, a.base, c.cfg.BasePath)
 	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+		a.r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	}
 	a.serve()
 }
 
-// parts returns the segments of a path below the BasePath. A proxy, or http.StripPrefix, may have
-// removed the BasePath. The names in it may have slashes, which are escaped.
-func (c *Console) parts(u *url.URL) []string {
-	p := u.EscapedPath()
-	if rest, ok := strings.CutPrefix(p+"/", c.cfg.BasePath); ok {
-		p = rest
+// partsBelow returns the segments of a path below a base, which is one of several. A proxy, or
+// http.StripPrefix, may have removed the base. The names in it may have slashes, which are escaped.
+func partsBelow(u *url.URL, bases ...string) []string {
+	p := u.EscapedPath() + "/"
+	below := p
+	for _, base := range bases {
+		if rest, ok := strings.CutPrefix(p, base); ok && len(rest) < len(below) {
+			below = rest
+		}
 	}
-	p = strings.Trim(p, "/")
-	if p == "" {
+	below = strings.Trim(below, "/")
+	if below == "" {
 		return nil
 	}
-	parts := strings.Split(p, "/")
+	parts := strings.Split(below, "/")
 	for i, s := range parts {
 		if plain, err := url.PathUnescape(s); err == nil {
 			parts[i] = plain
@@ -134,10 +145,12 @@ func (c *Console) parts(u *url.URL) []string {
 }
 
 // path makes the path of a page. It escapes the segments.
-func (c *Console) path(segments ...string) string {
+func (a *answer) path(segments ...string) string { return pathTo(a.base, segments...) }
+
+func pathTo(base string, segments ...string) string {
 	escaped := make([]string, len(segments))
 	for i, s := range segments {
 		escaped[i] = url.PathEscape(s)
 	}
-	return c.cfg.BasePath + strings.Join(escaped, "/")
+	return base + strings.Join(escaped, "/")
 }

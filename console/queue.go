@@ -60,7 +60,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		// The link names the version that it is to replace, so that loading the page again begins
 		// nothing.
 		q := a.r.URL.Query()
-		d.Again = v.link(a.console.parts(a.r.URL), "filter", q.Get("filter"), "show", q.Get("show"), "read", strconv.Itoa(latest(r)+1))
+		d.Again = v.link(a.parts, "filter", q.Get("filter"), "show", q.Get("show"), "read", strconv.Itoa(latest(r)+1))
 		d.Cost = cost(p)
 		if !p.Began.IsZero() {
 			d.Took = p.Took.Round(10 * time.Millisecond).String()
@@ -111,7 +111,7 @@ func (a *answer) begin(r *snapshot.Reading) bool {
 	}
 	q := a.r.URL.Query()
 	q.Del("read")
-	http.Redirect(a.w, a.r, a.console.path(a.console.parts(a.r.URL)...)+query(q), http.StatusSeeOther)
+	http.Redirect(a.w, a.r, a.path(a.parts...)+query(q), http.StatusSeeOther)
 	return true
 }
 
@@ -233,7 +233,7 @@ func (a *answer) list(v view, queue string, s *snapshot.Snapshot, filter errorqu
 		d.Rows = append(d.Rows, row)
 	}
 	to := func(n int) string {
-		return v.link(a.console.parts(a.r.URL), append(keep, "page", strconv.Itoa(n), "snapshot", strconv.Itoa(s.Version()))...)
+		return v.link(a.parts, append(keep, "page", strconv.Itoa(n), "snapshot", strconv.Itoa(s.Version()))...)
 	}
 	if at > 1 {
 		d.Previous = to(min(at-1, (total+pageRows-1)/pageRows))
@@ -252,7 +252,7 @@ func (a *answer) newer(r *snapshot.Reading, s *snapshot.Snapshot) string {
 	}
 	q := a.r.URL.Query()
 	q.Del("snapshot")
-	return a.console.path(a.console.parts(a.r.URL)...) + query(q)
+	return a.path(a.parts...) + query(q)
 }
 
 // live lets a page follow a reading.

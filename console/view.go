@@ -10,15 +10,16 @@ import (
 
 // view is how a viewer wants to see pages: in which zone. Links keep it.
 type view struct {
-	console *Console
-	zone    *time.Location
-	name    string // of the zone in links, "" for UTC
-	now     time.Time
+	base string   // what the paths of links begin with
+	at   []string // the segments of this page
+	zone *time.Location
+	name string // of the zone in links, "" for UTC
+	now  time.Time
 }
 
 // view reads the viewer's choice from the request.
 func (a *answer) view() view {
-	v := view{console: a.console, zone: time.UTC, now: time.Now()}
+	v := view{base: a.base, at: a.parts, zone: time.UTC, now: time.Now()}
 	switch name := a.r.URL.Query().Get("zone"); name {
 	case "", "UTC", "Local":
 	case "local":
@@ -50,7 +51,7 @@ func (v view) zones(u *url.URL) []zoneLink {
 		if zone != "" {
 			q.Set("zone", zone)
 		}
-		return v.console.path(v.console.parts(u)...) + query(q)
+		return pathTo(v.base, v.at...) + query(q)
 	}
 	local := zoneLink{Name: "local", Href: link("local"), Current: v.name != "", Local: true}
 	if v.name != "" {
@@ -78,7 +79,7 @@ func (v view) link(segments []string, parameters ...string) string {
 			q.Set(parameters[i], parameters[i+1])
 		}
 	}
-	return v.console.path(segments...) + query(q)
+	return pathTo(v.base, segments...) + query(q)
 }
 
 // Link makes the link of a page by its segments.
@@ -93,7 +94,7 @@ func (v view) QueueLink(queue, filter string) string {
 func (v view) Changes() bool { return !v.console.cfg.ReadOnly }
 
 // Base is the path of the overview.
-func (v view) Base() string { return v.console.cfg.BasePath }
+func (v view) Base() string { return v.base }
 
 // Zone is the zone's name for a form, "" for UTC.
 func (v view) Zone() string { return v.name }
