@@ -45,6 +45,7 @@ func New(cfg Config) (*Console, error) {
 	c.store = snapshot.NewStore(snapshot.Config{
 		Open:     opener(cfg, c.scarce),
 		ByHand:   c.scarce.few,
+		Index:    cfg.index,
 		SpoolDir: cfg.SpoolDir,
 		Redact:   cfg.Redact,
 		Log:      cfg.Log,

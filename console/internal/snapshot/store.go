@@ -118,7 +118,7 @@ func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 	s.version++
 	snap := &Snapshot{
 		queue: queue, version: s.version, began: time.Now(), of: -1, phase: errorqueue.PhaseWaiting, memory: s.memory, makeRoom: makeRoom,
-		redactor: redactor{with: s.cfg.Redact, log: s.cfg.Log}, log: s.cfg.Log,
+		index: s.cfg.Index, redactor: redactor{with: s.cfg.Redact, log: s.cfg.Log}, log: s.cfg.Log,
 	}
 	s.mu.Unlock()
 	snap.keeper = s.newKeeper(queue)
