@@ -18,6 +18,7 @@ type Console struct {
 	broker   *broker
 	store    *snapshot.Store
 	scarce   *scarce
+	decoder  *decoder
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -41,6 +42,7 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
+	c.decoder = newDecoder(cfg.Decode, cfg.Log)
 	c.scarce = &scarce{conn: cfg.Connection, api: api, limits: map[string]int{}}
 	c.store = snapshot.NewStore(snapshot.Config{
 		Open:     opener(cfg, c.scarce),
@@ -55,7 +57,10 @@ func New(cfg Config) (*Console, error) {
 
 // Close ends readings and waits until their messages are given back, for as long as ctx lasts.
 // Requests after it are answered with an error.
-func (c *Console) Close(ctx context.Context) { c.store.Close(ctx) }
+func (c *Console) Close(ctx context.Context) {
+	c.store.Close(ctx)
+	c.decoder.close(ctx)
+}
 
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
