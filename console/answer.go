@@ -26,6 +26,8 @@ func (a *answer) route(parts []string) {
 		a.overview()
 	case len(parts) == 1 && parts[0] == "topology":
 		a.topology()
+	case len(parts) == 1 && parts[0] == "search":
+		a.search()
 	case len(parts) == 1 && parts[0] == "doctor":
 		a.doctor()
 	case parts[0] == "q" && len(parts) > 1:

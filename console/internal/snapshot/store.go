@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -146,6 +148,13 @@ func (s *Store) opened() (all []*Reading) {
 			all = append(all, e.reading)
 		}
 	}
+	return all
+}
+
+// Readings returns those that are open, by the names of their queues. It is no look at them.
+func (s *Store) Readings() []*Reading {
+	all := s.opened()
+	slices.SortFunc(all, func(a, b *Reading) int { return cmp.Compare(a.name, b.name) })
 	return all
 }
 
