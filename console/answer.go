@@ -79,6 +79,7 @@ type page struct {
 	Here    string // what the navigation marks
 	User    string
 	May     string // what the viewer may do, in words
+	Changes bool   // there are pages that change something
 	Data    any
 
 	view
@@ -90,6 +91,7 @@ const fragment = "Bunnicula-Console-Fragment"
 // show renders a page.
 func (a *answer) show(status int, name string, p page) {
 	p.Nonce, p.User, p.May = a.nonce, a.user.Name, a.user.words(a.console.cfg.ReadOnly)
+	p.Changes = !a.console.cfg.ReadOnly
 	if p.view.base == "" {
 		p.view = a.view()
 	}

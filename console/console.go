@@ -25,6 +25,7 @@ type Console struct {
 	scarce   *scarce
 	runner   *operation.Runner // nil if the Config is ReadOnly
 	audit    *audit.Log
+	decoder  *decoder
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -51,6 +52,7 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
+	c.decoder = newDecoder(cfg.Decode, cfg.Log)
 	c.scarce = &scarce{conn: cfg.Connection, api: api, limits: map[string]int{}}
 	if err := c.begin(opener(cfg, c.scarce), operated(cfg)); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -65,7 +67,7 @@ func (c *Console) begin(read func(context.Context, string) (snapshot.Queue, erro
 		return err
 	}
 	c.store = snapshot.NewStore(snapshot.Config{
-		Open: read, ByHand: c.scarce.few, Busy: c.busy, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
+		Open: read, ByHand: c.scarce.few, Busy: c.busy, Index: cfg.index, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
 	})
 	if cfg.ReadOnly {
 		return nil
@@ -100,6 +102,7 @@ func (c *Console) Close(ctx context.Context) {
 	}
 	c.store.Close(ctx)
 	c.audit.Close()
+	c.decoder.close(ctx)
 }
 
 const mostForm = 1 << 20 // bytes of a form

@@ -22,6 +22,7 @@ var matrix = map[string]struct {
 	"GET ":                        {path: "", answers: http.StatusBadGateway},                   // there is no broker
 	"GET doctor":                  {path: "doctor", needs: See, answers: http.StatusBadGateway}, // the same
 	"GET topology":                {path: "topology", answers: http.StatusOK},
+	"GET search":                  {path: "search", answers: http.StatusOK},
 	"GET q/{queue}":               {path: "q/orders-error", needs: See, answers: http.StatusOK},
 	"GET q/{queue}/events":        {path: "q/orders-error/events", needs: See, answers: http.StatusOK},
 	"GET q/{queue}/g/{group}":     {path: "q/orders-error/g/GROUP", needs: See, answers: http.StatusOK},

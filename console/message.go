@@ -264,37 +264,6 @@ func header(name string, value any) headerRow {
 	return h
 }
 
-// body makes what the page shows of a body.
-func (a *answer) body(v view, m *errorqueue.Message, mark, queue string) bodyData {
-	body, said := bodyOf(m)
-	q := a.r.URL.Query()
-	d := bodyData{Size: m.BodySize, Encoded: said, Page: number(q.Get("page")), Download: v.Link("q", queue, "m", mark, "body")}
-	if len(m.Body) < m.BodySize {
-		d.Kept = len(m.Body)
-	}
-	d.Text, d.As, d.Pages = render(body, q.Get("as"), d.Page)
-	d.Page = max(1, min(d.Page, d.Pages))
-	link := func(as string, page int) string {
-		text := ""
-		if page > 1 {
-			text = strconv.Itoa(page)
-		}
-		return v.link([]string{"q", queue, "m", mark}, "filter", q.Get("filter"), "snapshot", q.Get("snapshot"), "as", as, "page", text)
-	}
-	for _, as := range []string{"json", "text", "hex"} {
-		if as != "json" || d.As == "json" || indented(body) != nil {
-			d.Views = append(d.Views, bodyView{as, link(as, 1), as == d.As})
-		}
-	}
-	if d.Page > 1 {
-		d.Previous = link(d.As, d.Page-1)
-	}
-	if d.Page < d.Pages {
-		d.Next = link(d.As, d.Page+1)
-	}
-	return d
-}
-
 // download sends what was kept of a body, as a file that no browser shows.
 func (a *answer) download(queue, mark string) {
 	r, ok := a.open(queue)

@@ -47,7 +47,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 	p := r.Progress()
 	d := reading{Queue: queue, Ask: p.Ask, Depth: p.Depth, Waiting: p.Phase == snapshot.Waiting, Running: p.Phase == snapshot.Running || p.Phase == snapshot.GivingBack}
 	d.Of, d.SoFar = max(0, p.Of), p.Read
-	d.Used = v.used(queue, s)
+	d.Used = a.console.scarce.used(queue, s)
 	d.Asking = s == nil && p.Phase == snapshot.Idle && p.DepthAt.IsZero()
 	if s != nil {
 		d.Version, d.At, d.Done = s.Version(), v.Time(s.Began()), s.Done()

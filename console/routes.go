@@ -35,6 +35,7 @@ func routes() []route {
 		{get, "login", 0, everybody, none((*answer).login), Config.hasLogin},
 		{get, "", 0, anyQueue, none((*answer).overview), nil},
 		{get, "topology", 0, anyQueue, none((*answer).topology), nil},
+		{get, "search", 0, anyQueue, none((*answer).search), nil},
 		{get, "doctor", See, everyQueue, none((*answer).doctor), nil},
 		{get, "q/{queue}", See, thisQueue, one((*answer).queue), nil},
 		{get, "q/{queue}/events", See, thisQueue, one((*answer).events), nil},

@@ -90,9 +90,6 @@ func (v view) QueueLink(queue, filter string) string {
 	return v.link([]string{"q", queue}, "filter", filter)
 }
 
-// Changes says whether the console has forms that change something.
-func (v view) Changes() bool { return !v.console.cfg.ReadOnly }
-
 // Base is the path of the overview.
 func (v view) Base() string { return v.base }
 
