@@ -121,6 +121,7 @@ func TestAQueueHasOneOperationAtATime(t *testing.T) {
 		}
 		start(t, r, of("c", "orders-error")) // which was not used up
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if want := []string{"busy", "free", "busy", "free"}; !slices.Equal(busy, want) {
 			t.Errorf("told %q, want %q", busy, want)
 		}
