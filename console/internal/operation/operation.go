@@ -40,6 +40,12 @@ func (o *operation) run(ctx context.Context) {
 	err := o.work(ctx)
 	o.end(ctx, err)
 	o.guard("Busy", func() { r.cfg.Busy(o.state.Queue, false) })
+	o.change(func(s *State) {
+		delete(r.on, s.Queue)
+		if s.Status == Done || r.journal != nil {
+			o.chosen = nil
+		}
+	})
 }
 
 // work does what the intent says.
@@ -145,12 +151,6 @@ func (o *operation) end(ctx context.Context, err error) {
 	if s.Status == Done && r.journal != nil && s.Marks > 0 {
 		_ = os.Remove(r.marksFile(s.ID))
 	}
-	o.change(func(s *State) {
-		delete(r.on, s.Queue)
-		if s.Status == Done || r.journal != nil {
-			o.chosen = nil
-		}
-	})
 }
 
 // verdict says how an operation has ended, of why its context has ended and the error of its call.
