@@ -12,12 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fake is an error queue whose calls do what the test says. Those that are nil are done at once.
 type fake struct {

@@ -137,6 +137,9 @@ func (o *operation) end(ctx context.Context, err error) {
 	s := o.change(func(s *State) {
 		s.Ended, s.Copying = now, false
 		s.Status, s.Err, s.FailedAgain = verdict(context.Cause(ctx), err)
+		if s.Status == Done {
+			s.Report.Missing = max(0, s.Count-s.Report.Moved-s.Report.Failed-s.Report.Illegible)
+		}
 		if s.File {
 			s.FileUntil = now.Add(FileKept)
 		}

@@ -25,7 +25,7 @@ func TestTheIntentAndItsMarksAreOnTheDiskBeforeTheCall(t *testing.T) {
 			if !slices.Equal(o.Filter.Marks, marksOf(3)) || o.Filter.Reasons[0] != "timeout" || o.Limit != 2 || o.Within != 9 || o.ID != "op-1" || o.All {
 				t.Errorf("it is called with %+v", o)
 			}
-			return errorqueue.RedriveReport{Moved: 2}, nil
+			return errorqueue.RedriveReport{Moved: 1}, nil
 		}
 		r := runner(t, configOf(f, dir))
 		start(t, r, Intent{ID: "op-1", Kind: Redrive, Queue: "orders-error", Filter: "reason=timeout", Chosen: marksOf(3), Count: 2, Within: 9, Who: "ada"})
@@ -34,7 +34,7 @@ func TestTheIntentAndItsMarksAreOnTheDiskBeforeTheCall(t *testing.T) {
 			t.Errorf("before the call the journal is %q and the marks are %q", journal, marks)
 		}
 		s := state(t, r, "op-1")
-		if s.Status != Done || s.Report.Moved != 2 || s.Marks != 3 || s.Chosen != nil || s.RedriveID != "op-1" {
+		if s.Status != Done || s.Report.Moved != 1 || s.Report.Missing != 1 || s.Marks != 3 || s.Chosen != nil || s.RedriveID != "op-1" {
 			t.Errorf("at the end: %+v", s)
 		}
 		if opened, closed := f.opens(); opened != 1 || closed != 1 {
