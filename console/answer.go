@@ -91,7 +91,7 @@ const fragment = "Bunnicula-Console-Fragment"
 // show renders a page.
 func (a *answer) show(status int, name string, p page) {
 	p.Nonce, p.User, p.May = a.nonce, a.user.Name, a.user.words(a.console.cfg.ReadOnly)
-	p.Changes = !a.console.cfg.ReadOnly
+	p.Changes, p.Still = !a.console.cfg.ReadOnly, p.Still || a.r.Method == http.MethodPost
 	if p.view.base == "" {
 		p.view = a.view()
 	}

@@ -85,7 +85,7 @@ func (a *answer) decide(queue string, form url.Values, d *deed) bool {
 		return false
 	}
 	if text := refuse(a.user, sel.Kind, seen, aimsOf(a.user, sel.Kind, seen, ways, set), set); text != "" {
-		a.problem(&problem{Status: http.StatusConflict, Title: "Not done", Text: text, Do: "Nothing was changed.", Here: a.view().QueueLink(queue, sel.Filter)})
+		a.problem(&problem{Status: http.StatusConflict, Title: "Not done", Text: text, Do: "Nothing was changed.", Here: a.view().QueueLink(queue, sel.Filter), Link: "Back to the queue"})
 		return false
 	}
 	if id, busy := a.console.runner.RunsOn(queue); busy {
@@ -106,7 +106,7 @@ func (a *answer) planned(queue string, p planned) (*snapshot.Snapshot, bool) {
 	s := r.Version(p.Snapshot)
 	if s == nil {
 		a.problem(&problem{
-			Status: http.StatusConflict, Title: "Plan again", Here: a.view().QueueLink(queue, p.Filter),
+			Status: http.StatusConflict, Title: "Plan again", Here: a.view().QueueLink(queue, p.Filter), Link: "Back to the queue",
 			Text: "The reading in which these messages were counted is gone. Nothing was changed.", Do: "Choose the messages again.",
 		})
 	}
@@ -142,17 +142,17 @@ func (a *answer) start(i operation.Intent) {
 	case errors.Is(err, operation.ErrJournal):
 		a.problem(&problem{
 			Status: http.StatusInternalServerError, Title: "Not done", Text: sentence(err),
-			Do: "Look at the directory of StateDir (--state-dir): it must be writable and have space. Then plan again.", Here: a.view().Link("q", i.Queue),
+			Do: "Look at the directory of StateDir (--state-dir): it must be writable and have space. Then plan again.", Here: a.view().Link("q", i.Queue), Link: "Back to the queue",
 		})
 	default:
-		a.problem(&problem{Status: http.StatusConflict, Title: "Not done", Text: sentence(err), Do: "Nothing was changed. Plan again.", Here: a.view().Link("q", i.Queue)})
+		a.problem(&problem{Status: http.StatusConflict, Title: "Not done", Text: sentence(err), Do: "Nothing was changed. Plan again.", Here: a.view().Link("q", i.Queue), Link: "Back to the queue"})
 	}
 }
 
 // busy answers for a queue on which an operation runs.
 func (a *answer) busy(id string) {
 	a.problem(&problem{
-		Status: http.StatusConflict, Title: "The queue is busy", Here: a.view().Link("ops", id),
+		Status: http.StatusConflict, Title: "The queue is busy", Here: a.view().Link("ops", id), Link: "The operation",
 		Text: "An operation runs on this queue, and a queue has one at a time. Nothing was changed by this request.",
 		Do:   "Wait until it has ended, or stop it. Then plan again: the numbers will be others.",
 	})

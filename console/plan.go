@@ -122,9 +122,9 @@ func (a *answer) planWith(queue string, form url.Values, missed wrong) {
 	if len(missed) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	p := page{Title: d.Verb + ", " + queue, Here: "queue", Data: d, view: v, Still: true}
+	p := page{Title: d.Verb + ", " + queue, Here: "queue", Data: d, view: v}
 	if d.Reading && a.r.Method != http.MethodPost {
-		p.Refresh, p.Every, p.Still = 2, 2, false
+		p.Refresh, p.Every = 2, 2
 	}
 	a.show(status, "plan", p)
 }
@@ -134,7 +134,8 @@ func (a *answer) selection(queue string, form url.Values) (selection, goingOn, *
 	s, err := selected(form)
 	if err != nil {
 		return s, goingOn{}, &problem{
-			Status: http.StatusBadRequest, Title: "No plan", Text: sentence(err), Do: "Nothing was changed.", Here: a.view().QueueLink(queue, s.Filter),
+			Status: http.StatusBadRequest, Title: "No plan", Text: sentence(err), Do: "Nothing was changed.",
+			Here: a.view().QueueLink(queue, s.Filter), Link: "Back to the queue",
 		}
 	}
 	from, refused := a.goesOn(queue, &s)
