@@ -108,10 +108,10 @@ var _ snapshot.Queue = (*limited)(nil)
 
 // used says how many readings of a queue its messages have, and of how many: "3 of 20". It is "" if
 // that is not known, or if readings do not count.
-func (a *answer) used(v view, queue string, s *snapshot.Snapshot) string {
-	most := a.console.scarce.limit(queue)
+func (c *scarce) used(queue string, s *snapshot.Snapshot) string {
+	most := c.limit(queue)
 	if most == 0 || s == nil {
 		return ""
 	}
-	return strconv.Itoa(s.Deliveries()) + " of " + v.Count(most)
+	return strconv.Itoa(s.Deliveries()) + " of " + view{}.Count(most)
 }

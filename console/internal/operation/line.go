@@ -32,17 +32,15 @@ type end struct {
 	Batches     []Batch `json:"batches,omitempty"`
 }
 
-// lines returns the lines that tell of an operation, without those that later ones have replaced.
+// lines returns the lines that tell of an operation that is over, without those that later ones
+// have replaced.
 func (s *State) lines() []line {
 	i := s.Intent
-	all := []line{{ID: s.ID, At: s.At, Intent: &i}}
-	if s.Status.Over() && s.Status != Interrupted {
-		return append(all, s.endLine())
-	}
-	if s.Ended.IsZero() {
+	all := []line{{ID: s.ID, At: s.At, Intent: &i}, s.progressLine(s.Ended)}
+	if s.Status == Interrupted {
 		return all
 	}
-	return append(all, s.progressLine(s.Ended))
+	return append(all, s.endLine())
 }
 
 func (s *State) progressLine(at time.Time) line {

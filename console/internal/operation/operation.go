@@ -40,6 +40,12 @@ func (o *operation) run(ctx context.Context) {
 	err := o.work(ctx)
 	o.end(ctx, err)
 	o.guard("Busy", func() { r.cfg.Busy(o.state.Queue, false) })
+	o.change(func(s *State) {
+		delete(r.on, s.Queue)
+		if s.Status == Done || r.journal != nil {
+			o.chosen = nil
+		}
+	})
 }
 
 // work does what the intent says.
@@ -131,6 +137,9 @@ func (o *operation) end(ctx context.Context, err error) {
 	s := o.change(func(s *State) {
 		s.Ended, s.Copying = now, false
 		s.Status, s.Err, s.FailedAgain = verdict(context.Cause(ctx), err)
+		if s.Status == Done {
+			s.Report.Missing = max(0, s.Count-s.Report.Moved-s.Report.Failed-s.Report.Illegible)
+		}
 		if s.File {
 			s.FileUntil = now.Add(FileKept)
 		}
@@ -145,12 +154,6 @@ func (o *operation) end(ctx context.Context, err error) {
 	if s.Status == Done && r.journal != nil && s.Marks > 0 {
 		_ = os.Remove(r.marksFile(s.ID))
 	}
-	o.change(func(s *State) {
-		delete(r.on, s.Queue)
-		if s.Status == Done || r.journal != nil {
-			o.chosen = nil
-		}
-	})
 }
 
 // verdict says how an operation has ended, of why its context has ended and the error of its call.

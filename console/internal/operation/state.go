@@ -90,15 +90,19 @@ type Failure struct {
 
 // Report says what an operation has done.
 type Report struct {
-	Matched    int           `json:"matched"`
-	Moved      int           `json:"moved"`       // redriven, archived, deleted or exported
-	MaybeTwice int           `json:"maybe_twice"` // of those, may still be parked
-	Failed     int           `json:"failed"`      // could not be published, and are still parked
-	Illegible  int           `json:"illegible"`   // chosen, and still parked: see errorqueue.Message
-	Watch      time.Duration `json:"watch"`       // of each batch, at most
-	Took       time.Duration `json:"took"`
-	Targets    []string      `json:"targets,omitempty"` // queues to which messages went
-	Copied     int           `json:"copied,omitempty"`  // messages in the copy
+	Matched    int `json:"matched"`
+	Moved      int `json:"moved"`       // redriven, archived, deleted or exported
+	MaybeTwice int `json:"maybe_twice"` // of those, may still be parked
+	Failed     int `json:"failed"`      // could not be published, and are still parked
+	Illegible  int `json:"illegible"`   // chosen, and still parked: see errorqueue.Message
+	// Missing is how many of Intent.Count were not met by an operation that is Done: they have left
+	// the queue since the plan, or somebody else holds them.
+	Missing int `json:"missing,omitempty"`
+
+	Watch   time.Duration `json:"watch"` // of each batch, at most
+	Took    time.Duration `json:"took"`
+	Targets []string      `json:"targets,omitempty"` // queues to which messages went
+	Copied  int           `json:"copied,omitempty"`  // messages in the copy
 
 	// Failures are the first 100 messages that could not be published. They are not in the journal.
 	Failures []errorqueue.Failure `json:"-"`

@@ -53,6 +53,9 @@ type Config struct {
 	// of the operation are shown, see Reading.Observer. Nil is of no queue.
 	Busy func(queue string) bool
 
+	// Index has the header. and body. terms by which rows are found without a pass. Nil is none.
+	Index *errorqueue.Values
+
 	// Redact changes a message before anything of it is kept. The mark stays. Nil changes nothing.
 	// Nothing is kept of a message over which it panics.
 	Redact func(*errorqueue.Message)

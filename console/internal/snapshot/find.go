@@ -90,14 +90,15 @@ func (s *Snapshot) choose(f errorqueue.Filter) (chosen, error) {
 	if f.IsZero() {
 		return chosen{view: v, all: true}, nil
 	}
-	if len(f.Headers)+len(f.Body) > 0 {
-		return chosen{}, ErrNotIndexed
-	}
 	text := f.String()
 	if rows, ok := s.finds.get(text); ok && done {
 		return chosen{view: v, rows: rows}, nil
 	}
-	rows, err := v.matching(f, s.began)
+	tests, f, err := s.tested(v, f)
+	if err != nil {
+		return chosen{}, err
+	}
+	rows, err := v.matching(f, s.began, tests)
 	if err != nil {
 		return chosen{}, err
 	}
@@ -108,7 +109,7 @@ func (s *Snapshot) choose(f errorqueue.Filter) (chosen, error) {
 }
 
 // matching looks at all rows. Those of a kind that the filter cannot choose are passed over.
-func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err error) {
+func (v view) matching(f errorqueue.Filter, now time.Time, tests tested) (rows []int32, err error) {
 	matcher, err := f.At(now)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err er
 	wanted := marksOf(f)
 	for i := range int32(v.n) { //nolint:gosec // no more than rows
 		r := v.at(i)
-		if !may[r.kind] || wanted != nil && !wanted[r.mark] {
+		if !may[r.kind] || wanted != nil && !wanted[r.mark] || !tests.pass(i) {
 			continue
 		}
 		v.fill(&m, r)

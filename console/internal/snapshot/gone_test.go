@@ -23,7 +23,7 @@ func TestWhatIsSettledStaysInItsPlaceAndIsNotCounted(t *testing.T) {
 		for i := range all {
 			all[i].Position = i + 1
 		}
-		s := snapshotOf(t, all, nil)
+		s := snapshotOf(t, all, indexed(t))
 		r := readingOf(t, s)
 		gone := make([]bool, len(all))
 		for _, k := range rapid.SliceOfN(rapid.OneOf(marks, rapid.Just("nothing"), rapid.Just(markOf("z", ""))), 0, 40).Draw(rt, "settled") {

@@ -163,6 +163,9 @@ func (r *Reading) shown() *Snapshot {
 	return nil
 }
 
+// Queue is the error queue's name, as the viewer gave it.
+func (r *Reading) Queue() string { return r.name }
+
 // Snapshot returns what there is to see: that of the last pass that has read all, or else the one
 // that is read now, or else that of the last pass. It is nil before the first pass.
 func (r *Reading) Snapshot() *Snapshot {

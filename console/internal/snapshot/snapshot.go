@@ -25,6 +25,8 @@ type Snapshot struct {
 	// there is nothing. It takes the locks of the Store and of Readings.
 	makeRoom func() bool
 
+	index *errorqueue.Values // nil if there are no such terms
+
 	redactor redactor // of the goroutine of the pass
 
 	finds finds // written by whoever looks for rows, under a lock of its own
@@ -51,10 +53,14 @@ type Snapshot struct {
 func (s *Snapshot) add(m *errorqueue.Message) {
 	s.redactor.redact(m)
 	place := absent
+	var values []errorqueue.Value
 	if s.rows() {
 		place = s.keep(m)
+		if s.index != nil {
+			values = s.index.Read(m)
+		}
 	}
-	full := s.count(m, place)
+	full := s.count(m, place, values)
 	for full && s.makeRoom() {
 		full = !s.memory.spend(0)
 	}
@@ -67,7 +73,7 @@ func (s *Snapshot) add(m *errorqueue.Message) {
 
 // count counts a message, and makes a row of it if there is memory. It says whether this row has
 // taken the last of it.
-func (s *Snapshot) count(m *errorqueue.Message, place int64) (full bool) {
+func (s *Snapshot) count(m *errorqueue.Message, place int64, values []errorqueue.Value) (full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tally.add(m)
@@ -75,7 +81,7 @@ func (s *Snapshot) count(m *errorqueue.Message, place int64) (full bool) {
 	if s.full || s.dropped {
 		return false
 	}
-	took := s.columns.add(m, place)
+	took := s.columns.add(m, place, values)
 	s.bytes += took
 	return !s.memory.spend(took)
 }

@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -118,7 +120,7 @@ func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 	s.version++
 	snap := &Snapshot{
 		queue: queue, version: s.version, began: time.Now(), of: -1, phase: errorqueue.PhaseWaiting, memory: s.memory, makeRoom: makeRoom,
-		redactor: redactor{with: s.cfg.Redact, log: s.cfg.Log}, log: s.cfg.Log,
+		index: s.cfg.Index, redactor: redactor{with: s.cfg.Redact, log: s.cfg.Log}, log: s.cfg.Log,
 	}
 	s.mu.Unlock()
 	snap.keeper = s.newKeeper(queue)
@@ -146,6 +148,13 @@ func (s *Store) opened() (all []*Reading) {
 			all = append(all, e.reading)
 		}
 	}
+	return all
+}
+
+// Readings returns those that are open, by the names of their queues. It is no look at them.
+func (s *Store) Readings() []*Reading {
+	all := s.opened()
+	slices.SortFunc(all, func(a, b *Reading) int { return cmp.Compare(a.name, b.name) })
 	return all
 }
 

@@ -111,7 +111,7 @@ var rows = map[string][]string{
 		"internal/outboxlook", "internal/inspect", "internal/management",
 	},
 	"console": {
-		"connection", "errorqueue", "topology", "topology/topologyfile", "console/internal/snapshot", "internal/applog", "internal/doctor",
+		"connection", "errorqueue", "topology", "topology/topologyfile", "console/internal/audit", "console/internal/operation", "console/internal/snapshot", "internal/applog", "internal/doctor",
 		"internal/effective", "internal/foreign", "internal/inspect", "internal/management", "internal/transport", "internal/typed",
 	},
 	"cmd/bunnicula": {
