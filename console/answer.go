@@ -50,16 +50,19 @@ func (a *answer) routeQueue(queue string, parts []string) {
 		a.events(queue)
 	case len(parts) == 2 && parts[0] == "g":
 		a.group(queue, parts[1])
-	case (len(parts) == 2 || len(parts) == 3 && parts[2] == "body") && parts[0] == "m":
+	case (len(parts) == 2 || len(parts) == 3 && parts[2] == "body") && parts[0] == "m", len(parts) == 1 && parts[0] == "compare":
 		if !a.user.may(Read, queue) {
 			a.problem(&problem{Status: http.StatusForbidden, Title: "Not yours to read", Text: "You may see what failed in this queue, but not its messages."})
 			return
 		}
-		if len(parts) == 3 {
+		switch len(parts) {
+		case 1:
+			a.compare(queue)
+		case 2:
+			a.message(queue, parts[1])
+		default:
 			a.download(queue, parts[1])
-			return
 		}
-		a.message(queue, parts[1])
 	default:
 		a.notFound()
 	}
