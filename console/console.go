@@ -18,6 +18,7 @@ type Console struct {
 	routes   []route // of cfg; immutable
 	sameSite *http.CrossOriginProtection
 	tickets  *tickets
+	streams  streams
 	broker   *broker
 	store    *snapshot.Store
 }
