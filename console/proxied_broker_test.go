@@ -218,13 +218,13 @@ func (p *proxied) hints() {
 	}
 	begin := time.Now()
 	p.ask(http.MethodGet, p.url+"q/orders-error?read="+read[1])
-	for next("data: snapshot ") != read[1] { //nolint:revive // a hint of an earlier reading
+	for next("data: snapshot ") != read[1] { // that is a hint of an earlier reading
 	}
 	if took := time.Since(begin); took > 5*time.Second { // a heartbeat would flush a buffer after 20 s
 		p.t.Errorf("the hint took %s", took)
 	}
 	_ = answer.Body.Close()
-	for range lines { //nolint:revive // until its goroutine has ended
+	for range lines { // until its goroutine has ended
 	}
 }
 
