@@ -114,10 +114,9 @@ func TestARedriveMovesWhatItsPlanHasCountedAndNothingElse(t *testing.T) {
 		}
 	}
 	s.depths(30, 10)
-	list := s.get("/ops/q/" + s.queue + "-error?show=list")
-	if n := strings.Count(list, ">new-"); n != 10 {
-		t.Errorf("%d of the newer ones are parked, want 10", n)
-	}
+	amqptest.Eventually(t, 20*time.Second, func() bool {
+		return strings.Count(s.get("/ops/q/"+s.queue+"-error?show=list"), ">new-") == 10
+	}, "the list has the newer ones without being asked to read")
 }
 
 // handle takes messages from the main queue, and parks those of which fail says how they fail.
@@ -161,6 +160,9 @@ func TestABatchThatFailsAgainStopsAndSaysWhetherItIsTheSameFailure(t *testing.T)
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
+	amqptest.Eventually(t, 20*time.Second, func() bool {
+		return strings.Contains(s.get(regexp.MustCompile(`/ops/q/[^"]*filter=redrive%3D[^"]*`).FindString(page)), "1 to 1 of <b>1</b>")
+	}, "the list of what failed again has it")
 	on := regexp.MustCompile(`/plan\?(goes-on=[^"]*)"`).FindStringSubmatch(page)
 	if on == nil {
 		t.Fatal("nothing leads on")
