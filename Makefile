@@ -198,6 +198,13 @@ keys: ## Kill, cut off and move whatever consumes partitions, and compare the or
 	eval "$$vars"
 	go test -count=1 -timeout 4h -v ./internal/test/partitions -run '^TestKilled|^TestPartitionsGo|^TestTheFirst' -seeds $(SEEDS) -seed $(SEED) $(ARGS)
 
+.PHONY: console-kills
+console-kills: ## Kill each operation of the console, and compare what is in its queues (SEEDS=100, SEED=7 the first, ARGS); BROKER=4.3 too
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -timeout 4h -v ./console/internal/operation -run 'Killed' $(ARGS) -args -seeds $(SEEDS) -seed $(SEED)
+
 .PHONY: fleet
 fleet: ## Give orders to twenty processes, and kill them, their broker and their stream (ARGS="-processes 50"); BROKER=4.3 too
 	@scripts/broker up

@@ -78,9 +78,12 @@ type page struct {
 	Events  string // the path of the page's hints, or ""
 	Every   int    // seconds until a browser with scripts asks again, if there are no hints; 0 is never
 	Zones   []zoneLink
+	Still   bool   // it was made of a form, so that it cannot be fetched again
 	Command string // the line that shows the same
 	Here    string // what the navigation marks
 	User    string
+	May     string // what the viewer may do, in words
+	Changes bool   // there are pages that change something
 	Data    any
 
 	view
@@ -91,7 +94,8 @@ const fragment = "Bunnicula-Console-Fragment"
 
 // show renders a page.
 func (a *answer) show(status int, name string, p page) {
-	p.Nonce, p.User = a.nonce, a.user.Name
+	p.Nonce, p.User, p.May = a.nonce, a.user.Name, a.user.words(a.console.cfg.ReadOnly)
+	p.Changes, p.Still = !a.console.cfg.ReadOnly, p.Still || a.r.Method == http.MethodPost
 	if p.view.base == "" {
 		p.view = a.view()
 	}

@@ -81,6 +81,14 @@ type Config struct {
 	// Defaults to false. Without Identify and Login it is always true.
 	ReadOnly bool
 
+	// StateDir is the directory in which operations and the audit are written down, readable by this
+	// user alone. It is made if it is not there, and one Console at a time has it. After a restart
+	// the pages say from it what was interrupted.
+	//
+	// Defaults to none: operations are forgotten with the process, and who has done what is in the
+	// log only.
+	StateDir string
+
 	// Key signs forms that change something, and the cookies of a Login that has no key of its own:
 	// at least 32 bytes. Forms and cookies of another process are accepted if it has the same one.
 	//
@@ -92,11 +100,29 @@ type Config struct {
 	// Defaults to none: 20 bodies of each kind of failure are kept, in memory.
 	SpoolDir string
 
+	// IndexKeys are header. and body. terms without a value, such as header.tenant or body.order.id,
+	// at most 20. Each reading keeps what messages have there, up to 1 KiB each, so that filters with
+	// these terms find messages without a reading of their own.
+	//
+	// Defaults to none.
+	IndexKeys []string
+
+	// Decode returns the text of a body that is neither JSON nor text, such as protobuf, for the page
+	// of a message. It has a second; while a slow one still runs, no other is called. It must not
+	// keep or change the message.
+	//
+	// Defaults to none.
+	Decode func(*errorqueue.Message) (string, error)
+
 	// Log receives refused requests and failed readings.
 	//
 	// Defaults to slog.Default().
 	Log *slog.Logger
+
+	index *errorqueue.Values // of IndexKeys, nil without any
 }
+
+const mostKeys = 20
 
 // resolve checks the Config and fills in the defaults.
 func (c Config) resolve() (Config, error) {
@@ -129,6 +155,16 @@ func (c Config) resolve() (Config, error) {
 	}
 	if len(c.Key) < keyLeast {
 		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
+	}
+	if len(c.IndexKeys) > mostKeys {
+		return c, fmt.Errorf("IndexKeys are %d, want %d at most", len(c.IndexKeys), mostKeys)
+	}
+	if len(c.IndexKeys) > 0 {
+		index, err := errorqueue.NewValues(c.IndexKeys...)
+		if err != nil {
+			return c, fmt.Errorf("IndexKeys: %w", err)
+		}
+		c.index = index
 	}
 	if c.ManagementClient == nil {
 		c.ManagementClient = http.DefaultClient

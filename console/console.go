@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/audit"
+	"github.com/bunnicula-go/bunnicula/console/internal/operation"
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 )
@@ -21,6 +23,10 @@ type Console struct {
 	streams  streams
 	broker   *broker
 	store    *snapshot.Store
+	scarce   *scarce
+	runner   *operation.Runner // nil if the Config is ReadOnly
+	audit    *audit.Log
+	decoder  *decoder
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -47,18 +53,58 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
-	c.store = snapshot.NewStore(snapshot.Config{
-		Open:     opener(cfg),
-		SpoolDir: cfg.SpoolDir,
-		Redact:   cfg.Redact,
-		Log:      cfg.Log,
-	})
+	c.decoder = newDecoder(cfg.Decode, cfg.Log)
+	c.scarce = &scarce{conn: cfg.Connection, api: api, limits: map[string]int{}}
+	if err := c.begin(opener(cfg, c.scarce), operated(cfg)); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
 	return c, nil
 }
 
-// Close ends readings and waits until their messages are given back, for as long as ctx lasts.
+// begin makes what has goroutines and files: readings, operations and the audit.
+func (c *Console) begin(read func(context.Context, string) (snapshot.Queue, error), change func(context.Context, string) (operation.Queue, error)) (err error) {
+	cfg := c.cfg
+	if c.audit, err = audit.Open(audit.Config{Dir: cfg.StateDir, Log: cfg.Log}); err != nil {
+		return err
+	}
+	c.store = snapshot.NewStore(snapshot.Config{
+		Open: read, ByHand: c.scarce.few, Busy: c.busy, AutoDepth: autoDepth, Index: cfg.index, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
+	})
+	if cfg.ReadOnly {
+		return nil
+	}
+	f := &follower{store: c.store, few: c.scarce.few, ended: c.ended, on: map[string]following{}}
+	runner, err := operation.Open(operation.Config{
+		Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Log: cfg.Log,
+	})
+	if err != nil {
+		c.audit.Close()
+		return err
+	}
+	c.runner = runner
+	return nil
+}
+
+// busy says whether an operation runs on a queue.
+func (c *Console) busy(queue string) bool {
+	if c.runner == nil {
+		return false
+	}
+	_, runs := c.runner.RunsOn(queue)
+	return runs
+}
+
+// Close stops operations and ends readings, and waits until their messages are given back, for as
+// long as ctx lasts.
 // Requests after it are answered with an error.
-func (c *Console) Close(ctx context.Context) { c.store.Close(ctx) }
+func (c *Console) Close(ctx context.Context) {
+	if c.runner != nil {
+		c.runner.Close(ctx)
+	}
+	c.store.Close(ctx)
+	c.audit.Close()
+	c.decoder.close(ctx)
+}
 
 const mostForm = 1 << 20 // bytes of a form
 

@@ -107,5 +107,6 @@ type problem struct {
 	Title  string
 	Text   string
 	Do     string // what the reader can do, or ""
-	Here   string // the page itself, if a link to it helps
+	Here   string // the page itself, or another one that helps
+	Link   string // the text of that link, "" for the page itself
 }

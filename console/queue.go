@@ -34,6 +34,7 @@ type reading struct {
 	Depth int    // messages in the queue, -1 if unknown
 	Again string // the link that begins a pass
 	Cost  string // how long that takes, "" if unknown
+	Used  string // readings: "3 of 20"; "" if they do not count
 
 	Newer string // the link of a newer snapshot, ""
 	Gone  bool   // the snapshot that the link names is dropped
@@ -46,6 +47,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 	p := r.Progress()
 	d := reading{Queue: queue, Ask: p.Ask, Depth: p.Depth, Waiting: p.Phase == snapshot.Waiting, Running: p.Phase == snapshot.Running || p.Phase == snapshot.GivingBack}
 	d.Of, d.SoFar = max(0, p.Of), p.Read
+	d.Used = a.console.scarce.used(queue, s)
 	d.Asking = s == nil && p.Phase == snapshot.Idle && p.DepthAt.IsZero()
 	if s != nil {
 		d.Version, d.At, d.Done = s.Version(), v.Time(s.Began()), s.Done()
@@ -91,6 +93,9 @@ func cost(p snapshot.Progress) string {
 		each = p.Took / time.Duration(p.Read)
 	}
 	d := time.Duration(p.Depth) * each
+	if d < 100*time.Millisecond {
+		return "below 0.1s"
+	}
 	if d < time.Second {
 		return "≈ " + d.Round(100*time.Millisecond).String()
 	}
@@ -124,6 +129,8 @@ type queueData struct {
 	Other     int // messages of groups that are not shown
 	Rows      rowsData
 	Timeline  timelineData
+	Select    *selectable    // all messages, of the page that has no rows
+	Current   []operationRow // that run, or were interrupted
 	ListLink  string
 	GroupLink string
 }
@@ -142,6 +149,7 @@ type groupRow struct {
 // rowsData is a page of a list.
 type rowsData struct {
 	Rows           []messageRow
+	Select         *selectable // nil if nothing can be done with them
 	Total          int
 	From, To       int
 	Previous, Next string // links
@@ -179,7 +187,7 @@ func (a *answer) queue(queue string) {
 	if err != nil {
 		d.FilterErr = err.Error()
 	}
-	d.Newer = a.newer(r, s)
+	d.Newer, d.Current = a.newer(r, s), a.current(v, queue)
 	p := page{Title: queue, Here: "queue", Data: d, view: v, Command: commandLine("errors", "groups", queue)}
 	if d.List && err == nil {
 		p.Command = commandLine(append([]string{"errors", "ls", queue}, words(filter)...)...)
@@ -199,6 +207,7 @@ func (a *answer) fill(v view, s *snapshot.Snapshot, filter errorqueue.Filter, d 
 		d.Rows, err = a.list(v, d.Queue, s, filter, "filter", d.Filter, "show", a.r.URL.Query().Get("show"))
 		return err
 	}
+	d.Select = a.selectable(v, d.Queue, s, filter)
 	groups := s.Groups()
 	d.Other = groups.Other
 	for _, g := range groups.Groups {
@@ -218,7 +227,7 @@ func (a *answer) list(v view, queue string, s *snapshot.Snapshot, filter errorqu
 	if err != nil {
 		return rowsData{}, err
 	}
-	d := rowsData{Total: total, From: min(total, (at-1)*pageRows+1), To: min(total, (at-1)*pageRows+len(rows))}
+	d := rowsData{Select: a.selectable(v, queue, s, filter), Total: total, From: min(total, (at-1)*pageRows+1), To: min(total, (at-1)*pageRows+len(rows))}
 	for _, r := range rows {
 		row := messageRow{Row: r, At: v.Time(r.Since)}
 		if a.user.may(Read, queue) {

@@ -70,6 +70,7 @@
   }
 
   async function refresh() {
+    if ("still" in main().dataset) return; // made of a form
     if (asking) { again = true; return; }
     asking = true;
     try {
