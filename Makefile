@@ -56,7 +56,7 @@ images: ## Run examples/images, with a worker in Node and ten kills, once for ea
 test: ## Tests, with the race detector and a broker, in some seven minutes (PKG, ARGS, TIMEOUT; RACE= without the detector)
 test-all: ## Also those that take long, because they wait or because they repeat
 test: SHORT := -short
-test-all: MORE := redis-server=redis
+test-all: MORE := redis-server=redis nginx
 test test-all:
 	@scripts/need cc=gcc,libc6-dev $(MORE) # the race detector is linked by a C compiler
 	scripts/broker up

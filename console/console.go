@@ -20,6 +20,7 @@ type Console struct {
 	routes   []route // of cfg; immutable
 	sameSite *http.CrossOriginProtection
 	tickets  *tickets
+	streams  streams
 	broker   *broker
 	store    *snapshot.Store
 	scarce   *scarce
@@ -67,14 +68,14 @@ func (c *Console) begin(read func(context.Context, string) (snapshot.Queue, erro
 		return err
 	}
 	c.store = snapshot.NewStore(snapshot.Config{
-		Open: read, ByHand: c.scarce.few, Busy: c.busy, Index: cfg.index, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
+		Open: read, ByHand: c.scarce.few, Busy: c.busy, AutoDepth: autoDepth, Index: cfg.index, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
 	})
 	if cfg.ReadOnly {
 		return nil
 	}
-	f := &follower{store: c.store, ended: c.ended, on: map[string]following{}}
+	f := &follower{store: c.store, few: c.scarce.few, ended: c.ended, on: map[string]following{}}
 	runner, err := operation.Open(operation.Config{
-		Dir: cfg.StateDir, Queue: change, Observe: f.observe, Settled: f.settled, Busy: f.busy, Log: cfg.Log,
+		Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Log: cfg.Log,
 	})
 	if err != nil {
 		c.audit.Close()

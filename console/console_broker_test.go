@@ -16,6 +16,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/console"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
@@ -26,11 +27,17 @@ type site struct {
 	queue string
 	url   string
 	page  *http.Client
+	conn  *connection.Connection
 }
 
-func open(t *testing.T, messages int) site {
+// failure is how a message of a site has failed.
+var failure = amqp.Table{"colour": "red", wire.Reason: "timeout", wire.Error: "connection refused", wire.ErrorGroup: "0123456789abcdef", wire.AppVersion: "1.41.0"}
+
+// open parks messages, and opens a Console for somebody who may change everything, or for the
+// Config that set makes.
+func open(t *testing.T, messages int, set ...func(*console.Config)) site {
 	t.Helper()
-	queue := amqptest.Queue(t, "console", "-retry-1s", "-quarantine", "-error", "-error.reader")
+	queue := amqptest.Queue(t, "console", "-retry-1s", "-quarantine", "-error", "-error.reader", "-archive", "-archive.reader")
 	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}
 	top, err := topology.New(plan)
 	if err != nil {
@@ -41,18 +48,24 @@ func open(t *testing.T, messages int) site {
 	}
 	for i := range messages {
 		amqptest.Publish(t, "", queue+"-error", amqp.Publishing{
-			MessageId: fmt.Sprintf("id-%d", i), Body: fmt.Appendf(nil, `{"n":%d}`, i), DeliveryMode: amqp.Persistent,
-			Headers: amqp.Table{"colour": "red"},
+			MessageId: fmt.Sprintf("id-%d", i), Body: fmt.Appendf(nil, `{"n":%d}`, i), DeliveryMode: amqp.Persistent, Headers: failure,
 		})
 	}
 	conn, err := connection.New(connection.Config{URL: amqptest.URL(t)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := console.New(console.Config{
-		Connection: conn, SpoolDir: t.TempDir(), BasePath: "/ops",
+	cfg := console.Config{
+		Connection: conn, SpoolDir: t.TempDir(), BasePath: "/ops", StateDir: t.TempDir(),
 		Topology: topologyfile.File{Consumers: []topologyfile.Consumer{{Plan: plan, Topology: top}}},
-	})
+		Identify: func(*http.Request) (console.User, error) {
+			return console.User{Name: "eve", Grants: []console.Grant{{Queues: "*", Right: console.Change}}}, nil
+		},
+	}
+	for _, f := range set {
+		f(&cfg)
+	}
+	c, err := console.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +76,7 @@ func open(t *testing.T, messages int) site {
 		c.Close(context.Background())
 		_ = conn.Stop(context.Background())
 	})
-	return site{t: t, queue: queue, url: server.URL, page: server.Client()}
+	return site{t: t, queue: queue, url: server.URL, page: server.Client(), conn: conn}
 }
 
 func (s site) get(path string) string {

@@ -83,7 +83,10 @@ func away(t *testing.T) *connection.Connection {
 // made returns a Console whose error queues all have these messages. It runs in a bubble.
 func made(t *testing.T, cfg Config, messages ...errorqueue.Message) *Console {
 	t.Helper()
-	cfg.Connection, cfg.Log = away(t), slog.New(slog.DiscardHandler)
+	cfg.Log = slog.New(slog.DiscardHandler)
+	if cfg.Connection == nil {
+		cfg.Connection = away(t)
+	}
 	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

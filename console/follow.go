@@ -13,8 +13,10 @@ import (
 // follower tells readings what operations do with their queues: what they read becomes a snapshot,
 // and what they move is gone. It is safe for many goroutines.
 type follower struct {
-	store *snapshot.Store    // immutable
-	ended func(queue string) // immutable: an operation has ended on a queue
+	// Immutable.
+	store *snapshot.Store
+	few   func(queue string) bool // readings of a queue are few
+	ended func(queue string)      // an operation has ended
 
 	mu sync.Mutex
 	on map[string]following // by the error queue's name; written by busy
@@ -37,6 +39,7 @@ func (f *follower) busy(queue string, busy bool) {
 		f.mu.Unlock()
 		if ok {
 			one.observer.End()
+			f.again(queue, one.reading)
 		}
 		f.ended(queue)
 		return
@@ -50,6 +53,16 @@ func (f *follower) busy(queue string, busy bool) {
 	f.mu.Lock()
 	f.on[queue] = following{r, r.Observer()}
 	f.mu.Unlock()
+}
+
+// autoDepth is how many messages a queue may have so that it is read without being asked.
+const autoDepth = 20_000
+
+// again has a short queue read at the end of an operation: what has failed again is to be seen.
+func (f *follower) again(queue string, r *snapshot.Reading) {
+	if !f.few(queue) && r.Progress().Depth <= autoDepth {
+		r.Begin()
+	}
 }
 
 func (f *follower) of(queue string) (following, bool) {

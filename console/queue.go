@@ -93,6 +93,9 @@ func cost(p snapshot.Progress) string {
 		each = p.Took / time.Duration(p.Read)
 	}
 	d := time.Duration(p.Depth) * each
+	if d < 100*time.Millisecond {
+		return "below 0.1s"
+	}
 	if d < time.Second {
 		return "≈ " + d.Round(100*time.Millisecond).String()
 	}

@@ -76,6 +76,9 @@ func (c Config) changes() bool { return !c.ReadOnly }
 // changes says whether the route changes something.
 func (r route) changes() bool { return r.method != http.MethodGet }
 
+// stays says whether an answer stays open, for hints.
+func (r route) stays() bool { return strings.HasSuffix(r.pattern, "/events") }
+
 // answers says whether the route is for a method.
 func (r route) answers(method string) bool {
 	return r.method == method || r.method == http.MethodGet && method == http.MethodHead

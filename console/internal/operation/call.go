@@ -28,7 +28,7 @@ func (c *call) redrive(ctx context.Context) error {
 	report, err := c.queue.Redrive(ctx, errorqueue.RedriveOptions{
 		Filter: i.filter(c.marks), All: i.All, To: i.To, Limit: c.most, Rate: i.Rate,
 		Batches: i.Batches, Watch: i.Watch, Tolerate: i.Tolerate, ID: i.RedriveID, Now: i.Now, Within: i.Within,
-		Observe: c.hooks.observe, Settled: c.hooks.settled, Progress: c.operation.tell,
+		Observe: c.hooks.observe, Observed: c.hooks.observed, Settled: c.hooks.settled, Progress: c.operation.tell,
 	})
 	c.operation.change(func(s *State) {
 		copied := s.Report.Copied
@@ -48,7 +48,7 @@ func (c *call) discard(ctx context.Context) error {
 	i := c.intent
 	report, err := c.queue.Discard(ctx, errorqueue.DiscardOptions{
 		Filter: i.filter(c.marks), All: i.All, Delete: i.Kind == Delete, Archive: i.Archive, Limit: c.most, Rate: i.Rate,
-		Now: i.Now, Within: i.Within, Observe: c.hooks.observe, Settled: c.hooks.settled, Progress: c.operation.tell,
+		Now: i.Now, Within: i.Within, Observe: c.hooks.observe, Observed: c.hooks.observed, Settled: c.hooks.settled, Progress: c.operation.tell,
 	})
 	c.operation.change(func(s *State) {
 		copied := s.Report.Copied

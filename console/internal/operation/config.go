@@ -35,6 +35,9 @@ type Config struct {
 	// message that the operation reads: see errorqueue.RedriveOptions. Nil gets none.
 	Observe func(queue string) func(*errorqueue.Message)
 
+	// Observed is told that a reading of which Observe was told has met all messages of its queue.
+	Observed func(queue string)
+
 	// Settled is told of each message that an operation has taken out of its error queue.
 	Settled func(queue, mark string)
 
@@ -51,6 +54,9 @@ func (c Config) resolve() (Config, error) {
 	}
 	if c.Observe == nil {
 		c.Observe = func(string) func(*errorqueue.Message) { return nil }
+	}
+	if c.Observed == nil {
+		c.Observed = func(string) {}
 	}
 	if c.Settled == nil {
 		c.Settled = func(string, string) {}

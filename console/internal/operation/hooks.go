@@ -4,8 +4,9 @@ import "github.com/bunnicula-go/bunnicula/errorqueue"
 
 // hooks are what package errorqueue calls. One goroutine uses them, that of the operation.
 type hooks struct {
-	observe func(*errorqueue.Message)
-	settled func(mark string)
+	observe  func(*errorqueue.Message)
+	observed func()
+	settled  func(mark string)
 }
 
 // hooks makes the hooks of an operation. One of the Config that panics is called no more, and our
@@ -14,12 +15,17 @@ func (o *operation) hooks() hooks {
 	r, queue := o.runner, o.state.Queue
 	var observe func(*errorqueue.Message)
 	o.guard("Observe", func() { observe = r.cfg.Observe(queue) })
-	settled := r.cfg.Settled
+	observed, settled := r.cfg.Observed, r.cfg.Settled
 	return hooks{
 		observe: func(m *errorqueue.Message) {
 			o.note(m)
 			if observe != nil && !o.guard("Observe", func() { observe(m) }) {
 				observe = nil
+			}
+		},
+		observed: func() {
+			if observed != nil && !o.guard("Observed", func() { observed(queue) }) {
+				observed = nil
 			}
 		},
 		settled: func(mark string) {

@@ -1506,6 +1506,31 @@ var mutants = []mutant{
 		caught: []by{{pkg: "internal/jobtree", test: "^TestALargerSecondReportOfANodeThatWasDoneIsWaitedFor$"}},
 	},
 	{
+		name: "console-lets-in-without-right", breaks: "a page is for who has the right that its route needs",
+		edits:  []edit{{"console.route.denied", `u.may(r.right, queue)`, `(true || $old)`}},
+		caught: []by{{pkg: "console", test: "^TestEachRouteIsForWhomTheMatrixSays$"}},
+	},
+	{
+		name: "console-trusts-everybody", breaks: "headers of proxies count from those that are trusted alone",
+		edits:  []edit{{"console.Config.receive", `c.trusts(peer)`, `(true || $old)`}},
+		caught: []by{{pkg: "console", test: "^TestForgedHeadersOfSomebodyElseChangeNothing$"}},
+	},
+	{
+		name: "console-trusts-the-first", breaks: "who a request is from is the last address that is no trusted proxy's",
+		edits:  []edit{{"console.Config.client", `!c.trusts(peer)`, `false && $old`}},
+		caught: []by{{pkg: "console", test: "^TestTheHeadersOfATrustedProxyCount$"}},
+	},
+	{
+		name: "console-tries-for-ever", breaks: "an address that is wrong too often has to wait",
+		edits:  []edit{{"console.throttle.take", `left.left < 1`, `false && $old`}},
+		caught: []by{{pkg: "console", test: "^TestAnAddressThatIsWrongTooOftenHasToWait$"}},
+	},
+	{
+		name: "console-streams-without-end", breaks: "answers that stay open have a limit",
+		edits:  []edit{{"console.streams.enter", `s.all >= streamsMost || s.of[viewer] >= streamsEach`, `false && ($old)`}},
+		caught: []by{{pkg: "console", test: "^TestManyBrowsersShareOneReadingAndOneLook$"}},
+	},
+	{
 		name: "console-reads-again", breaks: "an error queue that has not changed is not read again",
 		edits:  []edit{{"console/internal/snapshot.state.begins", `s.depth != s.of`, `(true || $old)`}},
 		caught: []by{{pkg: "console/internal/snapshot", test: "^TestWhatAReadingDoesNext$"}},
@@ -1542,7 +1567,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "console-any-host", breaks: "a page elsewhere does not read the console by its own name",
-		edits:  []edit{{"console.Console.checkHost", `slices.Contains(c.cfg.Hosts, hostOf(r.Host))`, `!slices.Contains(c.cfg.Hosts, "")`}},
+		edits:  []edit{{"console.answer.checkHost", `slices.Contains(hosts, hostOf(a.r.Host))`, `!slices.Contains(hosts, "")`}},
 		caught: []by{{pkg: "console", test: "^TestAConsoleWithoutConfigurationIsForThisMachineAlone$"}},
 	},
 	{
@@ -1552,7 +1577,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "console-unsigned", breaks: "a cookie that was not signed here is refused",
-		edits:  []edit{{"console.Login.identify", `subtle.ConstantTimeCompare(l.sign(raw[:size:size]), raw) != 1`, `subtle.ConstantTimeCompare(raw, raw) != 1`}},
+		edits:  []edit{{"console.Login.identify", `subtle.ConstantTimeCompare(l.sign(key, raw[:size:size]), raw) != 1`, `subtle.ConstantTimeCompare(raw, raw) != 1`}},
 		caught: []by{{pkg: "console", test: "^TestACookieOfAnotherKeyIsRefused$"}},
 	},
 	{
@@ -1562,7 +1587,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "console-see-is-read", breaks: "who may only see does not read messages",
-		edits:  []edit{{"console.answer.routeQueue", `!a.user.may(Read, queue)`, `!a.user.may(See, queue)`}},
+		edits:  []edit{{"console.route.denied", `u.may(r.right, queue)`, `u.may(See, queue)`}},
 		caught: []by{{pkg: "console", test: "^TestWhatAUserMayNotSeeIsNotShown$"}},
 	},
 	{
