@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
@@ -19,49 +20,29 @@ type answer struct {
 	user    User
 }
 
-// route calls the page for a path.
-func (a *answer) route(parts []string) {
-	switch {
-	case a.r.Method == http.MethodPost:
-		a.notFound()
-	case len(parts) == 0:
-		a.overview()
-	case len(parts) == 1 && parts[0] == "topology":
-		a.topology()
-	case len(parts) == 1 && parts[0] == "doctor":
-		a.doctor()
-	case parts[0] == "q" && len(parts) > 1:
-		a.routeQueue(parts[1], parts[2:])
-	default:
-		a.notFound()
-	}
-}
-
-// routeQueue calls the page for a path below an error queue.
-func (a *answer) routeQueue(queue string, parts []string) {
-	if !a.user.may(See, queue) {
-		a.problem(&problem{Status: http.StatusForbidden, Title: "Not yours to see", Text: "You may not see this queue."})
-		return
-	}
-	switch {
-	case len(parts) == 0:
-		a.queue(queue)
-	case len(parts) == 1 && parts[0] == "events":
-		a.events(queue)
-	case len(parts) == 2 && parts[0] == "g":
-		a.group(queue, parts[1])
-	case (len(parts) == 2 || len(parts) == 3 && parts[2] == "body") && parts[0] == "m":
-		if !a.user.may(Read, queue) {
-			a.problem(&problem{Status: http.StatusForbidden, Title: "Not yours to read", Text: "You may see what failed in this queue, but not its messages."})
+// serve answers by the route for the request.
+func (a *answer) serve() {
+	route, at, allow := choose(a.console.routes, a.r.Method, a.console.parts(a.r.URL))
+	if route == nil || route.of != everybody {
+		user, refused := a.console.admit(a.r)
+		if refused != nil {
+			a.problem(refused)
 			return
 		}
-		if len(parts) == 3 {
-			a.download(queue, parts[1])
+		a.user = user
+	}
+	switch {
+	case len(allow) > 0:
+		a.w.Header().Set("Allow", strings.Join(allow, ", "))
+		a.problem(&problem{Status: http.StatusMethodNotAllowed, Title: "Not by this method", Text: "This page answers " + strings.Join(allow, ", ") + "."})
+	case route == nil:
+		a.notFound()
+	default:
+		if refused := route.denied(a.user, at); refused != nil {
+			a.problem(refused)
 			return
 		}
-		a.message(queue, parts[1])
-	default:
-		a.notFound()
+		route.page(a, at)
 	}
 }
 
@@ -143,9 +124,6 @@ func (a *answer) failed(err error) {
 
 // problem renders an error page.
 func (a *answer) problem(p *problem) {
-	if p.Status == http.StatusMethodNotAllowed {
-		a.w.Header().Set("Allow", "GET, HEAD")
-	}
 	a.show(p.Status, "problem", page{Title: p.Title, Data: p})
 }
 
@@ -169,7 +147,7 @@ func (a *answer) login() {
 // static sends a file of ours. It has nothing of a message, so nobody needs a right to it.
 func (a *answer) static(name string) {
 	file, err := files.ReadFile("static/" + name)
-	if err != nil || a.r.Method != http.MethodGet && a.r.Method != http.MethodHead {
+	if err != nil {
 		a.notFound()
 		return
 	}

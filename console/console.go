@@ -15,6 +15,7 @@ import (
 type Console struct {
 	cfg      Config // resolved; immutable
 	identify func(*http.Request) (User, error)
+	routes   []route // of cfg; immutable
 	sameSite *http.CrossOriginProtection
 	tickets  *tickets
 	broker   *broker
@@ -27,7 +28,10 @@ func New(cfg Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	c := &Console{cfg: cfg, identify: cfg.Identify, sameSite: http.NewCrossOriginProtection(), tickets: newTickets(cfg.Key)}
+	c := &Console{
+		cfg: cfg, identify: cfg.Identify, routes: routesOf(cfg),
+		sameSite: http.NewCrossOriginProtection(), tickets: newTickets(cfg.Key),
+	}
 	switch {
 	case c.identify != nil:
 	case cfg.Login != nil:
@@ -60,25 +64,10 @@ const mostForm = 1 << 20 // bytes of a form
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{console: c, w: w, r: r, nonce: harden(w.Header())}
-	parts := c.parts(r.URL)
-	if len(parts) == 2 && parts[0] == "static" {
-		a.static(parts[1])
-		return
-	}
-	if len(parts) == 1 && parts[0] == "login" && c.cfg.Login != nil {
-		a.login()
-		return
-	}
-	user, refused := c.admit(r)
-	if refused != nil {
-		a.problem(refused)
-		return
-	}
-	a.user = user
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	}
-	a.route(parts)
+	a.serve()
 }
 
 // parts returns the segments of a path below the BasePath. A proxy, or http.StripPrefix, may have

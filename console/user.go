@@ -32,6 +32,21 @@ const (
 	Change                  // to delete messages
 )
 
+// String returns the right's name in lower case.
+func (r Right) String() string {
+	switch r {
+	case See:
+		return "see"
+	case Read:
+		return "read"
+	case Move:
+		return "move"
+	case Change:
+		return "change"
+	}
+	return "nothing"
+}
+
 // may says whether the user has a right to a queue.
 func (u User) may(right Right, queue string) bool {
 	for _, g := range u.Grants {
