@@ -20,6 +20,11 @@ type Console struct {
 	tickets  *tickets
 	broker   *broker
 	store    *snapshot.Store
+
+	musters   *musters
+	clients   *clients
+	histories *histories
+	pauses    pauses
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -46,6 +51,10 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
+	c.clients, c.histories = newClients(api), newHistories(api)
+	if c.musters, err = mustersOf(cfg, c.broker); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
 	c.store = snapshot.NewStore(snapshot.Config{
 		Open:     opener(cfg),
 		SpoolDir: cfg.SpoolDir,
@@ -57,7 +66,10 @@ func New(cfg Config) (*Console, error) {
 
 // Close ends readings and waits until their messages are given back, for as long as ctx lasts.
 // Requests after it are answered with an error.
-func (c *Console) Close(ctx context.Context) { c.store.Close(ctx) }
+func (c *Console) Close(ctx context.Context) {
+	c.musters.close(ctx)
+	c.store.Close(ctx)
+}
 
 const mostForm = 1 << 20 // bytes of a form
 

@@ -35,6 +35,8 @@ type reading struct {
 	Again string // the link that begins a pass
 	Cost  string // how long that takes, "" if unknown
 
+	Here parkedData // since then, in this process
+
 	Newer string // the link of a newer snapshot, ""
 	Gone  bool   // the snapshot that the link names is dropped
 	Err   string
@@ -53,6 +55,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		if p.DepthAt.After(s.Began()) && d.Done && p.Depth >= 0 {
 			d.Since = p.Depth - d.Read
 		}
+		d.Here = a.parkedHere(v, a.mainQueue(queue), s.Began())
 	}
 	if !d.Running && !d.Waiting && !d.Asking {
 		// The link names the version that it is to replace, so that loading the page again begins

@@ -36,6 +36,12 @@ func routes() []route {
 		{get, "", 0, anyQueue, none((*answer).overview), nil},
 		{get, "topology", 0, anyQueue, none((*answer).topology), nil},
 		{get, "doctor", See, everyQueue, none((*answer).doctor), nil},
+		{get, "c/{queue}", See, thisQueue, one((*answer).consumer), nil},
+		{get, "c/{queue}/order", Move, thisQueue, one((*answer).localForm), Config.mayChange},
+		{http.MethodPost, "c/{queue}/order", Move, thisQueue, one((*answer).giveLocal), nil},
+		{get, "fleet", 0, anyQueue, none((*answer).fleet), nil},
+		{get, "fleet/order", 0, anyQueue, none((*answer).fleetForm), Config.mayChange},
+		{http.MethodPost, "fleet/order", 0, anyQueue, none((*answer).giveFleet), nil},
 		{get, "q/{queue}", See, thisQueue, one((*answer).queue), nil},
 		{get, "q/{queue}/events", See, thisQueue, one((*answer).events), nil},
 		{get, "q/{queue}/g/{group}", See, thisQueue, two((*answer).group), nil},
@@ -57,6 +63,8 @@ func two(page func(_ *answer, _, _ string)) func(*answer, []string) {
 }
 
 func (c Config) hasLogin() bool { return c.Login != nil }
+
+func (c Config) mayChange() bool { return !c.ReadOnly }
 
 // changes says whether the route changes something.
 func (r route) changes() bool { return r.method != http.MethodGet }
