@@ -143,6 +143,8 @@ func stateOf(c control.Member) (state string, waits bool) {
 		return "paused by its app", true
 	case c.Paused:
 		return "paused by an order", true
+	case c.Stuck > 0 && c.Stuck >= c.Limit:
+		return "all its handlers are stuck", true
 	case !c.Subscribed:
 		return "not subscribed", true
 	case c.Limit < c.Concurrency:
