@@ -53,11 +53,10 @@ func app() fx.Option {
 		fx.Invoke(Serve), // first, so that probes are answered from the beginning
 		health.Module,
 		connection.Module, publisher.Module, consumer.Module,
-		console.Module,
-		fx.Provide(Console),
 		prometheus.Module,
 		otel.Module,          // to the provider of otel.SetTracerProvider; without one, to nowhere
 		control.EventsModule, // bunnicula events shows what fails, at the moment it does
+		console.Module, fx.Provide(Console),
 		monitoring.Provide(func() monitoring.Log { return monitoring.Log{} }),
 		fx.Supply(
 			connection.Config{URL: os.Getenv("AMQP_URL"), Name: "observed"},
