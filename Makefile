@@ -296,7 +296,7 @@ check-scripts:
 .PHONY: check-compose
 check-compose: $(COMPOSE)
 	@echo docker-compose.yml
-	COMPOSE_PROFILES=metrics,postgres $(COMPOSE) docker-compose.yml >/dev/null
+	COMPOSE_PROFILES=console,metrics,postgres $(COMPOSE) docker-compose.yml >/dev/null
 
 .PHONY: check-tidy
 check-tidy:

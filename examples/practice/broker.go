@@ -79,12 +79,13 @@ func (b *broker) wait(ctx context.Context, parked map[string]int) error {
 	return nil
 }
 
-// setBack takes what is parked and publishes it again with other times.
+// setBack takes what is parked and publishes it again with other times. What it has taken is lost
+// if the process dies then: the next start makes it again.
 func (b *broker) setBack(ctx context.Context, queue string, now time.Time) error {
 	name := b.prefix + queue + "-error"
 	var all []amqp.Delivery
 	for {
-		d, ok, err := b.ch.Get(name, false)
+		d, ok, err := b.ch.Get(name, true)
 		if err != nil {
 			return err
 		}
@@ -92,9 +93,6 @@ func (b *broker) setBack(ctx context.Context, queue string, now time.Time) error
 			break
 		}
 		all = append(all, d)
-	}
-	if len(all) == 0 {
-		return nil
 	}
 	aged, err := spread(all, queue, now)
 	if err != nil {
@@ -109,5 +107,5 @@ func (b *broker) setBack(ctx context.Context, queue string, now time.Time) error
 			return errors.Join(fmt.Errorf("%s: a message is not confirmed", name), err)
 		}
 	}
-	return all[len(all)-1].Ack(true)
+	return nil
 }

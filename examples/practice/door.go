@@ -44,9 +44,9 @@ func (d *door) link() string {
 
 // serve shows the consumers of the shop.
 func (d *door) serve(s *shop, o options) (err error) {
-	var shown topologyfile.File
-	for _, c := range s.open.group.Consumers() {
-		shown.Consumers = append(shown.Consumers, topologyfile.Consumer{Topology: c.Topology()})
+	shown, err := topologyfile.Of(s.open.group.Plans()...)
+	if err != nil {
+		return err
 	}
 	if d.conn, err = connection.New(connection.Config{URL: o.url, Name: "console"}, o.log); err != nil {
 		return err

@@ -101,7 +101,7 @@ Here a version and Enter deploys it; 1.42.0 runs.
   1.42.1   reads what 1.42.0 cannot
   1.42.2   and what 1.42.1 then finds wrong
   1.41.0   goes back
-Enter alone makes another link. The mail API refuses in the first minute of every five.
+Enter alone makes another link. Retries take a second: watch a batch for 5s. The mail API refuses in the first minute of every five.
 ^C ends the shop and the console.
 `
 

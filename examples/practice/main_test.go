@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -84,6 +85,9 @@ func TestAnOperatorFindsTheVersionThatBroughtAFailure(t *testing.T) {
 	go func() { ended <- run(ctx, o, in, &out) }()
 
 	get := browser(t, &out)
+	if n := amqptest.Depth(t, prefix+"orders-error"); n < 213 || n > 230 {
+		t.Errorf("%d orders are parked, want 213 and what has failed since", n)
+	}
 	drilltest.MustContain(t, get("/"), prefix+"orders", prefix+"mails", prefix+"invoices")
 	var page string
 	amqptest.Eventually(t, 20*time.Second, func() bool {
@@ -118,7 +122,7 @@ func TestTheNightHasItsOrder(t *testing.T) {
 		if i%2 == 1 {
 			version = "1.42.0"
 		}
-		all = append(all, amqp.Delivery{MessageId: version, Headers: amqp.Table{
+		all = append(all, amqp.Delivery{MessageId: fmt.Sprintf("orders-%05d", 40-i), Headers: amqp.Table{
 			appVersion: version, group: "g", failedAt: now.Format(time.RFC3339), firstFailedAt: now.Add(-time.Second).Format(time.RFC3339),
 			history: `[{"at":"2026-03-01T05:59:59Z","attempt":1}]`,
 		}})
@@ -128,14 +132,19 @@ func TestTheNightHasItsOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	deployed := now.Add(-newVersion)
+	last := map[any]string{}
 	for i, m := range aged {
 		at, err := time.Parse(time.RFC3339, m.Headers[failedAt].(string))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := map[bool]string{true: "1.41.0", false: "1.42.0"}[at.Before(deployed)]; m.MessageId != want {
-			t.Errorf("message %d of %s failed at %s", i, m.MessageId, at)
+		if want := map[bool]string{true: "1.41.0", false: "1.42.0"}[at.Before(deployed)]; m.Headers[appVersion] != want {
+			t.Errorf("message %d of %s failed at %s", i, m.Headers[appVersion], at)
 		}
+		if m.MessageId < last[m.Headers[appVersion]] {
+			t.Errorf("message %d is %s, after %s", i, m.MessageId, last[m.Headers[appVersion]])
+		}
+		last[m.Headers[appVersion]] = m.MessageId
 		first, _ := time.Parse(time.RFC3339, m.Headers[firstFailedAt].(string))
 		if at.Sub(first) != time.Second || !strings.Contains(m.Headers[history].(string), first.Format(time.RFC3339)) {
 			t.Errorf("message %d failed at %s, first at %s: %s", i, at, first, m.Headers[history])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -95,10 +96,12 @@ func during(queue, version string) (from, to time.Duration) {
 	return newVersion, nightEnded
 }
 
-// spread gives each message a time, and returns them in the order of their times. The times of one
-// kind are even, but for some chance that is the same at each start.
+// spread gives each message a time, and returns them in the order of their times. Those of one kind
+// are in the order in which they were published, and their times even, but for some chance. So each
+// start is the same: the sixth phone order is the first without a currency.
 func spread(all []amqp.Delivery, queue string, now time.Time) ([]amqp.Publishing, error) {
 	kind := func(d amqp.Delivery) string { return fmt.Sprint(d.Headers[appVersion], d.Headers[group]) }
+	slices.SortFunc(all, func(a, b amqp.Delivery) int { return strings.Compare(a.MessageId, b.MessageId) })
 	count, seen := map[string]int{}, map[string]int{}
 	for _, d := range all {
 		count[kind(d)]++
