@@ -15,6 +15,8 @@ import (
 type Console struct {
 	cfg      Config // resolved; immutable
 	identify func(*http.Request) (User, error)
+	sameSite *http.CrossOriginProtection
+	tickets  *tickets
 	broker   *broker
 	store    *snapshot.Store
 }
@@ -25,7 +27,7 @@ func New(cfg Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	c := &Console{cfg: cfg, identify: cfg.Identify}
+	c := &Console{cfg: cfg, identify: cfg.Identify, sameSite: http.NewCrossOriginProtection(), tickets: newTickets(cfg.Key)}
 	switch {
 	case c.identify != nil:
 	case cfg.Login != nil:
@@ -53,6 +55,8 @@ func New(cfg Config) (*Console, error) {
 // Requests after it are answered with an error.
 func (c *Console) Close(ctx context.Context) { c.store.Close(ctx) }
 
+const mostForm = 1 << 20 // bytes of a form
+
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{console: c, w: w, r: r, nonce: harden(w.Header())}
@@ -71,6 +75,9 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.user = user
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+	}
 	a.route(parts)
 }
 
