@@ -44,8 +44,6 @@ type photographer struct {
 	tab  *tab
 }
 
-const pictureHeight = 800
-
 // both takes a picture in light and in dark.
 func (p photographer) both(name, path string, messages int) {
 	p.t.Helper()

@@ -112,6 +112,7 @@
     if (events) {
       source = new EventSource(events);
       source.onmessage = refresh;
+      source.onopen = refresh; // the reading may be over since the page was made
     }
     if (every) timer = setInterval(refresh, every * 1000);
   }
