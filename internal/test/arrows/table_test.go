@@ -55,7 +55,6 @@ var rows = map[string][]string{
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/inflate", "internal/typed"},
 	"errorqueue/internal/filter":  {"internal/foreign", "internal/inflate"},
-	"console/browsertest":         {}, // tests only, in a module of their own
 	"console/internal/snapshot":   {"connection", "errorqueue", "internal/applog", "internal/foreign", "internal/typed"},
 	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 
