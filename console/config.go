@@ -102,8 +102,8 @@ type Config struct {
 	ReadOnly bool
 
 	// StateDir is the directory in which operations and the audit are written down, readable by this
-	// user alone. It is made if it is not there, and one Console at a time has it. After a restart
-	// the pages say from it what was interrupted.
+	// user alone. It is made if it is not there, and is for one virtual host and one Console at a time.
+	// After a restart the pages say from it what was interrupted.
 	//
 	// Defaults to none: operations are forgotten with the process, and who has done what is in the
 	// log only.
