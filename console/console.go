@@ -27,6 +27,11 @@ type Console struct {
 	runner   *operation.Runner // nil if the Config is ReadOnly
 	audit    *audit.Log
 	decoder  *decoder
+
+	musters   *musters
+	clients   *clients
+	histories *histories
+	pauses    pauses
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -53,6 +58,10 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
+	c.clients, c.histories = newClients(api), newHistories(api)
+	if c.musters, err = mustersOf(cfg, c.broker); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
 	c.decoder = newDecoder(cfg.Decode, cfg.Log)
 	c.scarce = &scarce{conn: cfg.Connection, api: api, limits: map[string]int{}}
 	if err := c.begin(opener(cfg, c.scarce), operated(cfg)); err != nil {
@@ -98,6 +107,7 @@ func (c *Console) busy(queue string) bool {
 // long as ctx lasts.
 // Requests after it are answered with an error.
 func (c *Console) Close(ctx context.Context) {
+	c.musters.close(ctx)
 	if c.runner != nil {
 		c.runner.Close(ctx)
 	}

@@ -100,7 +100,7 @@ func (s site) get(path string) string {
 func TestThePagesShowWhatIsParkedOnABroker(t *testing.T) {
 	s := open(t, 60)
 	over := s.get("/ops/")
-	if want := fmt.Sprintf(`href="/ops/q/%s-error" aria-label="parked messages of %[1]s">60</a>`, s.queue); !strings.Contains(over, want) {
+	if want := fmt.Sprintf(`href="/ops/q/%s-error" aria-label="60 parked messages of %[1]s">60</a>`, s.queue); !strings.Contains(over, want) {
 		t.Errorf("the overview lacks %s:\n%s", want, over)
 	}
 	queue := "/ops/q/" + s.queue + "-error"

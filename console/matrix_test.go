@@ -23,6 +23,12 @@ var matrix = map[string]struct {
 	"GET doctor":                  {path: "doctor", needs: See, answers: http.StatusBadGateway}, // the same
 	"GET topology":                {path: "topology", answers: http.StatusOK},
 	"GET search":                  {path: "search", answers: http.StatusOK},
+	"GET c/{queue}":               {path: "c/orders", needs: See, answers: http.StatusBadGateway},                  // the same
+	"GET c/{queue}/order":         {path: "c/orders/order?do=pause", needs: Move, answers: http.StatusNotFound},    // this process has no consumer
+	"POST c/{queue}/order":        {path: "c/orders/order", needs: Move, answers: http.StatusForbidden},            // without a ticket
+	"GET fleet":                   {path: "fleet", answers: http.StatusOK},                                         // it shows what the viewer may see
+	"GET fleet/order":             {path: "fleet/order?do=pause&name=orders", needs: Move, answers: http.StatusOK}, // of consumers that nobody knows
+	"POST fleet/order":            {path: "fleet/order", answers: http.StatusForbidden},                            // without a ticket
 	"GET q/{queue}":               {path: "q/orders-error", needs: See, answers: http.StatusOK},
 	"GET q/{queue}/events":        {path: "q/orders-error/events", needs: See, answers: http.StatusOK},
 	"GET q/{queue}/g/{group}":     {path: "q/orders-error/g/GROUP", needs: See, answers: http.StatusOK},
@@ -74,6 +80,11 @@ func TestEachRouteIsForWhomTheMatrixSays(t *testing.T) {
 			}
 		}
 	}
+}
+
+// routesHave says whether a route is in a table.
+func routesHave(all []route, name string) bool {
+	return slices.ContainsFunc(all, func(r route) bool { return r.method+" "+r.pattern == name })
 }
 
 // askAs makes a request as a user with a right to all queues, of a Console with one parked message.

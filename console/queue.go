@@ -36,6 +36,8 @@ type reading struct {
 	Cost  string // how long that takes, "" if unknown
 	Used  string // readings: "3 of 20"; "" if they do not count
 
+	Here parkedData // since then, in this process
+
 	Newer string // the link of a newer snapshot, ""
 	Gone  bool   // the snapshot that the link names is dropped
 	Err   string
@@ -55,6 +57,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		if p.DepthAt.After(s.Began()) && d.Done && p.Depth >= 0 {
 			d.Since = p.Depth - d.Read
 		}
+		d.Here = a.parkedHere(v, a.mainQueue(queue), s.Began())
 	}
 	if !d.Running && !d.Waiting && !d.Asking {
 		// The link names the version that it is to replace, so that loading the page again begins

@@ -82,6 +82,18 @@ func (v view) link(segments []string, parameters ...string) string {
 	return pathTo(v.base, segments...) + query(q)
 }
 
+// many is link for parameters that may have several values.
+func (v view) many(segments []string, parameters ...string) string {
+	q := url.Values{}
+	if v.name != "" {
+		q.Set("zone", v.name)
+	}
+	for i := 0; i+1 < len(parameters); i += 2 {
+		q.Add(parameters[i], parameters[i+1])
+	}
+	return pathTo(v.base, segments...) + query(q)
+}
+
 // Link makes the link of a page by its segments.
 func (v view) Link(segments ...string) string { return v.link(segments) }
 
