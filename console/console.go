@@ -128,34 +128,11 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.r, a.base, a.secure = got.request, got.base, got.secure
-	a.parts = partsBelow(r.URL, a.base, c.cfg.BasePath)
+	a.parts = locate(c.routes, r.URL.EscapedPath(), a.base, c.cfg.BasePath)
 	if r.Method == http.MethodPost {
 		a.r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	}
 	a.serve()
-}
-
-// partsBelow returns the segments of a path below a base, which is one of several. A proxy, or
-// http.StripPrefix, may have removed the base. The names in it may have slashes, which are escaped.
-func partsBelow(u *url.URL, bases ...string) []string {
-	p := u.EscapedPath() + "/"
-	below := p
-	for _, base := range bases {
-		if rest, ok := strings.CutPrefix(p, base); ok && len(rest) < len(below) {
-			below = rest
-		}
-	}
-	below = strings.Trim(below, "/")
-	if below == "" {
-		return nil
-	}
-	parts := strings.Split(below, "/")
-	for i, s := range parts {
-		if plain, err := url.PathUnescape(s); err == nil {
-			parts[i] = plain
-		}
-	}
-	return parts
 }
 
 // path makes the path of a page. It escapes the segments.

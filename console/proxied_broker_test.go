@@ -86,12 +86,21 @@ func (p *proxied) serve(h http.Handler) string {
 // ask sends a request. The answer is closed at the test's end.
 func (p *proxied) ask(method, link string, header ...string) *http.Response {
 	p.t.Helper()
-	r, err := http.NewRequestWithContext(p.t.Context(), method, link, nil)
+	return p.send(method, link, nil, header...)
+}
+
+// send sends a request with a form.
+func (p *proxied) send(method, link string, fields url.Values, header ...string) *http.Response {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), method, link, strings.NewReader(fields.Encode()))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
+	}
+	if fields != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	answer, err := p.browser.Do(r)
 	if err != nil {
@@ -100,6 +109,49 @@ func (p *proxied) ask(method, link string, header ...string) *http.Response {
 	p.t.Cleanup(func() { _ = answer.Body.Close() })
 	return answer
 }
+
+// submit sends a form of a page, with what the page has put into its fields and with more.
+func (p *proxied) submit(page *http.Response, form string, more ...string) *http.Response {
+	p.t.Helper()
+	text, err := io.ReadAll(page.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?s)<form ` + form + ` method="post" action="([^"]*)">(.*?)</form>`).FindStringSubmatch(string(text))
+	if found == nil {
+		p.t.Fatalf("%s has no form %s:\n%s", page.Request.URL, form, text)
+	}
+	to, err := page.Request.URL.Parse(html.UnescapeString(found[1]))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	fields := url.Values{}
+	for _, input := range regexp.MustCompile(`<input [^>]*>`).FindAllString(found[2], -1) {
+		name := regexp.MustCompile(` name="([^"]*)"`).FindStringSubmatch(input)
+		value := regexp.MustCompile(` value="([^"]*)"`).FindStringSubmatch(input)
+		if name != nil && value != nil && !strings.Contains(input, `type="checkbox"`) {
+			fields.Add(name[1], html.UnescapeString(value[1]))
+		}
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		fields.Set(more[i], more[i+1])
+	}
+	return p.send(http.MethodPost, to.String(), fields, "Sec-Fetch-Site", "same-origin")
+}
+
+// exports plans an export and begins it, by the forms of the pages. It fails, since the broker has no
+// such queue, and has a page of its own.
+func (p *proxied) exports() {
+	p.t.Helper()
+	plan := p.submit(p.ask(http.MethodGet, p.url+"q/orders-error"), `id="selection"`, "all", "export")
+	operation := p.submit(plan, `class="plan"`, "sure", "all")
+	page, _ := io.ReadAll(operation.Body)
+	if operation.StatusCode != http.StatusOK || !strings.HasPrefix(operation.Request.URL.String(), p.url+"ops/") {
+		p.t.Errorf("the form leads to %s: %s\n%s", operation.Request.URL, operation.Status, page)
+	}
+}
+
+var posted = regexp.MustCompile(` method="post" action="([^"]*)"`)
 
 var linked = regexp.MustCompile(` (?:href|src|action|data-events)="([^"#]+)"`)
 
@@ -141,6 +193,12 @@ func (p *proxied) crawl() (pages map[string]bool) {
 		if err != nil {
 			p.t.Fatalf("%s: %v", link, err)
 		}
+		for _, form := range posted.FindAllStringSubmatch(string(page), -1) {
+			if !strings.HasPrefix(html.UnescapeString(form[1]), site.Path) {
+				p.t.Errorf("%s has a form for %s", link, form[1])
+			}
+		}
+		page = posted.ReplaceAll(page, nil)
 		for _, found := range linked.FindAllStringSubmatch(string(page), -1) {
 			next, err := answer.Request.URL.Parse(html.UnescapeString(found[1]))
 			if err != nil {
@@ -161,12 +219,13 @@ func (p *proxied) crawl() (pages map[string]bool) {
 func (p *proxied) works() {
 	p.t.Helper()
 	pages := p.crawl()
-	for _, want := range []string{"", "topology", "doctor", "q/orders-error", "q/orders-error/g/*", "q/orders-error/m/*", "q/orders-error/m/*/body", "q/orders-error/events", "static/style.css", "static/console.js", "static/icon.svg"} {
+	for _, want := range []string{"", "topology", "doctor", "q/orders-error", "q/orders-error/g/*", "q/orders-error/m/*", "q/orders-error/m/*/body", "q/orders-error/events", "search", "ops", "static/style.css", "static/console.js", "static/icon.svg"} {
 		if !pages[want] {
 			p.t.Errorf("no link leads to %q; they lead to %v", want, pages)
 		}
 	}
 	p.hints()
+	p.exports()
 	for site, want := range map[string]int{"same-origin": http.StatusMethodNotAllowed, "cross-site": http.StatusForbidden} {
 		if answer := p.ask(http.MethodPost, p.url+"topology", "Sec-Fetch-Site", site); answer.StatusCode != want {
 			p.t.Errorf("a form, %s: %s, want %d", site, answer.Status, want)
