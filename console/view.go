@@ -101,6 +101,9 @@ func (v view) QueueLink(queue, filter string) string {
 	return v.link([]string{"q", queue}, "filter", filter)
 }
 
+// ReadOnly says that the console changes nothing.
+func (v view) ReadOnly() bool { return v.console.cfg.ReadOnly }
+
 // Base is the path of the overview.
 func (v view) Base() string { return v.console.cfg.BasePath }
 
