@@ -22,6 +22,8 @@ type answer struct {
 // route calls the page for a path.
 func (a *answer) route(parts []string) {
 	switch {
+	case a.r.Method == http.MethodPost:
+		a.notFound()
 	case len(parts) == 0:
 		a.overview()
 	case len(parts) == 1 && parts[0] == "topology":

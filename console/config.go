@@ -1,6 +1,7 @@
 package console
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,6 +67,17 @@ type Config struct {
 	// Defaults to no change.
 	Redact func(*errorqueue.Message)
 
+	// ReadOnly leaves out all pages and forms that change something.
+	//
+	// Defaults to false. Without Identify and Login it is always true.
+	ReadOnly bool
+
+	// Key signs the forms that change something: at least 32 bytes. Forms that another process has
+	// shown are accepted if it has the same one.
+	//
+	// Defaults to one of this Console alone.
+	Key []byte
+
 	// SpoolDir is the directory of a temporary file that keeps bodies, readable by this user alone.
 	//
 	// Defaults to none: 20 bodies of each kind of failure are kept, in memory.
@@ -93,8 +105,6 @@ type Config struct {
 	index *errorqueue.Values // of IndexKeys, nil without any
 }
 
-const mostKeys = 20
-
 // resolve checks the Config and fills in the defaults.
 func (c Config) resolve() (Config, error) {
 	if c.Connection == nil {
@@ -113,15 +123,18 @@ func (c Config) resolve() (Config, error) {
 	for i, h := range c.Hosts {
 		c.Hosts[i] = strings.ToLower(strings.Trim(h, "[]"))
 	}
-	if len(c.IndexKeys) > mostKeys {
-		return c, fmt.Errorf("IndexKeys are %d, want %d at most", len(c.IndexKeys), mostKeys)
+	index, err := indexOf(c.IndexKeys)
+	if err != nil {
+		return c, err
 	}
-	if len(c.IndexKeys) > 0 {
-		index, err := errorqueue.NewValues(c.IndexKeys...)
-		if err != nil {
-			return c, fmt.Errorf("IndexKeys: %w", err)
-		}
-		c.index = index
+	c.index = index
+	c.ReadOnly = c.ReadOnly || c.Identify == nil && c.Login == nil
+	if c.Key == nil {
+		c.Key = make([]byte, 32)
+		_, _ = rand.Read(c.Key) // it never fails
+	}
+	if len(c.Key) < 32 {
+		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
 	}
 	if c.ManagementClient == nil {
 		c.ManagementClient = http.DefaultClient

@@ -15,6 +15,8 @@ import (
 type Console struct {
 	cfg      Config // resolved; immutable
 	identify func(*http.Request) (User, error)
+	sameSite *http.CrossOriginProtection
+	tickets  *tickets
 	broker   *broker
 	store    *snapshot.Store
 	scarce   *scarce
@@ -27,7 +29,7 @@ func New(cfg Config) (*Console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	c := &Console{cfg: cfg, identify: cfg.Identify}
+	c := &Console{cfg: cfg, identify: cfg.Identify, sameSite: http.NewCrossOriginProtection(), tickets: newTickets(cfg.Key)}
 	switch {
 	case c.identify != nil:
 	case cfg.Login != nil:
@@ -62,6 +64,8 @@ func (c *Console) Close(ctx context.Context) {
 	c.decoder.close(ctx)
 }
 
+const mostForm = 1 << 20 // bytes of a form
+
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{console: c, w: w, r: r, nonce: harden(w.Header())}
@@ -80,6 +84,9 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.user = user
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+	}
 	a.route(parts)
 }
 

@@ -64,7 +64,7 @@ func made(t *testing.T, cfg Config, messages ...errorqueue.Message) *Console {
 			}
 			return parked(messages), nil
 		},
-		SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
+		SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Index: cfg.index, Log: cfg.Log,
 	})
 	t.Cleanup(func() { c.Close(context.Background()) })
 	return c

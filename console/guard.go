@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // policy is the Content-Security-Policy with the nonce of one answer.
@@ -31,8 +33,8 @@ func (c *Console) admit(r *http.Request) (User, *problem) {
 	if refused := c.checkHost(r); refused != nil {
 		return User{}, refused
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return User{}, &problem{Status: http.StatusMethodNotAllowed, Title: "It only reads", Text: "This console changes nothing."}
+	if refused := c.checkMethod(r); refused != nil {
+		return User{}, refused
 	}
 	u, err := c.identify(r)
 	switch {
@@ -51,6 +53,23 @@ func (c *Console) admit(r *http.Request) (User, *problem) {
 		return User{}, p
 	}
 	return u, nil
+}
+
+// checkMethod refuses what is neither reading nor a form of ours. Browsers say where a form comes
+// from; a form that another site sends is refused.
+func (c *Console) checkMethod(r *http.Request) *problem {
+	switch {
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+		return nil
+	case c.cfg.ReadOnly:
+		return &problem{Status: http.StatusMethodNotAllowed, Title: "It only reads", Text: "This console changes nothing."}
+	case r.Method != http.MethodPost:
+		return &problem{Status: http.StatusMethodNotAllowed, Title: "Not so", Text: "The console has pages and forms, and nothing for the method " + foreign.Line(r.Method, 40) + "."}
+	case c.sameSite.Check(r) != nil:
+		return &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This form was not sent by a page of this console.",
+			Do: "Nothing was changed. If a proxy changes the Host header, have it leave the header."}
+	}
+	return nil
 }
 
 // checkHost refuses a host of another name: a page of somebody else's name could lead to this

@@ -216,3 +216,28 @@ func TestNoPageShowsAPassword(t *testing.T) {
 		}
 	})
 }
+
+func TestOnlyFormsOfThisConsoleReachIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := made(t, Config{Identify: func(*http.Request) (User, error) { return owner("eve", Change), nil }})
+		for name, test := range map[string]struct {
+			header []string
+			want   int
+		}{
+			"a form of ours":       {[]string{"Sec-Fetch-Site", "same-origin"}, http.StatusNotFound},
+			"a program":            {nil, http.StatusNotFound},
+			"another site":         {[]string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+			"another host of ours": {[]string{"Sec-Fetch-Site", "same-site"}, http.StatusForbidden},
+			"an older browser":     {[]string{"Origin", "https://evil.example"}, http.StatusForbidden},
+		} {
+			if answer := ask(c, http.MethodPost, "/nothing", test.header...); answer.StatusCode != test.want {
+				t.Errorf("%s: %s, want %d", name, answer.Status, test.want)
+			}
+		}
+		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodConnect} {
+			if answer := ask(c, method, "/"); answer.StatusCode != http.StatusMethodNotAllowed {
+				t.Errorf("%s: %s", method, answer.Status)
+			}
+		}
+	})
+}

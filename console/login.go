@@ -103,5 +103,5 @@ func (l *Login) identify(r *http.Request) (User, error) {
 	if time.Now().Unix() >= int64(binary.BigEndian.Uint64(raw[:size])) {
 		return User{}, errBadCookie
 	}
-	return owner("login"), nil
+	return owner("login", Change), nil
 }

@@ -27,7 +27,7 @@ func oneOf(id, failure string) errorqueue.Message {
 func markOf(t *testing.T, c *Console, queue string, user *User) string {
 	t.Helper()
 	if user != nil {
-		*user = owner(user.Name)
+		*user = owner(user.Name, Change)
 	}
 	page := read(t, c, "/q/"+queue+"?show=list")
 	found := regexp.MustCompile(`/q/` + queue + `/m/([0-9a-f]+)`).FindStringSubmatch(page)

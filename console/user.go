@@ -26,8 +26,10 @@ type Right int
 
 // The rights.
 const (
-	See  Right = iota + 1 // counts, and failures by their kind
-	Read                  // messages: bodies, headers, ids and stacks
+	See    Right = iota + 1 // counts, and failures by their kind
+	Read                    // messages: bodies, headers, ids and stacks; and to export them
+	Move                    // to redrive and to archive messages, and to pause consumers
+	Change                  // to delete messages
 )
 
 // may says whether the user has a right to a queue.
@@ -41,9 +43,9 @@ func (u User) may(right Right, queue string) bool {
 	return false
 }
 
-// owner may read everything.
-func owner(name string) User {
-	return User{Name: name, Grants: []Grant{{Queues: "*", Right: Read}}}
+// owner has a right to everything.
+func owner(name string, right Right) User {
+	return User{Name: name, Grants: []Grant{{Queues: "*", Right: right}}}
 }
 
 var errNotLocal = errors.New("the request is not from this machine, and neither Identify nor Login is configured")
@@ -62,5 +64,5 @@ func local(r *http.Request) (User, error) {
 			return User{}, errNotLocal
 		}
 	}
-	return owner("local"), nil
+	return owner("local", Read), nil
 }
