@@ -1,8 +1,11 @@
 package console
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/inspect"
@@ -46,15 +49,18 @@ func TestQueuesStandBelowTheMainQueueOfTheirConsumer(t *testing.T) {
 }
 
 func TestTheOverviewShowsRates(t *testing.T) {
-	var out strings.Builder
-	in, none := 41.96, 0.0
-	p := page{view: view{base: "/"}, Data: overviewData{Rows: []consumerRow{{Name: "orders", In: &in, Out: &none}}}}
-	if err := pages["overview"].ExecuteTemplate(&out, "main", p); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{`data-label="In/s">42.0</td>`, `data-label="Out/s">0.0</td>`} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the page lacks %s:\n%s", want, out.String())
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		in, none := 41.96, 0.0
+		a := &answer{console: made(t, Config{}), r: httptest.NewRequest(http.MethodGet, "/", nil)}
+		p := page{view: a.view(), Data: overviewData{Rows: []consumerRow{{Name: "orders", In: &in, Out: &none}}}}
+		if err := pages["overview"].ExecuteTemplate(&out, "main", p); err != nil {
+			t.Fatal(err)
 		}
-	}
+		for _, want := range []string{`data-label="In/s">42.0</td>`, `data-label="Out/s">0.0</td>`} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("the page lacks %s:\n%s", want, out.String())
+			}
+		}
+	})
 }
