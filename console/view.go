@@ -16,11 +16,12 @@ type view struct {
 	zone *time.Location
 	name string // of the zone in links, "" for UTC
 	now  time.Time
+	keys []string // Config.IndexKeys
 }
 
 // view reads the viewer's choice from the request.
 func (a *answer) view() view {
-	v := view{base: a.base, at: a.parts, zone: time.UTC, now: time.Now()}
+	v := view{base: a.base, at: a.parts, zone: time.UTC, now: time.Now(), keys: a.console.cfg.IndexKeys}
 	switch name := a.r.URL.Query().Get("zone"); name {
 	case "", "UTC", "Local":
 	case "local":
