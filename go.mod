@@ -3,6 +3,7 @@ module github.com/bunnicula-go/bunnicula
 go 1.25.0
 
 require (
+	github.com/aymanbagabas/go-udiff v0.4.2
 	github.com/cactus/go-statsd-client/v5 v5.1.0
 	github.com/getsentry/sentry-go v0.50.0
 	github.com/google/uuid v1.6.0

@@ -122,8 +122,6 @@ type Config struct {
 	index *errorqueue.Values // of IndexKeys, nil without any
 }
 
-const mostKeys = 20
-
 // resolve checks the Config and fills in the defaults.
 func (c Config) resolve() (Config, error) {
 	if c.Connection == nil {
@@ -143,6 +141,11 @@ func (c Config) resolve() (Config, error) {
 	for i, h := range c.Hosts {
 		c.Hosts[i] = strings.ToLower(strings.Trim(h, "[]"))
 	}
+	index, err := indexOf(c.IndexKeys)
+	if err != nil {
+		return c, err
+	}
+	c.index = index
 	c.ReadOnly = c.ReadOnly || c.Identify == nil && c.Login == nil
 	for _, p := range c.TrustedProxies {
 		if !p.IsValid() {
@@ -155,16 +158,6 @@ func (c Config) resolve() (Config, error) {
 	}
 	if len(c.Key) < keyLeast {
 		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
-	}
-	if len(c.IndexKeys) > mostKeys {
-		return c, fmt.Errorf("IndexKeys are %d, want %d at most", len(c.IndexKeys), mostKeys)
-	}
-	if len(c.IndexKeys) > 0 {
-		index, err := errorqueue.NewValues(c.IndexKeys...)
-		if err != nil {
-			return c, fmt.Errorf("IndexKeys: %w", err)
-		}
-		c.index = index
 	}
 	if c.ManagementClient == nil {
 		c.ManagementClient = http.DefaultClient

@@ -46,8 +46,10 @@ type messageData struct {
 
 	Select *selectable // this message, and those alike
 
-	Previous, Next, Group, Back string // links
-	Load, LoadBody              string // links that read the queue for the whole message
+	Previous, Next, Group, Back  string // links
+	ComparePrevious, CompareNext string // links, with those
+	CompareEarlier               string // link, with its failure before a redrive; ""
+	Load, LoadBody               string // links that read the queue for the whole message
 }
 
 type attemptRow struct {
@@ -63,8 +65,6 @@ type deathRow struct {
 
 // headerRow is one header of the user, with its type.
 type headerRow struct{ Name, Type, Value string }
-
-type property struct{ Name, Value string }
 
 const headersShown = 500
 
@@ -179,6 +179,16 @@ func (a *answer) place(v view, s *snapshot.Snapshot, d *messageData) {
 		return v.link([]string{"q", d.Queue, "m", r.Mark}, "filter", d.Filter, "snapshot", strconv.Itoa(s.Version()))
 	}
 	d.Previous, d.Next = to(before), to(after)
+	compare := func(r *snapshot.Row) string {
+		if r == nil {
+			return ""
+		}
+		return v.link([]string{"q", d.Queue, "compare"}, "a", r.Mark, "b", d.Mark, "filter", d.Filter, "snapshot", strconv.Itoa(s.Version()))
+	}
+	d.ComparePrevious, d.CompareNext = compare(before), compare(after)
+	if _, ok := earlier(&d.Message); ok {
+		d.CompareEarlier = v.link([]string{"q", d.Queue, "compare"}, "a", d.Mark, "filter", d.Filter, "snapshot", strconv.Itoa(s.Version()))
+	}
 }
 
 // describe makes what the page shows of the message's fields.
@@ -209,25 +219,7 @@ func (d *messageData) describe(v view) {
 		}
 		d.Headers = append(d.Headers, header(name, m.Headers[name]))
 	}
-	for _, p := range []property{
-		{"type", m.MessageType},
-		{"content type", m.ContentType},
-		{"content encoding", m.ContentEncoding},
-		{"correlation id", m.CorrelationID},
-		{"reply to", m.ReplyTo},
-		{"app id", m.AppID},
-		{"user id", m.UserID},
-		{"priority", positive(int(m.Priority))},
-		{"published to exchange", m.OriginalExchange},
-		{"with key", m.OriginalRoutingKey},
-		{"with expiration", m.OriginalExpiration},
-		{"by user", m.OriginalUserID},
-		{"deliveries", positive(m.Deliveries)},
-	} {
-		if p.Value != "" {
-			d.Properties = append(d.Properties, p)
-		}
-	}
+	d.Properties = propertiesOf(m)
 }
 
 // positive writes a number, "" for 0.
