@@ -351,7 +351,7 @@ func TestAnExportIsAFileForAnHour(t *testing.T) {
 			t.Errorf("without the right: %s", answer.Status)
 		}
 		user = owner("eve", Read)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + time.Second)
 		if answer := get(c, link+"/file"); answer.StatusCode != http.StatusNotFound {
 			t.Errorf("after an hour: %s", answer.Status)
 		}
@@ -385,4 +385,69 @@ func TestWhatCannotBeWrittenDownIsNotDone(t *testing.T) {
 			t.Errorf("%d operations were begun", n)
 		}
 	})
+}
+
+func TestTextsOfMessagesMakeNoElementsOnPlansAndOperations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		user := owner("eve", Change)
+		pages := func(text string) (all []string) {
+			c := changer(t, &user, full(text, 1))
+			look := func(path string) string {
+				page := read(t, c, path)
+				all = append(all, skeleton(regexp.MustCompile(`(?s)<p class="command">.*?</p>`).ReplaceAllString(page, "")))
+				return page
+			}
+			var form url.Values
+			for _, kind := range []string{"export", "delete", "archive", "redrive"} {
+				form = fields(look("/q/orders-error/plan?all=" + kind))
+			}
+			form.Set("sure", "all")
+			answer := send(c, "/q/orders-error/redrive", form)
+			if answer.StatusCode != http.StatusSeeOther {
+				t.Fatalf("%q: %s", text, answer.Status)
+			}
+			synctest.Wait()
+			look(answer.Header.Get("Location"))
+			look("/ops")
+			return all
+		}
+		for _, h := range hostile {
+			plain := pages(strings.Repeat("x", len(h)))
+			for i, got := range pages(h) {
+				if got != plain[i] {
+					t.Errorf("%q, page %d: the elements are\n%s\nwant\n%s", h, i, got, plain[i])
+				}
+			}
+		}
+	})
+}
+
+func TestRatesAreNumbers(t *testing.T) {
+	n := 12.34
+	if got := (view{}).Rate(&n) + "," + (view{}).Rate(nil); got != "12.3," {
+		t.Error(got)
+	}
+}
+
+func TestEstimatesOfAPlan(t *testing.T) {
+	for _, test := range []struct {
+		count   int
+		batches []int
+		watch   time.Duration
+		rate    float64
+		n       int
+		first   time.Duration
+		all     time.Duration
+	}{
+		{count: 1284, n: 0, all: 1284 * time.Millisecond},
+		{count: 100, rate: 50, n: 0, all: 2 * time.Second},
+		{count: 1284, batches: []int{1, 10, 100, 1000}, watch: 10 * time.Minute, rate: 1, n: 5, first: 10*time.Minute + time.Second, all: 40*time.Minute + 1284*time.Second},
+		{count: 5, batches: []int{10}, watch: time.Minute, rate: 1, n: 1, first: time.Minute + 5*time.Second, all: 5 * time.Second},
+		{count: 25, batches: []int{10}, watch: time.Minute, rate: 1, n: 3, first: time.Minute + 10*time.Second, all: 2*time.Minute + 25*time.Second},
+	} {
+		first, all := verdict(test.count, test.batches, test.watch, test.rate)
+		if n := batchCount(test.count, test.batches); n != test.n || first != test.first || all != test.all {
+			t.Errorf("%+v: %d batches, %s, %s", test, n, first, all)
+		}
+	}
 }

@@ -25,11 +25,7 @@ func TestAFilterWithAnIndexKeyIsAList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := oneOf("id-1", "boom"), oneOf("id-2", "boom")
 		a.Headers = map[string]any{"tenant": int32(7)}
-		index, err := indexOf([]string{"header.tenant"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := made(t, Config{index: index}, a, b)
+		c := made(t, Config{IndexKeys: []string{"header.tenant"}}, a, b)
 		page := read(t, c, "/q/orders-error?filter=header.tenant%3D7")
 		if !strings.Contains(page, "1 to 1 of <b>1</b>") || !strings.Contains(page, "id-1") {
 			t.Errorf("the page is:\n%s", page)

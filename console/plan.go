@@ -251,8 +251,9 @@ func (d *planData) foresee(set settings) {
 	watch := cmp.Or(set.Watch, watchOf(d.Slowest, set.To))
 	first, all := verdict(d.Count, set.Batches, watch, set.Rate)
 	d.Took = about(all)
-	if len(set.Batches) > 0 {
-		d.Batches, d.First, d.Watch, d.ByRule = batchCount(d.Count, set.Batches), about(first), watch.Round(time.Second).String(), set.Watch == 0
+	d.Batches, d.Watch = batchCount(d.Count, set.Batches), short(watch)
+	if d.Batches > 1 { // the last one is not watched
+		d.First, d.ByRule = about(first), set.Watch == 0
 	}
 }
 

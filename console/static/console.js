@@ -169,7 +169,7 @@
       form.append(field);
     }
     const others = elsewhere.length ? `, ${elsewhere.length} of them on other pages` : "";
-    const text = marks.size ? `${marks.size} ticked${others}${marks.size >= most ? ", no more are possible" : ""}` : "";
+    const text = marks.size ? `, ${marks.size}${others}${marks.size >= most ? ", no more are possible" : ""}` : "";
     for (const out of document.querySelectorAll("[data-ticked]")) out.textContent = text;
     for (const button of document.querySelectorAll("[data-untick]")) button.hidden = !marks.size;
   }
@@ -185,6 +185,12 @@
   function tickHere() {
     const box = rowHere()?.querySelector("input[type=checkbox][name=mark]");
     if (box) toggle(box.value, !box.checked);
+  }
+
+  // plan presses the first button for what is ticked, or else for all; on a message's page the only one.
+  function plan() {
+    const press = (name) => document.querySelector(`#selection button[name=${name}]`);
+    (press(ticked().size ? "ticked" : "all") || press("ticked"))?.click();
   }
 
   // compare opens the two ticked messages, or the row and the one before it.
@@ -226,7 +232,7 @@
       case "k": step(-1); break;
       case "x": tickHere(); break;
       case "d": compare(); break;
-      case "r": document.querySelector("[data-key=plan]")?.click(); break;
+      case "r": plan(); break;
       case "?": document.getElementById("keys")?.showModal(); break;
       case "g": document.querySelector("nav a")?.click(); break;
       case "[": document.querySelector("a[rel=prev]")?.click(); break;
