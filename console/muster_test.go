@@ -152,9 +152,9 @@ func TestAFleetThatCannotBeAskedSaysWhatToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for want, err := range map[string]error{
 			"There is no stream bunnicula-control, so no process obeys orders. Apps with control.Module declare it": errNoStream,
-			"permission to write to the exchange bunnicula-control and to read the stream": &amqp.Error{Code: amqp.AccessRefused, Reason: "ACCESS_REFUSED - access to exchange"},
-			"declare stream and exchange when they start":                                  &amqp.Error{Code: amqp.NotFound, Reason: "NOT_FOUND - no exchange"},
-			"the broker is away. This page asks again":                                     errors.New("control: the broker is away."),
+			"permission to write to the exchange bunnicula-control and to read the stream":                          &amqp.Error{Code: amqp.AccessRefused, Reason: "ACCESS_REFUSED - access to exchange"},
+			"declare stream and exchange when they start":                                                           &amqp.Error{Code: amqp.NotFound, Reason: "NOT_FOUND - no exchange"},
+			"the broker is away. This page asks again":                                                              errors.New("control: the broker is away."),
 		} {
 			c := made(t, Config{})
 			withFleet(t, c, &aFleet{err: err})
@@ -208,4 +208,9 @@ func TestWhoLooksAtTheFleetSeesItsOwnConsumersAlone(t *testing.T) {
 			}
 		}
 	})
+}
+
+// contextEnded is the error of an order for which the time was over.
+func contextEnded() error {
+	return errors.Join(errors.New("control: write to the exchange"), context.DeadlineExceeded)
 }
