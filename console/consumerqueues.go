@@ -7,6 +7,7 @@ import (
 
 // queueRow is a queue of a consumer.
 type queueRow struct {
+	Key       string
 	Name      string
 	Role      string
 	Delay     string
@@ -23,6 +24,7 @@ type queueRow struct {
 
 // partitionRow is a partition of the queue.
 type partitionRow struct {
+	Key                       string
 	Number                    int
 	Link                      string
 	Name                      string
@@ -53,7 +55,7 @@ func (a *answer) queues(v view, l *look, d *consumerData) (some bool) {
 }
 
 func (a *answer) queueRow(v view, q inspect.QueueStatus) queueRow {
-	row := queueRow{Name: q.Queue, Role: string(q.Role), Delay: q.Delay, State: q.State, Ready: q.Ready, Unacked: q.Unacked, Consumers: q.Consumers, Problems: q.Problems}
+	row := queueRow{Key: keyOf("queue", q.Queue), Name: q.Queue, Role: string(q.Role), Delay: q.Delay, State: q.State, Ready: q.Ready, Unacked: q.Unacked, Consumers: q.Consumers, Problems: q.Problems}
 	row.Unserved = q.Role == topology.RoleMain && q.Consumers != nil && *q.Consumers == 0
 	if q.Oldest != nil {
 		row.Oldest = v.Time(*q.Oldest)
@@ -70,7 +72,7 @@ func (a *answer) queueRow(v view, q inspect.QueueStatus) queueRow {
 // partition adds the row of a partition. All of them park in one error queue, which is listed once.
 func (a *answer) partition(v view, s inspect.Status, d *consumerData) {
 	_, number, _ := topology.PartitionOf(s.Consumer)
-	row := partitionRow{Number: number, Name: s.Consumer, Link: v.Link("c", s.Consumer)}
+	row := partitionRow{Key: keyOf("queue", s.Consumer), Number: number, Name: s.Consumer, Link: v.Link("c", s.Consumer)}
 	for _, q := range s.Queues {
 		one := a.queueRow(v, q)
 		row.Problems = append(row.Problems, q.Problems...)

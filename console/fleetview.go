@@ -96,6 +96,7 @@ func ours(p control.Process) bool {
 
 // memberRow is a consumer of a process.
 type memberRow struct {
+	Key                   string
 	Process, App, Version string
 	Started               moment
 	Trouble               string
@@ -122,7 +123,7 @@ func (a *answer) members(v view, m *muster, choose func(control.Member) bool) []
 			}
 			state, waits := stateOf(c)
 			all = append(all, memberRow{
-				Process: processName(p), App: p.App, Version: p.AppVersion, Started: v.Time(p.Started), Trouble: p.Trouble, Name: c.Name, Queue: c.Queue,
+				Key: keyOf("member", p.ID, c.Name, c.Queue, c.Connection), Process: processName(p), App: p.App, Version: p.AppVersion, Started: v.Time(p.Started), Trouble: p.Trouble, Name: c.Name, Queue: c.Queue,
 				Link: v.Link("c", c.Queue), Limit: c.Limit, Concurrency: c.Concurrency, Running: c.RunningCount, Stuck: c.Stuck,
 				State: state, Waits: waits, Err: c.Err, Here: ours(p),
 			})
@@ -157,6 +158,7 @@ func stateOf(c control.Member) (state string, waits bool) {
 
 // orderRow is an order that stands.
 type orderRow struct {
+	Key      string
 	Consumer string
 	What     string
 	Until    moment
@@ -178,7 +180,7 @@ func (a *answer) orders(v view, m *muster, choose func(control.Order) bool) []or
 		if !choose(o) || !a.user.mayOrder(See, m, o.Consumer) {
 			continue
 		}
-		row := orderRow{Consumer: o.Consumer, What: standing(o), Until: v.Time(o.Until), Forever: o.Until.IsZero(), At: v.Time(o.At), By: o.By, Why: o.Why}
+		row := orderRow{Key: keyOf("order", o.Consumer), Consumer: o.Consumer, What: standing(o), Until: v.Time(o.Until), Forever: o.Until.IsZero(), At: v.Time(o.At), By: o.By, Why: o.Why}
 		for _, p := range m.processes {
 			for _, c := range p.Consumers {
 				if concerns(o.Consumer, c) {
@@ -253,7 +255,7 @@ func (a *answer) handlers(v view, m *muster, queue string) (all []handlerRow, mo
 	}
 	for i := range all {
 		all[i].Since = v.Time(all[i].since)
-		all[i].Key = groupName(strings.Join([]string{all[i].Process, all[i].ID, all[i].since.String()}, "\x00"))
+		all[i].Key = keyOf("handler", all[i].Process, all[i].ID, all[i].since.String())
 		if !a.user.may(Read, queue) {
 			all[i].ID, all[i].Given, all[i].Type, all[i].Stack = "", false, "", ""
 		}
@@ -262,3 +264,6 @@ func (a *answer) handlers(v view, m *muster, queue string) (all []handlerRow, mo
 }
 
 const mostHandlers = 200
+
+// keyOf names a row for our script: what tells it apart may be somebody else's text.
+func keyOf(parts ...string) string { return groupName(strings.Join(parts, "\x00")) }

@@ -209,3 +209,8 @@ func TestWhoLooksAtTheFleetSeesItsOwnConsumersAlone(t *testing.T) {
 		}
 	})
 }
+
+// contextEnded is the error of an order for which the time was over.
+func contextEnded() error {
+	return errors.Join(errors.New("control: write to the exchange"), context.DeadlineExceeded)
+}
