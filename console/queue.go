@@ -55,7 +55,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		d.Version, d.At, d.Done = s.Version(), v.Time(s.Began()), s.Done()
 		d.Read, d.Listable = s.Read()
 		if p.DepthAt.After(s.Began()) && d.Done && p.Depth >= 0 {
-			d.Since = p.Depth - d.Read
+			d.Since = p.Depth - d.Read + s.Gone()
 		}
 		d.Here = a.parkedHere(v, a.mainQueue(queue), s.Began())
 	}
@@ -215,7 +215,7 @@ func (a *answer) fill(v view, s *snapshot.Snapshot, filter errorqueue.Filter, d 
 	d.Other = groups.Other
 	for _, g := range groups.Groups {
 		d.Groups = append(d.Groups, groupRow{
-			Link: v.link([]string{"q", d.Queue, "g", groupName(g.Key)}), Key: groupName(g.Key), Count: g.Count,
+			Link: v.link([]string{"q", d.Queue, "g", groupName(g.Key)}), Key: groupName(g.Key), Count: g.Count - g.Gone,
 			Reason: g.Reason, Error: g.Error, Type: g.Type, Consumer: g.Consumer, Versions: g.Versions,
 			First: v.Time(g.First), Last: v.Time(g.Last),
 		})
