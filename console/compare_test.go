@@ -95,7 +95,7 @@ func TestACutErrorOfTheHistoryIsTheSame(t *testing.T) {
 
 func TestWhoMayNotReadMayNotCompare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		user := owner("", Change)
+		user := owner("", Read)
 		c := made(t, Config{Identify: func(*http.Request) (User, error) { return user, nil }}, oneOf("id-1", "a"), oneOf("id-2", "b"))
 		marks := marksOf(t, c, "orders-error")
 		user = User{Grants: []Grant{{Queues: "*", Right: See}}}

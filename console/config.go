@@ -102,8 +102,8 @@ type Config struct {
 	ReadOnly bool
 
 	// StateDir is the directory in which operations and the audit are written down, readable by this
-	// user alone. It is made if it is not there, and one Console at a time has it. After a restart
-	// the pages say from it what was interrupted.
+	// user alone. It is made if it is not there, and is for one virtual host and one Console at a time.
+	// After a restart the pages say from it what was interrupted.
 	//
 	// Defaults to none: operations are forgotten with the process, and who has done what is in the
 	// log only.
@@ -142,8 +142,6 @@ type Config struct {
 	index *errorqueue.Values // of IndexKeys, nil without any
 }
 
-const mostKeys = 20
-
 // resolve checks the Config and fills in the defaults.
 func (c Config) resolve() (Config, error) {
 	if c.Connection == nil {
@@ -163,6 +161,11 @@ func (c Config) resolve() (Config, error) {
 	for i, h := range c.Hosts {
 		c.Hosts[i] = strings.ToLower(strings.Trim(h, "[]"))
 	}
+	index, err := indexOf(c.IndexKeys)
+	if err != nil {
+		return c, err
+	}
+	c.index = index
 	c.ReadOnly = c.ReadOnly || c.Identify == nil && c.Login == nil
 	for _, p := range c.TrustedProxies {
 		if !p.IsValid() {
@@ -175,16 +178,6 @@ func (c Config) resolve() (Config, error) {
 	}
 	if len(c.Key) < keyLeast {
 		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
-	}
-	if len(c.IndexKeys) > mostKeys {
-		return c, fmt.Errorf("IndexKeys are %d, want %d at most", len(c.IndexKeys), mostKeys)
-	}
-	if len(c.IndexKeys) > 0 {
-		index, err := errorqueue.NewValues(c.IndexKeys...)
-		if err != nil {
-			return c, fmt.Errorf("IndexKeys: %w", err)
-		}
-		c.index = index
 	}
 	if c.ManagementClient == nil {
 		c.ManagementClient = http.DefaultClient

@@ -2,13 +2,10 @@ package console
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/control"
-	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/topology"
-	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
 // consumerData is what the page of a consumer shows.
@@ -37,36 +34,6 @@ type consumerData struct {
 	Do       []doLink // what the viewer may order
 }
 
-// queueRow is a queue of a consumer.
-type queueRow struct {
-	Name      string
-	Role      string
-	Delay     string
-	State     inspect.State
-	Ready     *int
-	Unacked   *int
-	Consumers *int
-	Unserved  bool
-	Oldest    moment
-	BackBy    moment
-	Problems  []string
-	Link      string // of an error queue, "" if it may not be opened
-}
-
-// partitionRow is a partition of the queue.
-type partitionRow struct {
-	Number                    int
-	Link                      string
-	Name                      string
-	State                     inspect.State
-	Ready, Unacked, Consumers *int
-	Unserved                  bool
-	Oldest                    moment
-	Retrying                  int
-	Quarantine                *int
-	Problems                  []string
-}
-
 // doLink leads to a form.
 type doLink struct{ Text, Href string }
 
@@ -90,9 +57,9 @@ func (a *answer) consumer(queue string) {
 	if l.apiErr != nil {
 		d.APIErr = l.apiErr.Error()
 	}
-	m, asking := a.console.musters.look()
+	m := a.console.musters.shown(a.r.Context())
 	if !a.queues(v, l, &d) && d.Problem == "" && !known(m, queue) && a.groupOf(queue) == nil {
-		if asking != nil && m == nil { // some process may have it
+		if m == nil { // some process may have it
 			m = a.console.musters.get(a.r.Context())
 		}
 		if !known(m, queue) {
@@ -148,111 +115,6 @@ func ofQueue(queue, name string) bool {
 	return name == queue || is && of == queue
 }
 
-// queues adds the queues and partitions, and says whether there are some.
-func (a *answer) queues(v view, l *look, d *consumerData) (some bool) {
-	for _, s := range l.consumers {
-		switch {
-		case s.Consumer == d.Queue:
-			some = true
-			for _, q := range s.Queues {
-				d.Rows = append(d.Rows, a.queueRow(v, q))
-			}
-		case ofQueue(d.Queue, s.Consumer):
-			some = true
-			a.partition(v, s, d)
-		}
-	}
-	return some
-}
-
-func (a *answer) queueRow(v view, q inspect.QueueStatus) queueRow {
-	row := queueRow{Name: q.Queue, Role: string(q.Role), Delay: q.Delay, State: q.State, Ready: q.Ready, Unacked: q.Unacked, Consumers: q.Consumers, Problems: q.Problems}
-	row.Unserved = q.Role == topology.RoleMain && q.Consumers != nil && *q.Consumers == 0
-	if q.Oldest != nil {
-		row.Oldest = v.Time(*q.Oldest)
-	}
-	if q.BackBy != nil {
-		row.BackBy = v.Time(*q.BackBy)
-	}
-	if q.Role == topology.RoleError && q.State != inspect.Absent && a.user.may(See, q.Queue) {
-		row.Link = v.Link("q", q.Queue)
-	}
-	return row
-}
-
-// partition adds the row of a partition. All of them park in one error queue, which is listed once.
-func (a *answer) partition(v view, s inspect.Status, d *consumerData) {
-	_, number, _ := topology.PartitionOf(s.Consumer)
-	row := partitionRow{Number: number, Name: s.Consumer, Link: v.Link("c", s.Consumer)}
-	for _, q := range s.Queues {
-		one := a.queueRow(v, q)
-		row.Problems = append(row.Problems, q.Problems...)
-		switch q.Role {
-		case topology.RoleMain:
-			row.State, row.Ready, row.Unacked, row.Consumers, row.Unserved, row.Oldest = q.State, q.Ready, q.Unacked, q.Consumers, one.Unserved, one.Oldest
-		case topology.RoleRetry:
-			if q.Ready != nil {
-				row.Retrying += *q.Ready
-			}
-		case topology.RoleQuarantine:
-			row.Quarantine = q.Ready
-		case topology.RoleError:
-			listed := false
-			for _, r := range d.Rows {
-				listed = listed || r.Name == q.Queue
-			}
-			if !listed {
-				d.Rows = append(d.Rows, one)
-			}
-		}
-	}
-	d.Parts = append(d.Parts, row)
-}
-
-// excerpt draws the part of the topology that is the consumer's.
-func (a *answer) excerpt(l *look, queue string) (picture, []edgeRow) {
-	var own []topology.Topology
-	file := a.console.cfg.Topology.Topologies()
-	for _, t := range file {
-		if ofQueue(queue, inspect.FromTopology(t).Name) {
-			own = append(own, t)
-		}
-	}
-	for _, s := range l.consumers {
-		if c, err := guessed(s); err == nil && len(file) == 0 && ofQueue(queue, s.Consumer) {
-			own = append(own, c.Topology)
-		}
-	}
-	g := a.seen(inspect.GraphOf(own...))
-	ready := map[string]*int{}
-	for _, s := range l.consumers {
-		for _, q := range s.Queues {
-			ready[q.Queue] = q.Ready
-		}
-	}
-	labels, depths := map[int]string{}, map[int]*int{}
-	for _, n := range g.Nodes {
-		labels[n.ID], depths[n.ID] = n.Label, sum(ready, n.Queues)
-	}
-	var ways []edgeRow
-	for _, e := range g.Edges {
-		ways = append(ways, edgeRow{labels[e.From], labels[e.To], e.Label, string(e.Mover)})
-	}
-	return pictureOf(g, depths), ways
-}
-
-// guessed is a consumer of which only the queues are known.
-func guessed(s inspect.Status) (topologyfile.Consumer, error) {
-	plan := topology.Plan{Queue: s.Consumer}
-	for _, q := range s.Queues {
-		if d, err := inspect.ParseDelay(q.Delay); err == nil && q.Role == topology.RoleRetry {
-			plan.Delays = append(plan.Delays, d)
-		}
-	}
-	t, err := topology.New(plan)
-	return topologyfile.Consumer{Plan: plan, Topology: t}, err
-}
-
 // fleetState says what is known of the fleet.
 func (a *answer) fleetState(v view, m *muster) fleetState {
 	if m == nil {
@@ -264,51 +126,4 @@ func (a *answer) fleetState(v view, m *muster) fleetState {
 		f.OrdersErr = m.ordersErr.Error()
 	}
 	return f
-}
-
-// links are the forms for this consumer that the viewer may send.
-func (a *answer) links(v view, m *muster, d *consumerData) (all []doLink) {
-	if a.console.cfg.ReadOnly || !a.user.may(Move, d.Queue) {
-		return nil
-	}
-	form := func(do orderKind) string {
-		var parameters []string
-		for _, name := range orderNames(m, d.Queue) {
-			parameters = append(parameters, "name", name)
-		}
-		return v.many([]string{"fleet", "order"}, append(parameters, "do", string(do))...)
-	}
-	if len(d.Members) > 0 {
-		all = append(all, doLink{"Pause in all processes", form(toPause)}, doLink{"Limit in all processes", form(toLimit)})
-		if len(d.Orders) > 0 {
-			all = append(all, doLink{"Resume in all processes", form(toResume)})
-		}
-	}
-	if d.Here != nil {
-		do, text := toPause, "Pause in this process alone"
-		if d.Here.Paused {
-			do, text = toResume, "Resume in this process"
-		}
-		all = append(all, doLink{text, v.link([]string{"c", d.Queue, "order"}, "do", string(do))})
-	}
-	return all
-}
-
-// orderNames are the names by which orders for the consumers of a queue are given.
-func orderNames(m *muster, queue string) (all []string) {
-	if m == nil {
-		return nil
-	}
-	for _, p := range m.processes {
-		for _, c := range p.Consumers {
-			name := c.Name
-			if c.Partitions == queue {
-				name = queue
-			}
-			if isOf(queue, c) && !slices.Contains(all, name) {
-				all = append(all, name)
-			}
-		}
-	}
-	return all
 }

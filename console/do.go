@@ -113,17 +113,6 @@ func (a *answer) planned(queue string, p planned) (*snapshot.Snapshot, bool) {
 	return s, s != nil
 }
 
-// form is a form from which the plan can be made again, with the fields of options that were typed.
-func (p planned) form(typed url.Values) url.Values {
-	typed.Set("kind", string(p.Kind))
-	typed.Set("filter", p.Filter)
-	typed["mark"] = p.Marks
-	typed.Set("goes-on", p.GoesOn)
-	typed.Del("ticked")
-	typed.Del("all")
-	return typed
-}
-
 // start writes the audit, starts an operation, and leads to its page.
 func (a *answer) start(i operation.Intent) {
 	page := a.view().Link("ops", i.ID)

@@ -70,7 +70,7 @@ func (p parked) Import(context.Context, io.Reader, errorqueue.ImportOptions) (er
 func (p parked) Close(context.Context) {}
 
 // away is a connection to a broker that is not there, with a password that no page may show.
-func away(t *testing.T) *connection.Connection {
+func away(t testing.TB) *connection.Connection {
 	t.Helper()
 	conn, err := connection.New(connection.Config{URL: "amqp://someone:pass-word-1@127.0.0.1:1/"}, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/control"
+	"github.com/bunnicula-go/bunnicula/internal/inspect"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 )
 
@@ -41,6 +42,7 @@ type connectionRow struct {
 // consumeRow is a queue that a connection consumes.
 type consumeRow struct {
 	Queue    string
+	Known    bool // it has a page
 	Prefetch int
 	Count    int // subscriptions
 	Standby  bool
@@ -49,7 +51,7 @@ type consumeRow struct {
 // fleet shows who is connected, and which processes obey orders.
 func (a *answer) fleet() {
 	v := a.view()
-	m, _ := a.console.musters.look()
+	m := a.console.musters.shown(a.r.Context())
 	d := fleetData{Fleet: a.fleetState(v, m), Stream: a.console.musters.stream, API: a.console.broker.api != nil}
 	d.Members = a.members(v, m, func(control.Member) bool { return true })
 	d.Orders = a.orders(v, m, func(control.Order) bool { return true })
@@ -95,7 +97,8 @@ func (a *answer) connections(v view, d *fleetData) {
 	if !d.API {
 		return
 	}
-	c := a.console.clients.ask(a.r.Context(), a.console.broker.look(a.r.Context()).peer.VHost)
+	l := a.console.broker.look(a.r.Context())
+	c := a.console.clients.ask(a.r.Context(), l.peer.VHost)
 	if c.err != nil {
 		d.APIErr = c.err.Error()
 		return
@@ -108,7 +111,7 @@ func (a *answer) connections(v view, d *fleetData) {
 		}
 		for _, x := range c.consumers[one.Name] {
 			if a.user.may(See, x.Queue.Name) {
-				row.add(x)
+				row.add(x, l)
 			}
 		}
 		if !all && len(row.Consumes) == 0 {
@@ -123,14 +126,15 @@ func (a *answer) connections(v view, d *fleetData) {
 }
 
 // add counts a subscription.
-func (r *connectionRow) add(c management.Consumer) {
+func (r *connectionRow) add(c management.Consumer, l *look) {
 	for i, known := range r.Consumes {
-		if known.Queue == c.Queue.Name && known.Prefetch == c.Prefetch && known.Standby == !c.Active {
+		if known.Queue == c.Queue.Name && known.Prefetch == c.Prefetch {
 			r.Consumes[i].Count++
 			return
 		}
 	}
-	r.Consumes = append(r.Consumes, consumeRow{Queue: c.Queue.Name, Prefetch: c.Prefetch, Count: 1, Standby: !c.Active})
+	known := slices.ContainsFunc(l.consumers, func(s inspect.Status) bool { return s.Consumer == c.Queue.Name })
+	r.Consumes = append(r.Consumes, consumeRow{Queue: c.Queue.Name, Known: known, Prefetch: c.Prefetch, Count: 1, Standby: !c.Active && l.queues[c.Queue.Name].Type != "stream"})
 }
 
 // connected is who is connected at one moment. It is immutable.

@@ -111,22 +111,35 @@ func (m *musters) look() (latest *muster, asking <-chan struct{}) {
 	return m.latest, m.asking
 }
 
+// shown returns what a page shows of the fleet: the latest muster, nil before the first; after an
+// order one that was asked for since.
+func (m *musters) shown(ctx context.Context) *muster {
+	m.mu.Lock()
+	stale := m.stale
+	m.mu.Unlock()
+	if stale {
+		return m.get(ctx)
+	}
+	latest, _ := m.look()
+	return latest
+}
+
 // get returns a muster that is 5 s old at most. It waits for the one that is being asked for.
 func (m *musters) get(ctx context.Context) *muster {
-	_, asking := m.look()
-	if asking != nil {
+	for {
+		latest, asking := m.look()
+		switch {
+		case asking == nil && latest != nil:
+			return latest
+		case asking == nil:
+			return &muster{at: time.Now(), err: errors.New("the console ends")}
+		}
 		select {
-		case <-asking:
+		case <-asking: // it may have begun before an order
 		case <-ctx.Done():
 			return &muster{at: time.Now(), err: context.Cause(ctx)}
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.latest == nil {
-		return &muster{at: time.Now(), err: errors.New("the console ends")}
-	}
-	return m.latest
 }
 
 // ask asks, and publishes the muster.

@@ -1,10 +1,13 @@
 package console
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // parkedData says what consumers of this process have parked since a moment.
@@ -55,9 +58,14 @@ func (a *answer) errorQueue(queue string) string {
 }
 
 // mainQueue returns the name of the queue whose consumer parks in an error queue, "" if unknown.
-func (a *answer) mainQueue(errors string) string {
-	cfg, _ := errorQueueOf(a.console.cfg.Topology, errors)
-	return cfg.Queue
+// Nothing is parked in an archive.
+func (a *answer) mainQueue(name string) string {
+	cfg, _ := errorQueueOf(a.console.cfg.Topology, name)
+	queue := cmp.Or(cfg.Queue, strings.TrimSuffix(name, topology.ErrorQueue("")))
+	if a.errorQueue(queue) != name {
+		return ""
+	}
+	return queue
 }
 
 // redacted is the text of an error as the Config lets it be shown.

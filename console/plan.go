@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,14 +12,6 @@ import (
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
-
-// planned is what a plan's ticket has: the choice, in which reading it was counted, and how many
-// messages there were.
-type planned struct {
-	selection
-	Snapshot int `json:"s"`
-	Count    int `json:"n"`
-}
 
 // planData is what the page of a plan shows.
 type planData struct {
@@ -122,7 +113,7 @@ func (a *answer) planWith(queue string, form url.Values, missed wrong) {
 	if len(missed) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	p := page{Title: d.Verb + ", " + queue, Here: "queue", Data: d, view: v}
+	p := page{Title: d.Verb + ", " + queue, Here: "queue", Data: d, view: v, Command: planCommand(queue, s)}
 	if d.Reading && a.r.Method != http.MethodPost {
 		p.Refresh, p.Every = 2, 2
 	}
@@ -278,34 +269,6 @@ func about(d time.Duration) string {
 	return "≈ " + strconv.FormatFloat(d.Hours(), 'f', 1, 64) + " h"
 }
 
-// refuse returns why a plan cannot be carried out, "" if it can. What is wrong with the fields of
-// its form is none of that.
-func refuse(u User, kind operation.Kind, s survey, all []aim, set settings) string {
-	first := func(is func(aim) bool) string {
-		if i := slices.IndexFunc(all, is); i >= 0 {
-			return all[i].Queue
-		}
-		return ""
-	}
-	redrive := kind == operation.Redrive
-	if s.Count == 0 {
-		return "No message is left to choose."
-	}
-	if queue := first(func(a aim) bool { return a.Denied }); queue != "" {
-		return "You may not move messages into " + queue + ". Choose only those of other queues (queue=NAME), or another queue for all."
-	}
-	if redrive && set.To == "" && !s.Listed && !u.may(Move, "*") {
-		return "The reading has not all messages in memory, so their queues are not known. Name a queue for all, or ask somebody who may move everything."
-	}
-	if redrive && slices.ContainsFunc(all, func(a aim) bool { return a.Queue == "" }) {
-		return "Some of these messages do not say where they came from. Name a queue for all, or choose others."
-	}
-	if queue := first(func(a aim) bool { return a.Missing }); redrive && queue != "" {
-		return "The queue " + queue + " does not exist, so nothing would be moved. Choose others, or name another queue."
-	}
-	return ""
-}
-
 // MarksField is the ticked marks as one field of a form.
 func (d planData) MarksField() string { return strings.Join(d.Marks, ",") }
 
@@ -331,20 +294,3 @@ func (d planData) Size() int { return int(d.survey.Bytes) + 500*d.Count }
 
 // Changes says that the plan changes the queue.
 func (d planData) Changes() bool { return d.Kind != operation.Export }
-
-// intent makes what is asked for, of a plan whose form was sent.
-func (d planned) intent(id string, s *snapshot.Snapshot, seen survey, set settings, from goingOn) operation.Intent {
-	i := operation.Intent{
-		ID: id, Kind: d.Kind, Queue: s.Queue(), Filter: d.Filter, All: d.all(),
-		Count: min(d.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Rate: set.Rate, Copy: set.Copy, GoesOn: d.GoesOn,
-		To: set.To, Archive: set.Archive, Batches: set.Batches, Watch: set.Watch, Tolerate: set.Tolerate,
-	}
-	if seen.Listed || len(d.Marks) > 0 || from.marks != nil {
-		i.Chosen = seen.Found
-	}
-	if d.Kind == operation.Redrive {
-		i.RedriveID = cmp.Or(from.redrive(), id)
-	}
-	from.apply(&i)
-	return i
-}

@@ -65,7 +65,7 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		q := a.r.URL.Query()
 		d.Again = v.link(a.parts, "filter", q.Get("filter"), "show", q.Get("show"), "read", strconv.Itoa(latest(r)+1))
 		d.Cost = cost(p)
-		if !p.Began.IsZero() {
+		if p.Took > 0 { // it is unknown of what an operation has read
 			d.Took = p.Took.Round(10 * time.Millisecond).String()
 		}
 		if p.Err != nil {

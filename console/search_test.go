@@ -88,7 +88,7 @@ func TestASearchSaysWhatIsNotReadYet(t *testing.T) {
 
 func TestASearchHasOnlyWhatItsViewerMaySee(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		user := owner("", Change)
+		user := owner("", Read)
 		c := made(t, Config{Identify: func(*http.Request) (User, error) { return user, nil }}, oneOf("id-1", "boom"))
 		read(t, c, "/q/orders-error")
 		read(t, c, "/q/secret-error")

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
@@ -171,6 +172,14 @@ func (v view) Maybe(n *int) string {
 		return ""
 	}
 	return v.Count(*n)
+}
+
+// Rate writes how many there are in a second, "" if that is unknown.
+func (v view) Rate(n *float64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*n, 'f', 1, 64)
 }
 
 // Line makes somebody else's text fit into one line.

@@ -32,6 +32,8 @@ type consoleOptions struct {
 	behind   bool
 	noSpool  bool
 	door     consoleDoor
+	stateDir string
+	stated   bool // --state-dir is given
 }
 
 func consoleCommand(a *app) *cobra.Command {
@@ -39,9 +41,11 @@ func consoleCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "console",
 		Short: "Show consumers' queues and parked messages in a browser",
-		Long: `Shows consumers' queues, and what is parked in their error queues, in a browser. It
-changes nothing. It prints a link that works once, for 10 minutes; the browser that
-opens it is logged in for 12 hours. ^C ends it.
+		Long: `Shows consumers' queues, and what is parked in their error queues, in a browser, where
+messages can be redriven, archived, deleted and exported: each by a plan that says first
+what would be done. With --read-only it changes nothing. It prints a link that works once,
+for 10 minutes; the browser that opens it is logged in for 12 hours. ^C ends it, stops what
+is being moved, and gives back what is held.
 
 With --auth basic:FILE browsers ask for a user and a password instead. A line of the file
 is user:hash or user:hash:rights, with a hash of bcrypt, as "bunnicula console hash"
@@ -55,10 +59,17 @@ page has a link for that. All who look share one reading. What was read stays in
 bodies in a temporary file that this user alone can read and that has no name any more;
 without it (--no-spool) 20 bodies of each kind of failure stay in memory.
 
+Who has done what, and how far it has come, is written down in --state-dir, readable by
+this user alone. One console at a time has a directory. After a kill the next console with
+it says what was interrupted, and goes on with the rest. It is made if it is not there. By
+default it is $XDG_STATE_HOME/bunnicula/console/HOST-PORT-VHOST, below ~/.local/state if that
+is not set; --state-dir= is none, and so is --read-only without it.
+
 An address beyond this machine needs TLS: --tls-cert and --tls-key, or --behind-tls if
 a proxy has it. Then --host is the name that browsers use. Of a --trusted-proxy the
 headers X-Forwarded-For, -Host, -Proto and -Prefix count, and of nobody else.`,
 		Example: `  bunnicula console --file topology.yml
+  bunnicula console --file topology.yml --read-only
   bunnicula console --management-url http://watcher:secret@localhost:15672
   bunnicula console --listen 10.0.0.5:7337 --host ops.example.com --behind-tls
   bunnicula console --auth basic:/etc/bunnicula/users --behind-tls --trusted-proxy 10.0.0.7`,
@@ -67,6 +78,7 @@ headers X-Forwarded-For, -Host, -Proto and -Prefix count, and of nobody else.`,
 			if err := o.check(); err != nil {
 				return usage(err)
 			}
+			o.stated = cmd.Flags().Changed("state-dir")
 			a.endless = true
 			return a.connected(cmd.Context(), func(conn *connection.Connection) error {
 				return a.console(cmd.Context(), conn, o)
@@ -85,6 +97,7 @@ headers X-Forwarded-For, -Host, -Proto and -Prefix count, and of nobody else.`,
 	flags.StringVar(&o.door.auth, "auth", "link", "who is let in: link, or basic:FILE with users and hashes")
 	flags.StringArrayVar(&o.door.proxies, "trusted-proxy", nil, "the address of a proxy whose headers count, or a range;\nseveral times")
 	flags.StringVar(&o.door.keyFile, "key-file", "", "a file with a key of 32 bytes or more: processes with the same\none accept each other's logins")
+	flags.StringVar(&o.stateDir, "state-dir", "", "the directory of operations and audit (default one of this\nuser for this virtual host)")
 	flags.BoolVar(&o.noSpool, "no-spool", false, "keep no bodies in a file")
 	cmd.AddCommand(consoleHashCommand(a))
 	return cmd
@@ -116,7 +129,7 @@ func isLoopback(host string) bool {
 // console serves until ^C.
 func (a *app) console(ctx context.Context, conn *connection.Connection, o consoleOptions) error {
 	cfg := console.Config{
-		Connection: conn, BasePath: o.basePath, Hosts: o.allowed(),
+		Connection: conn, BasePath: o.basePath, Hosts: o.allowed(), ReadOnly: a.readOnly, StateDir: a.stateDir(o.stateDir, o.stated),
 		Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plainLog})),
 	}
 	login, err := o.door.open(&cfg, o.behind || o.cert != "")

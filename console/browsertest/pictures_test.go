@@ -3,8 +3,10 @@ package browsertest_test
 import (
 	"context"
 	"flag"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,16 +27,43 @@ func TestPictures(t *testing.T) {
 		t.Skip("it writes pictures: make console-pictures")
 	}
 	broker, api := amqptest.StartManaged(t)
-	now := time.Now()
 	var plans []topology.Plan
 	for _, name := range []string{"orders", "mail", "refunds"} {
 		plans = append(plans, topology.Plan{Queue: name, Delays: delays})
 	}
 	s := newSite(t, broker.URL, func(c *console.Config) { c.ManagementURL = api }, plans...)
+	now := time.Now()
 	s.publish("orders-error", parked("orders", "shop", now, parkedOrders...)...)
-	s.read(s.url+"q/orders-error", 1370)
+	s.publish("mail-error", parked("mail", "shop", now, parkedMail...)...)
+	openShop(t, broker.URL,
+		work{queue: "orders", rate: 42, limit: 4, takes: 60 * time.Millisecond, fails: 0.3},
+		work{queue: "mail", rate: 11, limit: 2, takes: 40 * time.Millisecond},
+		work{queue: "refunds", rate: 0.7})
 	p := photographer{t: t, site: s, tab: newTab(t)}
-	p.both("queue", "q/orders-error", 1370)
+	p.pages(now)
+}
+
+// pages takes a picture of each page.
+func (p photographer) pages(now time.Time) {
+	const orders = "q/orders-error"
+	all := 0
+	for _, f := range parkedOrders {
+		all += f.count
+	}
+	p.site.read(p.site.url+orders, all)
+	p.tab.open(p.site.url + orders)
+	group := eval[string](p.tab, `document.querySelector("tr[data-key] a").href`) // of the most messages
+	p.tab.open(p.site.url + orders + "?filter=reason%3Dpanic")
+	message := links(p.tab, p.site.url+orders+"/m/")[3]
+	p.tab.open(p.site.url) // begins to look at the lengths
+	time.Sleep(time.Until(now.Add(40 * time.Second)))
+	p.both("doctor", "doctor", 0)
+	p.both("overview", "", 0)
+	p.both("queue", orders, all)
+	p.both("list", orders+"?show=list&filter="+url.QueryEscape("reason=timeout,panic version=1.42.0"), all)
+	p.both("group", strings.TrimPrefix(group, p.site.url), all)
+	p.both("message", strings.TrimPrefix(message, p.site.url), 0)
+	p.both("topology", "topology", 0)
 }
 
 // photographer takes pictures of a site.
@@ -44,18 +73,19 @@ type photographer struct {
 	tab  *tab
 }
 
-const pictureHeight = 800
-
-// both takes a picture in light and in dark.
+// both takes a picture in light and in dark, and one of a phone in light.
 func (p photographer) both(name, path string, messages int) {
 	p.t.Helper()
-	for _, scheme := range []string{"light", "dark"} {
-		p.tab.look(scheme, wide)
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+	}{{"light", "light", wide}, {"dark", "dark", wide}, {"phone", "light", narrow}} {
+		p.tab.look(look.scheme, look.width)
 		p.tab.open(p.site.url + path)
 		if messages > 0 {
 			p.tab.until(readAll(messages))
 		}
-		p.take(name + "-" + scheme)
+		p.take(name + "-" + look.name)
 	}
 }
 
@@ -69,6 +99,9 @@ func (p photographer) take(name string) {
 		return answer.Data, err
 	})
 	if err != nil {
+		p.t.Fatal(err)
+	}
+	if shot, err = shrink(shot); err != nil {
 		p.t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(*picturesTo, name+".png"), shot, 0o644); err != nil {

@@ -64,6 +64,15 @@ var parkedOrders = []failure{
 		version: "1.42.0", count: 26, from: 70 * time.Minute, to: 6 * time.Minute, rise: 1, attempts: 4, body: order},
 }
 
+func letter(n int) any {
+	return map[string]any{"letter": "order-confirmed", "order": 203_000 + n, "language": "en"}
+}
+
+var parkedMail = []failure{
+	{reason: "error", text: "mail server: 554 5.7.1 the address does not exist", kind: "*textproto.Error",
+		version: "1.41.0", count: 6, from: 5 * time.Hour, to: 90 * time.Minute, rise: 1, attempts: 1, body: letter},
+}
+
 // parked makes the messages of a consumer's failures, as the consumer would park them, with times
 // before now.
 func parked(queue, app string, now time.Time, failures ...failure) (all []amqp.Publishing) {

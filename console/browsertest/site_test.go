@@ -116,6 +116,7 @@ func (s *site) publish(queue string, messages ...amqp.Publishing) {
 func (s *site) read(page string, messages int) {
 	s.t.Helper()
 	b := newTab(s.t)
+	defer b.close()
 	b.open(page)
 	b.until(`document.querySelector("#reading, .ask") !== null`)
 	if link := eval[string](b, `(document.querySelector("a[href*='read=']") || {href: ""}).href`); link != "" {

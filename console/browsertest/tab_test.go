@@ -28,8 +28,9 @@ const watchPolicy = `addEventListener("securitypolicyviolation", (e) =>
 
 // tab is a page of the browser, with cookies of its own, and what went wrong in it.
 type tab struct {
-	t   testing.TB
-	ctx context.Context
+	t     testing.TB
+	ctx   context.Context
+	close context.CancelFunc
 
 	mu         sync.Mutex // guards complaints, which the listener writes
 	complaints []string
@@ -46,7 +47,7 @@ func openTab(t testing.TB, ctx context.Context, options ...chromedp.ContextOptio
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(ctx, options...)
 	t.Cleanup(cancel)
-	b := &tab{t: t, ctx: ctx}
+	b := &tab{t: t, ctx: ctx, close: cancel}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +56,12 @@ func openTab(t testing.TB, ctx context.Context, options ...chromedp.ContextOptio
 		chromedp.EmulateViewport(wide, 900),
 	)
 	return b
+}
+
+// window opens another window of the same browser.
+func (b *tab) window() *tab {
+	b.t.Helper()
+	return openTab(b.t, b.ctx)
 }
 
 // call makes an action of a command whose answer is not needed.
@@ -144,7 +151,7 @@ func (b *tab) until(expression string) {
 			return
 		}
 		if ctx.Err() != nil {
-			b.t.Fatalf("it never becomes true: %s (%v)\n%s", expression, err, eval[string](b, `document.body.innerText`))
+			b.t.Fatalf("it never becomes true: %s (%v)\n%s", expression, err, eval[string](b, `document.getElementById("main")?.innerText.slice(0, 500) || ""`))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -117,6 +117,7 @@
       source.onerror = () => { // refused, because too many pages wait for hints: the browser gives up
         if (source?.readyState === EventSource.CLOSED && !timer) timer = setInterval(refresh, 5000);
       };
+      source.onopen = refresh; // the reading may be over since the page was made
     }
     if (every) timer = setInterval(refresh, every * 1000);
   }

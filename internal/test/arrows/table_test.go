@@ -58,7 +58,6 @@ var rows = map[string][]string{
 	"console/internal/audit":      {"console/internal/lines", "internal/applog"},
 	"console/internal/lines":      {},
 	"console/internal/operation":  {"console/internal/lines", "errorqueue", "internal/applog"},
-	"console/browsertest":         {}, // tests only, in a module of their own
 	"console/internal/snapshot":   {"connection", "errorqueue", "internal/applog", "internal/foreign", "internal/typed"},
 	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 

@@ -522,6 +522,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "errorqueue", test: "^TestAPolicyThatComesLaterDropsNothing$"}},
 	},
 	{
+		name: "goes-on-with-old-failures", breaks: "a redrive that goes on counts only what failed again since",
+		edits:  []edit{{"errorqueue.batches.isAgain", `!earlier`, `($old || true)`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestARedriveGoesOnInBatchesAfterSomeHaveFailedAgain$"}},
+	},
+	{
 		name: "late-zero", breaks: "a queue that does not answer its broker in time is taken for empty",
 		edits:  []edit{{"internal/transport.Look", `a.sure`, `true || $old`}},
 		caught: []by{{pkg: "internal/transport", test: "^TestAQueueThatIsSilentForAMomentIsAskedAgain$"}},
@@ -1564,6 +1569,56 @@ var mutants = []mutant{
 		name: "console-keeps-what-panicked", breaks: "nothing is kept of a message over which Redact panics",
 		edits:  []edit{{"console/internal/snapshot.redactor.redact", `*m = errorqueue.Message{Error: "withheld: Redact panicked"}`, `_ = m`}},
 		caught: []by{{pkg: "console/internal/snapshot", test: "^TestNothingIsKeptOfAMessageOverWhichRedactPanics$"}},
+	},
+	{
+		name: "operation-unwritten", breaks: "an operation whose intent cannot be written does nothing",
+		edits:  []edit{{"console/internal/operation.Runner.Start", `r.write(o)`, `error(nil)`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAFullDiskRefusesOperationsAndNothingIsDone$"}},
+	},
+	{
+		name: "operation-unsynced", breaks: "the intent is on the disk before the call",
+		edits:  []edit{{"console/internal/operation.Runner.write", `r.journal.Append(line{ID: i.ID, At: i.At, Intent: &i}, true)`, `r.journal.Append(line{ID: i.ID, At: i.At, Intent: &i}, false)`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAFullDiskRefusesOperationsAndNothingIsDone$"}},
+	},
+	{
+		name: "operation-again", breaks: "an operation that was done is not done again",
+		edits:  []edit{{"console/internal/operation.Runner.reserve", `r.known[id] != nil`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAnIDIsUsedOnceAlsoAfterARestart$"}},
+	},
+	{
+		name: "operation-side-by-side", breaks: "a queue has one operation at a time",
+		edits:  []edit{{"console/internal/operation.Runner.reserve", `r.on[queue] != nil`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAQueueHasOneOperationAtATime$"}},
+	},
+	{
+		name: "operation-done-by-a-kill", breaks: "an operation without an end is interrupted",
+		edits:  []edit{{"console/internal/operation.history.take", `Interrupted`, `Done`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAnIntentWithoutAnEndIsInterrupted$"}},
+	},
+	{
+		name: "operation-beyond-its-copy", breaks: "what is not in the copy is left alone",
+		edits:  []edit{{"console/internal/operation.call.copy", `c.marks, c.most = marks, n`, `c.most = n`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestWhatIsNotInTheCopyIsLeftAlone$"}},
+	},
+	{
+		name: "operation-unchecked-copy", breaks: "nothing moves without a whole copy",
+		edits:  []edit{{"console/internal/operation.call.file", `report.Messages != n`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestNothingMovesWithoutAWholeCopy$"}},
+	},
+	{
+		name: "operation-two-processes", breaks: "a directory belongs to one process",
+		edits:  []edit{{"console/internal/operation.lockDir", `f == nil`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestASecondRunnerOfADirectoryIsRefused$"}},
+	},
+	{
+		name: "operation-half-a-line", breaks: "a line that cannot be written is not in the file",
+		edits:  []edit{{"console/internal/lines.File.Append", `f.disk.Truncate(f.size)`, `error(nil)`}},
+		caught: []by{{pkg: "console/internal/lines", test: "^TestALineThatCannotBeWrittenIsNotThere$"}},
+	},
+	{
+		name: "audit-unwritten", breaks: "an action without an entry is refused",
+		edits:  []edit{{"console/internal/audit.Log.keep", `l.file.Append(e, true)`, `error(nil)`}},
+		caught: []by{{pkg: "console/internal/audit", test: "^TestAnEntryThatCannotBeWrittenIsAnError$"}},
 	},
 	{
 		name: "console-any-host", breaks: "a page elsewhere does not read the console by its own name",
