@@ -219,7 +219,7 @@ func (p *proxied) crawl() (pages map[string]bool) {
 func (p *proxied) works() {
 	p.t.Helper()
 	pages := p.crawl()
-	for _, want := range []string{"", "topology", "doctor", "q/orders-error", "q/orders-error/g/*", "q/orders-error/m/*", "q/orders-error/m/*/body", "q/orders-error/events", "search", "ops", "static/style.css", "static/console.js", "static/icon.svg"} {
+	for _, want := range []string{"", "topology", "doctor", "q/orders-error", "q/orders-error/g/*", "q/orders-error/m/*", "q/orders-error/m/*/body", "q/orders-error/events", "search", "ops", "c/orders", "fleet", "static/style.css", "static/console.js", "static/icon.svg"} {
 		if !pages[want] {
 			p.t.Errorf("no link leads to %q; they lead to %v", want, pages)
 		}
