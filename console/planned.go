@@ -46,16 +46,16 @@ func refuse(u User, kind operation.Kind, s survey, all []aim, set settings) stri
 }
 
 // intent makes what is asked for, of a plan whose form was sent.
-func (d planned) intent(id string, s *snapshot.Snapshot, seen survey, set settings, from goingOn) operation.Intent {
+func (p planned) intent(id string, s *snapshot.Snapshot, seen survey, set settings, from goingOn) operation.Intent {
 	i := operation.Intent{
-		ID: id, Kind: d.Kind, Queue: s.Queue(), Filter: d.Filter, All: d.all(),
-		Count: min(d.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Rate: set.Rate, Copy: set.Copy, GoesOn: d.GoesOn,
+		ID: id, Kind: p.Kind, Queue: s.Queue(), Filter: p.Filter, All: p.all(),
+		Count: min(p.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Rate: set.Rate, Copy: set.Copy, GoesOn: p.GoesOn,
 		To: set.To, Archive: set.Archive, Batches: set.Batches, Watch: set.Watch, Tolerate: set.Tolerate,
 	}
-	if seen.Listed || len(d.Marks) > 0 || from.marks != nil {
+	if seen.Listed || len(p.Marks) > 0 || from.marks != nil {
 		i.Chosen = seen.Found
 	}
-	if d.Kind == operation.Redrive {
+	if p.Kind == operation.Redrive {
 		i.RedriveID = cmp.Or(from.redrive(), id)
 	}
 	from.apply(&i)
