@@ -35,7 +35,6 @@ var matrix = map[string]struct {
 	"GET q/{queue}/compare":       {path: "q/orders-error/compare?a=MARK&b=MARK", needs: Read, answers: http.StatusOK},
 	"GET q/{queue}/m/{mark}":      {path: "q/orders-error/m/MARK", needs: Read, answers: http.StatusOK},
 	"GET q/{queue}/m/{mark}/body": {path: "q/orders-error/m/MARK/body", needs: Read, answers: http.StatusOK},
-	"GET q/{queue}/compare":       {path: "q/orders-error/compare?a=MARK&b=MARK", needs: Read, answers: http.StatusOK},
 	"GET q/{queue}/plan":          {path: "q/orders-error/plan", needs: Read, answers: http.StatusBadRequest, changes: true},
 	"POST q/{queue}/plan":         {path: "q/orders-error/plan", needs: Read, answers: http.StatusBadRequest},   // the form is empty
 	"POST q/{queue}/redrive":      {path: "q/orders-error/redrive", needs: Move, answers: http.StatusForbidden}, // there is no ticket
