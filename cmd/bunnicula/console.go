@@ -18,6 +18,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/console"
+	"github.com/bunnicula-go/bunnicula/control"
 )
 
 const consoleAddress = "127.0.0.1:7337"
@@ -31,6 +32,7 @@ type consoleOptions struct {
 	key      string
 	behind   bool
 	noSpool  bool
+	stream   string
 }
 
 func consoleCommand(a *app) *cobra.Command {
@@ -39,8 +41,9 @@ func consoleCommand(a *app) *cobra.Command {
 		Use:   "console",
 		Short: "Show consumers' queues and parked messages in a browser",
 		Long: `Shows consumers' queues, and what is parked in their error queues, in a browser. It
-changes nothing. It prints a link that works once, for 10 minutes; the browser that
-opens it is logged in for 12 hours. ^C ends it.
+pauses, limits and resumes consumers of apps with control.Module, as bunnicula control
+does. It prints a link that works once, for 10 minutes; the browser that opens it is
+logged in for 12 hours. ^C ends it.
 
 Consumers are those of a topology file, or all that the management API shows. An error
 queue is read when somebody opens it and it has 20000 messages or fewer; otherwise the
@@ -74,6 +77,7 @@ a proxy has it. Then --host is the name that browsers use.`,
 	flags.StringVar(&o.key, "tls-key", "", "a file with its key, in PEM")
 	flags.BoolVar(&o.behind, "behind-tls", false, "a proxy in front of it has TLS")
 	flags.BoolVar(&o.noSpool, "no-spool", false, "keep no bodies in a file")
+	flags.StringVar(&o.stream, "control-stream", control.ControlStream, "the stream of orders to processes")
 	return cmd
 }
 
@@ -107,7 +111,7 @@ func (a *app) console(ctx context.Context, conn *connection.Connection, o consol
 		return err
 	}
 	cfg := console.Config{
-		Connection: conn, BasePath: o.basePath, Login: login, Hosts: o.allowed(),
+		Connection: conn, BasePath: o.basePath, Login: login, Hosts: o.allowed(), Fleet: control.FleetConfig{Stream: o.stream}, ReadOnly: a.readOnly,
 		Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plainLog})),
 	}
 	if o.file != "" {
