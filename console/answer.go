@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
@@ -14,54 +15,41 @@ import (
 type answer struct {
 	console *Console
 	w       http.ResponseWriter
-	r       *http.Request
+	r       *http.Request // as the browser has sent it
+	base    string        // what the paths of links begin with
+	secure  bool          // the browser uses TLS
+	parts   []string      // the segments of the path below base
 	nonce   string
 	user    User
 }
 
-// route calls the page for a path.
-func (a *answer) route(parts []string) {
-	switch {
-	case a.r.Method == http.MethodPost:
-		a.notFound()
-	case len(parts) == 0:
-		a.overview()
-	case len(parts) == 1 && parts[0] == "topology":
-		a.topology()
-	case len(parts) == 1 && parts[0] == "doctor":
-		a.doctor()
-	case parts[0] == "q" && len(parts) > 1:
-		a.routeQueue(parts[1], parts[2:])
-	default:
-		a.notFound()
-	}
-}
-
-// routeQueue calls the page for a path below an error queue.
-func (a *answer) routeQueue(queue string, parts []string) {
-	if !a.user.may(See, queue) {
-		a.problem(&problem{Status: http.StatusForbidden, Title: "Not yours to see", Text: "You may not see this queue."})
-		return
-	}
-	switch {
-	case len(parts) == 0:
-		a.queue(queue)
-	case len(parts) == 1 && parts[0] == "events":
-		a.events(queue)
-	case len(parts) == 2 && parts[0] == "g":
-		a.group(queue, parts[1])
-	case (len(parts) == 2 || len(parts) == 3 && parts[2] == "body") && parts[0] == "m":
-		if !a.user.may(Read, queue) {
-			a.problem(&problem{Status: http.StatusForbidden, Title: "Not yours to read", Text: "You may see what failed in this queue, but not its messages."})
+// serve answers by the route for the request.
+func (a *answer) serve() {
+	route, at, allow := choose(a.console.routes, a.r.Method, a.parts)
+	if route == nil || route.of != everybody {
+		user, refused := a.admit()
+		if refused != nil {
+			a.problem(refused)
 			return
 		}
-		if len(parts) == 3 {
-			a.download(queue, parts[1])
+		a.user = user
+	}
+	switch {
+	case len(allow) > 0:
+		a.w.Header().Set("Allow", strings.Join(allow, ", "))
+		a.problem(&problem{Status: http.StatusMethodNotAllowed, Title: "Not by this method", Text: "This page answers " + strings.Join(allow, ", ") + "."})
+	case route == nil:
+		a.notFound()
+	default:
+		if refused := route.denied(a.user, at); refused != nil {
+			a.problem(refused)
 			return
 		}
-		a.message(queue, parts[1])
-	default:
-		a.notFound()
+		if route.stays() {
+			a.stream(func() { route.page(a, at) })
+			return
+		}
+		route.page(a, at)
 	}
 }
 
@@ -69,7 +57,7 @@ func (a *answer) notFound() {
 	a.problem(&problem{
 		Status: http.StatusNotFound, Title: "No such page",
 		Text: "The console has no page for the path " + foreign.Line(a.r.URL.Path, 200) + ".",
-		Do:   "It is configured for " + a.console.cfg.BasePath + " (BasePath, --base-path). If browsers reach it by another path, configure that one.",
+		Do:   "It is configured for " + a.base + " (BasePath, --base-path). If browsers reach it by another path, configure that one.",
 	})
 }
 
@@ -90,9 +78,12 @@ type page struct {
 	Events  string // the path of the page's hints, or ""
 	Every   int    // seconds until a browser with scripts asks again, if there are no hints; 0 is never
 	Zones   []zoneLink
+	Still   bool   // it was made of a form, so that it cannot be fetched again
 	Command string // the line that shows the same
 	Here    string // what the navigation marks
 	User    string
+	May     string // what the viewer may do, in words
+	Changes bool   // there are pages that change something
 	Data    any
 
 	view
@@ -103,8 +94,9 @@ const fragment = "Bunnicula-Console-Fragment"
 
 // show renders a page.
 func (a *answer) show(status int, name string, p page) {
-	p.Nonce, p.User = a.nonce, a.user.Name
-	if p.view.console == nil {
+	p.Nonce, p.User, p.May = a.nonce, a.user.Name, a.user.words(a.console.cfg.ReadOnly)
+	p.Changes, p.Still = !a.console.cfg.ReadOnly, p.Still || a.r.Method == http.MethodPost
+	if p.view.base == "" {
 		p.view = a.view()
 	}
 	p.Zones = p.view.zones(a.r.URL)
@@ -143,15 +135,12 @@ func (a *answer) failed(err error) {
 
 // problem renders an error page.
 func (a *answer) problem(p *problem) {
-	if p.Status == http.StatusMethodNotAllowed {
-		a.w.Header().Set("Allow", "GET, HEAD")
-	}
 	a.show(p.Status, "problem", page{Title: p.Title, Data: p})
 }
 
 // login lets in who has a token.
 func (a *answer) login() {
-	if refused := a.console.checkHost(a.r); refused != nil {
+	if refused := a.checkHost(); refused != nil {
 		a.problem(refused)
 		return
 	}
@@ -162,14 +151,14 @@ func (a *answer) login() {
 			Do: "Start bunnicula console again, and open the link that it prints."})
 		return
 	}
-	http.SetCookie(a.w, l.cookie(a.console.cfg.BasePath))
-	http.Redirect(a.w, a.r, a.console.cfg.BasePath, http.StatusSeeOther)
+	http.SetCookie(a.w, l.cookie(a.console.cfg.Key, a.base, a.secure))
+	http.Redirect(a.w, a.r, a.base, http.StatusSeeOther)
 }
 
 // static sends a file of ours. It has nothing of a message, so nobody needs a right to it.
 func (a *answer) static(name string) {
 	file, err := files.ReadFile("static/" + name)
-	if err != nil || a.r.Method != http.MethodGet && a.r.Method != http.MethodHead {
+	if err != nil {
 		a.notFound()
 		return
 	}

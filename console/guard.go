@@ -3,12 +3,12 @@ package console
 import (
 	"crypto/rand"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
 // policy is the Content-Security-Policy with the nonce of one answer.
@@ -29,23 +29,26 @@ func harden(h http.Header) string {
 }
 
 // admit decides whether a request is answered, and for whom.
-func (c *Console) admit(r *http.Request) (User, *problem) {
-	if refused := c.checkHost(r); refused != nil {
+func (a *answer) admit() (User, *problem) {
+	if refused := a.checkHost(); refused != nil {
 		return User{}, refused
 	}
-	if refused := c.checkMethod(r); refused != nil {
+	if refused := a.checkSite(); refused != nil {
 		return User{}, refused
 	}
-	u, err := c.identify(r)
+	u, err := a.console.identify(a.r)
+	var asked *challenge
 	switch {
-	case errors.Is(err, errNoCookie) && r.Header.Get("Sec-Fetch-Site") == "cross-site":
+	case errors.As(err, &asked):
+		return User{}, a.challenge(asked)
+	case errors.Is(err, errNoCookie) && a.r.Header.Get("Sec-Fetch-Site") == "cross-site":
 		// A link on another site comes without the cookie, which is for links of this one.
-		return User{}, &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This page was opened by a link on another site.", Here: c.path(c.parts(r.URL)...) + query(r.URL.Query())}
+		return User{}, &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This page was opened by a link on another site.", Here: a.path(a.parts...) + query(a.r.URL.Query())}
 	case errors.Is(err, errNoCookie), errors.Is(err, errBadCookie):
 		return User{}, &problem{Status: http.StatusForbidden, Title: "Not logged in", Text: "This browser is not logged in, or its 12 hours are over.",
 			Do: "Start bunnicula console again, and open the link that it prints. Each link works once, for 10 minutes."}
 	case err != nil:
-		c.cfg.Log.Warn("console request refused", "remote", r.RemoteAddr, "err", err)
+		a.console.cfg.Log.Warn("console request refused", "remote", a.r.RemoteAddr, "err", err)
 		p := &problem{Status: http.StatusForbidden, Title: "Refused", Text: "The console does not know who you are."}
 		if errors.Is(err, errNotLocal) {
 			p.Do = "Without Config.Identify and Config.Login it answers this machine alone, and no proxy."
@@ -55,27 +58,35 @@ func (c *Console) admit(r *http.Request) (User, *problem) {
 	return u, nil
 }
 
-// checkMethod refuses what is neither reading nor a form of ours. Browsers say where a form comes
-// from; a form that another site sends is refused.
-func (c *Console) checkMethod(r *http.Request) *problem {
-	switch {
-	case r.Method == http.MethodGet, r.Method == http.MethodHead:
-		return nil
-	case c.cfg.ReadOnly:
-		return &problem{Status: http.StatusMethodNotAllowed, Title: "It only reads", Text: "This console changes nothing."}
-	case r.Method != http.MethodPost:
-		return &problem{Status: http.StatusMethodNotAllowed, Title: "Not so", Text: "The console has pages and forms, and nothing for the method " + foreign.Line(r.Method, 40) + "."}
-	case c.sameSite.Check(r) != nil:
-		return &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This form was not sent by a page of this console.",
-			Do: "Nothing was changed. If a proxy changes the Host header, have it leave the header."}
+// challenge has the browser ask for a password, or says that it has to wait.
+func (a *answer) challenge(c *challenge) *problem {
+	if c.after > 0 {
+		seconds := strconv.Itoa(int(math.Ceil(c.after.Seconds())))
+		a.w.Header().Set("Retry-After", seconds)
+		return &problem{
+			Status: http.StatusTooManyRequests, Title: "Too many wrong passwords",
+			Text: "Too many wrong passwords have come from this address.", Do: "Try again in " + seconds + " s.",
+		}
 	}
-	return nil
+	a.w.Header().Set("WWW-Authenticate", `Basic realm="Bunnicula console", charset="UTF-8"`)
+	return &problem{Status: http.StatusUnauthorized, Title: "Not logged in", Text: "The console asks for a user and a password.", Do: "Load the page again to be asked."}
+}
+
+// checkSite refuses a form that another site sends. Browsers say where a form comes from.
+func (a *answer) checkSite() *problem {
+	if a.console.sameSite.Check(a.r) == nil {
+		return nil
+	}
+	return &problem{
+		Status: http.StatusForbidden, Title: "From another site", Text: "This form was not sent by a page of this console.",
+		Do: "Nothing was changed. If a proxy changes the Host header, have it leave the header.",
+	}
 }
 
 // checkHost refuses a host of another name: a page of somebody else's name could lead to this
 // machine, and would then read ours.
-func (c *Console) checkHost(r *http.Request) *problem {
-	if len(c.cfg.Hosts) == 0 || slices.Contains(c.cfg.Hosts, hostOf(r.Host)) {
+func (a *answer) checkHost() *problem {
+	if hosts := a.console.cfg.Hosts; len(hosts) == 0 || slices.Contains(hosts, hostOf(a.r.Host)) {
 		return nil
 	}
 	return &problem{Status: http.StatusForbidden, Title: "Another host", Text: "The console is not configured for the host of this address.",
@@ -96,5 +107,6 @@ type problem struct {
 	Title  string
 	Text   string
 	Do     string // what the reader can do, or ""
-	Here   string // the page itself, if a link to it helps
+	Here   string // the page itself, or another one that helps
+	Link   string // the text of that link, "" for the page itself
 }

@@ -59,10 +59,18 @@ var ErrNotFound = errors.New("not found")
 
 // get asks for /api/path, whose parts are escaped, and decodes the answer into v.
 func (c *Client) get(ctx context.Context, v any, path ...string) error {
+	return c.query(ctx, v, nil, path...)
+}
+
+// query is get with parameters.
+func (c *Client) query(ctx context.Context, v any, parameters url.Values, path ...string) error {
 	for i, p := range path {
 		path[i] = url.PathEscape(p)
 	}
 	ask := strings.TrimSuffix(c.base.String(), "/") + "/api/" + strings.Join(path, "/")
+	if len(parameters) > 0 {
+		ask += "?" + parameters.Encode()
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ask, nil)
 	if err != nil {
 		return fmt.Errorf("management API: %w", err)
