@@ -18,8 +18,9 @@
 //
 // # Who may do what
 //
-// [Config.Identify] says who a viewer is, and what that person may do with which queue: see [Right].
-// A Config without Identify and without a [Login] serves this machine alone, and changes nothing.
+// [Config.Identify] says who a viewer is, and what that person may do with which queue: see
+// [Right]. A Config without Identify and without a [Login] serves this machine alone, and changes
+// nothing.
 //
 // # Changing
 //
