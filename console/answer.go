@@ -15,16 +15,19 @@ import (
 type answer struct {
 	console *Console
 	w       http.ResponseWriter
-	r       *http.Request
+	r       *http.Request // as the browser has sent it
+	base    string        // what the paths of links begin with
+	secure  bool          // the browser uses TLS
+	parts   []string      // the segments of the path below base
 	nonce   string
 	user    User
 }
 
 // serve answers by the route for the request.
 func (a *answer) serve() {
-	route, at, allow := choose(a.console.routes, a.r.Method, a.console.parts(a.r.URL))
+	route, at, allow := choose(a.console.routes, a.r.Method, a.parts)
 	if route == nil || route.of != everybody {
-		user, refused := a.console.admit(a.r)
+		user, refused := a.admit()
 		if refused != nil {
 			a.problem(refused)
 			return
@@ -42,6 +45,10 @@ func (a *answer) serve() {
 			a.problem(refused)
 			return
 		}
+		if route.stays() {
+			a.stream(func() { route.page(a, at) })
+			return
+		}
 		route.page(a, at)
 	}
 }
@@ -50,7 +57,7 @@ func (a *answer) notFound() {
 	a.problem(&problem{
 		Status: http.StatusNotFound, Title: "No such page",
 		Text: "The console has no page for the path " + foreign.Line(a.r.URL.Path, 200) + ".",
-		Do:   "It is configured for " + a.console.cfg.BasePath + " (BasePath, --base-path). If browsers reach it by another path, configure that one.",
+		Do:   "It is configured for " + a.base + " (BasePath, --base-path). If browsers reach it by another path, configure that one.",
 	})
 }
 
@@ -71,9 +78,12 @@ type page struct {
 	Events  string // the path of the page's hints, or ""
 	Every   int    // seconds until a browser with scripts asks again, if there are no hints; 0 is never
 	Zones   []zoneLink
+	Still   bool   // it was made of a form, so that it cannot be fetched again
 	Command string // the line that shows the same
 	Here    string // what the navigation marks
 	User    string
+	May     string // what the viewer may do, in words
+	Changes bool   // there are pages that change something
 	Data    any
 
 	view
@@ -84,8 +94,9 @@ const fragment = "Bunnicula-Console-Fragment"
 
 // show renders a page.
 func (a *answer) show(status int, name string, p page) {
-	p.Nonce, p.User = a.nonce, a.user.Name
-	if p.view.console == nil {
+	p.Nonce, p.User, p.May = a.nonce, a.user.Name, a.user.words(a.console.cfg.ReadOnly)
+	p.Changes, p.Still = !a.console.cfg.ReadOnly, p.Still || a.r.Method == http.MethodPost
+	if p.view.base == "" {
 		p.view = a.view()
 	}
 	p.Zones = p.view.zones(a.r.URL)
@@ -129,7 +140,7 @@ func (a *answer) problem(p *problem) {
 
 // login lets in who has a token.
 func (a *answer) login() {
-	if refused := a.console.checkHost(a.r); refused != nil {
+	if refused := a.checkHost(); refused != nil {
 		a.problem(refused)
 		return
 	}
@@ -140,8 +151,8 @@ func (a *answer) login() {
 			Do: "Start bunnicula console again, and open the link that it prints."})
 		return
 	}
-	http.SetCookie(a.w, l.cookie(a.console.cfg.BasePath))
-	http.Redirect(a.w, a.r, a.console.cfg.BasePath, http.StatusSeeOther)
+	http.SetCookie(a.w, l.cookie(a.console.cfg.Key, a.base, a.secure))
+	http.Redirect(a.w, a.r, a.base, http.StatusSeeOther)
 }
 
 // static sends a file of ours. It has nothing of a message, so nobody needs a right to it.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
@@ -21,7 +23,8 @@ type bodyData struct {
 	Size    int
 	Kept    int    // bytes of it that a reading has kept, if not all
 	Encoded string // what became of a content encoding
-	As      string // "json", "text" or "hex"
+	As      string // "json", "text", "hex" or "decoded"
+	Refused string // why there is no decoded text; somebody else's
 	Views   []bodyView
 	Text    string
 	Page    int
@@ -30,6 +33,59 @@ type bodyData struct {
 	Next string // links
 	Download string // link
 }
+
+// body makes what the page shows of a body.
+func (a *answer) body(v view, m *errorqueue.Message, mark, queue string) bodyData {
+	body, said := bodyOf(m)
+	q := a.r.URL.Query()
+	d := bodyData{Size: m.BodySize, Encoded: said, Page: number(q.Get("page")), Download: v.Link("q", queue, "m", mark, "body")}
+	if len(m.Body) < m.BodySize {
+		d.Kept = len(m.Body)
+	}
+	as := q.Get("as")
+	d.Text, d.As, d.Pages = render(body, as, d.Page)
+	if a.console.decoder.decode != nil && (as == "decoded" || as == "" && d.As == "hex") {
+		a.decode(m, &d)
+	}
+	d.Page = max(1, min(d.Page, d.Pages))
+	link := func(as string, page int) string {
+		text := ""
+		if page > 1 {
+			text = strconv.Itoa(page)
+		}
+		return v.link([]string{"q", queue, "m", mark}, "filter", q.Get("filter"), "snapshot", q.Get("snapshot"), "as", as, "page", text)
+	}
+	for _, as := range []string{"json", "text", "hex", "decoded"} {
+		if as == "json" && d.As != as && indented(body) == nil || as == "decoded" && a.console.decoder.decode == nil {
+			continue
+		}
+		d.Views = append(d.Views, bodyView{as, link(as, 1), as == d.As})
+	}
+	if d.Page > 1 {
+		d.Previous = link(d.As, d.Page-1)
+	}
+	if d.Page < d.Pages {
+		d.Next = link(d.As, d.Page+1)
+	}
+	return d
+}
+
+// decode shows what Config.Decode makes of a body.
+func (a *answer) decode(m *errorqueue.Message, d *bodyData) {
+	d.As = "decoded"
+	var text string
+	err := errPart
+	if d.Kept == 0 {
+		text, err = a.console.decoder.text(m)
+	}
+	if err != nil {
+		d.Refused, d.Text, d.Pages = err.Error(), "", 1
+		return
+	}
+	d.Text, _, d.Pages = render([]byte(text), "text", d.Page)
+}
+
+var errPart = errors.New("only a part of the body was kept, which is not decoded")
 
 // bodyView is a way to show a body.
 type bodyView struct {

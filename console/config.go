@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -58,6 +59,14 @@ type Config struct {
 	// Defaults to none.
 	Login *Login
 
+	// TrustedProxies are the addresses of proxies that say in headers from where they have a
+	// request: X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, and X-Forwarded-Prefix, which
+	// takes the place of BasePath. A proxy must set each of them, or remove it. From anybody else
+	// they change nothing.
+	//
+	// Defaults to none.
+	TrustedProxies []netip.Prefix
+
 	// Hosts are the names, without a port, by which browsers may reach the console. Requests for
 	// another host are refused, so that no page of somebody else reads this one by its own name.
 	//
@@ -92,8 +101,16 @@ type Config struct {
 	// Defaults to false. Without Identify and Login it is always true.
 	ReadOnly bool
 
-	// Key signs the forms that change something: at least 32 bytes. Forms that another process has
-	// shown are accepted if it has the same one.
+	// StateDir is the directory in which operations and the audit are written down, readable by this
+	// user alone. It is made if it is not there, and is for one virtual host and one Console at a time.
+	// After a restart the pages say from it what was interrupted.
+	//
+	// Defaults to none: operations are forgotten with the process, and who has done what is in the
+	// log only.
+	StateDir string
+
+	// Key signs forms that change something, and the cookies of a Login that has no key of its own:
+	// at least 32 bytes. Forms and cookies of another process are accepted if it has the same one.
 	//
 	// Defaults to one of this Console alone.
 	Key []byte
@@ -103,10 +120,26 @@ type Config struct {
 	// Defaults to none: 20 bodies of each kind of failure are kept, in memory.
 	SpoolDir string
 
+	// IndexKeys are header. and body. terms without a value, such as header.tenant or body.order.id,
+	// at most 20. Each reading keeps what messages have there, up to 1 KiB each, so that filters with
+	// these terms find messages without a reading of their own.
+	//
+	// Defaults to none.
+	IndexKeys []string
+
+	// Decode returns the text of a body that is neither JSON nor text, such as protobuf, for the page
+	// of a message. It has a second; while a slow one still runs, no other is called. It must not
+	// keep or change the message.
+	//
+	// Defaults to none.
+	Decode func(*errorqueue.Message) (string, error)
+
 	// Log receives refused requests and failed readings.
 	//
 	// Defaults to slog.Default().
 	Log *slog.Logger
+
+	index *errorqueue.Values // of IndexKeys, nil without any
 }
 
 // resolve checks the Config and fills in the defaults.
@@ -123,16 +156,27 @@ func (c Config) resolve() (Config, error) {
 	if len(c.Hosts) == 0 && c.Identify == nil {
 		c.Hosts = []string{"localhost", "127.0.0.1", "::1"}
 	}
+	c.TrustedProxies = slices.Clone(c.TrustedProxies)
 	c.Hosts = slices.Clone(c.Hosts)
 	for i, h := range c.Hosts {
 		c.Hosts[i] = strings.ToLower(strings.Trim(h, "[]"))
 	}
+	index, err := indexOf(c.IndexKeys)
+	if err != nil {
+		return c, err
+	}
+	c.index = index
 	c.ReadOnly = c.ReadOnly || c.Identify == nil && c.Login == nil
+	for _, p := range c.TrustedProxies {
+		if !p.IsValid() {
+			return c, errors.New("TrustedProxies has a prefix that is none, want such as 10.0.0.0/8")
+		}
+	}
 	if c.Key == nil {
 		c.Key = make([]byte, 32)
 		_, _ = rand.Read(c.Key) // it never fails
 	}
-	if len(c.Key) < 32 {
+	if len(c.Key) < keyLeast {
 		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
 	}
 	if c.ManagementClient == nil {

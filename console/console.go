@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/audit"
+	"github.com/bunnicula-go/bunnicula/console/internal/operation"
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
 	"github.com/bunnicula-go/bunnicula/internal/management"
 )
@@ -18,8 +20,13 @@ type Console struct {
 	routes   []route // of cfg; immutable
 	sameSite *http.CrossOriginProtection
 	tickets  *tickets
+	streams  streams
 	broker   *broker
 	store    *snapshot.Store
+	scarce   *scarce
+	runner   *operation.Runner // nil if the Config is ReadOnly
+	audit    *audit.Log
+	decoder  *decoder
 
 	musters   *musters
 	clients   *clients
@@ -40,7 +47,7 @@ func New(cfg Config) (*Console, error) {
 	switch {
 	case c.identify != nil:
 	case cfg.Login != nil:
-		c.identify = cfg.Login.identify
+		c.identify = func(r *http.Request) (User, error) { return cfg.Login.identify(cfg.Key, r) }
 	default:
 		c.identify = local
 	}
@@ -55,58 +62,86 @@ func New(cfg Config) (*Console, error) {
 	if c.musters, err = mustersOf(cfg, c.broker); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	c.store = snapshot.NewStore(snapshot.Config{
-		Open:     opener(cfg),
-		SpoolDir: cfg.SpoolDir,
-		Redact:   cfg.Redact,
-		Log:      cfg.Log,
-	})
+	c.decoder = newDecoder(cfg.Decode, cfg.Log)
+	c.scarce = &scarce{conn: cfg.Connection, api: api, limits: map[string]int{}}
+	if err := c.begin(opener(cfg, c.scarce), operated(cfg)); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
 	return c, nil
 }
 
-// Close ends readings and waits until their messages are given back, for as long as ctx lasts.
+// begin makes what has goroutines and files: readings, operations and the audit.
+func (c *Console) begin(read func(context.Context, string) (snapshot.Queue, error), change func(context.Context, string) (operation.Queue, error)) (err error) {
+	cfg := c.cfg
+	if c.audit, err = audit.Open(audit.Config{Dir: cfg.StateDir, Log: cfg.Log}); err != nil {
+		return err
+	}
+	c.store = snapshot.NewStore(snapshot.Config{
+		Open: read, ByHand: c.scarce.few, Busy: c.busy, AutoDepth: autoDepth, Index: cfg.index, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
+	})
+	if cfg.ReadOnly {
+		return nil
+	}
+	f := &follower{store: c.store, few: c.scarce.few, ended: c.ended, on: map[string]following{}}
+	runner, err := operation.Open(operation.Config{
+		Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Log: cfg.Log,
+	})
+	if err != nil {
+		c.audit.Close()
+		return err
+	}
+	c.runner = runner
+	return nil
+}
+
+// busy says whether an operation runs on a queue.
+func (c *Console) busy(queue string) bool {
+	if c.runner == nil {
+		return false
+	}
+	_, runs := c.runner.RunsOn(queue)
+	return runs
+}
+
+// Close stops operations and ends readings, and waits until their messages are given back, for as
+// long as ctx lasts.
 // Requests after it are answered with an error.
 func (c *Console) Close(ctx context.Context) {
 	c.musters.close(ctx)
+	if c.runner != nil {
+		c.runner.Close(ctx)
+	}
 	c.store.Close(ctx)
+	c.audit.Close()
+	c.decoder.close(ctx)
 }
 
 const mostForm = 1 << 20 // bytes of a form
 
 // ServeHTTP answers one request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{console: c, w: w, r: r, nonce: harden(w.Header())}
+	a := &answer{console: c, w: w, r: r, base: c.cfg.BasePath, nonce: harden(w.Header())}
+	got, err := c.cfg.receive(r)
+	if err != nil {
+		c.cfg.Log.Warn("console request refused", "remote", r.RemoteAddr, "err", err)
+		a.problem(&problem{Status: http.StatusForbidden, Title: "Refused", Text: "A proxy has sent headers that cannot be right. The log says which."})
+		return
+	}
+	a.r, a.base, a.secure = got.request, got.base, got.secure
+	a.parts = locate(c.routes, r.URL.EscapedPath(), a.base, c.cfg.BasePath)
 	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, mostForm)
+		a.r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	}
 	a.serve()
 }
 
-// parts returns the segments of a path below the BasePath. A proxy, or http.StripPrefix, may have
-// removed the BasePath. The names in it may have slashes, which are escaped.
-func (c *Console) parts(u *url.URL) []string {
-	p := u.EscapedPath()
-	if rest, ok := strings.CutPrefix(p+"/", c.cfg.BasePath); ok {
-		p = rest
-	}
-	p = strings.Trim(p, "/")
-	if p == "" {
-		return nil
-	}
-	parts := strings.Split(p, "/")
-	for i, s := range parts {
-		if plain, err := url.PathUnescape(s); err == nil {
-			parts[i] = plain
-		}
-	}
-	return parts
-}
-
 // path makes the path of a page. It escapes the segments.
-func (c *Console) path(segments ...string) string {
+func (a *answer) path(segments ...string) string { return pathTo(a.base, segments...) }
+
+func pathTo(base string, segments ...string) string {
 	escaped := make([]string, len(segments))
 	for i, s := range segments {
 		escaped[i] = url.PathEscape(s)
 	}
-	return c.cfg.BasePath + strings.Join(escaped, "/")
+	return base + strings.Join(escaped, "/")
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/console"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/topology"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
@@ -26,11 +27,22 @@ type site struct {
 	queue string
 	url   string
 	page  *http.Client
+	conn  *connection.Connection
 }
 
-func open(t *testing.T, messages int) site {
+// failure is how a message of a site has failed.
+var failure = amqp.Table{"colour": "red", wire.Reason: "timeout", wire.Error: "connection refused", wire.ErrorGroup: "0123456789abcdef", wire.AppVersion: "1.41.0"}
+
+// open parks messages, and opens a Console for somebody who may change everything, or for the
+// Config that set makes.
+func open(t *testing.T, messages int, set ...func(*console.Config)) site {
+	return openWith(t, messages, connection.Config{}, set...)
+}
+
+// openWith is open with settings of the connection.
+func openWith(t *testing.T, messages int, at connection.Config, set ...func(*console.Config)) site {
 	t.Helper()
-	queue := amqptest.Queue(t, "console", "-retry-1s", "-quarantine", "-error", "-error.reader")
+	queue := amqptest.Queue(t, "console", "-retry-1s", "-quarantine", "-error", "-error.reader", "-archive", "-archive.reader")
 	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}
 	top, err := topology.New(plan)
 	if err != nil {
@@ -41,18 +53,25 @@ func open(t *testing.T, messages int) site {
 	}
 	for i := range messages {
 		amqptest.Publish(t, "", queue+"-error", amqp.Publishing{
-			MessageId: fmt.Sprintf("id-%d", i), Body: fmt.Appendf(nil, `{"n":%d}`, i), DeliveryMode: amqp.Persistent,
-			Headers: amqp.Table{"colour": "red"},
+			MessageId: fmt.Sprintf("id-%d", i), Body: fmt.Appendf(nil, `{"n":%d}`, i), DeliveryMode: amqp.Persistent, Headers: failure,
 		})
 	}
-	conn, err := connection.New(connection.Config{URL: amqptest.URL(t)}, nil)
+	at.URL = amqptest.URL(t)
+	conn, err := connection.New(at, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := console.New(console.Config{
-		Connection: conn, SpoolDir: t.TempDir(), BasePath: "/ops",
+	cfg := console.Config{
+		Connection: conn, SpoolDir: t.TempDir(), BasePath: "/ops", StateDir: t.TempDir(), IndexKeys: []string{"header.colour", "body.n"},
 		Topology: topologyfile.File{Consumers: []topologyfile.Consumer{{Plan: plan, Topology: top}}},
-	})
+		Identify: func(*http.Request) (console.User, error) {
+			return console.User{Name: "eve", Grants: []console.Grant{{Queues: "*", Right: console.Change}}}, nil
+		},
+	}
+	for _, f := range set {
+		f(&cfg)
+	}
+	c, err := console.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +82,7 @@ func open(t *testing.T, messages int) site {
 		c.Close(context.Background())
 		_ = conn.Stop(context.Background())
 	})
-	return site{t: t, queue: queue, url: server.URL, page: server.Client()}
+	return site{t: t, queue: queue, url: server.URL, page: server.Client(), conn: conn}
 }
 
 func (s site) get(path string) string {
@@ -87,7 +106,7 @@ func (s site) get(path string) string {
 func TestThePagesShowWhatIsParkedOnABroker(t *testing.T) {
 	s := open(t, 60)
 	over := s.get("/ops/")
-	if want := fmt.Sprintf(`href="/ops/q/%s-error" aria-label="parked messages of %[1]s">60</a>`, s.queue); !strings.Contains(over, want) {
+	if want := fmt.Sprintf(`href="/ops/q/%s-error" aria-label="60 parked messages of %[1]s">60</a>`, s.queue); !strings.Contains(over, want) {
 		t.Errorf("the overview lacks %s:\n%s", want, over)
 	}
 	queue := "/ops/q/" + s.queue + "-error"
@@ -101,6 +120,20 @@ func TestThePagesShowWhatIsParkedOnABroker(t *testing.T) {
 	for _, want := range []string{"id-59", "&#34;n&#34;: 59", "colour", "60 of 60"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the message's page lacks %q:\n%s", want, page)
+		}
+	}
+	second := regexp.MustCompile(queue + `/m/([0-9a-f]+)`).FindStringSubmatch(s.get(queue + "?filter=id%3Did-58"))[1]
+	compared := s.get(queue + "/compare?a=" + link[strings.LastIndex(link, "/")+1:] + "&b=" + second)
+	for _, want := range []string{"5<b>9</b>", "5<b>8</b>", "colour"} {
+		if !strings.Contains(compared, want) {
+			t.Errorf("the comparison lacks %q:\n%s", want, compared)
+		}
+	}
+	for filter, want := range map[string]string{
+		"header.colour%3Dred": "60 messages match", "body.n%3D7.0": "1 message matches", "header.colour%3Dblue": "Nothing matches in",
+	} {
+		if page := s.get("/ops/search?filter=" + filter); !strings.Contains(page, want) || !strings.Contains(page, s.queue+"-error") {
+			t.Errorf("the search for %s lacks %q:\n%s", filter, want, page)
 		}
 	}
 	if group := regexp.MustCompile(queue + `/g/[0-9a-f]+`).FindString(s.get(queue)); group == "" {
@@ -158,4 +191,32 @@ func TestHintsSayThatAReadingHasChanged(t *testing.T) {
 			t.Fatalf("%v after %q", err, got.String())
 		}
 	}
+}
+
+func TestAQueueOfFewReadingsIsNotReadByItself(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		_, _ = fmt.Fprintf(w, `{"name": %q, "type": "quorum", "arguments": {}, "effective_policy_definition": {"delivery-limit": 50}}`, name)
+	}))
+	defer api.Close()
+	s := openWith(t, 3, connection.Config{Management: strings.Replace(api.URL, "http://", "http://u:p@", 1)})
+	queue := "/ops/q/" + s.queue + "-error"
+	if v := amqptest.Version(t); strings.HasPrefix(v, "4.") && v >= "4.3" {
+		amqptest.Eventually(t, 20*time.Second, func() bool { return strings.Contains(s.get(queue), "3 messages read") }, "it is not read")
+		if page := s.get(queue); strings.Contains(page, "readings used") {
+			t.Errorf("readings count:\n%s", page)
+		}
+		return
+	}
+	var page string
+	amqptest.Eventually(t, 20*time.Second, func() bool {
+		page = s.get(queue)
+		return strings.Contains(page, "Read the queue, 3 messages")
+	}, "the page does not offer a reading")
+	s.get(queue + "?read=1")
+	amqptest.Eventually(t, 20*time.Second, func() bool {
+		page = s.get(queue)
+		return strings.Contains(page, "3 messages read") && strings.Contains(page, "0 of 50 readings used")
+	}, "the page does not count readings")
+	amqptest.Eventually(t, 20*time.Second, func() bool { return amqptest.Depth(t, s.queue+"-error") == 3 }, "all messages are in the queue again")
 }

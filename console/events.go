@@ -18,6 +18,53 @@ func (a *answer) events(queue string) {
 	if !ok {
 		return
 	}
+	hint(a, r.Watch, func(version int) (string, bool) { return fmt.Sprintf("snapshot %d", version), true })
+}
+
+// operationEvents hints that an operation has changed, at most once a second, until it is over.
+func (a *answer) operationEvents(id string) {
+	if _, ok := a.state(id, See); !ok {
+		return
+	}
+	runner := a.console.runner
+	hint(a, func() (<-chan struct{}, func()) { return slowly(runner.Watch(id)) }, func(struct{}) (string, bool) {
+		s, known := runner.State(id)
+		return "op " + id, known && !s.Status.Over()
+	})
+}
+
+const hintEvery = time.Second
+
+// slowly passes on what a channel tells, at most once in hintEvery. What comes in between is told
+// at the end of it.
+func slowly(changes <-chan struct{}, stop func()) (<-chan struct{}, func()) {
+	slow, end := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer stop()
+		for {
+			select {
+			case <-changes:
+			case <-end:
+				return
+			}
+			select {
+			case slow <- struct{}{}:
+			case <-end:
+				return
+			}
+			select {
+			case <-time.After(hintEvery):
+			case <-end:
+				return
+			}
+		}
+	}()
+	return slow, func() { close(end) }
+}
+
+// hint sends what a watch tells, as server-sent events. say makes the text of one, and says no if
+// it is the last.
+func hint[T any](a *answer, watch func() (<-chan T, func()), say func(T) (string, bool)) {
 	out := http.NewResponseController(a.w)
 	_ = out.SetWriteDeadline(time.Now().Add(hintFor + time.Minute)) // the server may have none
 	a.w.Header().Set("Content-Type", "text/event-stream")
@@ -26,22 +73,24 @@ func (a *answer) events(queue string) {
 	if a.r.Method == http.MethodHead {
 		return
 	}
-	changes, stop := r.Watch()
+	changes, stop := watch()
 	defer stop()
 	end, beat := time.NewTimer(hintFor), time.NewTicker(heartbeat)
 	defer end.Stop()
 	defer beat.Stop()
 	_, err := fmt.Fprint(a.w, "retry: 2000\n\n")
-	for err == nil {
-		if err = out.Flush(); err != nil {
+	for more := true; err == nil; {
+		if err = out.Flush(); err != nil || !more {
 			return
 		}
 		select {
-		case version, open := <-changes:
+		case change, open := <-changes:
 			if !open {
 				return
 			}
-			_, err = fmt.Fprintf(a.w, "data: snapshot %d\n\n", version)
+			var text string
+			text, more = say(change)
+			_, err = fmt.Fprintf(a.w, "data: %s\n\n", text)
 		case <-beat.C:
 			_, err = fmt.Fprint(a.w, ": \n\n")
 		case <-end.C:

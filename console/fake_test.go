@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"testing/synctest"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/console/internal/operation"
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
@@ -36,6 +38,35 @@ func (p parked) Status(context.Context) (errorqueue.Status, error) {
 	return errorqueue.Status{Messages: len(p)}, nil
 }
 
+// redriving is how many messages an operation of parked moves before it waits for the end of its
+// context.
+const redriving = 2
+
+func (p parked) Redrive(ctx context.Context, o errorqueue.RedriveOptions) (errorqueue.RedriveReport, error) {
+	report := errorqueue.RedriveReport{ID: o.ID, Matched: min(len(p), o.Limit)}
+	o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseMoving, Of: len(p), Moved: redriving})
+	if len(o.Batches) > 0 {
+		<-ctx.Done()
+		report.Moved = redriving
+		return report, ctx.Err()
+	}
+	report.Moved = report.Matched
+	return report, nil
+}
+
+func (p parked) Discard(_ context.Context, o errorqueue.DiscardOptions) (errorqueue.DiscardReport, error) {
+	return errorqueue.DiscardReport{Matched: min(len(p), o.Limit), Discarded: min(len(p), o.Limit), Archive: o.Archive}, nil
+}
+
+func (p parked) Export(_ context.Context, w io.Writer, _ errorqueue.ExportOptions) (int, error) {
+	_, err := io.WriteString(w, "messages\n")
+	return len(p), err
+}
+
+func (p parked) Import(context.Context, io.Reader, errorqueue.ImportOptions) (errorqueue.ImportReport, error) {
+	return errorqueue.ImportReport{Messages: len(p)}, nil
+}
+
 func (p parked) Close(context.Context) {}
 
 // away is a connection to a broker that is not there, with a password that no page may show.
@@ -52,20 +83,28 @@ func away(t testing.TB) *connection.Connection {
 // made returns a Console whose error queues all have these messages. It runs in a bubble.
 func made(t *testing.T, cfg Config, messages ...errorqueue.Message) *Console {
 	t.Helper()
-	cfg.Connection, cfg.Log = away(t), slog.New(slog.DiscardHandler)
+	cfg.Log = slog.New(slog.DiscardHandler)
+	if cfg.Connection == nil {
+		cfg.Connection = away(t)
+	}
 	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.store = snapshot.NewStore(snapshot.Config{
-		Open: func(_ context.Context, name string) (snapshot.Queue, error) {
-			if name == "none-error" {
-				return nil, errorqueue.ErrNoQueue
-			}
-			return parked(messages), nil
-		},
-		SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
-	})
+	c.Close(context.Background())
+	open := func(name string) (parked, error) {
+		if name == "none-error" {
+			return nil, errorqueue.ErrNoQueue
+		}
+		return parked(messages), nil
+	}
+	err = c.begin(
+		func(_ context.Context, name string) (snapshot.Queue, error) { return open(name) },
+		func(_ context.Context, name string) (operation.Queue, error) { return open(name) },
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { c.Close(context.Background()) })
 	return c
 }

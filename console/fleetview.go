@@ -180,7 +180,7 @@ func (a *answer) orders(v view, m *muster, choose func(control.Order) bool) []or
 		if !choose(o) || !a.user.mayOrder(See, m, o.Consumer) {
 			continue
 		}
-		row := orderRow{Key: keyOf("order", o.Consumer), Consumer: o.Consumer, What: what(o), Until: v.Time(o.Until), Forever: o.Until.IsZero(), At: v.Time(o.At), By: o.By, Why: o.Why}
+		row := orderRow{Key: keyOf("order", o.Consumer), Consumer: o.Consumer, What: standing(o), Until: v.Time(o.Until), Forever: o.Until.IsZero(), At: v.Time(o.At), By: o.By, Why: o.Why}
 		for _, p := range m.processes {
 			for _, c := range p.Consumers {
 				if concerns(o.Consumer, c) {
@@ -199,7 +199,7 @@ func (a *answer) orders(v view, m *muster, choose func(control.Order) bool) []or
 	return all
 }
 
-func what(o control.Order) string {
+func standing(o control.Order) string {
 	if o.Paused {
 		return "paused"
 	}

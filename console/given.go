@@ -13,7 +13,7 @@ import (
 
 // given says what came of an order.
 func (a *answer) given(v view, o ordered, c control.Command, limit int, r control.Receipt) {
-	d := orderData{Do: o.Do, Verb: verbs[o.Do], Names: o.Names, Back: v.Link("fleet"), Done: true, Silent: r.Silent}
+	d := orderData{Do: o.Do, Verb: orderVerbs[o.Do], Names: o.Names, Back: v.Link("fleet"), Done: true, Silent: r.Silent}
 	m := &muster{processes: r.Obeyed, orders: r.Orders}
 	if queues := m.queuesOf(o.Names[0]); len(o.Names) == 1 && len(queues) == 1 {
 		d.Queue, d.Back = queues[0], v.Link("c", queues[0])

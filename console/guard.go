@@ -3,9 +3,11 @@ package console
 import (
 	"crypto/rand"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,23 +29,26 @@ func harden(h http.Header) string {
 }
 
 // admit decides whether a request is answered, and for whom.
-func (c *Console) admit(r *http.Request) (User, *problem) {
-	if refused := c.checkHost(r); refused != nil {
+func (a *answer) admit() (User, *problem) {
+	if refused := a.checkHost(); refused != nil {
 		return User{}, refused
 	}
-	if refused := c.checkSite(r); refused != nil {
+	if refused := a.checkSite(); refused != nil {
 		return User{}, refused
 	}
-	u, err := c.identify(r)
+	u, err := a.console.identify(a.r)
+	var asked *challenge
 	switch {
-	case errors.Is(err, errNoCookie) && r.Header.Get("Sec-Fetch-Site") == "cross-site":
+	case errors.As(err, &asked):
+		return User{}, a.challenge(asked)
+	case errors.Is(err, errNoCookie) && a.r.Header.Get("Sec-Fetch-Site") == "cross-site":
 		// A link on another site comes without the cookie, which is for links of this one.
-		return User{}, &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This page was opened by a link on another site.", Here: c.path(c.parts(r.URL)...) + query(r.URL.Query())}
+		return User{}, &problem{Status: http.StatusForbidden, Title: "From another site", Text: "This page was opened by a link on another site.", Here: a.path(a.parts...) + query(a.r.URL.Query())}
 	case errors.Is(err, errNoCookie), errors.Is(err, errBadCookie):
 		return User{}, &problem{Status: http.StatusForbidden, Title: "Not logged in", Text: "This browser is not logged in, or its 12 hours are over.",
 			Do: "Start bunnicula console again, and open the link that it prints. Each link works once, for 10 minutes."}
 	case err != nil:
-		c.cfg.Log.Warn("console request refused", "remote", r.RemoteAddr, "err", err)
+		a.console.cfg.Log.Warn("console request refused", "remote", a.r.RemoteAddr, "err", err)
 		p := &problem{Status: http.StatusForbidden, Title: "Refused", Text: "The console does not know who you are."}
 		if errors.Is(err, errNotLocal) {
 			p.Do = "Without Config.Identify and Config.Login it answers this machine alone, and no proxy."
@@ -53,9 +58,23 @@ func (c *Console) admit(r *http.Request) (User, *problem) {
 	return u, nil
 }
 
+// challenge has the browser ask for a password, or says that it has to wait.
+func (a *answer) challenge(c *challenge) *problem {
+	if c.after > 0 {
+		seconds := strconv.Itoa(int(math.Ceil(c.after.Seconds())))
+		a.w.Header().Set("Retry-After", seconds)
+		return &problem{
+			Status: http.StatusTooManyRequests, Title: "Too many wrong passwords",
+			Text: "Too many wrong passwords have come from this address.", Do: "Try again in " + seconds + " s.",
+		}
+	}
+	a.w.Header().Set("WWW-Authenticate", `Basic realm="Bunnicula console", charset="UTF-8"`)
+	return &problem{Status: http.StatusUnauthorized, Title: "Not logged in", Text: "The console asks for a user and a password.", Do: "Load the page again to be asked."}
+}
+
 // checkSite refuses a form that another site sends. Browsers say where a form comes from.
-func (c *Console) checkSite(r *http.Request) *problem {
-	if c.sameSite.Check(r) == nil {
+func (a *answer) checkSite() *problem {
+	if a.console.sameSite.Check(a.r) == nil {
 		return nil
 	}
 	return &problem{
@@ -66,8 +85,8 @@ func (c *Console) checkSite(r *http.Request) *problem {
 
 // checkHost refuses a host of another name: a page of somebody else's name could lead to this
 // machine, and would then read ours.
-func (c *Console) checkHost(r *http.Request) *problem {
-	if len(c.cfg.Hosts) == 0 || slices.Contains(c.cfg.Hosts, hostOf(r.Host)) {
+func (a *answer) checkHost() *problem {
+	if hosts := a.console.cfg.Hosts; len(hosts) == 0 || slices.Contains(hosts, hostOf(a.r.Host)) {
 		return nil
 	}
 	return &problem{Status: http.StatusForbidden, Title: "Another host", Text: "The console is not configured for the host of this address.",
@@ -88,5 +107,6 @@ type problem struct {
 	Title  string
 	Text   string
 	Do     string // what the reader can do, or ""
-	Here   string // the page itself, if a link to it helps
+	Here   string // the page itself, or another one that helps
+	Link   string // the text of that link, "" for the page itself
 }

@@ -128,11 +128,11 @@ func TestACookieOfAnotherKeyIsRefused(t *testing.T) {
 		same, _ := NewLogin(false, []byte(strings.Repeat("1", 32)))
 		other, _ := NewLogin(false, []byte(strings.Repeat("2", 32)))
 		r, _ := http.NewRequest(http.MethodGet, "http://localhost/", nil)
-		r.AddCookie(one.cookie("/"))
-		if _, err := same.identify(r); err != nil {
+		r.AddCookie(one.cookie(nil, "/", false))
+		if _, err := same.identify(nil, r); err != nil {
 			t.Errorf("the same key: %v", err)
 		}
-		if _, err := other.identify(r); !errors.Is(err, errBadCookie) {
+		if _, err := other.identify(nil, r); !errors.Is(err, errBadCookie) {
 			t.Errorf("another key: %v", err)
 		}
 		if _, err := NewLogin(false, []byte("short")); err == nil {

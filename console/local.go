@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/console/internal/audit"
 )
 
 // localForm shows the form that pauses or resumes a consumer in this process alone.
@@ -21,7 +23,7 @@ func (a *answer) localForm(queue string) {
 		return
 	}
 	d := orderData{
-		Do: do, Verb: verbs[do], Names: []string{queue}, Here: true, Queue: queue, Back: v.Link("c", queue), Running: h.Running,
+		Do: do, Verb: orderVerbs[do], Names: []string{queue}, Here: true, Queue: queue, Back: v.Link("c", queue), Running: h.Running,
 		Post: v.link([]string{"c", queue, "order"}, "do", string(do)), Ordered: h.Ordered, ByApp: do == toResume && h.Pause == nil,
 	}
 	d.Button = d.Verb + " " + v.Cell(queue) + " in this process"
@@ -49,8 +51,8 @@ func (a *answer) giveLocal(queue string) {
 		a.undone(fmt.Errorf("the reason has %d bytes, want %d at most", len(why), mostWhy), back)
 		return
 	}
-	if err := a.audit(localOrder, queue, fmt.Sprintf("%s why=%q", o.Do, why), ""); err != nil {
-		a.undone(err, back)
+	e := audit.Entry{Action: string(o.Do), Consumer: queue, Detail: fmt.Sprintf("this process, why=%q", why)}
+	if !a.audit(e) {
 		return
 	}
 	if o.Do == toPause {
@@ -66,6 +68,6 @@ func (a *answer) giveLocal(queue string) {
 	if o.Do == toResume {
 		a.console.pauses.forget(queue)
 	}
-	_ = a.audit(localOrder, queue, string(o.Do), "done")
+	a.auditEnd(e, "done", nil)
 	http.Redirect(a.w, a.r, back, http.StatusSeeOther)
 }

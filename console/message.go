@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/audit"
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/typed"
@@ -43,8 +44,12 @@ type messageData struct {
 	Properties []property
 	Body       bodyData
 
-	Previous, Next, Group, Back string // links
-	Load, LoadBody              string // links that read the queue for the whole message
+	Select *selectable // this message, and those alike
+
+	Previous, Next, Group, Back  string // links
+	ComparePrevious, CompareNext string // links, with those
+	CompareEarlier               string // link, with its failure before a redrive; ""
+	Load, LoadBody               string // links that read the queue for the whole message
 }
 
 type attemptRow struct {
@@ -60,8 +65,6 @@ type deathRow struct {
 
 // headerRow is one header of the user, with its type.
 type headerRow struct{ Name, Type, Value string }
-
-type property struct{ Name, Value string }
 
 const headersShown = 500
 
@@ -82,9 +85,15 @@ func (a *answer) message(queue, mark string) {
 		a.problem(refused)
 		return
 	}
+	if !a.audit(audit.Entry{Action: "view", Queue: queue, Mark: row.Mark}) {
+		return
+	}
 	d := messageData{reading: a.reading(v, queue, r, s), Mark: row.Mark, Alike: alike, Message: m, Kept: kept, Filter: a.r.URL.Query().Get("filter")}
 	d.Gone, d.Newer = gone, a.newer(r, s)
 	d.describe(v)
+	if d.Select = a.selectable(v, queue, s, errorqueue.Filter{Marks: []string{row.Mark}}); d.Select != nil {
+		d.Select.Mark = row.Mark
+	}
 	a.place(v, s, &d)
 	if kept {
 		d.Body = a.body(v, &m, d.Mark, queue)
@@ -170,6 +179,16 @@ func (a *answer) place(v view, s *snapshot.Snapshot, d *messageData) {
 		return v.link([]string{"q", d.Queue, "m", r.Mark}, "filter", d.Filter, "snapshot", strconv.Itoa(s.Version()))
 	}
 	d.Previous, d.Next = to(before), to(after)
+	compare := func(r *snapshot.Row) string {
+		if r == nil {
+			return ""
+		}
+		return v.link([]string{"q", d.Queue, "compare"}, "a", r.Mark, "b", d.Mark, "filter", d.Filter, "snapshot", strconv.Itoa(s.Version()))
+	}
+	d.ComparePrevious, d.CompareNext = compare(before), compare(after)
+	if _, ok := earlier(&d.Message); ok {
+		d.CompareEarlier = v.link([]string{"q", d.Queue, "compare"}, "a", d.Mark, "filter", d.Filter, "snapshot", strconv.Itoa(s.Version()))
+	}
 }
 
 // describe makes what the page shows of the message's fields.
@@ -200,25 +219,7 @@ func (d *messageData) describe(v view) {
 		}
 		d.Headers = append(d.Headers, header(name, m.Headers[name]))
 	}
-	for _, p := range []property{
-		{"type", m.MessageType},
-		{"content type", m.ContentType},
-		{"content encoding", m.ContentEncoding},
-		{"correlation id", m.CorrelationID},
-		{"reply to", m.ReplyTo},
-		{"app id", m.AppID},
-		{"user id", m.UserID},
-		{"priority", positive(int(m.Priority))},
-		{"published to exchange", m.OriginalExchange},
-		{"with key", m.OriginalRoutingKey},
-		{"with expiration", m.OriginalExpiration},
-		{"by user", m.OriginalUserID},
-		{"deliveries", positive(m.Deliveries)},
-	} {
-		if p.Value != "" {
-			d.Properties = append(d.Properties, p)
-		}
-	}
+	d.Properties = propertiesOf(m)
 }
 
 // positive writes a number, "" for 0.
@@ -255,37 +256,6 @@ func header(name string, value any) headerRow {
 	return h
 }
 
-// body makes what the page shows of a body.
-func (a *answer) body(v view, m *errorqueue.Message, mark, queue string) bodyData {
-	body, said := bodyOf(m)
-	q := a.r.URL.Query()
-	d := bodyData{Size: m.BodySize, Encoded: said, Page: number(q.Get("page")), Download: v.Link("q", queue, "m", mark, "body")}
-	if len(m.Body) < m.BodySize {
-		d.Kept = len(m.Body)
-	}
-	d.Text, d.As, d.Pages = render(body, q.Get("as"), d.Page)
-	d.Page = max(1, min(d.Page, d.Pages))
-	link := func(as string, page int) string {
-		text := ""
-		if page > 1 {
-			text = strconv.Itoa(page)
-		}
-		return v.link([]string{"q", queue, "m", mark}, "filter", q.Get("filter"), "snapshot", q.Get("snapshot"), "as", as, "page", text)
-	}
-	for _, as := range []string{"json", "text", "hex"} {
-		if as != "json" || d.As == "json" || indented(body) != nil {
-			d.Views = append(d.Views, bodyView{as, link(as, 1), as == d.As})
-		}
-	}
-	if d.Page > 1 {
-		d.Previous = link(d.As, d.Page-1)
-	}
-	if d.Page < d.Pages {
-		d.Next = link(d.As, d.Page+1)
-	}
-	return d
-}
-
 // download sends what was kept of a body, as a file that no browser shows.
 func (a *answer) download(queue, mark string) {
 	r, ok := a.open(queue)
@@ -302,6 +272,9 @@ func (a *answer) download(queue, mark string) {
 	}
 	if refused != nil {
 		a.problem(refused)
+		return
+	}
+	if !a.audit(audit.Entry{Action: "download a body", Queue: queue, Mark: row.Mark}) {
 		return
 	}
 	a.w.Header().Set("Content-Type", "application/octet-stream")

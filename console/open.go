@@ -41,7 +41,7 @@ func errorQueueOf(f topologyfile.File, name string) (cfg errorqueue.Config, othe
 }
 
 // opener returns the function that opens error queues for the snapshots.
-func opener(cfg Config) func(context.Context, string) (snapshot.Queue, error) {
+func opener(cfg Config, known *scarce) func(context.Context, string) (snapshot.Queue, error) {
 	return func(ctx context.Context, name string) (snapshot.Queue, error) {
 		of, _ := errorQueueOf(cfg.Topology, name)
 		of.Wait = readerWait
@@ -49,7 +49,8 @@ func opener(cfg Config) func(context.Context, string) (snapshot.Queue, error) {
 		if err != nil {
 			return nil, err
 		}
-		return q, nil
+		known.ask(ctx, q.Name()) // before a reading could begin
+		return &limited{Queue: q, scarce: known, asked: time.Now()}, nil
 	}
 }
 

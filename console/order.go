@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/audit"
 	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
@@ -78,7 +79,7 @@ type ordered struct {
 	Names []string  `json:"n"`
 }
 
-var verbs = map[orderKind]string{toPause: "Pause", toLimit: "Limit", toResume: "Resume"}
+var orderVerbs = map[orderKind]string{toPause: "Pause", toLimit: "Limit", toResume: "Resume"}
 
 // kindOf reads what the link wants. It answers the request itself if that is nothing.
 func (a *answer) orderKind(all ...orderKind) (orderKind, bool) {
@@ -104,7 +105,7 @@ func (a *answer) fleetForm() {
 		a.problem(refused)
 		return
 	}
-	d := orderData{Do: do, Verb: verbs[do], Names: names, Back: v.Link("fleet"), Post: v.many([]string{"fleet", "order"}, "do", string(do)), Lasting: lasting}
+	d := orderData{Do: do, Verb: orderVerbs[do], Names: names, Back: v.Link("fleet"), Post: v.many([]string{"fleet", "order"}, "do", string(do)), Lasting: lasting}
 	if queues := m.queuesOf(names[0]); len(names) == 1 && len(queues) == 1 {
 		d.Queue, d.Back = queues[0], v.Link("c", queues[0])
 	}
@@ -222,18 +223,14 @@ func (a *answer) giveFleet() {
 		a.undone(err, v.Link("fleet"))
 		return
 	}
-	detail := fmt.Sprintf("%s limit=%d for=%s forever=%v why=%q", o.Do, limit, c.For, c.Forever, c.Why)
-	if err := a.audit(fleetOrder, strings.Join(o.Names, " "), detail, ""); err != nil {
-		a.undone(err, v.Link("fleet"))
+	e := audit.Entry{Action: string(o.Do), Consumer: strings.Join(o.Names, " ")}
+	e.Detail = fmt.Sprintf("the fleet, limit=%d for=%s forever=%v why=%q", limit, c.For, c.Forever, c.Why)
+	if !a.audit(e) {
 		return
 	}
 	c.Anyway = true // what the form has named may have gone since; who starts later obeys too
 	receipt, err := a.giveOrder(o.Do, limit, c)
-	outcome := fmt.Sprintf("%d processes obey, %d are silent", len(receipt.Obeyed), receipt.Silent)
-	if err != nil {
-		outcome = err.Error()
-	}
-	_ = a.audit(fleetOrder, strings.Join(o.Names, " "), detail, outcome) // it is done
+	a.auditEnd(e, fmt.Sprintf("%d processes obey, %d are silent", len(receipt.Obeyed), receipt.Silent), err)
 	if err != nil {
 		a.ungiven(err)
 		return

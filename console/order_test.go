@@ -16,7 +16,7 @@ import (
 )
 
 // send sends a form to a path.
-func send(c http.Handler, path string, fields url.Values, header ...string) *http.Response {
+func sendOrder(c http.Handler, path string, fields url.Values, header ...string) *http.Response {
 	r := httptest.NewRequest(http.MethodPost, "http://localhost:7337"+path, strings.NewReader(fields.Encode()))
 	r.RemoteAddr = "127.0.0.1:50000"
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -63,19 +63,19 @@ func TestAnOrderSaysByWhomForHowLongAndWhy(t *testing.T) {
 			}
 		}
 		fields := url.Values{"ticket": {form(t, c, "/fleet/order?do=pause&name=orders")}, "for": {"4h"}, "why": {" the bank is down "}}
-		page = text(t, send(c, "/fleet/order?do=pause", fields))
+		page = text(t, sendOrder(c, "/fleet/order?do=pause", fields))
 		if !strings.Contains(page, "Paused orders in 2 processes") || !strings.Contains(page, "--for 4h --why &#39;the bank is down&#39;") {
 			t.Errorf("the answer is\n%s", page)
 		}
-		if answer := send(c, "/fleet/order?do=pause", fields); answer.StatusCode != http.StatusForbidden {
+		if answer := sendOrder(c, "/fleet/order?do=pause", fields); answer.StatusCode != http.StatusForbidden {
 			t.Errorf("the same form again: %s", answer.Status)
 		}
 		fields = url.Values{"ticket": {form(t, c, "/fleet/order?do=limit")}, "for": {"forever"}, "limit": {"3"}}
-		send(c, "/fleet/order?do=limit", fields)
+		sendOrder(c, "/fleet/order?do=limit", fields)
 		f.orders = []control.Order{{ID: "x", Consumer: "gone", Paused: true}}
 		time.Sleep(time.Minute)
 		fields = url.Values{"ticket": {form(t, c, "/fleet/order?do=resume")}, "why": {"done"}}
-		send(c, "/fleet/order?do=resume", fields)
+		sendOrder(c, "/fleet/order?do=resume", fields)
 		if len(f.given) != 3 {
 			t.Fatalf("%d orders were given: %+v", len(f.given), f.given)
 		}
@@ -111,7 +111,7 @@ func TestAFormThatIsNoneOrderNothing(t *testing.T) {
 			"no limit":        {url.Values{"ticket": {form(t, c, "/fleet/order?do=limit")}, "for": {"1h"}}, nil, http.StatusBadRequest},
 			"a hostile limit": {url.Values{"ticket": {form(t, c, "/fleet/order?do=limit")}, "for": {"1h"}, "limit": {"-1"}}, nil, http.StatusBadRequest},
 		} {
-			if answer := send(c, path, row.fields, row.header...); answer.StatusCode != row.want {
+			if answer := sendOrder(c, path, row.fields, row.header...); answer.StatusCode != row.want {
 				t.Errorf("%s: %s, want %d\n%s", name, answer.Status, row.want, text(t, answer))
 			}
 		}
@@ -137,7 +137,7 @@ func TestAnOrderThatFailsSaysWhetherItStands(t *testing.T) {
 			f := &aFleet{processes: fleetOf(), orderErr: err}
 			c := ordering(t, f)
 			fields := url.Values{"ticket": {form(t, c, "/fleet/order?do=pause&name=orders")}, "for": {"1h"}}
-			if page := text(t, send(c, "/fleet/order?do=pause", fields)); !strings.Contains(page, want) {
+			if page := text(t, sendOrder(c, "/fleet/order?do=pause", fields)); !strings.Contains(page, want) {
 				t.Errorf("%v: the page lacks %q:\n%s", err, want, page)
 			}
 		}
@@ -162,7 +162,7 @@ func TestOnlyWhoMayMoveAllThatAnOrderConcernsMayGiveIt(t *testing.T) {
 		ticket := form(t, c, "/fleet/order?do=pause&name=orders")
 		processes[1].Consumers = append(processes[1].Consumers, shared)
 		time.Sleep(time.Minute)
-		if answer := send(c, "/fleet/order?do=pause", url.Values{"ticket": {ticket}, "for": {"1h"}}); answer.StatusCode != http.StatusForbidden || len(f.given) != 0 {
+		if answer := sendOrder(c, "/fleet/order?do=pause", url.Values{"ticket": {ticket}, "for": {"1h"}}); answer.StatusCode != http.StatusForbidden || len(f.given) != 0 {
 			t.Errorf("an order for a queue of others: %s, %+v", answer.Status, f.given)
 		}
 	})

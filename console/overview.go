@@ -18,7 +18,8 @@ type overviewData struct {
 	Problem  string // of the broker
 	API      bool   // there is a management API
 	APIErr   string
-	Findings string // of the doctor, "" if it never looked
+	Current  []operationRow // that run, or were interrupted
+	Findings string         // of the doctor, "" if it never looked
 }
 
 // consumerRow is one consumer. A nil number is unknown.
@@ -60,6 +61,7 @@ func (a *answer) overview() {
 			d.Rows = append(d.Rows, a.row(v, l, s))
 		}
 	}
+	d.Current = a.current(v, "")
 	if e := a.console.broker.lastExamination(); e != nil && e.err == nil {
 		d.Findings = summary(e.findings)
 	}

@@ -34,6 +34,7 @@ type reading struct {
 	Depth int    // messages in the queue, -1 if unknown
 	Again string // the link that begins a pass
 	Cost  string // how long that takes, "" if unknown
+	Used  string // readings: "3 of 20"; "" if they do not count
 
 	Here parkedData // since then, in this process
 
@@ -48,12 +49,13 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 	p := r.Progress()
 	d := reading{Queue: queue, Ask: p.Ask, Depth: p.Depth, Waiting: p.Phase == snapshot.Waiting, Running: p.Phase == snapshot.Running || p.Phase == snapshot.GivingBack}
 	d.Of, d.SoFar = max(0, p.Of), p.Read
+	d.Used = a.console.scarce.used(queue, s)
 	d.Asking = s == nil && p.Phase == snapshot.Idle && p.DepthAt.IsZero()
 	if s != nil {
 		d.Version, d.At, d.Done = s.Version(), v.Time(s.Began()), s.Done()
 		d.Read, d.Listable = s.Read()
 		if p.DepthAt.After(s.Began()) && d.Done && p.Depth >= 0 {
-			d.Since = p.Depth - d.Read
+			d.Since = p.Depth - d.Read + s.Gone()
 		}
 		d.Here = a.parkedHere(v, a.mainQueue(queue), s.Began())
 	}
@@ -61,9 +63,9 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		// The link names the version that it is to replace, so that loading the page again begins
 		// nothing.
 		q := a.r.URL.Query()
-		d.Again = v.link(a.console.parts(a.r.URL), "filter", q.Get("filter"), "show", q.Get("show"), "read", strconv.Itoa(latest(r)+1))
+		d.Again = v.link(a.parts, "filter", q.Get("filter"), "show", q.Get("show"), "read", strconv.Itoa(latest(r)+1))
 		d.Cost = cost(p)
-		if !p.Began.IsZero() {
+		if p.Took > 0 { // it is unknown of what an operation has read
 			d.Took = p.Took.Round(10 * time.Millisecond).String()
 		}
 		if p.Err != nil {
@@ -94,6 +96,9 @@ func cost(p snapshot.Progress) string {
 		each = p.Took / time.Duration(p.Read)
 	}
 	d := time.Duration(p.Depth) * each
+	if d < 100*time.Millisecond {
+		return "below 0.1s"
+	}
 	if d < time.Second {
 		return "≈ " + d.Round(100*time.Millisecond).String()
 	}
@@ -112,7 +117,7 @@ func (a *answer) begin(r *snapshot.Reading) bool {
 	}
 	q := a.r.URL.Query()
 	q.Del("read")
-	http.Redirect(a.w, a.r, a.console.path(a.console.parts(a.r.URL)...)+query(q), http.StatusSeeOther)
+	http.Redirect(a.w, a.r, a.path(a.parts...)+query(q), http.StatusSeeOther)
 	return true
 }
 
@@ -127,6 +132,8 @@ type queueData struct {
 	Other     int // messages of groups that are not shown
 	Rows      rowsData
 	Timeline  timelineData
+	Select    *selectable    // all messages, of the page that has no rows
+	Current   []operationRow // that run, or were interrupted
 	ListLink  string
 	GroupLink string
 }
@@ -145,6 +152,7 @@ type groupRow struct {
 // rowsData is a page of a list.
 type rowsData struct {
 	Rows           []messageRow
+	Select         *selectable // nil if nothing can be done with them
 	Total          int
 	From, To       int
 	Previous, Next string // links
@@ -182,7 +190,7 @@ func (a *answer) queue(queue string) {
 	if err != nil {
 		d.FilterErr = err.Error()
 	}
-	d.Newer = a.newer(r, s)
+	d.Newer, d.Current = a.newer(r, s), a.current(v, queue)
 	p := page{Title: queue, Here: "queue", Data: d, view: v, Command: commandLine("errors", "groups", queue)}
 	if d.List && err == nil {
 		p.Command = commandLine(append([]string{"errors", "ls", queue}, words(filter)...)...)
@@ -202,11 +210,12 @@ func (a *answer) fill(v view, s *snapshot.Snapshot, filter errorqueue.Filter, d 
 		d.Rows, err = a.list(v, d.Queue, s, filter, "filter", d.Filter, "show", a.r.URL.Query().Get("show"))
 		return err
 	}
+	d.Select = a.selectable(v, d.Queue, s, filter)
 	groups := s.Groups()
 	d.Other = groups.Other
 	for _, g := range groups.Groups {
 		d.Groups = append(d.Groups, groupRow{
-			Link: v.link([]string{"q", d.Queue, "g", groupName(g.Key)}), Key: groupName(g.Key), Count: g.Count,
+			Link: v.link([]string{"q", d.Queue, "g", groupName(g.Key)}), Key: groupName(g.Key), Count: g.Count - g.Gone,
 			Reason: g.Reason, Error: g.Error, Type: g.Type, Consumer: g.Consumer, Versions: g.Versions,
 			First: v.Time(g.First), Last: v.Time(g.Last),
 		})
@@ -221,7 +230,7 @@ func (a *answer) list(v view, queue string, s *snapshot.Snapshot, filter errorqu
 	if err != nil {
 		return rowsData{}, err
 	}
-	d := rowsData{Total: total, From: min(total, (at-1)*pageRows+1), To: min(total, (at-1)*pageRows+len(rows))}
+	d := rowsData{Select: a.selectable(v, queue, s, filter), Total: total, From: min(total, (at-1)*pageRows+1), To: min(total, (at-1)*pageRows+len(rows))}
 	for _, r := range rows {
 		row := messageRow{Row: r, At: v.Time(r.Since)}
 		if a.user.may(Read, queue) {
@@ -230,7 +239,7 @@ func (a *answer) list(v view, queue string, s *snapshot.Snapshot, filter errorqu
 		d.Rows = append(d.Rows, row)
 	}
 	to := func(n int) string {
-		return v.link(a.console.parts(a.r.URL), append(keep, "page", strconv.Itoa(n), "snapshot", strconv.Itoa(s.Version()))...)
+		return v.link(a.parts, append(keep, "page", strconv.Itoa(n), "snapshot", strconv.Itoa(s.Version()))...)
 	}
 	if at > 1 {
 		d.Previous = to(min(at-1, (total+pageRows-1)/pageRows))
@@ -249,7 +258,7 @@ func (a *answer) newer(r *snapshot.Reading, s *snapshot.Snapshot) string {
 	}
 	q := a.r.URL.Query()
 	q.Del("snapshot")
-	return a.console.path(a.console.parts(a.r.URL)...) + query(q)
+	return a.path(a.parts...) + query(q)
 }
 
 // live lets a page follow a reading.

@@ -29,24 +29,38 @@ const (
 
 // routes returns the table. The first one that fits is taken.
 func routes() []route {
-	const get = http.MethodGet
+	const get, post = http.MethodGet, http.MethodPost
 	return []route{
 		{get, "static/{file}", 0, everybody, one((*answer).static), nil},
 		{get, "login", 0, everybody, none((*answer).login), Config.hasLogin},
 		{get, "", 0, anyQueue, none((*answer).overview), nil},
 		{get, "topology", 0, anyQueue, none((*answer).topology), nil},
+		{get, "search", 0, anyQueue, none((*answer).search), nil},
 		{get, "doctor", See, everyQueue, none((*answer).doctor), nil},
 		{get, "c/{queue}", See, thisQueue, one((*answer).consumer), nil},
-		{get, "c/{queue}/order", Move, thisQueue, one((*answer).localForm), Config.mayChange},
-		{http.MethodPost, "c/{queue}/order", Move, thisQueue, one((*answer).giveLocal), nil},
+		{get, "c/{queue}/order", Move, thisQueue, one((*answer).localForm), Config.changes},
+		{post, "c/{queue}/order", Move, thisQueue, one((*answer).giveLocal), nil},
 		{get, "fleet", 0, anyQueue, none((*answer).fleet), nil},
-		{get, "fleet/order", 0, anyQueue, none((*answer).fleetForm), Config.mayChange},
-		{http.MethodPost, "fleet/order", 0, anyQueue, none((*answer).giveFleet), nil},
+		{get, "fleet/order", 0, anyQueue, none((*answer).fleetForm), Config.changes},
+		{post, "fleet/order", 0, anyQueue, none((*answer).giveFleet), nil},
 		{get, "q/{queue}", See, thisQueue, one((*answer).queue), nil},
 		{get, "q/{queue}/events", See, thisQueue, one((*answer).events), nil},
 		{get, "q/{queue}/g/{group}", See, thisQueue, two((*answer).group), nil},
+		{get, "q/{queue}/compare", Read, thisQueue, one((*answer).compare), nil},
 		{get, "q/{queue}/m/{mark}", Read, thisQueue, two((*answer).message), nil},
 		{get, "q/{queue}/m/{mark}/body", Read, thisQueue, two((*answer).download), nil},
+		{get, "q/{queue}/compare", Read, thisQueue, one((*answer).compare), nil},
+		{get, "q/{queue}/plan", Read, thisQueue, one((*answer).plan), Config.changes},
+		{post, "q/{queue}/plan", Read, thisQueue, one((*answer).plan), nil},
+		{post, "q/{queue}/redrive", Move, thisQueue, one((*answer).redrive), nil},
+		{post, "q/{queue}/archive", Move, thisQueue, one((*answer).archive), nil},
+		{post, "q/{queue}/delete", Change, thisQueue, one((*answer).remove), nil},
+		{post, "q/{queue}/export", Read, thisQueue, one((*answer).export), nil},
+		{get, "ops", 0, anyQueue, none((*answer).operations), Config.changes},
+		{get, "ops/{id}", 0, anyQueue, one((*answer).operation), Config.changes},
+		{get, "ops/{id}/events", 0, anyQueue, one((*answer).operationEvents), Config.changes},
+		{get, "ops/{id}/file", 0, anyQueue, one((*answer).file), Config.changes},
+		{post, "ops/{id}/stop", 0, anyQueue, one((*answer).stop), nil},
 	}
 }
 
@@ -64,10 +78,13 @@ func two(page func(_ *answer, _, _ string)) func(*answer, []string) {
 
 func (c Config) hasLogin() bool { return c.Login != nil }
 
-func (c Config) mayChange() bool { return !c.ReadOnly }
+func (c Config) changes() bool { return !c.ReadOnly }
 
 // changes says whether the route changes something.
 func (r route) changes() bool { return r.method != http.MethodGet }
+
+// stays says whether an answer stays open, for hints.
+func (r route) stays() bool { return strings.HasSuffix(r.pattern, "/events") }
 
 // answers says whether the route is for a method.
 func (r route) answers(method string) bool {

@@ -113,18 +113,35 @@ func (a *answer) ticket(what action, subject string, payload any) (string, error
 	return a.console.tickets.issue(a.user.Name, what, subject, payload, time.Now())
 }
 
-// take uses the form's ticket up. It answers the request itself if the form must not be obeyed.
-// back is a link to where a new form is.
-func (a *answer) take(what action, subject, back string) (ticket, bool) {
+// readTicket reads the form's ticket, without using it up. It answers the request itself if the form must
+// not be obeyed. back is a link to where a new form is.
+func (a *answer) readTicket(what action, subject, back string) (ticket, bool) {
 	one, err := a.console.tickets.read(a.r.PostFormValue(ticketField), a.user.Name, what, subject, time.Now())
-	if err == nil && !a.console.tickets.use(one, time.Now()) {
-		err = errUsed
-	}
 	if err != nil {
-		a.problem(&problem{
-			Status: http.StatusForbidden, Title: "Not done", Here: back,
-			Text: "Nothing was changed by this request: " + err.Error() + ".", Do: "Open the page again, and send its form.",
-		})
+		a.noTicket(err, back)
 	}
 	return one, err == nil
+}
+
+// useTicket uses a ticket up. It answers the request itself if it is used already.
+func (a *answer) useTicket(one ticket, back string) bool {
+	if a.console.tickets.use(one, time.Now()) {
+		return true
+	}
+	a.noTicket(errUsed, back)
+	return false
+}
+
+// take reads the form's ticket and uses it up.
+func (a *answer) take(what action, subject, back string) (ticket, bool) {
+	one, ok := a.readTicket(what, subject, back)
+	return one, ok && a.useTicket(one, back)
+}
+
+// noTicket says why a form is not obeyed.
+func (a *answer) noTicket(err error, back string) {
+	a.problem(&problem{
+		Status: http.StatusForbidden, Title: "Not done", Here: back,
+		Text: "Nothing was changed by this request: " + err.Error() + ".", Do: "Open the page again, and send its form.",
+	})
 }

@@ -47,6 +47,33 @@ func (r Right) String() string {
 	return "nothing"
 }
 
+// words says in a sentence what the user may do.
+func (u User) words(readOnly bool) string {
+	var most Grant
+	for _, g := range u.Grants {
+		if g.Right > most.Right || g.Right == most.Right && g.Queues == "*" {
+			most = g
+		}
+	}
+	where := "."
+	if most.Queues != "*" {
+		where = ", in some queues."
+	}
+	switch {
+	case most.Right == 0:
+		return ""
+	case most.Right == See:
+		return "You may look, and read no message" + where
+	case readOnly:
+		return "Reads only."
+	case most.Right == Read:
+		return "You may read and export messages" + where
+	case most.Right == Move:
+		return "You may redrive, archive and export messages" + where
+	}
+	return "You may redrive, archive, delete and export messages" + where
+}
+
 // may says whether the user has a right to a queue.
 func (u User) may(right Right, queue string) bool {
 	for _, g := range u.Grants {

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
@@ -10,15 +11,17 @@ import (
 
 // view is how a viewer wants to see pages: in which zone. Links keep it.
 type view struct {
-	console *Console
-	zone    *time.Location
-	name    string // of the zone in links, "" for UTC
-	now     time.Time
+	base string   // what the paths of links begin with
+	at   []string // the segments of this page
+	zone *time.Location
+	name string // of the zone in links, "" for UTC
+	now  time.Time
+	keys []string // Config.IndexKeys
 }
 
 // view reads the viewer's choice from the request.
 func (a *answer) view() view {
-	v := view{console: a.console, zone: time.UTC, now: time.Now()}
+	v := view{base: a.base, at: a.parts, zone: time.UTC, now: time.Now(), keys: a.console.cfg.IndexKeys}
 	switch name := a.r.URL.Query().Get("zone"); name {
 	case "", "UTC", "Local":
 	case "local":
@@ -50,7 +53,7 @@ func (v view) zones(u *url.URL) []zoneLink {
 		if zone != "" {
 			q.Set("zone", zone)
 		}
-		return v.console.path(v.console.parts(u)...) + query(q)
+		return pathTo(v.base, v.at...) + query(q)
 	}
 	local := zoneLink{Name: "local", Href: link("local"), Current: v.name != "", Local: true}
 	if v.name != "" {
@@ -78,7 +81,7 @@ func (v view) link(segments []string, parameters ...string) string {
 			q.Set(parameters[i], parameters[i+1])
 		}
 	}
-	return v.console.path(segments...) + query(q)
+	return pathTo(v.base, segments...) + query(q)
 }
 
 // many is link for parameters that may have several values.
@@ -90,7 +93,7 @@ func (v view) many(segments []string, parameters ...string) string {
 	for i := 0; i+1 < len(parameters); i += 2 {
 		q.Add(parameters[i], parameters[i+1])
 	}
-	return v.console.path(segments...) + query(q)
+	return pathTo(v.base, segments...) + query(q)
 }
 
 // Link makes the link of a page by its segments.
@@ -101,11 +104,8 @@ func (v view) QueueLink(queue, filter string) string {
 	return v.link([]string{"q", queue}, "filter", filter)
 }
 
-// ReadOnly says that the console changes nothing.
-func (v view) ReadOnly() bool { return v.console.cfg.ReadOnly }
-
 // Base is the path of the overview.
-func (v view) Base() string { return v.console.cfg.BasePath }
+func (v view) Base() string { return v.base }
 
 // Zone is the zone's name for a form, "" for UTC.
 func (v view) Zone() string { return v.name }
@@ -173,6 +173,14 @@ func (v view) Maybe(n *int) string {
 		return ""
 	}
 	return v.Count(*n)
+}
+
+// Rate writes how many there are in a second, "" if that is unknown.
+func (v view) Rate(n *float64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*n, 'f', 1, 64)
 }
 
 // Line makes somebody else's text fit into one line.

@@ -20,6 +20,7 @@ type batches struct {
 	progress *reporter
 	each     time.Duration // how long each batch is watched
 	homes    []*Queue      // where the consumers of the targets park failures
+	began    time.Time     // which each message of this call has as its RedrivenAt, in whole seconds
 
 	// Written by run and batch.
 	done   []Batch
@@ -58,12 +59,14 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 		size = min(size, most)
 	}
 	before := r.rounds.mover.tally.moved
+	r.progress.beginBatch(number, before)
 	depth, err := r.depth(ctx)
 	if err != nil {
 		return b, false, err
 	}
 	err = r.rounds.run(ctx, size)
 	b.Moved = r.rounds.mover.tally.moved - before
+	r.progress.movedBatch(before + b.Moved)
 	switch {
 	case err != nil:
 		return b, false, err
@@ -74,6 +77,7 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 	}
 	tolerated := r.options.Tolerate * float64(b.Moved)
 	total, err := r.watch(ctx, depth-b.Moved, int(tolerated))
+	r.progress.failed(total - r.again)
 	b.FailedAgain, b.Watched = total-r.again, err == nil
 	r.again, b.Again = total, r.listed.take()
 	if err == nil && float64(b.FailedAgain) > tolerated {
@@ -105,6 +109,7 @@ func (r *batches) watch(ctx context.Context, depth, tolerated int) (total int, e
 		if total, err = r.parkedAgain(ctx); err != nil || total-r.again > tolerated {
 			return total, err
 		}
+		r.progress.failed(total - r.again)
 		seen = time.Now() // the new messages do not belong to this redrive
 	}
 	return r.parkedAgain(ctx)
@@ -143,12 +148,15 @@ func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 					if home == r.queue {
 						r.rounds.follower.read(&d.message)
 					}
-					if r.rounds.choice.redrivenBefore(&d.message) {
+					if r.isAgain(&d.message) {
 						n++
 						r.listed.add(d)
 					}
 					return true
 				})
+				if err == nil && home == r.queue {
+					r.rounds.follower.whole()
+				}
 			}
 		}
 		if err == nil || ctx.Err() != nil || !isLoss(err) && !errors.Is(err, ErrBusy) {
@@ -156,6 +164,13 @@ func (r *batches) parkedAgain(ctx context.Context) (n int, err error) {
 		}
 	}
 	return n, err
+}
+
+// isAgain says whether a message that is parked was moved by this call. An earlier call with the
+// same id may have left others, which failed again then.
+func (r *batches) isAgain(m *Message) bool {
+	earlier := !m.RedrivenAt.IsZero() && m.RedrivenAt.Before(r.began.Truncate(time.Second))
+	return r.rounds.choice.redrivenBefore(m) && !earlier
 }
 
 // homesOf finds the queues in which the targets' consumers park failures. There is one only, the

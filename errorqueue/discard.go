@@ -38,6 +38,7 @@ type DiscardOptions struct {
 	Now      time.Time
 	Within   int
 	Observe  func(*Message)
+	Observed func()
 	Settled  func(mark string)
 	Progress func(Progress)
 }
@@ -82,7 +83,7 @@ func (q *Queue) Discard(ctx context.Context, o DiscardOptions) (DiscardReport, e
 		return report, q.failed(err)
 	}
 	d := &discard{queue: q, options: o, progress: newReporter(o.Progress, q.log)}
-	follow := &follower{log: q.log, observe: o.Observe, settled: o.Settled}
+	follow := &follower{log: q.log, observe: o.Observe, observed: o.Observed, settled: o.Settled}
 	d.rounds = &rounds{
 		queue: q, choice: choice{filter: matcher, copies: !o.Delete}, left: -1, report: d.progress,
 		within: &within{most: o.Within}, follower: follow,

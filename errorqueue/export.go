@@ -1,6 +1,7 @@
 package errorqueue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,15 @@ type ExportOptions struct {
 	Filter   Filter
 	Limit    int
 	Progress func(Progress)
+
+	// Now, Within and Observe are as in RedriveOptions.
+	Now     time.Time
+	Within  int
+	Observe func(*Message)
+
+	// Written gets the mark of each message that is written, in the order of the file. It is called
+	// as Observe is.
+	Written func(mark string)
 }
 
 // Export writes messages as JSON Lines, and changes nothing in the queue. The first line describes
@@ -43,14 +53,24 @@ type ExportOptions struct {
 // other errors it has no last line, and Import refuses it. Export holds the queue's messages while
 // it writes.
 func (q *Queue) Export(ctx context.Context, w io.Writer, o ExportOptions) (messages int, err error) {
+	chosen, err := o.Filter.at(frozen(o.Now, time.Now()))
+	if err = cmp.Or(err, checkWithin(o.Within)); err != nil {
+		return 0, q.failed(err)
+	}
 	file, err := archive.NewWriter(w, q.name, q.main, time.Now())
 	if err != nil {
 		return 0, q.failed(fmt.Errorf("export: %w", err))
 	}
+	follow := &follower{log: q.log, observe: o.Observe, settled: o.Written}
 	var broken error
-	err = q.each(ctx, ListOptions(o), func(d *held) bool {
-		broken = file.Write(&d.Delivery)
-		return broken == nil
+	err = q.list(ctx, &listing{
+		queue: q, chosen: chosen, limit: o.Limit, report: newReporter(o.Progress, q.log), within: &within{most: o.Within}, follower: follow,
+		yield: func(d *held) bool {
+			if broken = file.Write(&d.Delivery); broken == nil {
+				follow.gone([]*held{d})
+			}
+			return broken == nil
+		},
 	})
 	if broken != nil {
 		err = broken

@@ -264,3 +264,40 @@ func TestACallWhoseContextHasEndedDoesNothing(t *testing.T) {
 	}
 	inOrder(t, q.Name(), 3, nil)
 }
+
+// Six messages are parked, and two more after the plan. The file has the chosen ones of the six.
+func TestAnExportIsBoundToWhatAPlanHasCounted(t *testing.T) {
+	t.Parallel()
+	eachKind(t, func(t *testing.T, queue string) {
+		const n = 6
+		park(t, queue, n)
+		q := open(t, Config{Queue: queue})
+		now := time.Now()
+		fill(t, queue+"-error", 2, func(i int) amqp.Publishing { return parked(queue, n+i) })
+		filter, err := ParseFilter("id=m000001,m000003,m000007")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file bytes.Buffer
+		var marks []string
+		seen := 0
+		got, err := q.Export(t.Context(), &file, ExportOptions{
+			Filter: filter, Now: now, Within: n, Written: func(mark string) { marks = append(marks, mark) }, Observe: func(*Message) { seen++ },
+		})
+		if err != nil || got != 2 || seen != n {
+			t.Fatalf("%d in the file, %d seen, %v", got, seen, err)
+		}
+		want := []string{}
+		for _, m := range list(t, q, ListOptions{}) {
+			if m.ID == id(1) || m.ID == id(3) {
+				want = append(want, m.Mark)
+			}
+		}
+		if !slices.Equal(marks, want) {
+			t.Errorf("it tells of %q, want %q", marks, want)
+		}
+		if _, err := q.Export(t.Context(), io.Discard, ExportOptions{Within: -1}); !errors.As(err, new(*FieldError)) {
+			t.Errorf("Within -1: %v", err)
+		}
+	})
+}

@@ -10,9 +10,10 @@ import (
 type follower struct {
 	log *slog.Logger // immutable
 
-	// nil if nobody is told, and after a panic. Written by read and gone.
-	observe func(*Message)
-	settled func(mark string)
+	// nil if nobody is told, and after a panic. Written by read, whole and gone.
+	observe  func(*Message)
+	observed func()
+	settled  func(mark string)
 
 	shown Message // what observe gets; written by read
 }
@@ -27,6 +28,18 @@ func (f *follower) read(m *Message) {
 	defer f.recovered("Observe panicked")
 	tell(&f.shown)
 	f.observe = tell
+}
+
+// whole is called when a reading has come to its end.
+func (f *follower) whole() {
+	if f == nil || f.observed == nil {
+		return
+	}
+	tell := f.observed
+	f.observed = nil
+	defer f.recovered("Observed panicked")
+	tell()
+	f.observed = tell
 }
 
 // gone is called for messages that the broker has removed from the queue.

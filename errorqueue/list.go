@@ -48,17 +48,22 @@ func (q *Queue) List(ctx context.Context, o ListOptions) iter.Seq2[Message, erro
 
 // each calls f once for each chosen message, until f returns false.
 func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) error {
-	if o.Limit < 0 {
-		return &FieldError{"Limit", itoa(o.Limit), "0 or above"}
-	}
 	chosen, err := o.Filter.at(time.Now())
 	if err != nil {
 		return err
 	}
-	l := &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: newReporter(o.Progress, q.log)}
+	return q.list(ctx, &listing{queue: q, chosen: chosen, limit: o.Limit, yield: f, report: newReporter(o.Progress, q.log)})
+}
+
+// list does what a listing says.
+func (q *Queue) list(ctx context.Context, l *listing) error {
+	if l.limit < 0 {
+		return &FieldError{"Limit", itoa(l.limit), "0 or above"}
+	}
 	defer l.report.end()
 	e, err := untilExact(ctx, func(e edge) error {
 		l.seen.again()
+		l.within.again()
 		return l.read(ctx, e)
 	})
 	var u *UnreadableError
@@ -69,12 +74,14 @@ func (q *Queue) each(ctx context.Context, o ListOptions, f func(*held) bool) err
 	return err
 }
 
-// listing is one call of each. One goroutine uses it.
+// listing is one call of each, or of Export. One goroutine uses it.
 type listing struct {
-	queue  *Queue
-	chosen *filter.Matcher
-	limit  int // 0 is none
-	yield  func(*held) bool
+	queue    *Queue
+	chosen   *filter.Matcher
+	limit    int // 0 is none
+	yield    func(*held) bool
+	within   *within   // nil is the whole queue
+	follower *follower // nil if nobody is told
 
 	report  *reporter
 	seen    seen
@@ -84,7 +91,7 @@ type listing struct {
 // read reads the queue once. It does not yield a message that an earlier reading has read.
 func (l *listing) read(ctx context.Context, e edge) error {
 	l.report.enter(PhaseWaiting)
-	r, err := l.queue.begin(ctx, whole(e))
+	r, err := l.queue.begin(ctx, l.within.extent(e))
 	if err != nil {
 		return err
 	}
@@ -93,7 +100,8 @@ func (l *listing) read(ctx context.Context, e edge) error {
 		l.report.enter(PhaseGivingBack)
 		r.end(ctx)
 	}()
-	now := Progress{Of: r.of, Matched: l.matched}
+	r.follower = l.follower
+	now := Progress{Of: l.within.of(r.of), Matched: l.matched}
 	for l.limit == 0 || l.matched < l.limit {
 		d, ok, err := r.next(ctx)
 		if err != nil || !ok {
@@ -103,7 +111,7 @@ func (l *listing) read(ctx context.Context, e edge) error {
 			return ErrHeldTooLong
 		}
 		now.Read++
-		if m := d.message.subject(); !l.seen.before(d) && l.chosen.Matches(&m) {
+		if m := d.message.subject(); l.within.has(d) && !l.seen.before(d) && l.chosen.Matches(&m) {
 			l.matched++
 			now.Matched = l.matched
 			if !l.yield(d) {

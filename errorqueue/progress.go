@@ -30,6 +30,15 @@ type Progress struct {
 	// Watch is how much longer a redrive watches a batch, in nanoseconds. It is 0 while messages
 	// are moved.
 	Watch time.Duration `json:"watch"`
+
+	// Batch is the number of the batch that a redrive moves or watches, from 1. It is 0 without
+	// Batches.
+	Batch int `json:"batch,omitempty"`
+
+	// FailedAgain is how many messages of this batch are parked again, as far as its watch has
+	// seen. The watch reads the queue when more messages are parked than are tolerated, and at its
+	// end.
+	FailedAgain int `json:"failed_again,omitempty"`
 }
 
 // Phase is what a call does at the moment. The same phase may come several times.
@@ -61,6 +70,9 @@ type reporter struct {
 	phase  Phase          // written by enter
 	latest Progress       // the last one that tell was given
 	told   time.Time      // when the last report was made
+
+	// Of the batch that is moved or watched. Written by beginBatch and failed.
+	batch, failedAgain int
 }
 
 const tellEvery = 100 * time.Millisecond
@@ -80,7 +92,7 @@ func (r *reporter) enter(p Phase) {
 
 // tell makes a report, unless the last one was a moment ago.
 func (r *reporter) tell(now Progress) {
-	now.Queue, now.Phase = r.queue, r.phase
+	now.Queue, now.Phase, now.Batch, now.FailedAgain = r.queue, r.phase, r.batch, r.failedAgain
 	r.latest = now
 	if r.to == nil || time.Since(r.told) < tellEvery {
 		return
@@ -99,6 +111,24 @@ func (r *reporter) call(now Progress) {
 		}
 	}()
 	r.to(now)
+}
+
+// beginBatch begins a batch, when so many messages of those before it were moved.
+func (r *reporter) beginBatch(number, moved int) {
+	r.batch, r.failedAgain, r.told = number, 0, time.Time{}
+	r.latest.Moved = moved
+	r.tell(r.latest)
+}
+
+// movedBatch notes how many messages were moved at the end of a batch.
+func (r *reporter) movedBatch(moved int) { r.latest.Moved = moved }
+
+// failed reports at once how many messages of the batch are parked again.
+func (r *reporter) failed(n int) {
+	if n != r.failedAgain {
+		r.failedAgain, r.told = n, time.Time{}
+		r.tell(r.latest)
+	}
 }
 
 // watch reports how much longer a redrive watches a batch.

@@ -173,6 +173,9 @@ func (r *reader) resize(window []amqp.Delivery) {
 // messages that the reader holds.
 func (r *reader) atEdge() bool { return len(r.pending) == 0 && r.edge.near(r.read) }
 
+// metAll says whether as many messages were read as the queue had at the beginning.
+func (r *reader) metAll() bool { return r.of >= 0 && r.read >= r.of }
+
 // overdue says whether the reader has held messages for as long as it may.
 func (r *reader) overdue() bool { return time.Since(r.began) >= r.queue.cfg.HoldFor }
 

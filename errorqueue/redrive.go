@@ -59,6 +59,7 @@ type redrive struct {
 	options  RedriveOptions
 	progress *reporter
 	rounds   *rounds // moves, and counts what it has moved
+	stamp    stamp   // of each message that is moved
 
 	// Written by survey.
 	plan    plan
@@ -74,13 +75,13 @@ func (q *Queue) redrive(ctx context.Context, o RedriveOptions, c choice) (*redri
 		return nil, err
 	}
 	s := stamp{id: o.ID, at: time.Now()}
-	follow := &follower{log: q.log, observe: o.Observe, settled: o.Settled}
+	follow := &follower{log: q.log, observe: o.Observe, observed: o.Observed, settled: o.Settled}
 	move := &mover{sender: sender, window: o.Window, rate: o.Rate, follower: follow, envelope: func(d *held) envelope {
 		return afresh(d, cmp.Or(o.To, d.message.Target), taker, s)
 	}}
 	progress := newReporter(o.Progress, q.log)
 	return &redrive{
-		queue: q, options: o, progress: progress,
+		queue: q, options: o, progress: progress, stamp: s,
 		rounds: &rounds{
 			queue: q, choice: c, mover: move, report: progress, within: &within{most: o.Within}, follower: follow, left: -1,
 		},
@@ -140,7 +141,7 @@ func (r *redrive) runBatches(ctx context.Context) error {
 	}
 	r.batches = &batches{
 		queue: r.queue, options: r.options, rounds: r.rounds, progress: r.progress, homes: homes,
-		each: cmp.Or(r.options.Watch, watchFor(r.plan.slowest)),
+		began: r.stamp.at, each: cmp.Or(r.options.Watch, watchFor(r.plan.slowest)),
 	}
 	return r.batches.run(ctx)
 }

@@ -3,9 +3,11 @@ package errorqueue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -275,6 +277,7 @@ func failing(t *testing.T, queue string, fails func(n int) bool) {
 			if fails(n) {
 				h := parked(queue, n).Headers
 				h[wire.RedriveID], h[wire.RedriveCount] = d.Headers[wire.RedriveID], d.Headers[wire.RedriveCount]
+				h[wire.RedrivenAt] = d.Headers[wire.RedrivenAt]
 				_ = ch.Publish("", queue+"-error", true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, MessageId: d.MessageId, Headers: h, Body: d.Body})
 			}
 			_ = d.Ack(false)
@@ -314,6 +317,33 @@ func TestBatchesStopWhenTooManyFailAgain(t *testing.T) {
 			t.Errorf("%d messages are parked, want %d", depth, n-31+10)
 		}
 	})
+}
+
+// What the first redrive has left parked counts in its batch, and in no batch of the second one.
+func TestARedriveGoesOnInBatchesAfterSomeHaveFailedAgain(t *testing.T) {
+	t.Parallel()
+	queue := declare(t, topology.Quorum)
+	const n = 30
+	park(t, queue, n)
+	failing(t, queue, func(n int) bool { return n == 1 || n == 2 })
+	q := open(t, Config{Queue: queue})
+	var batches []string
+	o := RedriveOptions{All: true, ID: "fix-7", Batches: []int{1, 3, 5}, Watch: 1200 * time.Millisecond, Progress: func(p Progress) {
+		if s := fmt.Sprint(p.Batch, " ", p.FailedAgain); len(batches) == 0 || batches[len(batches)-1] != s {
+			batches = append(batches, s)
+		}
+	}}
+	report, err := q.Redrive(t.Context(), o)
+	if !errors.Is(err, ErrFailedAgain) || report.Moved != 4 || report.Batches[1].FailedAgain != 2 {
+		t.Fatalf("%v, %+v", err, report)
+	}
+	if want := []string{"0 0", "1 0", "2 0", "2 2"}; !slices.Equal(batches, want) {
+		t.Errorf("progress tells of batches and failures %q, want %q", batches, want)
+	}
+	time.Sleep(1100 * time.Millisecond) // the header has whole seconds
+	if report = redriveOK(t, q, o); report.Moved != n-4 || report.Batches[0].FailedAgain != 0 {
+		t.Errorf("the second: %+v", report)
+	}
 }
 
 func TestBatchesGoOnToTheEndWhenFewFailAgain(t *testing.T) {

@@ -64,7 +64,7 @@ type RedriveOptions struct {
 
 	// ID marks the messages (header bunnicula-redrive-id). A message that has it already is left
 	// alone, so that one that failed again is not redriven twice. An interrupted redrive can be
-	// continued with its ID. At most 255 bytes.
+	// continued with its ID; the batches count only what failed again since. At most 255 bytes.
 	//
 	// Defaults to a new UUIDv7.
 	ID string
@@ -93,6 +93,12 @@ type RedriveOptions struct {
 	// History or Deaths keeps them all in memory. The call's own goroutine calls it while it holds
 	// messages, so it should be fast. After a panic, which is logged, it is called no more.
 	Observe func(*Message)
+
+	// Observed says that the reading of which Observe has told has come to the last message that the
+	// queue had when the reading began. It is not called for a reading that ends earlier, as with
+	// Within it may, nor if the user may not ask how many messages there are. It is called as Observe
+	// is.
+	Observed func()
 
 	// Settled gets the mark of each message that is no longer in the error queue, when the broker
 	// has said so. It is not told of a message that a lost connection leaves in doubt, and may be

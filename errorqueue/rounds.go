@@ -124,6 +124,9 @@ func (r *rounds) one(ctx context.Context, most int) (done, lost bool, err error)
 	}
 	done, err = one.run(ctx)
 	lost = err != nil && isOver(p.session(), err)
+	if err == nil && p.metAll() {
+		r.follower.whole()
+	}
 	r.report.enter(PhaseGivingBack)
 	p.end(ctx)
 	if p.session().Err() != nil {

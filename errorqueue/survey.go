@@ -76,6 +76,9 @@ func (s *survey) read(ctx context.Context, e edge) error {
 			return ErrHeldTooLong
 		}
 		if !ok {
+			if r.metAll() {
+				s.follower.whole()
+			}
 			return nil
 		}
 		if s.within.has(d) {

@@ -2,6 +2,7 @@ package errorqueue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 type followed struct {
 	passes  int
 	read    []string // ids, in the last pass
+	whole   []int    // messages of each pass that has come to its end
 	settled map[string]int
 }
 
@@ -27,6 +29,8 @@ func (f *followed) observe(m *Message) {
 	}
 	f.read = append(f.read, m.ID)
 }
+
+func (f *followed) ended() { f.whole = append(f.whole, len(f.read)) }
 
 func (f *followed) settle(mark string) {
 	if f.settled == nil {
@@ -62,7 +66,10 @@ func TestAPlanDoesNotGrow(t *testing.T) {
 		}
 		amqptest.Eventually(t, 10*time.Second, func() bool { return amqptest.Depth(t, q.Name()) == n+later }, "not all are parked")
 		var told followed
-		report := redriveOK(t, q, RedriveOptions{Filter: old, Now: then, Within: plan.Read, Observe: told.observe, Settled: told.settle})
+		report := redriveOK(t, q, RedriveOptions{Filter: old, Now: then, Within: plan.Read, Observe: told.observe, Observed: told.ended, Settled: told.settle})
+		if len(told.whole) > 0 {
+			t.Errorf("readings of %v messages have come to the end of a queue that has %d", told.whole, n+later)
+		}
 		if report.Moved != plan.Matched || report.Read != n || len(told.read) != n || len(told.settled) != plan.Matched {
 			t.Errorf("%d are observed, %d settled: %+v", len(told.read), len(told.settled), report)
 		}
@@ -146,10 +153,14 @@ func TestAWatchedBatchTellsOfWhatIsParkedMeanwhile(t *testing.T) {
 	failing(t, queue, func(n int) bool { return n == 1 })
 	q := open(t, Config{Queue: queue, DeliveryLimit: 100}) // known, so that no scout changes places
 	var told followed
-	redriveOK(t, q, RedriveOptions{All: true, Batches: []int{2, 10}, Watch: 1100 * time.Millisecond, Tolerate: 1, Observe: told.observe, Settled: told.settle})
+	redriveOK(t, q, RedriveOptions{All: true, Batches: []int{2, 10}, Watch: 1100 * time.Millisecond, Tolerate: 1, Observe: told.observe, Observed: told.ended, Settled: told.settle})
 	// The survey, the first batch, what it has brought back, and the second one.
 	if told.passes != 4 || !strings.HasPrefix(strings.Join(told.read, " "), id(2)) || len(told.settled) != 4 {
 		t.Errorf("%+v", told)
+	}
+	// The first batch ends early, and the second one leaves out what has failed again.
+	if !slices.Equal(told.whole, []int{4, 3}) {
+		t.Errorf("readings of %v messages have come to their end", told.whole)
 	}
 }
 

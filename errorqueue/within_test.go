@@ -64,7 +64,7 @@ func TestTheMomentOfAFilterIsTheCallersOrThatOfTheCall(t *testing.T) {
 	}
 }
 
-func TestAPanicOfObserveOrSettledIsLoggedAndItIsCalledNoMore(t *testing.T) {
+func TestAPanicOfACallbackIsLoggedAndItIsCalledNoMore(t *testing.T) {
 	var lines strings.Builder
 	calls := 0
 	f := &follower{log: slog.New(slog.NewTextHandler(&lines, nil)), observe: func(m *Message) {
@@ -78,12 +78,13 @@ func TestAPanicOfObserveOrSettledIsLoggedAndItIsCalledNoMore(t *testing.T) {
 		t.Errorf("called %d times, and the target is %q", calls, m.Target)
 	}
 	boom := func() { calls++; panic("boom") }
-	f.observe, f.settled = func(*Message) { boom() }, func(string) { boom() }
+	f.observe, f.observed, f.settled = func(*Message) { boom() }, boom, func(string) { boom() }
 	for range 2 {
 		f.read(&m)
+		f.whole()
 		f.gone([]*held{{message: m}, {message: m}})
 	}
-	if calls != 4 || strings.Count(lines.String(), "Observe panicked") != 1 || strings.Count(lines.String(), "Settled panicked") != 1 {
+	if calls != 5 || strings.Count(lines.String(), "Observe panicked") != 1 || strings.Count(lines.String(), "Observed panicked") != 1 || strings.Count(lines.String(), "Settled panicked") != 1 {
 		t.Errorf("called %d times, and logged\n%s", calls, lines.String())
 	}
 }

@@ -23,6 +23,8 @@ func TestTheConsoleListensBeyondThisMachineWithTLSAlone(t *testing.T) {
 		`--listen is "10.0.0.1:1", which others can reach: it needs TLS`:   {"--listen", "10.0.0.1:1"},
 		`--listen is "7337", want host:port`:                               {"--listen", "7337"},
 		"--tls-cert and --tls-key go together":                             {"--tls-cert", "x.pem"},
+		`--auth is "proxy", want link or basic:FILE`:                       {"--auth", "proxy"},
+		`--trusted-proxy is "nginx", want an address or a range`:           {"--trusted-proxy", "10.0.0.1", "--trusted-proxy", "nginx"},
 		"1 argument is given, want bunnicula console":                      {"orders"},
 	} {
 		r := offline(t).run(append([]string{"console"}, args...)...)
@@ -31,11 +33,11 @@ func TestTheConsoleListensBeyondThisMachineWithTLSAlone(t *testing.T) {
 		}
 	}
 	for _, listen := range []string{"127.0.0.1:7337", "localhost:0", "[::1]:7337"} {
-		if err := (consoleOptions{listen: listen}).check(); err != nil {
+		if err := (consoleOptions{listen: listen, door: consoleDoor{auth: "link"}}).check(); err != nil {
 			t.Errorf("%s: %v", listen, err)
 		}
 	}
-	if err := (consoleOptions{listen: "0.0.0.0:7337", behind: true}).check(); err != nil {
+	if err := (consoleOptions{listen: "0.0.0.0:7337", behind: true, door: consoleDoor{auth: "link"}}).check(); err != nil {
 		t.Errorf("behind TLS: %v", err)
 	}
 }
@@ -48,7 +50,7 @@ func TestTheLinkIsWhatABrowserCanReach(t *testing.T) {
 		"https://ops.example.com/login?token=T":             {basePath: "/", hosts: []string{"ops.example.com"}, behind: true},
 		"https://ops.example.com:7337/queues/login?token=T": {basePath: "/queues", hosts: []string{"ops.example.com"}, cert: "c.pem"},
 	} {
-		if got := o.link(at, "T"); got != want {
+		if got := o.link(at, "login", "token=T"); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

@@ -93,6 +93,12 @@ func counts(n errorqueue.Progress) string {
 	if n.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", n.Failed)
 	}
+	if n.Batch > 0 {
+		text += fmt.Sprintf(", batch %d", n.Batch)
+	}
+	if n.FailedAgain > 0 {
+		text += fmt.Sprintf(", %d failed again", n.FailedAgain)
+	}
 	switch {
 	case n.Watch > 0:
 		text += fmt.Sprintf(", watching %s", n.Watch)

@@ -29,13 +29,14 @@ func TestProgressIsALineNowAndThenWhereNoBarCanBeDrawn(t *testing.T) {
 
 func TestProgressSaysWhatItWaitsFor(t *testing.T) {
 	for want, p := range map[string]errorqueue.Progress{
-		"12 read, watching 30s":            {Of: -1, Read: 12, Watch: 30 * time.Second, Phase: errorqueue.PhaseWatching},
-		"0 read, waiting":                  {Of: -1, Phase: errorqueue.PhaseWaiting},
-		"12/20 read":                       {Of: 20, Read: 12, Phase: errorqueue.PhaseReading},
-		"12/20 read, 3 chosen, moving":     {Of: 20, Read: 12, Matched: 3, Phase: errorqueue.PhaseMoving},
-		"20/20 read, 3 done, giving back":  {Of: 20, Read: 20, Moved: 3, Phase: errorqueue.PhaseGivingBack},
-		"20/20 read, 3 done, watching":     {Of: 20, Read: 20, Moved: 3, Phase: errorqueue.PhaseWatching}, // a look
-		"orders-error: 1/2 read, 2 failed": {Queue: "orders-error", Of: 2, Read: 1, Failed: 2},
+		"12 read, watching 30s":           {Of: -1, Read: 12, Watch: 30 * time.Second, Phase: errorqueue.PhaseWatching},
+		"0 read, waiting":                 {Of: -1, Phase: errorqueue.PhaseWaiting},
+		"12/20 read":                      {Of: 20, Read: 12, Phase: errorqueue.PhaseReading},
+		"12/20 read, 3 chosen, moving":    {Of: 20, Read: 12, Matched: 3, Phase: errorqueue.PhaseMoving},
+		"20/20 read, 3 done, giving back": {Of: 20, Read: 20, Moved: 3, Phase: errorqueue.PhaseGivingBack},
+		"20/20 read, 3 done, watching":    {Of: 20, Read: 20, Moved: 3, Phase: errorqueue.PhaseWatching}, // a look
+		"9/9 read, 10 done, batch 2, 1 failed again, watching 5s": {Of: 9, Read: 9, Moved: 10, Batch: 2, FailedAgain: 1, Watch: 5 * time.Second},
+		"orders-error: 1/2 read, 2 failed":                        {Queue: "orders-error", Of: 2, Read: 1, Failed: 2},
 	} {
 		if got := counts(p); got != want {
 			t.Errorf("got %q, want %q", got, want)

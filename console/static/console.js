@@ -20,7 +20,8 @@
       if (!to.hasAttribute(name) && !ours) from.removeAttribute(name);
     }
     for (const { name, value } of [...to.attributes]) {
-      const ours = name === "hidden" || (name === "value" && from.nodeName === "INPUT" && from.type !== "hidden");
+      const typed = from.nodeName === "INPUT" && from.type !== "hidden" && from.type !== "checkbox";
+      const ours = name === "hidden" || (name === "value" && typed);
       if (!ours && from.getAttribute(name) !== value) from.setAttribute(name, value);
     }
   }
@@ -70,6 +71,7 @@
   }
 
   async function refresh() {
+    if ("still" in main().dataset) return; // made of a form
     if (asking) { again = true; return; }
     asking = true;
     try {
@@ -112,24 +114,99 @@
     if (events) {
       source = new EventSource(events);
       source.onmessage = refresh;
+      source.onerror = () => { // refused, because too many pages wait for hints: the browser gives up
+        if (source?.readyState === EventSource.CLOSED && !timer) timer = setInterval(refresh, 5000);
+      };
+      source.onopen = refresh; // the reading may be over since the page was made
     }
     if (every) timer = setInterval(refresh, every * 1000);
   }
   function stop() {
     if (source) source.close();
     clearInterval(timer);
+    timer = 0;
     source = null;
   }
 
   // prepare shows what needs a script.
   function prepare() {
     for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+    for (const button of document.querySelectorAll("[data-keys]")) button.hidden = false;
+    tick();
     const zone = document.querySelector("[data-zone=local]");
     if (zone && new URL(zone.href).searchParams.get("zone") === "local") {
       const url = new URL(zone.href);
       url.searchParams.set("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "local");
       zone.href = url.href;
     }
+  }
+
+  // Ticked rows stay ticked over refreshes, and on the other pages of a list, as long as the filter
+  // is the same one. The form gets those that are on other pages as hidden fields.
+  const most = 1000;
+  const boxes = () => [...document.querySelectorAll("#selection input[type=checkbox][name=mark]")];
+  const place = () => "ticked " + location.pathname + " " + (new URLSearchParams(location.search).get("filter") || "");
+  function ticked() {
+    try { return new Set(JSON.parse(sessionStorage.getItem(place())) || []); } catch { return new Set(); }
+  }
+  function keep(marks) {
+    try { sessionStorage.setItem(place(), JSON.stringify([...marks])); } catch { /* there is no room: this page's ticks count */ }
+  }
+
+  // tick shows what is ticked.
+  function tick() {
+    const form = document.getElementById("selection");
+    if (!form) return;
+    const marks = ticked();
+    const here = new Set(boxes().map((box) => box.value));
+    for (const box of boxes()) box.checked = marks.has(box.value);
+    for (const field of form.querySelectorAll("[data-elsewhere]")) field.remove();
+    const elsewhere = [...marks].filter((mark) => !here.has(mark));
+    for (const mark of elsewhere) {
+      const field = document.createElement("input");
+      Object.assign(field, { type: "hidden", name: "mark", value: mark });
+      field.dataset.elsewhere = "";
+      form.append(field);
+    }
+    const others = elsewhere.length ? `, ${elsewhere.length} of them on other pages` : "";
+    const text = marks.size ? `, ${marks.size}${others}${marks.size >= most ? ", no more are possible" : ""}` : "";
+    for (const out of document.querySelectorAll("[data-ticked]")) out.textContent = text;
+    for (const button of document.querySelectorAll("[data-untick]")) button.hidden = !marks.size;
+  }
+  function toggle(mark, on) {
+    const marks = ticked();
+    if (!on) marks.delete(mark);
+    else if (marks.size < most) marks.add(mark);
+    keep(marks);
+    tick();
+  }
+
+  const rowHere = () => document.querySelector("tr[data-key].here");
+  function tickHere() {
+    const box = rowHere()?.querySelector("input[type=checkbox][name=mark]");
+    if (box) toggle(box.value, !box.checked);
+  }
+
+  // plan presses the first button for what is ticked, or else for all; on a message's page the only one.
+  function plan() {
+    const press = (name) => document.querySelector(`#selection button[name=${name}]`);
+    (press(ticked().size ? "ticked" : "all") || press("ticked"))?.click();
+  }
+
+  // compare opens the two ticked messages, or the row and the one before it.
+  function compare() {
+    const row = rowHere();
+    const rows = [...(row?.parentNode || document).querySelectorAll("tr[data-key]")]; // of one queue
+    const link = (row || rows[0])?.querySelector("a[href*='/m/']");
+    let pair = [...ticked()];
+    const at = rows.indexOf(row);
+    if (pair.length !== 2 && at > 0) pair = [rows[at - 1].dataset.key, row.dataset.key];
+    if (!link || pair.length !== 2) { document.querySelector("a[data-key=compare]")?.click(); return; }
+    const url = new URL(link.href);
+    url.pathname = url.pathname.replace(/\/m\/[0-9a-f]+$/, "/compare");
+    url.searchParams.set("a", pair[0]);
+    url.searchParams.set("b", pair[1]);
+    location.assign(url);
   }
 
   function step(by) {
@@ -144,7 +221,7 @@
   }
 
   document.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.("input, textarea, select")) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.("input:not([type=checkbox]), textarea, select, dialog")) return;
     switch (e.key) {
       case "/": {
         const filter = document.getElementById("filter");
@@ -153,12 +230,21 @@
       }
       case "j": step(1); break;
       case "k": step(-1); break;
+      case "x": tickHere(); break;
+      case "d": compare(); break;
+      case "r": plan(); break;
+      case "?": document.getElementById("keys")?.showModal(); break;
       case "g": document.querySelector("nav a")?.click(); break;
       case "[": document.querySelector("a[rel=prev]")?.click(); break;
       case "]": document.querySelector("a[rel=next]")?.click(); break;
     }
   });
+  document.addEventListener("change", (e) => {
+    if (e.target.matches?.("#selection input[type=checkbox][name=mark]")) toggle(e.target.value, e.target.checked);
+  });
   document.addEventListener("click", (e) => {
+    if (e.target.closest?.("[data-keys]")) document.getElementById("keys").showModal();
+    if (e.target.closest?.("[data-untick]")) { keep([]); tick(); }
     const button = e.target.closest?.("[data-copy]");
     if (!button) return;
     navigator.clipboard.writeText(button.previousElementSibling.textContent).then(() => {

@@ -12,7 +12,7 @@ type Consumer struct {
 	// others stand by.
 	Active   bool `json:"active"`
 	Prefetch int  `json:"prefetch_count"`
-	Queue  struct {
+	Queue    struct {
 		Name string `json:"name"`
 	} `json:"queue"`
 	Channel    Channel `json:"channel_details"`

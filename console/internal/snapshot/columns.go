@@ -15,6 +15,7 @@ type columns struct {
 	n      int
 	kinds  []kind
 	texts  []string
+	keys   [][]uint32 // of the rows of a chunk: see keyed
 
 	// Known while rows are added.
 	textAt map[string]uint32
@@ -49,11 +50,12 @@ type stamp struct {
 func stampOf(t time.Time) stamp   { return stamp{t.Unix(), int32(t.Nanosecond())} } //nolint:gosec // below 1e9
 func (s stamp) time() time.Time   { return time.Unix(s.sec, int64(s.nsec)).UTC() }
 func (c *columns) freeze()        { c.textAt, c.kindAt = nil, nil }
-func (c *columns) view() view     { return view{c.chunks, c.n, c.kinds, c.texts} }
+func (c *columns) view() view     { return view{c.chunks, c.n, c.kinds, c.texts, c.keys, nil} }
 func (v view) at(i int32) *record { return &v.chunks[i/chunk][i%chunk] }
 
-// add adds a row and returns how many bytes it has taken, by estimate.
-func (c *columns) add(m *errorqueue.Message, place int64) (took int64) {
+// add adds a row and returns how many bytes it has taken, by estimate. values are those of
+// Config.Index.
+func (c *columns) add(m *errorqueue.Message, place int64, values []errorqueue.Value) (took int64) {
 	if c.textAt == nil {
 		c.textAt, c.kindAt = map[string]uint32{}, map[kind]uint32{}
 	}
@@ -77,6 +79,9 @@ func (c *columns) add(m *errorqueue.Message, place int64) (took int64) {
 		mark: k, id: strings.Clone(m.ID), kind: at, err: c.text(m.Error, &took),
 		first: stampOf(m.FirstFailedAt), failed: stampOf(m.FailedAt), published: stampOf(m.Timestamp),
 		place: place, position: int32(m.Position), size: uint32(m.BodySize), //nolint:gosec // a queue and a body are smaller
+	}
+	if len(values) > 0 {
+		c.keyed(values, &took)
 	}
 	c.n++
 	return took
@@ -103,6 +108,8 @@ type view struct {
 	n      int
 	kinds  []kind
 	texts  []string
+	keys   [][]uint32
+	gone   []uint64 // bits of rows: see gone
 }
 
 // fill sets what a filter without headers and bodies looks at.
@@ -128,6 +135,6 @@ func (v view) row(i int32) Row {
 		Reason: m.Reason, Group: m.Group, Error: m.Error, Type: m.Type,
 		Consumer: m.Consumer, App: m.App, Version: m.AppVersion, Host: m.Host, Target: m.Target, RedriveID: m.RedriveID,
 		FirstFailedAt: m.FirstFailedAt, FailedAt: m.FailedAt, Published: m.Timestamp, Since: m.Since(),
-		Size: int(r.size), Kept: r.place != absent,
+		Size: int(r.size), Kept: r.place != absent, Gone: has(v.gone, i),
 	}
 }

@@ -49,6 +49,13 @@ type Config struct {
 	// is of no queue.
 	ByHand func(queue string) bool
 
+	// Busy says that an operation runs on a queue, so that no pass is to begin by itself: the readings
+	// of the operation are shown, see Reading.Observer. Nil is of no queue.
+	Busy func(queue string) bool
+
+	// Index has the header. and body. terms by which rows are found without a pass. Nil is none.
+	Index *errorqueue.Values
+
 	// Redact changes a message before anything of it is kept. The mark stays. Nil changes nothing.
 	// Nothing is kept of a message over which it panics.
 	Redact func(*errorqueue.Message)
@@ -70,6 +77,9 @@ func (c Config) resolve() Config {
 	c.Log = applog.First(c.Log)
 	if c.ByHand == nil {
 		c.ByHand = func(string) bool { return false }
+	}
+	if c.Busy == nil {
+		c.Busy = func(string) bool { return false }
 	}
 	if c.Redact == nil {
 		c.Redact = func(*errorqueue.Message) {}

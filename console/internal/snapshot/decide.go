@@ -18,13 +18,14 @@ type state struct {
 	viewers int       // that watch
 	looked  time.Time // when somebody looked last, or stopped watching
 	byHand  bool
-	auto    int // Config.AutoDepth
+	busy    bool // an operation runs
+	auto    int  // Config.AutoDepth
 
 	depth   int       // -1 is unknown
 	depthAt time.Time // zero if it was never asked
 
 	passes int           // that are over
-	of     int           // depth at the begin of the last pass, -1 is unknown
+	of     int           // depth that the last pass has left, -1 is unknown
 	ended  time.Time     // of the last pass
 	took   time.Duration // of the last pass
 }
@@ -59,7 +60,7 @@ func decide(s state) (deed, time.Duration) {
 
 // begins says whether a pass begins by itself, while somebody watches.
 func (s state) begins() bool {
-	if s.byHand || s.depth < 0 {
+	if s.byHand || s.busy || s.depth < 0 {
 		return false
 	}
 	if s.passes == 0 {

@@ -4,8 +4,9 @@ import "errors"
 
 // The errors of a Snapshot. Match them with errors.Is.
 var (
-	// ErrNotIndexed: the filter looks at headers or bodies, which only a pass can see.
-	ErrNotIndexed = errors.New("header. and body. terms need a reading of the queue")
+	// ErrNotIndexed: the filter looks at headers or bodies which Config.Index does not have, so that
+	// only a pass can see them.
+	ErrNotIndexed = errors.New("header. and body. terms need a reading of their own, unless IndexKeys names them")
 
 	// ErrUnknown: no row has this mark, or no group this key.
 	ErrUnknown = errors.New("it is not in this reading of the queue")

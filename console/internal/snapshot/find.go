@@ -43,49 +43,21 @@ func (f *finds) put(filter string, rows []int32) {
 	}
 }
 
-// chosen is rows by their index, all of them if there was no filter.
-type chosen struct {
-	view view
-	all  bool
-	rows []int32
-}
-
-func (c chosen) count() int {
-	if c.all {
-		return c.view.n
-	}
-	return len(c.rows)
-}
-
-func (c chosen) at(i int) int32 {
-	if c.all {
-		return int32(i) //nolint:gosec // no more than rows
-	}
-	return c.rows[i]
-}
-
-// before returns how many chosen rows are before a row, and whether the row is chosen.
-func (c chosen) before(row int32) (int, bool) {
-	if c.all {
-		return int(row), true
-	}
-	return slices.BinarySearch(c.rows, row)
-}
-
 // choose returns the rows that a filter chooses.
 func (s *Snapshot) choose(f errorqueue.Filter) (chosen, error) {
 	v, done := s.view()
 	if f.IsZero() {
 		return chosen{view: v, all: true}, nil
 	}
-	if len(f.Headers)+len(f.Body) > 0 {
-		return chosen{}, ErrNotIndexed
-	}
 	text := f.String()
 	if rows, ok := s.finds.get(text); ok && done {
 		return chosen{view: v, rows: rows}, nil
 	}
-	rows, err := v.matching(f, s.began)
+	tests, f, err := s.tested(v, f)
+	if err != nil {
+		return chosen{}, err
+	}
+	rows, err := v.matching(f, s.began, tests)
 	if err != nil {
 		return chosen{}, err
 	}
@@ -96,7 +68,7 @@ func (s *Snapshot) choose(f errorqueue.Filter) (chosen, error) {
 }
 
 // matching looks at all rows. Those of a kind that the filter cannot choose are passed over.
-func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err error) {
+func (v view) matching(f errorqueue.Filter, now time.Time, tests tested) (rows []int32, err error) {
 	matcher, err := f.At(now)
 	if err != nil {
 		return nil, err
@@ -106,9 +78,10 @@ func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err er
 		return nil, err
 	}
 	var m errorqueue.Message
+	wanted := marksOf(f)
 	for i := range int32(v.n) { //nolint:gosec // no more than rows
 		r := v.at(i)
-		if !may[r.kind] {
+		if !may[r.kind] || wanted != nil && !wanted[r.mark] || !tests.pass(i) {
 			continue
 		}
 		v.fill(&m, r)
@@ -120,6 +93,20 @@ func (v view) matching(f errorqueue.Filter, now time.Time) (rows []int32, err er
 		}
 	}
 	return rows, nil
+}
+
+// marksOf returns the marks that a filter names, nil if it chooses any.
+func marksOf(f errorqueue.Filter) map[mark]bool {
+	if len(f.Marks) == 0 {
+		return nil
+	}
+	all := map[mark]bool{}
+	for _, text := range f.Marks {
+		if k, ok := readMark(text); ok {
+			all[k] = true
+		}
+	}
+	return all
 }
 
 // fitting says of each kind whether a filter may choose rows of it: without the terms that look at
@@ -141,21 +128,23 @@ func (v view) fitting(f errorqueue.Filter, now time.Time) ([]bool, error) {
 	return may, nil
 }
 
-// each calls see with each chosen row, in one Message that holds what filters look at.
+// each calls see with each chosen row that is not gone, in one Message that holds what filters look
+// at.
 func (s *Snapshot) each(f errorqueue.Filter, see func(*errorqueue.Message)) error {
 	c, err := s.choose(f)
 	if err != nil {
 		return err
 	}
 	var m errorqueue.Message
-	for i := range c.count() {
-		c.view.fill(&m, c.view.at(c.at(i)))
+	for row := range c.left() {
+		c.view.fill(&m, c.view.at(row))
 		see(&m)
 	}
 	return nil
 }
 
-// Find returns a page of the chosen rows, and how many are chosen. Ages are compared to Began.
+// Find returns a page of the chosen rows, and how many are chosen. Those that are gone are among
+// them: see Left. Ages are compared to Began.
 func (s *Snapshot) Find(f errorqueue.Filter, p Page) (rows []Row, total int, err error) {
 	c, err := s.choose(f)
 	if err != nil {
@@ -249,7 +238,8 @@ func (s *Snapshot) Message(mark string) (errorqueue.Message, error) {
 	return m, nil
 }
 
-// Counts returns the values of a property among the chosen rows, the most frequent first.
+// Counts returns the values of a property among the chosen rows that are not gone, the most
+// frequent first.
 func (s *Snapshot) Counts(f errorqueue.Filter, by Property) ([]Count, error) {
 	value := values[by]
 	if value == nil {

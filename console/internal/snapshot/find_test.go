@@ -2,7 +2,9 @@ package snapshot
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,8 +31,25 @@ var (
 			Group: words.Draw(t, "group"), Consumer: words.Draw(t, "consumer"), Host: words.Draw(t, "host"), App: words.Draw(t, "app"),
 			AppVersion: words.Draw(t, "version"), Target: words.Draw(t, "target"), RedriveID: words.Draw(t, "redrive"),
 			FailedAt: times.Draw(t, "failed at"), FirstFailedAt: times.Draw(t, "first failed at"), Timestamp: times.Draw(t, "published"),
-			Body: []byte(words.Draw(t, "body")),
+			Headers: rare(t, headers), Body: []byte(rapid.OneOf(words, bodies).Draw(t, "body")),
 		}
+	})
+	wants   = rapid.SampledFrom([]string{"1", "1.0", "a", "", "null", "true", "[1]", "x"})
+	headers = rapid.MapOf(rapid.SampledFrom([]string{"tenant", "other"}), rapid.SampledFrom([]any{"a", int32(1), []byte("a"), true, nil, 1.5}))
+	bodies  = rapid.Custom(func(t *rapid.T) string {
+		return fmt.Sprintf(`{"order": {"id": %s}, "n": %s}`, scalars.Draw(t, "id"), scalars.Draw(t, "n"))
+	})
+	scalars = rapid.SampledFrom([]string{"1", "1.0", `"1"`, `"a"`, "null", "true", "[1]", "{}"})
+	term    = rapid.Custom(func(t *rapid.T) errorqueue.Filter {
+		f := errorqueue.Filter{}
+		if rapid.Bool().Draw(t, "header") {
+			f.Headers = []errorqueue.HeaderMatch{{Name: "tenant", Exists: rapid.Bool().Draw(t, "exists"), Value: wants.Draw(t, "value")}}
+		}
+		if rapid.Bool().Draw(t, "body") {
+			path := rapid.SampledFrom([]string{"order.id", "$.order.id", "order['id']", "n"}).Draw(t, "path")
+			f.Body = []errorqueue.BodyMatch{{Path: path, Exists: rapid.Bool().Draw(t, "exists"), Value: wants.Draw(t, "value")}}
+		}
+		return f
 	})
 	some    = rapid.Custom(func(t *rapid.T) []string { return rare(t, rapid.SliceOfN(words, 1, 3)) })
 	ages    = rapid.Map(rapid.Int64Range(1, int64(12*time.Hour)), func(n int64) time.Duration { return time.Duration(n) })
@@ -40,7 +59,7 @@ var (
 			Reasons: some.Draw(t, "reasons"), ErrorTypes: some.Draw(t, "types"), Groups: some.Draw(t, "groups"), IDs: some.Draw(t, "ids"),
 			Consumers: some.Draw(t, "consumers"), Hosts: some.Draw(t, "hosts"), Apps: some.Draw(t, "apps"), Versions: some.Draw(t, "versions"),
 			Targets: some.Draw(t, "targets"), ErrorContains: rare(t, words), OlderThan: rare(t, ages), NewerThan: rare(t, ages),
-			RedriveIDs: some.Draw(t, "redrives"), Marks: rare(t, rapid.SliceOfN(marks, 1, 2)), Before: rare(t, moments), After: rare(t, moments),
+			Headers: rare(t, term).Headers, Body: rare(t, term).Body, RedriveIDs: some.Draw(t, "redrives"), Marks: rare(t, rapid.SliceOfN(marks, 1, 2)), Before: rare(t, moments), After: rare(t, moments),
 		}
 	})
 )
@@ -59,11 +78,21 @@ func TestFindChoosesWhatTheFilterChoosesOfTheMessages(t *testing.T) {
 		for i := range all {
 			all[i].Position = i + 1
 		}
-		s := snapshotOf(t, all, nil)
+		s := snapshotOf(t, all, indexed(t))
 		for range 10 {
 			agrees(rt, s, all, filter.Draw(rt, "filter"))
 		}
 	})
+}
+
+// indexed has the terms of the filters.
+func indexed(t testing.TB) func(*Config) {
+	t.Helper()
+	v, err := errorqueue.NewValues("header.tenant", "body.order.id", "body.n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *Config) { c.Index = v }
 }
 
 // agrees compares each page of a filter with what the filter chooses of the messages.
@@ -100,14 +129,17 @@ func agrees(t *rapid.T, s *Snapshot, all []errorqueue.Message, f errorqueue.Filt
 }
 
 func TestATermThatTheIndexLacksIsRefused(t *testing.T) {
-	s := snapshotOf(t, failures(3), nil)
-	for _, text := range []string{"body.n=1", "header.tenant"} {
+	s, keyed := snapshotOf(t, failures(3), nil), snapshotOf(t, failures(3), indexed(t))
+	for _, text := range []string{"body.n=1", "header.tenant", "body.m", "body.n body.m", "body.n=" + strings.Repeat("1", 1025)} {
 		f, err := errorqueue.ParseFilter(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := s.Find(f, Page{}); !errors.Is(err, ErrNotIndexed) {
 			t.Errorf("%s: %v, want ErrNotIndexed", text, err)
+		}
+		if _, _, err := keyed.Find(f, Page{}); errors.Is(err, ErrNotIndexed) != (text != "body.n=1" && text != "header.tenant") {
+			t.Errorf("%s, with keys: %v", text, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import "time"
 type Group struct {
 	Key   string // "" for messages without a group
 	Count int
+	Gone  int       // rows of it that are no longer in the queue: see Reading.Settled
 	First time.Time // when the earliest was parked, zero if unknown
 	Last  time.Time
 

@@ -30,8 +30,8 @@ type samples struct {
 	room *budget // of the Store
 
 	mu     sync.Mutex
-	groups map[string]int // messages that were kept of it
-	kept   [][]byte       // encoded; nil after close
+	groups map[string]int // messages that were kept of it; nil after close
+	kept   [][]byte       // encoded
 	bytes  int64
 }
 
@@ -40,7 +40,7 @@ func newSamples(room *budget) *samples { return &samples{room: room, groups: map
 func (s *samples) put(m *errorqueue.Message) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.groups[m.Group] >= perGroup || len(s.groups) >= mostGroups && s.groups[m.Group] == 0 {
+	if s.groups == nil || s.groups[m.Group] >= perGroup || len(s.groups) >= mostGroups && s.groups[m.Group] == 0 {
 		return absent, nil
 	}
 	text, err := encode(m)
@@ -69,5 +69,5 @@ func (s *samples) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.room.give(s.bytes)
-	s.kept, s.bytes = nil, 0
+	s.groups, s.kept, s.bytes = nil, nil, 0
 }

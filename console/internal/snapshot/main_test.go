@@ -27,6 +27,7 @@ type fake struct {
 	lists    int
 	asked    int
 	closed   bool
+	busy     bool // an operation runs on it
 }
 
 func (f *fake) List(ctx context.Context, o errorqueue.ListOptions) iter.Seq2[errorqueue.Message, error] {
@@ -69,6 +70,12 @@ func (f *fake) Close(context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
+}
+
+func (f *fake) isBusy(string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.busy
 }
 
 func (f *fake) set(change func(*fake)) {

@@ -31,6 +31,7 @@ type Progress struct {
 
 	Depth   int       // messages in the queue when it was asked last, -1 if unknown
 	DepthAt time.Time // zero if it was never asked
-	// Ask says that no pass began by itself: the queue is long, or readings are scarce.
+	// Ask says that no pass began by itself: the queue is long, readings are scarce, or an operation
+	// runs on it.
 	Ask bool
 }

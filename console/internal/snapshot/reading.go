@@ -28,21 +28,18 @@ type Reading struct {
 	full     *Snapshot // of the last pass that has read all
 	ended    time.Time // of the last pass
 	older    []*older
+	kept     map[int]time.Time // until when, by version; Keep sets it
 	closed   bool
 
-	loads map[string]*load // by mark; Load adds to it
-}
+	observers map[*Observer]bool // Observer and End write it
 
-// older is a snapshot after which there is another one.
-type older struct {
-	snapshot *Snapshot
-	since    time.Time
+	loads map[string]*load // by mark; Load adds to it
 }
 
 func newReading(s *Store, name string, q Queue) *Reading {
 	return &Reading{
 		store: s, name: name, queue: q, wake: make(chan struct{}, 1), over: make(chan struct{}),
-		looked: time.Now(), depth: -1, watching: watching{}, loads: map[string]*load{},
+		looked: time.Now(), depth: -1, watching: watching{}, loads: map[string]*load{}, kept: map[int]time.Time{}, observers: map[*Observer]bool{},
 	}
 }
 
@@ -70,15 +67,15 @@ func (r *Reading) run(ctx context.Context) {
 
 // state returns what is known, for decide.
 func (r *Reading) state(now time.Time) state {
-	byHand := r.store.cfg.ByHand(r.name)
+	byHand, busy := r.store.cfg.ByHand(r.name), r.store.cfg.Busy(r.name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := state{
-		now: now, wanted: r.wanted, viewers: len(r.watching), looked: r.looked, byHand: byHand, auto: r.store.cfg.AutoDepth,
+		now: now, wanted: r.wanted, viewers: len(r.watching), looked: r.looked, byHand: byHand, busy: busy, auto: r.store.cfg.AutoDepth,
 		depth: r.depth, depthAt: r.depthAt, passes: r.passes, of: -1, ended: r.ended,
 	}
 	if r.last != nil {
-		s.of, s.took = r.last.Of(), r.last.Took()
+		s.of, s.took = r.last.left(), r.last.Took()
 	}
 	return s
 }
@@ -127,6 +124,9 @@ func (r *Reading) end(ctx context.Context) {
 	for _, s := range r.snapshots() {
 		s.drop()
 	}
+	for o := range r.observers {
+		o.discard()
+	}
 	r.watching.tell(r.newest())
 }
 
@@ -163,6 +163,9 @@ func (r *Reading) shown() *Snapshot {
 	return nil
 }
 
+// Queue is the error queue's name, as the viewer gave it.
+func (r *Reading) Queue() string { return r.name }
+
 // Snapshot returns what there is to see: that of the last pass that has read all, or else the one
 // that is read now, or else that of the last pass. It is nil before the first pass.
 func (r *Reading) Snapshot() *Snapshot {
@@ -179,7 +182,7 @@ func (r *Reading) Running() *Snapshot {
 }
 
 // Version returns a snapshot by its number, nil if it is dropped. One is kept for 5 minutes after
-// the next one.
+// the next one, or longer: see Keep.
 func (r *Reading) Version(n int) *Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,7 +196,7 @@ func (r *Reading) Version(n int) *Snapshot {
 
 // Progress says how far the Reading is.
 func (r *Reading) Progress() Progress {
-	byHand := r.store.cfg.ByHand(r.name)
+	byHand := r.store.cfg.ByHand(r.name) || r.store.cfg.Busy(r.name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := Progress{Phase: Idle, Of: -1, Depth: r.depth, DepthAt: r.depthAt}

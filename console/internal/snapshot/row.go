@@ -19,6 +19,7 @@ type Row struct {
 
 	Size int  // of the body, in bytes
 	Kept bool // Snapshot.Message has the message
+	Gone bool // it is no longer in the queue: see Reading.Settled
 }
 
 // Page is a part of a list.

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // Snapshot is what one pass over an error queue has read. Rows have the queue's order. It grows
-// while its pass runs, and is immutable then. It is safe for many goroutines.
+// while its pass runs. Then only Row.Gone changes, and what counts that. It is safe for many
+// goroutines.
 type Snapshot struct {
 	// Immutable.
 	queue   string
@@ -22,6 +24,8 @@ type Snapshot struct {
 	// makeRoom drops what earlier passes have left, one by one: see Store.makeRoom. It says no if
 	// there is nothing. It takes the locks of the Store and of Readings.
 	makeRoom func() bool
+
+	index *errorqueue.Values // nil if there are no such terms
 
 	redactor redactor // of the goroutine of the pass
 
@@ -37,6 +41,7 @@ type Snapshot struct {
 	deliveries int
 	bytes      int64 // taken from memory
 	full       bool  // there was no memory for another row
+	gone       gone  // written by settled, of any goroutine
 	done       bool
 	dropped    bool
 	err        error
@@ -48,10 +53,14 @@ type Snapshot struct {
 func (s *Snapshot) add(m *errorqueue.Message) {
 	s.redactor.redact(m)
 	place := absent
+	var values []errorqueue.Value
 	if s.rows() {
 		place = s.keep(m)
+		if s.index != nil {
+			values = s.index.Read(m)
+		}
 	}
-	full := s.count(m, place)
+	full := s.count(m, place, values)
 	for full && s.makeRoom() {
 		full = !s.memory.spend(0)
 	}
@@ -64,15 +73,15 @@ func (s *Snapshot) add(m *errorqueue.Message) {
 
 // count counts a message, and makes a row of it if there is memory. It says whether this row has
 // taken the last of it.
-func (s *Snapshot) count(m *errorqueue.Message, place int64) (full bool) {
+func (s *Snapshot) count(m *errorqueue.Message, place int64, values []errorqueue.Value) (full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tally.add(m)
 	s.deliveries = max(s.deliveries, m.Deliveries)
-	if s.full {
+	if s.full || s.dropped {
 		return false
 	}
-	took := s.columns.add(m, place)
+	took := s.columns.add(m, place, values)
 	s.bytes += took
 	return !s.memory.spend(took)
 }
@@ -81,7 +90,7 @@ func (s *Snapshot) count(m *errorqueue.Message, place int64) (full bool) {
 func (s *Snapshot) rows() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return !s.full
+	return !s.full && !s.dropped
 }
 
 // keep puts a message into the spool, and logs the first failure.
@@ -130,7 +139,9 @@ func (s *Snapshot) drop() {
 func (s *Snapshot) view() (v view, done bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.columns.view(), s.done
+	v = s.columns.view()
+	v.gone = slices.Clone(s.gone.bits)
+	return v, s.done
 }
 
 // Queue is the error queue's name, as the viewer gave it.

@@ -245,3 +245,54 @@ func TestAQueueThatDoesNotExistIsErrNoQueue(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestARedriveRefreshesTheSnapshot(t *testing.T) {
+	const n = 60
+	parking := park(t, n)
+	conn, err := connection.New(connection.Config{URL: amqptest.URL(t)}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Stop(context.Background()) }()
+	store := snapshot.NewStore(snapshot.Config{Open: snapshot.Broker(conn, nil), Busy: func(string) bool { return true }})
+	defer store.Close(context.Background())
+	r, err := store.Open(t.Context(), parking)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Begin()
+	amqptest.Eventually(t, 20*time.Second, func() bool { return r.Snapshot() != nil && r.Snapshot().Done() }, "it is not read")
+	plan := r.Snapshot()
+	chosen := errorqueue.Filter{Groups: []string{"g1"}}
+	marks, complete, err := plan.Marks(chosen)
+	if err != nil || !complete || len(marks) != n/4 || !r.Keep(plan.Version(), time.Now().Add(time.Minute)) {
+		t.Fatalf("%d marks, complete %v, %v", len(marks), complete, err)
+	}
+	q, err := errorqueue.Open(t.Context(), conn, errorqueue.Named(parking), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close(context.Background())
+	o := r.Observer()
+	report, err := q.Redrive(t.Context(), errorqueue.RedriveOptions{
+		Filter: errorqueue.Filter{Groups: []string{"g1"}, Marks: marks}, Within: n, Now: plan.Began(), // with a Limit it would end early
+		Observe: o.See, Observed: o.Whole, Settled: r.Settled,
+	})
+	o.End()
+	if err != nil || report.Moved != n/4 {
+		t.Fatalf("moved %d, %v", report.Moved, err)
+	}
+	newest := r.Snapshot()
+	for name, s := range map[string]*snapshot.Snapshot{"the plan's": plan, "the newest": newest} {
+		left, err := s.Left(chosen)
+		all, errAll := s.Left(errorqueue.Filter{})
+		read, _ := s.Read()
+		group, errGroup := s.Group("g1")
+		if err = errors.Join(err, errAll, errGroup); err != nil || left != 0 || all != n-n/4 || read != n || group.Gone != n/4 || s.Gone() != n/4 {
+			t.Errorf("%s: %d left of the chosen, %d of all, %d read, %+v, %v", name, left, all, read, group, err)
+		}
+	}
+	if newest == plan || r.Version(plan.Version()) != plan {
+		t.Error("the redrive has not refreshed the snapshot, or the plan's is gone")
+	}
+}

@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 type Store struct {
 	// Immutable.
 	cfg     Config
+	redacts bool    // Config.Redact may change messages
 	memory  *budget // of rows
 	disk    *budget // of spools
 	samples *budget
@@ -35,9 +38,10 @@ type entry struct {
 
 // NewStore makes a Store. It has no goroutine before the first Open.
 func NewStore(cfg Config) *Store {
+	redacts := cfg.Redact != nil
 	cfg = cfg.resolve()
 	s := &Store{
-		cfg: cfg, memory: newBudget(cfg.Memory), disk: newBudget(cfg.SpoolSize), samples: newBudget(mostShown),
+		cfg: cfg, redacts: redacts, memory: newBudget(cfg.Memory), disk: newBudget(cfg.SpoolSize), samples: newBudget(mostShown),
 		readings: map[string]*entry{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -116,7 +120,7 @@ func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 	s.version++
 	snap := &Snapshot{
 		queue: queue, version: s.version, began: time.Now(), of: -1, phase: errorqueue.PhaseWaiting, memory: s.memory, makeRoom: makeRoom,
-		redactor: redactor{with: s.cfg.Redact, log: s.cfg.Log}, log: s.cfg.Log,
+		index: s.cfg.Index, redactor: redactor{with: s.cfg.Redact, log: s.cfg.Log}, log: s.cfg.Log,
 	}
 	s.mu.Unlock()
 	snap.keeper = s.newKeeper(queue)
@@ -144,6 +148,13 @@ func (s *Store) opened() (all []*Reading) {
 			all = append(all, e.reading)
 		}
 	}
+	return all
+}
+
+// Readings returns those that are open, by the names of their queues. It is no look at them.
+func (s *Store) Readings() []*Reading {
+	all := s.opened()
+	slices.SortFunc(all, func(a, b *Reading) int { return cmp.Compare(a.name, b.name) })
 	return all
 }
 

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ type Matcher struct {
 	now    time.Time
 	needle string   // ErrorContains in lower case
 	paths  [][]step // of Body, by index
+	sets   []set    // of lists, by index
 }
 
 // At checks the Filter and makes a Matcher.
@@ -45,6 +45,9 @@ func (f Filter) At(now time.Time) (*Matcher, error) {
 		}
 		m.paths = append(m.paths, path)
 	}
+	for _, l := range lists {
+		m.sets = append(m.sets, newSet(*l.of(&f)))
+	}
 	return m, nil
 }
 
@@ -54,8 +57,8 @@ func (m *Matcher) Matches(msg *Message) bool {
 }
 
 func (m *Matcher) fitsLists(msg *Message) bool {
-	for _, l := range lists {
-		if of := *l.of(&m.filter); len(of) > 0 && !slices.Contains(of, l.value(msg)) {
+	for i, l := range lists {
+		if of := &m.sets[i]; !of.empty() && !of.has(l.value(msg)) {
 			return false
 		}
 	}

@@ -55,6 +55,9 @@ var rows = map[string][]string{
 	},
 	"errorqueue/internal/archive": {"internal/wire", "internal/inflate", "internal/typed"},
 	"errorqueue/internal/filter":  {"internal/foreign", "internal/inflate"},
+	"console/internal/audit":      {"console/internal/lines", "internal/applog"},
+	"console/internal/lines":      {},
+	"console/internal/operation":  {"console/internal/lines", "errorqueue", "internal/applog"},
 	"console/internal/snapshot":   {"connection", "errorqueue", "internal/applog", "internal/foreign", "internal/typed"},
 	"health":                      {"connection", "consumer", "internal/foreign", "internal/applog"},
 
@@ -107,9 +110,9 @@ var rows = map[string][]string{
 		"internal/outboxlook", "internal/inspect", "internal/management",
 	},
 	"console": {
-		"connection", "consumer", "control", "errorqueue", "monitoring", "topology", "topology/topologyfile", "console/internal/snapshot",
-		"internal/applog", "internal/doctor", "internal/foreign", "internal/inspect", "internal/management", "internal/monitors",
-		"internal/transport", "internal/typed",
+		"connection", "consumer", "control", "errorqueue", "monitoring", "topology", "topology/topologyfile", "console/internal/audit", "console/internal/operation",
+		"console/internal/snapshot", "internal/applog", "internal/doctor", "internal/effective", "internal/foreign", "internal/inspect", "internal/management",
+		"internal/monitors", "internal/transport", "internal/typed",
 	},
 	"cmd/bunnicula": {
 		"console", "connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",

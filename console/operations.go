@@ -1,0 +1,178 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/console/internal/operation"
+	"github.com/bunnicula-go/bunnicula/errorqueue"
+)
+
+// operationRow is what lists show of an operation.
+type operationRow struct {
+	ID, Link    string
+	Verb, Queue string
+	What        string // which messages
+	Who         string
+	Began       moment
+	Status      operation.Status
+	Moved       int
+	Count       int
+	Again       int // failed again
+	Failed      int
+	Outcome     string
+	GoOn        string // the link of a plan that goes on, "" if there is nothing left or no right
+}
+
+// operationsData is what the page of all operations shows.
+type operationsData struct {
+	Memory      bool // they are forgotten with the process
+	Running     []operationRow
+	Interrupted []operationRow
+	Ended       []operationRow
+	More        int
+}
+
+// operationTable is rows as the page lists them.
+type operationTable struct {
+	Page page
+	Rows []operationRow
+}
+
+// Table makes a table of rows, for a template.
+func (operationsData) Table(p page, rows []operationRow) operationTable {
+	return operationTable{p, rows}
+}
+
+const mostOperations = 200 // on the page
+
+// operations shows the operations of the queues that the viewer may see.
+func (a *answer) operations() {
+	v := a.view()
+	d := operationsData{Memory: !a.console.runner.Durable()}
+	for _, s := range a.console.runner.All() {
+		if !a.user.may(See, s.Queue) {
+			continue
+		}
+		row := a.operationRow(v, s)
+		switch {
+		case !s.Status.Over():
+			d.Running = append(d.Running, row)
+		case a.console.pending(s):
+			d.Interrupted = append(d.Interrupted, row)
+		case len(d.Ended) < mostOperations:
+			d.Ended = append(d.Ended, row)
+		default:
+			d.More++
+		}
+	}
+	p := page{Title: "Operations", Here: "ops", Data: d, view: v}
+	if len(d.Running) > 0 {
+		p.Refresh, p.Every = 5, 3
+	}
+	a.show(http.StatusOK, "operations", p)
+}
+
+// pending says that an operation was interrupted, and that no other one has gone on with it.
+func (c *Console) pending(s operation.State) bool {
+	return s.Status == operation.Interrupted && !c.goneOn(s.ID)
+}
+
+// goneOn says whether another operation goes on, or has gone on, with one.
+func (c *Console) goneOn(id string) bool {
+	for _, s := range c.runner.All() {
+		if s.GoesOn == id {
+			return true
+		}
+	}
+	return false
+}
+
+// current returns the operations of a queue that run or are interrupted; of all that the viewer may
+// see if queue is "".
+func (a *answer) current(v view, queue string) (rows []operationRow) {
+	if a.console.runner == nil {
+		return nil
+	}
+	for _, s := range a.console.runner.All() {
+		if (queue == "" || s.Queue == queue) && a.user.may(See, s.Queue) && (!s.Status.Over() || a.console.pending(s)) {
+			rows = append(rows, a.operationRow(v, s))
+		}
+	}
+	return rows
+}
+
+func (a *answer) operationRow(v view, s operation.State) operationRow {
+	row := operationRow{
+		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: chosenBy(v, s), Who: s.Who, Began: v.Time(s.Began),
+		Status: s.Status, Moved: s.Report.Moved, Count: s.Count, Again: failedAgain(s), Failed: s.Report.Failed, Outcome: outcome(s),
+	}
+	if s.Status.Unfinished() && a.user.may(rights[s.Kind], s.Queue) && !a.console.goneOn(s.ID) {
+		row.GoOn = v.link([]string{"q", s.Queue, "plan"}, "goes-on", s.ID)
+	}
+	return row
+}
+
+// chosenBy says which messages an operation has chosen.
+func chosenBy(v view, s operation.State) string {
+	switch {
+	case s.GoesOn != "":
+		return "what an earlier one has left"
+	case s.Filter != "":
+		return s.Filter
+	case s.All:
+		return "all"
+	}
+	return v.Plural(s.Marks, "ticked message", "ticked messages")
+}
+
+func failedAgain(s operation.State) (n int) {
+	for _, b := range s.Batches {
+		n += b.FailedAgain
+	}
+	return n
+}
+
+// outcome says in words how an operation stands.
+func outcome(s operation.State) string {
+	switch s.Status {
+	case operation.Running:
+		return doing(s)
+	case operation.Stopping:
+		return "stops, and gives back what it has read"
+	case operation.Done:
+		return "done"
+	case operation.Stopped:
+		return "stopped"
+	case operation.Interrupted:
+		return "interrupted"
+	case operation.Failed:
+	}
+	if s.FailedAgain {
+		return "stopped itself: too many failed again"
+	}
+	return "ended by an error"
+}
+
+// doing says what an operation does at the moment.
+func doing(s operation.State) string {
+	if s.Copying {
+		return "makes a copy first; nothing was moved yet"
+	}
+	switch s.Progress.Phase {
+	case errorqueue.PhaseWaiting:
+		return "waits for its turn: somebody else reads the queue, or there is no connection"
+	case errorqueue.PhaseReading:
+		return "reads the queue"
+	case errorqueue.PhaseWatching:
+		return "watches whether the batch fails again, for " + s.Progress.Watch.Round(time.Second).String() + " more"
+	case errorqueue.PhaseGivingBack:
+		return "gives back what it has read"
+	case errorqueue.PhaseMoving:
+		if s.Kind == operation.Export {
+			return "writes"
+		}
+		return "moves"
+	}
+	return "begins"
+}

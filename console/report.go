@@ -1,0 +1,143 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bunnicula-go/bunnicula/console/internal/operation"
+	"github.com/bunnicula-go/bunnicula/errorqueue"
+	"github.com/bunnicula-go/bunnicula/internal/foreign"
+)
+
+// settingsOf are the options of an operation, as people read them.
+func settingsOf(s operation.State) (all []setting) {
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, setting{name, value})
+		}
+	}
+	add("To", s.To)
+	add("Archive", s.Archive)
+	add("Batches", sizes(s.Intent.Batches))
+	if len(s.Intent.Batches) > 0 {
+		add("Watched for", orNothing(cmp.Or(s.Report.Watch, s.Watch)))
+	}
+	if s.Tolerate > 0 {
+		add("Tolerated", strconv.FormatFloat(100*s.Tolerate, 'f', -1, 64)+" % of a batch")
+	}
+	if s.Rate > 0 {
+		add("Rate", strconv.FormatFloat(s.Rate, 'f', -1, 64)+" a second")
+	}
+	if s.Copy {
+		add("Copy", "made first")
+	}
+	add("Redrive id", s.RedriveID)
+	return all
+}
+
+func sizes(all []int) string {
+	text := make([]string, len(all))
+	for i, n := range all {
+		text[i] = strconv.Itoa(n)
+	}
+	return strings.Join(text, ",")
+}
+
+func orNothing(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return short(d)
+}
+
+// short writes a duration without the parts that are 0.
+func short(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// moved is what became of messages, by the kind of operation.
+var moved = map[operation.Kind]string{
+	operation.Redrive: "redriven", operation.Archive: "archived", operation.Delete: "deleted", operation.Export: "exported",
+}
+
+// reportLines says what an operation has done so far, each number in words.
+func reportLines(v view, s operation.State) []string {
+	r := s.Report
+	lines := []string{fmt.Sprintf("%s %s, of %s planned", v.Plural(r.Moved, "message", "messages"), moved[s.Kind], v.Count(s.Count))}
+	add := func(n int, one, many string) {
+		if n > 0 {
+			lines = append(lines, v.Plural(n, one, many))
+		}
+	}
+	if s.Status == operation.Done && r.Matched < s.Count && s.Kind != operation.Export {
+		add(s.Count-r.Matched-r.Illegible, "was not there any more", "were not there any more")
+	}
+	add(r.Copied, "message is in the copy", "messages are in the copy")
+	add(failedAgain(s), "failed again", "failed again")
+	add(r.Failed, "could not be published, and is still parked", "could not be published, and are still parked")
+	add(r.Illegible, "stays parked, because its headers are nested too deep to be copied", "stay parked, because their headers are nested too deep to be copied")
+	add(r.MaybeTwice, "of those may still be parked too, because a connection was lost", "of those may still be parked too, because a connection was lost")
+	if len(r.Targets) > 0 {
+		to := make([]string, 0, len(r.Targets))
+		for _, t := range r.Targets[:min(len(r.Targets), mostSeen)] {
+			to = append(to, foreign.Line(t, mostName))
+		}
+		lines = append(lines, "to "+strings.Join(to, ", "))
+	}
+	return lines
+}
+
+// operationCommand is the line of the command that does the same.
+func operationCommand(s operation.State) string {
+	if s.GoesOn != "" && s.Kind != operation.Redrive {
+		return ""
+	}
+	line := []string{"errors", map[operation.Kind]string{operation.Redrive: "redrive", operation.Export: "export"}[s.Kind], s.Queue}
+	if line[1] == "" {
+		line[1] = "discard"
+	}
+	switch f, err := errorqueue.ParseFilter(s.Filter); {
+	case err != nil, s.Filter == "" && !s.All: // ticked ones
+		return ""
+	case s.All && s.Kind != operation.Export:
+		line = append(line, "--all")
+	default:
+		line = append(line, words(f)...)
+	}
+	add := func(flag, value string) {
+		if value != "" {
+			line = append(line, flag, value)
+		}
+	}
+	if s.Kind == operation.Export {
+		return commandLine(line...)
+	}
+	if s.Kind == operation.Delete {
+		line = append(line, "--delete")
+	}
+	add("--archive", s.Archive)
+	add("--to", s.To)
+	add("--within", strconv.Itoa(s.Within))
+	add("--now", s.Now.UTC().Format(time.RFC3339Nano))
+	add("--limit", strconv.Itoa(s.Count))
+	add("--batches", sizes(s.Intent.Batches))
+	add("--watch", orNothing(s.Watch))
+	if s.Tolerate > 0 {
+		add("--tolerate", strconv.FormatFloat(s.Tolerate, 'g', -1, 64))
+	}
+	if s.Rate > 0 {
+		add("--rate", strconv.FormatFloat(s.Rate, 'g', -1, 64))
+	}
+	add("--redrive-id", s.RedriveID)
+	return commandLine(line...)
+}
