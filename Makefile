@@ -32,6 +32,12 @@ demo: ## Start a broker and run examples/import against it (ARGS)
 	@scripts/broker up
 	AMQP_URL=$$(scripts/broker url) go run ./examples/import $(ARGS)
 
+.PHONY: console
+console: ## Start a broker, a small failing app and the console, print its link; ^C ends them (ARGS, e.g. "-h")
+	@scripts/broker status >/dev/null 2>&1 || trap 'scripts/broker down' EXIT # one that is up already stays up
+	scripts/broker up
+	AMQP_URL=$$(scripts/broker url) go run ./examples/practice $(ARGS)
+
 SEEDS ?= 1
 
 .PHONY: images
@@ -50,7 +56,7 @@ images: ## Run examples/images, with a worker in Node and ten kills, once for ea
 test: ## Tests, with the race detector and a broker, in some seven minutes (PKG, ARGS, TIMEOUT; RACE= without the detector)
 test-all: ## Also those that take long, because they wait or because they repeat
 test: SHORT := -short
-test-all: MORE := redis-server=redis
+test-all: MORE := redis-server=redis nginx
 test test-all:
 	@scripts/need cc=gcc,libc6-dev $(MORE) # the race detector is linked by a C compiler
 	scripts/broker up
@@ -212,6 +218,25 @@ fleet: ## Give orders to twenty processes, and kill them, their broker and their
 	eval "$$vars"
 	go test -count=1 -timeout $(TIMEOUT) -v ./internal/test/fleet -run '^TestTheWhole' $(ARGS)
 
+BROWSER := go test -C console/browsertest -count=1 -timeout $(TIMEOUT)
+
+.PHONY: console-browser
+console-browser: ## The console's pages in Chromium: policy, accessibility, place, keys, without scripts (ARGS); BROKER=4.3 too
+	@scripts/need chromium
+	scripts/axe
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	$(BROWSER) $(ARGS) .
+
+.PHONY: console-pictures
+console-pictures: ## Make docs/console/*.png: the console's pages in Chromium, light and dark; look at each
+	@scripts/need chromium
+	scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	$(BROWSER) $(ARGS) -run '^TestPictures$$' . -pictures "$(CURDIR)/docs/console"
+
 .PHONY: outbox-speed
 outbox-speed: ## Relays and Put beside a bare publish and a bare INSERT, on PostgreSQL, in some 15 minutes (ARGS); BROKER=4.3 too
 	@scripts/broker up
@@ -250,6 +275,7 @@ check-vet:
 	go vet ./...
 	go vet -tags mutants ./internal/test/mutants
 	go -C bench vet ./...
+	go -C console/browsertest vet ./...
 	# It compiles all dependencies for each, and nothing of that is run: so without optimizations.
 	for os in darwin windows; do GOOS=$$os go vet -gcflags='all=-N -l' ./... ; done
 
@@ -257,7 +283,8 @@ check-vet:
 check-lint: $(LINT)
 	@echo golangci-lint
 	$(LINT) run ./...
-	cd bench && ../$(LINT) run ./...
+	(cd bench && ../$(LINT) run ./...)
+	cd console/browsertest && ../../$(LINT) run ./...
 
 .PHONY: check-scripts
 check-scripts:
@@ -269,13 +296,14 @@ check-scripts:
 .PHONY: check-compose
 check-compose: $(COMPOSE)
 	@echo docker-compose.yml
-	COMPOSE_PROFILES=metrics,postgres $(COMPOSE) docker-compose.yml >/dev/null
+	COMPOSE_PROFILES=console,metrics,postgres $(COMPOSE) docker-compose.yml >/dev/null
 
 .PHONY: check-tidy
 check-tidy:
 	@echo go mod tidy
 	go mod tidy -diff
 	go -C bench mod tidy -diff
+	go -C console/browsertest mod tidy -diff
 
 # What users get: how many modules come along, and the exported API, which "make api" writes down anew.
 .PHONY: check-surface

@@ -45,6 +45,10 @@ func (a *answer) serve() {
 			a.problem(refused)
 			return
 		}
+		if route.stays() {
+			a.stream(func() { route.page(a, at) })
+			return
+		}
 		route.page(a, at)
 	}
 }

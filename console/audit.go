@@ -23,6 +23,15 @@ func (a *answer) audit(e audit.Entry) bool {
 	return true
 }
 
+// auditEnd writes down how that has ended. An error of it is logged.
+func (a *answer) auditEnd(e audit.Entry, outcome string, err error) {
+	e.Who, e.From, e.Outcome = a.user.Name, a.from(), outcome
+	if err != nil {
+		e.Outcome, e.Err = "failed", err.Error()
+	}
+	_ = a.console.audit.Write(e)
+}
+
 // from is the address from which a request comes.
 func (a *answer) from() string {
 	host, _, err := net.SplitHostPort(a.r.RemoteAddr)

@@ -42,6 +42,7 @@ type broker struct {
 	turn    chan struct{}    // holds a token while nobody asks the broker
 	inspect *inspect.Broker  // of who has the token
 	lengths map[string][]int // of who has the token
+	seen    seen             // of all looks
 
 	mu       sync.Mutex
 	latest   *look        // nil before the first
@@ -98,7 +99,12 @@ func (b *broker) look(ctx context.Context) *look {
 // ask looks at the broker. Who calls it has the token.
 func (b *broker) ask(ctx context.Context) *look {
 	l := &look{}
-	defer func() { l.at = time.Now() }()
+	defer func() {
+		l.at = time.Now()
+		if l.err == nil {
+			b.seen.add(l)
+		}
+	}()
 	if l.peer, l.err = b.inspect.Peer(ctx); l.err != nil {
 		return l
 	}

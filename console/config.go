@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/applog"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
@@ -75,6 +78,23 @@ type Config struct {
 	//
 	// Defaults to no change.
 	Redact func(*errorqueue.Message)
+
+	// Consumers are the consumers of this process: what runs in them is shown, and they can be paused
+	// and resumed here. Those on Connection's virtual host are meant.
+	//
+	// Defaults to none.
+	Consumers *consumer.Group
+
+	// Fleet says which stream has the orders to the consumers of all processes. Pages that show
+	// processes ask them, each 5 s at most: that is a message on the stream.
+	//
+	// Defaults to control.ControlStream.
+	Fleet control.FleetConfig
+
+	// Monitor is that of this process's consumers, which tells what they have parked.
+	//
+	// Defaults to none.
+	Monitor *Monitor
 
 	// ReadOnly leaves out all pages and forms that change something.
 	//
@@ -163,5 +183,9 @@ func (c Config) resolve() (Config, error) {
 		c.ManagementClient = http.DefaultClient
 	}
 	c.Log = applog.First(c.Log)
+	c.Fleet.Stream = cmp.Or(c.Fleet.Stream, control.ControlStream)
+	if c.Fleet.Logger == nil {
+		c.Fleet.Logger = c.Log
+	}
 	return c, nil
 }

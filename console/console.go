@@ -20,12 +20,18 @@ type Console struct {
 	routes   []route // of cfg; immutable
 	sameSite *http.CrossOriginProtection
 	tickets  *tickets
+	streams  streams
 	broker   *broker
 	store    *snapshot.Store
 	scarce   *scarce
 	runner   *operation.Runner // nil if the Config is ReadOnly
 	audit    *audit.Log
 	decoder  *decoder
+
+	musters   *musters
+	clients   *clients
+	histories *histories
+	pauses    pauses
 }
 
 // New makes a Console. It does not wait for the broker.
@@ -52,6 +58,10 @@ func New(cfg Config) (*Console, error) {
 		}
 	}
 	c.broker = newBroker(cfg.Connection, api, cfg.Topology)
+	c.clients, c.histories = newClients(api), newHistories(api)
+	if c.musters, err = mustersOf(cfg, c.broker); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
 	c.decoder = newDecoder(cfg.Decode, cfg.Log)
 	c.scarce = &scarce{conn: cfg.Connection, api: api, limits: map[string]int{}}
 	if err := c.begin(opener(cfg, c.scarce), operated(cfg)); err != nil {
@@ -97,6 +107,7 @@ func (c *Console) busy(queue string) bool {
 // long as ctx lasts.
 // Requests after it are answered with an error.
 func (c *Console) Close(ctx context.Context) {
+	c.musters.close(ctx)
 	if c.runner != nil {
 		c.runner.Close(ctx)
 	}
@@ -117,34 +128,11 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.r, a.base, a.secure = got.request, got.base, got.secure
-	a.parts = partsBelow(r.URL, a.base, c.cfg.BasePath)
+	a.parts = locate(c.routes, r.URL.EscapedPath(), a.base, c.cfg.BasePath)
 	if r.Method == http.MethodPost {
 		a.r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	}
 	a.serve()
-}
-
-// partsBelow returns the segments of a path below a base, which is one of several. A proxy, or
-// http.StripPrefix, may have removed the base. The names in it may have slashes, which are escaped.
-func partsBelow(u *url.URL, bases ...string) []string {
-	p := u.EscapedPath() + "/"
-	below := p
-	for _, base := range bases {
-		if rest, ok := strings.CutPrefix(p, base); ok && len(rest) < len(below) {
-			below = rest
-		}
-	}
-	below = strings.Trim(below, "/")
-	if below == "" {
-		return nil
-	}
-	parts := strings.Split(below, "/")
-	for i, s := range parts {
-		if plain, err := url.PathUnescape(s); err == nil {
-			parts[i] = plain
-		}
-	}
-	return parts
 }
 
 // path makes the path of a page. It escapes the segments.

@@ -33,11 +33,14 @@ type site struct {
 // failure is how a message of a site has failed.
 var failure = amqp.Table{"colour": "red", wire.Reason: "timeout", wire.Error: "connection refused", wire.ErrorGroup: "0123456789abcdef", wire.AppVersion: "1.41.0"}
 
-// open parks messages, and opens a Console for somebody who may change everything.
-func open(t *testing.T, messages int) site { return openWith(t, messages, connection.Config{}) }
+// open parks messages, and opens a Console for somebody who may change everything, or for the
+// Config that set makes.
+func open(t *testing.T, messages int, set ...func(*console.Config)) site {
+	return openWith(t, messages, connection.Config{}, set...)
+}
 
 // openWith is open with settings of the connection.
-func openWith(t *testing.T, messages int, cfg connection.Config) site {
+func openWith(t *testing.T, messages int, at connection.Config, set ...func(*console.Config)) site {
 	t.Helper()
 	queue := amqptest.Queue(t, "console", "-retry-1s", "-quarantine", "-error", "-error.reader", "-archive", "-archive.reader")
 	plan := topology.Plan{Queue: queue, Delays: []time.Duration{time.Second}}
@@ -53,18 +56,22 @@ func openWith(t *testing.T, messages int, cfg connection.Config) site {
 			MessageId: fmt.Sprintf("id-%d", i), Body: fmt.Appendf(nil, `{"n":%d}`, i), DeliveryMode: amqp.Persistent, Headers: failure,
 		})
 	}
-	cfg.URL = amqptest.URL(t)
-	conn, err := connection.New(cfg, nil)
+	at.URL = amqptest.URL(t)
+	conn, err := connection.New(at, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := console.New(console.Config{
+	cfg := console.Config{
 		Connection: conn, SpoolDir: t.TempDir(), BasePath: "/ops", StateDir: t.TempDir(), IndexKeys: []string{"header.colour", "body.n"},
 		Topology: topologyfile.File{Consumers: []topologyfile.Consumer{{Plan: plan, Topology: top}}},
 		Identify: func(*http.Request) (console.User, error) {
 			return console.User{Name: "eve", Grants: []console.Grant{{Queues: "*", Right: console.Change}}}, nil
 		},
-	})
+	}
+	for _, f := range set {
+		f(&cfg)
+	}
+	c, err := console.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +106,7 @@ func (s site) get(path string) string {
 func TestThePagesShowWhatIsParkedOnABroker(t *testing.T) {
 	s := open(t, 60)
 	over := s.get("/ops/")
-	if want := fmt.Sprintf(`href="/ops/q/%s-error" aria-label="parked messages of %[1]s">60</a>`, s.queue); !strings.Contains(over, want) {
+	if want := fmt.Sprintf(`href="/ops/q/%s-error" aria-label="60 parked messages of %[1]s">60</a>`, s.queue); !strings.Contains(over, want) {
 		t.Errorf("the overview lacks %s:\n%s", want, over)
 	}
 	queue := "/ops/q/" + s.queue + "-error"

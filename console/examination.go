@@ -7,9 +7,6 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/doctor"
-	"github.com/bunnicula-go/bunnicula/internal/inspect"
-	"github.com/bunnicula-go/bunnicula/topology"
-	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
 // examination is what the doctor has found at one moment. It is immutable.
@@ -68,17 +65,11 @@ func (b *broker) patients() (all []doctor.Consumer, err error) {
 		return all, nil
 	}
 	for _, s := range l.consumers {
-		plan := topology.Plan{Queue: s.Consumer}
-		for _, q := range s.Queues {
-			if d, err := inspect.ParseDelay(q.Delay); err == nil && q.Role == topology.RoleRetry {
-				plan.Delays = append(plan.Delays, d)
-			}
-		}
-		t, err := topology.New(plan)
+		c, err := guessed(s)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, doctor.Consumer{Consumer: topologyfile.Consumer{Plan: plan, Topology: t}, Guessed: true})
+		all = append(all, doctor.Consumer{Consumer: c, Guessed: true})
 	}
 	return all, nil
 }

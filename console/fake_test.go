@@ -70,7 +70,7 @@ func (p parked) Import(context.Context, io.Reader, errorqueue.ImportOptions) (er
 func (p parked) Close(context.Context) {}
 
 // away is a connection to a broker that is not there, with a password that no page may show.
-func away(t *testing.T) *connection.Connection {
+func away(t testing.TB) *connection.Connection {
 	t.Helper()
 	conn, err := connection.New(connection.Config{URL: "amqp://someone:pass-word-1@127.0.0.1:1/"}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -83,7 +83,10 @@ func away(t *testing.T) *connection.Connection {
 // made returns a Console whose error queues all have these messages. It runs in a bubble.
 func made(t *testing.T, cfg Config, messages ...errorqueue.Message) *Console {
 	t.Helper()
-	cfg.Connection, cfg.Log = away(t), slog.New(slog.DiscardHandler)
+	cfg.Log = slog.New(slog.DiscardHandler)
+	if cfg.Connection == nil {
+		cfg.Connection = away(t)
+	}
 	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

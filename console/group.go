@@ -64,7 +64,7 @@ func (a *answer) group(queue, name string) {
 		return
 	}
 	d.Group = groupRow{
-		Key: name, Count: g.Count, Reason: g.Reason, Error: g.Error, Type: g.Type, Consumer: g.Consumer,
+		Key: name, Count: g.Count - g.Gone, Reason: g.Reason, Error: g.Error, Type: g.Type, Consumer: g.Consumer,
 		Versions: g.Versions, First: v.Time(g.First), Last: v.Time(g.Last),
 	}
 	d.Target, d.Listed = g.Target, g.Key != ""

@@ -22,3 +22,6 @@ func indexOf(keys []string) (*errorqueue.Values, error) {
 	}
 	return index, nil
 }
+
+// Keys are the terms of headers and bodies that filters may have.
+func (v view) Keys() []string { return v.keys }

@@ -23,12 +23,18 @@ var matrix = map[string]struct {
 	"GET doctor":                  {path: "doctor", needs: See, answers: http.StatusBadGateway}, // the same
 	"GET topology":                {path: "topology", answers: http.StatusOK},
 	"GET search":                  {path: "search", answers: http.StatusOK},
+	"GET c/{queue}":               {path: "c/orders", needs: See, answers: http.StatusBadGateway},                                 // the same
+	"GET c/{queue}/order":         {path: "c/orders/order?do=pause", needs: Move, answers: http.StatusNotFound, changes: true},    // this process has no consumer
+	"POST c/{queue}/order":        {path: "c/orders/order", needs: Move, answers: http.StatusForbidden},                           // without a ticket
+	"GET fleet":                   {path: "fleet", answers: http.StatusOK},                                                        // it shows what the viewer may see
+	"GET fleet/order":             {path: "fleet/order?do=pause&name=orders", needs: Move, answers: http.StatusOK, changes: true}, // of consumers that nobody knows
+	"POST fleet/order":            {path: "fleet/order", answers: http.StatusForbidden},                                           // without a ticket
 	"GET q/{queue}":               {path: "q/orders-error", needs: See, answers: http.StatusOK},
 	"GET q/{queue}/events":        {path: "q/orders-error/events", needs: See, answers: http.StatusOK},
 	"GET q/{queue}/g/{group}":     {path: "q/orders-error/g/GROUP", needs: See, answers: http.StatusOK},
+	"GET q/{queue}/compare":       {path: "q/orders-error/compare?a=MARK&b=MARK", needs: Read, answers: http.StatusOK},
 	"GET q/{queue}/m/{mark}":      {path: "q/orders-error/m/MARK", needs: Read, answers: http.StatusOK},
 	"GET q/{queue}/m/{mark}/body": {path: "q/orders-error/m/MARK/body", needs: Read, answers: http.StatusOK},
-	"GET q/{queue}/compare":       {path: "q/orders-error/compare?a=MARK&b=MARK", needs: Read, answers: http.StatusOK},
 	"GET q/{queue}/plan":          {path: "q/orders-error/plan", needs: Read, answers: http.StatusBadRequest, changes: true},
 	"POST q/{queue}/plan":         {path: "q/orders-error/plan", needs: Read, answers: http.StatusBadRequest},   // the form is empty
 	"POST q/{queue}/redrive":      {path: "q/orders-error/redrive", needs: Move, answers: http.StatusForbidden}, // there is no ticket
@@ -75,6 +81,11 @@ func TestEachRouteIsForWhomTheMatrixSays(t *testing.T) {
 			}
 		}
 	}
+}
+
+// routesHave says whether a route is in a table.
+func routesHave(all []route, name string) bool {
+	return slices.ContainsFunc(all, func(r route) bool { return r.method+" "+r.pattern == name })
 }
 
 // askAs makes a request as a user with a right to all queues, of a Console with one parked message.

@@ -6,10 +6,12 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/consumer"
 )
 
 // Module provides a *Console made from the application's [Config], whose Connection is the
-// application's if none is set. It closes before the connection does.
+// application's if none is set, and so are its Consumers, and its Monitor with [MonitorModule]. It
+// closes before the connection does.
 var Module = fx.Module("bunnicula.console", fx.Provide(provide))
 
 func provide(p struct {
@@ -19,11 +21,19 @@ func provide(p struct {
 	Config     Config
 	Connection *connection.Connection `optional:"true"`
 	Logger     *slog.Logger           `optional:"true"`
+	Consumers  *consumer.Group        `optional:"true"`
+	Monitor    *Monitor               `optional:"true"`
 },
 ) (*Console, error) {
 	cfg := p.Config
 	if cfg.Connection == nil {
 		cfg.Connection = p.Connection
+	}
+	if cfg.Consumers == nil {
+		cfg.Consumers = p.Consumers
+	}
+	if cfg.Monitor == nil {
+		cfg.Monitor = p.Monitor
 	}
 	if cfg.Log == nil {
 		cfg.Log = p.Logger

@@ -106,7 +106,7 @@ func (a *answer) current(v view, queue string) (rows []operationRow) {
 
 func (a *answer) operationRow(v view, s operation.State) operationRow {
 	row := operationRow{
-		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: what(v, s), Who: s.Who, Began: v.Time(s.Began),
+		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: chosenBy(v, s), Who: s.Who, Began: v.Time(s.Began),
 		Status: s.Status, Moved: s.Report.Moved, Count: s.Count, Again: failedAgain(s), Failed: s.Report.Failed, Outcome: outcome(s),
 		Pending: a.console.pending(s),
 	}
@@ -116,8 +116,8 @@ func (a *answer) operationRow(v view, s operation.State) operationRow {
 	return row
 }
 
-// what says which messages an operation has chosen.
-func what(v view, s operation.State) string {
+// chosenBy says which messages an operation has chosen.
+func chosenBy(v view, s operation.State) string {
 	switch {
 	case s.GoesOn != "":
 		return "what an earlier one has left"

@@ -36,6 +36,8 @@ type reading struct {
 	Cost  string // how long that takes, "" if unknown
 	Used  string // readings: "3 of 20"; "" if they do not count
 
+	Here parkedData // since then, in this process
+
 	Newer string // the link of a newer snapshot, ""
 	Gone  bool   // the snapshot that the link names is dropped
 	Err   string
@@ -53,8 +55,9 @@ func (a *answer) reading(v view, queue string, r *snapshot.Reading, s *snapshot.
 		d.Version, d.At, d.Done = s.Version(), v.Time(s.Began()), s.Done()
 		d.Read, d.Listable = s.Read()
 		if p.DepthAt.After(s.Began()) && d.Done && p.Depth >= 0 {
-			d.Since = p.Depth - d.Read
+			d.Since = p.Depth - d.Read + s.Gone()
 		}
+		d.Here = a.parkedHere(v, a.mainQueue(queue), s.Began())
 	}
 	if !d.Running && !d.Waiting && !d.Asking {
 		// The link names the version that it is to replace, so that loading the page again begins
@@ -212,7 +215,7 @@ func (a *answer) fill(v view, s *snapshot.Snapshot, filter errorqueue.Filter, d 
 	d.Other = groups.Other
 	for _, g := range groups.Groups {
 		d.Groups = append(d.Groups, groupRow{
-			Link: v.link([]string{"q", d.Queue, "g", groupName(g.Key)}), Key: groupName(g.Key), Count: g.Count,
+			Link: v.link([]string{"q", d.Queue, "g", groupName(g.Key)}), Key: groupName(g.Key), Count: g.Count - g.Gone,
 			Reason: g.Reason, Error: g.Error, Type: g.Type, Consumer: g.Consumer, Versions: g.Versions,
 			First: v.Time(g.First), Last: v.Time(g.Last),
 		})

@@ -37,9 +37,16 @@ func routes() []route {
 		{get, "topology", 0, anyQueue, none((*answer).topology), nil},
 		{get, "search", 0, anyQueue, none((*answer).search), nil},
 		{get, "doctor", See, everyQueue, none((*answer).doctor), nil},
+		{get, "c/{queue}", See, thisQueue, one((*answer).consumer), nil},
+		{get, "c/{queue}/order", Move, thisQueue, one((*answer).localForm), Config.changes},
+		{post, "c/{queue}/order", Move, thisQueue, one((*answer).giveLocal), nil},
+		{get, "fleet", 0, anyQueue, none((*answer).fleet), nil},
+		{get, "fleet/order", 0, anyQueue, none((*answer).fleetForm), Config.changes},
+		{post, "fleet/order", 0, anyQueue, none((*answer).giveFleet), nil},
 		{get, "q/{queue}", See, thisQueue, one((*answer).queue), nil},
 		{get, "q/{queue}/events", See, thisQueue, one((*answer).events), nil},
 		{get, "q/{queue}/g/{group}", See, thisQueue, two((*answer).group), nil},
+		{get, "q/{queue}/compare", Read, thisQueue, one((*answer).compare), nil},
 		{get, "q/{queue}/m/{mark}", Read, thisQueue, two((*answer).message), nil},
 		{get, "q/{queue}/m/{mark}/body", Read, thisQueue, two((*answer).download), nil},
 		{get, "q/{queue}/compare", Read, thisQueue, one((*answer).compare), nil},
@@ -75,6 +82,9 @@ func (c Config) changes() bool { return !c.ReadOnly }
 
 // changes says whether the route changes something.
 func (r route) changes() bool { return r.method != http.MethodGet }
+
+// stays says whether an answer stays open, for hints.
+func (r route) stays() bool { return strings.HasSuffix(r.pattern, "/events") }
 
 // answers says whether the route is for a method.
 func (r route) answers(method string) bool {

@@ -39,6 +39,39 @@ func (d timelineData) SVG() template.HTML {
 	return template.HTML(out.String()) //nolint:gosec // numbers, and a time that is escaped
 }
 
+// Depth draws how many messages were ready.
+func (d pastData) Depth() template.HTML {
+	return plot("ready messages by time; the table beneath has the numbers", d.line(float64(d.MostReady), readyOf))
+}
+
+// Speed draws how many messages came and were acked.
+func (d pastData) Speed() template.HTML {
+	return plot("messages a second by time; the table beneath has the numbers", d.line(d.MostRate, inOf), d.line(d.MostRate, outOf))
+}
+
+// plot draws lines. What is unknown is a gap, and a place between two gaps is a dot.
+func plot(label string, lines ...[]place) template.HTML {
+	var out strings.Builder
+	fmt.Fprintf(&out, `<svg class="chart" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">`, chartWidth, chartHeight, template.HTMLEscapeString(label))
+	for class, line := range lines {
+		if len(line) == 0 {
+			continue
+		}
+		fmt.Fprintf(&out, `<path class="line l%d" d="`, class)
+		for _, p := range line {
+			x, y := p.X*chartWidth, chartHeight-2-p.Y*(chartHeight-6)
+			if p.Gap {
+				fmt.Fprintf(&out, "M%.1f %.1fh.1", x, y)
+				continue
+			}
+			fmt.Fprintf(&out, "L%.1f %.1f", x, y)
+		}
+		out.WriteString(`"></path>`)
+	}
+	out.WriteString("</svg>")
+	return template.HTML(out.String()) //nolint:gosec // numbers, and a label that is escaped
+}
+
 // SVG draws the topology.
 func (p picture) SVG() template.HTML {
 	if len(p.Boxes) == 0 {

@@ -16,11 +16,12 @@ type view struct {
 	zone *time.Location
 	name string // of the zone in links, "" for UTC
 	now  time.Time
+	keys []string // Config.IndexKeys
 }
 
 // view reads the viewer's choice from the request.
 func (a *answer) view() view {
-	v := view{base: a.base, at: a.parts, zone: time.UTC, now: time.Now()}
+	v := view{base: a.base, at: a.parts, zone: time.UTC, now: time.Now(), keys: a.console.cfg.IndexKeys}
 	switch name := a.r.URL.Query().Get("zone"); name {
 	case "", "UTC", "Local":
 	case "local":
@@ -79,6 +80,18 @@ func (v view) link(segments []string, parameters ...string) string {
 		if parameters[i+1] != "" {
 			q.Set(parameters[i], parameters[i+1])
 		}
+	}
+	return pathTo(v.base, segments...) + query(q)
+}
+
+// many is link for parameters that may have several values.
+func (v view) many(segments []string, parameters ...string) string {
+	q := url.Values{}
+	if v.name != "" {
+		q.Set("zone", v.name)
+	}
+	for i := 0; i+1 < len(parameters); i += 2 {
+		q.Add(parameters[i], parameters[i+1])
 	}
 	return pathTo(v.base, segments...) + query(q)
 }

@@ -59,13 +59,14 @@ func (r *batches) batch(ctx context.Context, number int) (b Batch, more bool, er
 		size = min(size, most)
 	}
 	before := r.rounds.mover.tally.moved
-	r.progress.beginBatch(number)
+	r.progress.beginBatch(number, before)
 	depth, err := r.depth(ctx)
 	if err != nil {
 		return b, false, err
 	}
 	err = r.rounds.run(ctx, size)
 	b.Moved = r.rounds.mover.tally.moved - before
+	r.progress.movedBatch(before + b.Moved)
 	switch {
 	case err != nil:
 		return b, false, err

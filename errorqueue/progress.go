@@ -113,11 +113,15 @@ func (r *reporter) call(now Progress) {
 	r.to(now)
 }
 
-// beginBatch begins a batch.
-func (r *reporter) beginBatch(number int) {
+// beginBatch begins a batch, when so many messages of those before it were moved.
+func (r *reporter) beginBatch(number, moved int) {
 	r.batch, r.failedAgain, r.told = number, 0, time.Time{}
+	r.latest.Moved = moved
 	r.tell(r.latest)
 }
+
+// movedBatch notes how many messages were moved at the end of a batch.
+func (r *reporter) movedBatch(moved int) { r.latest.Moved = moved }
 
 // failed reports at once how many messages of the batch are parked again.
 func (r *reporter) failed(n int) {

@@ -114,12 +114,17 @@
     if (events) {
       source = new EventSource(events);
       source.onmessage = refresh;
+      source.onerror = () => { // refused, because too many pages wait for hints: the browser gives up
+        if (source?.readyState === EventSource.CLOSED && !timer) timer = setInterval(refresh, 5000);
+      };
+      source.onopen = refresh; // the reading may be over since the page was made
     }
     if (every) timer = setInterval(refresh, every * 1000);
   }
   function stop() {
     if (source) source.close();
     clearInterval(timer);
+    timer = 0;
     source = null;
   }
 

@@ -1,12 +1,13 @@
-// Observed is an app with probes, metrics and traces beside its log. Until ^C it places five orders
+// Observed is an app with probes, metrics, traces and a console beside its log. Until ^C it places five orders
 // a second, of which some fail once and some fail for good.
 //
 //	docker compose --profile metrics up --wait
 //	AMQP_URL=amqp://bunnicula:bunnicula@127.0.0.1:5672/bunnicula go run ./examples/observed -listen :8081
 //	curl http://127.0.0.1:8081/readyz
 //	curl http://127.0.0.1:8081/metrics
+//	open http://127.0.0.1:8081/ops/queues/
 //
-// Without -listen only this machine is answered, and no container on it: Prometheus needs it.
+// The console knows no users here, so it answers this machine alone, and changes nothing. Without -listen only this machine is answered, and no container on it: Prometheus needs it.
 package main
 
 import (
@@ -25,6 +26,7 @@ import (
 	"go.uber.org/fx/fxevent"
 
 	"github.com/bunnicula-go/bunnicula/connection"
+	"github.com/bunnicula-go/bunnicula/console"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/health"
@@ -32,6 +34,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/monitoring/otel"
 	"github.com/bunnicula-go/bunnicula/monitoring/prometheus"
 	"github.com/bunnicula-go/bunnicula/publisher"
+	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
 func main() {
@@ -53,6 +56,7 @@ func app() fx.Option {
 		prometheus.Module,
 		otel.Module,          // to the provider of otel.SetTracerProvider; without one, to nowhere
 		control.EventsModule, // bunnicula events shows what fails, at the moment it does
+		console.Module, fx.Provide(Console),
 		monitoring.Provide(func() monitoring.Log { return monitoring.Log{} }),
 		fx.Supply(
 			connection.Config{URL: os.Getenv("AMQP_URL"), Name: "observed"},
@@ -84,10 +88,17 @@ var (
 	backoff = 5 * time.Second
 )
 
-// Serve answers /livez, /readyz and /metrics.
-func Serve(lc fx.Lifecycle, h *health.Health) {
+// Console shows the app's own consumers. Config.Identify would say who may see and do what.
+func Console(consumers *consumer.Group) (console.Config, error) {
+	file, err := topologyfile.Of(consumers.Plans()...)
+	return console.Config{BasePath: "/ops/queues", Topology: file}, err
+}
+
+// Serve answers /livez, /readyz, /metrics and what is below /ops/queues/.
+func Serve(lc fx.Lifecycle, h *health.Health, c *console.Console) {
 	mux := http.NewServeMux()
 	mux.Handle("/", h)
+	mux.Handle("/ops/queues/", c)
 	mux.Handle("/metrics", promhttp.Handler())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	lc.Append(fx.StartStopHook(func(ctx context.Context) error {

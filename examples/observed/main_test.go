@@ -19,7 +19,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
-func TestProbesAndMetricsAreServed(t *testing.T) {
+func TestProbesMetricsAndTheConsoleAreServed(t *testing.T) {
 	t.Setenv("AMQP_URL", amqptest.URL(t))
 	queue, addr, backoff = amqptest.Queue(t, "observed"), "127.0.0.1:0", 100*time.Millisecond
 	app := fxtest.New(t, app(), fx.NopLogger)
@@ -51,9 +51,17 @@ func TestProbesAndMetricsAreServed(t *testing.T) {
 		_, body := get("/metrics")
 		return strings.Contains(body, `bunnicula_deliveries_total{action="acked",consumer="orders",reason=""}`) &&
 			strings.Contains(body, `bunnicula_deliveries_total{action="retried",consumer="orders",reason="retry"}`) &&
+			strings.Contains(body, `bunnicula_deliveries_total{action="parked",consumer="orders",reason="error"}`) &&
 			strings.Contains(body, `bunnicula_consumer_up{connection="",consumer="orders"} 1`) &&
 			strings.Contains(body, `bunnicula_connection_up{connection="observed",purpose="publish"} 1`)
 	}, "the metrics do not show what happened")
+	if code, page := get("/ops/queues/"); code != http.StatusOK || !strings.Contains(page, queue) {
+		t.Errorf("the console: %d %s", code, page)
+	}
+	amqptest.Eventually(t, 20*time.Second, func() bool {
+		_, page := get("/ops/queues/q/" + queue + "-error")
+		return strings.Contains(page, "no such order")
+	}, "the console does not show what is parked")
 	app.RequireStop()
 }
 
@@ -114,6 +122,19 @@ func TestPrometheusOfTheComposeFileReachesTheExample(t *testing.T) {
 	body, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "bunnicula_consumer_up{") {
 		t.Errorf("%s: %s, %v\n%.300s", req.URL, res.Status, err, body)
+	}
+
+	req, err = http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+net.JoinHostPort(address(t), taken)+"/ops/queues/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refused.Body.Close()
+	if refused.StatusCode != http.StatusForbidden {
+		t.Errorf("the console answers others than this machine: %s", refused.Status)
 	}
 }
 

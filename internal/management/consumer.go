@@ -1,6 +1,9 @@
 package management
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
 // Consumer is a consumer that has subscribed to a queue.
 type Consumer struct {
@@ -12,11 +15,25 @@ type Consumer struct {
 	Queue    struct {
 		Name string `json:"name"`
 	} `json:"queue"`
-	Channel struct {
-		Connection string `json:"connection_name"` // the addresses of both ends
-		Host       string `json:"peer_host"`       // of the consumer
-	} `json:"channel_details"`
+	Channel    Channel `json:"channel_details"`
 	Connection string `json:"-"` // the name that the client has given its connection, "" if none
+}
+
+// Channel says where a consumer is.
+type Channel struct {
+	Connection string `json:"connection_name"` // the addresses of both ends
+	Host       string `json:"peer_host"`       // of the consumer
+}
+
+// UnmarshalJSON accepts an empty list, which the API has for a moment when the channel of a stream's
+// consumer has ended.
+func (c *Channel) UnmarshalJSON(text []byte) error {
+	*c = Channel{}
+	if len(text) == 0 || text[0] != '{' {
+		return nil
+	}
+	type plain Channel
+	return json.Unmarshal(text, (*plain)(c))
 }
 
 // Consumers returns all consumers of a virtual host, with the names of their connections. It

@@ -72,6 +72,21 @@ func TestACountThatBeganAnewTellsNoRate(t *testing.T) {
 	}
 }
 
+func TestAConsumerOfAnUnknownChannelIsRead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/connections") {
+			_, _ = w.Write([]byte(`[]`))
+			return
+		}
+		_, _ = w.Write([]byte(`[{"consumer_tag":"a","channel_details":[],"queue":{"name":"q"}}]`))
+	}))
+	defer server.Close()
+	all, err := client(t, server.URL).Consumers(t.Context(), "h")
+	if err != nil || len(all) != 1 || all[0].Tag != "a" || all[0].Channel.Connection != "" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 func TestConnectionsSayWhichAppTheyAreOf(t *testing.T) {
 	for version := range map[string]bool{"3.10": true, "4.3": true} {
 		var queries []string

@@ -131,9 +131,13 @@ func TestAGroupsPlansAreWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	of, err := topologyfile.Of(group.Plans()...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, got := range f.Topologies() {
-		if !got.Equal(want[i]) {
-			t.Errorf("read as\n%v\nthe consumer's is\n%v", got, want[i])
+		if !got.Equal(want[i]) || !of.Consumers[i].Topology.Equal(want[i]) || of.Consumers[i].Plan.Queue != want[i].Queues[0].Name {
+			t.Errorf("read as\n%v\nwithout a file\n%v\nthe consumer's is\n%v", got, of.Consumers[i], want[i])
 		}
 	}
 }

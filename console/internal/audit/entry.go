@@ -18,6 +18,7 @@ type Entry struct {
 	Mark      string `json:"mark,omitempty"`   // of one message
 	Operation string `json:"operation,omitempty"`
 	RedriveID string `json:"redrive_id,omitempty"`
+	Detail    string `json:"detail,omitempty"` // for how long, and why
 
 	Count  int `json:"count,omitempty"` // messages that are to be touched
 	Moved  int `json:"moved,omitempty"` // that were
@@ -35,7 +36,7 @@ func (e *Entry) attributes() []slog.Attr {
 		slog.String("from", e.From), slog.String("queue", e.Queue), slog.String("consumer", e.Consumer),
 		slog.String("filter", e.Filter), slog.String("mark", e.Mark),
 		slog.String("operation", e.Operation), slog.String("redrive_id", e.RedriveID),
-		slog.String("outcome", e.Outcome), slog.String("error", e.Err),
+		slog.String("detail", e.Detail), slog.String("outcome", e.Outcome), slog.String("error", e.Err),
 	} {
 		if a.Value.String() != "" {
 			all = append(all, a)

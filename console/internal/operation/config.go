@@ -44,6 +44,10 @@ type Config struct {
 	// Busy is told when an operation begins to use a queue, and when it has ended.
 	Busy func(queue string, busy bool)
 
+	// Ended is told how each operation has ended, before Busy is. It is not told of an operation
+	// that is Interrupted.
+	Ended func(State)
+
 	// Log defaults to slog.Default().
 	Log *slog.Logger
 }
@@ -63,6 +67,9 @@ func (c Config) resolve() (Config, error) {
 	}
 	if c.Busy == nil {
 		c.Busy = func(string, bool) {}
+	}
+	if c.Ended == nil {
+		c.Ended = func(State) {}
 	}
 	c.Log = applog.First(c.Log)
 	return c, nil

@@ -1,6 +1,10 @@
 package operation
 
-import "github.com/bunnicula-go/bunnicula/errorqueue"
+import (
+	"slices"
+
+	"github.com/bunnicula-go/bunnicula/errorqueue"
+)
 
 // hooks are what package errorqueue calls. One goroutine uses them, that of the operation.
 type hooks struct {
@@ -45,7 +49,7 @@ func (o *operation) note(m *errorqueue.Message) {
 	o.change(func(s *State) {
 		if n := len(s.Batches); n > 0 {
 			b := &s.Batches[n-1]
-			b.Again = append(b.Again[:len(b.Again):len(b.Again)], again)
+			b.Again = append(slices.Clip(b.Again), again) // a copy of the State may have the old ones
 			b.FailedAgain = max(b.FailedAgain, len(b.Again))
 		}
 	})

@@ -188,21 +188,7 @@ func (s *stage) goOn(seed uint64, killed task) {
 	if next.Kind == operation.Redrive {
 		next.RedriveID = killed.Intent.ID
 	}
-	changes, stop := r.Watch(next.ID)
-	defer stop()
-	if err := r.Start(next); err != nil {
-		t.Fatalf("seed %d: %v", seed, err)
-	}
-	for {
-		if state, _ = r.State(next.ID); state.Status.Over() {
-			break
-		}
-		select {
-		case <-changes:
-		case <-time.After(2 * time.Minute):
-			t.Fatalf("seed %d: going on takes too long: %+v", seed, state)
-		}
-	}
+	state = s.run(r, next)
 	if state.Status != operation.Done || state.Report.Moved != len(rest) {
 		t.Errorf("seed %d: going on with %d of %d: %+v", seed, len(rest), len(killed.Chosen), state)
 	}

@@ -32,6 +32,8 @@ type end struct {
 	Batches     []Batch `json:"batches,omitempty"`
 }
 
+const fewBatches = 20 // in a line of each second
+
 // lines returns the lines that tell of an operation that is over, without those that later ones
 // have replaced.
 func (s *State) lines() []line {
@@ -44,7 +46,12 @@ func (s *State) lines() []line {
 }
 
 func (s *State) progressLine(at time.Time) line {
-	return line{ID: s.ID, At: at, Progress: &soFar{Progress: s.Progress, Copying: s.Copying, Copied: s.Report.Copied, Batches: s.Batches}}
+	now := &soFar{Progress: s.Progress, Copying: s.Copying, Copied: s.Report.Copied}
+	for _, b := range lastBatches(s.Batches, fewBatches) {
+		b.Again = nil // which the end has, and a filter with the RedriveID finds
+		now.Batches = append(now.Batches, b)
+	}
+	return line{ID: s.ID, At: at, Progress: now}
 }
 
 func (s *State) endLine() line {

@@ -100,38 +100,3 @@ func same(a, b Failure) bool {
 	}
 	return a.Reason == b.Reason && a.Type == b.Type && a.Error == b.Error
 }
-
-// batches returns what the report of a redrive says of its batches.
-func (n *notes) batches(all []errorqueue.Batch) []Batch {
-	var batches []Batch
-	listed := 0
-	for i, b := range all {
-		one := Batch{Number: i + 1, Moved: b.Moved, FailedAgain: b.FailedAgain, Watched: b.Watched}
-		for k := range b.Again {
-			if listed++; listed <= mostAgain {
-				one.Again = append(one.Again, n.compare(&b.Again[k]))
-			}
-		}
-		batches = append(batches, one)
-	}
-	return batches
-}
-
-// batch keeps the list of batches while a redrive runs.
-func (s *State) batch(p errorqueue.Progress) {
-	for p.Batch > len(s.Batches) {
-		for i := range s.Batches {
-			s.Batches[i].Watched = true
-		}
-		s.Batches = append(s.Batches[:len(s.Batches):len(s.Batches)], Batch{Number: len(s.Batches) + 1})
-	}
-	if p.Batch == 0 {
-		return
-	}
-	before := 0
-	for _, b := range s.Batches[:p.Batch-1] {
-		before += b.Moved
-	}
-	b := &s.Batches[p.Batch-1]
-	b.Moved, b.FailedAgain = p.Moved-before, max(b.FailedAgain, p.FailedAgain)
-}

@@ -38,7 +38,9 @@ func TestAnOperationSaysWhetherItIsTheSameFailure(t *testing.T) {
 			} {
 				o.Observe(m)
 			}
-			o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseMoving, Batch: 1, Moved: 1})
+			o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseMoving, Batch: 1, Moved: 0})
+			o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseWatching, Batch: 1, Moved: 1})
+			o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseMoving, Batch: 2, Moved: 1})
 			o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseMoving, Batch: 2, Moved: 5})
 			o.Progress(errorqueue.Progress{Phase: errorqueue.PhaseWatching, Batch: 2, Moved: 5, Watch: time.Minute})
 			var all []errorqueue.Message

@@ -154,6 +154,7 @@ func (o *operation) end(ctx context.Context, err error) {
 	if s.Status == Done && r.journal != nil && s.Marks > 0 {
 		_ = os.Remove(r.marksFile(s.ID))
 	}
+	o.guard("Ended", func() { r.cfg.Ended(s) })
 }
 
 // verdict says how an operation has ended, of why its context has ended and the error of its call.

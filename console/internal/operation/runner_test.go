@@ -99,8 +99,13 @@ func TestAQueueHasOneOperationAtATime(t *testing.T) {
 			time.Sleep(time.Minute)
 			return errorqueue.RedriveReport{}, nil
 		}}
-		var busy []string
+		var busy, ended []string
 		cfg := configOf(f, t.TempDir())
+		cfg.Ended = func(s State) {
+			if s.Queue == "orders-error" {
+				ended = append(ended, s.ID+" "+string(s.Status))
+			}
+		}
 		cfg.Busy = func(queue string, is bool) {
 			if queue == "orders-error" {
 				busy = append(busy, map[bool]string{true: "busy", false: "free"}[is])
@@ -124,6 +129,9 @@ func TestAQueueHasOneOperationAtATime(t *testing.T) {
 		synctest.Wait()
 		if want := []string{"busy", "free", "busy", "free"}; !slices.Equal(busy, want) {
 			t.Errorf("told %q, want %q", busy, want)
+		}
+		if want := []string{"a done", "c done"}; !slices.Equal(ended, want) {
+			t.Errorf("told %q, want %q", ended, want)
 		}
 		if all := r.All(); len(all) != 3 || all[0].ID != "c" {
 			t.Errorf("%+v", all)
@@ -231,6 +239,7 @@ func TestAHookThatPanicsEndsNoOperation(t *testing.T) {
 		}
 		cfg.Settled = func(string, string) { settled++; panic("settled") }
 		cfg.Busy = func(string, bool) { panic("busy") }
+		cfg.Ended = func(State) { panic("ended") }
 		r := runner(t, cfg)
 		start(t, r, of("a", "q"))
 		synctest.Wait()

@@ -6,6 +6,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/console/internal/operation"
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
@@ -109,5 +110,25 @@ func (s *stage) empty(suffix string) map[string]int {
 		}
 		_ = ch.Close()
 		return found
+	}
+}
+
+// run runs an operation to its end.
+func (s *stage) run(r *operation.Runner, i operation.Intent) operation.State {
+	changes, stop := r.Watch(i.ID)
+	defer stop()
+	if err := r.Start(i); err != nil {
+		s.t.Fatal(err)
+	}
+	for {
+		state, _ := r.State(i.ID)
+		if state.Status.Over() {
+			return state
+		}
+		select {
+		case <-changes:
+		case <-time.After(2 * time.Minute):
+			s.t.Fatalf("it takes too long: %+v", state)
+		}
 	}
 }

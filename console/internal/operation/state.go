@@ -38,8 +38,10 @@ type State struct {
 	// Copying says that the copy is being made, so that no message was touched yet.
 	Copying  bool
 	Progress errorqueue.Progress
-	Batches  []Batch // the last one is being moved or watched while the operation runs
-	Report   Report  // what was done, as far as is known
+	// Batches are the last thousand. The last one is being moved or watched while the operation
+	// runs.
+	Batches []Batch
+	Report  Report // what was done, as far as is known
 
 	Err string // what has ended it, "" without an error
 	// FailedAgain says that it stopped itself, because too many of a batch failed again.
@@ -50,25 +52,8 @@ type State struct {
 
 	File      bool      // it has a file: see Runner.File
 	FileUntil time.Time // when the file is removed
-}
 
-// Batch is one batch of a redrive.
-type Batch struct {
-	Number      int     `json:"number"` // from 1
-	Moved       int     `json:"moved"`
-	FailedAgain int     `json:"failed_again"`
-	Watched     bool    `json:"watched"` // whether FailedAgain is known
-	Again       []Again `json:"again,omitempty"`
-}
-
-// Again is a message of a batch that failed again. Only Mark and Same are known after a restart.
-type Again struct {
-	Mark     string  `json:"mark"`
-	ID       string  `json:"-"`
-	Earlier  Failure `json:"-"` // before it was redriven; zero if Same is Unknown
-	Now      Failure `json:"-"`
-	Same     Same    `json:"same"`
-	Position int     `json:"-"` // in the queue, when it was seen
+	before int // messages of all batches before the last one
 }
 
 // Same says whether a message has failed as it did before.
@@ -112,8 +97,5 @@ type Report struct {
 func (s *State) copied() State {
 	c := *s
 	c.Batches = slices.Clone(s.Batches)
-	for i := range c.Batches {
-		c.Batches[i].Again = slices.Clip(c.Batches[i].Again)
-	}
 	return c
 }

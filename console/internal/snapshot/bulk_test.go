@@ -29,14 +29,19 @@ func varied(i int) errorqueue.Message {
 // measured is what an index of many messages costs.
 type measured struct {
 	fill, filter, again, page, message time.Duration
+	marks, settled                     time.Duration // all marks, and the first and 9,999 other messages that are gone
 	heap                               int64
 }
 
-func measure(t *testing.T, n int, spool string) (m measured) {
+// measure fills a snapshot and looks at it. f chooses some of the messages.
+func measure(t *testing.T, n int, f errorqueue.Filter, change func(*Config)) (m measured) {
 	t.Helper()
 	before := inUse()
 	began := time.Now()
-	s := storeOf(t, &fake{}, func(c *Config) { c.SpoolDir = spool }).newSnapshot("orders-error", func() bool { return false })
+	s := storeOf(t, &fake{}, func(c *Config) {
+		c.SpoolDir = t.TempDir()
+		change(c)
+	}).newSnapshot("orders-error", func() bool { return false })
 	t.Cleanup(s.drop)
 	for i := range n {
 		msg := varied(i)
@@ -45,7 +50,6 @@ func measure(t *testing.T, n int, spool string) (m measured) {
 	s.end(nil)
 	m.fill, m.heap = time.Since(began), inUse()-before
 
-	f := errorqueue.Filter{Reasons: []string{"timeout"}, ErrorContains: "ORDER 77", OlderThan: time.Hour}
 	find := func(p Page) (took time.Duration, rows []Row, total int) {
 		began := time.Now()
 		rows, total, err := s.Find(f, p)
@@ -72,6 +76,20 @@ func measure(t *testing.T, n int, spool string) (m measured) {
 		t.Error(err)
 	}
 	m.message = time.Since(began)
+	began = time.Now()
+	marks, complete, err := s.Marks(errorqueue.Filter{})
+	if err != nil || len(marks) != n || !complete {
+		t.Errorf("%d marks, complete %v, %v", len(marks), complete, err)
+	}
+	m.marks, began = time.Since(began), time.Now()
+	r := readingOf(t, s)
+	for i := range 10_000 {
+		r.Settled(marks[i*(n/10_000)])
+	}
+	m.settled = time.Since(began)
+	if s.Gone() != 10_000 {
+		t.Errorf("%d are gone", s.Gone())
+	}
 	return m
 }
 
@@ -93,15 +111,29 @@ func (m measured) check(t *testing.T, filter time.Duration, heap int64) {
 	}
 }
 
+// ordinary chooses by a text that all messages have in part.
+var ordinary = errorqueue.Filter{Reasons: []string{"timeout"}, ErrorContains: "ORDER 77", OlderThan: time.Hour}
+
 func Test100000MessagesAreFoundAtOnce(t *testing.T) {
 	if amqptest.Raced() {
 		amqptest.Long(t)
 	}
-	measure(t, 100_000, t.TempDir()).check(t, 500*time.Millisecond, 64<<20)
+	measure(t, 100_000, ordinary, func(*Config) {}).check(t, 500*time.Millisecond, 64<<20)
 }
 
 func Test700000MessagesFitIntoTheMemory(t *testing.T) {
 	amqptest.Long(t)
 	// It takes a quarter of a second if nothing else runs.
-	measure(t, 700_000, t.TempDir()).check(t, time.Second, (256+64)<<20)
+	measure(t, 700_000, ordinary, func(*Config) {}).check(t, time.Second, (256+64)<<20)
+}
+
+func Test700000MessagesAreFoundByKeys(t *testing.T) {
+	amqptest.Long(t)
+	index, err := errorqueue.NewValues("header.tenant", "body.order")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := errorqueue.Filter{Headers: []errorqueue.HeaderMatch{{Name: "tenant", Value: "77"}}, Body: []errorqueue.BodyMatch{{Path: "order", Value: "7777.0"}}}
+	// Both keys of all messages are beyond 256 MiB.
+	measure(t, 700_000, f, func(c *Config) { c.Index, c.Memory = index, 512<<20 }).check(t, time.Second, (512+64)<<20)
 }

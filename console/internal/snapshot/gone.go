@@ -1,9 +1,10 @@
 package snapshot
 
 import (
-	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/bunnicula-go/bunnicula/errorqueue"
 )
@@ -14,10 +15,15 @@ type gone struct {
 	bits  []uint64
 	count int
 
-	byMark []int32 // rows in the order of their marks, those of one mark in that of the queue; nil before the first
+	// The rows that are not gone, by their marks: each bucket is a chain in the order of the queue.
+	// nil before the first is gone.
+	first, next []int32
 }
 
-const markedCost = 5 // bytes for each row: its place in byMark, and its bit
+const (
+	markedCost       = 13 // bytes for each row: its places in first and next, and its bit
+	none       int32 = -1
+)
 
 func has(bits []uint64, row int32) bool {
 	at := int(row / 64)
@@ -27,12 +33,13 @@ func has(bits []uint64, row int32) bool {
 // add notes that the first row with a mark that was not gone is gone, and returns which. There is
 // none if the view has no such row.
 func (g *gone) add(v view, k mark) (row int32, ok bool) {
-	if g.byMark == nil {
+	if g.next == nil {
 		g.index(v)
 	}
-	at, _ := slices.BinarySearchFunc(g.byMark, k, func(row int32, k mark) int { return bytes.Compare(v.at(row).mark[:], k[:]) })
-	for ; at < len(g.byMark) && v.at(g.byMark[at]).mark == k; at++ {
-		if row := g.byMark[at]; !has(g.bits, row) {
+	from := &g.first[g.bucket(k)]
+	for ; *from != none; from = &g.next[*from] {
+		if row = *from; v.at(row).mark == k {
+			*from = g.next[row] // so that many alike ones cost no more than few
 			g.bits[row/64] |= 1 << (row % 64)
 			g.count++
 			return row, true
@@ -41,18 +48,25 @@ func (g *gone) add(v view, k mark) (row int32, ok bool) {
 	return 0, false
 }
 
-// index sorts the rows by their marks.
+// index puts all rows into their buckets.
 func (g *gone) index(v view) {
-	g.bits, g.byMark = make([]uint64, (v.n+63)/64), make([]int32, v.n)
-	for i := range g.byMark {
-		g.byMark[i] = int32(i) //nolint:gosec // no more than rows
+	size := 1
+	for size < v.n {
+		size *= 2
 	}
-	slices.SortFunc(g.byMark, func(a, b int32) int {
-		if c := bytes.Compare(v.at(a).mark[:], v.at(b).mark[:]); c != 0 {
-			return c
-		}
-		return int(a - b)
-	})
+	g.bits, g.first, g.next = make([]uint64, (v.n+63)/64), make([]int32, size), make([]int32, v.n)
+	for i := range g.first {
+		g.first[i] = none
+	}
+	for row := int32(v.n) - 1; row >= 0; row-- { //nolint:gosec // no more than rows
+		at := &g.first[g.bucket(v.at(row).mark)]
+		g.next[row], *at = *at, row
+	}
+}
+
+// bucket returns the place of a mark, which is a digest. There are 2 to some power of them.
+func (g *gone) bucket(k mark) int {
+	return int(binary.LittleEndian.Uint32(k[:])) & (len(g.first) - 1)
 }
 
 // Settled notes that a message is no longer in the queue, as errorqueue.RedriveOptions.Settled
@@ -81,7 +95,7 @@ func (s *Snapshot) settled(k mark) {
 		return
 	}
 	v := s.columns.view()
-	if s.gone.byMark == nil {
+	if s.gone.next == nil {
 		s.bytes += markedCost * int64(v.n)
 		s.memory.spend(markedCost * int64(v.n))
 	}
@@ -133,13 +147,15 @@ func (s *Snapshot) Marks(f errorqueue.Filter) (marks []string, complete bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	var text []byte
+	var text strings.Builder // one text for all marks
+	text.Grow(c.count() * markLength)
+	one := make([]byte, markLength)
 	for row := range c.left() {
-		text = hex.AppendEncode(text, c.view.at(row).mark[:])
+		hex.Encode(one, c.view.at(row).mark[:])
+		text.Write(one)
 	}
-	all := string(text) // one text for all marks
-	marks = make([]string, 0, len(all)/markLength)
-	for ; len(all) > 0; all = all[markLength:] {
+	marks = make([]string, 0, text.Len()/markLength)
+	for all := text.String(); len(all) > 0; all = all[markLength:] {
 		marks = append(marks, all[:markLength])
 	}
 	s.mu.RLock()

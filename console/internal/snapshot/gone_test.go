@@ -3,6 +3,7 @@ package snapshot
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -115,5 +116,24 @@ func TestWhatIsSettledBeyondTheRowsChangesNothing(t *testing.T) {
 	r.Settled(all[0].Mark)
 	if s.Gone() != 1 || s.left() != -1 {
 		t.Errorf("%d are gone, %d left", s.Gone(), s.left())
+	}
+}
+
+func TestManyAlikeMessagesAreSettledOneByOne(t *testing.T) {
+	const n = 100_000
+	s := storeOf(t, &fake{}, nil).newSnapshot("orders-error", func() bool { return false })
+	defer s.drop()
+	m := failures(1)[0]
+	for range n {
+		s.columns.add(&m, absent, nil)
+	}
+	s.end(nil)
+	r := readingOf(t, s)
+	began := time.Now()
+	for range n + 1 {
+		r.Settled(m.Mark)
+	}
+	if took := time.Since(began); s.Gone() != n || took > 10*time.Second { // looking at all each time takes minutes
+		t.Errorf("%d are gone, after %v", s.Gone(), took)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -170,4 +171,49 @@ func TestRedactDoesNotChangeWhatAnOperationMoves(t *testing.T) {
 	if got, err := r.Snapshot().Message(m.Mark); err != nil || got.Headers["text"] != nil || bytes.Equal(got.Body, m.Body) {
 		t.Errorf("kept %+v, %v", got, err)
 	}
+}
+
+func TestViewersLookWhileAnOperationMoves(t *testing.T) {
+	f := &fake{messages: failures(200), busy: true}
+	inBubble(t, f, func(c *Config) { c.Busy = f.isBusy }, func(t *testing.T, s *Store) {
+		r := open(t, s)
+		r.Begin()
+		time.Sleep(time.Second)
+		over := make(chan struct{})
+		var viewers sync.WaitGroup
+		for range 4 {
+			viewers.Go(func() {
+				for {
+					snap := r.Snapshot()
+					r.Keep(snap.Version(), time.Now().Add(time.Minute))
+					rows, total, err := snap.Find(errorqueue.Filter{Groups: []string{"g1"}}, Page{})
+					left, errLeft := snap.Left(errorqueue.Filter{})
+					if err != nil || errLeft != nil || total != 50 || len(rows) != 50 || left > 200 || !snap.Done() {
+						t.Errorf("%d of %d rows, %d left, %v, %v", len(rows), total, left, err, errLeft)
+					}
+					_, _, _ = snap.Marks(errorqueue.Filter{})
+					_ = snap.Groups()
+					_ = r.Progress()
+					select {
+					case <-over:
+						return
+					case <-time.After(time.Millisecond):
+					}
+				}
+			})
+		}
+		o := r.Observer()
+		for round := range 20 {
+			see(o, f.messages)
+			o.Whole()
+			r.Settled(f.messages[round].Mark)
+			time.Sleep(time.Millisecond)
+		}
+		o.End()
+		close(over)
+		viewers.Wait()
+		if n := r.Snapshot().Gone(); n != 1 { // each reading has found all of them
+			t.Errorf("%d are gone", n)
+		}
+	})
 }

@@ -16,6 +16,7 @@ import (
 // file by the schema of the Compose Specification.
 type service struct {
 	Image       string
+	Command     []string
 	Environment map[string]string
 	ExtraHosts  []string `yaml:"extra_hosts"`
 	Ports       []string
@@ -32,7 +33,7 @@ func services(t *testing.T) map[string]service {
 	if err := yaml.Unmarshal([]byte(read(t, "docker-compose.yml")), &file); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"grafana", "graphite", "postgres", "prometheus", "rabbitmq"}; !slices.Equal(slices.Sorted(maps.Keys(file.Services)), want) {
+	if want := []string{"console", "grafana", "graphite", "postgres", "prometheus", "rabbitmq"}; !slices.Equal(slices.Sorted(maps.Keys(file.Services)), want) {
 		t.Fatalf("the services are %v, want %v", slices.Sorted(maps.Keys(file.Services)), want)
 	}
 	return file.Services
@@ -112,6 +113,10 @@ func TestThePartsOfTheComposeFileFitTogether(t *testing.T) {
 	}
 	if !strings.Contains(read(t, "docs/metrics/dashboards.yml"), filepath.Dir(home)) {
 		t.Errorf("Grafana looks for dashboards elsewhere than in %s", filepath.Dir(home))
+	}
+	command := strings.Join(all["console"].Command, " ")
+	if listens := "--listen 0.0.0.0:7337 "; !strings.Contains(command, listens) || !strings.HasSuffix(all["console"].Ports[0], ":7337") {
+		t.Errorf("the console runs by %q, and its ports are %q", command, all["console"].Ports)
 	}
 	broker := all["rabbitmq"]
 	if got := broker.Healthcheck.Test; !slices.Equal(got, []string{"CMD", "rabbitmq-diagnostics", "--quiet", "check_port_connectivity"}) {

@@ -522,6 +522,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "errorqueue", test: "^TestAPolicyThatComesLaterDropsNothing$"}},
 	},
 	{
+		name: "goes-on-with-old-failures", breaks: "a redrive that goes on counts only what failed again since",
+		edits:  []edit{{"errorqueue.batches.isAgain", `!earlier`, `($old || true)`}},
+		caught: []by{{pkg: "errorqueue", test: "^TestARedriveGoesOnInBatchesAfterSomeHaveFailedAgain$"}},
+	},
+	{
 		name: "late-zero", breaks: "a queue that does not answer its broker in time is taken for empty",
 		edits:  []edit{{"internal/transport.Look", `a.sure`, `true || $old`}},
 		caught: []by{{pkg: "internal/transport", test: "^TestAQueueThatIsSilentForAMomentIsAskedAgain$"}},
@@ -1506,6 +1511,31 @@ var mutants = []mutant{
 		caught: []by{{pkg: "internal/jobtree", test: "^TestALargerSecondReportOfANodeThatWasDoneIsWaitedFor$"}},
 	},
 	{
+		name: "console-lets-in-without-right", breaks: "a page is for who has the right that its route needs",
+		edits:  []edit{{"console.route.denied", `u.may(r.right, queue)`, `(true || $old)`}},
+		caught: []by{{pkg: "console", test: "^TestEachRouteIsForWhomTheMatrixSays$"}},
+	},
+	{
+		name: "console-trusts-everybody", breaks: "headers of proxies count from those that are trusted alone",
+		edits:  []edit{{"console.Config.receive", `c.trusts(peer)`, `(true || $old)`}},
+		caught: []by{{pkg: "console", test: "^TestForgedHeadersOfSomebodyElseChangeNothing$"}},
+	},
+	{
+		name: "console-trusts-the-first", breaks: "who a request is from is the last address that is no trusted proxy's",
+		edits:  []edit{{"console.Config.client", `!c.trusts(peer)`, `false && $old`}},
+		caught: []by{{pkg: "console", test: "^TestTheHeadersOfATrustedProxyCount$"}},
+	},
+	{
+		name: "console-tries-for-ever", breaks: "an address that is wrong too often has to wait",
+		edits:  []edit{{"console.throttle.take", `left.left < 1`, `false && $old`}},
+		caught: []by{{pkg: "console", test: "^TestAnAddressThatIsWrongTooOftenHasToWait$"}},
+	},
+	{
+		name: "console-streams-without-end", breaks: "answers that stay open have a limit",
+		edits:  []edit{{"console.streams.enter", `s.all >= streamsMost || s.of[viewer] >= streamsEach`, `false && ($old)`}},
+		caught: []by{{pkg: "console", test: "^TestManyBrowsersShareOneReadingAndOneLook$"}},
+	},
+	{
 		name: "console-reads-again", breaks: "an error queue that has not changed is not read again",
 		edits:  []edit{{"console/internal/snapshot.state.begins", `s.depth != s.of`, `(true || $old)`}},
 		caught: []by{{pkg: "console/internal/snapshot", test: "^TestWhatAReadingDoesNext$"}},
@@ -1541,8 +1571,58 @@ var mutants = []mutant{
 		caught: []by{{pkg: "console/internal/snapshot", test: "^TestNothingIsKeptOfAMessageOverWhichRedactPanics$"}},
 	},
 	{
+		name: "operation-unwritten", breaks: "an operation whose intent cannot be written does nothing",
+		edits:  []edit{{"console/internal/operation.Runner.Start", `r.write(o)`, `error(nil)`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAFullDiskRefusesOperationsAndNothingIsDone$"}},
+	},
+	{
+		name: "operation-unsynced", breaks: "the intent is on the disk before the call",
+		edits:  []edit{{"console/internal/operation.Runner.write", `r.journal.Append(line{ID: i.ID, At: i.At, Intent: &i}, true)`, `r.journal.Append(line{ID: i.ID, At: i.At, Intent: &i}, false)`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAFullDiskRefusesOperationsAndNothingIsDone$"}},
+	},
+	{
+		name: "operation-again", breaks: "an operation that was done is not done again",
+		edits:  []edit{{"console/internal/operation.Runner.reserve", `r.known[id] != nil`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAnIDIsUsedOnceAlsoAfterARestart$"}},
+	},
+	{
+		name: "operation-side-by-side", breaks: "a queue has one operation at a time",
+		edits:  []edit{{"console/internal/operation.Runner.reserve", `r.on[queue] != nil`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAQueueHasOneOperationAtATime$"}},
+	},
+	{
+		name: "operation-done-by-a-kill", breaks: "an operation without an end is interrupted",
+		edits:  []edit{{"console/internal/operation.history.take", `Interrupted`, `Done`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestAnIntentWithoutAnEndIsInterrupted$"}},
+	},
+	{
+		name: "operation-beyond-its-copy", breaks: "what is not in the copy is left alone",
+		edits:  []edit{{"console/internal/operation.call.copy", `c.marks, c.most = marks, n`, `c.most = n`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestWhatIsNotInTheCopyIsLeftAlone$"}},
+	},
+	{
+		name: "operation-unchecked-copy", breaks: "nothing moves without a whole copy",
+		edits:  []edit{{"console/internal/operation.call.file", `report.Messages != n`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestNothingMovesWithoutAWholeCopy$"}},
+	},
+	{
+		name: "operation-two-processes", breaks: "a directory belongs to one process",
+		edits:  []edit{{"console/internal/operation.lockDir", `f == nil`, `false`}},
+		caught: []by{{pkg: "console/internal/operation", test: "^TestASecondRunnerOfADirectoryIsRefused$"}},
+	},
+	{
+		name: "operation-half-a-line", breaks: "a line that cannot be written is not in the file",
+		edits:  []edit{{"console/internal/lines.File.Append", `f.disk.Truncate(f.size)`, `error(nil)`}},
+		caught: []by{{pkg: "console/internal/lines", test: "^TestALineThatCannotBeWrittenIsNotThere$"}},
+	},
+	{
+		name: "audit-unwritten", breaks: "an action without an entry is refused",
+		edits:  []edit{{"console/internal/audit.Log.keep", `l.file.Append(e, true)`, `error(nil)`}},
+		caught: []by{{pkg: "console/internal/audit", test: "^TestAnEntryThatCannotBeWrittenIsAnError$"}},
+	},
+	{
 		name: "console-any-host", breaks: "a page elsewhere does not read the console by its own name",
-		edits:  []edit{{"console.Console.checkHost", `slices.Contains(c.cfg.Hosts, hostOf(r.Host))`, `!slices.Contains(c.cfg.Hosts, "")`}},
+		edits:  []edit{{"console.answer.checkHost", `slices.Contains(hosts, hostOf(a.r.Host))`, `!slices.Contains(hosts, "")`}},
 		caught: []by{{pkg: "console", test: "^TestAConsoleWithoutConfigurationIsForThisMachineAlone$"}},
 	},
 	{
@@ -1552,7 +1632,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "console-unsigned", breaks: "a cookie that was not signed here is refused",
-		edits:  []edit{{"console.Login.identify", `subtle.ConstantTimeCompare(l.sign(raw[:size:size]), raw) != 1`, `subtle.ConstantTimeCompare(raw, raw) != 1`}},
+		edits:  []edit{{"console.Login.identify", `subtle.ConstantTimeCompare(l.sign(key, raw[:size:size]), raw) != 1`, `subtle.ConstantTimeCompare(raw, raw) != 1`}},
 		caught: []by{{pkg: "console", test: "^TestACookieOfAnotherKeyIsRefused$"}},
 	},
 	{
@@ -1562,7 +1642,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "console-see-is-read", breaks: "who may only see does not read messages",
-		edits:  []edit{{"console.answer.routeQueue", `!a.user.may(Read, queue)`, `!a.user.may(See, queue)`}},
+		edits:  []edit{{"console.route.denied", `u.may(r.right, queue)`, `u.may(See, queue)`}},
 		caught: []by{{pkg: "console", test: "^TestWhatAUserMayNotSeeIsNotShown$"}},
 	},
 	{
