@@ -83,11 +83,6 @@ func TestEachRouteIsForWhomTheMatrixSays(t *testing.T) {
 	}
 }
 
-// routesHave says whether a route is in a table.
-func routesHave(all []route, name string) bool {
-	return slices.ContainsFunc(all, func(r route) bool { return r.method+" "+r.pattern == name })
-}
-
 // askAs makes a request as a user with a right to all queues, of a Console with one parked message.
 func askAs(t *testing.T, right Right, readOnly bool, method, path string) *http.Response {
 	t.Helper()
