@@ -50,7 +50,12 @@ func newSite(t testing.TB, url string, change func(*console.Config), plans ...to
 	if s.ch, err = amqpConn.Channel(); err != nil {
 		t.Fatal(err)
 	}
-	cfg := console.Config{SpoolDir: t.TempDir(), BasePath: "/ops", Log: slog.New(slog.DiscardHandler)}
+	cfg := console.Config{
+		SpoolDir: t.TempDir(), StateDir: t.TempDir(), BasePath: "/ops", Log: slog.New(slog.DiscardHandler),
+		Identify: func(*http.Request) (console.User, error) {
+			return console.User{Name: "operator", Grants: []console.Grant{{Queues: "*", Right: console.Change}}}, nil
+		},
+	}
 	for _, p := range plans {
 		top, err := topology.New(p)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,12 +29,18 @@ type work struct {
 
 var errRefused = errors.New("payment service: dial tcp 10.20.0.7:8443: connect: connection refused")
 
-// handle is the handler.
-func (w work) handle(ctx context.Context, _ consumer.Delivery) consumer.Result {
+// handle is the handler. Each tenth of the orders that were redriven fails in another way.
+func (w work) handle(ctx context.Context, d consumer.Delivery) consumer.Result {
 	takes := w.takes/2 + rand.N(w.takes)
 	select {
 	case <-time.After(takes):
 	case <-ctx.Done():
+	}
+	if n, is := strings.CutPrefix(d.MessageID, "order-"); is {
+		if strings.HasSuffix(n, "7") {
+			return consumer.Error(errors.New("payment service: the card has expired"))
+		}
+		return consumer.Ack()
 	}
 	if rand.Float64() < w.fails {
 		return consumer.Retry(errRefused)
