@@ -101,9 +101,9 @@ type Config struct {
 	// Defaults to false. Without Identify and Login it is always true.
 	ReadOnly bool
 
-	// StateDir is the directory in which operations and the audit are written down, readable by this
-	// user alone. It is made if it is not there, and is for one virtual host and one Console at a time.
-	// After a restart the pages say from it what was interrupted.
+	// StateDir is the directory in which operations and the audit are written down, readable by
+	// this user alone. It is made if it is not there, and is for one virtual host and one Console
+	// at a time. After a restart the pages say from it what was interrupted.
 	//
 	// Defaults to none: operations are forgotten with the process, and who has done what is in the
 	// log only.

@@ -21,6 +21,7 @@ type operationRow struct {
 	Again       int // failed again
 	Failed      int
 	Outcome     string
+	Pending     bool   // it ended with its console
 	GoOn        string // the link of a plan that goes on, "" if there is nothing left or no right
 }
 
@@ -73,9 +74,10 @@ func (a *answer) operations() {
 	a.show(http.StatusOK, "operations", p)
 }
 
-// pending says that an operation was interrupted, and that no other one has gone on with it.
+// pending says that an operation ended with its console, and that no other one has gone on with it.
 func (c *Console) pending(s operation.State) bool {
-	return s.Status == operation.Interrupted && !c.goneOn(s.ID)
+	closed := s.Status == operation.Stopped && s.Err != ""
+	return (s.Status == operation.Interrupted || closed) && !c.goneOn(s.ID)
 }
 
 // goneOn says whether another operation goes on, or has gone on, with one.
@@ -106,6 +108,7 @@ func (a *answer) operationRow(v view, s operation.State) operationRow {
 	row := operationRow{
 		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: chosenBy(v, s), Who: s.Who, Began: v.Time(s.Began),
 		Status: s.Status, Moved: s.Report.Moved, Count: s.Count, Again: failedAgain(s), Failed: s.Report.Failed, Outcome: outcome(s),
+		Pending: a.console.pending(s),
 	}
 	if s.Status.Unfinished() && a.user.may(rights[s.Kind], s.Queue) && !a.console.goneOn(s.ID) {
 		row.GoOn = v.link([]string{"q", s.Queue, "plan"}, "goes-on", s.ID)
@@ -143,6 +146,9 @@ func outcome(s operation.State) string {
 	case operation.Done:
 		return "done"
 	case operation.Stopped:
+		if s.Err != "" {
+			return "stopped with the console"
+		}
 		return "stopped"
 	case operation.Interrupted:
 		return "interrupted"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/console/internal/operation"
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
@@ -13,8 +14,9 @@ import (
 // messages there were.
 type planned struct {
 	selection
-	Snapshot int `json:"s"`
-	Count    int `json:"n"`
+	Snapshot int       `json:"s"`
+	Began    time.Time `json:"b"` // of that reading: in another process the number is that of another one
+	Count    int       `json:"n"`
 }
 
 // refuse returns why a plan cannot be carried out, "" if it can. What is wrong with the fields of
@@ -46,16 +48,16 @@ func refuse(u User, kind operation.Kind, s survey, all []aim, set settings) stri
 }
 
 // intent makes what is asked for, of a plan whose form was sent.
-func (d planned) intent(id string, s *snapshot.Snapshot, seen survey, set settings, from goingOn) operation.Intent {
+func (p planned) intent(id string, s *snapshot.Snapshot, seen survey, set settings, from goingOn) operation.Intent {
 	i := operation.Intent{
-		ID: id, Kind: d.Kind, Queue: s.Queue(), Filter: d.Filter, All: d.all(),
-		Count: min(d.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Rate: set.Rate, Copy: set.Copy, GoesOn: d.GoesOn,
+		ID: id, Kind: p.Kind, Queue: s.Queue(), Filter: p.Filter, All: p.all(),
+		Count: min(p.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Rate: set.Rate, Copy: set.Copy, GoesOn: p.GoesOn,
 		To: set.To, Archive: set.Archive, Batches: set.Batches, Watch: set.Watch, Tolerate: set.Tolerate,
 	}
-	if seen.Listed || len(d.Marks) > 0 || from.marks != nil {
+	if seen.Listed || len(p.Marks) > 0 || from.marks != nil {
 		i.Chosen = seen.Found
 	}
-	if d.Kind == operation.Redrive {
+	if p.Kind == operation.Redrive {
 		i.RedriveID = cmp.Or(from.redrive(), id)
 	}
 	from.apply(&i)

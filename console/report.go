@@ -38,6 +38,15 @@ func settingsOf(s operation.State) (all []setting) {
 	return all
 }
 
+// rest estimates how long an operation without batches takes yet, by what it has done so far.
+func rest(s operation.State, now time.Time) string {
+	done := s.Report.Moved
+	if s.Status != operation.Running || s.Copying || len(s.Intent.Batches) > 0 || done == 0 {
+		return ""
+	}
+	return about(time.Duration(float64(now.Sub(s.Began)) / float64(done) * float64(max(0, s.Count-done))))
+}
+
 func sizes(all []int) string {
 	text := make([]string, len(all))
 	for i, n := range all {

@@ -108,10 +108,10 @@ var _ snapshot.Queue = (*limited)(nil)
 
 // used says how many readings of a queue its messages have, and of how many: "3 of 20". It is "" if
 // that is not known, or if readings do not count.
-func (c *scarce) used(queue string, s *snapshot.Snapshot) string {
-	most := c.limit(queue)
-	if most == 0 || s == nil {
+func (s *scarce) used(queue string, of *snapshot.Snapshot) string {
+	most := s.limit(queue)
+	if most == 0 || of == nil {
 		return ""
 	}
-	return strconv.Itoa(s.Deliveries()) + " of " + view{}.Count(most)
+	return strconv.Itoa(of.Deliveries()) + " of " + view{}.Count(most)
 }

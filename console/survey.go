@@ -32,8 +32,8 @@ type tally struct {
 
 const surveyPage = 10_000
 
-// surveyOf surveys the chosen rows that are in the queue, and of them those with these marks, unless
-// marks is nil. Those that the redrive with this id has moved already are left out.
+// surveyOf surveys the chosen rows that are in the queue, and of them those with these marks,
+// unless marks is nil. Those that the redrive with this id has moved already are left out.
 func surveyOf(s *snapshot.Snapshot, f errorqueue.Filter, marks map[string]bool, redrive string) (survey, error) {
 	var d survey
 	targets, versions, redrives := map[string]int{}, map[string]int{}, map[string]int{}

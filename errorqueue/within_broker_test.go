@@ -192,3 +192,32 @@ func TestAPlanDoesNotGrowOverAMessageThatTheBrokerCannotConvert(t *testing.T) {
 		t.Logf("%d of %d are archived", report.Discarded, at-before)
 	})
 }
+
+func TestADiscardSaysWhenItHasReadTheWholeQueue(t *testing.T) {
+	t.Parallel()
+	eachKind(t, func(t *testing.T, queue string) {
+		const n = 12
+		park(t, queue, n)
+		q := open(t, Config{Queue: queue})
+		some := terms(t, "id="+id(0)+","+id(1))
+		for name, c := range map[string]struct {
+			options DiscardOptions
+			whole   []int
+		}{
+			"with a limit":  {DiscardOptions{Filter: some, DryRun: true, Limit: 1}, nil},
+			"for some":      {DiscardOptions{Filter: some, DryRun: true}, []int{n}},
+			"of the first":  {DiscardOptions{Filter: some, DryRun: true, Within: 3}, nil},
+			"of what there": {DiscardOptions{Filter: some, DryRun: true, Within: n + 5}, []int{n}},
+		} {
+			var told followed
+			c.options.Observe, c.options.Observed = told.observe, told.ended
+			if _, err := q.Discard(t.Context(), c.options); err != nil || !slices.Equal(told.whole, c.whole) {
+				t.Errorf("%s: readings of %v messages have come to their end, %v", name, told.whole, err)
+			}
+		}
+		var told followed
+		if _, err := q.Discard(t.Context(), DiscardOptions{Filter: some, Observe: told.observe, Observed: told.ended}); err != nil || !slices.Equal(told.whole, []int{n}) {
+			t.Errorf("readings of %v messages have come to their end, %v", told.whole, err)
+		}
+	})
+}

@@ -40,7 +40,8 @@ func (r *Reading) Observer() *Observer {
 }
 
 // See is told of each message that a reading of the operation comes to. A reading begins with
-// Position 1. The message is not changed.
+// Position 1. The message is not changed. If there is no memory for the reading beside what is shown,
+// it is forgotten.
 func (o *Observer) See(m *errorqueue.Message) {
 	if m.Position == 1 {
 		o.begin()
@@ -53,13 +54,24 @@ func (o *Observer) See(m *errorqueue.Message) {
 	if o.reading.store.redacts {
 		own = apart(m)
 	}
-	s.add(&own) // without a lock: it may drop snapshots
+	s.add(&own)    // without a lock: it may drop snapshots
+	if !s.rows() { // there is no room beside what is shown
+		o.giveUp()
+	}
+}
+
+// giveUp forgets the reading.
+func (o *Observer) giveUp() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forget()
 }
 
 // begin begins a reading.
 func (o *Observer) begin() {
 	r := o.reading
-	s := r.store.newSnapshot(r.name, func() bool { return r.store.makeRoom(r) }) // which takes the Store's lock
+	// It takes the Store's lock. What is shown is not dropped for what may never be.
+	s := r.store.newSnapshot(r.name, func() bool { return r.store.makeRoomElsewhere(r) || r.makeRoomOlder() })
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.forget()

@@ -217,3 +217,29 @@ func TestViewersLookWhileAnOperationMoves(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsShownIsNotDroppedForWhatAnOperationReads(t *testing.T) {
+	f := &fake{messages: failures(2000), busy: true}
+	inBubble(t, f, func(c *Config) { c.Busy, c.Memory = f.isBusy, 600_000 }, func(t *testing.T, s *Store) {
+		r := open(t, s)
+		for range 3 { // there is room for two of them
+			r.Begin()
+			time.Sleep(time.Second)
+		}
+		shown := r.Snapshot()
+		o := r.Observer()
+		defer o.End()
+		see(o, failures(2000))
+		o.Whole()
+		second := r.Snapshot()
+		if _, rows := second.Read(); second == shown || rows != 2000 || r.Version(shown.Version()) != shown {
+			t.Fatalf("there is room for another one, and it has %d rows", rows)
+		}
+		r.Keep(shown.Version(), time.Now().Add(time.Hour))
+		see(o, failures(2000))
+		o.Whole()
+		if r.Snapshot() != second || r.Version(shown.Version()) != shown {
+			t.Error("what is shown or kept has made room")
+		}
+	})
+}

@@ -79,6 +79,20 @@ func (r *Reading) makeRoom() bool {
 	return r.dropOldest(time.Now())
 }
 
+// makeRoomOlder drops the oldest snapshot that was replaced, unless it is kept. It says no if there
+// is none.
+func (r *Reading) makeRoomOlder() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range r.older {
+		if !r.isKept(o.snapshot, time.Now()) {
+			r.drop(o.snapshot)
+			return true
+		}
+	}
+	return false
+}
+
 // makeRoomUnseen drops the oldest snapshot, if nobody looks at the queue.
 func (r *Reading) makeRoomUnseen(now time.Time) bool {
 	r.mu.Lock()

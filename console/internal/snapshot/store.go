@@ -129,14 +129,18 @@ func (s *Store) newSnapshot(queue string, makeRoom func() bool) *Snapshot {
 
 // makeRoom drops a snapshot, for a pass of a Reading: one of another queue that nobody looks at, or
 // else an earlier one of the same queue. It says no if there is none.
-func (s *Store) makeRoom(r *Reading) bool {
+func (s *Store) makeRoom(r *Reading) bool { return s.makeRoomElsewhere(r) || r.makeRoom() }
+
+// makeRoomElsewhere drops a snapshot of another queue that nobody looks at. It says no if there is
+// none.
+func (s *Store) makeRoomElsewhere(r *Reading) bool {
 	now := time.Now()
 	for _, other := range s.opened() {
 		if other != r && other.makeRoomUnseen(now) {
 			return true
 		}
 	}
-	return r.makeRoom()
+	return false
 }
 
 // opened returns the Readings.
