@@ -15,6 +15,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -73,6 +74,14 @@ func openShop(t testing.TB, url string, works ...work) *consumer.Group {
 	if err != nil {
 		t.Fatal(err)
 	}
+	agent, err := control.NewAgent(conn, control.AgentConfig{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group.Oversee(agent)
+	if err := agent.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := group.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +91,7 @@ func openShop(t testing.TB, url string, works ...work) *consumer.Group {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = group.Stop(ctx)
+		_ = agent.Stop(ctx)
 		_ = conn.Stop(ctx)
 	})
 	return group
