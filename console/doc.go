@@ -1,5 +1,5 @@
 // Package console shows consumers' queues and parked messages in a browser, where messages can be
-// redriven, archived, deleted and exported.
+// redriven, archived, deleted and exported. It pauses, limits and resumes consumers.
 //
 //	h, err := console.New(console.Config{Connection: conn, BasePath: "/ops/queues", Identify: who})
 //	mux.Handle("/ops/queues/", h)
@@ -12,6 +12,9 @@
 // The overview and the pages of topology and doctor read no message. All viewers share one look at
 // the broker each 5 s, and without viewers nobody looks. The pages of an error queue need one
 // reading of it, which all viewers share: package errorqueue says what a reading is.
+//
+// The page of a consumer and that of the fleet ask all processes what runs in them, by the stream
+// of package control: one question each 5 s while somebody looks.
 //
 // # Who may do what
 //

@@ -145,7 +145,9 @@ func TestOrdersFromThePagesReachTwoAppsOfABroker(t *testing.T) {
 	order(t, form("limit"), url.Values{"limit": {"2"}, "for": {"1h"}, "why": {"slow bank"}})
 	both(func(h consumer.Health) bool { return h.Limit == 2 }, "limited")
 	done := order(t, form("pause"), url.Values{"for": {"forever"}, "why": {"migrating <b>"}})
-	both(func(h consumer.Health) bool { return h.PausedByOrder && strings.Contains(h.OrderedWhy, "ann@example.com") }, "paused")
+	both(func(h consumer.Health) bool {
+		return h.PausedByOrder && strings.Contains(h.OrderedWhy, "ann@example.com")
+	}, "paused")
 	if !strings.Contains(done, "Paused "+queue+" in ") || !strings.Contains(done, "migrating &lt;b&gt;") {
 		t.Errorf("the answer is\n%s", done)
 	}

@@ -83,11 +83,6 @@ func TestEachRouteIsForWhomTheMatrixSays(t *testing.T) {
 	}
 }
 
-// routesHave says whether a route is in a table.
-func routesHave(all []route, name string) bool {
-	return slices.ContainsFunc(all, func(r route) bool { return r.method+" "+r.pattern == name })
-}
-
 // askAs makes a request as a user with a right to all queues, of a Console with one parked message.
 func askAs(t *testing.T, right Right, readOnly bool, method, path string) *http.Response {
 	t.Helper()
@@ -116,8 +111,9 @@ func TestARightToAQueueIsNoneToAnother(t *testing.T) {
 			c := made(t, Config{Identify: func(*http.Request) (User, error) {
 				return User{Name: "sam", Grants: []Grant{{Queues: "order", Right: Change}, {Queues: "refunds*", Right: Change}}}, nil
 			}}, oneOf("id-1", "boom"))
-			if answer := ask(c, r.method, "/"+row.path); answer.StatusCode != http.StatusForbidden {
-				t.Errorf("%s %s: %s", r.method, r.pattern, answer.Status)
+			answer := ask(c, r.method, "/"+row.path)
+			if page := text(t, answer); answer.StatusCode != http.StatusForbidden || !strings.Contains(page, "<h1>Not yours to ") {
+				t.Errorf("%s %s: %s\n%s", r.method, r.pattern, answer.Status, page)
 			}
 		})
 	}

@@ -7,12 +7,20 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/internal/monitors"
 )
 
 // Module provides a *Console made from the application's [Config], whose Connection is the
 // application's if none is set, and so are its Consumers, and its Monitor with [MonitorModule]. It
 // closes before the connection does.
 var Module = fx.Module("bunnicula.console", fx.Provide(provide))
+
+// MonitorModule adds a [Monitor] to an fx app, beside the monitors that it has: the log of
+// deliveries stays. [Module] gives it to the Console.
+var MonitorModule = fx.Module("bunnicula.console.monitor",
+	fx.Provide(func() *Monitor { return &Monitor{} }),
+	monitors.Beside(func(m *Monitor) *Monitor { return m }),
+)
 
 func provide(p struct {
 	fx.In

@@ -7,19 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/fx"
-
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
-	"github.com/bunnicula-go/bunnicula/internal/monitors"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/topology"
-)
-
-// MonitorModule adds a [Monitor] to an fx app, beside the monitors that it has: the log of
-// deliveries stays. [Module] gives it to the Console.
-var MonitorModule = fx.Module("bunnicula.console.monitor",
-	fx.Provide(func() *Monitor { return &Monitor{} }),
-	monitors.Beside(func(m *Monitor) *Monitor { return m }),
 )
 
 // Monitor counts what consumers of this process have parked, by kind of failure, so that pages tell

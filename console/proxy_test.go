@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,6 +164,23 @@ func TestLinksAndCookiesAreThoseOfTheProxy(t *testing.T) {
 		answer = get(c, "/login?token="+l.Token(), "X-Forwarded-Host", "ops.example.com")
 		if cookie := answer.Cookies()[0]; cookie.Secure || cookie.Path != "/inside/" {
 			t.Errorf("without TLS: the cookie is %s", cookie)
+		}
+	})
+}
+
+func TestTheAuditHasTheAddressBehindTheProxy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := behind("127.0.0.1/32")
+		cfg.StateDir = t.TempDir()
+		cfg.Identify = func(*http.Request) (User, error) { return owner("sam", Read), nil }
+		c := made(t, cfg, oneOf("id-1", "boom"))
+		mark := markOf(t, c, "orders-error", nil)
+		if answer := get(c, "/q/orders-error/m/"+mark, "X-Forwarded-For", "10.9.9.9, 192.0.2.7"); answer.StatusCode != http.StatusOK {
+			t.Fatal(answer.Status)
+		}
+		lines, err := os.ReadFile(filepath.Join(cfg.StateDir, "audit.jsonl"))
+		if err != nil || !strings.Contains(string(lines), "192.0.2.7") || strings.Contains(string(lines), "10.9.9.9") || !strings.Contains(string(lines), "sam") {
+			t.Errorf("the audit has %s, %v", lines, err)
 		}
 	})
 }

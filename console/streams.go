@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net"
 	"net/http"
 	"sync"
 )
@@ -43,10 +42,7 @@ func (s *streams) enter(viewer string) (leave func(), ok bool) {
 }
 
 // viewer names who has a stream open. Several may share a name, and several an address.
-func (a *answer) viewer() string {
-	host, _, _ := net.SplitHostPort(a.r.RemoteAddr)
-	return a.user.Name + "\n" + host
-}
+func (a *answer) viewer() string { return a.user.Name + "\n" + a.from() }
 
 // stream calls a page whose answer stays open, unless there are too many of these. The browser then
 // asks for the page itself from time to time.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/console"
+	"github.com/bunnicula-go/bunnicula/control"
 )
 
 const consoleAddress = "127.0.0.1:7337"
@@ -34,6 +35,7 @@ type consoleOptions struct {
 	door     consoleDoor
 	stateDir string
 	stated   bool // --state-dir is given
+	stream   string
 }
 
 func consoleCommand(a *app) *cobra.Command {
@@ -43,7 +45,8 @@ func consoleCommand(a *app) *cobra.Command {
 		Short: "Show consumers' queues and parked messages in a browser",
 		Long: `Shows consumers' queues, and what is parked in their error queues, in a browser, where
 messages can be redriven, archived, deleted and exported: each by a plan that says first
-what would be done. With --read-only it changes nothing. It prints a link that works once,
+what would be done. It pauses, limits and resumes consumers of apps with control.Module, as
+bunnicula control does. With --read-only it changes nothing. It prints a link that works once,
 for 10 minutes; the browser that opens it is logged in for 12 hours. ^C ends it, stops what
 is being moved, and gives back what is held.
 
@@ -99,6 +102,7 @@ headers X-Forwarded-For, -Host, -Proto and -Prefix count, and of nobody else.`,
 	flags.StringVar(&o.door.keyFile, "key-file", "", "a file with a key of 32 bytes or more: processes with the same\none accept each other's logins")
 	flags.StringVar(&o.stateDir, "state-dir", "", "the directory of operations and audit (default one of this\nuser for this virtual host)")
 	flags.BoolVar(&o.noSpool, "no-spool", false, "keep no bodies in a file")
+	flags.StringVar(&o.stream, "control-stream", control.ControlStream, "the stream of orders to processes")
 	cmd.AddCommand(consoleHashCommand(a))
 	return cmd
 }
@@ -129,7 +133,7 @@ func isLoopback(host string) bool {
 // console serves until ^C.
 func (a *app) console(ctx context.Context, conn *connection.Connection, o consoleOptions) error {
 	cfg := console.Config{
-		Connection: conn, BasePath: o.basePath, Hosts: o.allowed(), ReadOnly: a.readOnly, StateDir: a.stateDir(o.stateDir, o.stated),
+		Connection: conn, BasePath: o.basePath, Hosts: o.allowed(), Fleet: control.FleetConfig{Stream: o.stream}, ReadOnly: a.readOnly, StateDir: a.stateDir(o.stateDir, o.stated),
 		Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plainLog})),
 	}
 	login, err := o.door.open(&cfg, o.behind || o.cert != "")

@@ -77,7 +77,7 @@ func TestTabReachesEverything(t *testing.T) {
 	b := newTab(t)
 	for _, p := range s.pages(b)[:4] {
 		b.open(p.url)
-		wanted := eval[int](b, `document.querySelectorAll("a[href], button:not([hidden]), input:not([type=hidden]), summary").length`)
+		wanted := eval[int](b, `[...document.querySelectorAll("a[href], button, input, select, summary")].filter((e) => e.checkVisibility() && !e.disabled).length`)
 		seen := map[string]bool{}
 		for range wanted + 5 {
 			b.do(chromedp.KeyEvent(kb.Tab))

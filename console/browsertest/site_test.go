@@ -128,5 +128,5 @@ func (s *site) read(page string, messages int) {
 // readAll is true on a page that shows a reading of this many messages, which is over.
 func readAll(messages int) string {
 	return `(document.getElementById("reading")?.textContent || "").replace(/\s/g, "").startsWith("` + number(messages) + `message")
-		&& !document.querySelector("[role=status]")`
+		&& !document.querySelector(".notices [role=status]")`
 }

@@ -110,10 +110,10 @@ var rows = map[string][]string{
 		"internal/outboxlook", "internal/inspect", "internal/management",
 	},
 	"console": {
-		"connection", "consumer", "control", "errorqueue", "monitoring", "topology", "topology/topologyfile",
-		"console/internal/audit", "console/internal/operation", "console/internal/snapshot", "internal/applog", "internal/doctor",
-		"internal/effective", "internal/foreign", "internal/inspect", "internal/management", "internal/monitors", "internal/transport",
-		"internal/typed",
+		"connection", "consumer", "control", "errorqueue", "monitoring", "topology", "topology/topologyfile", "console/internal/audit",
+		"console/internal/operation", "console/internal/snapshot",
+		"internal/applog", "internal/doctor", "internal/effective", "internal/foreign", "internal/inspect", "internal/management", "internal/monitors",
+		"internal/transport", "internal/typed",
 	},
 	"cmd/bunnicula": {
 		"console", "connection", "publisher", "errorqueue", "control", "monitoring", "outbox", "pipeline", "topology", "topology/topologyfile", "internal/sending",
