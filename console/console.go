@@ -22,6 +22,8 @@ type Console struct {
 	sameSite *http.CrossOriginProtection
 	tickets  *tickets
 	streams  streams
+	closing  context.Context // ends with Close
+	end      context.CancelFunc
 	broker   *broker
 	store    *snapshot.Store
 	scarce   *scarce
@@ -75,6 +77,7 @@ func New(cfg Config) (*Console, error) {
 // begin makes what has goroutines and files: readings, operations and the audit.
 func (c *Console) begin(read func(context.Context, string) (snapshot.Queue, error), change func(context.Context, string) (operation.Queue, error)) (err error) {
 	cfg := c.cfg
+	c.closing, c.end = context.WithCancel(context.Background())
 	c.store = snapshot.NewStore(snapshot.Config{
 		Open: read, ByHand: c.scarce.few, Busy: c.busy, AutoDepth: autoDepth, Index: cfg.index, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
 	})
@@ -122,9 +125,10 @@ func (c *Console) busy(queue string) bool {
 }
 
 // Close stops operations and ends readings, and waits until their messages are given back, for as
-// long as ctx lasts.
-// Requests after it are answered with an error.
+// long as ctx lasts. Answers that stay open end at once, so close a Console before its server waits
+// for them. Requests after it are answered with an error.
 func (c *Console) Close(ctx context.Context) {
+	c.end()
 	c.musters.close(ctx)
 	c.free(ctx)
 	c.store.Close(ctx)
