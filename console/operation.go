@@ -80,7 +80,10 @@ func (a *answer) operation(id string) {
 		}
 		d.Ticket = ticket
 	}
-	p := page{Title: d.Verb + ", " + s.Queue, Here: "ops", Data: d, view: v, Command: operationCommand(s)}
+	p := page{Title: d.Verb + ", " + s.Queue, Here: "ops", Data: d, view: v}
+	if a.user.may(Read, s.Queue) { // it has the filter
+		p.Command = operationCommand(s)
+	}
 	if !d.Over {
 		p.Events, p.Refresh = v.Link("ops", id, "events"), 2
 	}

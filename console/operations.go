@@ -106,7 +106,7 @@ func (a *answer) current(v view, queue string) (rows []operationRow) {
 
 func (a *answer) operationRow(v view, s operation.State) operationRow {
 	row := operationRow{
-		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: chosenBy(v, s), Who: s.Who, Began: v.Time(s.Began),
+		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: a.chosenBy(v, s), Who: s.Who, Began: v.Time(s.Began),
 		Status: s.Status, Moved: s.Report.Moved, Count: s.Count, Again: failedAgain(s), Failed: s.Report.Failed, Outcome: outcome(s),
 		Pending: a.console.pending(s),
 	}
@@ -116,9 +116,11 @@ func (a *answer) operationRow(v view, s operation.State) operationRow {
 	return row
 }
 
-// chosenBy says which messages an operation has chosen.
-func chosenBy(v view, s operation.State) string {
+// chosenBy says which messages an operation has chosen. A filter may name what is in them.
+func (a *answer) chosenBy(v view, s operation.State) string {
 	switch {
+	case s.Filter != "" && !a.user.may(Read, s.Queue):
+		return "by a filter"
 	case s.GoesOn != "":
 		return "what an earlier one has left"
 	case s.Filter != "":

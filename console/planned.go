@@ -51,7 +51,7 @@ func refuse(u User, kind operation.Kind, s survey, all []aim, set settings) stri
 func (p planned) intent(id string, s *snapshot.Snapshot, seen survey, set settings, from goingOn) operation.Intent {
 	i := operation.Intent{
 		ID: id, Kind: p.Kind, Queue: s.Queue(), Filter: p.Filter, All: p.all(),
-		Count: min(p.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Rate: set.Rate, Copy: set.Copy, GoesOn: p.GoesOn,
+		Count: min(p.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Before: seen.before(), Rate: set.Rate, Copy: set.Copy, GoesOn: p.GoesOn,
 		To: set.To, Archive: set.Archive, Batches: set.Batches, Watch: set.Watch, Tolerate: set.Tolerate,
 	}
 	if seen.Listed || len(p.Marks) > 0 || from.marks != nil {

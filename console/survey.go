@@ -21,7 +21,9 @@ type survey struct {
 	Alike    int     // how many have the id and the body of another one
 	Bytes    int64   // of their bodies
 	Slowest  time.Duration
-	Left     int // chosen by what is gone on with, but redriven already and parked again
+	Latest   time.Time // when the last of them was parked
+	Undated  int       // of them, those that do not say when they were parked
+	Left     int       // chosen by what is gone on with, but redriven already and parked again
 }
 
 // tally is how often there is a value.
@@ -77,9 +79,23 @@ func (d *survey) add(r *snapshot.Row) {
 	if r.RedriveID != "" {
 		d.Redriven++
 	}
+	if r.Since.IsZero() {
+		d.Undated++
+	} else if r.Since.After(d.Latest) {
+		d.Latest = r.Since
+	}
 	if !r.FirstFailedAt.IsZero() && !r.FailedAt.IsZero() {
 		d.Slowest = max(d.Slowest, r.FailedAt.Sub(r.FirstFailedAt))
 	}
+}
+
+// before is a time before which all of them were parked, zero if that is unknown of one. A message
+// that was moved and is parked again meanwhile has the mark that was counted, and a later time.
+func (d *survey) before() time.Time {
+	if d.Count == 0 || d.Undated > 0 {
+		return time.Time{}
+	}
+	return d.Latest.Add(1)
 }
 
 // tallies returns the values, the most frequent first.

@@ -39,6 +39,7 @@ type Intent struct {
 	Count  int       `json:"count"`            // most messages
 	Within int       `json:"within,omitempty"` // see errorqueue.RedriveOptions
 	Now    time.Time `json:"now,omitzero"`     // to which ages are compared; defaults to At
+	Before time.Time `json:"before,omitzero"`  // what was parked then or later is left alone; zero is any time
 
 	// Of a redrive.
 	To       string        `json:"to,omitempty"`
@@ -146,6 +147,9 @@ func (i Intent) filter(marks []string) errorqueue.Filter {
 	f, _ := errorqueue.ParseFilter(i.Filter) // resolve has checked it
 	if len(marks) > 0 {
 		f.Marks = marks
+	}
+	if !i.Before.IsZero() && (f.Before.IsZero() || i.Before.Before(f.Before)) {
+		f.Before = i.Before
 	}
 	return f
 }
