@@ -95,7 +95,7 @@ func (c *Console) take(change func(context.Context, string) (operation.Queue, er
 	cfg := c.cfg
 	switch {
 	case !cfg.ReadOnly:
-		f := &follower{store: c.store, few: c.scarce.few, on: map[string]following{}}
+		f := &follower{store: c.store, few: c.scarce.few, on: map[string]*following{}}
 		c.runner, err = operation.Open(operation.Config{
 			Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Ended: c.ended, Log: cfg.Log,
 		})

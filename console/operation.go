@@ -65,13 +65,13 @@ func (a *answer) operation(id string) {
 	if !ok {
 		return
 	}
-	v := a.view()
+	v, h := a.view(), a.console.history()
 	d := operationData{
-		operationRow: a.operationRow(v, s), State: s, Over: s.Status.Over(), Error: s.Err, Memory: !a.console.runner.Durable(), From: s.From,
+		operationRow: a.operationRow(v, h, s), State: s, Over: s.Status.Over(), Error: s.Err, Memory: !a.console.runner.Durable(), From: s.From,
 		Settings: settingsOf(s), QueueTo: v.Link("q", s.Queue), Batches: batchCount(s.Count, s.Intent.Batches), Batch: s.Progress.Batch,
 	}
 	d.Ended = v.Time(s.Ended)
-	d.describe(a, v, s)
+	d.describe(a, v, h, s)
 	if !d.Over && a.user.may(Move, s.Queue) {
 		ticket, err := a.ticket(stopAction, id, nil)
 		if err != nil {
@@ -111,7 +111,7 @@ func (a *answer) state(id string, right Right) (operation.State, bool) {
 }
 
 // describe adds the report, batches and files.
-func (d *operationData) describe(a *answer, v view, s operation.State) {
+func (d *operationData) describe(a *answer, v view, h history, s operation.State) {
 	if d.Over && !s.Ended.IsZero() {
 		d.Took = s.Ended.Sub(s.Began).Round(time.Second).String()
 	}
@@ -138,10 +138,8 @@ func (d *operationData) describe(a *answer, v view, s operation.State) {
 	if s.GoesOn != "" {
 		d.Earlier = v.Link("ops", s.GoesOn)
 	}
-	for _, other := range a.console.runner.All() {
-		if other.GoesOn == s.ID {
-			d.Later = v.Link("ops", other.ID)
-		}
+	if later := h.later[s.ID]; later != "" {
+		d.Later = v.Link("ops", later)
 	}
 }
 

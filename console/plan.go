@@ -184,7 +184,7 @@ func (a *answer) fillPlan(v view, d *planData, s *snapshot.Snapshot, from goingO
 	}
 	d.aim(a, ways, set)
 	d.foresee(set)
-	if id, busy := a.console.runner.RunsOn(d.Queue); busy {
+	if id, busy := a.occupied(d.Queue); busy {
 		d.Busy = v.Link("ops", id)
 	}
 	d.Refuse = refuse(a.user, d.Kind, d.survey, d.all, set)
