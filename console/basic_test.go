@@ -197,7 +197,7 @@ func TestSomebodyUnknownIsRefusedWithTheWorkOfAUser(t *testing.T) {
 		return least
 	}
 	user, nobody := took("ann"), took("nobody")
-	if nobody < user/2 || user < nobody/2 {
+	if nobody < user/4 || user < nobody/4 { // a busy machine; without a hash it is a thousandth
 		t.Errorf("a user takes %s, and nobody %s", user, nobody)
 	}
 	first, _ := b.account("nobody")

@@ -262,3 +262,32 @@ func TestMessagesAreArchivedWithACopyAndDeleted(t *testing.T) {
 	s.over(s.do("delete", form), "17 messages deleted, of 17 planned")
 	s.depths(0, 0)
 }
+
+func TestAnOperationThatEndedWithItsConsoleIsOnTopAndGoesOn(t *testing.T) {
+	s := open(t, 30)
+	_, form := s.plan("filter=reason%3Dtimeout&kind=redrive")
+	form.Set("batches", "")
+	form.Set("rate", "5")
+	link := s.do("redrive", form)
+	s.over(link, "moves")
+	s.restart()
+	if page := s.get("/ops/"); !strings.Contains(page, `<a href="`+link+`">Redrive 30</a>`) || !strings.Contains(page, "because its console ended") {
+		t.Errorf("the overview does not say what was interrupted:\n%s", page)
+	}
+	page := s.get(link)
+	on := regexp.MustCompile(`/plan\?(goes-on=[^"]*)"`).FindStringSubmatch(page)
+	if on == nil || !strings.Contains(page, "Stopped when its console was closed") {
+		t.Fatalf("nothing leads on:\n%s", page)
+	}
+	moved := amqptest.Depth(t, s.queue)
+	page, form = s.plan(on[1])
+	if !strings.Contains(page, fmt.Sprintf(">Redrive %d</button>", 30-moved)) {
+		t.Errorf("%d were moved, and the plan is\n%s", moved, page)
+	}
+	form.Set("rate", "")
+	s.over(s.do("redrive", form), "Done.")
+	s.depths(30, 0)
+	if page := s.get("/ops/"); strings.Contains(page, "because its console ended") {
+		t.Error("it is still said to be interrupted")
+	}
+}

@@ -269,3 +269,19 @@ func TestButtonsAreThoseForWhichThereIsARight(t *testing.T) {
 		}
 	})
 }
+
+func TestAPlanOfAnotherProcessIsRefusedEvenWithTheSameKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := Config{Key: []byte(strings.Repeat("k", 32)), Identify: func(*http.Request) (User, error) { return owner("eve", Change), nil }}
+		_, form := planOf(t, made(t, cfg, several(3)...), planLink)
+		time.Sleep(time.Second)
+		c := made(t, cfg, several(5)...) // whose first reading has the same number
+		planOf(t, c, planLink)
+		if answer := send(c, "/q/orders-error/redrive", form); answer.StatusCode != http.StatusConflict || !strings.Contains(text(t, answer), "Plan again") {
+			t.Errorf("it is carried out: %s", answer.Status)
+		}
+		if n := len(c.runner.All()); n != 0 {
+			t.Errorf("%d operations were begun", n)
+		}
+	})
+}

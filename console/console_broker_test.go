@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,20 @@ type site struct {
 	url   string
 	page  *http.Client
 	conn  *connection.Connection
+
+	cfg     console.Config
+	serving *atomic.Pointer[console.Console]
+}
+
+// restart closes the Console, and opens another one with the same Config.
+func (s site) restart() {
+	s.t.Helper()
+	s.serving.Load().Close(context.Background())
+	c, err := console.New(s.cfg)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.serving.Store(c)
 }
 
 // failure is how a message of a site has failed.
@@ -75,14 +90,16 @@ func openWith(t *testing.T, messages int, at connection.Config, set ...func(*con
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(c)
+	serving := &atomic.Pointer[console.Console]{}
+	serving.Store(c)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serving.Load().ServeHTTP(w, r) }))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		c.Close(context.Background())
+		serving.Load().Close(context.Background())
 		_ = conn.Stop(context.Background())
 	})
-	return site{t: t, queue: queue, url: server.URL, page: server.Client(), conn: conn}
+	return site{t: t, queue: queue, url: server.URL, page: server.Client(), conn: conn, cfg: cfg, serving: serving}
 }
 
 func (s site) get(path string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,6 +142,25 @@ func TestWhatTheAPIDoesNotKeepIsNotShownAsZero(t *testing.T) {
 	kept = 86400
 	if p := newHistories(api).ask(t.Context(), "/", "orders", daySpan); !p.api || len(p.points) != 2 {
 		t.Errorf("a day that is kept is %+v", p)
+	}
+}
+
+func TestADayIsWhatWasSeenBeforeTheAPIsHour(t *testing.T) {
+	at := time.Unix(1e9, 0)
+	of := func(minutes ...int) (all []management.Point) {
+		for _, m := range minutes {
+			all = append(all, management.Point{At: at.Add(time.Duration(m) * time.Minute)})
+		}
+		return all
+	}
+	for _, row := range []struct{ seen, api, want []management.Point }{
+		{of(-600, -90, -30, 0), of(-60, -1), of(-600, -90, -60, -1)},
+		{of(-600), nil, of(-600)},
+		{nil, of(-60), of(-60)},
+	} {
+		if got := joined(row.seen, row.api); !slices.Equal(got, row.want) {
+			t.Errorf("%v, want %v", got, row.want)
+		}
 	}
 }
 

@@ -104,13 +104,14 @@ func (a *answer) planned(queue string, p planned) (*snapshot.Snapshot, bool) {
 		return nil, false
 	}
 	s := r.Version(p.Snapshot)
-	if s == nil {
+	if s == nil || !s.Began().Equal(p.Began) {
 		a.problem(&problem{
 			Status: http.StatusConflict, Title: "Plan again", Here: a.view().QueueLink(queue, p.Filter), Link: "Back to the queue",
 			Text: "The reading in which these messages were counted is gone. Nothing was changed.", Do: "Choose the messages again.",
 		})
+		return nil, false
 	}
-	return s, s != nil
+	return s, true
 }
 
 // start writes the audit, starts an operation, and leads to its page.

@@ -141,7 +141,7 @@ func processName(p control.Process) string { return fmt.Sprintf("%s pid %d", p.H
 func stateOf(c control.Member) (state string, waits bool) {
 	switch {
 	case c.PausedByApp:
-		return "paused by its app", true
+		return "paused in its process alone", true
 	case c.Paused:
 		return "paused by an order", true
 	case c.Stuck > 0 && c.Stuck >= c.Limit:

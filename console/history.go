@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/management"
@@ -118,8 +119,22 @@ func (a *answer) pastOf(l *look, queue string, s span) *past {
 		return p
 	}
 	own := &past{span: s, at: l.at, points: a.console.broker.seen.points(queue, s.day)}
-	if p != nil {
-		own.kept, own.err = p.kept, p.err
+	if p == nil {
+		return own
+	}
+	own.kept, own.err = p.kept, p.err
+	if s.day && p.err == nil {
+		hour := a.console.histories.ask(a.r.Context(), l.peer.VHost, queue, hourSpan)
+		own.points = joined(own.points, hour.points)
 	}
 	return own
+}
+
+// joined is what was seen before the API's points, and those.
+func joined(seen, api []management.Point) []management.Point {
+	if len(api) == 0 {
+		return seen
+	}
+	seen = slices.DeleteFunc(seen, func(p management.Point) bool { return !p.At.Before(api[0].At) })
+	return append(seen, api...)
 }

@@ -22,6 +22,7 @@ type operationData struct {
 	Took     string
 	Settings []setting
 	Lines    []string // the report in words
+	Rest     string   // how long it takes yet, "" if unknown
 	Batch    int      // the present one, 0 without batches
 	Batches  int      // how many there will be
 	Each     []batchRow
@@ -112,7 +113,7 @@ func (d *operationData) describe(a *answer, v view, s operation.State) {
 	if d.Over && !s.Ended.IsZero() {
 		d.Took = took(s.Ended.Sub(s.Began))
 	}
-	d.Lines = reportLines(v, s)
+	d.Lines, d.Rest = reportLines(v, s), rest(s, v.now)
 	reads := a.user.may(Read, s.Queue)
 	for i, b := range s.Batches {
 		d.Each = append(d.Each, a.batchRow(v, s, b, !d.Over && i == len(s.Batches)-1, reads))
@@ -166,6 +167,7 @@ func (a *answer) batchRow(v view, s operation.State, b operation.Batch, last, re
 		one := againRow{Again: g, Was: v.Time(g.Earlier.At), Is: v.Time(g.Now.At)}
 		if reads {
 			one.Link = v.Link("q", s.Queue, "m", g.Mark)
+			one.Compare = v.link([]string{"q", s.Queue, "compare"}, "a", g.Mark)
 		}
 		row.Again = append(row.Again, one)
 	}

@@ -191,7 +191,7 @@ func (a *answer) fillPlan(v view, d *planData, s *snapshot.Snapshot, from goingO
 	if d.Refuse != "" || d.Busy != "" {
 		return nil
 	}
-	d.Ticket, err = a.ticket(action(d.Kind), d.Queue, planned{d.selection, d.Version, d.Count})
+	d.Ticket, err = a.ticket(action(d.Kind), d.Queue, planned{d.selection, d.Version, s.Began(), d.Count})
 	return err
 }
 

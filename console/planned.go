@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/console/internal/operation"
 	"github.com/bunnicula-go/bunnicula/console/internal/snapshot"
@@ -13,8 +14,9 @@ import (
 // messages there were.
 type planned struct {
 	selection
-	Snapshot int `json:"s"`
-	Count    int `json:"n"`
+	Snapshot int       `json:"s"`
+	Began    time.Time `json:"b"` // of that reading: in another process the number is that of another one
+	Count    int       `json:"n"`
 }
 
 // refuse returns why a plan cannot be carried out, "" if it can. What is wrong with the fields of

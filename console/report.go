@@ -40,6 +40,15 @@ func settingsOf(s operation.State) (all []setting) {
 	return all
 }
 
+// rest estimates how long an operation without batches takes yet, by what it has done so far.
+func rest(s operation.State, now time.Time) string {
+	done := s.Report.Moved
+	if s.Status != operation.Running || s.Copying || len(s.Intent.Batches) > 0 || done == 0 {
+		return ""
+	}
+	return about(time.Duration(float64(now.Sub(s.Began)) / float64(done) * float64(max(0, s.Count-done))))
+}
+
 func sizes(all []int) string {
 	text := make([]string, len(all))
 	for i, n := range all {
@@ -81,9 +90,7 @@ func reportLines(v view, s operation.State) []string {
 			lines = append(lines, v.Plural(n, one, many))
 		}
 	}
-	if s.Status == operation.Done && r.Matched < s.Count && s.Kind != operation.Export {
-		add(s.Count-r.Matched-r.Illegible, "was not there any more", "were not there any more")
-	}
+	add(r.Missing, "was not there any more", "were not there any more")
 	add(r.Copied, "message is in the copy", "messages are in the copy")
 	add(failedAgain(s), "failed again", "failed again")
 	add(r.Failed, "could not be published, and is still parked", "could not be published, and are still parked")

@@ -49,7 +49,6 @@ func routes() []route {
 		{get, "q/{queue}/compare", Read, thisQueue, one((*answer).compare), nil},
 		{get, "q/{queue}/m/{mark}", Read, thisQueue, two((*answer).message), nil},
 		{get, "q/{queue}/m/{mark}/body", Read, thisQueue, two((*answer).download), nil},
-		{get, "q/{queue}/compare", Read, thisQueue, one((*answer).compare), nil},
 		{get, "q/{queue}/plan", Read, thisQueue, one((*answer).plan), Config.changes},
 		{post, "q/{queue}/plan", Read, thisQueue, one((*answer).plan), nil},
 		{post, "q/{queue}/redrive", Move, thisQueue, one((*answer).redrive), nil},

@@ -13,6 +13,7 @@ import (
 // shop is a site with the error queue of a shop's orders, which is read.
 type shop struct {
 	*site
+	consumer string
 	errors   string // the error queue
 	queue    string // the link of its page
 	messages int
@@ -34,7 +35,7 @@ func newShop(t testing.TB, change func(*console.Config)) shop {
 	messages := parked(plan.Queue, "shop", time.Now(), failures...)
 	errors := plan.Queue + "-error"
 	s.publish(errors, messages...)
-	made := shop{site: s, errors: errors, queue: s.url + "q/" + url.PathEscape(errors), messages: len(messages)}
+	made := shop{site: s, consumer: plan.Queue, errors: errors, queue: s.url + "q/" + url.PathEscape(errors), messages: len(messages)}
 	s.read(made.queue, made.messages)
 	return made
 }
@@ -57,16 +58,28 @@ func (s shop) pages(b *tab) []somePage {
 		{"local zone", s.queue + "?zone=Europe%2FParis"},
 		{"topology", s.url + "topology"},
 		{"doctor", s.url + "doctor"},
+		{"search", s.url + "search?filter=" + url.QueryEscape("error~refused")},
+		{"nothing found", s.url + "search?filter=id%3Dnobody"},
+		{"operations", s.url + "ops"},
+		{"consumer", s.url + "c/" + url.PathEscape(s.consumer)},
+		{"fleet", s.url + "fleet"},
+		{"plan", s.queue + "/plan?kind=redrive&filter=" + url.QueryEscape("reason=panic")},
+		{"plan of all", s.queue + "/plan?kind=delete"},
 		{"no page", s.url + "nothing/here"},
 		{"no queue", s.url + "q/nobody-error"},
 	}
 	b.open(s.queue)
-	for _, l := range links(b, s.queue+"/g/")[:2] {
+	for _, l := range links(b, s.queue+"/g/")[:1] {
 		all = append(all, somePage{"group", l})
 	}
 	b.open(s.queue + "?filter=reason%3Dpanic%2Cundecodable")
 	for _, l := range links(b, s.queue+"/m/")[:2] {
 		all = append(all, somePage{"message", l}, somePage{"message in hex", l + "&as=hex"})
+	}
+	all = append(all, somePage{"comparison", s.comparison(b)})
+	b.open(s.url + "c/" + url.PathEscape(s.consumer))
+	for _, l := range links(b, s.url+"fleet/order") {
+		all = append(all, somePage{"order", l})
 	}
 	return all
 }
@@ -91,4 +104,13 @@ func TestNoPageHasAnythingToComplainAbout(t *testing.T) {
 			t.Errorf("%s: the page is %d px wider than a phone", p.name, wide)
 		}
 	}
+}
+
+// comparison returns the link of the page that compares two messages, as a script makes it of the
+// ticked ones.
+func (s shop) comparison(b *tab) string {
+	b.t.Helper()
+	b.open(s.queue + "?filter=reason%3Dpanic%2Cundecodable")
+	marks := eval[[]string](b, `[...document.querySelectorAll("tr[data-key]")].map((r) => r.dataset.key)`)
+	return s.queue + "/compare?a=" + marks[0] + "&b=" + marks[len(marks)-1]
 }

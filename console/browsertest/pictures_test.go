@@ -64,6 +64,31 @@ func (p photographer) pages(now time.Time) {
 	p.both("group", strings.TrimPrefix(group, p.site.url), all)
 	p.both("message", strings.TrimPrefix(message, p.site.url), 0)
 	p.both("topology", "topology", 0)
+	p.both("search", "search?filter="+url.QueryEscape("error~refused"), 0)
+	p.both("consumer", "c/orders", 0)
+	p.both("fleet", "fleet", 0)
+	p.both("compare", strings.TrimPrefix(shop{site: p.site, queue: p.site.url + orders}.comparison(p.tab), p.site.url), 0)
+	p.redrive(orders + "?filter=" + url.QueryEscape("reason=timeout"))
+}
+
+// redrive redrives what a filter chooses, and takes pictures on the way.
+func (p photographer) redrive(list string) {
+	p.t.Helper()
+	p.tab.look("light", wide)
+	p.tab.open(p.site.url + list)
+	p.tab.submit(`button[name=all][value=redrive]`, `/plan`)
+	p.tab.set("#batches", "1,10,100")
+	p.tab.set("#watch", "8s")
+	p.tab.submit(`button[formaction]`, `/plan`)
+	p.looks("plan", func() {})
+	p.tab.look("light", wide)
+	p.tab.submit(`button.do`, `/ops/`)
+	p.tab.until(`document.getElementById("main").innerText.includes("batch 2/")`)
+	p.looks("operation", func() {})
+	p.tab.look("light", wide)
+	p.tab.until(`document.getElementById("main").innerText.includes("It stopped itself")`)
+	p.looks("operation-stopped", func() {})
+	p.looks("operations", func() { p.tab.open(p.site.url + "ops") })
 }
 
 // photographer takes pictures of a site.
@@ -73,18 +98,26 @@ type photographer struct {
 	tab  *tab
 }
 
-// both takes a picture in light and in dark, and one of a phone in light.
+// both takes pictures of a page, which shows a reading of so many messages if it shows one.
 func (p photographer) both(name, path string, messages int) {
+	p.t.Helper()
+	p.looks(name, func() {
+		p.tab.open(p.site.url + path)
+		if messages > 0 {
+			p.tab.until(readAll(messages))
+		}
+	})
+}
+
+// looks takes a picture in light and in dark, and one of a phone in light.
+func (p photographer) looks(name string, open func()) {
 	p.t.Helper()
 	for _, look := range []struct {
 		name, scheme string
 		width        int64
 	}{{"light", "light", wide}, {"dark", "dark", wide}, {"phone", "light", narrow}} {
 		p.tab.look(look.scheme, look.width)
-		p.tab.open(p.site.url + path)
-		if messages > 0 {
-			p.tab.until(readAll(messages))
-		}
+		open()
 		p.take(name + "-" + look.name)
 	}
 }

@@ -45,12 +45,20 @@ func newQueue(t testing.TB, prefix string) topology.Plan {
 func newSite(t testing.TB, url string, change func(*console.Config), plans ...topology.Plan) *site {
 	t.Helper()
 	s := &site{t: t}
-	amqpConn := amqptest.DialURL(t, url)
-	var err error
-	if s.ch, err = amqpConn.Channel(); err != nil {
+	shop, err := amqp.DialConfig(url, amqp.Config{Properties: amqp.Table{"connection_name": "shop"}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := console.Config{SpoolDir: t.TempDir(), BasePath: "/ops", Log: slog.New(slog.DiscardHandler)}
+	t.Cleanup(func() { _ = shop.Close() })
+	if s.ch, err = shop.Channel(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := console.Config{
+		SpoolDir: t.TempDir(), StateDir: t.TempDir(), BasePath: "/ops", Log: slog.New(slog.DiscardHandler),
+		Identify: func(*http.Request) (console.User, error) {
+			return console.User{Name: "operator", Grants: []console.Grant{{Queues: "*", Right: console.Change}}}, nil
+		},
+	}
 	for _, p := range plans {
 		top, err := topology.New(p)
 		if err != nil {
@@ -64,7 +72,7 @@ func newSite(t testing.TB, url string, change func(*console.Config), plans ...to
 	if err := s.ch.Confirm(false); err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Connection, err = connection.New(connection.Config{URL: url}, cfg.Log); err != nil {
+	if cfg.Connection, err = connection.New(connection.Config{URL: url, Name: "console"}, cfg.Log); err != nil {
 		t.Fatal(err)
 	}
 	if change != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 
@@ -28,12 +30,18 @@ type work struct {
 
 var errRefused = errors.New("payment service: dial tcp 10.20.0.7:8443: connect: connection refused")
 
-// handle is the handler.
-func (w work) handle(ctx context.Context, _ consumer.Delivery) consumer.Result {
+// handle is the handler. Each tenth of the orders that were redriven fails in another way.
+func (w work) handle(ctx context.Context, d consumer.Delivery) consumer.Result {
 	takes := w.takes/2 + rand.N(w.takes)
 	select {
 	case <-time.After(takes):
 	case <-ctx.Done():
+	}
+	if n, is := strings.CutPrefix(d.MessageID, "order-"); is {
+		if strings.HasSuffix(n, "7") {
+			return consumer.Error(errors.New("payment service: the card has expired"))
+		}
+		return consumer.Ack()
 	}
 	if rand.Float64() < w.fails {
 		return consumer.Retry(errRefused)
@@ -66,6 +74,14 @@ func openShop(t testing.TB, url string, works ...work) *consumer.Group {
 	if err != nil {
 		t.Fatal(err)
 	}
+	agent, err := control.NewAgent(conn, control.AgentConfig{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group.Oversee(agent)
+	if err := agent.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := group.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +91,7 @@ func openShop(t testing.TB, url string, works ...work) *consumer.Group {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		_ = group.Stop(ctx)
+		_ = agent.Stop(ctx)
 		_ = conn.Stop(ctx)
 	})
 	return group

@@ -19,6 +19,7 @@ type door struct {
 	login    *console.Login
 
 	// Set by serve.
+	state   string // the directory of the console's operations and audit, until close
 	conn    *connection.Connection
 	console *console.Console
 	server  *http.Server
@@ -51,8 +52,11 @@ func (d *door) serve(s *shop, o options) (err error) {
 	if d.conn, err = connection.New(connection.Config{URL: o.url, Name: "console"}, o.log); err != nil {
 		return err
 	}
+	if d.state, err = os.MkdirTemp("", "bunnicula-practice-*"); err != nil {
+		return err
+	}
 	d.console, err = console.New(console.Config{
-		Connection: d.conn, Topology: shown, Login: d.login, SpoolDir: os.TempDir(), Log: o.log,
+		Connection: d.conn, Topology: shown, Login: d.login, SpoolDir: d.state, StateDir: d.state, Log: o.log,
 	})
 	if err != nil {
 		return err
@@ -80,6 +84,9 @@ func (d *door) close(ctx context.Context) error {
 	}
 	if d.conn != nil {
 		err = errors.Join(err, d.conn.Stop(ctx))
+	}
+	if d.state != "" {
+		err = errors.Join(err, os.RemoveAll(d.state))
 	}
 	return err
 }

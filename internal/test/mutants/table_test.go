@@ -1516,6 +1516,21 @@ var mutants = []mutant{
 		caught: []by{{pkg: "console", test: "^TestEachRouteIsForWhomTheMatrixSays$"}},
 	},
 	{
+		name: "console-orders-for-others", breaks: "an order is for consumers whose queues the viewer may move",
+		edits:  []edit{{"console.answer.refuseNames", `!a.user.mayOrder(Move, m, name)`, `false && $old`}},
+		caught: []by{{pkg: "console", test: "^TestOnlyWhoMayMoveAllThatAnOrderConcernsMayGiveIt$"}},
+	},
+	{
+		name: "console-tells-what-runs", breaks: "ids and stacks of what runs are for who may read messages",
+		edits:  []edit{{"console.answer.handlers", `!a.user.may(Read, queue)`, `false && $old`}},
+		caught: []by{{pkg: "console", test: "^TestAConsumersPageShowsItsQueuesAndWhatRuns$"}},
+	},
+	{
+		name: "console-asks-each-time", breaks: "all viewers share one question to the fleet in 5 s",
+		edits:  []edit{{"console.musters.look", `!fresh`, `(true || $old)`}},
+		caught: []by{{pkg: "console", test: "^TestAllViewersShareOneQuestionInFiveSeconds$"}},
+	},
+	{
 		name: "console-trusts-everybody", breaks: "headers of proxies count from those that are trusted alone",
 		edits:  []edit{{"console.Config.receive", `c.trusts(peer)`, `(true || $old)`}},
 		caught: []by{{pkg: "console", test: "^TestForgedHeadersOfSomebodyElseChangeNothing$"}},
