@@ -44,9 +44,10 @@ type setting struct{ Name, Value string }
 // batchRow is one batch.
 type batchRow struct {
 	operation.Batch
-	State string
-	Again []againRow
-	More  int // failed again, and not shown
+	State   string
+	Unknown bool // nobody has watched whether any failed again
+	Again   []againRow
+	More    int // failed again, and not shown
 }
 
 // againRow is a message that failed again.
@@ -113,14 +114,14 @@ func (a *answer) state(id string, right Right) (operation.State, bool) {
 // describe adds the report, batches and files.
 func (d *operationData) describe(a *answer, v view, h history, s operation.State) {
 	if d.Over && !s.Ended.IsZero() {
-		d.Took = s.Ended.Sub(s.Began).Round(time.Second).String()
+		d.Took = took(s.Ended.Sub(s.Began))
 	}
 	d.Lines, d.Rest = reportLines(v, s), rest(s, v.now)
 	reads := a.user.may(Read, s.Queue)
 	for i, b := range s.Batches {
 		d.Each = append(d.Each, a.batchRow(v, s, b, !d.Over && i == len(s.Batches)-1, reads))
 	}
-	if d.Again > 0 {
+	if d.Again > 0 || d.Over && s.Kind == operation.Redrive && s.Report.Moved > 0 {
 		d.List = v.QueueLink(s.Queue, errorqueue.Filter{RedriveIDs: []string{s.RedriveID}}.String())
 	}
 	const shown = 10
@@ -143,6 +144,14 @@ func (d *operationData) describe(a *answer, v view, h history, s operation.State
 	}
 }
 
+// took writes how long an operation has taken.
+func took(d time.Duration) string {
+	if d < time.Second {
+		return "below 1s"
+	}
+	return d.Round(time.Second).String()
+}
+
 func (a *answer) batchRow(v view, s operation.State, b operation.Batch, last, reads bool) batchRow {
 	row := batchRow{Batch: b}
 	switch {
@@ -153,7 +162,7 @@ func (a *answer) batchRow(v view, s operation.State, b operation.Batch, last, re
 	case b.Watched:
 		row.State = "watched"
 	default:
-		row.State = "not watched"
+		row.State, row.Unknown = "not watched", b.FailedAgain == 0
 	}
 	for _, g := range b.Again[:min(len(b.Again), mostAgain)] {
 		one := againRow{Again: g, Was: v.Time(g.Earlier.At), Is: v.Time(g.Now.At)}

@@ -73,6 +73,40 @@ func TestAQueueHasOneOperationAtATimeWhichCanBeStoppedAndGoneOnWith(t *testing.T
 	})
 }
 
+// A group's id tells nobody what is redriven.
+func TestAPlanSaysWhatHasFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		user := owner("eve", Change)
+		c := changer(t, &user, several(3)...)
+		page, _ := planOf(t, c, "/q/orders-error/plan?all=redrive")
+		if !strings.Contains(page, "</b> failed: ") {
+			t.Errorf("the plan does not say why:\n%s", page)
+		}
+	})
+}
+
+// Without batches nobody watches, so 0 that failed again would be a guess.
+func TestWhatNobodyWatchedIsNotSaidToBeWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		user := owner("eve", Change)
+		c := changer(t, &user, several(3)...)
+		_, form := planOf(t, c, "/q/orders-error/plan?all=redrive")
+		form.Set("batches", "")
+		form.Set("sure", "all")
+		link := send(c, "/q/orders-error/redrive", form).Header.Get("Location")
+		synctest.Wait()
+		page := read(t, c, link)
+		for _, want := range []string{"Done.", "Which of them have failed again since", "took below 1s"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page lacks %q:\n%s", want, page)
+			}
+		}
+		if strings.Contains(page, `data-label="Failed again">0<`) {
+			t.Errorf("a batch that nobody watched has 0 failed again:\n%s", page)
+		}
+	})
+}
+
 func TestAnExportIsAFileForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		user := owner("eve", Read)

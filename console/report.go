@@ -34,7 +34,9 @@ func settingsOf(s operation.State) (all []setting) {
 	if s.Copy {
 		add("Copy", "made first")
 	}
-	add("Redrive id", s.RedriveID)
+	if s.RedriveID != s.ID {
+		add("Redrive id", s.RedriveID)
+	}
 	return all
 }
 

@@ -16,6 +16,7 @@ type survey struct {
 	Listed   bool     // all messages that were read are rows
 	Targets  []tally  // the queues that they came from; "" is unknown
 	Versions []tally
+	Kinds    []tally // the text of a failure of each kind
 	Redrives []tally // ids of redrives after which they were parked again
 	Redriven int     // of the chosen, how many were
 	Alike    int     // how many have the id and the body of another one
@@ -39,6 +40,7 @@ const surveyPage = 10_000
 func surveyOf(s *snapshot.Snapshot, f errorqueue.Filter, marks map[string]bool, redrive string) (survey, error) {
 	var d survey
 	targets, versions, redrives := map[string]int{}, map[string]int{}, map[string]int{}
+	kinds, texts := map[string]int{}, map[string]string{}
 	for from := 0; ; from += surveyPage {
 		rows, total, err := s.Find(f, snapshot.Page{Offset: from, Limit: surveyPage})
 		if err != nil {
@@ -56,6 +58,10 @@ func surveyOf(s *snapshot.Snapshot, f errorqueue.Filter, marks map[string]bool, 
 			d.add(r)
 			targets[r.Target]++
 			versions[r.Version]++
+			kinds[r.Group]++
+			if texts[r.Group] == "" {
+				texts[r.Group] = r.Error
+			}
 			if r.RedriveID != "" {
 				redrives[r.RedriveID]++
 			}
@@ -65,6 +71,10 @@ func surveyOf(s *snapshot.Snapshot, f errorqueue.Filter, marks map[string]bool, 
 		}
 	}
 	d.Targets, d.Versions, d.Redrives = tallies(targets), tallies(versions), tallies(redrives)
+	d.Kinds = tallies(kinds)
+	for i := range d.Kinds {
+		d.Kinds[i].Value = texts[d.Kinds[i].Value]
+	}
 	d.Alike = alike(d.Found)
 	read, rows := s.Read()
 	d.Rows, d.Listed = rows, rows == read
@@ -97,6 +107,14 @@ func (d *survey) before() time.Time {
 	}
 	return d.Latest.Add(1)
 }
+
+const shownKinds = 4
+
+// FirstKinds are the kinds of failure of most of the messages.
+func (d survey) FirstKinds() []tally { return d.Kinds[:min(len(d.Kinds), shownKinds)] }
+
+// MoreKinds is how many kinds those are not.
+func (d survey) MoreKinds() int { return len(d.Kinds) - len(d.FirstKinds()) }
 
 // tallies returns the values, the most frequent first.
 func tallies(of map[string]int) []tally {

@@ -101,3 +101,26 @@ func TestTabReachesEverything(t *testing.T) {
 		}
 	}
 }
+
+// Ticks are of what stands in the queue now: a message that is parked again by the operation for
+// which it was ticked has its mark of before, and nobody has chosen it anew.
+func TestAnOperationUnticksWhatItTakes(t *testing.T) {
+	s := newShop(t, nil)
+	b := newTab(t)
+	b.open(s.queue + "?show=list")
+	b.until(`document.querySelectorAll("#selection input[type=checkbox]").length > 3`)
+	eval[bool](b, `[0, 2, 3].forEach((i) => document.querySelectorAll("#selection input[type=checkbox]")[i].click()) || true`)
+	if says := eval[string](b, `document.querySelector(".ticked").innerText`); !strings.Contains(says, "The ticked messages, 3:") || !strings.Contains(says, "Untick all") {
+		t.Errorf("the buttons say %q", says)
+	}
+	if eval[bool](b, `document.querySelector(".ticked").getBoundingClientRect().bottom > innerHeight`) {
+		t.Error("the buttons of what is ticked are out of view")
+	}
+	b.do(chromedp.Click(`button[name=ticked][value=export]`))
+	b.until(`document.querySelector("button.do") !== null`)
+	b.do(chromedp.Click("button.do"))
+	b.until(`location.pathname.includes("/ops/") && document.readyState === "complete"`)
+	if kept := eval[string](b, `JSON.stringify(Object.values(sessionStorage))`); kept != `["[]"]` {
+		t.Errorf("ticked is still %s", kept)
+	}
+}

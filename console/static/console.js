@@ -181,6 +181,20 @@
     tick();
   }
 
+  // forget unticks, on all lists, what an operation is about to take: who is parked again by it has
+  // not been chosen anew.
+  function forget(taken) {
+    try {
+      for (const key of Object.keys(sessionStorage).filter((k) => k.startsWith("ticked "))) {
+        sessionStorage.setItem(key, JSON.stringify(JSON.parse(sessionStorage.getItem(key)).filter((mark) => !taken.has(mark))));
+      }
+    } catch { /* as if nothing had been kept */ }
+  }
+  document.addEventListener("submit", (e) => {
+    const marks = e.target.elements?.mark?.value;
+    if (marks && e.submitter?.classList.contains("do")) forget(new Set(marks.split(",")));
+  });
+
   const rowHere = () => document.querySelector("tr[data-key].here");
   function tickHere() {
     const box = rowHere()?.querySelector("input[type=checkbox][name=mark]");

@@ -155,6 +155,8 @@ func TestAWrongFilterNamesFieldAndValue(t *testing.T) {
 		`error~"connection`:                 `want its closing quote`,
 		`error~conn"ection`:                 `a value is "conn\"ection", want quotes around all of it`,
 		`reason="a"b`:                       `want a space behind the closing quote`,
+		"refused":                           `a term is "refused", want error~refused for a part of an error's text, or`,
+		`"connection refused"`:              `want error~"connection refused" for a part`,
 		"color=red":                         `a term is "color", want one of reason, error`,
 		"=timeout":                          `want name=value`,
 		"header.=x":                         `want name=value`,

@@ -49,6 +49,8 @@ func (f *Filter) term(s *scanner) error {
 		return listTerm(list, key, op, s)
 	case slices.Contains(singles, key):
 		return f.singleTerm(key, op, s)
+	case op == "": // text as for a search engine
+		return &Error{"a term", key, "error~" + quoted(key) + " for a part of an error's text, or a name and a value, such as id=4711 or reason=timeout"}
 	}
 	return &Error{"a term", key, "one of reason, error, type, group, older, newer, before, after, id, mark, consumer, host, app, version, queue, redrive, header.NAME, body.PATH"}
 }
