@@ -48,7 +48,7 @@ func TestMemoryIsFlatOverTwentyReadings(t *testing.T) {
 }
 
 // readAgain returns the first number that a link of a page has.
-func readAgain(t *testing.T, _ *site, g got, pattern string) string {
+func readAgain(t *testing.T, g got, pattern string) string {
 	t.Helper()
 	m := regexp.MustCompile(pattern).FindSubmatch(g.body)
 	if m == nil {
