@@ -60,7 +60,11 @@ func (p photographer) pages(now time.Time) {
 	p.both("doctor", "doctor", 0)
 	p.both("overview", "", 0)
 	p.both("queue", orders, all)
-	p.both("list", orders+"?show=list&filter="+url.QueryEscape("reason=timeout,panic version=1.42.0"), all)
+	p.looks("list", func() {
+		p.tab.open(p.site.url + orders + "?show=list&filter=" + url.QueryEscape("reason=timeout,panic version=1.42.0"))
+		p.tab.until(readAll(all))
+		p.tab.do(chromedp.Evaluate[chromedp.Void](`for (const n of [1, 3]) document.querySelectorAll("tr[data-key] input")[n].click()`))
+	})
 	p.both("group", strings.TrimPrefix(group, p.site.url), all)
 	p.both("message", strings.TrimPrefix(message, p.site.url), 0)
 	p.both("topology", "topology", 0)
