@@ -26,7 +26,7 @@ type aim struct {
 const mostAims = 20 // that the broker is asked for
 
 // aims asks the broker for queues, and for the versions of the apps that consume them, which only
-// the management API knows.
+// the management API knows. Of a queue that is denied nothing is asked, so that nothing is told.
 func (b *broker) aims(ctx context.Context, all []aim) error {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
@@ -36,6 +36,9 @@ func (b *broker) aims(ctx context.Context, all []aim) error {
 	defer b.give()
 	for i := range all[:min(len(all), mostAims)] {
 		a := &all[i]
+		if a.Denied {
+			continue
+		}
 		count, err := b.inspect.Count(ctx, a.Queue)
 		var said *amqp.Error
 		switch {
@@ -80,6 +83,9 @@ func (b *broker) versions(ctx context.Context, all []aim) error {
 		of[c.Queue.Name][v] = true
 	}
 	for i := range all {
+		if all[i].Denied {
+			continue
+		}
 		all[i].Versions = slices.Sorted(maps.Keys(of[all[i].Queue]))
 	}
 	return nil

@@ -50,15 +50,9 @@ func auditOf(i operation.Intent) audit.Entry {
 	return audit.Entry{Action: string(i.Kind), Queue: i.Queue, Filter: filter, Operation: i.ID, RedriveID: i.RedriveID, Count: i.Count}
 }
 
-// ended writes down how the operation on a queue has ended.
-func (c *Console) ended(queue string) {
-	for _, s := range c.runner.All() { // the latest first
-		if s.Queue != queue {
-			continue
-		}
-		e := auditOf(s.Intent)
-		e.Who, e.From, e.Moved, e.Failed, e.Outcome, e.Err = s.Who, s.From, s.Report.Moved, s.Report.Failed, string(s.Status), s.Err
-		_ = c.audit.Write(e) // an error is logged
-		return
-	}
+// ended writes down how an operation has ended.
+func (c *Console) ended(s operation.State) {
+	e := auditOf(s.Intent)
+	e.Who, e.From, e.Moved, e.Failed, e.Outcome, e.Err = s.Who, s.From, s.Report.Moved, s.Report.Failed, string(s.Status), s.Err
+	_ = c.audit.Write(e) // an error is logged
 }

@@ -142,13 +142,29 @@ type Config struct {
 	index *errorqueue.Values // of IndexKeys, nil without any
 }
 
+// check says what is wrong with the Config.
+func (c Config) check() error {
+	if strings.ContainsAny(c.BasePath, "?#%\\") || strings.Contains(c.BasePath, "//") || c.BasePath != "" && c.BasePath[0] != '/' {
+		return fmt.Errorf("BasePath is %q, want a path such as /ops/queues", c.BasePath)
+	}
+	for _, p := range c.TrustedProxies {
+		if !p.IsValid() {
+			return errors.New("TrustedProxies has a prefix that is none, want such as 10.0.0.0/8")
+		}
+	}
+	if c.Key != nil && len(c.Key) < keyLeast {
+		return fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
+	}
+	return nil
+}
+
 // resolve checks the Config and fills in the defaults.
 func (c Config) resolve() (Config, error) {
 	if c.Connection == nil {
 		return c, errors.New("the connection is nil")
 	}
-	if strings.ContainsAny(c.BasePath, "?#%\\") || strings.Contains(c.BasePath, "//") || c.BasePath != "" && c.BasePath[0] != '/' {
-		return c, fmt.Errorf("BasePath is %q, want a path such as /ops/queues", c.BasePath)
+	if err := c.check(); err != nil {
+		return c, err
 	}
 	if c.BasePath = path.Clean("/" + c.BasePath); c.BasePath != "/" {
 		c.BasePath += "/"
@@ -167,17 +183,9 @@ func (c Config) resolve() (Config, error) {
 	}
 	c.index = index
 	c.ReadOnly = c.ReadOnly || c.Identify == nil && c.Login == nil
-	for _, p := range c.TrustedProxies {
-		if !p.IsValid() {
-			return c, errors.New("TrustedProxies has a prefix that is none, want such as 10.0.0.0/8")
-		}
-	}
 	if c.Key == nil {
 		c.Key = make([]byte, 32)
 		_, _ = rand.Read(c.Key) // it never fails
-	}
-	if len(c.Key) < keyLeast {
-		return c, fmt.Errorf("the Key has %d bytes, want 32 or more", len(c.Key))
 	}
 	if c.ManagementClient == nil {
 		c.ManagementClient = http.DefaultClient

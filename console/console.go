@@ -82,9 +82,9 @@ func (c *Console) begin(read func(context.Context, string) (snapshot.Queue, erro
 	if cfg.ReadOnly {
 		return nil
 	}
-	f := &follower{store: c.store, few: c.scarce.few, ended: c.ended, on: map[string]following{}}
+	f := &follower{store: c.store, few: c.scarce.few, on: map[string]following{}}
 	runner, err := operation.Open(operation.Config{
-		Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Log: cfg.Log,
+		Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Ended: c.ended, Log: cfg.Log,
 	})
 	if err != nil {
 		c.audit.Close()

@@ -16,7 +16,6 @@ type follower struct {
 	// Immutable.
 	store *snapshot.Store
 	few   func(queue string) bool // readings of a queue are few
-	ended func(queue string)      // an operation has ended
 
 	mu sync.Mutex
 	on map[string]following // by the error queue's name; written by busy
@@ -41,7 +40,6 @@ func (f *follower) busy(queue string, busy bool) {
 			one.observer.End()
 			f.again(queue, one.reading)
 		}
-		f.ended(queue)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), followFor)

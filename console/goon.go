@@ -29,9 +29,10 @@ func (a *answer) goesOn(queue string, s *selection) (goingOn, *problem) {
 	}
 	from := goingOn{on: true, state: state}
 	marks, err := a.console.runner.Chosen(state.ID)
-	if err != nil && state.Filter == "" && !state.All {
+	if err != nil { // its filter chooses what was parked since, too
+		a.console.cfg.Log.Error("what an operation had chosen cannot be read", "operation", state.ID, "err", err)
 		return goingOn{}, &problem{
-			Status: http.StatusConflict, Title: "Not known any more", Text: "Which messages the operation had chosen is not known any more: " + err.Error() + ".",
+			Status: http.StatusConflict, Title: "Not known any more", Text: "Which messages the operation had chosen is not known any more. The log says why.",
 			Do: "Choose messages anew.", Here: a.view().Link("q", queue),
 		}
 	}

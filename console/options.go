@@ -70,14 +70,7 @@ func (o options) checkRedrive(c *settings, w wrong, queue string) {
 		w["to"] = "want another queue than this error queue"
 	}
 	tooLong(w, "to", c.To)
-	for _, text := range strings.FieldsFunc(o.Batches, func(r rune) bool { return r == ',' || r == ' ' }) {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || len(c.Batches) == mostBatches {
-			w["batches"] = "want sizes such as 1,10,100,1000, or nothing for all at once"
-			break
-		}
-		c.Batches = append(c.Batches, n)
-	}
+	c.Batches = batchSizes(w, o.Batches)
 	if o.Watch != "" {
 		d, err := time.ParseDuration(o.Watch)
 		if c.Watch = d; err != nil || d <= 0 || d > 24*time.Hour {
@@ -90,6 +83,19 @@ func (o options) checkRedrive(c *settings, w wrong, queue string) {
 	if len(c.Batches) == 0 && w["batches"] == "" && (c.Watch != 0 || c.Tolerate != 0) {
 		w["batches"] = "want sizes: without batches nothing is watched"
 	}
+}
+
+// batchSizes reads the sizes of batches.
+func batchSizes(w wrong, text string) (all []int) {
+	for _, one := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		n, err := strconv.Atoi(one)
+		if err != nil || n < 1 || len(all) == mostBatches {
+			w["batches"] = "want sizes such as 1,10,100,1000, or nothing for all at once"
+			break
+		}
+		all = append(all, n)
+	}
+	return all
 }
 
 const (

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -50,22 +51,25 @@ func (c Config) receive(r *http.Request) (received, error) {
 	if err != nil || host != "" && !hostPattern.MatchString(host) {
 		return got, &forwardedError{"X-Forwarded-Host", "one host"}
 	}
-	if host != "" {
-		there.Host = host
-	}
-	proto, err := single(r.Header, "X-Forwarded-Proto")
+	there.Host = cmp.Or(host, there.Host)
+	return got, got.outside(r.Header)
+}
+
+// outside reads how browsers reach the proxy: with TLS or not, and below which path.
+func (got *received) outside(h http.Header) error {
+	proto, err := single(h, "X-Forwarded-Proto")
 	if err != nil || proto != "" && proto != "http" && proto != "https" {
-		return got, &forwardedError{"X-Forwarded-Proto", "http or https"}
+		return &forwardedError{"X-Forwarded-Proto", "http or https"}
 	}
 	got.secure = proto == "https" || proto == "" && got.secure
-	prefix, err := single(r.Header, "X-Forwarded-Prefix")
+	prefix, err := single(h, "X-Forwarded-Prefix")
 	if err != nil || prefix != "" && !isPrefix(prefix) {
-		return got, &forwardedError{"X-Forwarded-Prefix", "one path such as /ops"}
+		return &forwardedError{"X-Forwarded-Prefix", "one path such as /ops"}
 	}
 	if prefix != "" {
 		got.base = strings.TrimSuffix(prefix, "/") + "/"
 	}
-	return got, nil
+	return nil
 }
 
 // trusts says whether a peer is a proxy whose headers count.

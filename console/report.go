@@ -88,9 +88,7 @@ func reportLines(v view, s operation.State) []string {
 			lines = append(lines, v.Plural(n, one, many))
 		}
 	}
-	if s.Status == operation.Done && r.Matched < s.Count && s.Kind != operation.Export {
-		add(s.Count-r.Matched-r.Illegible, "was not there any more", "were not there any more")
-	}
+	add(r.Missing, "was not there any more", "were not there any more")
 	add(r.Copied, "message is in the copy", "messages are in the copy")
 	add(failedAgain(s), "failed again", "failed again")
 	add(r.Failed, "could not be published, and is still parked", "could not be published, and are still parked")

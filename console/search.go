@@ -132,6 +132,18 @@ func (a *answer) errorQueues(d *searchData, readings map[string]*snapshot.Readin
 			d.Unknown = "The broker did not answer: " + l.err.Error() + "."
 		}
 	}
+	l.count(all)
+	if l.queues == nil && d.Unknown == "" {
+		d.Unknown = "Without the management API (--management-url, Config.ManagementURL) these are the queues of the topology file and those that somebody has opened: archives may be missing."
+	}
+	delete(all, "")
+	maps.DeleteFunc(all, func(name string, _ int) bool { return !a.user.may(See, name) })
+	return all
+}
+
+// count adds the error queues and archives that the management API tells of, and sets how many
+// messages there are in those that are known; -1 is unknown.
+func (l *look) count(all map[string]int) {
 	for _, c := range l.consumers {
 		for _, q := range c.Queues {
 			if _, known := all[q.Queue]; known && q.Ready != nil {
@@ -139,23 +151,15 @@ func (a *answer) errorQueues(d *searchData, readings map[string]*snapshot.Readin
 			}
 		}
 	}
-	switch {
-	case l.queues != nil:
-		for name, q := range l.queues {
-			_, known := all[name]
-			if (known || errorqueue.Named(name).ErrorQueue == name) && q.Type != "stream" {
-				all[name] = -1
-				if q.Messages != nil {
-					all[name] = *q.Messages
-				}
+	for name, q := range l.queues {
+		_, known := all[name]
+		if (known || errorqueue.Named(name).ErrorQueue == name) && q.Type != "stream" {
+			all[name] = -1
+			if q.Messages != nil {
+				all[name] = *q.Messages
 			}
 		}
-	case d.Unknown == "":
-		d.Unknown = "Without the management API (--management-url, Config.ManagementURL) these are the queues of the topology file and those that somebody has opened: archives may be missing."
 	}
-	delete(all, "")
-	maps.DeleteFunc(all, func(name string, _ int) bool { return !a.user.may(See, name) })
-	return all
 }
 
 // searchIn looks for a filter in the snapshot of one queue, which may have none.
