@@ -87,7 +87,7 @@ func (p photographer) redrive(list string) {
 	p.looks("plan", func() {})
 	p.tab.look("light", wide)
 	p.tab.submit(`button.do`, `/ops/`)
-	p.tab.until(`document.getElementById("main").innerText.includes("batch 2/")`)
+	p.tab.until(`document.getElementById("main").innerText.includes("batch 2/") && document.getElementById("main").innerText.includes("watches")`)
 	p.looks("operation", func() {})
 	p.tab.look("light", wide)
 	p.tab.until(`document.getElementById("main").innerText.includes("It stopped itself")`)
