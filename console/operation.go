@@ -73,7 +73,7 @@ func (a *answer) operation(id string) {
 	}
 	d.Ended = v.Time(s.Ended)
 	d.describe(a, v, h, s)
-	if !d.Over && a.user.may(Move, s.Queue) {
+	if !d.Over && a.user.may(stopRight(s.Kind), s.Queue) {
 		ticket, err := a.ticket(stopAction, id, nil)
 		if err != nil {
 			a.failed(err)
@@ -110,6 +110,10 @@ func (a *answer) state(id string, right Right) (operation.State, bool) {
 	}
 	return s, true
 }
+
+// stopRight is what it takes to stop an operation: who may begin an export may end it, and whatever
+// moves messages is stopped by who may move them.
+func stopRight(kind operation.Kind) Right { return min(rights[kind], Move) }
 
 // describe adds the report, batches and files.
 func (d *operationData) describe(a *answer, v view, h history, s operation.State) {
@@ -178,8 +182,12 @@ func (a *answer) batchRow(v view, s operation.State, b operation.Batch, last, re
 
 // stop ends an operation early.
 func (a *answer) stop(id string) {
-	s, ok := a.state(id, Move)
+	s, ok := a.state(id, See)
 	if !ok {
+		return
+	}
+	if right := stopRight(s.Kind); !a.user.may(right, s.Queue) {
+		a.problem(refusal(right, true, false))
 		return
 	}
 	page := a.view().Link("ops", id)
