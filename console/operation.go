@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/console/internal/audit"
@@ -126,7 +127,7 @@ func (d *operationData) describe(a *answer, v view, h history, s operation.State
 		d.Each = append(d.Each, a.batchRow(v, s, b, !d.Over && i == len(s.Batches)-1, reads))
 	}
 	if d.Again > 0 || d.Over && s.Kind == operation.Redrive && s.Report.Moved > 0 {
-		d.List = v.QueueLink(s.Queue, errorqueue.Filter{RedriveIDs: []string{s.RedriveID}}.String())
+		d.List = a.anew(v, s.Queue, errorqueue.Filter{RedriveIDs: []string{s.RedriveID}})
 	}
 	const shown = 10
 	if reads {
@@ -146,6 +147,18 @@ func (d *operationData) describe(a *answer, v view, h history, s operation.State
 	if later := h.later[s.ID]; later != "" {
 		d.Later = v.Link("ops", later)
 	}
+}
+
+// anew is the link of a list that a reading precedes: messages that were parked after the operation
+// has read the queue would be missing otherwise.
+func (a *answer) anew(v view, queue string, f errorqueue.Filter) string {
+	next := 1
+	for _, r := range a.console.store.Readings() {
+		if r.Queue() == queue {
+			next = latest(r) + 1
+		}
+	}
+	return v.link([]string{"q", queue}, "filter", f.String(), "read", strconv.Itoa(next))
 }
 
 // took writes how long an operation has taken.

@@ -96,7 +96,7 @@ func TestWhatNobodyWatchedIsNotSaidToBeWell(t *testing.T) {
 		link := send(c, "/q/orders-error/redrive", form).Header.Get("Location")
 		synctest.Wait()
 		page := read(t, c, link)
-		for _, want := range []string{"Done.", "Which of them have failed again since", "took below 1s"} {
+		for _, want := range []string{"Done.", "Which of them have failed again since", "&amp;read=", "took below 1s"} {
 			if !strings.Contains(page, want) {
 				t.Errorf("the page lacks %q:\n%s", want, page)
 			}
