@@ -69,8 +69,7 @@ func (a *answer) decide(queue string, form url.Values, d *deed) bool {
 		a.problem(refused)
 		return false
 	}
-	filter, marks := from.chooses(sel)
-	seen, err := surveyOf(s, filter, marks, from.redrive())
+	seen, err := a.survey(s, sel, from)
 	if err != nil {
 		a.failed(err)
 		return false

@@ -116,7 +116,7 @@ func operationCommand(s operation.State) string {
 		line[1] = "discard"
 	}
 	switch f, err := errorqueue.ParseFilter(s.Filter); {
-	case err != nil, s.Filter == "" && !s.All: // ticked ones
+	case err != nil, s.ByMarks, s.Filter == "" && !s.All: // ticked ones, or of a filter that sees what pages show
 		return ""
 	case s.All && s.Before.IsZero() && s.Kind != operation.Export:
 		line = append(line, "--all")

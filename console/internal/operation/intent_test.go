@@ -22,3 +22,13 @@ func TestAnIntentLeavesAloneWhatWasParkedLater(t *testing.T) {
 		}
 	}
 }
+
+func TestMarksAloneChooseIfTheFilterIsOfChangedMessages(t *testing.T) {
+	i := Intent{ID: "a", Kind: Export, Queue: "q", Count: 1, Filter: "error~withheld", ByMarks: true}
+	if f := i.filter([]string{"x"}); f.ErrorContains != "" || len(f.Marks) != 1 {
+		t.Errorf("it is %v", f)
+	}
+	if _, err := i.resolve(time.Now()); err == nil {
+		t.Error("without marks it chooses all")
+	}
+}
