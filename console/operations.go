@@ -76,8 +76,7 @@ func (a *answer) operations() {
 
 // pending says that an operation ended with its console, and that no other one has gone on with it.
 func (c *Console) pending(s operation.State) bool {
-	closed := s.Status == operation.Stopped && s.Err != ""
-	return (s.Status == operation.Interrupted || closed) && !c.goneOn(s.ID)
+	return (s.Status == operation.Interrupted || s.Closed) && !c.goneOn(s.ID)
 }
 
 // goneOn says whether another operation goes on, or has gone on, with one.
@@ -148,7 +147,7 @@ func outcome(s operation.State) string {
 	case operation.Done:
 		return "done"
 	case operation.Stopped:
-		if s.Err != "" {
+		if s.Closed {
 			return "stopped with the console"
 		}
 		return "stopped"
