@@ -120,6 +120,11 @@ func (a *answer) start(i operation.Intent) {
 		return
 	}
 	err := a.console.runner.Start(i)
+	if err != nil {
+		e := auditOf(i)
+		e.Err = err.Error()
+		a.auditEnd(e, "refused", nil)
+	}
 	switch {
 	case err == nil:
 		http.Redirect(a.w, a.r, page, http.StatusSeeOther)

@@ -96,8 +96,7 @@ func (c *Console) history() history {
 
 // pending says that an operation ended with its console, and that no other one has gone on with it.
 func (h history) pending(s operation.State) bool {
-	closed := s.Status == operation.Stopped && s.Err != ""
-	return (s.Status == operation.Interrupted || closed) && h.later[s.ID] == ""
+	return (s.Status == operation.Interrupted || s.Closed) && h.later[s.ID] == ""
 }
 
 // current returns the operations of a queue that run or are interrupted; of all that the viewer may
@@ -156,7 +155,7 @@ func outcome(s operation.State) string {
 	case operation.Done:
 		return "done"
 	case operation.Stopped:
-		if s.Err != "" {
+		if s.Closed {
 			return "stopped with the console"
 		}
 		return "stopped"

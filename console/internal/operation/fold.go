@@ -54,7 +54,7 @@ func (h *history) take(by map[string]*State, l line) bool {
 		s.Report = s.soFar()
 		s.Report.Copied = l.Progress.Copied
 	case l.End != nil:
-		s.Status, s.Err, s.FailedAgain = l.End.Status, l.End.Err, l.End.FailedAgain
+		s.Status, s.Err, s.Closed, s.FailedAgain = l.End.Status, l.End.Err, l.End.Closed, l.End.FailedAgain
 		s.Report, s.Batches, s.Ended, s.Copying = l.End.Report, l.End.Batches, l.At, false
 	default:
 		return false

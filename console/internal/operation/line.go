@@ -27,6 +27,7 @@ type soFar struct {
 type end struct {
 	Status      Status  `json:"status"`
 	Err         string  `json:"error,omitempty"`
+	Closed      bool    `json:"closed,omitempty"`
 	FailedAgain bool    `json:"failed_again,omitempty"`
 	Report      Report  `json:"report"`
 	Batches     []Batch `json:"batches,omitempty"`
@@ -56,6 +57,6 @@ func (s *State) progressLine(at time.Time) line {
 
 func (s *State) endLine() line {
 	return line{ID: s.ID, At: s.Ended, End: &end{
-		Status: s.Status, Err: s.Err, FailedAgain: s.FailedAgain, Report: s.Report, Batches: s.Batches,
+		Status: s.Status, Err: s.Err, Closed: s.Closed, FailedAgain: s.FailedAgain, Report: s.Report, Batches: s.Batches,
 	}}
 }

@@ -137,6 +137,7 @@ func (o *operation) end(ctx context.Context, err error) {
 	s := o.change(func(s *State) {
 		s.Ended, s.Copying = now, false
 		s.Status, s.Err, s.FailedAgain = verdict(context.Cause(ctx), err)
+		s.Closed = s.Status == Stopped && errors.Is(context.Cause(ctx), ErrClosed)
 		if s.Status == Done {
 			s.Report.Missing = max(0, s.Count-s.Report.Moved-s.Report.Failed-s.Report.Illegible)
 		}

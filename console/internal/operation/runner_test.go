@@ -283,3 +283,36 @@ func TestWithoutADirectoryOperationsAreInMemory(t *testing.T) {
 		}
 	})
 }
+
+func TestAStopWhileItWaitsForItsTurnIsNoEndOfTheConsole(t *testing.T) {
+	simulated(t, func(t *testing.T) {
+		f, dir := &fake{redrive: func(ctx context.Context, o errorqueue.RedriveOptions) (errorqueue.RedriveReport, error) {
+			<-ctx.Done()
+			return errorqueue.RedriveReport{ID: o.ID}, errorqueue.ErrBusy // what it waited for
+		}}, t.TempDir()
+		r, err := Open(configOf(f, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"a", "b"} {
+			if err := r.Start(of(id, "q-"+id)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if err := r.Stop("a"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		r.Close(context.Background())
+		if r, err = Open(configOf(f, dir)); err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close(context.Background())
+		for id, closed := range map[string]bool{"a": false, "b": true} {
+			if s := state(t, r, id); s.Status != Stopped || s.Err == "" || s.Closed != closed {
+				t.Errorf("%s: %s, closed %v, %q", id, s.Status, s.Closed, s.Err)
+			}
+		}
+	})
+}

@@ -44,6 +44,8 @@ type State struct {
 	Report  Report // what was done, as far as is known
 
 	Err string // what has ended it, "" without an error
+	// Closed says that a Stopped one was ended by Close, and by nobody who wanted that.
+	Closed bool
 	// FailedAgain says that it stopped itself, because too many of a batch failed again.
 	FailedAgain bool
 
