@@ -211,6 +211,16 @@ console-kills: ## Kill each operation of the console, and compare what is in its
 	eval "$$vars"
 	go test -count=1 -timeout 4h -v ./console/internal/operation -run 'Killed' $(ARGS) -args -seeds $(SEEDS) -seed $(SEED)
 
+MESSAGES ?= 20000
+SLACK ?= 1
+
+.PHONY: console-load
+console-load: ## Measure the console beside its bounds: MESSAGES=700000 parked ones; SLACK=3 on a busy machine (ARGS="-rounds 1", "-settle"); BROKER=4.3 too
+	@scripts/broker up
+	vars=$$(scripts/broker env)
+	eval "$$vars"
+	go test -count=1 -timeout 4h -v ./internal/test/consoleload -messages $(MESSAGES) -slack $(SLACK) $(ARGS)
+
 .PHONY: fleet
 fleet: ## Give orders to twenty processes, and kill them, their broker and their stream (ARGS="-processes 50"); BROKER=4.3 too
 	@scripts/broker up

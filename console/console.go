@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,11 +22,14 @@ type Console struct {
 	sameSite *http.CrossOriginProtection
 	tickets  *tickets
 	streams  streams
+	closing  context.Context // ends with Close
+	end      context.CancelFunc
 	broker   *broker
 	store    *snapshot.Store
 	scarce   *scarce
 	runner   *operation.Runner // nil if the Config is ReadOnly
 	audit    *audit.Log
+	lock     io.Closer // of StateDir; nil if the runner has it, or if there is none
 	decoder  *decoder
 
 	musters   *musters
@@ -73,25 +77,42 @@ func New(cfg Config) (*Console, error) {
 // begin makes what has goroutines and files: readings, operations and the audit.
 func (c *Console) begin(read func(context.Context, string) (snapshot.Queue, error), change func(context.Context, string) (operation.Queue, error)) (err error) {
 	cfg := c.cfg
-	if c.audit, err = audit.Open(audit.Config{Dir: cfg.StateDir, Log: cfg.Log}); err != nil {
-		return err
-	}
+	c.closing, c.end = context.WithCancel(context.Background())
 	c.store = snapshot.NewStore(snapshot.Config{
 		Open: read, ByHand: c.scarce.few, Busy: c.busy, AutoDepth: autoDepth, Index: cfg.index, SpoolDir: cfg.SpoolDir, Redact: cfg.Redact, Log: cfg.Log,
 	})
-	if cfg.ReadOnly {
-		return nil
-	}
-	f := &follower{store: c.store, few: c.scarce.few, on: map[string]following{}}
-	runner, err := operation.Open(operation.Config{
-		Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Ended: c.ended, Log: cfg.Log,
-	})
-	if err != nil {
-		c.audit.Close()
+	if err := c.take(change); err != nil {
 		return err
 	}
-	c.runner = runner
-	return nil
+	if c.audit, err = audit.Open(audit.Config{Dir: cfg.StateDir, Log: cfg.Log}); err != nil {
+		c.free(context.Background())
+	}
+	return err
+}
+
+// take takes StateDir, before anything in it is touched.
+func (c *Console) take(change func(context.Context, string) (operation.Queue, error)) (err error) {
+	cfg := c.cfg
+	switch {
+	case !cfg.ReadOnly:
+		f := &follower{store: c.store, few: c.scarce.few, on: map[string]*following{}}
+		c.runner, err = operation.Open(operation.Config{
+			Dir: cfg.StateDir, Queue: change, Observe: f.observe, Observed: f.observed, Settled: f.settled, Busy: f.busy, Ended: c.ended, Log: cfg.Log,
+		})
+	case cfg.StateDir != "":
+		c.lock, err = operation.Lock(cfg.StateDir)
+	}
+	return err
+}
+
+// free ends operations and leaves StateDir.
+func (c *Console) free(ctx context.Context) {
+	if c.runner != nil {
+		c.runner.Close(ctx)
+	}
+	if c.lock != nil {
+		_ = c.lock.Close() // it has nothing to be written
+	}
 }
 
 // busy says whether an operation runs on a queue.
@@ -104,13 +125,12 @@ func (c *Console) busy(queue string) bool {
 }
 
 // Close stops operations and ends readings, and waits until their messages are given back, for as
-// long as ctx lasts.
-// Requests after it are answered with an error.
+// long as ctx lasts. Answers that stay open end at once, so close a Console before its server waits
+// for them. Requests after it are answered with an error.
 func (c *Console) Close(ctx context.Context) {
+	c.end()
 	c.musters.close(ctx)
-	if c.runner != nil {
-		c.runner.Close(ctx)
-	}
+	c.free(ctx)
 	c.store.Close(ctx)
 	c.audit.Close()
 	c.decoder.close(ctx)

@@ -69,8 +69,7 @@ func (a *answer) decide(queue string, form url.Values, d *deed) bool {
 		a.problem(refused)
 		return false
 	}
-	filter, marks := from.chooses(sel)
-	seen, err := surveyOf(s, filter, marks, from.redrive())
+	seen, err := a.survey(s, sel, from)
 	if err != nil {
 		a.failed(err)
 		return false
@@ -88,7 +87,7 @@ func (a *answer) decide(queue string, form url.Values, d *deed) bool {
 		a.problem(&problem{Status: http.StatusConflict, Title: "Not done", Text: text, Do: "Nothing was changed.", Here: a.view().QueueLink(queue, sel.Filter), Link: "Back to the queue"})
 		return false
 	}
-	if id, busy := a.console.runner.RunsOn(queue); busy {
+	if id, busy := a.occupied(queue); busy {
 		a.busy(id)
 		return false
 	}
@@ -136,6 +135,23 @@ func (a *answer) start(i operation.Intent) {
 		})
 	default:
 		a.problem(&problem{Status: http.StatusConflict, Title: "Not done", Text: sentence(err), Do: "Nothing was changed. Plan again.", Here: a.view().Link("q", i.Queue), Link: "Back to the queue"})
+	}
+}
+
+const (
+	freedWithin = 5 * time.Second
+	freedEvery  = 10 * time.Millisecond
+)
+
+// occupied says whether an operation runs on a queue, and which. It waits for one that is over to
+// free the queue, which takes as long as the end of the journal.
+func (a *answer) occupied(queue string) (id string, busy bool) {
+	runner := a.console.runner
+	for until := time.Now().Add(freedWithin); ; time.Sleep(freedEvery) {
+		id, busy = runner.RunsOn(queue)
+		if s, _ := runner.State(id); !busy || !s.Status.Over() || time.Now().After(until) {
+			return id, busy
+		}
 	}
 }
 

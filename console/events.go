@@ -97,6 +97,8 @@ func hint[T any](a *answer, watch func() (<-chan T, func()), say func(T) (string
 			return
 		case <-a.r.Context().Done():
 			return
+		case <-a.console.closing.Done():
+			return
 		}
 	}
 }

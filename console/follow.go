@@ -18,13 +18,14 @@ type follower struct {
 	few   func(queue string) bool // readings of a queue are few
 
 	mu sync.Mutex
-	on map[string]following // by the error queue's name; written by busy
+	on map[string]*following // by the error queue's name; written by busy
 }
 
 // following is a reading whose queue an operation uses.
 type following struct {
-	reading  *snapshot.Reading
-	observer *snapshot.Observer
+	reading  *snapshot.Reading  // immutable
+	observer *snapshot.Observer // immutable
+	moved    bool               // something was; of the operation's goroutine
 }
 
 const followFor = 5 * time.Second // to wait for a reading
@@ -38,7 +39,7 @@ func (f *follower) busy(queue string, busy bool) {
 		f.mu.Unlock()
 		if ok {
 			one.observer.End()
-			f.again(queue, one.reading)
+			f.again(queue, one)
 		}
 		return
 	}
@@ -49,21 +50,22 @@ func (f *follower) busy(queue string, busy bool) {
 		return // the operation says what is wrong
 	}
 	f.mu.Lock()
-	f.on[queue] = following{r, r.Observer()}
+	f.on[queue] = &following{reading: r, observer: r.Observer()}
 	f.mu.Unlock()
 }
 
 // autoDepth is how many messages a queue may have so that it is read without being asked.
 const autoDepth = 20_000
 
-// again has a short queue read at the end of an operation: what has failed again is to be seen.
-func (f *follower) again(queue string, r *snapshot.Reading) {
-	if !f.few(queue) && r.Progress().Depth <= autoDepth {
-		r.Begin()
+// again has a short queue read at the end of an operation that has moved something: what has failed
+// again is to be seen.
+func (f *follower) again(queue string, one *following) {
+	if one.moved && !f.few(queue) && one.reading.Progress().Depth <= autoDepth {
+		one.reading.Begin()
 	}
 }
 
-func (f *follower) of(queue string) (following, bool) {
+func (f *follower) of(queue string) (*following, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	one, ok := f.on[queue]
@@ -88,6 +90,7 @@ func (f *follower) observed(queue string) {
 // settled is told of each message that an operation has taken out of its queue.
 func (f *follower) settled(queue, mark string) {
 	if one, ok := f.of(queue); ok {
+		one.moved = true
 		one.reading.Settled(mark)
 	}
 }

@@ -57,7 +57,7 @@ func (g goingOn) redrive() string {
 // chooses returns the filter of rows of a selection, and which marks they have, nil if any.
 func (g goingOn) chooses(s selection) (errorqueue.Filter, map[string]bool) {
 	if g.marks != nil {
-		return errorqueue.Filter{}, g.marks // ages were compared when the operation was planned
+		return errorqueue.Filter{Before: g.state.Before}, g.marks // ages were compared when the operation was planned
 	}
 	return s.filter(), nil
 }

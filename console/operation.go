@@ -67,14 +67,14 @@ func (a *answer) operation(id string) {
 	if !ok {
 		return
 	}
-	v := a.view()
+	v, h := a.view(), a.console.history()
 	d := operationData{
-		operationRow: a.operationRow(v, s), State: s, Over: s.Status.Over(), Error: s.Err, Memory: !a.console.runner.Durable(), From: s.From,
+		operationRow: a.operationRow(v, h, s), State: s, Over: s.Status.Over(), Error: s.Err, Memory: !a.console.runner.Durable(), From: s.From,
 		Settings: settingsOf(s), QueueTo: v.Link("q", s.Queue), Batches: batchCount(s.Count, s.Intent.Batches), Batch: s.Progress.Batch,
 	}
 	d.Ended = v.Time(s.Ended)
-	d.describe(a, v, s)
-	if !d.Over && a.user.may(Move, s.Queue) {
+	d.describe(a, v, h, s)
+	if !d.Over && a.user.may(stopRight(s.Kind), s.Queue) {
 		ticket, err := a.ticket(stopAction, id, nil)
 		if err != nil {
 			a.failed(err)
@@ -82,7 +82,10 @@ func (a *answer) operation(id string) {
 		}
 		d.Ticket = ticket
 	}
-	p := page{Title: d.Verb + ", " + s.Queue, Here: "ops", Data: d, view: v, Command: operationCommand(s)}
+	p := page{Title: d.Verb + ", " + s.Queue, Here: "ops", Data: d, view: v}
+	if a.user.may(Read, s.Queue) { // it has the filter
+		p.Command = operationCommand(s)
+	}
 	if !d.Over {
 		p.Events, p.Refresh = v.Link("ops", id, "events"), 2
 	}
@@ -109,8 +112,12 @@ func (a *answer) state(id string, right Right) (operation.State, bool) {
 	return s, true
 }
 
+// stopRight is what it takes to stop an operation: who may begin an export may end it, and whatever
+// moves messages is stopped by who may move them.
+func stopRight(kind operation.Kind) Right { return min(rights[kind], Move) }
+
 // describe adds the report, batches and files.
-func (d *operationData) describe(a *answer, v view, s operation.State) {
+func (d *operationData) describe(a *answer, v view, h history, s operation.State) {
 	if d.Over && !s.Ended.IsZero() {
 		d.Took = took(s.Ended.Sub(s.Began))
 	}
@@ -137,10 +144,8 @@ func (d *operationData) describe(a *answer, v view, s operation.State) {
 	if s.GoesOn != "" {
 		d.Earlier = v.Link("ops", s.GoesOn)
 	}
-	for _, other := range a.console.runner.All() {
-		if other.GoesOn == s.ID {
-			d.Later = v.Link("ops", other.ID)
-		}
+	if later := h.later[s.ID]; later != "" {
+		d.Later = v.Link("ops", later)
 	}
 }
 
@@ -190,8 +195,12 @@ func (a *answer) batchRow(v view, s operation.State, b operation.Batch, last, re
 
 // stop ends an operation early.
 func (a *answer) stop(id string) {
-	s, ok := a.state(id, Move)
+	s, ok := a.state(id, See)
 	if !ok {
+		return
+	}
+	if right := stopRight(s.Kind); !a.user.may(right, s.Queue) {
+		a.problem(refusal(right, true, false))
 		return
 	}
 	page := a.view().Link("ops", id)

@@ -51,15 +51,16 @@ const mostOperations = 200 // on the page
 func (a *answer) operations() {
 	v := a.view()
 	d := operationsData{Memory: !a.console.runner.Durable()}
-	for _, s := range a.console.runner.All() {
+	h := a.console.history()
+	for _, s := range h.all {
 		if !a.user.may(See, s.Queue) {
 			continue
 		}
-		row := a.operationRow(v, s)
+		row := a.operationRow(v, h, s)
 		switch {
 		case !s.Status.Over():
 			d.Running = append(d.Running, row)
-		case a.console.pending(s):
+		case row.Pending:
 			d.Interrupted = append(d.Interrupted, row)
 		case len(d.Ended) < mostOperations:
 			d.Ended = append(d.Ended, row)
@@ -74,51 +75,60 @@ func (a *answer) operations() {
 	a.show(http.StatusOK, "operations", p)
 }
 
-// pending says that an operation ended with its console, and that no other one has gone on with it.
-func (c *Console) pending(s operation.State) bool {
-	closed := s.Status == operation.Stopped && s.Err != ""
-	return (s.Status == operation.Interrupted || closed) && !c.goneOn(s.ID)
+// history is all operations at one moment, the latest first.
+type history struct {
+	all   []operation.State
+	later map[string]string // by an operation that another one goes on with: the latest such one
 }
 
-// goneOn says whether another operation goes on, or has gone on, with one.
-func (c *Console) goneOn(id string) bool {
-	for _, s := range c.runner.All() {
-		if s.GoesOn == id {
-			return true
+func (c *Console) history() history {
+	if c.runner == nil {
+		return history{}
+	}
+	h := history{all: c.runner.All(), later: map[string]string{}}
+	for _, s := range h.all {
+		if s.GoesOn != "" && h.later[s.GoesOn] == "" {
+			h.later[s.GoesOn] = s.ID
 		}
 	}
-	return false
+	return h
+}
+
+// pending says that an operation ended with its console, and that no other one has gone on with it.
+func (h history) pending(s operation.State) bool {
+	closed := s.Status == operation.Stopped && s.Err != ""
+	return (s.Status == operation.Interrupted || closed) && h.later[s.ID] == ""
 }
 
 // current returns the operations of a queue that run or are interrupted; of all that the viewer may
 // see if queue is "".
 func (a *answer) current(v view, queue string) (rows []operationRow) {
-	if a.console.runner == nil {
-		return nil
-	}
-	for _, s := range a.console.runner.All() {
-		if (queue == "" || s.Queue == queue) && a.user.may(See, s.Queue) && (!s.Status.Over() || a.console.pending(s)) {
-			rows = append(rows, a.operationRow(v, s))
+	h := a.console.history()
+	for _, s := range h.all {
+		if (queue == "" || s.Queue == queue) && a.user.may(See, s.Queue) && (!s.Status.Over() || h.pending(s)) {
+			rows = append(rows, a.operationRow(v, h, s))
 		}
 	}
 	return rows
 }
 
-func (a *answer) operationRow(v view, s operation.State) operationRow {
+func (a *answer) operationRow(v view, h history, s operation.State) operationRow {
 	row := operationRow{
-		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: chosenBy(v, s), Who: s.Who, Began: v.Time(s.Began),
+		ID: s.ID, Link: v.Link("ops", s.ID), Verb: verbs[s.Kind], Queue: s.Queue, What: a.chosenBy(v, s), Who: s.Who, Began: v.Time(s.Began),
 		Status: s.Status, Moved: s.Report.Moved, Count: s.Count, Again: failedAgain(s), Failed: s.Report.Failed, Outcome: outcome(s),
-		Pending: a.console.pending(s),
+		Pending: h.pending(s),
 	}
-	if s.Status.Unfinished() && a.user.may(rights[s.Kind], s.Queue) && !a.console.goneOn(s.ID) {
+	if s.Status.Unfinished() && a.user.may(rights[s.Kind], s.Queue) && h.later[s.ID] == "" {
 		row.GoOn = v.link([]string{"q", s.Queue, "plan"}, "goes-on", s.ID)
 	}
 	return row
 }
 
-// chosenBy says which messages an operation has chosen.
-func chosenBy(v view, s operation.State) string {
+// chosenBy says which messages an operation has chosen. A filter may name what is in them.
+func (a *answer) chosenBy(v view, s operation.State) string {
 	switch {
+	case s.Filter != "" && !a.user.may(Read, s.Queue):
+		return "by a filter"
 	case s.GoesOn != "":
 		return "what an earlier one has left"
 	case s.Filter != "":

@@ -194,3 +194,50 @@ func TestEstimatesOfAPlan(t *testing.T) {
 		}
 	}
 }
+
+func TestHintsOfAnOperationComeOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		changes, stopped := make(chan struct{}, 1), false
+		slow, stop := slowly(changes, func() { stopped = true })
+		told := 0
+		for range 50 { // from five to ten seconds
+			select {
+			case changes <- struct{}{}:
+			default:
+			}
+			select {
+			case <-slow:
+				told++
+			case <-time.After(100 * time.Millisecond):
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if told < 5 || told > 11 {
+			t.Errorf("%d hints in 10 s or less", told)
+		}
+		stop()
+		synctest.Wait()
+		if !stopped {
+			t.Error("it watches after its end")
+		}
+	})
+}
+
+func TestAPlanIsCalculatedAgainWithWhatWasTyped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		user := owner("eve", Change)
+		c := changer(t, &user, several(40)...)
+		_, form := planOf(t, c, planLink)
+		form.Set("batches", "10")
+		form.Set("watch", "30m")
+		form.Set("rate", "0.1")
+		page := text(t, send(c, "/q/orders-error/plan", form))
+		// 40 messages in 400 s, and three of four batches are watched.
+		if again := fields(page); again.Get("batches") != "10" || again.Get("rate") != "0.1" || !strings.Contains(page, "in 4 batches") || !strings.Contains(page, "≈ 97 min") {
+			t.Errorf("the plan is\n%s", page)
+		}
+		if !strings.Contains(page, "data-still") {
+			t.Error("the script would ask for the page again, without its form")
+		}
+	})
+}

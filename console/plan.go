@@ -168,8 +168,7 @@ func (d *planData) counted(v view, r *snapshot.Reading, version int) *snapshot.S
 // fillPlan adds what the reading, the broker and the form say.
 func (a *answer) fillPlan(v view, d *planData, s *snapshot.Snapshot, from goingOn, form url.Values) error {
 	var err error
-	filter, marks := from.chooses(d.selection)
-	if d.survey, err = surveyOf(s, filter, marks, from.redrive()); err != nil {
+	if d.survey, err = a.survey(s, d.selection, from); err != nil {
 		return err
 	}
 	ways := a.console.cfg.waysOf(d.Queue)
@@ -184,7 +183,7 @@ func (a *answer) fillPlan(v view, d *planData, s *snapshot.Snapshot, from goingO
 	}
 	d.aim(a, ways, set)
 	d.foresee(set)
-	if id, busy := a.console.runner.RunsOn(d.Queue); busy {
+	if id, busy := a.occupied(d.Queue); busy {
 		d.Busy = v.Link("ops", id)
 	}
 	d.Refuse = refuse(a.user, d.Kind, d.survey, d.all, set)

@@ -35,6 +35,9 @@ func refuse(u User, kind operation.Kind, s survey, all []aim, set settings) stri
 	if queue := first(func(a aim) bool { return a.Denied }); queue != "" {
 		return "You may not move messages into " + queue + ". Choose only those of other queues (queue=NAME), or another queue for all."
 	}
+	if s.Blind {
+		return "The reading has not all messages in memory, and the filter was compared to what Config.Redact shows. Tick messages, or choose all."
+	}
 	if redrive && set.To == "" && !s.Listed && !u.may(Move, "*") {
 		return "The reading has not all messages in memory, so their queues are not known. Name a queue for all, or ask somebody who may move everything."
 	}
@@ -51,11 +54,11 @@ func refuse(u User, kind operation.Kind, s survey, all []aim, set settings) stri
 func (p planned) intent(id string, s *snapshot.Snapshot, seen survey, set settings, from goingOn) operation.Intent {
 	i := operation.Intent{
 		ID: id, Kind: p.Kind, Queue: s.Queue(), Filter: p.Filter, All: p.all(),
-		Count: min(p.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Rate: set.Rate, Copy: set.Copy, GoesOn: p.GoesOn,
+		Count: min(p.Count, seen.Count), Within: seen.Rows, Now: s.Began(), Before: seen.before(), Rate: set.Rate, Copy: set.Copy, GoesOn: p.GoesOn,
 		To: set.To, Archive: set.Archive, Batches: set.Batches, Watch: set.Watch, Tolerate: set.Tolerate,
 	}
 	if seen.Listed || len(p.Marks) > 0 || from.marks != nil {
-		i.Chosen = seen.Found
+		i.Chosen, i.ByMarks = seen.Found, seen.ByMarks
 	}
 	if p.Kind == operation.Redrive {
 		i.RedriveID = cmp.Or(from.redrive(), id)

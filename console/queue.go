@@ -184,6 +184,9 @@ func (a *answer) queue(queue string) {
 	d.List = d.Filter != "" || a.r.URL.Query().Get("show") == "list"
 	d.ListLink, d.GroupLink = v.link([]string{"q", queue}, "show", "list"), v.Link("q", queue)
 	filter, err := errorqueue.ParseFilter(d.Filter)
+	if err == nil {
+		err = a.mayFilter(filter, queue)
+	}
 	if err == nil && s != nil {
 		err = a.fill(v, s, filter, &d)
 	}
@@ -232,7 +235,7 @@ func (a *answer) list(v view, queue string, s *snapshot.Snapshot, filter errorqu
 	}
 	d := rowsData{Select: a.selectable(v, queue, s, filter), Total: total, From: min(total, (at-1)*pageRows+1), To: min(total, (at-1)*pageRows+len(rows))}
 	for _, r := range rows {
-		row := messageRow{Row: r, At: v.Time(r.Since)}
+		row := messageRow{Row: a.shown(r, queue), At: v.Time(r.Since)}
 		if a.user.may(Read, queue) {
 			row.Link = v.link([]string{"q", queue, "m", r.Mark}, "filter", filter.String(), "snapshot", strconv.Itoa(s.Version()))
 		}

@@ -116,11 +116,14 @@ func operationCommand(s operation.State) string {
 		line[1] = "discard"
 	}
 	switch f, err := errorqueue.ParseFilter(s.Filter); {
-	case err != nil, s.Filter == "" && !s.All: // ticked ones
+	case err != nil, s.ByMarks, s.Filter == "" && !s.All: // ticked ones, or of a filter that sees what pages show
 		return ""
-	case s.All && s.Kind != operation.Export:
+	case s.All && s.Before.IsZero() && s.Kind != operation.Export:
 		line = append(line, "--all")
 	default:
+		if !s.Before.IsZero() && (f.Before.IsZero() || s.Before.Before(f.Before)) {
+			f.Before = s.Before
+		}
 		line = append(line, words(f)...)
 	}
 	add := func(flag, value string) {

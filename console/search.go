@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"runtime"
@@ -70,6 +71,13 @@ func (a *answer) search() {
 	}
 	depths := a.errorQueues(&d, readings)
 	names := slices.Sorted(maps.Keys(depths))
+	if d.Asked {
+		readable := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return a.mayFilter(filter, name) != nil })
+		if left := len(names) - len(readable); left > 0 {
+			d.Unknown += fmt.Sprintf(" Not searched: %s, because %s.", v.Plural(left, "queue", "queues"), errNotReader)
+		}
+		names = readable
+	}
 	all := make([]searched, len(names))
 	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var looks sync.WaitGroup
@@ -192,7 +200,7 @@ func (a *answer) searchIn(v view, name string, depth int, r *snapshot.Reading, f
 		return q
 	}
 	for _, row := range rows {
-		shown := messageRow{Row: row, At: v.Time(row.Since)}
+		shown := messageRow{Row: a.shown(row, name), At: v.Time(row.Since)}
 		if a.user.may(Read, name) {
 			shown.Link = v.link([]string{"q", name, "m", row.Mark}, "filter", f.String(), "snapshot", strconv.Itoa(s.Version()))
 		}

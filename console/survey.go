@@ -22,7 +22,12 @@ type survey struct {
 	Alike    int     // how many have the id and the body of another one
 	Bytes    int64   // of their bodies
 	Slowest  time.Duration
-	Left     int // chosen by what is gone on with, but redriven already and parked again
+	Latest   time.Time // when the last of them was parked
+	Undated  int       // of them, those that do not say when they were parked
+	Left     int       // chosen by what is gone on with, but redriven already and parked again
+
+	ByMarks bool // the filter was compared to what Config.Redact has left, and chooses nothing itself
+	Blind   bool // and not all that it chooses are rows, so that there are no marks of them
 }
 
 // tally is how often there is a value.
@@ -32,6 +37,16 @@ type tally struct {
 }
 
 const surveyPage = 10_000
+
+// survey surveys what a selection chooses.
+func (a *answer) survey(s *snapshot.Snapshot, sel selection, from goingOn) (survey, error) {
+	filter, marks := from.chooses(sel)
+	d, err := surveyOf(s, filter, marks, from.redrive())
+	known := d.Listed || len(sel.Marks) > 0 || marks != nil
+	d.ByMarks = a.console.cfg.Redact != nil && known
+	d.Blind = a.console.cfg.Redact != nil && !known && !filter.IsZero()
+	return d, err
+}
 
 // surveyOf surveys the chosen rows that are in the queue, and of them those with these marks,
 // unless marks is nil. Those that the redrive with this id has moved already are left out.
@@ -87,9 +102,23 @@ func (d *survey) add(r *snapshot.Row) {
 	if r.RedriveID != "" {
 		d.Redriven++
 	}
+	if r.Since.IsZero() {
+		d.Undated++
+	} else if r.Since.After(d.Latest) {
+		d.Latest = r.Since
+	}
 	if !r.FirstFailedAt.IsZero() && !r.FailedAt.IsZero() {
 		d.Slowest = max(d.Slowest, r.FailedAt.Sub(r.FirstFailedAt))
 	}
+}
+
+// before is a time before which all of them were parked, zero if that is unknown of one. A message
+// that was moved and is parked again meanwhile has the mark that was counted, and a later time.
+func (d *survey) before() time.Time {
+	if d.Count == 0 || d.Undated > 0 {
+		return time.Time{}
+	}
+	return d.Latest.Add(1)
 }
 
 const shownKinds = 4

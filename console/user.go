@@ -69,9 +69,9 @@ func (u User) words(readOnly bool) string {
 	case most.Right == Read:
 		return "You may read and export messages" + where
 	case most.Right == Move:
-		return "You may redrive, archive and export messages" + where
+		return "You may redrive, archive and export messages, and pause consumers" + where
 	}
-	return "You may redrive, archive, delete and export messages" + where
+	return "You may redrive, archive, delete and export messages, and pause consumers" + where
 }
 
 // may says whether the user has a right to a queue.

@@ -19,6 +19,13 @@ func links(b *tab, prefix string) []string {
 	return slices.Compact(all)
 }
 
+// markOf returns the mark in the link of a message.
+func markOf(link string) string {
+	_, rest, _ := strings.Cut(link, "/m/")
+	mark, _, _ := strings.Cut(rest, "?")
+	return mark
+}
+
 // clean fails if something went wrong in the tab since the last call. A page that is to be refused
 // is logged by the browser.
 func (b *tab) clean(what string, refused bool) {
@@ -74,6 +81,15 @@ func TestHostileTextsStayTexts(t *testing.T) {
 	}
 	for _, link := range marks {
 		visit(link, false)
+	}
+	for _, page := range []string{
+		"/plan?kind=redrive", "/plan?kind=delete", "/plan?kind=archive&filter=" + url.QueryEscape("reason="+hostile[0]),
+		"/compare?a=" + markOf(marks[0]) + "&b=" + markOf(marks[len(marks)-1]),
+	} {
+		visit(at+page, false)
+	}
+	for _, page := range []string{"c/" + url.PathEscape(plan.Queue), "fleet", "ops", "search?filter=" + url.QueryEscape("error~alert")} {
+		visit(s.url+page, false)
 	}
 	for _, as := range []string{"json", "text", "hex"} {
 		visit(marks[0]+"&as="+as, false)

@@ -101,7 +101,16 @@ func (l *Log) keep(e Entry) error {
 			return err
 		}
 	}
-	if err := l.file.Append(e, true); err != nil {
+	err := l.file.Append(e, true)
+	if errors.Is(err, lines.ErrGone) { // such as by a program that rotates logs
+		_ = l.file.Close()
+		l.file = nil
+		if err := l.begin(); err != nil {
+			return err
+		}
+		err = l.file.Append(e, true)
+	}
+	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	return nil

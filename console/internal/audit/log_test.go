@@ -130,3 +130,28 @@ func TestAnEntryThatCannotBeWrittenIsAnError(t *testing.T) {
 		t.Error("a file is used as a directory")
 	}
 }
+
+func TestAFileThatWasMovedIsBegunAnew(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, name)
+	write := func() error { return l.Write(Entry{Who: "ada", Action: "archive"}) }
+	if err := errors.Join(write(), os.Rename(file, file+".1"), write()); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []string{file, file + ".1"} {
+		if text, err := os.ReadFile(one); err != nil || bytes.Count(text, []byte("\n")) != 1 {
+			t.Errorf("%s has %q, %v", one, text, err)
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(); err == nil {
+		t.Error("an entry is written into a directory that is gone")
+	}
+	_ = l.Close()
+}

@@ -19,8 +19,11 @@ type Disk interface {
 
 // File is a file of lines. It is safe for many goroutines. A nil File writes nothing.
 type File struct {
+	// Immutable.
+	disk  Disk
+	there func() error // says whether its name still means this file; nil if it has none
+
 	mu     sync.Mutex
-	disk   Disk  // immutable
 	size   int64 // of the lines; written by Append
 	broken error // a part of a line could not be removed; written by Append
 }
@@ -38,7 +41,23 @@ func Open(name string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return New(f, whole), nil
+	file := New(f, whole)
+	file.there = func() error { return there(name, f) }
+	return file, nil
+}
+
+// ErrGone says that a file was moved or deleted, so that what is written to it is lost.
+var ErrGone = errors.New("the file was moved or deleted while it was open")
+
+func there(name string, f *os.File) error {
+	is, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Stat(name); err != nil || !os.SameFile(is, named) {
+		return fmt.Errorf("%s: %w", name, ErrGone)
+	}
+	return nil
 }
 
 // New makes a File of what has so many bytes already.
@@ -66,7 +85,7 @@ func ends(f *os.File) (size, whole int64, err error) {
 }
 
 // Append writes a line. With sync it returns when the line is on the disk. After an error the line
-// is not there.
+// is not there. One that must be on the disk is not written if nobody would find it: ErrGone.
 func (f *File) Append(v any, sync bool) error {
 	if f == nil {
 		return nil
@@ -79,6 +98,11 @@ func (f *File) Append(v any, sync bool) error {
 	defer f.mu.Unlock()
 	if f.broken != nil {
 		return f.broken
+	}
+	if sync && f.there != nil {
+		if err := f.there(); err != nil {
+			return err
+		}
 	}
 	n, err := f.disk.Write(append(text, '\n'))
 	if err == nil && sync {

@@ -106,3 +106,29 @@ func (d *disk) fails(what string) error {
 }
 
 func (d *disk) Close() error { return nil }
+
+func TestALineIsNotWrittenWhereNobodyFindsIt(t *testing.T) {
+	for name, harm := range map[string]func(string) error{
+		"deleted": os.Remove,
+		"moved":   func(name string) error { return os.Rename(name, name+".1") },
+		"replaced": func(name string) error {
+			return errors.Join(os.Rename(name, name+".1"), os.WriteFile(name, nil, 0o600))
+		},
+	} {
+		file := filepath.Join(t.TempDir(), "lines")
+		f, err := Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Append(1, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := harm(file); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Append(2, true); !errors.Is(err, ErrGone) {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = f.Close()
+	}
+}

@@ -34,11 +34,14 @@ type Intent struct {
 	// Chosen has the marks of the messages, in place of those of the Filter. It is kept in a file
 	// beside the journal, and is nil in a State: see Runner.Chosen.
 	Chosen []string `json:"-"`
-	Marks  int      `json:"marks,omitempty"` // how many Chosen has; Start sets it
+	// ByMarks says that Chosen alone chooses, because the Filter was compared to changed messages.
+	ByMarks bool `json:"by_marks,omitempty"`
+	Marks   int  `json:"marks,omitempty"` // how many Chosen has; Start sets it
 
 	Count  int       `json:"count"`            // most messages
 	Within int       `json:"within,omitempty"` // see errorqueue.RedriveOptions
 	Now    time.Time `json:"now,omitzero"`     // to which ages are compared; defaults to At
+	Before time.Time `json:"before,omitzero"`  // what was parked then or later is left alone; zero is any time
 
 	// Of a redrive.
 	To       string        `json:"to,omitempty"`
@@ -114,6 +117,9 @@ func (i Intent) checkChoice() error {
 	if filter.IsZero() && len(i.Chosen) == 0 && !i.All {
 		return errorqueue.ErrNoFilter
 	}
+	if i.ByMarks && len(i.Chosen) == 0 {
+		return wrong("Chosen", "", "marks of messages, with ByMarks")
+	}
 	for _, mark := range i.Chosen {
 		if _, ok := packed(mark); !ok {
 			return wrong("Chosen", mark, "marks of messages")
@@ -144,8 +150,14 @@ func wrong(field, value, want string) error {
 // the Filter chooses.
 func (i Intent) filter(marks []string) errorqueue.Filter {
 	f, _ := errorqueue.ParseFilter(i.Filter) // resolve has checked it
+	if i.ByMarks {
+		f = errorqueue.Filter{}
+	}
 	if len(marks) > 0 {
 		f.Marks = marks
+	}
+	if !i.Before.IsZero() && (f.Before.IsZero() || i.Before.Before(f.Before)) {
+		f.Before = i.Before
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package operation
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +10,19 @@ import (
 )
 
 const lockName = "lock"
+
+// Lock takes a directory, which it makes if it is not there, for a process that has no Runner.
+// ErrLocked says that another process has it. The lock ends with Close.
+func Lock(dir string) (io.Closer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
 
 // lockDir takes a directory for this process. The lock ends with the file, and so with the process.
 func lockDir(dir string) (*os.File, error) {
