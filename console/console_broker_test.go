@@ -162,7 +162,7 @@ func TestThePagesShowWhatIsParkedOnABroker(t *testing.T) {
 	if page := s.get("/ops/topology"); !strings.Contains(page, "<svg") || !strings.Contains(page, "60 ready") {
 		t.Errorf("the topology is:\n%s", page)
 	}
-	if page := s.get("/ops/doctor"); !strings.Contains(page, "60 messages given up") {
+	if page := s.get("/ops/doctor"); !strings.Contains(page, "60 messages given up") || !strings.Contains(page, ">see why</a>") {
 		t.Errorf("the doctor says:\n%s", page)
 	}
 }

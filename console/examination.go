@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/doctor"
@@ -80,8 +81,25 @@ type doctorData struct {
 	Took     string
 	Run      string // the link that runs it again
 	Summary  string
-	Findings []doctor.Finding
+	Findings []findingRow
 	Problem  string
+}
+
+// findingRow is a finding on the page.
+type findingRow struct {
+	doctor.Finding
+	Link string // of the error queue that it is about, "" if it is about something else
+}
+
+func (a *answer) findingRows(v view, all []doctor.Finding) (rows []findingRow) {
+	for _, f := range all {
+		row := findingRow{Finding: f}
+		if queue, ok := strings.CutPrefix(f.Subject, "queue "); ok && f.Check == "parked" && a.user.may(See, queue) {
+			row.Link = v.Link("q", queue)
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // doctor shows the findings. The first viewer has it look; later ones by a link, which names the
@@ -94,7 +112,7 @@ func (a *answer) doctor() {
 		e = a.console.broker.examine(a.r.Context(), e)
 	}
 	d := doctorData{
-		At: v.Time(e.at), Took: e.took.Round(time.Millisecond).String(), Summary: summary(e.findings), Findings: e.findings,
+		At: v.Time(e.at), Took: e.took.Round(time.Millisecond).String(), Summary: summary(e.findings), Findings: a.findingRows(v, e.findings),
 		Run: v.link([]string{"doctor"}, "again", strconv.FormatInt(e.at.UnixNano(), 36)),
 	}
 	status := http.StatusOK

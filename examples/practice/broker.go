@@ -36,7 +36,7 @@ func dial(url, prefix string) (*broker, error) {
 
 func (b *broker) close() { _ = b.conn.Close() }
 
-// forget deletes the queues of an earlier exercise.
+// forget deletes the queues of an earlier exercise, and the stream of its orders.
 func (b *broker) forget() error {
 	for _, s := range releases[0].specs(b.prefix, nil) {
 		plan, err := s.Plan()
@@ -53,7 +53,10 @@ func (b *broker) forget() error {
 			}
 		}
 	}
-	return nil
+	if _, err := b.ch.QueueDelete(orderStream(b.prefix), false, false, false); err != nil {
+		return err
+	}
+	return b.ch.ExchangeDelete(orderStream(b.prefix), false, false)
 }
 
 // wait until the error queues have so many messages.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/console"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/topology/topologyfile"
 )
 
@@ -57,6 +58,7 @@ func (d *door) serve(s *shop, o options) (err error) {
 	}
 	d.console, err = console.New(console.Config{
 		Connection: d.conn, Topology: shown, Login: d.login, SpoolDir: d.state, StateDir: d.state, Log: o.log,
+		Fleet: control.FleetConfig{Stream: orderStream(o.prefix)},
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
+	"github.com/bunnicula-go/bunnicula/control"
 	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
@@ -19,6 +20,7 @@ const (
 	maxFails = 500 // failing messages of one day; the others that it publishes are handled
 	outage   = time.Minute
 	round    = 5 * time.Minute
+	patience = time.Minute // with a broker that a version needs to start
 )
 
 // shop publishes, and consumes in one version. The goroutine of run uses it.
@@ -35,6 +37,7 @@ type shop struct {
 // deployed is one version at work.
 type deployed struct {
 	conn  *connection.Connection
+	agent *control.Agent // obeys orders to pause
 	group *consumer.Group
 }
 
@@ -73,11 +76,17 @@ func (s *shop) withdraw(ctx context.Context) error {
 	if s.open == nil {
 		return nil
 	}
-	err := errors.Join(s.open.group.Stop(ctx), s.open.conn.Stop(ctx))
+	err := s.open.stop(ctx)
 	s.open = nil
 	return err
 }
 
+func (d *deployed) stop(ctx context.Context) error {
+	return errors.Join(d.group.Stop(ctx), d.agent.Stop(ctx), d.conn.Stop(ctx))
+}
+
+// start starts a version. A Group waits for its broker as long as its context lets it, so it has a
+// minute.
 func (s *shop) start(ctx context.Context, r release) (*deployed, error) {
 	conn, err := connection.New(connection.Config{URL: s.url, Name: "shop", Version: r.version}, s.log)
 	if err != nil {
@@ -91,15 +100,29 @@ func (s *shop) start(ctx context.Context, r release) (*deployed, error) {
 		}
 		all = append(all, c)
 	}
-	group, err := consumer.NewGroup(all...)
-	if err == nil {
-		err = group.Start(ctx)
-	}
+	agent, err := control.NewAgent(conn, control.AgentConfig{Stream: orderStream(s.options.prefix), Logger: s.log})
 	if err != nil {
-		return nil, errors.Join(err, conn.Stop(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, conn.Stop(ctx))
 	}
-	return &deployed{conn, group}, nil
+	group, err := consumer.NewGroup(all...)
+	if err != nil {
+		return nil, errors.Join(err, conn.Stop(ctx))
+	}
+	group.Oversee(agent)
+	d := &deployed{conn, agent, group}
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := errors.Join(agent.Start(soon), group.Start(soon)); err != nil {
+		if ctx.Err() == nil && soon.Err() != nil {
+			err = fmt.Errorf("%s of the shop could not start in %s; end this and start it again, with -log to see why: %w", r.version, patience, err)
+		}
+		return nil, errors.Join(err, d.stop(context.WithoutCancel(ctx)))
+	}
+	return d, nil
 }
+
+// orderStream is the stream by which consumers are paused.
+func orderStream(prefix string) string { return prefix + "control" }
 
 // day publishes, and deploys what the lines say, until ctx ends.
 func (s *shop) day(ctx context.Context, lines <-chan string, out io.Writer, d *door) error {
