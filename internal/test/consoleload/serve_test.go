@@ -98,7 +98,7 @@ const objects = "/memory/classes/heap/objects:bytes"
 
 // watchHeap notes the highest heap.
 func watchHeap(ctx context.Context, highest *atomic.Int64) {
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for sample := []metrics.Sample{{Name: objects}}; ctx.Err() == nil; <-tick.C {
 		metrics.Read(sample)

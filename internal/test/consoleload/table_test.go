@@ -88,7 +88,7 @@ func short(d time.Duration) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
-func median[T int64 | time.Duration](all []T) T {
+func median[T float64 | time.Duration](all []T) T {
 	sorted := slices.Sorted(slices.Values(all))
 	return sorted[int(math.Floor(float64(len(sorted)-1)/2))]
 }
