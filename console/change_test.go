@@ -48,6 +48,16 @@ func fields(page string) url.Values {
 	return all
 }
 
+// pageOf sends the form of a selection, and returns the page to which that leads.
+func pageOf(t *testing.T, c http.Handler, form url.Values) string {
+	t.Helper()
+	answer := send(c, "/q/orders-error/plan", form)
+	if answer.StatusCode == http.StatusSeeOther {
+		return read(t, c, answer.Header.Get("Location"))
+	}
+	return text(t, answer)
+}
+
 // planOf makes a plan by a link, and returns the page's text and the fields of its form.
 func planOf(t *testing.T, c http.Handler, link string) (string, url.Values) {
 	t.Helper()
@@ -83,7 +93,7 @@ func TestAPlanIsOfTickedMessagesOrOfAFilterNeverOfThePage(t *testing.T) {
 			"Archive 120 of": {"all": {"archive"}, "filter": {""}},
 			"Export 2 of":    {"ticked": {"export"}, "mark": ticked},
 		} {
-			if page := text(t, send(c, "/q/orders-error/plan", form)); !strings.Contains(page, want) {
+			if page := pageOf(t, c, form); !strings.Contains(page, want) {
 				t.Errorf("the page lacks %q:\n%s", want, page)
 			}
 		}
@@ -95,7 +105,7 @@ func TestAPlanIsOfTickedMessagesOrOfAFilterNeverOfThePage(t *testing.T) {
 			`a term is &#34;reasn&#34;`:     {"all": {"redrive"}, "filter": {"reasn=x"}},
 			"No message is left to choose.": {"all": {"redrive"}, "filter": {"reason=nothing"}},
 		} {
-			if page := text(t, send(c, "/q/orders-error/plan", form)); !strings.Contains(page, want) {
+			if page := pageOf(t, c, form); !strings.Contains(page, want) {
 				t.Errorf("the page lacks %q:\n%s", want, page)
 			}
 		}
@@ -282,6 +292,26 @@ func TestAPlanOfAnotherProcessIsRefusedEvenWithTheSameKey(t *testing.T) {
 		}
 		if n := len(c.runner.All()); n != 0 {
 			t.Errorf("%d operations were begun", n)
+		}
+	})
+}
+
+func TestABrowserCanGoBackToAPlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		user := owner("eve", Change)
+		c := changer(t, &user, several(60)...)
+		marks := marksOf(t, c, "orders-error")
+		answer := send(c, "/q/orders-error/plan", url.Values{"ticked": {"redrive"}, "mark": marks[:2], "ticket": {"secret"}})
+		if to := answer.Header.Get("Location"); answer.StatusCode != http.StatusSeeOther || strings.Contains(to, "secret") || strings.Count(to, "mark=") != 2 {
+			t.Errorf("%s, to %s", answer.Status, to)
+		}
+		answer = send(c, "/q/orders-error/plan", url.Values{"all": {"redrive"}, "mark": marks[:2], "filter": {"reason=error"}})
+		if to := answer.Header.Get("Location"); answer.StatusCode != http.StatusSeeOther || strings.Contains(to, "mark=") {
+			t.Errorf("%s, to %s", answer.Status, to)
+		}
+		answer = send(c, "/q/orders-error/plan", url.Values{"ticked": {"redrive"}, "mark": append(marks, strings.Repeat(marks[0]+",", 900))})
+		if page := text(t, answer); answer.StatusCode != http.StatusOK || !strings.Contains(page, "Redrive "+fmt.Sprint(len(marks))+" of") {
+			t.Errorf("%s, want the page: its link would be too long for proxies", answer.Status)
 		}
 	})
 }

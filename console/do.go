@@ -79,7 +79,7 @@ func (a *answer) decide(queue string, form url.Values, d *deed) bool {
 	set, missed := typed.check(sel.Kind, queue, ways.main)
 	typed.checkSure(missed, sel, queue)
 	if len(missed) > 0 {
-		form.Set("again", "1")
+		form.Set("filled", "1")
 		a.planWith(queue, d.plan.form(form), missed)
 		return false
 	}

@@ -2,8 +2,10 @@ package console
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,6 +97,10 @@ func (a *answer) planWith(queue string, form url.Values, missed wrong) {
 		a.problem(refused)
 		return
 	}
+	if link := linkOfForm(v, queue, s, form); missed == nil && a.r.Method == http.MethodPost && len(link) <= mostLink {
+		http.Redirect(a.w, a.r, link, http.StatusSeeOther) // so that a browser can go back to it
+		return
+	}
 	r, ok := a.open(queue)
 	if !ok {
 		return
@@ -118,6 +124,22 @@ func (a *answer) planWith(queue string, form url.Values, missed wrong) {
 		p.Refresh, p.Every = 2, 2
 	}
 	a.show(status, "plan", p)
+}
+
+const mostLink = 4 << 10 // bytes
+
+// linkOfForm is the link of a plan with the fields of a form, but for its ticket, and for what was
+// ticked if the plan is for all.
+func linkOfForm(v view, queue string, s selection, form url.Values) string {
+	var fields []string
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range form[name] {
+			if name != ticketField && name != "zone" && value != "" && (name != "mark" || len(s.Marks) > 0) {
+				fields = append(fields, name, value)
+			}
+		}
+	}
+	return v.many([]string{"q", queue, "plan"}, fields...)
 }
 
 // selection reads the selection of a form, and what it goes on with.
@@ -174,7 +196,7 @@ func (a *answer) fillPlan(v view, d *planData, s *snapshot.Snapshot, from goingO
 	ways := a.console.cfg.waysOf(d.Queue)
 	d.Main = ways.main
 	d.Options = optionsOf(form)
-	if form.Get("again") == "" && d.Wrong == nil { // nobody has filled in the fields
+	if form.Get("filled") == "" && d.Wrong == nil { // nobody has filled in the fields
 		d.Options = from.options(firstOptions(d.Kind, d.Count, ways.archive))
 	}
 	set, missed := d.Options.check(d.Kind, d.Queue, d.Main)

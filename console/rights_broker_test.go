@@ -25,8 +25,8 @@ func TestAPlanTellsNothingOfAQueueIntoWhichTheViewerMayNotMove(t *testing.T) {
 	if _, err := ch.Consume(other, "", false, false, false, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	there, _ := s.plan("all=redrive&again=1&to=" + other)
-	missing, _ := s.plan("all=redrive&again=1&to=" + other + "x")
+	there, _ := s.plan("all=redrive&filled=1&to=" + other)
+	missing, _ := s.plan("all=redrive&filled=1&to=" + other + "x")
 	row := func(page, queue string) string {
 		_, after, _ := strings.Cut(page, "Consumers now")
 		_, after, _ = strings.Cut(after, "<tbody>")
