@@ -1,6 +1,7 @@
 package console
 
 import (
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -58,6 +59,9 @@ func surveyOf(s *snapshot.Snapshot, f errorqueue.Filter, marks map[string]bool, 
 		rows, total, err := s.Find(f, snapshot.Page{Offset: from, Limit: surveyPage})
 		if err != nil {
 			return d, err
+		}
+		if d.Found == nil && marks == nil {
+			d.Found = make([]string, 0, total)
 		}
 		for i := range rows {
 			r := &rows[i]
@@ -147,10 +151,15 @@ func tallies(of map[string]int) []tally {
 	return all
 }
 
-// alike counts the marks that another one is like.
+// alike counts the marks that another one is like. It compares digests of 64 bits, with a seed that
+// nobody knows: of 700,000 marks two are taken for alike once in 100 million plans.
 func alike(marks []string) int {
-	n := 0
-	sorted := slices.Sorted(slices.Values(marks))
+	seed, n := maphash.MakeSeed(), 0
+	sorted := make([]uint64, len(marks))
+	for i, m := range marks {
+		sorted[i] = maphash.String(seed, m)
+	}
+	slices.Sort(sorted)
 	for i, m := range sorted {
 		if i > 0 && sorted[i-1] == m || i+1 < len(sorted) && sorted[i+1] == m {
 			n++

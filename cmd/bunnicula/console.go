@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -132,6 +133,7 @@ func isLoopback(host string) bool {
 
 // console serves until ^C.
 func (a *app) console(ctx context.Context, conn *connection.Connection, o consoleOptions) error {
+	defer lean()()
 	cfg := console.Config{
 		Connection: conn, BasePath: o.basePath, Hosts: o.allowed(), Fleet: control.FleetConfig{Stream: o.stream}, ReadOnly: a.readOnly, StateDir: a.stateDir(o.stateDir, o.stated),
 		Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: plainLog})),
@@ -234,3 +236,15 @@ func (o consoleOptions) link(at net.Addr, page, query string) string {
 	}
 	return u.String()
 }
+
+// lean keeps the heap closer to what readings keep for long: Go lets it grow to twice that. It
+// returns what ends it. GOGC goes first.
+func lean() (end func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(leanPercent)
+	return func() { debug.SetGCPercent(before) }
+}
+
+const leanPercent = 40 // that the heap grows by before garbage is collected

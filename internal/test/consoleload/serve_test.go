@@ -141,6 +141,9 @@ type site struct {
 	client  *http.Client
 }
 
+// gogc is how much garbage the console has beside its heap, in percent, as in bunnicula console.
+const gogc = "40"
+
 // open starts a console for a queue, at this URL of the broker.
 func open(t *testing.T, queue, broker string) *site {
 	t.Helper()
@@ -150,7 +153,7 @@ func open(t *testing.T, queue, broker string) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, queue: queue, memory: k.MemoryPath, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	s.process = amqptest.StartProcess(t, []string{taskVariable + "=" + string(text)})
+	s.process = amqptest.StartProcess(t, []string{taskVariable + "=" + string(text), "GOGC=" + gogc})
 	_, s.url, _ = strings.Cut(s.process.Await("serves ", time.Minute), "serves ")
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
