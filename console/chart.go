@@ -40,8 +40,9 @@ const (
 	chartVersions = 6
 )
 
-// chart makes the bars of a timeline. Steps are joined if there would be too many.
-func chart(v view, t snapshot.Timeline) timelineData {
+// chart makes the bars of a timeline. Steps are joined if there would be too many. A version has the
+// colour that it has among all messages of the reading.
+func chart(v view, t, all snapshot.Timeline) timelineData {
 	d := timelineData{Undated: t.Undated}
 	if len(t.Points) == 0 || t.Step <= 0 {
 		return d
@@ -52,6 +53,12 @@ func chart(v view, t snapshot.Timeline) timelineData {
 	width := time.Duration(join) * t.Step
 	versions, class := versionsOf(v, t.Points)
 	d.Versions = versions
+	_, colours := versionsOf(v, all.Points)
+	for i, row := range d.Versions {
+		if colour, known := colours[row.Name]; known {
+			d.Versions[i].Class = colour
+		}
+	}
 	d.Bars = make([]bar, (steps+join-1)/join)
 	for i := range d.Bars {
 		d.Bars[i] = bar{At: v.Time(first.Add(time.Duration(i) * width)), Parts: make([]int, len(d.Versions))}

@@ -113,7 +113,11 @@ func (a *answer) fillGroup(v view, s *snapshot.Snapshot, filter errorqueue.Filte
 	if err != nil {
 		return err
 	}
-	d.Timeline = chart(v, timeline)
+	all, err := s.Timeline(errorqueue.Filter{})
+	if err != nil {
+		return err
+	}
+	d.Timeline = chart(v, timeline, all)
 	for _, f := range facets {
 		counts, err := s.Counts(filter, f.by)
 		if err != nil {

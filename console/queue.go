@@ -208,7 +208,11 @@ func (a *answer) fill(v view, s *snapshot.Snapshot, filter errorqueue.Filter, d 
 	if err != nil {
 		return err
 	}
-	d.Timeline = chart(v, timeline)
+	all, err := s.Timeline(errorqueue.Filter{})
+	if err != nil {
+		return err
+	}
+	d.Timeline = chart(v, timeline, all)
 	if d.List {
 		d.Rows, err = a.list(v, d.Queue, s, filter, "filter", d.Filter, "show", a.r.URL.Query().Get("show"))
 		return err

@@ -25,14 +25,14 @@ func (d timelineData) SVG() template.HTML {
 	slot := float64(chartWidth) / float64(max(len(d.Bars), 12))
 	for i, b := range d.Bars {
 		y := float64(chartHeight)
-		for class, n := range b.Parts {
+		for version, n := range b.Parts {
 			if n == 0 {
 				continue
 			}
 			h := max(1.5, float64(n)*(chartHeight-4)/float64(d.Most))
 			y -= h
 			fmt.Fprintf(&out, `<rect class="v%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s: %d</title></rect>`,
-				class, float64(i)*slot, y, max(1, slot-1), h, template.HTMLEscapeString(b.At.Exact), n)
+				d.Versions[version].Class, float64(i)*slot, y, max(1, slot-1), h, template.HTMLEscapeString(b.At.Exact), n)
 		}
 	}
 	out.WriteString("</svg>")

@@ -50,7 +50,7 @@ func TestATimelineHasEachMessageInOneBar(t *testing.T) {
 		line.Points = append(line.Points, snapshot.Point{At: at.Add(time.Duration(i/3) * time.Minute), Version: fmt.Sprintf("1.%d", i%9), Count: i%5 + 1})
 		total += i%5 + 1
 	}
-	d := chart(view{zone: time.UTC, now: at}, line)
+	d := chart(view{zone: time.UTC, now: at}, line, line)
 	if len(d.Bars) > chartBars || len(d.Versions) != chartVersions || d.Undated != 2 {
 		t.Errorf("%d bars, %d versions, %d undated", len(d.Bars), len(d.Versions), d.Undated)
 	}
@@ -70,8 +70,22 @@ func TestATimelineHasEachMessageInOneBar(t *testing.T) {
 	if bars != total || versions != total || d.Versions[chartVersions-1].Name != "others" {
 		t.Errorf("bars have %d and versions %d, want %d; the last is %q", bars, versions, total, d.Versions[chartVersions-1].Name)
 	}
-	if empty := chart(view{}, snapshot.Timeline{}); len(empty.Bars) != 0 || empty.SVG() != "" {
+	if empty := chart(view{}, snapshot.Timeline{}, line); len(empty.Bars) != 0 || empty.SVG() != "" {
 		t.Error("no messages make a picture")
+	}
+}
+
+func TestAVersionHasOneColourOnAllPages(t *testing.T) {
+	at := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+	all := snapshot.Timeline{Step: time.Minute, Points: []snapshot.Point{
+		{At: at, Version: "1.41.0", Count: 3}, {At: at.Add(time.Minute), Version: "1.42.0", Count: 9},
+	}}
+	one := snapshot.Timeline{Step: time.Minute, Points: all.Points[1:]}
+	for name, d := range map[string]timelineData{"the queue": chart(view{zone: time.UTC}, all, all), "one kind": chart(view{zone: time.UTC}, one, all)} {
+		last := d.Versions[len(d.Versions)-1]
+		if last.Name != "1.42.0" || last.Class != 1 || !strings.Contains(string(d.SVG()), `class="v1"`) {
+			t.Errorf("%s: %+v\n%s", name, last, d.SVG())
+		}
 	}
 }
 

@@ -39,9 +39,12 @@ type Log struct {
 	open   func(name string) (*lines.File, error)
 	rotate int64
 
-	mu   sync.Mutex
-	file *lines.File // nil without a directory, and after a failed rotation; written by Write and Close
+	mu     sync.Mutex
+	file   *lines.File // nil without a directory, and after a failed rotation; written by Write and Close
+	closed bool        // written by Close
 }
+
+var errClosed = errors.New("audit: it is closed")
 
 // Open opens a Log.
 func Open(cfg Config) (*Log, error) {
@@ -91,6 +94,9 @@ func (l *Log) keep(e Entry) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return errClosed
+	}
 	if l.file == nil {
 		if err := l.begin(); err != nil {
 			return err
@@ -142,11 +148,11 @@ func (l *Log) next(now time.Time) error {
 // Durable says whether entries are in a file too.
 func (l *Log) Durable() bool { return l.dir != "" }
 
-// Close closes the file. A Write after it opens it again.
+// Close closes the file. A Write after it fails: another process may have the directory by then.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	file := l.file
-	l.file = nil
+	l.file, l.closed = nil, true
 	return file.Close()
 }
