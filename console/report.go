@@ -111,10 +111,10 @@ func operationCommand(s operation.State) string {
 	if s.GoesOn != "" && s.Kind != operation.Redrive {
 		return ""
 	}
-	line := []string{"errors", map[operation.Kind]string{operation.Redrive: "redrive", operation.Export: "export"}[s.Kind], s.Queue}
-	if line[1] == "" {
-		line[1] = "discard"
-	}
+	verb := map[operation.Kind]string{
+		operation.Redrive: "redrive", operation.Export: "export", operation.Archive: "discard", operation.Delete: "discard",
+	}[s.Kind]
+	line := []string{"errors", verb, s.Queue}
 	switch f, err := errorqueue.ParseFilter(s.Filter); {
 	case err != nil, s.ByMarks, s.Filter == "" && !s.All: // ticked ones, or of a filter that sees what pages show
 		return ""
@@ -126,13 +126,18 @@ func operationCommand(s operation.State) string {
 		}
 		line = append(line, words(f)...)
 	}
+	if s.Kind != operation.Export {
+		line = append(line, flagsOf(s)...)
+	}
+	return commandLine(line...)
+}
+
+// flagsOf are the flags of the command that does the same.
+func flagsOf(s operation.State) (line []string) {
 	add := func(flag, value string) {
 		if value != "" {
 			line = append(line, flag, value)
 		}
-	}
-	if s.Kind == operation.Export {
-		return commandLine(line...)
 	}
 	if s.Kind == operation.Delete {
 		line = append(line, "--delete")
@@ -151,5 +156,5 @@ func operationCommand(s operation.State) string {
 		add("--rate", strconv.FormatFloat(s.Rate, 'g', -1, 64))
 	}
 	add("--redrive-id", s.RedriveID)
-	return commandLine(line...)
+	return line
 }

@@ -61,7 +61,7 @@ func (s *shop) close(ctx context.Context) error {
 
 // forget deletes the queues of the exercise, if there is a broker.
 func (s *shop) forget() error {
-	b, err := dial(s.url, s.prefix)
+	b, err := dial(s.url, s.options.prefix)
 	if err != nil {
 		return nil //nolint:nilerr // the next start deletes them
 	}
