@@ -247,4 +247,4 @@ func lean() (end func()) {
 	return func() { debug.SetGCPercent(before) }
 }
 
-const leanPercent = 40 // that the heap grows by before garbage is collected
+const leanPercent = 50 // that the heap grows by before garbage is collected

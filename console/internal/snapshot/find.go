@@ -14,6 +14,14 @@ import (
 type finds struct {
 	mu     sync.Mutex
 	latest []found // the newest last
+	marked marked  // the row for which a page has looked last
+}
+
+// marked is the first row with a mark, and how many have it: none before the first look.
+type marked struct {
+	mark  string
+	first int32
+	alike int
 }
 
 type found struct {
@@ -166,11 +174,32 @@ func (s *Snapshot) Find(f errorqueue.Filter, p Page) (rows []Row, total int, err
 // rows have it.
 func (s *Snapshot) Row(mark string) (r Row, alike int, err error) {
 	v, _ := s.view()
-	at, alike := v.find(mark)
-	if alike == 0 {
+	at, alike := s.marked(v, mark)
+	if alike == 0 || int(at) >= v.n {
 		return Row{}, 0, ErrUnknown
 	}
 	return v.row(at), alike, nil
+}
+
+// marked is view.find. The page of a message looks for the same one several times, which costs one
+// look at all rows once the pass is over.
+func (s *Snapshot) marked(v view, mark string) (first int32, alike int) {
+	if !s.Done() {
+		return v.find(mark)
+	}
+	f := &s.finds
+	f.mu.Lock()
+	last := f.marked
+	f.mu.Unlock()
+	if last.alike > 0 && last.mark == mark {
+		return last.first, last.alike
+	}
+	v, _ = s.view() // that of the end
+	first, alike = v.find(mark)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.marked = marked{mark, first, alike}
+	return first, alike
 }
 
 // find returns the first row with a mark, and how many have it.
@@ -198,8 +227,8 @@ func (s *Snapshot) Neighbours(mark string, f errorqueue.Filter) (before, after *
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	at, alike := c.view.find(mark)
-	if alike == 0 {
+	at, alike := s.marked(c.view, mark)
+	if alike == 0 || int(at) >= c.view.n {
 		return nil, nil, 0, ErrUnknown
 	}
 	index, itself := c.before(at)
@@ -222,8 +251,8 @@ func (s *Snapshot) Neighbours(mark string, f errorqueue.Filter) (before, after *
 // larger than the length of Body then.
 func (s *Snapshot) Message(mark string) (errorqueue.Message, error) {
 	v, _ := s.view()
-	at, alike := v.find(mark)
-	if alike == 0 {
+	at, alike := s.marked(v, mark)
+	if alike == 0 || int(at) >= v.n {
 		return errorqueue.Message{}, ErrUnknown
 	}
 	r := v.at(at)

@@ -17,6 +17,11 @@ func largest(t *testing.T) int {
 	return 128 << 20
 }
 
+// mostBodies is how many bodies may be in memory while the client library puts one together. It lets
+// a body grow by a quarter each time, from parts that it has beside it: so two and a half are alive
+// at once, and as much again is garbage that was not collected. The console adds nothing to that.
+const mostBodies = 5
+
 // TestTheLargestBody looks at a message as large as the broker takes.
 func TestTheLargestBody(t *testing.T) {
 	amqptest.Long(t)
@@ -36,8 +41,8 @@ func TestTheLargestBody(t *testing.T) {
 	before, _ := resident(t, s.process.Pid())
 	idle := s.heap().Live
 	b.note("the body", mib(int64(size)))
-	s.read()
-	b.bytes("heap growth at its highest while it is read", s.heap().Highest-idle, int64(3*size))
+	s.read(false)
+	b.bytes("heap growth at its highest while it is read", s.heap().Highest-idle, int64(mostBodies*size))
 	list := s.get(s.page() + "?filter=id%3Dlarge")
 	link := markLink.FindString(string(list.body))
 	part := s.get(link)
@@ -47,11 +52,11 @@ func TestTheLargestBody(t *testing.T) {
 	whole := s.get(link + "?load=" + load)
 	b.most("its page with all of it, bytes", len(whole.body), 1<<20)
 	b.add(whole.has(exact), exact+" on it", fmt.Sprint(whole.has(exact)), "true")
-	b.bytes("heap growth at its highest meanwhile", s.heap().Highest-idle, int64(3*size))
+	b.bytes("heap growth at its highest meanwhile", s.heap().Highest-idle, int64(mostBodies*size))
 	load = readAgain(t, s.get(link), `load=(\d+)`)
 	file := s.get(link + "/body?load=" + load)
 	b.count("its download, bytes", len(file.body), size)
-	b.bytes("heap growth at its highest meanwhile", s.heap().Highest-idle, int64(3*size))
+	b.bytes("heap growth at its highest meanwhile", s.heap().Highest-idle, int64(mostBodies*size))
 	b.add(bytes.HasPrefix(file.body, []byte(head)), exact+" in it", "", "true")
 	_, highest := resident(t, s.process.Pid())
 	b.note("RSS growth at its highest", mib(highest-before))

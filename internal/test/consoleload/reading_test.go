@@ -32,8 +32,9 @@ type reading struct {
 	paints []time.Duration // whole pages while it ran
 }
 
-// read has the queue read, by the link of its page, while a browser follows and others come.
-func (s *site) read() (r reading) {
+// read has the queue read, by the link of its page, while a browser follows, and others come too if
+// they are to.
+func (s *site) read(visited bool) (r reading) {
 	s.t.Helper()
 	link := readLink.FindSubmatch(s.known().body)
 	if link == nil {
@@ -45,7 +46,9 @@ func (s *site) read() (r reading) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
 	var visitors sync.WaitGroup
-	visitors.Go(func() { r.paints = s.visit(ctx) })
+	if visited {
+		visitors.Go(func() { r.paints = s.visit(ctx) })
+	}
 	s.browser(ctx, s.page(), func(g got) bool {
 		if r.groups == 0 && groupLink.Match(g.body) {
 			r.groups = time.Since(began)
@@ -136,7 +139,7 @@ func readings(b *table, s *site, before int64) {
 		if round%2 == 0 {
 			plain = append(plain, plainGroups(b.t, s.queue))
 		}
-		r := s.read()
+		r := s.read(round == 0)
 		passes, paints, groups = append(passes, r.took), append(paints, r.paints...), append(groups, r.groups)
 		if round == 0 {
 			now, highest := resident(b.t, s.process.Pid())

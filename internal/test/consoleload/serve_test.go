@@ -142,7 +142,7 @@ type site struct {
 }
 
 // gogc is how much garbage the console has beside its heap, in percent, as in bunnicula console.
-const gogc = "40"
+const gogc = "50"
 
 // open starts a console for a queue, at this URL of the broker.
 func open(t *testing.T, queue, broker string) *site {
