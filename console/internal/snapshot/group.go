@@ -26,7 +26,7 @@ type Groups struct {
 
 // Timeline is how many messages were parked when.
 type Timeline struct {
-	// Step is how much time a point covers: a minute, or an hour or a day if there would be too
+	// Step is how much time a point covers: a minute, or more, up to years, if there would be too
 	// many points.
 	Step    time.Duration
 	Points  []Point // by time, then by version; without those that are 0

@@ -43,7 +43,7 @@ func (t *tally) add(m *errorqueue.Message) {
 		if t.groups == nil {
 			t.groups = map[string]*tallied{}
 		}
-		g = &tallied{Group: Group{
+		g = &tallied{timeline: timeline{most: groupCells}, Group: Group{
 			Key: m.Group, First: at, Last: at, Mark: m.Mark,
 			Reason: m.Reason, Error: m.Error, Type: m.Type, Consumer: m.Consumer, Target: m.Target,
 		}}

@@ -65,8 +65,18 @@ func TestATimelineOfManyPointsHasALongerStepAndTheSameCount(t *testing.T) {
 	}
 	l.add(time.Unix(-90, 0), "")
 	got := l.report()
-	if got.Step != time.Hour || total(got) != 3*mostCells+1 || !got.Points[0].At.Equal(time.Unix(-3600, 0)) {
+	if got.Step != 10*time.Minute || total(got) != 3*mostCells+1 || !got.Points[0].At.Equal(time.Unix(-600, 0)) {
 		t.Errorf("step %v, %d messages, the first at %v", got.Step, total(got), got.Points[0].At)
+	}
+}
+
+func TestATimelineOfAGroupHasFewerPoints(t *testing.T) {
+	var l tally
+	for i := range 3 * groupCells {
+		l.add(&errorqueue.Message{Group: "g", FailedAt: epoch.Add(time.Duration(i) * time.Minute)})
+	}
+	if got := l.groups["g"].timeline.report(); len(got.Points) > groupCells || got.Step != 10*time.Minute || total(got) != 3*groupCells {
+		t.Errorf("step %v, %d points, %d messages", got.Step, len(got.Points), total(got))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 // timeline counts messages by time and version. Its step becomes longer when there are too many
 // points, so its counts are always exact. The zero value is empty.
 type timeline struct {
+	most    int // cells, mostCells if it is 0; immutable
 	step    int // of steps
 	cells   map[cell]int
 	undated int
@@ -21,9 +22,12 @@ type cell struct {
 	version string
 }
 
-const mostCells = 10_000
+const (
+	mostCells  = 10_000
+	groupCells = 1000 // of a group, since there may be a thousand of these
+)
 
-var steps = []time.Duration{time.Minute, time.Hour, 24 * time.Hour, 30 * 24 * time.Hour, 3650 * 24 * time.Hour}
+var steps = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour, 30 * 24 * time.Hour, 3650 * 24 * time.Hour}
 
 func (t *timeline) add(at time.Time, version string) {
 	if at.IsZero() {
@@ -38,7 +42,7 @@ func (t *timeline) add(at time.Time, version string) {
 		c.version = strings.Clone(version)
 	}
 	t.cells[c]++
-	for len(t.cells) > mostCells && t.step < len(steps)-1 {
+	for len(t.cells) > cmp.Or(t.most, mostCells) && t.step < len(steps)-1 {
 		t.widen()
 	}
 }
