@@ -16,7 +16,7 @@ type Consumer struct {
 		Name string `json:"name"`
 	} `json:"queue"`
 	Channel    Channel `json:"channel_details"`
-	Connection string `json:"-"` // the name that the client has given its connection, "" if none
+	Connection string  `json:"-"` // the name that the client has given its connection, "" if none
 }
 
 // Channel says where a consumer is.
