@@ -63,7 +63,7 @@ func (s *shop) close(ctx context.Context) error {
 func (s *shop) forget() error {
 	b, err := dial(s.url, s.options.prefix)
 	if err != nil {
-		return nil //nolint:nilerr // the next start deletes them
+		return nil // the next start deletes them
 	}
 	defer b.close()
 	return b.forget()
