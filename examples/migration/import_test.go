@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -42,7 +44,7 @@ func newStore(t *testing.T) *Store {
 // Whoever makes the file has the one lock meanwhile, and SQLite does not wait for it.
 func TestADatabaseThatAnotherProcessJustMakesIsWaitedFor(t *testing.T) {
 	o := Options{Store: filepath.Join(t.TempDir(), "new.db")}
-	other, err := sql.Open("sqlite", o.Store)
+	other, err := sql.Open("sqlite", "file:"+o.Store+"?_pragma=busy_timeout(10000)") // its COMMIT waits for who just reads
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +58,14 @@ func TestADatabaseThatAnotherProcessJustMakesIsWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.DB.Close() }()
-	time.AfterFunc(100*time.Millisecond, func() { _, _ = other.ExecContext(t.Context(), `COMMIT`) })
-	if err := s.migrate(t.Context()); err != nil {
+	committed := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() {
+		_, err := other.ExecContext(t.Context(), `COMMIT`)
+		committed <- err
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := errors.Join(s.migrate(ctx), <-committed); err != nil {
 		t.Error(err)
 	}
 }
