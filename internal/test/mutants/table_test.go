@@ -1632,7 +1632,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "audit-unwritten", breaks: "an action without an entry is refused",
-		edits:  []edit{{"console/internal/audit.Log.keep", `l.file.Append(e, true)`, `error(nil)`}},
+		edits:  []edit{{"console/internal/audit.Log.keep", `return fmt.Errorf("audit: %w", err)`, `return nil`}},
 		caught: []by{{pkg: "console/internal/audit", test: "^TestAnEntryThatCannotBeWrittenIsAnError$"}},
 	},
 	{
