@@ -19,7 +19,9 @@ import (
 
 const (
 	mostMemory = 256 << 20 // bytes of rows, as the console has it by default
-	moreMemory = 64 << 20  // bytes beside those
+	moreMemory = 128 << 20 // bytes beside those
+	operating  = 256 << 20 // bytes beside those while an operation of 700,000 runs: its marks, what errorqueue remembers, garbage
+	mostTimes  = 1.75      // as long as errorqueue's groups: each message is also kept, and pages are shown meanwhile
 )
 
 // page is the path of the error queue's page.
@@ -159,7 +161,7 @@ func readings(b *table, s *site, before int64) {
 		ratios = append(ratios, float64(passes[i])/float64(plain[i]))
 	}
 	ratio := median(ratios)
-	b.add(amqptest.Raced() || ratio <= 1.15**slack, "reading beside errorqueue's groups, median", fmt.Sprintf("%.2f times, of %.2f", ratio, ratios), fmt.Sprintf("at most %.2f", 1.15**slack))
+	b.add(amqptest.Raced() || ratio <= mostTimes**slack, "reading beside errorqueue's groups, median", fmt.Sprintf("%.2f times, of %.2f", ratio, ratios), fmt.Sprintf("at most %.2f", mostTimes**slack))
 	b.note("live heap after the readings", mib(s.heap().Live))
 	list := s.get(s.page() + "?show=list")
 	want := strings.Contains(string(list.body), "of <b>"+grouped(*messages)+"</b>")

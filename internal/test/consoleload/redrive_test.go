@@ -57,7 +57,7 @@ func redrive(b *table, s *site, before int64) {
 	b.count("messages that stay, since they came after the plan", left, later)
 	now, highest := resident(b.t, s.process.Pid())
 	b.note("RSS growth after the redrive", mib(now-before))
-	b.bytes("RSS growth at its highest, from plan to end and before", highest-before, mostMemory+moreMemory)
+	b.bytes("RSS growth at its highest, from plan to end and before", highest-before, mostMemory+moreMemory+operating)
 	h := s.heap()
 	b.note("heap at its highest during the redrive", mib(h.Highest))
 	b.note("live heap after the redrive", mib(h.Live))
