@@ -22,6 +22,8 @@ const (
 	// markPatience is how long a Fold waits for the confirm of a mark. Then it reads: the mark may
 	// be there all the same, and if it does not come, Fold writes another.
 	markPatience = 10 * time.Second
+	// endsWithin is how long a session may take to end after its channels.
+	endsWithin = 500 * time.Millisecond
 )
 
 // Fold reads every record from the first up to the end as it is now: up to a mark that Fold writes.
@@ -117,12 +119,22 @@ func (r *reader) run(ctx context.Context) error {
 		if r.next != before {
 			pause.Reset()
 		}
-		if why := source.lost(s.Err(), r.next != before); why != nil {
+		if why := source.lost(whyEnded(ctx, s), r.next != before); why != nil {
 			return fmt.Errorf("a record behind offset %d: %w", r.next-1, why)
 		}
 		r.journal.log.DebugContext(ctx, "stream is read again", "next", r.next, "err", err)
 		backoff.Wait(ctx, pause.Next())
 	}
+}
+
+// whyEnded returns what has ended a session, nil if it goes on. Its channels end a moment earlier.
+func whyEnded(ctx context.Context, s transport.Session) error {
+	select {
+	case <-s.Done():
+	case <-time.After(endsWithin):
+	case <-ctx.Done():
+	}
+	return s.Err()
 }
 
 // stop is an error that no other session would mend.
