@@ -149,6 +149,7 @@ func TestTheNextMessageOfAPartitionWaitsUntilTheOneBeforeIsParked(t *testing.T) 
 		return simulated.Fault{}
 	}}
 	inOrderLab(t, late, time.Second, func(l *lab, spec consumer.Spec, calls func() []string) {
+		spec.Prefetch = 10 // the next one is here already
 		l.start(l.process("p"), spec)
 		l.publish(spec.Queue, "bad", "two")
 		time.Sleep(time.Minute)
