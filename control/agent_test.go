@@ -343,13 +343,14 @@ func TestNothingIsHandledBeforeTheOrdersAreKnown(t *testing.T) {
 		if err := b.Publisher().Publish(t.Context(), "orders", 1); err != nil {
 			t.Fatal(err)
 		}
-		b.Restart(30 * time.Second)
+		b.Restart(time.Minute)
+		b.Full(control.ControlStream, 75*time.Second) // so it is not read before, and nothing else holds up the consumer
 		handled := 0
-		p := simulatedProcess(t, b, control.AgentConfig{}, func(context.Context, consumer.Delivery) consumer.Result {
+		p := simulatedProcess(t, b, control.AgentConfig{Patience: 40 * time.Second}, func(context.Context, consumer.Delivery) consumer.Result {
 			handled++
 			return consumer.Ack()
 		}, "orders")
-		time.Sleep(time.Minute)
+		time.Sleep(5 * time.Minute)
 		if h := p.all[0].Health(); handled > 0 || !h.PausedByOrder || !strings.Contains(h.OrderedWhy, "ordered by") {
 			t.Errorf("%d were handled, and the consumer is %+v", handled, h)
 		}
