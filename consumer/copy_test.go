@@ -134,6 +134,8 @@ func TestACopySaysWhatHappened(t *testing.T) {
 		monitoring.Parked: {
 			"retry-attempts": int64(1), "bunnicula-failed-at": "2026-05-04T03:02:01Z", "bunnicula-error-type": "*fs.PathError",
 			"bunnicula-consumer": "billing", "bunnicula-app": "shop", "bunnicula-app-version": "v1.2.3", "bunnicula-host": hostname,
+			"bunnicula-reason": "panic", "bunnicula-error": "panic: open a: boom", "bunnicula-stack": "at line 1",
+			"bunnicula-first-failed-at": "2026-05-04T03:02:01Z", "bunnicula-original-exchange": "", "bunnicula-original-routing-key": "orders",
 		},
 	} {
 		t.Run(action.String(), func(t *testing.T) {
@@ -150,8 +152,7 @@ func TestACopySaysWhatHappened(t *testing.T) {
 				want["bunnicula-error-group"] = got.Group
 			}
 			maps.Copy(want, amqp.Table{
-				"bunnicula-queue": "orders", "bunnicula-reason": "panic", "bunnicula-error": "panic: open a: boom", "bunnicula-stack": "at line 1",
-				"bunnicula-first-failed-at": "2026-05-04T03:02:01Z", "bunnicula-original-exchange": "", "bunnicula-original-routing-key": "orders",
+				"bunnicula-queue":   "orders",
 				"bunnicula-history": `[{"at":"2026-05-04T03:02:01Z","attempt":2,"reason":"panic","error":"panic: open a: boom","host":"` + hostname + `","ms":1500}]`,
 			})
 			if h := got.Copy.Headers; got.Action != action || !reflect.DeepEqual(h, want) {
@@ -169,7 +170,6 @@ func TestOriginalsAreSetOnceOverSeveralHops(t *testing.T) {
 	c := quiet(t, spec(func(s *Spec) { s.MaxRetries, s.Handler = 5, returns(Retry(errBoom)) }))
 	raw := delivery(nil)
 	raw.Exchange, raw.RoutingKey, raw.Expiration, raw.UserId = "shop", "order.placed", "5000", "ann"
-	var first any
 	for hop := range 4 {
 		s := c.Process(t.Context(), raw)
 		h := s.Copy.Headers
@@ -177,13 +177,67 @@ func TestOriginalsAreSetOnceOverSeveralHops(t *testing.T) {
 			h["bunnicula-original-expiration"] != "5000" || h["bunnicula-original-user-id"] != "ann" {
 			t.Fatalf("hop %d: %v", hop, h)
 		}
-		if hop == 0 {
-			first = h["bunnicula-first-failed-at"]
-		}
-		if first == nil || h["bunnicula-first-failed-at"] != first {
-			t.Errorf("hop %d first failed at %v, want %v", hop, h["bunnicula-first-failed-at"], first)
+		raw = back(s)
+	}
+}
+
+func TestWhenAMessageFirstFailedIsKnownHoweverOftenItFails(t *testing.T) {
+	const retries = 25
+	c := quiet(t, spec(func(s *Spec) { s.MaxRetries = retries }))
+	raw, now := delivery(nil), time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+	for hop := range retries + 1 {
+		s := c.settlement(decoded(c, raw), failing(errBoom), now.Add(time.Duration(hop)*time.Hour))
+		h := s.Copy.Headers
+		if got, there := h["bunnicula-first-failed-at"]; there != (hop >= 10) || there && got != "2026-05-04T03:02:01Z" {
+			t.Errorf("hop %d: first failed at %v; of fewer than ten the history says it", hop, got)
 		}
 		raw = back(s)
+	}
+	for hops := range 3 {
+		raw = delivery(nil)
+		for hop := range hops {
+			raw = back(c.settlement(decoded(c, raw), failing(errBoom), now.Add(time.Duration(hop)*time.Hour)))
+		}
+		h := c.settlement(decoded(c, raw), ending{result: Error(errBoom)}, now.Add(time.Duration(hops)*time.Hour)).Copy.Headers
+		if h["bunnicula-first-failed-at"] != "2026-05-04T03:02:01Z" {
+			t.Errorf("parked after %d retries: %v", hops, h)
+		}
+	}
+}
+
+func TestACopyDoesNotSayWhatItsWayBackSays(t *testing.T) {
+	clojure := func(s *Spec) { s.Scheme, s.QueueType = topology.Bunnicula, topology.Classic }
+	for name, row := range map[string]struct {
+		change        func(*Spec)
+		exchange, key string
+		want          amqp.Table
+	}{
+		"to the queue":                    {nil, "", "orders", nil},
+		"by an exchange":                  {nil, "shop", "order.placed", amqp.Table{"exchange": "shop", "routing-key": "order.placed"}},
+		"by an exchange, with its name":   {nil, "shop", "orders", amqp.Table{"exchange": "shop"}},
+		"by a queue that forwards":        {nil, "", "inbox", amqp.Table{"routing-key": "inbox"}},
+		"to the queue, of the old queues": {clojure, "", "orders", amqp.Table{"exchange": "", "routing-key": "orders"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := quiet(t, spec(row.change))
+			raw := delivery(nil)
+			raw.Exchange, raw.RoutingKey = row.exchange, row.key
+			waits := c.settlement(decoded(c, raw), failing(errBoom), time.Now())
+			for _, name := range []string{"exchange", "routing-key"} {
+				if got := waits.Copy.Headers["bunnicula-original-"+name]; got != row.want[name] {
+					t.Errorf("%s is %v, want %v", name, got, row.want[name])
+				}
+			}
+			came := back(waits)
+			came.Exchange, came.RoutingKey = "", "orders"
+			if d := decoded(c, came).facts.Delivery; d.Exchange != row.exchange || d.RoutingKey != row.key {
+				t.Errorf("it comes back as of %q, %q", d.Exchange, d.RoutingKey)
+			}
+			parked := c.settlement(decoded(c, came), ending{result: Error(errBoom)}, time.Now()).Copy.Headers
+			if parked["bunnicula-original-exchange"] != row.exchange || parked["bunnicula-original-routing-key"] != row.key {
+				t.Errorf("it is parked with %v", parked)
+			}
+		})
 	}
 }
 
@@ -192,8 +246,8 @@ func TestHeadersOfAnotherQueueAreNotCarriedOn(t *testing.T) {
 		"bunnicula-queue": "emails", "retry-attempts": int64(2), "bunnicula-original-exchange": "post", "bunnicula-original-routing-key": "mail",
 		"bunnicula-first-failed-at": "2020-01-01T00:00:00Z", "bunnicula-history": `[{"attempt":9}]`, "bunnicula-redrive-count": int64(1), "bunnicula-not-before": "2999-01-01T00:00:00Z",
 	})
-	h := copied(t, raw, failing(errBoom)).Headers
-	if h["retry-attempts"] != int64(1) || h["bunnicula-queue"] != "orders" || h["bunnicula-original-routing-key"] != "orders" ||
+	h := copied(t, raw, ending{result: Error(errBoom)}).Headers
+	if h["retry-attempts"] != int64(0) || h["bunnicula-queue"] != "orders" || h["bunnicula-original-routing-key"] != "orders" ||
 		h["bunnicula-first-failed-at"] != "2026-05-04T03:02:01Z" || h["bunnicula-redrive-count"] != nil || h["bunnicula-not-before"] != nil ||
 		strings.Contains(h["bunnicula-history"].(string), `"attempt":9`) {
 		t.Error(h)
@@ -221,14 +275,14 @@ func TestASnoozeKeepsWhatIsKnownOfEarlierFailures(t *testing.T) {
 
 func TestAFailureReplacesWhatTheOneBeforeSaid(t *testing.T) {
 	c := quiet(t, spec(nil))
-	first := c.settlement(decoded(c, delivery(nil)), ending{panicked: errBoom, stack: "at line 1"}, time.Now())
-	h := c.settlement(decoded(c, back(first)), failing(nil), time.Now()).Copy.Headers
+	before := amqp.Table{"bunnicula-reason": "panic", "bunnicula-error": "boom", "bunnicula-error-type": "*a.B", "bunnicula-stack": "at line 1"}
+	h := c.settlement(decoded(c, delivery(before)), ending{result: Error(nil)}, time.Now()).Copy.Headers
 	for _, name := range []string{"bunnicula-error", "bunnicula-error-type", "bunnicula-stack"} {
 		if v, ok := h[name]; ok {
 			t.Errorf("%s is still %v", name, v)
 		}
 	}
-	if h["bunnicula-reason"] != "retry" {
+	if h["bunnicula-reason"] != "error" {
 		t.Errorf("the reason is %v", h["bunnicula-reason"])
 	}
 }
@@ -242,7 +296,7 @@ func TestNoHeaderThatAStrangerWroteWithOurPrefixIsCarriedOn(t *testing.T) {
 	for name, value := range map[string]string{wire.OriginalRoutingKey: strings.Repeat("k", 256), wire.FirstFailedAt: strings.Repeat("k", 256)} {
 		h[name] = value
 	}
-	got := copied(t, delivery(h), failing(errBoom)).Headers
+	got := copied(t, delivery(h), ending{result: Error(errBoom)}).Headers
 	for name, value := range h {
 		if name != wire.Queue && reflect.DeepEqual(got[name], value) {
 			t.Errorf("%s is carried on", name)
@@ -262,7 +316,8 @@ func TestErrorsAreCutAtARune(t *testing.T) {
 		"invalid UTF-8": strings.Repeat("a\xff", 50_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := copied(t, delivery(nil), ending{panicked: errors.New(text), stack: text}).Headers
+			last := delivery(amqp.Table{"retry-attempts": int64(defaultMaxRetries)})
+			h := copied(t, last, ending{panicked: errors.New(text), stack: text}).Headers
 			for name, most := range map[string]int{"bunnicula-error": 2 << 10, "bunnicula-stack": 8 << 10} {
 				got := h[name].(string)
 				if len(got) > most || len(got) < most-6 || !utf8.ValidString(got) {
@@ -386,7 +441,7 @@ func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
 
 // The client cannot read a table of more than 8192 headers, ours and the broker's included.
 func TestAMessageWithAsManyHeadersAsCanBeReadIsParkedAsItIs(t *testing.T) {
-	for n, want := range map[int]monitoring.Action{8100: monitoring.Retried, 8170: monitoring.Parked, 8192: monitoring.Parked} {
+	for n, want := range map[int]monitoring.Action{8100: monitoring.Retried, 8174: monitoring.Parked, 8192: monitoring.Parked} {
 		many := amqp.Table{}
 		for i := range n {
 			many[strconv.Itoa(i)] = true
@@ -406,7 +461,7 @@ func TestNearTheLimitOursShrinkInOrder(t *testing.T) {
 		return len(s)
 	}
 	e := ending{panicked: errors.New(strings.Repeat("e", 5000)), stack: strings.Repeat("s", 10_000)}
-	full := copied(t, delivery(nil), e).Headers
+	full := copied(t, delivery(amqp.Table{wire.RetryAttempts: int64(defaultMaxRetries)}), e).Headers
 	stack, past, text := size(full, wire.Stack), size(full, wire.History), size(full, wire.Error)
 	before := maps.Clone(full)
 	shrunk := map[string]bool{}
@@ -430,7 +485,7 @@ func TestNearTheLimitOursShrinkInOrder(t *testing.T) {
 				shrunk[name] = true
 			}
 		}
-		if h[wire.RetryAttempts] != int64(1) || h[wire.Queue] != "orders" {
+		if h[wire.RetryAttempts] != int64(defaultMaxRetries) || h[wire.Queue] != "orders" {
 			t.Fatalf("room %d: what decides is gone: %v", room, h)
 		}
 		before = h

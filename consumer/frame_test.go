@@ -79,12 +79,12 @@ func TestAMessageThatFitsNoFrameIsRejectedWhereThatIsSafe(t *testing.T) {
 
 func TestACopyIsShortenedForASmallerFrame(t *testing.T) {
 	c := quiet(t, spec(nil))
-	h := amqp.Table{"tenant": "acme"}
+	h := amqp.Table{"tenant": "acme", "retry-attempts": int64(defaultMaxRetries)}
 	one := framed(c, delivery(h), 128<<10).Copy
 	if !one.Shorten(wire.Fits(4096)) {
 		t.Fatal("it was not shortened")
 	}
-	if got := wire.PropertiesSize(&one.Publishing); got > wire.Fits(4096) || one.Headers["tenant"] != "acme" || one.Headers["retry-attempts"] != int64(1) {
+	if got := wire.PropertiesSize(&one.Publishing); got > wire.Fits(4096) || one.Headers["tenant"] != "acme" || one.Headers["retry-attempts"] != int64(defaultMaxRetries) {
 		t.Errorf("%d bytes: %v", got, one.Headers)
 	}
 	if _, there := one.Headers[wire.Stack]; !there && wire.PropertiesSize(&one.Publishing) < 3000 {

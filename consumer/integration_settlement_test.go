@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"runtime"
 	"strings"
@@ -110,11 +111,35 @@ func TestEachResultLeavesTheMessageWhereItShouldBe(t *testing.T) {
 					at = queue + "-error"
 				}
 				d := amqptest.Get(t, at)
-				wantHeaders(t, d, row.headers)
+				want := maps.Clone(row.headers)
+				if row.want.retry == 1 && want["bunnicula-reason"] != nil { // its history says why
+					wantFailure(t, d, want)
+					delete(want, "bunnicula-reason")
+					delete(want, "bunnicula-error")
+				}
+				wantHeaders(t, d, want)
 				if string(d.Body) != "{" || d.DeliveryMode != amqp.Persistent || d.MessageId == "" {
 					t.Errorf("the copy is %+v", d)
 				}
 			})
+		}
+	}
+}
+
+// wantFailure says whether the history of a message that waits has the reason and the error of these
+// headers, which the message itself is without.
+func wantFailure(t *testing.T, d amqp.Delivery, want amqp.Table) {
+	t.Helper()
+	var all []struct{ Reason, Error string }
+	if text, _ := d.Headers["bunnicula-history"].(string); json.Unmarshal([]byte(text), &all) != nil || len(all) != 1 {
+		t.Fatalf("the history is %v", d.Headers["bunnicula-history"])
+	}
+	if all[0].Reason != want["bunnicula-reason"] || want["bunnicula-error"] != nil && all[0].Error != want["bunnicula-error"] {
+		t.Errorf("it failed by %+v, want %v", all[0], want)
+	}
+	for _, name := range []string{"bunnicula-reason", "bunnicula-error", "bunnicula-stack"} {
+		if d.Headers[name] != nil {
+			t.Errorf("it has the header %s", name)
 		}
 	}
 }

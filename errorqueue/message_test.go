@@ -2,6 +2,7 @@ package errorqueue
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"reflect"
 	"strings"
@@ -191,5 +192,34 @@ func TestABatchIsWatchedForAsLongAsItsSlowestMessageTookToFail(t *testing.T) {
 		if got := watchFor(slowest); got != want {
 			t.Errorf("%s: %s, want %s", slowest, got, want)
 		}
+	}
+}
+
+// A copy that waits leaves to its history, and to its way back, what they say as well.
+func TestAMessageThatTheBrokerParksAfterARetrySaysWhatItsHistorySays(t *testing.T) {
+	death := func(queue, reason, key string) amqp.Table {
+		return amqp.Table{"queue": queue, "reason": reason, "count": int64(1), "exchange": "", "routing-keys": []any{key}}
+	}
+	for name, row := range map[string]struct{ headers, want amqp.Table }{
+		"published to the queue":           {nil, amqp.Table{"exchange": "", "key": "orders"}},
+		"published to an exchange":         {amqp.Table{wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "placed"}, amqp.Table{"exchange": "shop", "key": "placed"}},
+		"with the queue's name as its key": {amqp.Table{wire.OriginalExchange: "shop"}, amqp.Table{"exchange": "shop", "key": "orders"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := amqp.Table{
+				wire.RetryAttempts: int64(1), wire.Queue: "orders",
+				wire.History: `[{"at":"2026-11-01T10:00:00Z","attempt":1,"reason":"retry","error":"mail server is down","host":"vm","ms":1}]`,
+				"x-death":    []any{death("orders", "delivery_limit", "orders"), death("orders-retry-10s", "expired", "orders-retry-10s")},
+			}
+			maps.Copy(h, row.headers)
+			m := ordersQueue().read(deliveryOf(amqp.Publishing{MessageId: "m", Headers: h}), 1)
+			if m.Origin != OriginBroker || m.Reason != "delivery_limit" || m.Error != "mail server is down" ||
+				!m.FirstFailedAt.Equal(time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)) {
+				t.Errorf("%+v", m)
+			}
+			if m.OriginalExchange != row.want["exchange"] || m.OriginalRoutingKey != row.want["key"] {
+				t.Errorf("it was published to %q, %q, want %v", m.OriginalExchange, m.OriginalRoutingKey, row.want)
+			}
+		})
 	}
 }

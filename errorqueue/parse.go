@@ -1,6 +1,7 @@
 package errorqueue
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"time"
@@ -41,7 +42,7 @@ func (q *Queue) read(d *amqp.Delivery, position int) Message {
 		m.Attempts = wire.Int(attempts) + 1
 	}
 	if m.Origin == OriginBroker {
-		m.blameBroker()
+		m.blameBroker(text(h, wire.Queue))
 	}
 	m.Target, m.TargetFrom = q.targetOf(text(h, wire.Queue), m.Deaths)
 	return m
@@ -63,16 +64,27 @@ func originOf(h amqp.Table, m Message) Origin {
 }
 
 // blameBroker fills in what only the broker knows. The message is parked for the broker's reason.
-// If a consumer had retried it, the consumer's reason is in the history.
-func (m *Message) blameBroker() {
+// If a consumer had retried it, from a queue that the message names, the consumer's reason is in
+// the history, and so is its error. The retried message had come back from a retry queue, unlike
+// how it was first published: what that left out is as consumers read it.
+func (m *Message) blameBroker(retriedFrom string) {
 	last := m.Deaths[0]
 	m.Reason = last.Reason
 	m.FailedAt = foreign.Known(last.At)
+	if n := len(m.History); n > 0 {
+		m.Error = cmp.Or(m.Error, m.History[n-1].Error)
+		if m.FirstFailedAt.IsZero() {
+			m.FirstFailedAt = m.History[0].At
+		}
+	}
 	if m.FirstFailedAt.IsZero() {
 		m.FirstFailedAt = m.FailedAt
 	}
 	first := m.Deaths[len(m.Deaths)-1]
-	if m.OriginalExchange == "" && m.OriginalRoutingKey == "" {
+	switch {
+	case retriedFrom != "":
+		m.OriginalRoutingKey = cmp.Or(m.OriginalRoutingKey, retriedFrom)
+	case m.OriginalExchange == "" && m.OriginalRoutingKey == "":
 		m.OriginalExchange, m.OriginalRoutingKey = first.Exchange, first.RoutingKey
 	}
 	if m.OriginalExpiration == "" {

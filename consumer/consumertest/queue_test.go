@@ -355,8 +355,8 @@ func TestAFailedAssertionShowsTheDeliveryAndItsSettlement(t *testing.T) {
 func TestAnAssertionThatHoldsSaysNothing(t *testing.T) {
 	if got := said(t, func(t testing.TB) {
 		q := consumertest.New(t, orders(always(consumer.Retry(errDown))))
-		q.Deliver(order{7}).AssertRetried(10*time.Second).AssertError(errDown).AssertHeader("bunnicula-error", errDown.Error())
-		q.Deliver(order{7}, consumertest.Attempt(4)).AssertParked(monitoring.ReasonRetriesExhausted)
+		q.Deliver(order{7}).AssertRetried(10*time.Second).AssertError(errDown).AssertHeader("bunnicula-queue", "orders")
+		q.Deliver(order{7}, consumertest.Attempt(4)).AssertParked(monitoring.ReasonRetriesExhausted).AssertHeader("bunnicula-error", errDown.Error())
 		q = consumertest.New(t, orders(always(consumer.Ack())))
 		q.Deliver(order{7}).AssertAcked().AssertError(nil).AssertNoHeader("retry-attempts")
 	}); got != "" {

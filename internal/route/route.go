@@ -23,6 +23,11 @@ type Destination struct {
 	Expiration time.Duration
 }
 
+// ReturnsDirectly returns whether a message comes back from here to the main queue through the
+// default exchange: its exchange is "" then, and its routing key the main queue. Messages of
+// Clojure's Bunnicula come back through an exchange of their own.
+func (d Destination) ReturnsDirectly() bool { return d.Delay > 0 && d.Exchange == "" }
+
 // Main leads to the main queue through the default exchange, whatever the main queue's bindings.
 func Main(t topology.Topology) Destination {
 	for _, q := range t.Queues {

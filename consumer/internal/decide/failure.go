@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"strings"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
@@ -28,15 +27,32 @@ const (
 	maxPast    = 200 // bytes of a text in one
 )
 
-// history adds an entry to the header and keeps the last ten. A header that cannot be read is
-// replaced.
-func history(before any, now past) string {
-	var all []past
-	if s, ok := before.(string); ok && len(s) <= wire.MaxOurs {
-		if json.Unmarshal([]byte(s), &all) != nil {
-			all = nil
-		}
+// pasts are the entries of the header, oldest first.
+type pasts []past
+
+// historyOf reads the header. One that cannot be read counts as empty.
+func historyOf(header any) pasts {
+	s, ok := header.(string)
+	if !ok || len(s) > wire.MaxOurs {
+		return nil
 	}
+	var all pasts
+	if json.Unmarshal([]byte(s), &all) != nil {
+		return nil
+	}
+	return all
+}
+
+// began returns when the message failed for the first time, now if it did not fail before.
+func (all pasts) began(now string) string {
+	if len(all) == 0 || foreign.ParseTime(all[0].At).IsZero() {
+		return now
+	}
+	return all[0].At
+}
+
+// with returns the header with another entry. It has the last ten.
+func (all pasts) with(now past) string {
 	all = append(all, now)
 	all = all[max(0, len(all)-maxHistory):]
 	for i := range all { // any publisher may have written the older ones
@@ -56,6 +72,15 @@ func history(before any, now past) string {
 // Numbers, ids and quoted names in the message do not count.
 func fingerprint(consumer string, err error, why monitoring.Reason) string {
 	message := normalise(cmp.Or(foreign.Text(err, maxError), string(why)))
-	sum := sha256.Sum256([]byte(strings.Join([]string{consumer, foreign.TypeName(err), message}, "\x00")))
-	return hex.EncodeToString(sum[:8])
+	kind := make([]byte, 0, 256)
+	for i, part := range [...]string{consumer, foreign.TypeName(err), message} {
+		if i > 0 {
+			kind = append(kind, 0)
+		}
+		kind = append(kind, part...)
+	}
+	sum := sha256.Sum256(kind)
+	var text [16]byte
+	hex.Encode(text[:], sum[:8])
+	return string(text[:])
 }

@@ -7,6 +7,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
@@ -22,6 +23,7 @@ const (
 // time. A copy that waits does not carry them, because each header is written, stored and read at
 // each attempt. Its history says the same.
 var onlyParked = []string{
+	wire.Reason, wire.Error, wire.Stack,
 	wire.FailedAt, wire.ErrorGroup, wire.Consumer, wire.App, wire.AppVersion, wire.Host, wire.ErrorType,
 }
 
@@ -33,7 +35,7 @@ func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
 	if f.Delivery.MessageIDGiven {
 		h[wire.MessageIDGiven] = true
 	}
-	f.originals(h)
+	r.originals(h, f, p.to)
 	if !p.notBefore.IsZero() {
 		h[wire.NotBefore] = wire.Stamp(p.notBefore)
 	}
@@ -63,10 +65,15 @@ func (f *Facts) carried() amqp.Table {
 	return h
 }
 
-// originals adds the headers that say how the message was first published. They are set once.
-func (f *Facts) originals(h amqp.Table) {
-	once(h, wire.OriginalExchange, f.Raw.Exchange)
-	once(h, wire.OriginalRoutingKey, f.Raw.RoutingKey)
+// originals adds the headers that say how the message was first published. They are set once. A
+// copy that comes back just as the message came says it by itself.
+func (r *Rules) originals(h amqp.Table, f *Facts, to route.Destination) {
+	if !to.ReturnsDirectly() || f.Raw.Exchange != "" {
+		once(h, wire.OriginalExchange, f.Raw.Exchange)
+	}
+	if !to.ReturnsDirectly() || f.Raw.RoutingKey != r.Queue {
+		once(h, wire.OriginalRoutingKey, f.Raw.RoutingKey)
+	}
 	if f.Raw.Expiration != "" {
 		once(h, wire.OriginalExpiration, f.Raw.Expiration)
 	}
@@ -75,20 +82,24 @@ func (f *Facts) originals(h amqp.Table) {
 	}
 }
 
-// failure adds the headers that say why the message is retried or parked.
+// failure adds the headers that say why the message is retried or parked. Of a message that waits
+// its history says all.
 func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.Time) {
 	at := now.UTC().Format(time.RFC3339)
-	once(h, wire.FirstFailedAt, at)
-	h[wire.Reason] = string(o.Reason)
-	put(h, wire.Error, foreign.Text(o.Err, maxError))
-	put(h, wire.Stack, foreign.Cut(o.Stack, maxStack))
-	h[wire.History] = history(h[wire.History], past{
+	all := historyOf(h[wire.History])
+	if o.Action == monitoring.Parked || len(all) >= maxHistory { // the first entry is about to go
+		once(h, wire.FirstFailedAt, all.began(at))
+	}
+	h[wire.History] = all.with(past{
 		At: at, Attempt: f.Delivery.Attempt, Reason: string(o.Reason), Error: foreign.Text(o.Err, maxPast),
 		Host: r.Host, Milliseconds: o.Duration.Milliseconds(),
 	})
 	if o.Action != monitoring.Parked {
 		return
 	}
+	h[wire.Reason] = string(o.Reason)
+	put(h, wire.Error, foreign.Text(o.Err, maxError))
+	put(h, wire.Stack, foreign.Cut(o.Stack, maxStack))
 	h[wire.FailedAt] = at
 	h[wire.ErrorGroup] = o.Group
 	h[wire.Consumer] = foreign.Cut(r.Consumer, wire.MaxName)

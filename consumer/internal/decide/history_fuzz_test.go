@@ -18,7 +18,7 @@ func FuzzHistory(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, before, at, problem string, attempt int, ms int64) {
 		now := past{At: at, Attempt: attempt, Reason: "retry", Error: problem, Host: "h", Milliseconds: ms}
-		text := history(before, now)
+		text := historyOf(before).with(now)
 		var all []past
 		if err := json.Unmarshal([]byte(text), &all); err != nil || !utf8.ValidString(text) {
 			t.Fatalf("%q: %v", text, err)
@@ -35,11 +35,11 @@ func FuzzHistory(f *testing.F) {
 				t.Fatalf("an entry is too long: %+v", p)
 			}
 		}
-		if again := history(text, now); !strings.HasPrefix(again, "[") || json.Unmarshal([]byte(again), &all) != nil {
+		if again := historyOf(text).with(now); !strings.HasPrefix(again, "[") || json.Unmarshal([]byte(again), &all) != nil {
 			t.Fatalf("what we have written we cannot read: %q", again)
 		}
 		for _, other := range []any{nil, 7, []byte(before), []any{before}} {
-			if err := json.Unmarshal([]byte(history(other, now)), &all); err != nil || len(all) != 1 {
+			if err := json.Unmarshal([]byte(historyOf(other).with(now)), &all); err != nil || len(all) != 1 {
 				t.Fatalf("a header of type %T gives %d entries, %v", other, len(all), err)
 			}
 		}

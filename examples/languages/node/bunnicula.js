@@ -82,19 +82,18 @@ function failed(message, spec, err, ms) {
   const at = new Date().toISOString().replace(/\.\d+/, '');
 
   const headers = carried(message, spec);
-  headers['bunnicula-first-failed-at'] ??= at;
-  headers['bunnicula-reason'] = reason;
-  headers['bunnicula-error'] = cut(text, 2048);
-  headers['bunnicula-history'] = history(headers['bunnicula-history'], {
+  const past = pastOf(headers['bunnicula-history']);
+  headers['bunnicula-first-failed-at'] ??= String(past[0]?.at ?? at);
+  headers['bunnicula-history'] = JSON.stringify([...past, {
     at, attempt: number, reason, error: cut(text, 200), host: hostname(), ms,
-  });
-  delete headers['bunnicula-stack']; // of an earlier attempt, in Go
+  }].slice(-10));
   if (!last && !(err instanceof Park)) {
     const delay = spec.backoff[Math.min(number, spec.backoff.length) - 1];
     return copyOf(message, `${spec.queue}-retry-${delay}`, { ...headers, 'retry-attempts': long(number) });
   }
   return copyOf(message, spec.errorQueue ?? `${spec.queue}-error`, {
-    ...headers, 'retry-attempts': long(number - 1), 'bunnicula-failed-at': at, 'bunnicula-error-type': typeOf(err),
+    ...headers, 'retry-attempts': long(number - 1), 'bunnicula-reason': reason, 'bunnicula-error': cut(text, 2048),
+    'bunnicula-failed-at': at, 'bunnicula-error-type': typeOf(err),
     'bunnicula-error-group': group(spec, err), 'bunnicula-consumer': spec.queue, 'bunnicula-app': spec.app, 'bunnicula-host': hostname(),
   });
 }
@@ -139,7 +138,7 @@ export function attemptOf(message, spec) {
 
 const OURS = /^(retry-attempts$|bunnicula-)/;
 const BROKERS = /^(x-death|x-delivery-count|x-acquired-count|x-stream-offset|CC|BCC)$|^x-(first-death|last-death|opt-rabbitmq)-/;
-const CARRIED = /^bunnicula-(reason|error|stack|history|first-failed-at|original-.*|due|redrive-count|redriven-at|redrive-id)$/;
+const CARRIED = /^bunnicula-(history|first-failed-at|original-.*|due|redrive-count|redriven-at|redrive-id)$/;
 
 // carried returns the headers that each copy has: the user's, and those of ours that go along.
 function carried(message, spec) {
@@ -202,13 +201,14 @@ function publisher(channel) {
   };
 }
 
-// history adds an entry to the header, and keeps the last ten.
-function history(before, entry) {
-  let all;
+// pastOf returns the entries of the header. One that cannot be read is replaced.
+function pastOf(history) {
   try {
-    all = JSON.parse(before);
-  } catch { /* a header that cannot be read is replaced */ }
-  return JSON.stringify([...(Array.isArray(all) ? all : []), entry].slice(-10));
+    const all = JSON.parse(history);
+    return Array.isArray(all) ? all : [];
+  } catch {
+    return [];
+  }
 }
 
 // group is the same for failures of the same kind: ids, numbers and quoted names do not count.

@@ -72,7 +72,7 @@ def place(connection, channel, copy):
 
 
 BROKERS = re.compile(r'(x-death|x-delivery-count|x-acquired-count|x-stream-offset|CC|BCC)$|x-(first-death|last-death|opt-rabbitmq)-')
-CARRIED = re.compile(r'bunnicula-(reason|error|stack|history|first-failed-at|original-.*|due|redrive-count|redriven-at|redrive-id)$')
+CARRIED = re.compile(r'bunnicula-(history|first-failed-at|original-.*|due|redrive-count|redriven-at|redrive-id)$')
 
 
 class Message:
@@ -115,18 +115,17 @@ class Message:
         reason = reason_of(err, last)
         at = now().strftime('%Y-%m-%dT%H:%M:%SZ')
         headers = self.carried()
-        headers.setdefault('bunnicula-first-failed-at', at)
-        headers['bunnicula-reason'] = reason
-        headers['bunnicula-error'] = cut(str(err), 2048)
-        headers['bunnicula-history'] = history(headers.get('bunnicula-history'), {
-            'at': at, 'attempt': self.number, 'reason': reason, 'error': cut(str(err), 200), 'host': socket.gethostname(), 'ms': ms})
-        headers.pop('bunnicula-stack', None)  # of an earlier attempt, in Go
+        past = past_of(headers.get('bunnicula-history'))
+        headers.setdefault('bunnicula-first-failed-at', str(past[0].get('at', at)) if past else at)
+        headers['bunnicula-history'] = json.dumps([*past, {
+            'at': at, 'attempt': self.number, 'reason': reason, 'error': cut(str(err), 200), 'host': socket.gethostname(), 'ms': ms}][-10:])
         if not last and not isinstance(err, Park):
             delay = self.spec.backoff[min(self.number, len(self.spec.backoff)) - 1]
             headers['retry-attempts'] = long(self.number)
             return self.copy(f'{self.spec.queue}-retry-{delay}', headers)
         headers.update({
-            'retry-attempts': long(self.number - 1), 'bunnicula-failed-at': at, 'bunnicula-error-type': type(cause).__name__,
+            'retry-attempts': long(self.number - 1), 'bunnicula-reason': reason, 'bunnicula-error': cut(str(err), 2048),
+            'bunnicula-failed-at': at, 'bunnicula-error-type': type(cause).__name__,
             'bunnicula-error-group': group(self.spec, cause, str(err)), 'bunnicula-consumer': self.spec.queue,
             'bunnicula-app': self.spec.app, 'bunnicula-host': socket.gethostname()})
         return self.copy(f'{self.spec.queue}-error', headers)
@@ -192,13 +191,13 @@ def reason_of(err, last):
     return 'retries-exhausted' if last else 'retry'
 
 
-def history(before, entry):
-    """Adds an entry to the header, and keeps the last ten."""
+def past_of(history):
+    """Returns the entries of the header. One that cannot be read is replaced."""
     try:
-        past = json.loads(before)
+        past = json.loads(history)
     except (TypeError, ValueError):
-        past = []
-    return json.dumps([*(past if isinstance(past, list) else []), entry][-10:])
+        return []
+    return [entry for entry in past if isinstance(entry, dict)] if isinstance(past, list) else []
 
 
 def group(spec, err, text):
