@@ -102,7 +102,7 @@ func TestAMoveKeepsWhatIsKnownOfAMessageInEachQueue(t *testing.T) {
 			same(t, got, amqp.Publishing{
 				MessageId: foreign.MessageId, ContentType: foreign.ContentType, Timestamp: foreign.Timestamp, CorrelationId: "c", ReplyTo: "r", Type: "t", AppId: "a",
 				Priority: 3, Body: foreign.Body, Headers: amqp.Table{"tenant": "acme"},
-			}, amqp.Table{wire.Queue: now, wire.RetryAttempts: nil, wire.OriginalRoutingKey: old + "-retry-1h"})
+			}, amqp.Table{wire.Queue: now, wire.RetryAttempts: nil, wire.OriginalExchange: "", wire.OriginalRoutingKey: old})
 			if left := time.Until(moment(got.Headers, wire.NotBefore)); left < 59*time.Minute || left > time.Hour {
 				t.Errorf("it waits %s more, want an hour", left)
 			}

@@ -1,6 +1,7 @@
 package errorqueue
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -153,6 +154,33 @@ func TestAMoveKeepsTheMarkOfAGivenId(t *testing.T) {
 			d := &held{Delivery: amqp.Delivery{MessageId: "m", Headers: amqp.Table{wire.Queue: queue, wire.MessageIDGiven: true}}}
 			if env := r.copyOf(d, time.Now()); env.MessageId != "m" || env.Headers[wire.MessageIDGiven] != true {
 				t.Errorf("%s, of %s: id %q, mark %v", p.from.Name, queue, env.MessageId, env.Headers[wire.MessageIDGiven])
+			}
+		}
+	}
+}
+
+// A message in a retry queue does not say what the default exchange and the name of the main queue
+// say when it comes back. The new consumer's copy comes back with another name.
+func TestAMoveKeepsHowAMessageOfARetryQueueWasPublished(t *testing.T) {
+	from := topo(t, topology.Plan{Queue: "old", Delays: []time.Duration{time.Hour}})
+	to := topo(t, topology.Plan{Queue: "new", Delays: []time.Duration{time.Hour}})
+	for _, p := range passages(from, to) {
+		if p.from.Role != topology.RoleRetry {
+			continue
+		}
+		r := relocation{passage: p, old: "old", new: "new", to: to, taker: taker{fits: 100_000}}
+		for name, row := range map[string]struct{ headers, want amqp.Table }{
+			"to the queue":                  {nil, amqp.Table{wire.OriginalExchange: "", wire.OriginalRoutingKey: "old"}},
+			"to an exchange, with its name": {amqp.Table{wire.OriginalExchange: "shop"}, amqp.Table{wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "old"}},
+			"to an exchange":                {amqp.Table{wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "k"}, amqp.Table{wire.OriginalExchange: "shop", wire.OriginalRoutingKey: "k"}},
+		} {
+			h := amqp.Table{wire.Queue: "old", wire.RetryAttempts: int64(1)}
+			maps.Copy(h, row.headers)
+			got := r.copyOf(&held{Delivery: amqp.Delivery{RoutingKey: p.from.Name, Headers: h}}, time.Now()).Headers
+			for header, value := range row.want {
+				if got[header] != value {
+					t.Errorf("published %s: %s is %v, want %v", name, header, got[header], value)
+				}
 			}
 		}
 	}

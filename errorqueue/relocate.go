@@ -84,15 +84,21 @@ func keepMoment(ours amqp.Table, d *held, name string) {
 	}
 }
 
-// originals adds the headers that say how the message was first published. They are set once.
+// originals adds the headers that say how the message was first published. They are set once. A
+// message in a retry queue need not have them: what it would say to the old consumer when it comes
+// back counts.
 func (r relocation) originals(ours amqp.Table, d *held) {
 	once := func(name, value string) {
 		if _, there := ours[name]; !there {
 			ours[name] = value
 		}
 	}
-	once(wire.OriginalExchange, d.Exchange)
-	once(wire.OriginalRoutingKey, d.RoutingKey)
+	exchange, key := d.Exchange, d.RoutingKey
+	if r.passage.from.Role == topology.RoleRetry && !r.passage.ownTime {
+		exchange, key = "", r.old
+	}
+	once(wire.OriginalExchange, exchange)
+	once(wire.OriginalRoutingKey, key)
 	if d.Expiration != "" && r.passage.from.Role == topology.RoleMain {
 		once(wire.OriginalExpiration, d.Expiration)
 	}
