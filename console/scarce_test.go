@@ -50,7 +50,9 @@ func TestThePageSaysHowManyReadingsAreUsed(t *testing.T) {
 		if page := read(t, c, "/q/orders-error"); strings.Contains(page, "readings used") {
 			t.Errorf("nobody knows a limit, and the page says:\n%s", page)
 		}
+		c.scarce.mu.Lock()
 		c.scarce.limits["orders-error"] = 20
+		c.scarce.mu.Unlock()
 		if page := read(t, c, "/q/orders-error"); !strings.Contains(page, "3 of 20 readings used") {
 			t.Errorf("the page says:\n%s", page)
 		}
