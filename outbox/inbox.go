@@ -131,6 +131,9 @@ func (h *handling) run(ctx context.Context, f func() consumer.Result) consumer.R
 	}
 	released, err := h.done(ctx)
 	if err == nil {
+		err = ctx.Err() // the transaction may know of its context's end a moment later
+	}
+	if err == nil {
 		err = h.unit.Commit(ctx)
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/bunnicula-go/bunnicula/consumer/consumertest"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 	"github.com/bunnicula-go/bunnicula/outbox"
+	"github.com/bunnicula-go/bunnicula/outbox/internal/tx"
 )
 
 // writing is a handler that writes one effect.
@@ -59,6 +60,31 @@ func TestACommitThatFailsIsNoAck(t *testing.T) {
 				t.Errorf("%d effects of %d runs, want 1 of %d", n, runs, want)
 			}
 		})
+	}
+}
+
+// database/sql knows of the end of a transaction's context a moment after the handler, and would
+// commit before that.
+func TestNothingIsCommittedAfterTheEndOfTheContext(t *testing.T) {
+	kind := kindOf(t, sqlite(t), outbox.SQLite)
+	ctx, cancel := context.WithCancel(t.Context())
+	var own *sql.Tx
+	begin := func(context.Context) (tx.Unit, error) {
+		var err error
+		own, err = kind.DB.BeginTx(t.Context(), nil) // it does not know of ctx
+		return tx.Begun(own), err
+	}
+	d := consumer.Delivery{Consumer: "orders", MessageID: "m", Timestamp: time.Now(), Since: time.Now()}
+	r := kind.Box.OnceInside(ctx, d, begin, func() consumer.Result {
+		defer cancel()
+		_, err := own.ExecContext(ctx, `INSERT INTO effects (id) VALUES ('m')`)
+		return consumer.ResultOf(err)
+	})
+	if !r.Retried() || !errors.Is(r.Err(), context.Canceled) {
+		t.Errorf("the result is %v", r)
+	}
+	if n := count(t, kind.DB, "SELECT COUNT(*) FROM effects"); n != 0 {
+		t.Errorf("%d effects", n)
 	}
 }
 
