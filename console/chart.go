@@ -40,8 +40,8 @@ const (
 	chartVersions = 6
 )
 
-// chart makes the bars of a timeline. Steps are joined if there would be too many. A version has the
-// colour that it has among all messages of the reading.
+// chart makes the bars of a timeline. Steps are joined if there would be too many. A version has
+// the colour that it has among all messages of the reading.
 func chart(v view, t, all snapshot.Timeline) timelineData {
 	d := timelineData{Undated: t.Undated}
 	if len(t.Points) == 0 || t.Step <= 0 {

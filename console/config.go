@@ -79,8 +79,8 @@ type Config struct {
 	// Defaults to no change.
 	Redact func(*errorqueue.Message)
 
-	// Consumers are the consumers of this process: what runs in them is shown, and they can be paused
-	// and resumed here. Those on Connection's virtual host are meant.
+	// Consumers are the consumers of this process: what runs in them is shown, and they can be
+	// paused and resumed here. Those on Connection's virtual host are meant.
 	//
 	// Defaults to none.
 	Consumers *consumer.Group

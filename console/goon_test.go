@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 )
 
-// stopped is a Console with a state directory, and a redrive of all that was stopped. It returns the
-// link that goes on with it.
+// stopped is a Console with a state directory, and a redrive of all that was stopped. It returns
+// the link that goes on with it.
 func stopped(t *testing.T, c *Console) (on string) {
 	t.Helper()
 	_, form := planOf(t, c, "/q/orders-error/plan?all=redrive")

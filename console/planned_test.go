@@ -15,7 +15,8 @@ func TestAPlanIsOfTheReadingOfItsOwnProcess(t *testing.T) {
 		before := made(t, cfg, several(3)...)
 		_, form := planOf(t, before, planLink)
 		time.Sleep(time.Second)
-		// It is started again, or a balancer leads to another one. Its first reading has other messages.
+		// It is started again, or a balancer leads to another one. Its first reading has other
+		// messages.
 		after := made(t, cfg, several(8)[5:]...)
 		if _, own := planOf(t, after, planLink); own.Get("snapshot") != form.Get("snapshot") {
 			t.Fatal("the readings have different numbers")

@@ -139,8 +139,8 @@ func (p *proxied) submit(page *http.Response, form string, more ...string) *http
 	return p.send(http.MethodPost, to.String(), fields, "Sec-Fetch-Site", "same-origin")
 }
 
-// exports plans an export and begins it, by the forms of the pages. It fails, since the broker has no
-// such queue, and has a page of its own.
+// exports plans an export and begins it, by the forms of the pages. It fails, since the broker has
+// no such queue, and has a page of its own.
 func (p *proxied) exports() {
 	p.t.Helper()
 	plan := p.submit(p.ask(http.MethodGet, p.url+"q/orders-error"), `id="selection"`, "all", "export")

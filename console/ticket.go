@@ -113,8 +113,8 @@ func (a *answer) ticket(what action, subject string, payload any) (string, error
 	return a.console.tickets.issue(a.user.Name, what, subject, payload, time.Now())
 }
 
-// readTicket reads the form's ticket, without using it up. It answers the request itself if the form
-// must not be obeyed. back is a link to where a new form is.
+// readTicket reads the form's ticket, without using it up. It answers the request itself if the
+// form must not be obeyed. back is a link to where a new form is.
 func (a *answer) readTicket(what action, subject, back string) (ticket, bool) {
 	one, err := a.console.tickets.read(a.r.PostFormValue(ticketField), a.user.Name, what, subject, time.Now())
 	if err != nil {

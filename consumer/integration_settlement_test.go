@@ -126,8 +126,8 @@ func TestEachResultLeavesTheMessageWhereItShouldBe(t *testing.T) {
 	}
 }
 
-// wantFailure says whether the history of a message that waits has the reason and the error of these
-// headers, which the message itself is without.
+// wantFailure says whether the history of a message that waits has the reason and the error of
+// these headers, which the message itself is without.
 func wantFailure(t *testing.T, d amqp.Delivery, want amqp.Table) {
 	t.Helper()
 	var all []struct{ Reason, Error string }

@@ -48,8 +48,8 @@ func explained(t *testing.T, db *sql.DB, statement string, args ...any) look {
 	return look{text, p.Hit + p.Read, int(p.Rows)}
 }
 
-// noted is explained, again and again until the statement reads so few pages: an index notes what is
-// dead only when no transaction, also of another test, may see it.
+// noted is explained, again and again until the statement reads so few pages: an index notes what
+// is dead only when no transaction, also of another test, may see it.
 func noted(t *testing.T, db *sql.DB, pages int, statement string, args ...any) (l look) {
 	t.Helper()
 	for until := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {

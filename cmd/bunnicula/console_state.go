@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// stateDir returns the directory in which the console writes down what it does: that of --state-dir,
-// or one of this user for this virtual host, since operations of another one are none of it. It is
-// "" if there is none.
+// stateDir returns the directory in which the console writes down what it does: that of
+// --state-dir, or one of this user for this virtual host, since operations of another one are none
+// of it. It is "" if there is none.
 func (a *app) stateDir(flag string, given bool) string {
 	switch {
 	case given:

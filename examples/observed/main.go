@@ -1,5 +1,5 @@
-// Observed is an app with probes, metrics, traces and a console beside its log. Until ^C it places five orders
-// a second, of which some fail once and some fail for good.
+// Observed is an app with probes, metrics, traces and a console beside its log. Until ^C it places
+// five orders a second, of which some fail once and some fail for good.
 //
 //	docker compose --profile metrics up --wait
 //	AMQP_URL=amqp://bunnicula:bunnicula@127.0.0.1:5672/bunnicula go run ./examples/observed -listen :8081
@@ -7,7 +7,8 @@
 //	curl http://127.0.0.1:8081/metrics
 //	open http://127.0.0.1:8081/ops/queues/
 //
-// The console knows no users here, so it answers this machine alone, and changes nothing. Without -listen only this machine is answered, and no container on it: Prometheus needs it.
+// The console knows no users here, so it answers this machine alone, and changes nothing. Without
+// -listen only this machine is answered, and no container on it: Prometheus needs it.
 package main
 
 import (

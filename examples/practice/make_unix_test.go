@@ -19,7 +19,8 @@ func TestMakeConsoleStartsAllOfItAndEndsIt(t *testing.T) {
 	var out drilltest.Output
 	cmd := exec.CommandContext(t.Context(), "make", "-s", "console", "ARGS=-listen 127.0.0.1:0 -prefix "+prefix)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "../..", &out, &out
-	// By another name the test's broker is somebody else's, which the target neither starts nor stops.
+	// By another name the test's broker is somebody else's, which the target neither starts nor
+	// stops.
 	url := strings.Replace(amqptest.URL(t), "127.0.0.1", "localhost", 1)
 	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=", "BUNNICULA_BROKER=", "AMQP_URL="+url)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

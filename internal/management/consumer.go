@@ -25,8 +25,8 @@ type Channel struct {
 	Host       string `json:"peer_host"`       // of the consumer
 }
 
-// UnmarshalJSON accepts an empty list, which the API has for a moment when the channel of a stream's
-// consumer has ended.
+// UnmarshalJSON accepts an empty list, which the API has for a moment when the channel of a
+// stream's consumer has ended.
 func (c *Channel) UnmarshalJSON(text []byte) error {
 	*c = Channel{}
 	if len(text) == 0 || text[0] != '{' {

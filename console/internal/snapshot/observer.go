@@ -40,8 +40,8 @@ func (r *Reading) Observer() *Observer {
 }
 
 // See is told of each message that a reading of the operation comes to. A reading begins with
-// Position 1. The message is not changed. If there is no memory for the reading beside what is shown,
-// it is forgotten.
+// Position 1. The message is not changed. If there is no memory for the reading beside what is
+// shown, it is forgotten.
 func (o *Observer) See(m *errorqueue.Message) {
 	if m.Position == 1 {
 		o.begin()

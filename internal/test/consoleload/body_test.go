@@ -17,9 +17,10 @@ func largest(t *testing.T) int {
 	return 128 << 20
 }
 
-// mostBodies is how many bodies may be in memory while the client library puts one together. It lets
-// a body grow by a quarter each time, from parts that it has beside it: so two and a half are alive
-// at once, and as much again is garbage that was not collected. The console adds nothing to that.
+// mostBodies is how many bodies may be in memory while the client library puts one together. It
+// lets a body grow by a quarter each time, from parts that it has beside it: so two and a half are
+// alive at once, and as much again is garbage that was not collected. The console adds nothing to
+// that.
 const mostBodies = 5
 
 // TestTheLargestBody looks at a message as large as the broker takes.

@@ -47,7 +47,8 @@ func (b *table) times(what string, all []time.Duration, bound time.Duration) {
 	b.add(within(slices.Max(all), bound), what, measured, "at most "+short(slacked(bound)))
 }
 
-// within says whether a duration is within a bound, with the slack. Under the race detector each is.
+// within says whether a duration is within a bound, with the slack. Under the race detector each
+// is.
 func within(d, bound time.Duration) bool { return amqptest.Raced() || d <= slacked(bound) }
 
 func slacked(d time.Duration) time.Duration { return time.Duration(float64(d) * *slack) }
