@@ -52,17 +52,14 @@ func (a *attachment) enter(ctx context.Context) (time.Time, error) {
 // after chooses the connection of the next session by how the last one ended. It returns true if a
 // message of this consumer's queue ended the last one, on a dedicated connection.
 func (a *attachment) after(session transport.Session, entered time.Time, err error) (blamed bool) {
+	why := session.Err()
 	if transport.EndedByMessage(err) {
-		// The channel's end may be known before the connection's, and only the latter says why.
-		select {
-		case <-session.Done():
-		case <-time.After(time.Second):
-		}
+		why = transport.WhyEnded(context.Background(), session, time.Second)
 	}
 	_, dedicated := a.link()
-	switch bad := transport.EndedByMessage(session.Err()); {
+	switch bad := transport.EndedByMessage(why); {
 	case bad && !dedicated && a.shared.Roll.Lost(session, entered):
-		a.log.Warn("a message ends the connection at each delivery; this consumer goes on with a dedicated one", "err", session.Err())
+		a.log.Warn("a message ends the connection at each delivery; this consumer goes on with a dedicated one", "err", why)
 		a.set(a.conn.Reading("consume " + a.queue))
 	case !bad && dedicated:
 		a.close()

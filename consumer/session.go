@@ -148,12 +148,8 @@ func (s *session) ended(e *amqp.Error) error {
 	if e != nil && e.Server {
 		return e
 	}
-	select { // most often the connection has ended, or is about to, and knows why
-	case <-s.link.Done():
-	case <-s.c.stages.hard.Done():
-	case <-time.After(5 * time.Second): // only the channel has ended
-	}
-	return errors.Join(asError(e), s.link.Err())
+	// Most often the connection has ended, or is about to, and knows why.
+	return errors.Join(asError(e), transport.WhyEnded(s.c.stages.hard, s.link, 5*time.Second))
 }
 
 // asError turns no reason into amqp.ErrClosed.

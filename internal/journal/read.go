@@ -119,22 +119,12 @@ func (r *reader) run(ctx context.Context) error {
 		if r.next != before {
 			pause.Reset()
 		}
-		if why := source.lost(whyEnded(ctx, s), r.next != before); why != nil {
+		if why := source.lost(transport.WhyEnded(ctx, s, endsWithin), r.next != before); why != nil {
 			return fmt.Errorf("a record behind offset %d: %w", r.next-1, why)
 		}
 		r.journal.log.DebugContext(ctx, "stream is read again", "next", r.next, "err", err)
 		backoff.Wait(ctx, pause.Next())
 	}
-}
-
-// whyEnded returns what has ended a session, nil if it goes on. Its channels end a moment earlier.
-func whyEnded(ctx context.Context, s transport.Session) error {
-	select {
-	case <-s.Done():
-	case <-time.After(endsWithin):
-	case <-ctx.Done():
-	}
-	return s.Err()
 }
 
 // stop is an error that no other session would mend.

@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -54,6 +56,18 @@ func TooManyChannels(refused *amqp.Error) bool {
 // that it was refused.
 func SecretRefused(refused *amqp.Error) bool {
 	return refused.Code == amqp.NotAllowed && (strings.Contains(refused.Reason, "Secret update failed") || strings.Contains(refused.Reason, "New secret was refused"))
+}
+
+// WhyEnded returns why a session has ended whose channel has ended, nil if the session goes on. A
+// channel's end may be known before the session's, so WhyEnded waits for that, until ctx ends or for
+// within at most.
+func WhyEnded(ctx context.Context, s Session, within time.Duration) error {
+	select {
+	case <-s.Done():
+	case <-ctx.Done():
+	case <-time.After(within):
+	}
+	return s.Err()
 }
 
 // EndedByMessage says whether a message has ended the session, and would end the next one too: the

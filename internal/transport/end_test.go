@@ -1,4 +1,4 @@
-package journal
+package transport_test
 
 import (
 	"errors"
@@ -27,12 +27,12 @@ func (s *ending) Err() error {
 	}
 }
 
-// Otherwise a reader whose session a message has ended would read on where consumers are.
+// Otherwise a reader whose session a message has ended of a stream would read on where consumers are.
 func TestTheReasonOfAnEndIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &ending{done: make(chan struct{}), err: errors.New("a message has ended it")}
 		time.AfterFunc(20*time.Millisecond, func() { close(s.done) })
-		if got := whyEnded(t.Context(), s); got != s.err {
+		if got := transport.WhyEnded(t.Context(), s, time.Second); got != s.err {
 			t.Errorf("it ended by %v, want %v", got, s.err)
 		}
 	})
@@ -41,7 +41,7 @@ func TestTheReasonOfAnEndIsWaitedFor(t *testing.T) {
 func TestASessionThatGoesOnHasNoReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		if got := whyEnded(t.Context(), &ending{done: make(chan struct{})}); got != nil || time.Since(began) != endsWithin {
+		if got := transport.WhyEnded(t.Context(), &ending{done: make(chan struct{})}, time.Second); got != nil || time.Since(began) != time.Second {
 			t.Errorf("after %v it ended by %v", time.Since(began), got)
 		}
 	})
