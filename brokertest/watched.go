@@ -31,6 +31,10 @@ func (w watched) Consuming() transport.Link  { return watchedLink{w.Connection.C
 func (w watched) Dedicated(purpose string) transport.Link {
 	return watchedLink{w.Connection.Dedicated(purpose), w.site}
 }
+func (w watched) ConsumingAlone(purpose string) transport.Link {
+	return watchedLink{w.Connection.ConsumingAlone(purpose), w.site}
+}
+
 func (w watched) Reading(purpose string) transport.Link {
 	return watchedLink{w.Connection.Reading(purpose), w.site}
 }

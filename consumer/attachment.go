@@ -60,7 +60,7 @@ func (a *attachment) after(session transport.Session, entered time.Time, err err
 	switch bad := transport.EndedByMessage(why); {
 	case bad && !dedicated && a.shared.Roll.Lost(session, entered):
 		a.log.Warn("a message ends the connection at each delivery; this consumer goes on with a dedicated one", "err", why)
-		a.set(a.conn.Reading("consume " + a.queue))
+		a.set(a.conn.ConsumingAlone("consume " + a.queue))
 	case !bad && dedicated:
 		a.close()
 	default:

@@ -43,7 +43,7 @@ func New(s Settings, log *slog.Logger) *Connection {
 	c.newLink = func(purpose string) *link { return newLink(purpose, &s, log, c.notices.Post) }
 	c.publishing = c.newLink("publish")
 	c.consuming = c.newLink("consume")
-	c.consuming.reads = true
+	c.consuming.use = toConsume
 	return c
 }
 
@@ -63,14 +63,19 @@ func (c *Connection) Publishing() transport.Link { return c.publishing }
 func (c *Connection) Consuming() transport.Link { return c.consuming }
 
 // Dedicated makes a link that nobody else uses.
-func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, false) }
+func (c *Connection) Dedicated(purpose string) transport.Link { return c.another(purpose, toPublish) }
 
 // Reading is Dedicated for a user that only reads.
-func (c *Connection) Reading(purpose string) transport.Link { return c.another(purpose, true) }
+func (c *Connection) Reading(purpose string) transport.Link { return c.another(purpose, toRead) }
 
-func (c *Connection) another(purpose string, reads bool) *link {
+// ConsumingAlone is Dedicated for one consumer.
+func (c *Connection) ConsumingAlone(purpose string) transport.Link {
+	return c.another(purpose, toConsume)
+}
+
+func (c *Connection) another(purpose string, use use) *link {
 	l := c.newLink(purpose)
-	l.dedicated, l.reads = true, reads
+	l.dedicated, l.use = true, use
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -53,10 +53,10 @@ func (l *link) dial(t Target, n int) (*member, error) {
 	}
 	properties.SetClientConnectionName(fmt.Sprintf("%s (%s)", set.Name, purpose))
 	size := frameSize
-	if l.reads {
+	if l.use.isReading() {
 		size = wideFrame
 	}
-	in := newReader(sock, l.reads)
+	in := newReader(sock, l.use)
 	c, err := amqp.Open(in, amqp.Config{
 		SASL: t.auth(properties), Vhost: t.VHost, Heartbeat: cmp.Or(t.Heartbeat, set.Heartbeat),
 		FrameSize: size, Locale: "en_US", Properties: properties,
@@ -71,7 +71,7 @@ func (l *link) dial(t Target, n int) (*member, error) {
 	}
 	sock.expect(c.Config.Heartbeat * 3 / 2)
 	m := &member{conn: c, socket: sock, frame: c.Config.FrameSize, user: t.Username, expires: t.expires}
-	if l.reads { // the library has been told of larger frames
+	if l.use.isReading() { // the library has been told of larger frames
 		m.frame = in.frameSize()
 	}
 	return m, nil

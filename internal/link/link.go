@@ -10,11 +10,23 @@ import (
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
+// use is what a link is for.
+type use int
+
+const (
+	toPublish use = iota // and for anything else
+	toRead               // nothing is published on it
+	toConsume            // nothing is published on it, and nobody reads how a message was dead-lettered
+)
+
+// isReading says whether nothing is published on the link.
+func (u use) isReading() bool { return u != toPublish }
+
 // link is one TCP connection, over all its sessions.
 type link struct {
 	purpose   string           // immutable
 	dedicated bool             // immutable: one user only
-	reads     bool             // immutable: nothing is published on it
+	use       use              // immutable
 	settings  func() *Settings // a function: fmt would print the password behind a pointer
 	log       *slog.Logger
 	notice    func(transport.Event)

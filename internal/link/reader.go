@@ -9,7 +9,8 @@ import (
 )
 
 // reader is the socket of a link. No message's headers end the connection: headers that the library
-// cannot read are removed from their frame before the library gets it (headers.go).
+// cannot read are removed from their frame before the library gets it (headers.go). So are those
+// that nobody reads on a link on which messages are consumed (deaths.go).
 //
 // A usual message costs little (BenchmarkReader). The reader looks at the first bytes of each
 // frame, in the socket's buffer. It looks at headers only if they are long enough to be nested too
@@ -17,8 +18,8 @@ import (
 type reader struct {
 	*socket
 
-	least int  // content headers with fewer bytes are not looked at
-	wide  bool // the library is told of larger frames: see wideFrame
+	least int // content headers with fewer bytes are not looked at
+	use   use // of the link
 
 	// Only Read uses these.
 	next  []byte // of a changed frame, and not read yet
@@ -30,9 +31,8 @@ type reader struct {
 	frameMax atomic.Uint32
 }
 
-// newReader makes a reader. wide is for a link on which nothing is published.
-func newReader(s *socket, wide bool) *reader {
-	return &reader{socket: s, least: leastIllegible, wide: wide}
+func newReader(s *socket, use use) *reader {
+	return &reader{socket: s, least: leastIllegible, use: use}
 }
 
 // Parts of a frame, in bytes.
@@ -98,14 +98,22 @@ func (r *reader) frame(wait bool) bool {
 	case !wait && r.in.Buffered() < frameHead+size:
 		return false
 	}
-	if all, err := r.in.Peek(frameHead + size); err == nil && all[0] == contentHeader && isLegible(all[frameHead:]) {
-		r.pass = frameHead + size + frameEnd
-		return true
+	if all, err := r.in.Peek(frameHead + size); err == nil && all[0] == contentHeader {
+		later := r.withoutDeaths(all)
+		_, _ = r.in.Discard(later) // no error: so much is in the buffer
+		if isLegible(all[later+frameHead:]) {
+			r.pass = frameHead + size - later + frameEnd
+			return true
+		}
+		size -= later
 	}
 	frame := make([]byte, frameHead+size)
 	if n, err := io.ReadFull(r.in, frame); err != nil {
 		r.next, r.err = frame[:n], err
 		return true
+	}
+	if frame[0] == contentHeader { // it was too large for the buffer
+		frame = frame[r.withoutDeaths(frame):]
 	}
 	payload := frame[frameHead:]
 	if frame[0] == contentHeader {
@@ -126,13 +134,33 @@ func (r *reader) passing() (n int) {
 		head := all[n : n+frameHead]
 		size := frameSizeOf(head)
 		if r.isLooked(head, size) {
-			if end := n + frameHead + size; head[0] != contentHeader || end > len(all) || !isLegible(all[n+frameHead:end]) {
+			if end := n + frameHead + size; head[0] != contentHeader || end > len(all) || !r.isFine(all[n+frameHead:end]) {
 				return n
 			}
 		}
 		n += frameHead + size + frameEnd
 	}
 	return n
+}
+
+// isFine says whether a whole content header needs no change.
+func (r *reader) isFine(payload []byte) bool {
+	if r.use == toConsume {
+		var room [1]span
+		if len(deathsOf(payload, room[:0])) > 0 {
+			return false
+		}
+	}
+	return isLegible(payload)
+}
+
+// withoutDeaths removes what nobody reads on this link from a frame with a content header. The
+// frame begins later by what it returns.
+func (r *reader) withoutDeaths(frame []byte) (later int) {
+	if r.use != toConsume {
+		return 0
+	}
+	return withoutDeaths(frame)
 }
 
 func frameSizeOf(head []byte) int { return int(binary.BigEndian.Uint32(head[3:])) }
@@ -167,7 +195,7 @@ func (r *reader) tune(payload []byte) {
 		return
 	}
 	r.tuned = true
-	if r.wide {
+	if r.use.isReading() {
 		r.frameMax.Store(binary.BigEndian.Uint32(payload[len(tune)+2:]))
 		binary.BigEndian.PutUint32(payload[len(tune)+2:], wideFrame)
 	}
@@ -176,7 +204,7 @@ func (r *reader) tune(payload []byte) {
 // Write implements io.Writer for the library. In tune-ok it replaces the frame size by one that the
 // broker accepts.
 func (r *reader) Write(p []byte) (int, error) {
-	if at := len(tuneOK) + 2; r.wide && len(p) >= at+4 && bytes.HasPrefix(p, tuneOK) {
+	if at := len(tuneOK) + 2; r.use.isReading() && len(p) >= at+4 && bytes.HasPrefix(p, tuneOK) {
 		p = slices.Clone(p)
 		binary.BigEndian.PutUint32(p[at:], uint32(r.frameSize()))
 	}

@@ -30,7 +30,7 @@ func BenchmarkReader(b *testing.B) {
 	headers := slices.Concat(
 		entry("tenant", 'S', sized([]byte("acme"))), entry("traceparent", 'S', sized(make([]byte, 55))), entry("shard", 'l', make([]byte, 8)),
 	)
-	retried := slices.Concat(headers, entry("bunnicula-history", 'S', sized(make([]byte, 1500))), entry("x-death", 'A', sized(slices.Concat([]byte{'F'}, sized(headers)))))
+	retried := slices.Concat(headers, entry("bunnicula-history", 'S', sized(make([]byte, 1500))), died())
 	for _, row := range []struct {
 		name  string
 		table []byte
@@ -38,7 +38,7 @@ func BenchmarkReader(b *testing.B) {
 		message := slices.Concat(framed(1, make([]byte, 60)), framed(2, content(row.table)), framed(3, make([]byte, 256)))
 		for name, of := range map[string]func(*socket) io.Reader{
 			"socket": func(s *socket) io.Reader { return s },
-			"reader": func(s *socket) io.Reader { return newReader(s, true) },
+			"reader": func(s *socket) io.Reader { return newReader(s, toConsume) },
 		} {
 			b.Run(row.name+"/"+name, func(b *testing.B) {
 				s := newSocket(&endless{all: bytes.Repeat(message, 100)})

@@ -63,7 +63,7 @@ func pipe(r io.Reader) *reader {
 	// The socket has no sender.
 	s := &socket{conn: source{r: r}, gone: make(chan struct{})}
 	s.in = bufio.NewReader((*reading)(s))
-	all := newReader(s, true)
+	all := newReader(s, toConsume)
 	all.least = 0
 	return all
 }

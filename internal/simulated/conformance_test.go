@@ -22,6 +22,7 @@ import (
 type rig struct {
 	*testing.T
 	conn    transport.Connection
+	link    transport.Link // whose deliveries have all their headers
 	prefix  string
 	version simulated.Version
 	depth   func(queue string) int
@@ -38,7 +39,7 @@ func TestTheSimulationDoesAsWritten(t *testing.T) {
 						p := b.Process("client")
 						defer func() { _ = p.Stop(t.Context()) }()
 						s.run(&rig{
-							T: t, conn: p, prefix: "q", version: version, delete: b.Delete,
+							T: t, conn: p, link: p.Consuming(), prefix: "q", version: version, delete: b.Delete,
 							depth: func(queue string) int {
 								ready, _, _ := b.Depth(queue)
 								return ready
@@ -68,7 +69,7 @@ func TestTheRealBrokerDoesTheSame(t *testing.T) {
 				}
 			})
 			s.run(&rig{
-				T: t, conn: conn.Transport(), prefix: prefix, version: versionOf(t),
+				T: t, conn: conn.Transport(), link: conn.Transport().Reading("scripts"), prefix: prefix, version: versionOf(t),
 				depth: func(queue string) int { return amqptest.Depth(t, queue) },
 				delete: func(queue string) {
 					if _, err := amqptest.Channel(t).QueueDelete(queue, false, false, false); err != nil {
@@ -102,7 +103,7 @@ func (r *rig) session() transport.Session {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	s, err := r.conn.Consuming().Session(ctx)
+	s, err := r.link.Session(ctx)
 	r.must(err)
 	return s
 }

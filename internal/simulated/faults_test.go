@@ -40,7 +40,7 @@ func bubble(t *testing.T, faults func(simulated.Step) simulated.Fault, run func(
 		b := simulated.New(simulated.Options{Latency: time.Millisecond, Faults: faults})
 		p := b.Process("p")
 		defer func() { _ = p.Stop(t.Context()) }()
-		run(&lab{broker: b, process: p, rig: &rig{T: t, conn: p, prefix: "q", delete: b.Delete, depth: func(q string) int {
+		run(&lab{broker: b, process: p, rig: &rig{T: t, conn: p, link: p.Consuming(), prefix: "q", delete: b.Delete, depth: func(q string) int {
 			ready, _, _ := b.Depth(q)
 			return ready
 		}}})

@@ -65,6 +65,9 @@ func (p *Process) Consuming() transport.Link { return p.consuming }
 // Reading is Dedicated: the simulation has no header that a client cannot read.
 func (p *Process) Reading(purpose string) transport.Link { return p.Dedicated(purpose) }
 
+// ConsumingAlone is Dedicated: deliveries have all their headers, as those of Consuming have.
+func (p *Process) ConsumingAlone(purpose string) transport.Link { return p.Dedicated(purpose) }
+
 // Dedicated makes one more link.
 func (p *Process) Dedicated(purpose string) transport.Link {
 	p.broker.mu.Lock()

@@ -45,8 +45,13 @@ type Connection interface {
 	// Publishing is the link on which messages are published.
 	Publishing() Link
 	// Consuming is the link on which messages are consumed and acked. Nothing is published on it: a
-	// broker with a memory alarm blocks every connection that publishes, and with it the acks.
+	// broker with a memory alarm blocks every connection that publishes, and with it the acks. Its
+	// deliveries may lack the broker's record of their deaths (x-death, x-first-death-* and
+	// x-last-death-*): no consumer reads it, and to read it costs more than all other headers.
 	Consuming() Link
+	// ConsumingAlone makes a link like Consuming that has one user only. It lasts until its Close, or
+	// until Stop.
+	ConsumingAlone(purpose string) Link
 	// Dedicated makes a link that has one user only. It lasts until its Close, or until Stop.
 	Dedicated(purpose string) Link
 	// Reading is Dedicated for a user that only reads. Nothing is published on it, so it can read
