@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
@@ -30,6 +31,8 @@ func (s *settler) noConfirm() error {
 // blockedCopy counts and logs, once, that a message is held because its copy cannot be placed. It
 // belongs to one copy on its way, which may never be blocked.
 type blockedCopy struct {
+	watchdog.Operation // expires when the copy has no confirm after lateCopy
+
 	settler  *settler
 	delivery *received
 	copy     *decide.Copy
@@ -37,10 +40,13 @@ type blockedCopy struct {
 	release func() // ends the hold; nil if there is none. Only the copy's goroutine uses it
 
 	// known says that the copy is counted as blocked, done that it never will be: it was placed or
-	// refused for good, or its channel has ended. A timer and the copy's goroutine write them.
+	// refused for good, or its channel has ended. The watchdog and the copy's goroutine write them.
 	mu          sync.Mutex // guards known and done
 	known, done bool
 }
+
+// Expired is called by the watchdog when the copy has waited for its confirm for lateCopy.
+func (b *blockedCopy) Expired() { b.because(b.settler.noConfirm()) }
 
 // because reports the copy as blocked, and why. Only the first call does.
 func (b *blockedCopy) because(err error) {

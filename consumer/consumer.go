@@ -89,6 +89,7 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	c.settler = &settler{
 		rules: &c.rules, policies: &policies{topology: c.rules.Topology, log: c.log}, reporter: c.reporter, gauges: c.gauges, asides: newSignal(), log: c.log,
 		declarer: &declarer{topology: c.rules.Topology, keep: c.spec.Redeclare == RedeclareOff, family: c.spec.family, log: c.log, turn: make(chan struct{}, 1)},
+		late:     watchdog.Watchdog{Limit: lateCopy},
 		copies:   make(chan struct{}, most),
 	}
 	if c.spec.family != nil {

@@ -70,8 +70,8 @@ func (s *settler) place(d *received, what decide.Settlement) (instead decide.Set
 	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 	b := &blockedCopy{settler: s, delivery: d, copy: what.Copy}
 	defer b.over()
-	late := time.AfterFunc(lateCopy, func() { b.because(s.noConfirm()) })
-	defer late.Stop()
+	s.late.Begin(&b.Operation, b, time.Now())
+	defer s.late.End(&b.Operation)
 	for refusals := 0; ; {
 		err := s.sending.Send(d.from.ctx, envelope(what.Copy))
 		if err == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
+	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 	"github.com/bunnicula-go/bunnicula/internal/sending"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
@@ -24,6 +25,8 @@ type settler struct {
 	asides   signal  // wakes the guard: a message was set aside
 	turns    *inTurn // nil where the next message need not wait for a copy
 	log      *slog.Logger
+
+	late watchdog.Watchdog // watches the copies on their way
 
 	// copies has a place for each copy on its way. A copy's goroutine also tells the monitor, when
 	// the ack has let the broker deliver more. Unbounded, a blocked monitor would pile them up.
@@ -64,11 +67,16 @@ func (s *settler) copy(d *received, f func()) {
 		s.copies <- struct{}{}
 	}
 	s.turns.begin()
-	s.copying.Go(func() {
-		defer func() { <-s.copies }()
-		defer s.turns.end()
-		f()
-	})
+	s.copying.Add(1)
+	go s.carry(f)
+}
+
+// carry runs f, and gives back what copy has taken.
+func (s *settler) carry(f func()) {
+	defer s.copying.Done()
+	defer func() { <-s.copies }()
+	defer s.turns.end()
+	f()
 }
 
 // byCopy places a copy and then acks the delivery.

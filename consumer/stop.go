@@ -140,6 +140,7 @@ func (c *Consumer) end(started bool) {
 	c.settler.copying.Wait()
 	c.handlers.Stop()
 	c.reporter.calls.Stop()
+	c.settler.late.Stop()
 	c.stages.cancelHandlers(ErrStopping)
 	c.stages.cancelHard()
 	if c.settler.sending != nil {
