@@ -425,6 +425,21 @@ var mutants = []mutant{
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatTheClientCannotReadIsParkedAtOnceAndNobodyLosesAConnection$"}},
 	},
 	{
+		name: "more-than-deaths-left-out", breaks: "a consumer does not get the headers that stand beside the broker's record of deaths",
+		edits:  []edit{{"internal/link.deathsOf", `!isDeath(payload[from+1 : end-len(value)])`, `false && $old`}},
+		caught: []by{{pkg: "internal/link", test: "^TestOnlyDeathsAreLeftOut$"}},
+	},
+	{
+		name: "death-in-the-frame", breaks: "a header that is left out of a frame still counts in its size, which ends the connection",
+		edits:  []edit{{"internal/link.withoutDeaths", `uint32(len(payload)-later)`, `uint32(len(payload))`}},
+		caught: []by{{pkg: "internal/link", test: "^TestOnlyAConsumersLinkLeavesOutDeaths$"}},
+	},
+	{
+		name: "late-copy-unsaid", breaks: "nobody is told of a copy that has no confirm",
+		edits:  []edit{{"consumer.settler.place", `s.late.Begin(&b.Operation, b, time.Now())`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestACopyWithoutAConfirmIsBlocked$"}},
+	},
+	{
 		name: "fatal-panics", breaks: "a panic in OnFatal ends the process",
 		edits:  []edit{{"consumer.supervisor.tell", `if p := recover(); p != nil { v.c.log.Error("OnFatal panicked", "panic", foreign.Panic(p)) }`, `_ = foreign.Panic(nil)`}},
 		caught: []by{{pkg: "consumer", test: "^TestAnOnFatalThatPanicsHarmsNobody$"}},
