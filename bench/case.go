@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -18,8 +19,8 @@ type workload struct {
 	Quick int    // the count with -quick; 0 leaves the case out
 	Fixed bool   // the case is about its count: no flag changes the count or the size
 
-	Figure  metric   // the metric of the ratio
-	Columns []metric // other metrics to print
+	Figure  turn.Metric   // the metric of the ratio
+	Columns []turn.Metric // other metrics to print
 
 	Preload bool            // the messages are in the queue before the work begins
 	Backoff []time.Duration // the delays of the retry queues

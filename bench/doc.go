@@ -52,8 +52,8 @@
 //	case.go cases_*.go          what is measured
 //	ours_*.go raw_*.go          the sides; latency.go and idle.go have both
 //	runner.go process.go        rounds; a side's process
-//	side.go meter.go usage.go   within it: order in, report out; usage between two moments
-//	body.go                     the payload of messages
+//	side.go                     within it: the side of an order
+//	turn/                       a side's process: order in, report out; meter, usage, payload
 //	broker.go brokerpid.go      queues, backlog, the broker's CPU
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 func main() {
-	if code, yes := isSide(); yes {
+	if code, yes := turn.Take(findSide); yes {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // The generated part of the page is between these lines. It comes from the results beside the page.
@@ -104,13 +106,13 @@ func cells(runs []results, c caseResult, beside string) string {
 		}
 		mine := of.Sides[0].Rounds
 		figure := metrics[of.Figure]
-		ratioOf := func(m metric) string {
+		ratioOf := func(m turn.Metric) string {
 			if r, known := compareSides(mine, their.Rounds, m); known {
 				return fmt.Sprintf("%.2f", r.PerRound)
 			}
 			return "–"
 		}
-		medianOf := func(rounds []sample) string {
+		medianOf := func(rounds []turn.Sample) string {
 			s, known := summarise(rounds, of.Figure)
 			if !known {
 				return "–"
@@ -118,10 +120,10 @@ func cells(runs []results, c caseResult, beside string) string {
 			return number(s.Median, figure.decimals)
 		}
 		more := "–"
-		if d, known := difference(mine, their.Rounds, allocs); known {
+		if d, known := difference(mine, their.Rounds, turn.Allocs); known {
 			more = fmt.Sprintf("%+.1f", d)
 		}
-		for j, text := range []string{ratioOf(of.Figure), medianOf(mine), medianOf(their.Rounds), ratioOf(clientCPU), ratioOf(brokerCPU), more} {
+		for j, text := range []string{ratioOf(of.Figure), medianOf(mine), medianOf(their.Rounds), ratioOf(turn.ClientCPU), ratioOf(turn.BrokerCPU), more} {
 			columns[j] = append(columns[j], text)
 		}
 	}

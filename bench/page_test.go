@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 const page = "../docs/PERFORMANCE.md"
@@ -24,9 +26,9 @@ func TestThePageSaysWhatTheResultsBesideItSay(t *testing.T) {
 
 func TestThePageHasAllRunsSideBySide(t *testing.T) {
 	one := results{Machine: machine{Broker: "3.10"}, Cases: []caseResult{{
-		Name: "consume-16/quorum/256", Figure: rate, Sides: []sideResult{
-			{ours, []sample{{rate: 3000, clientCPU: 1, allocs: 40}}},
-			{rawLoop, []sample{{rate: 2000, clientCPU: 2, allocs: 41}}},
+		Name: "consume-16/quorum/256", Figure: turn.Rate, Sides: []sideResult{
+			{ours, []turn.Sample{{turn.Rate: 3000, turn.ClientCPU: 1, turn.Allocs: 40}}},
+			{rawLoop, []turn.Sample{{turn.Rate: 2000, turn.ClientCPU: 2, turn.Allocs: 41}}},
 		},
 	}}}
 	two := one

@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // play runs a side in its own process, which is this program again.
-func play(ctx context.Context, o order) (sample, error) {
+func play(ctx context.Context, o turn.Order) (turn.Sample, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -25,7 +27,7 @@ func play(ctx context.Context, o order) (sample, error) {
 	defer cancel()
 	// A test binary that ignores the order sees this flag, and runs no tests.
 	cmd := exec.CommandContext(ctx, self, "-test.run=^$")
-	cmd.Env = append(os.Environ(), sideEnv+"="+string(text))
+	cmd.Env = append(os.Environ(), turn.Env+"="+string(text))
 	var said, complained bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complained
 	alive, err := cmd.StdinPipe() // closed by the system when this process dies
@@ -38,7 +40,7 @@ func play(ctx context.Context, o order) (sample, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	var r report
+	var r turn.Report
 	if err := json.Unmarshal(said.Bytes(), &r); err != nil {
 		return nil, fmt.Errorf("its process said nothing that can be read (%w): %s%s", ended, said.Bytes(), complained.Bytes())
 	}

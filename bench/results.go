@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -42,15 +43,15 @@ type caseResult struct {
 	QueueType topology.QueueType
 	Size      int
 	Messages  int
-	Figure    metric
-	Columns   []metric
+	Figure    turn.Metric
+	Columns   []turn.Metric
 	Sides     []sideResult // the first is this library
 }
 
 // sideResult is one side, in each round.
 type sideResult struct {
 	Name   string
-	Rounds []sample
+	Rounds []turn.Sample
 }
 
 const clientLibrary = "github.com/rabbitmq/amqp091-go"
