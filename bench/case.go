@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,13 +30,14 @@ type workload struct {
 	Idle    bool            // with -peer there are no messages
 	Long    bool            // the case runs only if it is selected
 
-	Sides []side // ours is the first
+	Sides  []side   // ours is the first
+	Others []string // names of sides of other libraries: turn/others.go
 }
 
 // side is one way to do the work.
 type side struct {
 	Name string
-	do   func(context.Context, *run) error
+	do   func(context.Context, *run) error // nil for a side of another library, which bench/others has
 }
 
 // variant is a case: a workload with its queue's type and size.
@@ -90,7 +92,8 @@ type selection struct {
 	long    bool
 	quick   bool
 	peer    bool
-	count   int // 0 is each case's own count
+	count   int    // 0 is each case's own count
+	others  string // the program bench/others; "" leaves its sides out
 }
 
 // variants returns the selected cases, in order.
@@ -104,9 +107,13 @@ func (s selection) variants() []variant {
 			for _, size := range s.sizes {
 				v := variant{workload: w, QueueType: t, Size: size}
 				v.Count = s.countOf(v)
-				if s.wants(v) {
-					selected = append(selected, v)
+				if !s.wants(v) {
+					continue
 				}
+				if s.wantsOthers(v) {
+					v.Sides = withOthers(v.workload)
+				}
+				selected = append(selected, v)
 			}
 		}
 	}
@@ -128,6 +135,20 @@ func (s selection) wants(v variant) bool {
 		return false
 	}
 	return v.Varies && (v.QueueType == topology.Quorum || v.Size == mainSize)
+}
+
+// wantsOthers is true for the variant that most people ask about, and for what is selected.
+func (s selection) wantsOthers(v variant) bool {
+	return s.others != "" && !s.peer && (v.isMain() || s.chosen)
+}
+
+// withOthers returns all sides of a workload.
+func withOthers(w workload) []side {
+	all := slices.Clone(w.Sides)
+	for _, name := range w.Others {
+		all = append(all, side{Name: name})
+	}
+	return all
 }
 
 // countOf returns fewer messages for larger sizes, so that each case takes about as long.

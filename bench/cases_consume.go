@@ -29,6 +29,7 @@ func consumeWorkloads() []workload {
 		if concurrency == 16 {
 			w.Count, w.Varies = 50000, true
 			w.Sides = append(w.Sides, side{rawAutoAck, consumeRawAutoAck})
+			w.Others = []string{turn.WatermillOne, turn.WatermillSixteen, turn.GoRabbitMQ, turn.AMQPExtra, turn.GoCloud}
 		}
 		all = append(all, w)
 	}

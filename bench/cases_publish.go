@@ -27,14 +27,18 @@ func rawCallers(n int) string {
 func publishWorkloads() []workload {
 	var all []workload
 	for _, c := range []struct{ callers, count, quick int }{{1, 4000, 500}, {16, 20000, 3000}, {64, 30000, 5000}} {
-		all = append(all, workload{
+		w := workload{
 			Name: fmt.Sprintf("publish-%d", c.callers), Work: fmt.Sprintf("Publish, each call waits for its confirm; callers: %d", c.callers),
 			Count: c.count, Quick: c.quick, Figure: turn.Rate, Columns: work, Varies: c.callers == 64, OnPeer: true,
 			Sides: []side{
 				{ours, publishOurs(c.callers)},
 				{rawCallers(c.callers), publishRaw(c.callers)},
 			},
-		})
+		}
+		if c.callers == 64 {
+			w.Others = []string{turn.WatermillChannels, turn.GoRabbitMQ, turn.AMQPExtra, turn.GoCloud}
+		}
+		all = append(all, w)
 	}
 	pipelined := side{rawPipelined, publishPipelined(window)}
 	return append(all,

@@ -29,7 +29,7 @@ func TestEveryGoalIsAboutACaseAndASideThatThereAre(t *testing.T) {
 
 func sidesOf(w workload) []sideResult {
 	var all []sideResult
-	for _, s := range w.Sides {
+	for _, s := range withOthers(w) {
 		all = append(all, sideResult{Name: s.Name})
 	}
 	return all

@@ -133,6 +133,12 @@ func measure(ctx context.Context, o options, old *results, stdout io.Writer, std
 	show, clearLine := newProgress(stderr)
 	all := o.variants()
 	r := &results{When: time.Now().Round(time.Second), Machine: thisMachine(run.broker), Rounds: o.rounds, Quick: o.quick, Peer: o.peer}
+	if o.others != "" {
+		run.others = o.others
+		if r.Machine.Libraries, err = readLibraries(o.others, r.Machine.Client); err != nil {
+			return complain(err)
+		}
+	}
 	run.setting = r.setting()
 	printHead(stdout, r)
 	code := 0

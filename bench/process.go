@@ -12,12 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
-// play runs a side in its own process, which is this program again.
-func play(ctx context.Context, o turn.Order) (turn.Sample, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// play runs a side in its own process: this program again, or another program.
+func play(ctx context.Context, program string, o turn.Order) (turn.Sample, error) {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
@@ -26,7 +22,7 @@ func play(ctx context.Context, o turn.Order) (turn.Sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Within+30*time.Second)
 	defer cancel()
 	// A test binary that ignores the order sees this flag, and runs no tests.
-	cmd := exec.CommandContext(ctx, self, "-test.run=^$")
+	cmd := exec.CommandContext(ctx, program, "-test.run=^$")
 	cmd.Env = append(os.Environ(), turn.Env+"="+string(text))
 	var said, complained bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complained

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // runner plays cases.
 type runner struct {
 	broker   *broker // nil with -peer
+	others   string  // the program bench/others
 	statsd   string
 	profiles string // the directory for profiles, "" for none
 	setting  string // of the measurement, for the pictures of profiles
@@ -68,14 +70,26 @@ func (r *runner) draw(v variant, s side) error {
 }
 
 func (r *runner) playSide(ctx context.Context, v variant, s side) (turn.Sample, error) {
-	if r.broker == nil {
-		return r.playOnPeer(ctx, v, r.orderOf(v, s))
+	program, err := r.programOf(s)
+	if err != nil {
+		return nil, err
 	}
-	return r.playOnBroker(ctx, v, r.orderOf(v, s))
+	if r.broker == nil {
+		return r.playOnPeer(ctx, v, program, r.orderOf(v, s))
+	}
+	return r.playOnBroker(ctx, v, program, r.orderOf(v, s))
+}
+
+// programOf returns the program that has a side.
+func (r *runner) programOf(s side) (string, error) {
+	if s.do == nil {
+		return r.others, nil
+	}
+	return os.Executable()
 }
 
 // playOnBroker declares queues for the side, and always deletes them.
-func (r *runner) playOnBroker(ctx context.Context, v variant, o turn.Order) (_ turn.Sample, err error) {
+func (r *runner) playOnBroker(ctx context.Context, v variant, program string, o turn.Order) (_ turn.Sample, err error) {
 	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
 	t, err := topologyOf(v, o.Queue)
 	if err != nil {
@@ -91,7 +105,7 @@ func (r *runner) playOnBroker(ctx context.Context, v variant, o turn.Order) (_ t
 		}
 	}
 	r.broker.rest(ctx)
-	one, err := play(ctx, o)
+	one, err := play(ctx, program, o)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +124,7 @@ const unsettled = 300
 // isPublish says whether the messages stay in the queue.
 func isPublish(v variant) bool { return !v.Preload && !v.Idle && v.Figure == turn.Rate }
 
-func (r *runner) playOnPeer(ctx context.Context, v variant, o turn.Order) (_ turn.Sample, err error) {
+func (r *runner) playOnPeer(ctx context.Context, v variant, program string, o turn.Order) (_ turn.Sample, err error) {
 	messages := int64(o.Count + o.Warm)
 	cfg := peer.Config{Body: turn.Body(v.Size), Messages: messages}
 	if !v.Preload {
@@ -122,7 +136,7 @@ func (r *runner) playOnPeer(ctx context.Context, v variant, o turn.Order) (_ tur
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	o.URL = server.URL()
-	one, err := play(ctx, o)
+	one, err := play(ctx, program, o)
 	if err != nil {
 		return nil, err
 	}

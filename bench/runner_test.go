@@ -66,6 +66,16 @@ func TestSidesTakeTurnsInAnotherOrderEachRound(t *testing.T) {
 	}
 }
 
+// program returns the program of the tests, which has this program's sides too.
+func program(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return self
+}
+
 func testRunner(t *testing.T) *runner {
 	t.Helper()
 	b, err := openBroker(amqptest.URL(t))
@@ -100,7 +110,7 @@ func TestQueuesAreDeletedAlsoAfterAnErrorOrAnInterrupt(t *testing.T) {
 		if len(names.Names()) < 4 { // the topology has a retry queue too
 			t.Errorf("queues %v", names.Names())
 		}
-		if _, err := r.playOnBroker(tt.ctx, v, o); !tt.want(err) {
+		if _, err := r.playOnBroker(tt.ctx, v, program(t), o); !tt.want(err) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		for _, name := range names.Names() {
@@ -146,12 +156,12 @@ func TestTheBrokersProcessIsFound(t *testing.T) {
 }
 
 func TestASideThatDiesSaysWhy(t *testing.T) {
-	_, err := play(t.Context(), turn.Order{Case: "nothing", Side: ours})
+	_, err := play(t.Context(), program(t), turn.Order{Case: "nothing", Side: ours})
 	if err == nil || !strings.Contains(err.Error(), `there is no case "nothing"`) {
 		t.Errorf("got %v", err)
 	}
 	w, _ := findCase("publish-1")
-	_, err = play(t.Context(), turn.Order{Case: w.Name, Side: w.Sides[1].Name, URL: "amqp://127.0.0.1:1/", Count: 1, Within: 1e9})
+	_, err = play(t.Context(), program(t), turn.Order{Case: w.Name, Side: w.Sides[1].Name, URL: "amqp://127.0.0.1:1/", Count: 1, Within: 1e9})
 	if err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
 	}
