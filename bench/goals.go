@@ -28,7 +28,8 @@ const (
 	inItself                 // the allowed value, without another side
 )
 
-// goals are the promises: speed as a ratio to the same work on the raw client, in one run.
+// goals are the promises: speed as a ratio to the same work on the raw client, or by another
+// library, in one run.
 var goals = []goal{
 	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawLoop, Metric: turn.Rate, Kind: atLeast, Want: 1.45, Dream: 2},
 	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawAutoAck, Metric: turn.Rate, Kind: atLeast, Want: 0.65, Dream: 1},
@@ -42,6 +43,9 @@ var goals = []goal{
 	{What: "retries", Case: "retry", Beside: rawRetry, Metric: turn.Rate, Kind: atLeast, Want: 1.3, Dream: 1.9},
 	{What: "p99 from publish to handler", Case: "latency", Beside: rawLoop, Metric: turn.P99, Kind: atMost, Want: 1.15, Dream: 1.05, Slack: 1},
 	{What: "allocations more, to consume", Case: "consume-16", Beside: rawLoop, Metric: turn.Allocs, Kind: added, Want: 3, Dream: 1},
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: turn.WatermillOne, Metric: turn.Rate, Kind: atLeast, Want: 1.5, Dream: 2},
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: turn.WatermillSixteen, Metric: turn.Rate, Kind: atLeast, Want: 1.5, Dream: 2},
+	{What: "Publish, 64 callers", Case: "publish-64", Beside: turn.WatermillChannels, Metric: turn.Rate, Kind: atLeast, Want: 1.4, Dream: 1.8},
 	{What: "MiB of 200 idle consumers", Case: "many-200", Metric: turn.Memory, Kind: inItself, Want: 6, Dream: 3},
 }
 

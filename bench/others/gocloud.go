@@ -12,8 +12,8 @@ import (
 	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
-// closeGoCloud shuts a topic or a subscription down, which waits for acks that are on their way, and closes
-// the connection.
+// closeGoCloud shuts a topic or a subscription down, which waits for acks that are on their way. It
+// then closes the connection.
 func closeGoCloud(open interface{ Shutdown(context.Context) error }, conn *amqp.Connection) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
