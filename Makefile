@@ -107,12 +107,14 @@ upgrade: ## Kill workers of an earlier commit and of today side by side (UPGRADE
 	UPGRADE_FROM=$(UPGRADE_FROM) CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) -v ./internal/test/upgrade -run '^TestRolling' -seed $(SEED) $(ARGS)
 
 .PHONY: bench
-bench: ## Measure us beside the raw client (ARGS, e.g. "-quick", "-run consume", "-h"); BROKER=4.3 too
+bench: ## Measure us beside the raw client and other libraries (ARGS, e.g. "-quick", "-run consume", "-h"); BROKER=4.3 too
 	@scripts/broker up
 	vars=$$(scripts/broker env)
 	eval "$$vars"
 	go build -C bench -o ../bin/bench .
-	bin/bench $(ARGS)
+	others='-others bin/bench-others'
+	go build -C bench/others -o ../../bin/bench-others . || { echo '!!! bench/others is not built: measured without other libraries'; others=; }
+	bin/bench $$others $(ARGS)
 
 .PHONY: performance
 performance: ## Make the tables of docs/PERFORMANCE.md of docs/performance/*.json, which are what "make bench" left on each broker
@@ -285,6 +287,7 @@ check-vet:
 	go vet ./...
 	go vet -tags mutants ./internal/test/mutants
 	go -C bench vet ./...
+	go -C bench/others vet ./...
 	go -C console/browsertest vet ./...
 	# It compiles all dependencies for each, and nothing of that is run: so without optimizations.
 	for os in darwin windows; do GOOS=$$os go vet -gcflags='all=-N -l' ./... ; done
@@ -294,6 +297,7 @@ check-lint: $(LINT)
 	@echo golangci-lint
 	$(LINT) run ./...
 	(cd bench && ../$(LINT) run ./...)
+	(cd bench/others && ../../$(LINT) run ./...)
 	cd console/browsertest && ../../$(LINT) run ./...
 
 .PHONY: check-scripts
@@ -313,6 +317,7 @@ check-tidy:
 	@echo go mod tidy
 	go mod tidy -diff
 	go -C bench mod tidy -diff
+	go -C bench/others mod tidy -diff
 	go -C console/browsertest mod tidy -diff
 
 # What users get: how many modules come along, and the exported API, which "make api" writes down anew.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/bench/peer"
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // BenchmarkConsume runs every way to consume against a peer in this process. The peer allocates
@@ -36,7 +37,7 @@ func benchmark(b *testing.B, selected func(workload) bool) {
 }
 
 func benchmarkSide(b *testing.B, w workload, s side, statsd string) {
-	cfg := peer.Config{Body: makeBody(mainSize), Messages: int64(b.N)}
+	cfg := peer.Config{Body: turn.Body(mainSize), Messages: int64(b.N)}
 	if !w.Preload {
 		cfg.Messages = peer.Idle
 	}
@@ -49,11 +50,11 @@ func benchmarkSide(b *testing.B, w workload, s side, statsd string) {
 			b.Error(err)
 		}
 	}()
-	r := &run{
-		order: order{URL: server.URL(), Queue: "bench", QueueType: mainType, Size: mainSize, StatsD: statsd},
-		meter: newMeter(0, int64(b.N), nil), body: cfg.Body,
-	}
-	r.meter.start()
+	r := &run{&turn.Run{
+		Order: turn.Order{URL: server.URL(), Queue: "bench", QueueType: mainType, Size: mainSize, StatsD: statsd},
+		Meter: turn.NewMeter(0, int64(b.N), nil), Body: cfg.Body,
+	}}
+	r.Meter.Start()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
 	b.ReportAllocs()

@@ -13,6 +13,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/topology"
@@ -146,7 +147,7 @@ func (b *broker) preload(ctx context.Context, queue string, body []byte, message
 // of a core, for at most three seconds.
 func (b *broker) rest(ctx context.Context) {
 	const look, patience = 100 * time.Millisecond, 3 * time.Second
-	before, known := processCPU(b.pids)
+	before, known := turn.ProcessCPU(b.pids)
 	if !known {
 		backoff.Wait(ctx, 5*look)
 		return
@@ -155,7 +156,7 @@ func (b *broker) rest(ctx context.Context) {
 		if !backoff.Wait(ctx, look) {
 			return
 		}
-		now, _ := processCPU(b.pids)
+		now, _ := turn.ProcessCPU(b.pids)
 		if now-before < look/10 {
 			return
 		}

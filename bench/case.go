@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -18,8 +20,8 @@ type workload struct {
 	Quick int    // the count with -quick; 0 leaves the case out
 	Fixed bool   // the case is about its count: no flag changes the count or the size
 
-	Figure  metric   // the metric of the ratio
-	Columns []metric // other metrics to print
+	Figure  turn.Metric   // the metric of the ratio
+	Columns []turn.Metric // other metrics to print
 
 	Preload bool            // the messages are in the queue before the work begins
 	Backoff []time.Duration // the delays of the retry queues
@@ -28,13 +30,14 @@ type workload struct {
 	Idle    bool            // with -peer there are no messages
 	Long    bool            // the case runs only if it is selected
 
-	Sides []side // ours is the first
+	Sides  []side   // ours is the first
+	Others []string // names of sides of other libraries: turn/others.go
 }
 
 // side is one way to do the work.
 type side struct {
 	Name string
-	do   func(context.Context, *run) error
+	do   func(context.Context, *run) error // nil for a side of another library, which bench/others has
 }
 
 // variant is a case: a workload with its queue's type and size.
@@ -89,7 +92,8 @@ type selection struct {
 	long    bool
 	quick   bool
 	peer    bool
-	count   int // 0 is each case's own count
+	count   int    // 0 is each case's own count
+	others  string // the program bench/others; "" leaves its sides out
 }
 
 // variants returns the selected cases, in order.
@@ -103,9 +107,13 @@ func (s selection) variants() []variant {
 			for _, size := range s.sizes {
 				v := variant{workload: w, QueueType: t, Size: size}
 				v.Count = s.countOf(v)
-				if s.wants(v) {
-					selected = append(selected, v)
+				if !s.wants(v) {
+					continue
 				}
+				if s.wantsOthers(v) {
+					v.Sides = withOthers(v.workload)
+				}
+				selected = append(selected, v)
 			}
 		}
 	}
@@ -127,6 +135,20 @@ func (s selection) wants(v variant) bool {
 		return false
 	}
 	return v.Varies && (v.QueueType == topology.Quorum || v.Size == mainSize)
+}
+
+// wantsOthers is true for the variant that most people ask about, and for what is selected.
+func (s selection) wantsOthers(v variant) bool {
+	return s.others != "" && !s.peer && (v.isMain() || s.chosen)
+}
+
+// withOthers returns all sides of a workload.
+func withOthers(w workload) []side {
+	all := slices.Clone(w.Sides)
+	for _, name := range w.Others {
+		all = append(all, side{Name: name})
+	}
+	return all
 }
 
 // countOf returns fewer messages for larger sizes, so that each case takes about as long.

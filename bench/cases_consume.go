@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
+)
 
 // Names of sides that several cases, or the goals, use.
 const (
@@ -19,34 +23,35 @@ func consumeWorkloads() []workload {
 	for _, concurrency := range []int{1, 4, 16, 64} {
 		w := workload{
 			Name: fmt.Sprintf("consume-%d", concurrency), Work: fmt.Sprintf("a handler that does nothing, concurrency %d, prefetch 300", concurrency),
-			Count: 30000, Quick: 5000, Figure: rate, Columns: work, Preload: true, OnPeer: true,
+			Count: 30000, Quick: 5000, Figure: turn.Rate, Columns: work, Preload: true, OnPeer: true,
 			Sides: []side{{ours, consumeOurs(concurrency, 300)}, loop},
 		}
 		if concurrency == 16 {
 			w.Count, w.Varies = 50000, true
 			w.Sides = append(w.Sides, side{rawAutoAck, consumeRawAutoAck})
+			w.Others = []string{turn.WatermillOne, turn.WatermillSixteen, turn.GoRabbitMQ, turn.AMQPExtra, turn.GoCloud}
 		}
 		all = append(all, w)
 	}
 	all = append(all,
 		workload{
 			Name: "consume-defaults", Work: "a handler that does nothing, a Spec with nothing else set",
-			Count: 20000, Quick: 3000, Figure: rate, Columns: work, Preload: true, Varies: true, OnPeer: true,
+			Count: 20000, Quick: 3000, Figure: turn.Rate, Columns: work, Preload: true, Varies: true, OnPeer: true,
 			Sides: []side{{ours, consumeOurs(0, 0)}, {rawFour, consumeRaw(4, 10)}},
 		},
 		workload{
 			Name: "consume-json", Work: "a handler that decodes JSON, concurrency 16, prefetch 300",
-			Count: 30000, Quick: 5000, Figure: rate, Columns: work, Preload: true, OnPeer: true,
+			Count: 30000, Quick: 5000, Figure: turn.Rate, Columns: work, Preload: true, OnPeer: true,
 			Sides: []side{{ours, consumeOursJSON}, {rawLoop, consumeRawJSON}},
 		},
 		workload{
 			Name: "consume-watched", Work: "JSON with a timeout of 60 s, Log at info and statsd, concurrency 16, prefetch 300",
-			Count: 30000, Quick: 5000, Figure: rate, Columns: work, Preload: true, OnPeer: true,
+			Count: 30000, Quick: 5000, Figure: turn.Rate, Columns: work, Preload: true, OnPeer: true,
 			Sides: []side{{oursWatched, consumeOursWatched}, {oursBare, consumeOursBare}},
 		},
 		workload{
 			Name: "consume-slow", Work: "one message in 1,000 takes 200 ms, concurrency 64, prefetch 300",
-			Count: 30000, Quick: 5000, Figure: rate, Columns: work, Preload: true, OnPeer: true,
+			Count: 30000, Quick: 5000, Figure: turn.Rate, Columns: work, Preload: true, OnPeer: true,
 			Sides: []side{{ours, consumeOursSlow}, {rawWorkers, consumeRawSlow}},
 		},
 	)
@@ -58,7 +63,7 @@ func consumeWorkloads() []workload {
 		}
 		all = append(all, workload{
 			Name: fmt.Sprintf("backlog-%d", backlog), Work: fmt.Sprintf("a backlog of %s messages, concurrency 16, prefetch 300", number(float64(backlog), 0)),
-			Count: count, Quick: quick, Fixed: true, Figure: rate, Columns: work, Preload: true, Long: backlog == 1_000_000,
+			Count: count, Quick: quick, Fixed: true, Figure: turn.Rate, Columns: work, Preload: true, Long: backlog == 1_000_000,
 			Sides: []side{{ours, consumeOurs(16, 300)}, loop},
 		})
 	}

@@ -1,9 +1,13 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
+)
 
 // work has the columns of cases that count messages.
-var work = []metric{clientCPU, brokerCPU, reads, writes, allocs, bytesUsed}
+var work = []turn.Metric{turn.ClientCPU, turn.BrokerCPU, turn.Reads, turn.Writes, turn.Allocs, turn.Bytes}
 
 const ours = "bunnicula"
 
@@ -23,25 +27,29 @@ func rawCallers(n int) string {
 func publishWorkloads() []workload {
 	var all []workload
 	for _, c := range []struct{ callers, count, quick int }{{1, 4000, 500}, {16, 20000, 3000}, {64, 30000, 5000}} {
-		all = append(all, workload{
+		w := workload{
 			Name: fmt.Sprintf("publish-%d", c.callers), Work: fmt.Sprintf("Publish, each call waits for its confirm; callers: %d", c.callers),
-			Count: c.count, Quick: c.quick, Figure: rate, Columns: work, Varies: c.callers == 64, OnPeer: true,
+			Count: c.count, Quick: c.quick, Figure: turn.Rate, Columns: work, Varies: c.callers == 64, OnPeer: true,
 			Sides: []side{
 				{ours, publishOurs(c.callers)},
 				{rawCallers(c.callers), publishRaw(c.callers)},
 			},
-		})
+		}
+		if c.callers == 64 {
+			w.Others = []string{turn.WatermillChannels, turn.GoRabbitMQ, turn.AMQPExtra, turn.GoCloud}
+		}
+		all = append(all, w)
 	}
 	pipelined := side{rawPipelined, publishPipelined(window)}
 	return append(all,
 		workload{
 			Name: "publish-async", Work: "PublishAsync by one goroutine, confirmations awaited by another",
-			Count: 40000, Quick: 6000, Figure: rate, Columns: work, Varies: true, OnPeer: true,
+			Count: 40000, Quick: 6000, Figure: turn.Rate, Columns: work, Varies: true, OnPeer: true,
 			Sides: []side{{ours, publishAsyncOurs}, pipelined},
 		},
 		workload{
 			Name: "publish-batch", Work: "PublishBatch, 1,000 messages at a time",
-			Count: 40000, Quick: 6000, Figure: rate, Columns: work, OnPeer: true,
+			Count: 40000, Quick: 6000, Figure: turn.Rate, Columns: work, OnPeer: true,
 			Sides: []side{{ours, publishBatchOurs(1000)}, pipelined},
 		},
 	)

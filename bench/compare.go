@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // printComparison prints the results of another run and the changes since. It compares ratios, and
@@ -54,7 +56,7 @@ func compareCase(before, now caseResult) []change {
 		if !there {
 			continue
 		}
-		for _, m := range []metric{now.Figure, clientCPU, brokerCPU} {
+		for _, m := range []turn.Metric{now.Figure, turn.ClientCPU, turn.BrokerCPU} {
 			a, known := compareSides(own.Rounds, theirs.Rounds, m)
 			b, both := compareSides(alsoOwn.Rounds, s.Rounds, m)
 			if known && both {

@@ -1,8 +1,8 @@
 // Bench compares this library with the same work done on the raw client, amqp091-go, as a careful
 // engineer would write it: with confirms, acks after the work, the same prefetch and the same
-// queues.
+// queues. Two cases also compare it with other libraries, in the program others.
 //
-//	make bench                       everything, the better part of an hour
+//	make bench                       everything, an hour
 //	make bench ARGS=-quick           everything, small, 3 minutes: shows that it works
 //	make bench ARGS="-run consume"   some of it
 //	go run ./bench -h                what else
@@ -38,6 +38,9 @@
 // handler, in one process with one clock. In the cases many-* the memory is heap and stacks in use
 // after a garbage collection, minus those before the first connection.
 //
+// The sides of other libraries are in a program of its own, which "make bench" builds and -others
+// names. Their versions are in the results.
+//
 // The goals (goals.go) are compared with the results. Each is printed as met or missed, with its
 // number. After -quick that is only a hint.
 //
@@ -51,9 +54,10 @@
 //	main.go options.go          flags
 //	case.go cases_*.go          what is measured
 //	ours_*.go raw_*.go          the sides; latency.go and idle.go have both
+//	others.go                   the sides of other libraries, and their versions
 //	runner.go process.go        rounds; a side's process
-//	side.go meter.go usage.go   within it: order in, report out; usage between two moments
-//	body.go                     the payload of messages
+//	side.go                     within it: the side of an order
+//	turn/                       a side's process: order in, report out; meter, usage, payload
 //	broker.go brokerpid.go      queues, backlog, the broker's CPU
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON
@@ -61,4 +65,5 @@
 //	profile.go flame.go         -profile, and its pictures
 //	peer/                       the server that needs very little CPU
 //	codecs/                     measures decoding; a module of its own
+//	others/                     the sides of other libraries; a module of its own
 package main

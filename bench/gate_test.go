@@ -5,6 +5,8 @@ import (
 	"flag"
 	"os"
 	"testing"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/gate.json with what is measured")
@@ -107,8 +109,8 @@ func measureGate(t *testing.T, name, beside string) gate {
 		t.Fatalf("case %s has no side %q", name, beside)
 	}
 	mine := c.Sides[0].Rounds
-	of, known := compareSides(mine, their.Rounds, clientCPU)
-	all, alsoKnown := summarise(mine, allocs)
+	of, known := compareSides(mine, their.Rounds, turn.ClientCPU)
+	all, alsoKnown := summarise(mine, turn.Allocs)
 	if !known || !alsoKnown {
 		t.Fatalf("%s: measured nothing", name)
 	}

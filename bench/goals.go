@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // goal is what a case should show, with a quorum queue and messages of 256 bytes.
@@ -10,7 +12,7 @@ type goal struct {
 	What   string
 	Case   string // the workload's name
 	Beside string // the side that this library is compared with; "" is none
-	Metric metric
+	Metric turn.Metric
 	Kind   goalKind
 	Want   float64
 	Dream  float64 // a more ambitious value
@@ -26,21 +28,25 @@ const (
 	inItself                 // the allowed value, without another side
 )
 
-// goals are the promises: speed as a ratio to the same work on the raw client, in one run.
+// goals are the promises: speed as a ratio to the same work on the raw client, or by another
+// library, in one run.
 var goals = []goal{
-	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawLoop, Metric: rate, Kind: atLeast, Want: 1.45, Dream: 2},
-	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawAutoAck, Metric: rate, Kind: atLeast, Want: 0.65, Dream: 1},
-	{What: "broker CPU for a consumed message", Case: "consume-16", Beside: rawLoop, Metric: brokerCPU, Kind: atMost, Want: 0.65, Dream: 0.55},
-	{What: "client CPU for a consumed message", Case: "consume-16", Beside: rawLoop, Metric: clientCPU, Kind: atMost, Want: 0.75, Dream: 0.4},
-	{What: "one in 1,000 takes 200 ms", Case: "consume-slow", Beside: rawWorkers, Metric: rate, Kind: atLeast, Want: 1, Dream: 1.3},
-	{What: "JSON, timeout, log and statsd", Case: "consume-watched", Beside: oursBare, Metric: rate, Kind: atLeast, Want: 0.85, Dream: 0.95},
-	{What: "our defaults", Case: "consume-defaults", Beside: rawFour, Metric: rate, Kind: atLeast, Want: 2.5, Dream: 4},
-	{What: "Publish, 64 callers", Case: "publish-64", Beside: rawCallers(64), Metric: rate, Kind: atLeast, Want: 1.05, Dream: 1.4},
-	{What: "PublishAsync", Case: "publish-async", Beside: rawPipelined, Metric: rate, Kind: atLeast, Want: 1, Dream: 1.2},
-	{What: "retries", Case: "retry", Beside: rawRetry, Metric: rate, Kind: atLeast, Want: 1.3, Dream: 1.9},
-	{What: "p99 from publish to handler", Case: "latency", Beside: rawLoop, Metric: p99, Kind: atMost, Want: 1.15, Dream: 1.05, Slack: 1},
-	{What: "allocations more, to consume", Case: "consume-16", Beside: rawLoop, Metric: allocs, Kind: added, Want: 3, Dream: 1},
-	{What: "MiB of 200 idle consumers", Case: "many-200", Metric: memory, Kind: inItself, Want: 6, Dream: 3},
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawLoop, Metric: turn.Rate, Kind: atLeast, Want: 1.45, Dream: 2},
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: rawAutoAck, Metric: turn.Rate, Kind: atLeast, Want: 0.65, Dream: 1},
+	{What: "broker CPU for a consumed message", Case: "consume-16", Beside: rawLoop, Metric: turn.BrokerCPU, Kind: atMost, Want: 0.65, Dream: 0.55},
+	{What: "client CPU for a consumed message", Case: "consume-16", Beside: rawLoop, Metric: turn.ClientCPU, Kind: atMost, Want: 0.75, Dream: 0.4},
+	{What: "one in 1,000 takes 200 ms", Case: "consume-slow", Beside: rawWorkers, Metric: turn.Rate, Kind: atLeast, Want: 1, Dream: 1.3},
+	{What: "JSON, timeout, log and statsd", Case: "consume-watched", Beside: oursBare, Metric: turn.Rate, Kind: atLeast, Want: 0.85, Dream: 0.95},
+	{What: "our defaults", Case: "consume-defaults", Beside: rawFour, Metric: turn.Rate, Kind: atLeast, Want: 2.5, Dream: 4},
+	{What: "Publish, 64 callers", Case: "publish-64", Beside: rawCallers(64), Metric: turn.Rate, Kind: atLeast, Want: 1.05, Dream: 1.4},
+	{What: "PublishAsync", Case: "publish-async", Beside: rawPipelined, Metric: turn.Rate, Kind: atLeast, Want: 1, Dream: 1.2},
+	{What: "retries", Case: "retry", Beside: rawRetry, Metric: turn.Rate, Kind: atLeast, Want: 1.3, Dream: 1.9},
+	{What: "p99 from publish to handler", Case: "latency", Beside: rawLoop, Metric: turn.P99, Kind: atMost, Want: 1.15, Dream: 1.05, Slack: 1},
+	{What: "allocations more, to consume", Case: "consume-16", Beside: rawLoop, Metric: turn.Allocs, Kind: added, Want: 3, Dream: 1},
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: turn.WatermillOne, Metric: turn.Rate, Kind: atLeast, Want: 1.5, Dream: 2},
+	{What: "consume, concurrency 16", Case: "consume-16", Beside: turn.WatermillSixteen, Metric: turn.Rate, Kind: atLeast, Want: 1.5, Dream: 2},
+	{What: "Publish, 64 callers", Case: "publish-64", Beside: turn.WatermillChannels, Metric: turn.Rate, Kind: atLeast, Want: 1.4, Dream: 1.8},
+	{What: "MiB of 200 idle consumers", Case: "many-200", Metric: turn.Memory, Kind: inItself, Want: 6, Dream: 3},
 }
 
 // verdict says whether a goal was met.
@@ -104,7 +110,7 @@ func (g goal) judge(r *results) (got float64, v verdict) {
 
 // ofClient says whether the goal can be judged without a broker.
 func (g goal) ofClient() bool {
-	return g.Metric == clientCPU || g.Metric == allocs || g.Metric == memory
+	return g.Metric == turn.ClientCPU || g.Metric == turn.Allocs || g.Metric == turn.Memory
 }
 
 func (g goal) sign() string {

@@ -10,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 )
@@ -32,12 +33,12 @@ func measureFootprint() footprint {
 }
 
 // idling measures what was allocated since.
-func (before footprint) idling(made time.Time) sample {
+func (before footprint) idling(made time.Time) turn.Sample {
 	after := measureFootprint()
-	return sample{
-		memory:     (float64(after.bytes) - float64(before.bytes)) / (1 << 20),
-		goroutines: float64(after.goroutines - before.goroutines),
-		startup:    float64(made.Sub(before.at)) / float64(time.Millisecond),
+	return turn.Sample{
+		turn.Memory:     (float64(after.bytes) - float64(before.bytes)) / (1 << 20),
+		turn.Goroutines: float64(after.goroutines - before.goroutines),
+		turn.Startup:    float64(made.Sub(before.at)) / float64(time.Millisecond),
 	}
 }
 
@@ -61,7 +62,7 @@ func idleOurs(consumers int) func(context.Context, *run) error {
 				return c.Start(ctx)
 			})
 			if err == nil {
-				r.own = before.idling(time.Now())
+				r.Own = before.idling(time.Now())
 			}
 			stopping, cancel := goodbye()
 			defer cancel()
@@ -98,7 +99,7 @@ func idleRaw(consumers int) func(context.Context, *run) error {
 					}
 				}()
 			}
-			r.own = before.idling(time.Now())
+			r.Own = before.idling(time.Now())
 			return nil
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
@@ -31,7 +32,7 @@ type stopwatch struct {
 }
 
 func newStopwatch(r *run) *stopwatch {
-	return &stopwatch{run: r, zero: time.Now(), times: make([]float64, r.meter.all())}
+	return &stopwatch{run: r, zero: time.Now(), times: make([]float64, r.Meter.All())}
 }
 
 // stamp returns a body with the current time.
@@ -51,14 +52,14 @@ func (s *stopwatch) read(body []byte) error {
 		return errors.New("more messages came than were sent")
 	}
 	s.times[n-1] = float64(now-time.Duration(binary.BigEndian.Uint64(body))) / float64(time.Millisecond)
-	s.run.meter.tick()
+	s.run.Meter.Tick()
 	return nil
 }
 
 // pace calls send for each message at its time. A late message does not delay the others.
 func (s *stopwatch) pace(ctx context.Context, send func([]byte) error) error {
 	began := time.Now()
-	for i := range s.run.meter.all() {
+	for i := range s.run.Meter.All() {
 		due := began.Add(time.Duration(i) * time.Second / latencyRate)
 		if !backoff.Wait(ctx, time.Until(due)) {
 			return context.Cause(ctx)
@@ -67,15 +68,15 @@ func (s *stopwatch) pace(ctx context.Context, send func([]byte) error) error {
 			return err
 		}
 	}
-	return s.run.meter.wait(ctx)
+	return s.run.Meter.Wait(ctx)
 }
 
 // finish makes the sample. It leaves out the warm-up.
 func (s *stopwatch) finish() {
-	own := s.run.meter.sample()
-	times := s.times[s.run.meter.warm:]
-	own[p50], own[p99] = percentile(times, 0.50), percentile(times, 0.99)
-	s.run.own = own
+	own := s.run.Meter.Sample()
+	times := s.times[s.run.Warm:]
+	own[turn.P50], own[turn.P99] = percentile(times, 0.50), percentile(times, 0.99)
+	s.run.Own = own
 }
 
 func latencyOurs(ctx context.Context, r *run) error {

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 func main() {
-	if code, yes := isSide(); yes {
+	if code, yes := turn.Take(findSide); yes {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -131,6 +133,12 @@ func measure(ctx context.Context, o options, old *results, stdout io.Writer, std
 	show, clearLine := newProgress(stderr)
 	all := o.variants()
 	r := &results{When: time.Now().Round(time.Second), Machine: thisMachine(run.broker), Rounds: o.rounds, Quick: o.quick, Peer: o.peer}
+	if o.others != "" {
+		run.others = o.others
+		if r.Machine.Libraries, err = readLibraries(o.others, r.Machine.Client); err != nil {
+			return complain(err)
+		}
+	}
 	run.setting = r.setting()
 	printHead(stdout, r)
 	code := 0

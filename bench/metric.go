@@ -1,22 +1,6 @@
 package main
 
-// metric names a measured quantity.
-type metric string
-
-const (
-	rate       metric = "rate"       // messages a second
-	clientCPU  metric = "client_cpu" // seconds for 100,000 messages
-	brokerCPU  metric = "broker_cpu"
-	reads      metric = "reads" // system calls for one message
-	writes     metric = "writes"
-	allocs     metric = "allocs" // for one message
-	bytesUsed  metric = "bytes"
-	p50        metric = "p50" // milliseconds
-	p99        metric = "p99"
-	memory     metric = "memory" // MiB
-	goroutines metric = "goroutines"
-	startup    metric = "startup" // milliseconds
-)
+import "github.com/bunnicula-go/bunnicula/bench/turn"
 
 // metricInfo says how a metric is shown.
 type metricInfo struct {
@@ -26,20 +10,17 @@ type metricInfo struct {
 	higher   bool // a higher value is better
 }
 
-var metrics = map[metric]metricInfo{
-	rate:       {"msg/s", "messages a second", 0, true},
-	clientCPU:  {"client", "client CPU", 2, false},
-	brokerCPU:  {"broker", "broker CPU", 2, false},
-	reads:      {"reads", "read calls", 2, false},
-	writes:     {"writes", "write calls", 2, false},
-	allocs:     {"allocs", "allocations", 1, false},
-	bytesUsed:  {"bytes", "bytes allocated", 0, false},
-	p50:        {"p50 ms", "p50", 2, false},
-	p99:        {"p99 ms", "p99", 2, false},
-	memory:     {"MiB", "heap and stacks", 2, false},
-	goroutines: {"gorout.", "goroutines", 0, false},
-	startup:    {"start ms", "start-up time", 0, false},
+var metrics = map[turn.Metric]metricInfo{
+	turn.Rate:       {"msg/s", "messages a second", 0, true},
+	turn.ClientCPU:  {"client", "client CPU", 2, false},
+	turn.BrokerCPU:  {"broker", "broker CPU", 2, false},
+	turn.Reads:      {"reads", "read calls", 2, false},
+	turn.Writes:     {"writes", "write calls", 2, false},
+	turn.Allocs:     {"allocs", "allocations", 1, false},
+	turn.Bytes:      {"bytes", "bytes allocated", 0, false},
+	turn.P50:        {"p50 ms", "p50", 2, false},
+	turn.P99:        {"p99 ms", "p99", 2, false},
+	turn.Memory:     {"MiB", "heap and stacks", 2, false},
+	turn.Goroutines: {"gorout.", "goroutines", 0, false},
+	turn.Startup:    {"start ms", "start-up time", 0, false},
 }
-
-// sample holds the metrics of one side in one round. Unknown ones are absent.
-type sample map[metric]float64

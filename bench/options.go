@@ -31,7 +31,7 @@ type options struct {
 	profile bool
 }
 
-const helpText = `Bench measures Bunnicula beside the raw client, amqp091-go, doing the same work.
+const helpText = `Bench measures Bunnicula beside the raw client, amqp091-go, doing the same work, and beside other libraries.
 
 usage: go run ./bench [flags]     or: make bench ARGS="[flags]"
 
@@ -42,6 +42,8 @@ usage: go run ./bench [flags]     or: make bench ARGS="[flags]"
   bench -run '^publish' -size 4096,262144 -queue both
   bench -run backlog-1000000 -long      what is only measured on request
   bench -peer -run consume              without a broker
+  bench -others bin/bench-others -run '^(consume-16|publish-64)/quorum/256'
+                                        also beside other libraries
   bench -profile -run consume-16/quorum/256
                                         where does the time go? (flame graphs, and files for go tool pprof)
   bench -compare old/bench.json         the change since
@@ -69,6 +71,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	fs.StringVar(&sizes, "size", "", "bytes of a message, as in 256,4096 (default 256, and 4096 and 262144 for some cases)")
 	fs.BoolVar(&o.long, "long", false, "also what takes very long")
 	fs.BoolVar(&o.peer, "peer", false, "without a broker, beside a peer that only counts: the client's own work is left")
+	fs.StringVar(&o.others, "others", "", "also the sides of other libraries, which this `program` has (make bench builds it of bench/others)")
 	fs.StringVar(&o.url, "url", "", "broker, or the nodes of a cluster with commas between: the first is used, the CPU of all is counted (default AMQP_URL)")
 	fs.StringVar(&o.out, "out", filepath.Join(".broker", "results"), "directory for "+resultsFile+" and "+plotFile)
 	fs.BoolVar(&o.profile, "profile", false, "also write profiles of each side's CPU and allocations, and a flame graph of the CPU (.cpu.svg), to the directory's "+profilesDir)

@@ -56,6 +56,33 @@ func TestFlagsSelectCases(t *testing.T) {
 	}
 }
 
+func TestOtherLibrariesAreMeasuredInTheMainCasesOrWhereSelected(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want []string // cases with sides of other libraries
+	}{
+		{nil, nil},
+		{[]string{"-others", "program"}, []string{"publish-64/quorum/256", "consume-16/quorum/256"}},
+		{[]string{"-others", "program", "-quick"}, []string{"publish-64/quorum/256", "consume-16/quorum/256"}},
+		{[]string{"-others", "program", "-size", "4096"}, []string{"publish-64/quorum/4096", "consume-16/quorum/4096"}},
+		{[]string{"-others", "program", "-peer"}, nil},
+	} {
+		o, err := parse(tt.args, &strings.Builder{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, v := range o.variants() {
+			if slices.ContainsFunc(v.Sides, func(s side) bool { return isOther(s.Name) }) {
+				got = append(got, v.Name())
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%v: %q, want %q", tt.args, got, tt.want)
+		}
+	}
+}
+
 func TestWrongFlagsAreToldApart(t *testing.T) {
 	for _, tt := range []struct {
 		args []string

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/connection"
 	"github.com/bunnicula-go/bunnicula/consumer"
 	"github.com/bunnicula-go/bunnicula/monitoring"
@@ -30,17 +31,17 @@ func (s *slowness) wait() {
 
 // noop counts a message and acks it.
 func (r *run) noop(context.Context, consumer.Delivery) consumer.Result {
-	r.meter.tick()
+	r.Meter.Tick()
 	return consumer.Ack()
 }
 
 // inJSON is noop after decoding the body.
 func (r *run) inJSON() consumer.Handler {
-	return consumer.JSON(func(_ context.Context, m consumer.Message[document]) consumer.Result {
+	return consumer.JSON(func(_ context.Context, m consumer.Message[turn.Document]) consumer.Result {
 		if m.Payload.ID == "" {
 			return consumer.Error(errors.New("decoded to nothing"))
 		}
-		r.meter.tick()
+		r.Meter.Tick()
 		return consumer.Ack()
 	})
 }
@@ -54,7 +55,7 @@ func (r *run) spec(concurrency, prefetch int) consumer.Spec {
 // consume runs a consumer until the last message.
 func (r *run) consume(ctx context.Context, spec consumer.Spec, monitor monitoring.Monitor) error {
 	return r.connected(func(conn *connection.Connection) error {
-		return r.consumeOn(ctx, conn, spec, monitor, func() error { return r.meter.wait(ctx) })
+		return r.consumeOn(ctx, conn, spec, monitor, func() error { return r.Meter.Wait(ctx) })
 	})
 }
 
@@ -123,7 +124,7 @@ func retryOurs(ctx context.Context, r *run) error {
 	var first atomic.Bool
 	spec.Handler = func(ctx context.Context, d consumer.Delivery) consumer.Result {
 		if first.CompareAndSwap(false, true) {
-			r.meter.start()
+			r.Meter.Start()
 		}
 		if d.Attempt == 1 {
 			return consumer.Retry(errOnce)
@@ -136,7 +137,7 @@ func retryOurs(ctx context.Context, r *run) error {
 
 // decodeDocument is for raw sides, which do not have consumer.JSON.
 func decodeDocument(body []byte) error {
-	var d document
+	var d turn.Document
 	if err := json.Unmarshal(body, &d); err != nil {
 		return err
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/connection"
@@ -55,30 +53,9 @@ func (r *run) publishing(ctx context.Context, f func(*publisher.Client) error) e
 func publishOurs(callers int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.publishing(ctx, func(pub *publisher.Client) error {
-			return r.share(callers, func() error { return pub.Publish(ctx, r.Queue, r.body) })
+			return r.Share(callers, func() error { return pub.Publish(ctx, r.Queue, r.Body) })
 		})
 	}
-}
-
-// share calls f for each message, in so many goroutines, and counts the messages that are done.
-func (r *run) share(callers int, f func() error) error {
-	var taken atomic.Int64
-	var calling sync.WaitGroup
-	errs := make(chan error, callers)
-	for range callers {
-		calling.Go(func() {
-			for taken.Add(1) <= r.meter.all() {
-				if err := f(); err != nil {
-					errs <- err
-					return
-				}
-				r.meter.tick()
-			}
-		})
-	}
-	calling.Wait()
-	close(errs)
-	return <-errs
 }
 
 // publishAsyncOurs has one goroutine that publishes, and one that waits for the confirmations.
@@ -88,9 +65,9 @@ func publishAsyncOurs(ctx context.Context, r *run) error {
 		waited := make(chan error, 1)
 		go func() { waited <- r.confirmations(sent) }()
 		var err error
-		for range r.meter.all() {
+		for range r.Meter.All() {
 			var c publisher.Confirmation
-			if c, err = pub.PublishAsync(ctx, r.Queue, r.body); err != nil {
+			if c, err = pub.PublishAsync(ctx, r.Queue, r.Body); err != nil {
 				break
 			}
 			sent <- c
@@ -107,7 +84,7 @@ func (r *run) confirmations(sent <-chan publisher.Confirmation) (err error) {
 		if err == nil {
 			err = c.Err()
 		}
-		r.meter.tick()
+		r.Meter.Tick()
 	}
 	return err
 }
@@ -116,16 +93,16 @@ func (r *run) confirmations(sent <-chan publisher.Confirmation) (err error) {
 func publishBatchOurs(size int64) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.publishing(ctx, func(pub *publisher.Client) error {
-			for left := r.meter.all(); left > 0; {
+			for left := r.Meter.All(); left > 0; {
 				batch := make([]publisher.Message, min(size, left))
 				for i := range batch {
-					batch[i] = publisher.Message{RoutingKey: r.Queue, Payload: r.body}
+					batch[i] = publisher.Message{RoutingKey: r.Queue, Payload: r.Body}
 				}
 				if err := pub.PublishBatch(ctx, batch...); err != nil {
 					return err
 				}
 				for range batch {
-					r.meter.tick()
+					r.Meter.Tick()
 				}
 				left -= int64(len(batch))
 			}

@@ -5,17 +5,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
-// The generated part of the page is between these lines. It comes from the results beside the page.
-const (
-	pageBegin = "<!-- measured: begin (make performance) -->\n"
-	pageEnd   = "<!-- measured: end -->\n"
-)
+// section is a part of the page that is generated from results beside the page.
+type section struct {
+	name  string            // in the lines around it
+	dir   string            // of the results, within the directory with the page's name
+	about func(string) bool // selects sides by their names
+	more  func([]results) string
+}
 
-// writePage updates the generated part of a page, from the results in the directory with the page's
-// name.
+var sections = []section{
+	{name: "measured", about: func(side string) bool { return !isOther(side) }, more: func([]results) string { return "" }},
+	{name: "others", dir: "others", about: isOther, more: faster},
+}
+
+func (s section) begin() string { return "<!-- " + s.name + ": begin (make performance) -->\n" }
+func (s section) end() string   { return "<!-- " + s.name + ": end -->\n" }
+
+// writePage updates the generated parts of a page.
 func writePage(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -29,65 +41,107 @@ func writePage(file string) error {
 }
 
 func renderPage(file, text string) (string, error) {
-	before, rest, found := strings.Cut(text, pageBegin)
-	_, after, closed := strings.Cut(rest, pageEnd)
-	if !found || !closed {
-		return "", fmt.Errorf("%s has no part between %q and %q", file, strings.TrimSpace(pageBegin), strings.TrimSpace(pageEnd))
+	for _, s := range sections {
+		before, rest, found := strings.Cut(text, s.begin())
+		_, after, closed := strings.Cut(rest, s.end())
+		if !found || !closed {
+			return "", fmt.Errorf("%s has no part between %q and %q", file, strings.TrimSpace(s.begin()), strings.TrimSpace(s.end()))
+		}
+		runs, err := readRuns(filepath.Join(strings.ToLower(strings.TrimSuffix(file, ".md")), s.dir))
+		if err != nil {
+			return "", err
+		}
+		text = before + s.begin() + "\n" + s.markdown(runs) + "\n" + s.end() + after
 	}
-	names, err := filepath.Glob(filepath.Join(strings.ToLower(strings.TrimSuffix(file, ".md")), "*.json"))
+	return text, nil
+}
+
+// readRuns reads the results in a directory.
+func readRuns(dir string) ([]results, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(names) == 0 {
-		return "", errors.New("there are no results beside " + file)
+		return nil, errors.New("there are no results in " + dir)
 	}
 	var runs []results
 	for _, name := range names {
 		r, err := readResults(name)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		runs = append(runs, r)
 	}
-	return before + pageBegin + "\n" + markdown(runs) + "\n" + pageEnd + after, nil
+	return runs, nil
 }
 
 // markdown shows several runs, on different brokers, side by side.
-func markdown(runs []results) string {
+func (s section) markdown(runs []results) string {
 	var b strings.Builder
+	var brokers []string
 	for _, r := range runs {
 		m := r.Machine
 		fmt.Fprintf(&b, "- %s: RabbitMQ %s, %d cores, %s, %s, amqp091-go %s, %d rounds, load at the start %s\n",
 			r.When.Format("2006-01-02"), m.Broker, m.Cores, m.System, m.Go, m.Client, r.Rounds, m.Load)
-	}
-	var brokers []string
-	for _, r := range runs {
-		brokers = append(brokers, r.Machine.Broker)
+		brokers = append(brokers, m.Broker)
 	}
 	on := strings.Join(brokers, " · ")
 	fmt.Fprintf(&b, "\n| Work (quorum queue, 256 bytes) | Beside | Goal | Stretch | Got on %s |\n| --- | --- | --- | --- | --- |\n", on)
 	for _, g := range goals {
-		var got []string
-		for i := range runs {
-			v, what := g.judge(&runs[i])
-			text := fmt.Sprintf("%.2f", v)
-			switch what {
-			case notMeasured:
-				text = "–"
-			case missed:
-				text += " missed"
-			}
-			got = append(got, text)
+		if s.about(g.Beside) {
+			fmt.Fprintf(&b, "| %s | %s | %s %.2f | %.2f | %s |\n", g.What, orDash(g.Beside), g.sign(), g.Want, g.Dream, verdicts(g, runs))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s %.2f | %.2f | %s |\n", g.What, orDash(g.Beside), g.sign(), g.Want, g.Dream, strings.Join(got, " · "))
 	}
 	fmt.Fprintf(&b, "\n| Case | Beside | Ratio on %s | Ours | Theirs | Our client CPU | Our broker CPU | Allocations more |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n", on)
 	for _, c := range runs[0].Cases {
-		for _, s := range c.Sides[1:] {
-			fmt.Fprintf(&b, "| %s | %s |%s\n", c.Name, s.Name, cells(runs, c, s.Name))
+		for _, their := range c.Sides[1:] {
+			if s.about(their.Name) {
+				fmt.Fprintf(&b, "| %s | %s |%s\n", c.Name, their.Name, cells(runs, c, their.Name))
+			}
 		}
 	}
-	return b.String()
+	return b.String() + s.more(runs)
+}
+
+// verdicts returns what all runs say about a goal.
+func verdicts(g goal, runs []results) string {
+	var got []string
+	for i := range runs {
+		v, what := g.judge(&runs[i])
+		text := fmt.Sprintf("%.2f", v)
+		switch what {
+		case notMeasured:
+			text = "–"
+		case missed:
+			text += " missed"
+		}
+		got = append(got, text)
+	}
+	return strings.Join(got, " · ")
+}
+
+// faster says which other libraries were faster, and which versions were measured.
+func faster(runs []results) string {
+	var all, versions []string
+	for _, r := range runs {
+		for _, c := range r.Cases {
+			for _, their := range c.Sides[1:] {
+				of, known := compareSides(c.Sides[0].Rounds, their.Rounds, turn.Rate)
+				if isOther(their.Name) && known && of.PerRound < 1 {
+					all = append(all, fmt.Sprintf("%s, %s on %s (%.2f)", their.Name, c.Name, r.Machine.Broker, of.PerRound))
+				}
+			}
+		}
+		for module, version := range r.Machine.Libraries {
+			versions = append(versions, "`"+module+"` "+version)
+		}
+	}
+	if len(all) == 0 {
+		all = []string{"none"}
+	}
+	slices.Sort(versions)
+	return fmt.Sprintf("\nFaster than this library: %s.\n\nMeasured: %s.\n", strings.Join(all, "; "), strings.Join(slices.Compact(versions), ", "))
 }
 
 // cells returns the results of all runs for a case and one of its other sides.
@@ -104,13 +158,13 @@ func cells(runs []results, c caseResult, beside string) string {
 		}
 		mine := of.Sides[0].Rounds
 		figure := metrics[of.Figure]
-		ratioOf := func(m metric) string {
+		ratioOf := func(m turn.Metric) string {
 			if r, known := compareSides(mine, their.Rounds, m); known {
 				return fmt.Sprintf("%.2f", r.PerRound)
 			}
 			return "–"
 		}
-		medianOf := func(rounds []sample) string {
+		medianOf := func(rounds []turn.Sample) string {
 			s, known := summarise(rounds, of.Figure)
 			if !known {
 				return "–"
@@ -118,10 +172,10 @@ func cells(runs []results, c caseResult, beside string) string {
 			return number(s.Median, figure.decimals)
 		}
 		more := "–"
-		if d, known := difference(mine, their.Rounds, allocs); known {
+		if d, known := difference(mine, their.Rounds, turn.Allocs); known {
 			more = fmt.Sprintf("%+.1f", d)
 		}
-		for j, text := range []string{ratioOf(of.Figure), medianOf(mine), medianOf(their.Rounds), ratioOf(clientCPU), ratioOf(brokerCPU), more} {
+		for j, text := range []string{ratioOf(of.Figure), medianOf(mine), medianOf(their.Rounds), ratioOf(turn.ClientCPU), ratioOf(turn.BrokerCPU), more} {
 			columns[j] = append(columns[j], text)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 const page = "../docs/PERFORMANCE.md"
@@ -24,15 +26,15 @@ func TestThePageSaysWhatTheResultsBesideItSay(t *testing.T) {
 
 func TestThePageHasAllRunsSideBySide(t *testing.T) {
 	one := results{Machine: machine{Broker: "3.10"}, Cases: []caseResult{{
-		Name: "consume-16/quorum/256", Figure: rate, Sides: []sideResult{
-			{ours, []sample{{rate: 3000, clientCPU: 1, allocs: 40}}},
-			{rawLoop, []sample{{rate: 2000, clientCPU: 2, allocs: 41}}},
+		Name: "consume-16/quorum/256", Figure: turn.Rate, Sides: []sideResult{
+			{ours, []turn.Sample{{turn.Rate: 3000, turn.ClientCPU: 1, turn.Allocs: 40}}},
+			{rawLoop, []turn.Sample{{turn.Rate: 2000, turn.ClientCPU: 2, turn.Allocs: 41}}},
 		},
 	}}}
 	two := one
 	two.Machine.Broker = "4.0"
 	two.Cases = nil
-	text := markdown([]results{one, two})
+	text := sections[0].markdown([]results{one, two})
 	for _, want := range []string{
 		"3.10 · 4.0",
 		"| consume-16/quorum/256 | raw loop, one ack each | 1.50 · – | 3,000 · – msg/s | 2,000 · – msg/s | 0.50 · – | – · – | -1.0 · – |",
@@ -42,6 +44,37 @@ func TestThePageHasAllRunsSideBySide(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q:\n%s", want, text)
 		}
+	}
+}
+
+func TestThePageSaysWhichOtherLibraryIsFaster(t *testing.T) {
+	rate := func(n float64) []turn.Sample { return []turn.Sample{{turn.Rate: n}} }
+	r := results{
+		Machine: machine{Broker: "4.3", Libraries: map[string]string{"example.org/a": "v1", "example.org/b": "v2"}},
+		Cases: []caseResult{{
+			Name: "consume-16/quorum/256", Figure: turn.Rate, Sides: []sideResult{
+				{ours, rate(900)}, {rawLoop, rate(1800)}, {turn.WatermillOne, rate(1000)}, {turn.GoRabbitMQ, rate(500)},
+			},
+		}},
+	}
+	others := sections[1].markdown([]results{r, r})
+	for _, want := range []string{
+		"| consume-16/quorum/256 | watermill, 1 subscriber | 0.90 · 0.90 |",
+		"| consume-16/quorum/256 | go-rabbitmq | 1.80 · 1.80 |",
+		"| consume, concurrency 16 | watermill, 1 subscriber | ≥ 1.50 | 2.00 | 0.90 missed · 0.90 missed |",
+		"Faster than this library: watermill, 1 subscriber, consume-16/quorum/256 on 4.3 (0.90); watermill",
+		"Measured: `example.org/a` v1, `example.org/b` v2.\n",
+	} {
+		if !strings.Contains(others, want) {
+			t.Errorf("it does not say %q:\n%s", want, others)
+		}
+	}
+	if strings.Contains(others, rawLoop) || strings.Contains(sections[0].markdown([]results{r}), "watermill") {
+		t.Error("the raw client and other libraries share a table")
+	}
+	r.Cases[0].Sides = r.Cases[0].Sides[:1]
+	if text := faster([]results{r}); !strings.Contains(text, "Faster than this library: none.") {
+		t.Error(text)
 	}
 }
 

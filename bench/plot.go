@@ -21,7 +21,7 @@ func bars(r *results) []bar {
 	for _, c := range r.Cases {
 		for _, s := range c.Sides[1:] {
 			of, known := compareSides(c.Sides[0].Rounds, s.Rounds, c.Figure)
-			if !known || of.PerRound <= 0 {
+			if !known || of.PerRound <= 0 || isOther(s.Name) { // the plot is about the raw client
 				continue
 			}
 			b := bar{Label: c.Name, Beside: s.Name, Value: of.PerRound}

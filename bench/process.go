@@ -8,14 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
-// play runs a side in its own process, which is this program again.
-func play(ctx context.Context, o order) (sample, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// play runs a side in its own process: this program again, or another program.
+func play(ctx context.Context, program string, o turn.Order) (turn.Sample, error) {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
@@ -24,8 +22,8 @@ func play(ctx context.Context, o order) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Within+30*time.Second)
 	defer cancel()
 	// A test binary that ignores the order sees this flag, and runs no tests.
-	cmd := exec.CommandContext(ctx, self, "-test.run=^$")
-	cmd.Env = append(os.Environ(), sideEnv+"="+string(text))
+	cmd := exec.CommandContext(ctx, program, "-test.run=^$")
+	cmd.Env = append(os.Environ(), turn.Env+"="+string(text))
 	var said, complained bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complained
 	alive, err := cmd.StdinPipe() // closed by the system when this process dies
@@ -38,7 +36,7 @@ func play(ctx context.Context, o order) (sample, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	var r report
+	var r turn.Report
 	if err := json.Unmarshal(said.Bytes(), &r); err != nil {
 		return nil, fmt.Errorf("its process said nothing that can be read (%w): %s%s", ended, said.Bytes(), complained.Bytes())
 	}

@@ -47,7 +47,7 @@ func (r *run) loops(ctx context.Context, channels, workers, prefetch int, autoAc
 			}
 			defer func() { _ = ch.Close() }() // answered after the last ack
 		}
-		return r.meter.wait(ctx)
+		return r.Meter.Wait(ctx)
 	})
 }
 
@@ -57,7 +57,7 @@ func (r *run) acked(d amqp.Delivery) error {
 	if err := d.Ack(false); err != nil {
 		return err
 	}
-	r.meter.tick()
+	r.Meter.Tick()
 	return nil
 }
 
@@ -72,7 +72,7 @@ func consumeRaw(channels, prefetch int) func(context.Context, *run) error {
 // process that dies are lost.
 func consumeRawAutoAck(ctx context.Context, r *run) error {
 	return r.loops(ctx, 1, 1, 0, true, func(amqp.Delivery) error {
-		r.meter.tick()
+		r.Meter.Tick()
 		return nil
 	})
 }
@@ -104,7 +104,7 @@ func retryRaw(ctx context.Context, r *run) error {
 		var first atomic.Bool
 		return r.loops(ctx, 1, 16, 300, false, func(d amqp.Delivery) error {
 			if first.CompareAndSwap(false, true) {
-				r.meter.start()
+				r.Meter.Start()
 			}
 			if d.Headers[retryCount] != nil {
 				return r.acked(d)

@@ -82,8 +82,8 @@ func (ch confirming) wait(ctx context.Context, c *amqp.DeferredConfirmation) err
 func publishRaw(callers int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.confirming(func(ch confirming) error {
-			return r.share(callers, func() error {
-				c, err := ch.send(r.Queue, r.body)
+			return r.Share(callers, func() error {
+				c, err := ch.send(r.Queue, r.Body)
 				if err != nil {
 					return err
 				}
@@ -98,7 +98,7 @@ func publishRaw(callers int) func(context.Context, *run) error {
 func publishPipelined(window int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
 		return r.confirming(func(ch confirming) error {
-			return ch.pipeline(ctx, r.Queue, r.body, r.meter.all(), window, r.meter.tick)
+			return ch.pipeline(ctx, r.Queue, r.Body, r.Meter.All(), window, r.Meter.Tick)
 		})
 	}
 }

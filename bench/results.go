@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -33,6 +34,8 @@ type machine struct {
 	Client string // version of amqp091-go
 	Broker string `json:",omitempty"`
 	Load   string `json:",omitempty"` // the load averages at the start
+
+	Libraries map[string]string `json:",omitempty"` // the modules of bench/others, and their versions
 }
 
 // caseResult is one case.
@@ -42,15 +45,15 @@ type caseResult struct {
 	QueueType topology.QueueType
 	Size      int
 	Messages  int
-	Figure    metric
-	Columns   []metric
+	Figure    turn.Metric
+	Columns   []turn.Metric
 	Sides     []sideResult // the first is this library
 }
 
 // sideResult is one side, in each round.
 type sideResult struct {
 	Name   string
-	Rounds []sample
+	Rounds []turn.Sample
 }
 
 const clientLibrary = "github.com/rabbitmq/amqp091-go"
@@ -58,11 +61,7 @@ const clientLibrary = "github.com/rabbitmq/amqp091-go"
 func thisMachine(b *broker) machine {
 	m := machine{Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, dep := range info.Deps {
-			if dep.Path == clientLibrary {
-				m.Client = dep.Version
-			}
-		}
+		m.Client = versions(info)[clientLibrary]
 	}
 	if b != nil {
 		m.Broker = b.version
@@ -71,6 +70,15 @@ func thisMachine(b *broker) machine {
 		m.Load = strings.Join(strings.Fields(string(text))[:3], " ")
 	}
 	return m
+}
+
+// versions returns the version of each module of a program.
+func versions(info *debug.BuildInfo) map[string]string {
+	all := map[string]string{}
+	for _, dep := range info.Deps {
+		all[dep.Path] = dep.Version
+	}
+	return all
 }
 
 // find returns a case by its name.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
@@ -20,19 +21,19 @@ func made(times float64) *results {
 		When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 3, Machine: machine{Cores: 2, System: "linux/amd64", Go: "go1.26", Client: "v1", Broker: "4.0.5"},
 		Cases: []caseResult{
 			{
-				Name: "consume-16/quorum/256", Work: "a <handler> & more", Messages: 50000, Figure: rate, Columns: work,
+				Name: "consume-16/quorum/256", Work: "a <handler> & more", Messages: 50000, Figure: turn.Rate, Columns: work,
 				Sides: []sideResult{
-					{ours, []sample{{rate: 1000 * times, clientCPU: 1, allocs: 47}, {rate: 1200 * times, clientCPU: 1, allocs: 48}, {rate: 900 * times, clientCPU: 1, allocs: 47}}},
-					{rawLoop, []sample{{rate: 1000, clientCPU: 2, allocs: 45}, {rate: 1200, clientCPU: 2, allocs: 45}, {rate: 900, clientCPU: 2, allocs: 45}}},
+					{ours, []turn.Sample{{turn.Rate: 1000 * times, turn.ClientCPU: 1, turn.Allocs: 47}, {turn.Rate: 1200 * times, turn.ClientCPU: 1, turn.Allocs: 48}, {turn.Rate: 900 * times, turn.ClientCPU: 1, turn.Allocs: 47}}},
+					{rawLoop, []turn.Sample{{turn.Rate: 1000, turn.ClientCPU: 2, turn.Allocs: 45}, {turn.Rate: 1200, turn.ClientCPU: 2, turn.Allocs: 45}, {turn.Rate: 900, turn.ClientCPU: 2, turn.Allocs: 45}}},
 				},
 			},
 			{
-				Name: "latency/quorum/256", Work: "from publish to handler", Messages: 5000, Figure: p99, Columns: []metric{p50},
-				Sides: []sideResult{{ours, rounds(p99, 2, 2, 2)}, {rawLoop, rounds(p99, 4, 4, 4)}},
+				Name: "latency/quorum/256", Work: "from publish to handler", Messages: 5000, Figure: turn.P99, Columns: []turn.Metric{turn.P50},
+				Sides: []sideResult{{ours, rounds(turn.P99, 2, 2, 2)}, {rawLoop, rounds(turn.P99, 4, 4, 4)}},
 			},
 			{
-				Name: "many-200/quorum/256", Work: "idle", Figure: memory, Columns: []metric{goroutines},
-				Sides: []sideResult{{ours, rounds(memory, 4, 4, 4)}},
+				Name: "many-200/quorum/256", Work: "idle", Figure: turn.Memory, Columns: []turn.Metric{turn.Goroutines},
+				Sides: []sideResult{{ours, rounds(turn.Memory, 4, 4, 4)}},
 			},
 		},
 	}

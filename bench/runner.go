@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/bench/peer"
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // runner plays cases.
 type runner struct {
 	broker   *broker // nil with -peer
+	others   string  // the program bench/others
 	statsd   string
 	profiles string // the directory for profiles, "" for none
 	setting  string // of the measurement, for the pictures of profiles
@@ -30,8 +33,8 @@ func (r *runner) playCase(ctx context.Context, v variant, rounds int) (caseResul
 		result.Sides[i].Name = s.Name
 	}
 	for round := range rounds {
-		for turn := range v.Sides {
-			i := (turn + round) % len(v.Sides)
+		for nth := range v.Sides {
+			i := (nth + round) % len(v.Sides)
 			r.progress("%s, round %d of %d: %s", v.Name(), round+1, rounds, v.Sides[i].Name)
 			one, err := r.playSide(ctx, v, v.Sides[i])
 			if err != nil {
@@ -49,8 +52,8 @@ func (r *runner) playCase(ctx context.Context, v variant, rounds int) (caseResul
 	return result, nil
 }
 
-func (r *runner) orderOf(v variant, s side) order {
-	o := order{
+func (r *runner) orderOf(v variant, s side) turn.Order {
+	o := turn.Order{
 		Case: v.workload.Name, Side: s.Name, Queue: newQueue(), QueueType: v.QueueType, Size: v.Size, Count: v.Count, Warm: v.Warm(),
 		StatsD: r.statsd,
 	}
@@ -66,15 +69,27 @@ func (r *runner) draw(v variant, s side) error {
 	return drawFlame(filepath.Join(r.profiles, profileName(v, s)), v.Name()+": "+s.Name, r.setting)
 }
 
-func (r *runner) playSide(ctx context.Context, v variant, s side) (sample, error) {
-	if r.broker == nil {
-		return r.playOnPeer(ctx, v, r.orderOf(v, s))
+func (r *runner) playSide(ctx context.Context, v variant, s side) (turn.Sample, error) {
+	program, err := r.programOf(s)
+	if err != nil {
+		return nil, err
 	}
-	return r.playOnBroker(ctx, v, r.orderOf(v, s))
+	if r.broker == nil {
+		return r.playOnPeer(ctx, v, program, r.orderOf(v, s))
+	}
+	return r.playOnBroker(ctx, v, program, r.orderOf(v, s))
+}
+
+// programOf returns the program that has a side.
+func (r *runner) programOf(s side) (string, error) {
+	if s.do == nil {
+		return r.others, nil
+	}
+	return os.Executable()
 }
 
 // playOnBroker declares queues for the side, and always deletes them.
-func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample, err error) {
+func (r *runner) playOnBroker(ctx context.Context, v variant, program string, o turn.Order) (_ turn.Sample, err error) {
 	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
 	t, err := topologyOf(v, o.Queue)
 	if err != nil {
@@ -85,12 +100,12 @@ func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample
 		return nil, err
 	}
 	if v.Preload {
-		if err := r.broker.preload(ctx, o.Queue, makeBody(v.Size), o.Count+o.Warm); err != nil {
+		if err := r.broker.preload(ctx, o.Queue, turn.Body(v.Size), o.Count+o.Warm); err != nil {
 			return nil, err
 		}
 	}
 	r.broker.rest(ctx)
-	one, err := play(ctx, o)
+	one, err := play(ctx, program, o)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +122,11 @@ func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample
 const unsettled = 300
 
 // isPublish says whether the messages stay in the queue.
-func isPublish(v variant) bool { return !v.Preload && !v.Idle && v.Figure == rate }
+func isPublish(v variant) bool { return !v.Preload && !v.Idle && v.Figure == turn.Rate }
 
-func (r *runner) playOnPeer(ctx context.Context, v variant, o order) (_ sample, err error) {
+func (r *runner) playOnPeer(ctx context.Context, v variant, program string, o turn.Order) (_ turn.Sample, err error) {
 	messages := int64(o.Count + o.Warm)
-	cfg := peer.Config{Body: makeBody(v.Size), Messages: messages}
+	cfg := peer.Config{Body: turn.Body(v.Size), Messages: messages}
 	if !v.Preload {
 		cfg.Messages = peer.Idle
 	}
@@ -121,7 +136,7 @@ func (r *runner) playOnPeer(ctx context.Context, v variant, o order) (_ sample, 
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	o.URL = server.URL()
-	one, err := play(ctx, o)
+	one, err := play(ctx, program, o)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 	"github.com/bunnicula-go/bunnicula/internal/test/amqptest"
 )
 
@@ -24,9 +25,9 @@ func TestEveryCaseThatNeedsNoBrokerRunsBesideAPeer(t *testing.T) {
 			t.Errorf("%s: %d sides, want %d", w.Name, len(c.Sides), len(w.Sides))
 		}
 		for _, s := range c.Sides {
-			for _, m := range append([]metric{w.Figure}, w.Columns...) {
+			for _, m := range append([]turn.Metric{w.Figure}, w.Columns...) {
 				v, known := summarise(s.Rounds, m)
-				if optional := m == brokerCPU || m == reads || m == writes; !optional && (!known || v.Median < 0) {
+				if optional := m == turn.BrokerCPU || m == turn.Reads || m == turn.Writes; !optional && (!known || v.Median < 0) {
 					t.Errorf("%s, %s: %s is %v, %v", w.Name, s.Name, m, v, known)
 				}
 			}
@@ -65,6 +66,16 @@ func TestSidesTakeTurnsInAnotherOrderEachRound(t *testing.T) {
 	}
 }
 
+// program returns the program of the tests, which has this program's sides too.
+func program(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return self
+}
+
 func testRunner(t *testing.T) *runner {
 	t.Helper()
 	b, err := openBroker(amqptest.URL(t))
@@ -99,7 +110,7 @@ func TestQueuesAreDeletedAlsoAfterAnErrorOrAnInterrupt(t *testing.T) {
 		if len(names.Names()) < 4 { // the topology has a retry queue too
 			t.Errorf("queues %v", names.Names())
 		}
-		if _, err := r.playOnBroker(tt.ctx, v, o); !tt.want(err) {
+		if _, err := r.playOnBroker(tt.ctx, v, program(t), o); !tt.want(err) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		for _, name := range names.Names() {
@@ -121,7 +132,7 @@ func TestAMessageThatIsLeftOverIsFound(t *testing.T) {
 	if err := r.broker.declare(top); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.broker.preload(t.Context(), queue, makeBody(mainSize), 7); err != nil {
+	if err := r.broker.preload(t.Context(), queue, turn.Body(mainSize), 7); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -139,18 +150,18 @@ func TestTheBrokersProcessIsFound(t *testing.T) {
 	if _, err := os.Stat("/proc/net/tcp"); err != nil || os.Getenv("BUNNICULA_BROKER") != "private" {
 		t.Skip("the broker is no process of this machine, or this is not Linux")
 	}
-	if cpu, known := processCPU(b.pids); !known || cpu <= 0 {
+	if cpu, known := turn.ProcessCPU(b.pids); !known || cpu <= 0 {
 		t.Errorf("processes %v have used %v, %v", b.pids, cpu, known)
 	}
 }
 
 func TestASideThatDiesSaysWhy(t *testing.T) {
-	_, err := play(t.Context(), order{Case: "nothing", Side: ours})
+	_, err := play(t.Context(), program(t), turn.Order{Case: "nothing", Side: ours})
 	if err == nil || !strings.Contains(err.Error(), `there is no case "nothing"`) {
 		t.Errorf("got %v", err)
 	}
 	w, _ := findCase("publish-1")
-	_, err = play(t.Context(), order{Case: w.Name, Side: w.Sides[1].Name, URL: "amqp://127.0.0.1:1/", Count: 1, Within: 1e9})
+	_, err = play(t.Context(), program(t), turn.Order{Case: w.Name, Side: w.Sides[1].Name, URL: "amqp://127.0.0.1:1/", Count: 1, Within: 1e9})
 	if err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
 	}

@@ -2,97 +2,24 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"time"
 
-	"github.com/bunnicula-go/bunnicula/topology"
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
-// order tells a side's process what to do.
-type order struct {
-	Case, Side string
-	URL, Queue string
-	QueueType  topology.QueueType
-	Size       int // of a body, in bytes
-	Count      int // measured messages
-	Warm       int // warm-up messages
-	StatsD     string
-	BrokerPIDs []int // none if unknown
-	Within     time.Duration
-	Profile    string // the prefix of the profiles' files; "" for none
-}
+// run is a turn of a side of this program.
+type run struct{ *turn.Run }
 
-// report is the answer of a side's process.
-type report struct {
-	Sample sample `json:",omitempty"`
-	Error  string `json:",omitempty"`
-}
-
-// sideEnv is the environment variable with the order. With it, this program runs that side and
-// nothing else.
-const sideEnv = "BUNNICULA_BENCH_SIDE"
-
-// isSide runs a side if this process is one, and returns its exit code.
-func isSide() (code int, yes bool) {
-	text := os.Getenv(sideEnv)
-	if text == "" {
-		return 0, false
-	}
-	go func() { // the parent holds the other end, which closes when the parent dies
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(3)
-	}()
-	var r report
-	s, err := runSide(text)
-	if err != nil {
-		r.Error = err.Error()
-		code = 1
-	}
-	r.Sample = s
-	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		return 1, true
-	}
-	return code, true
-}
-
-func runSide(text string) (sample, error) {
-	var o order
-	if err := json.Unmarshal([]byte(text), &o); err != nil {
-		return nil, err
-	}
+// findSide returns the side of an order.
+func findSide(o turn.Order) (turn.Do, error) {
 	c, found := findCase(o.Case)
 	if !found {
 		return nil, fmt.Errorf("there is no case %q", o.Case)
 	}
 	for _, s := range c.Sides {
 		if s.Name == o.Side {
-			ctx, cancel := context.WithTimeoutCause(context.Background(), o.Within, errTooSlow)
-			defer cancel()
-			r := &run{order: o, meter: newMeter(int64(o.Warm), int64(o.Count), o.BrokerPIDs), body: makeBody(o.Size)}
-			if err := profiled(o.Profile, func() error { return s.do(ctx, r) }); err != nil {
-				return nil, err
-			}
-			if r.own != nil {
-				return r.own, nil
-			}
-			return r.meter.sample(), nil
+			return func(ctx context.Context, r *turn.Run) error { return s.do(ctx, &run{r}) }, nil
 		}
 	}
 	return nil, fmt.Errorf("case %q has no side %q", o.Case, o.Side)
-}
-
-var errTooSlow = errors.New("it took too long")
-
-// run is one side in one round, in its own process.
-type run struct {
-	order
-
-	meter *meter
-	body  []byte // a message's
-	own   sample // replaces the meter's, if set
 }

@@ -1,12 +1,16 @@
 package main
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
+)
 
 // summary is one metric of one side over all rounds.
 type summary struct{ Median, Min, Max float64 }
 
 // summarise is false if no round has the metric.
-func summarise(rounds []sample, m metric) (summary, bool) {
+func summarise(rounds []turn.Sample, m turn.Metric) (summary, bool) {
 	var values []float64
 	for _, round := range rounds {
 		if v, known := round[m]; known {
@@ -53,7 +57,7 @@ type ratio struct {
 }
 
 // compareSides divides ours by theirs in each round. It is false if no round has both.
-func compareSides(ours, theirs []sample, m metric) (ratio, bool) {
+func compareSides(ours, theirs []turn.Sample, m turn.Metric) (ratio, bool) {
 	var each, our, their []float64
 	for i := range min(len(ours), len(theirs)) {
 		a, known := ours[i][m]
@@ -70,7 +74,7 @@ func compareSides(ours, theirs []sample, m metric) (ratio, bool) {
 }
 
 // difference returns the median of ours minus theirs, round by round.
-func difference(ours, theirs []sample, m metric) (float64, bool) {
+func difference(ours, theirs []turn.Sample, m turn.Metric) (float64, bool) {
 	var each []float64
 	for i := range min(len(ours), len(theirs)) {
 		a, known := ours[i][m]

@@ -3,12 +3,14 @@ package main
 import (
 	"slices"
 	"testing"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
-func rounds(m metric, values ...float64) []sample {
-	all := make([]sample, len(values))
+func rounds(m turn.Metric, values ...float64) []turn.Sample {
+	all := make([]turn.Sample, len(values))
 	for i, v := range values {
-		all[i] = sample{m: v}
+		all[i] = turn.Sample{m: v}
 	}
 	return all
 }
@@ -58,37 +60,37 @@ func TestAPercentileIsOneOfTheValues(t *testing.T) {
 
 func TestTheFigureIsTheMedianOfTheRoundsOwnRatios(t *testing.T) {
 	// The machine was slow for both sides in the second round.
-	got, known := compareSides(rounds(rate, 200, 20, 220), rounds(rate, 100, 10, 100), rate)
+	got, known := compareSides(rounds(turn.Rate, 200, 20, 220), rounds(turn.Rate, 100, 10, 100), turn.Rate)
 	if !known || got.PerRound != 2 || got.OfMedians != 2 {
 		t.Errorf("got %+v, %v, want 2 and 2", got, known)
 	}
 	// The machine was slow for only one side in the third round.
-	got, _ = compareSides(rounds(rate, 200, 200, 50), rounds(rate, 100, 50, 100), rate)
+	got, _ = compareSides(rounds(turn.Rate, 200, 200, 50), rounds(turn.Rate, 100, 50, 100), turn.Rate)
 	if got.PerRound != 2 || got.OfMedians != 2 {
 		t.Errorf("got %+v, want 2 and 2", got)
 	}
-	got, _ = compareSides(rounds(rate, 10, 90, 80), rounds(rate, 10, 30, 100), rate)
+	got, _ = compareSides(rounds(turn.Rate, 10, 90, 80), rounds(turn.Rate, 10, 30, 100), turn.Rate)
 	if got.PerRound != 1 || got.OfMedians != 80.0/30 {
 		t.Errorf("got %+v, want 1 and 2.67", got)
 	}
 }
 
 func TestARoundThatLacksAMetricIsLeftOut(t *testing.T) {
-	ours := []sample{{rate: 10}, {}, {rate: 30}}
-	theirs := []sample{{rate: 0}, {rate: 10}, {rate: 10}}
-	if got, known := compareSides(ours, theirs, rate); !known || got.PerRound != 3 {
+	ours := []turn.Sample{{turn.Rate: 10}, {}, {turn.Rate: 30}}
+	theirs := []turn.Sample{{turn.Rate: 0}, {turn.Rate: 10}, {turn.Rate: 10}}
+	if got, known := compareSides(ours, theirs, turn.Rate); !known || got.PerRound != 3 {
 		t.Errorf("got %+v, %v, want 3", got, known)
 	}
-	if _, known := compareSides(ours, theirs, brokerCPU); known {
+	if _, known := compareSides(ours, theirs, turn.BrokerCPU); known {
 		t.Error("a ratio of what nobody measured")
 	}
-	if got, known := difference(ours, theirs, rate); !known || got != 15 { // 10 and 20
+	if got, known := difference(ours, theirs, turn.Rate); !known || got != 15 { // 10 and 20
 		t.Errorf("difference %v, %v, want 15", got, known)
 	}
-	if _, known := summarise(ours, p99); known {
+	if _, known := summarise(ours, turn.P99); known {
 		t.Error("a summary of what nobody measured")
 	}
-	if got, _ := summarise(ours, rate); got != (summary{Median: 20, Min: 10, Max: 30}) {
+	if got, _ := summarise(ours, turn.Rate); got != (summary{Median: 20, Min: 10, Max: 30}) {
 		t.Errorf("summary %+v", got)
 	}
 }

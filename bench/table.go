@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // printHead says what was measured, and where.
@@ -59,9 +61,9 @@ func printCase(w io.Writer, c caseResult) {
 	}
 }
 
-func columnWidth(m metric) int {
+func columnWidth(m turn.Metric) int {
 	switch m {
-	case bytesUsed, startup, p50, goroutines:
+	case turn.Bytes, turn.Startup, turn.P50, turn.Goroutines:
 		return 9
 	}
 	return 7

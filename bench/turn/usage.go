@@ -1,4 +1,4 @@
-package main
+package turn
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func used(brokerPIDs []int) *usage {
 	u := &usage{at: time.Now()}
 	u.client = ownCPU()
 	u.reads, u.writes, u.callsKnown = systemCalls()
-	u.broker, u.brokerKnown = processCPU(brokerPIDs)
+	u.broker, u.brokerKnown = ProcessCPU(brokerPIDs)
 	runtime.ReadMemStats(&u.memory)
 	return u
 }
@@ -66,9 +66,9 @@ func systemCalls() (reads, writes float64, known bool) {
 // ticks is the number of ticks in a second in /proc (USER_HZ), on every Linux that Go supports.
 const ticks = 100
 
-// processCPU returns the CPU of other processes together, if they are on this machine and Linux
+// ProcessCPU returns the CPU of other processes together, if they are on this machine and Linux
 // shows it.
-func processCPU(pids []int) (all time.Duration, known bool) {
+func ProcessCPU(pids []int) (all time.Duration, known bool) {
 	for _, pid := range pids {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		if err != nil {
@@ -106,19 +106,19 @@ func parseStat(stat []byte) (time.Duration, bool) {
 }
 
 // sampleOf returns the usage between two moments, divided by so many messages.
-func sampleOf(from, to *usage, messages int64) sample {
+func sampleOf(from, to *usage, messages int64) Sample {
 	n := float64(messages)
-	s := sample{
-		rate:      n / to.at.Sub(from.at).Seconds(),
-		clientCPU: (to.client - from.client).Seconds() / n * 100_000,
-		allocs:    float64(to.memory.Mallocs-from.memory.Mallocs) / n,
-		bytesUsed: float64(to.memory.TotalAlloc-from.memory.TotalAlloc) / n,
+	s := Sample{
+		Rate:      n / to.at.Sub(from.at).Seconds(),
+		ClientCPU: (to.client - from.client).Seconds() / n * 100_000,
+		Allocs:    float64(to.memory.Mallocs-from.memory.Mallocs) / n,
+		Bytes:     float64(to.memory.TotalAlloc-from.memory.TotalAlloc) / n,
 	}
 	if from.brokerKnown && to.brokerKnown {
-		s[brokerCPU] = (to.broker - from.broker).Seconds() / n * 100_000
+		s[BrokerCPU] = (to.broker - from.broker).Seconds() / n * 100_000
 	}
 	if from.callsKnown && to.callsKnown {
-		s[reads], s[writes] = (to.reads-from.reads)/n, (to.writes-from.writes)/n
+		s[Reads], s[Writes] = (to.reads-from.reads)/n, (to.writes-from.writes)/n
 	}
 	return s
 }

@@ -1,12 +1,12 @@
-package main
+package turn
 
 import (
 	"encoding/json"
 	"strings"
 )
 
-// document is the payload of messages: a text that a customer might write.
-type document struct {
+// Document is the payload of messages: a text that a customer might write.
+type Document struct {
 	ID    string `json:"id"`
 	Topic string `json:"topic"`
 	Text  string `json:"text"`
@@ -14,9 +14,9 @@ type document struct {
 
 const sentence = "I still have not received my new card, although I ordered it over a week ago. "
 
-// makeBody returns a document of so many bytes as JSON, or the smallest document.
-func makeBody(size int) []byte {
-	d := document{ID: "c-0001", Topic: "card_arrival"}
+// Body returns a document of so many bytes as JSON, or the smallest document.
+func Body(size int) []byte {
+	d := Document{ID: "c-0001", Topic: "card_arrival"}
 	empty, err := json.Marshal(d)
 	if err != nil {
 		panic(err) // three strings always encode
