@@ -53,7 +53,12 @@ func benchmarkSide(b *testing.B, w workload, s side, statsd string) {
 		order: order{URL: server.URL(), Queue: "bench", QueueType: mainType, Size: mainSize, StatsD: statsd},
 		meter: newMeter(0, int64(b.N), nil), body: cfg.Body,
 	}
-	r.meter.start()
+	if err := declareOn(server, variant{workload: w, QueueType: mainType}, r.Queue); err != nil {
+		b.Fatal(err)
+	}
+	if len(w.Backoff) == 0 { // with retries the handler starts the measurement
+		r.meter.start()
+	}
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
 	b.ReportAllocs()

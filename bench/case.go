@@ -22,7 +22,7 @@ type workload struct {
 	Columns []metric // other metrics to print
 
 	Preload bool            // the messages are in the queue before the work begins
-	Backoff []time.Duration // the delays of the retry queues
+	Backoff []time.Duration // the delays of the retry queues; each message fails once
 	Varies  bool            // the case is also measured with other sizes and classic queues
 	OnPeer  bool            // the case can run without a broker
 	Idle    bool            // with -peer there are no messages
