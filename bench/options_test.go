@@ -36,7 +36,8 @@ func TestFlagsSelectCases(t *testing.T) {
 		{[]string{"-run", "^consume-16"}, []string{"consume-16/quorum/256"}, []string{"consume-1/quorum/256"}},
 		{[]string{"-queue", "classic"}, []string{"retry/classic/256"}, []string{"retry/quorum/256", "consume-16/classic/4096"}},
 		{[]string{"-queue", "both", "-size", "64,4096"}, []string{"retry/classic/64", "retry/quorum/4096"}, []string{"retry/quorum/256", "backlog-100000/quorum/4096"}},
-		{[]string{"-long"}, []string{"backlog-1000000/quorum/256"}, nil},
+		{[]string{"-long"}, []string{"backlog-1000000/quorum/256", "parts/quorum/256"}, []string{"parts-order/quorum/256"}},
+		{[]string{"-long", "-peer"}, []string{"parts/quorum/256", "parts-order/quorum/256"}, []string{"backlog-1000000/quorum/256"}},
 		{[]string{"-peer"}, []string{"consume-16/quorum/256", "retry/quorum/256", "many-200/quorum/256"}, []string{"latency/quorum/256", "consume-16/classic/256"}},
 	} {
 		got := names(t, tt.args...)

@@ -49,7 +49,7 @@ func renderPage(file, text string) (string, error) {
 		}
 		runs = append(runs, r)
 	}
-	return before + pageBegin + "\n" + markdown(runs) + "\n" + pageEnd + after, nil
+	return renderParts(file, before+pageBegin+"\n"+markdown(runs)+"\n"+pageEnd+after)
 }
 
 // markdown shows several runs, on different brokers, side by side.

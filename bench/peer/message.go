@@ -48,8 +48,8 @@ func (m *message) append(b []byte, channel uint16, more []byte) []byte {
 	return appendBody(b, channel, m.body)
 }
 
-// deathIn returns the headers of a message that has waited in this queue, as RabbitMQ 4 writes them.
-// The time comes last, so that it is easy to fill in.
+// deathIn returns the headers of a message that has waited in this queue, as RabbitMQ 4 writes
+// them. The time comes last, so that it is easy to fill in.
 func deathIn(queue string) []byte {
 	record := appendTable(nil, "count", int64(1), "reason", "expired", "queue", queue, "exchange", "", "routing-keys", []string{queue}, "time", time.Time{})
 	headers := appendTable(nil,

@@ -7,7 +7,8 @@ import (
 )
 
 // waiting holds the queues in which messages wait: those that were declared with x-message-ttl and
-// x-dead-letter-routing-key. Their messages are kept until a consumer of that key's queue gets them.
+// x-dead-letter-routing-key. Their messages are kept until a consumer of the queue with that name
+// gets them.
 type waiting struct {
 	begun time.Time // the due times count from here
 

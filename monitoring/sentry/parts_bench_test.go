@@ -23,7 +23,8 @@ func (accepting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Request: r, Body: io.NopCloser(strings.NewReader("{}"))}, nil
 }
 
-// BenchmarkMonitor is what an attempt costs. Events that come faster than they are sent are dropped.
+// BenchmarkMonitor is what an attempt costs. Events that come faster than they are sent are
+// dropped.
 func BenchmarkMonitor(b *testing.B) {
 	d := monitoring.Delivery{Consumer: "orders", Queue: "orders", MessageID: "m-1", Attempt: 1, MaxRetries: 3}
 	for _, bb := range []struct {
