@@ -126,7 +126,7 @@ performance: ## Make the tables of docs/PERFORMANCE.md of docs/performance/*.jso
 bench-gate: ## What a message costs must not grow: allocations, and CPU beside the raw client's (ARGS=-update keeps the new)
 	@go test -C bench -count=1 -v . -run '^TestGate$$' $(ARGS)
 
-PARTS := ./consumer ./publisher ./internal/link ./internal/sending ./topology ./monitoring ./monitoring/statsd ./monitoring/prometheus ./internal/wire
+PARTS := ./consumer ./publisher ./internal/link ./internal/sending ./topology ./monitoring ./monitoring/statsd ./monitoring/prometheus ./monitoring/otel ./monitoring/sentry ./control ./codec ./use ./internal/wire
 
 .PHONY: bench-parts
 bench-parts: ## Measure the parts that need no broker, and compare with the time before (ARGS, e.g. "-bench Acker")

@@ -54,7 +54,12 @@ func benchmarkSide(b *testing.B, w workload, s side, statsd string) {
 		Order: turn.Order{URL: server.URL(), Queue: "bench", QueueType: mainType, Size: mainSize, StatsD: statsd},
 		Meter: turn.NewMeter(0, int64(b.N), nil), Body: cfg.Body,
 	}}
-	r.Meter.Start()
+	if err := declareOn(server, variant{workload: w, QueueType: mainType}, r.Queue); err != nil {
+		b.Fatal(err)
+	}
+	if len(w.Backoff) == 0 { // with retries the handler starts the measurement
+		r.Meter.Start()
+	}
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
 	b.ReportAllocs()

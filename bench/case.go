@@ -24,9 +24,10 @@ type workload struct {
 	Columns []turn.Metric // other metrics to print
 
 	Preload bool            // the messages are in the queue before the work begins
-	Backoff []time.Duration // the delays of the retry queues
+	Backoff []time.Duration // the delays of the retry queues; each message fails once
 	Varies  bool            // the case is also measured with other sizes and classic queues
 	OnPeer  bool            // the case can run without a broker
+	NoQueue bool            // the case needs a peer, which delivers from any queue
 	Idle    bool            // with -peer there are no messages
 	Long    bool            // the case runs only if it is selected
 
@@ -68,7 +69,7 @@ func (v variant) isMain() bool { return v.QueueType == topology.Quorum && v.Size
 // workloads returns all workloads.
 func workloads() []workload {
 	var all []workload
-	for _, some := range [][]workload{publishWorkloads(), consumeWorkloads(), otherWorkloads()} {
+	for _, some := range [][]workload{publishWorkloads(), consumeWorkloads(), otherWorkloads(), partsWorkloads()} {
 		all = append(all, some...)
 	}
 	return all
@@ -100,7 +101,7 @@ type selection struct {
 func (s selection) variants() []variant {
 	var selected []variant
 	for _, w := range workloads() {
-		if w.Long && !s.long || s.peer && !w.OnPeer {
+		if w.Long && !s.long || s.peer && !w.OnPeer || !s.peer && w.NoQueue {
 			continue
 		}
 		for _, t := range s.types {

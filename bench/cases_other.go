@@ -11,7 +11,7 @@ func otherWorkloads() []workload {
 	all := []workload{
 		{
 			Name: "retry", Work: "every message fails once and waits 100 ms; from the first to the last ack",
-			Count: 20000, Quick: 2000, Figure: turn.Rate, Columns: work, Preload: true, Backoff: []time.Duration{pause},
+			Count: 20000, Quick: 2000, Figure: turn.Rate, Columns: work, Preload: true, Backoff: []time.Duration{pause}, OnPeer: true,
 			Sides: []side{{ours, retryOurs}, {rawRetry, retryRaw}},
 		},
 		{

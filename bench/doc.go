@@ -49,19 +49,23 @@
 // compares the CPU with that of the raw client, and compares both with testdata/gate.json ("make
 // bench-gate"). It is skipped under the race detector, which allocates by itself.
 //
+// The cases parts-* need -long. Their first side is a handler without any part, so a ratio above 1
+// for messages a second means that the part costs something.
+//
 // # Where things are
 //
 //	main.go options.go          flags
 //	case.go cases_*.go          what is measured
 //	ours_*.go raw_*.go          the sides; latency.go and idle.go have both
 //	others.go                   the sides of other libraries, and their versions
+//	parts.go                    the sides that have one part more
 //	runner.go process.go        rounds; a side's process
 //	side.go                     within it: the side of an order
 //	turn/                       a side's process: order in, report out; meter, usage, payload
 //	broker.go brokerpid.go      queues, backlog, the broker's CPU
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON
-//	table.go plot.go page.go goals.go progress.go
+//	table.go plot.go page.go parts_page.go goals.go progress.go
 //	profile.go flame.go         -profile, and its pictures
 //	peer/                       the server that needs very little CPU
 //	codecs/                     measures decoding; a module of its own

@@ -32,6 +32,7 @@ var gated = []struct{ Case, Beside string }{
 	{"consume-16", rawLoop},
 	{"publish-16", rawCallers(16)},
 	{"publish-async", rawPipelined},
+	{"retry", rawRetry},
 }
 
 // gate holds the kept, or the measured, figures of one case.

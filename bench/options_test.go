@@ -36,8 +36,9 @@ func TestFlagsSelectCases(t *testing.T) {
 		{[]string{"-run", "^consume-16"}, []string{"consume-16/quorum/256"}, []string{"consume-1/quorum/256"}},
 		{[]string{"-queue", "classic"}, []string{"retry/classic/256"}, []string{"retry/quorum/256", "consume-16/classic/4096"}},
 		{[]string{"-queue", "both", "-size", "64,4096"}, []string{"retry/classic/64", "retry/quorum/4096"}, []string{"retry/quorum/256", "backlog-100000/quorum/4096"}},
-		{[]string{"-long"}, []string{"backlog-1000000/quorum/256"}, nil},
-		{[]string{"-peer"}, []string{"consume-16/quorum/256", "many-200/quorum/256"}, []string{"retry/quorum/256", "latency/quorum/256", "consume-16/classic/256"}},
+		{[]string{"-long"}, []string{"backlog-1000000/quorum/256", "parts/quorum/256"}, []string{"parts-order/quorum/256"}},
+		{[]string{"-long", "-peer"}, []string{"parts/quorum/256", "parts-order/quorum/256"}, []string{"backlog-1000000/quorum/256"}},
+		{[]string{"-peer"}, []string{"consume-16/quorum/256", "retry/quorum/256", "many-200/quorum/256"}, []string{"latency/quorum/256", "consume-16/classic/256"}},
 	} {
 		got := names(t, tt.args...)
 		for _, name := range tt.has {
@@ -90,7 +91,7 @@ func TestWrongFlagsAreToldApart(t *testing.T) {
 	}{
 		{[]string{"-run", "nothing"}, `selects no case (there are publish-1, publish-16`},
 		{[]string{"-run", "("}, "-run: error parsing regexp"},
-		{[]string{"-run", "retry", "-peer"}, "some cannot run on -peer"},
+		{[]string{"-run", "latency", "-peer"}, "some cannot run on -peer"},
 		{[]string{"-run", "1000000"}, "some need -long"},
 		{[]string{"-queue", "stream"}, `-queue is "stream", want quorum, classic or both`},
 		{[]string{"-size", "256,x"}, `-size has "x"`},

@@ -53,7 +53,7 @@ func renderPage(file, text string) (string, error) {
 		}
 		text = before + s.begin() + "\n" + s.markdown(runs) + "\n" + s.end() + after
 	}
-	return text, nil
+	return renderParts(file, text)
 }
 
 // readRuns reads the results in a directory.

@@ -83,3 +83,25 @@ func TestAPageWithoutItsMarksIsNotTouched(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestAPartIsShownBesideTheHandlerWithoutIt(t *testing.T) {
+	r := &results{Peer: true, Cases: []caseResult{
+		{Name: "consume-16/quorum/256", Sides: []sideResult{{ours, nil}, {rawLoop, nil}}},
+		{Name: "parts/quorum/256", Sides: []sideResult{
+			{oursNothing, []turn.Sample{{turn.ClientCPU: 1, turn.Allocs: 40}, {turn.ClientCPU: 3, turn.Allocs: 40}}},
+			{"use.Rate", []turn.Sample{{turn.ClientCPU: 4, turn.Allocs: 42}, {turn.ClientCPU: 1.5, turn.Allocs: 42}}},
+		}},
+	}}
+	text := markdownParts(r)
+	for _, want := range []string{
+		"| *bare handler: all that it costs* | *10.0* | | *40.0* |",
+		"| use.Rate | +5.0 | 1.50 | +2.0 |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, rawLoop) {
+		t.Errorf("it has other cases:\n%s", text)
+	}
+}

@@ -136,6 +136,9 @@ func (r *runner) playOnPeer(ctx context.Context, v variant, program string, o tu
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	o.URL = server.URL()
+	if err := declareOn(server, v, o.Queue); err != nil {
+		return nil, err
+	}
 	one, err := play(ctx, program, o)
 	if err != nil {
 		return nil, err
@@ -146,8 +149,25 @@ func (r *runner) playOnPeer(ctx context.Context, v variant, program string, o tu
 		return nil, fmt.Errorf("%d messages were published, want %d", got.Published, messages)
 	case v.Preload && o.Side != rawAutoAck && got.Acked < messages:
 		return nil, fmt.Errorf("%d messages were acked, want %d", got.Acked, messages)
+	case len(v.Backoff) > 0 && (got.Expired != messages || got.Acked != 2*messages || got.GivenBack > 0):
+		return nil, fmt.Errorf("%d messages were acked, %d after a wait, and %d given back; want %d, %d and none",
+			got.Acked, got.Expired, got.GivenBack, 2*messages, messages)
 	}
 	return one, nil
+}
+
+// declareOn declares the side's queues on a peer, which must know where retried messages wait.
+func declareOn(server *peer.Server, v variant, queue string) error {
+	t, err := topologyOf(v, queue)
+	if err != nil {
+		return err
+	}
+	b := &broker{url: server.URL()}
+	if err := b.dial(); err != nil {
+		return err
+	}
+	defer b.close()
+	return b.declare(t)
 }
 
 // dropMetrics returns the address of a socket that reads the packets of StatsD, so that none wait,

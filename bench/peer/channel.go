@@ -1,6 +1,9 @@
 package peer
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // channel is one channel of a connection. The connection's lock guards it.
 type channel struct {
@@ -14,12 +17,15 @@ type channel struct {
 	confirmed uint64 // the last confirmed tag
 	content   bool   // a header frame must come next
 	bodyLeft  uint64 // missing bytes of the message that is arriving
+	queue     *retryQueue
+	message   *message // what is kept of the message that is arriving, if its queue is a retry queue
 }
 
 // consumer is one subscription.
 type consumer struct {
 	tag      string
 	template template
+	waited   *deadEnds
 	autoAck  bool
 	limited  bool
 	left     int64 // remaining messages, if limited
@@ -30,33 +36,62 @@ type consumer struct {
 
 // credit says whether the consumer may get another message.
 func (c *consumer) credit() bool {
-	return !c.gone && (!c.limited || c.left > 0) && (c.autoAck || c.prefetch == 0 || c.open < c.prefetch)
+	return !c.gone && (c.autoAck || c.prefetch == 0 || c.open < c.prefetch)
 }
 
-// deliver appends deliveries until the credit ends, or until b has the length limit.
+// deliver appends deliveries until the credit ends, or until b has the length limit. Messages that
+// have waited are behind the others, as at the end of a queue.
 func (ch *channel) deliver(b []byte, limit int, counts *counters) []byte {
-	n := int64(0)
+	n, expired := int64(0), int64(0)
 	for i, c := range ch.consumers {
-		for len(b) < limit && c.credit() {
-			var tag uint64
-			if c.autoAck {
-				tag = ch.unsettled.add(i)
-				ch.unsettled.settle(tag, false, func(int) {})
-			} else {
-				tag = ch.unsettled.add(i)
-				c.open++
-			}
+		for len(b) < limit && c.credit() && (!c.limited || c.left > 0) {
 			if c.limited {
 				c.left--
 			}
-			b = c.template.append(b, tag)
+			at := len(b)
+			b = c.template.append(b)
+			c.template.fill(b, at, ch.assign(i))
 			n++
 		}
+		for len(b) < limit && c.credit() {
+			at, found := len(b), false
+			if b, found = c.waited.append(c.template.appendMethod(b), ch.id); !found {
+				b = b[:at]
+				break
+			}
+			c.template.fill(b, at, ch.assign(i))
+			expired++
+		}
 	}
-	if n > 0 {
-		counts.delivered.Add(n)
+	if n+expired > 0 {
+		counts.delivered.Add(n + expired)
+		counts.expired.Add(expired)
 	}
 	return b
+}
+
+// assign returns the tag of the next delivery to a consumer.
+func (ch *channel) assign(i int) uint64 {
+	tag := ch.unsettled.add(i)
+	if c := ch.consumers[i]; c.autoAck {
+		ch.unsettled.settle(tag, false, func(int) {})
+	} else {
+		c.open++
+	}
+	return tag
+}
+
+// until returns how long the next message that waits for a consumer's credit still has to wait.
+func (ch *channel) until() (next time.Duration, any bool) {
+	for _, c := range ch.consumers {
+		if !c.credit() {
+			continue // it has an ack to give, which wakes the writer
+		}
+		if wait, some := c.waited.until(); some && (!any || wait < next) {
+			next, any = wait, true
+		}
+	}
+	return next, any
 }
 
 // settle processes an ack or a nack. It is false for an unknown tag.

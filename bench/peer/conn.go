@@ -104,6 +104,8 @@ func (c *conn) write(done <-chan struct{}) {
 		defer ticker.Stop()
 		beat = ticker.C
 	}
+	due := time.NewTimer(time.Hour)
+	defer due.Stop()
 	var buf []byte
 	for {
 		var closing bool
@@ -120,8 +122,12 @@ func (c *conn) write(done <-chan struct{}) {
 			c.socket.Close()
 			return
 		}
+		if wait, any := c.until(); any {
+			due.Reset(wait)
+		}
 		select {
 		case <-c.wake:
+		case <-due.C:
 		case <-beat:
 			c.mu.Lock()
 			b, start := begin(c.out, frameHeartbeat, 0)
@@ -151,4 +157,16 @@ func (c *conn) next(b []byte) (out []byte, closing bool) {
 	}
 	c.turn++
 	return b, false
+}
+
+// until returns how long the next message for a consumer of the connection waits.
+func (c *conn) until() (next time.Duration, any bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range c.order {
+		if wait, some := ch.until(); some && (!any || wait < next) {
+			next, any = wait, true
+		}
+	}
+	return next, any
 }

@@ -8,17 +8,20 @@ import (
 // The properties that a Publisher of this project sets, so that a client has the usual amount to
 // read. They are in the order of their flags, from bit 15 (AMQP 0-9-1, section 4.2.6.1).
 const (
-	flagContentType  = 1 << 15
-	flagDeliveryMode = 1 << 12
-	flagMessageID    = 1 << 7
-	flagTimestamp    = 1 << 6
-	flagAppID        = 1 << 3
+	flagContentType     = 1 << 15
+	flagContentEncoding = 1 << 14 // no message of the peer's own has it
+	flagHeaders         = 1 << 13 // only messages that have waited
+	flagDeliveryMode    = 1 << 12
+	flagMessageID       = 1 << 7
+	flagTimestamp       = 1 << 6
+	flagAppID           = 1 << 3
 )
 
 // template is a complete delivery without its tag.
 type template struct {
-	bytes []byte
-	tag   int // the place of the tag
+	bytes  []byte
+	tag    int // the place of the tag
+	method int // the length of the method's frame, which comes first
 }
 
 func newTemplate(channel uint16, consumerTag, queue string, body []byte) template {
@@ -33,6 +36,7 @@ func newTemplate(channel uint16, consumerTag, queue string, body []byte) templat
 	b = appendShort(b, "")    // the default exchange
 	b = appendShort(b, queue) // its routing key
 	b = end(b, start)
+	t.method = len(b)
 
 	b, start = begin(b, frameHeader, channel)
 	b = binary.BigEndian.AppendUint16(b, basicDeliver.class)
@@ -45,21 +49,28 @@ func newTemplate(channel uint16, consumerTag, queue string, body []byte) templat
 	b = binary.BigEndian.AppendUint64(b, uint64(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Unix()))
 	b = appendShort(b, "bench")
 	b = end(b, start)
+	t.bytes = appendBody(b, channel, body)
+	return t
+}
 
+func appendBody(b []byte, channel uint16, body []byte) []byte {
 	for rest := body; len(rest) > 0; {
 		n := min(len(rest), frameMax-frameOverhead)
+		var start int
 		b, start = begin(b, frameBody, channel)
 		b = end(append(b, rest[:n]...), start)
 		rest = rest[n:]
 	}
-	t.bytes = b
-	return t
+	return b
 }
 
-// append appends the delivery with this tag.
-func (t template) append(b []byte, tag uint64) []byte {
-	at := len(b) + t.tag
-	b = append(b, t.bytes...)
-	binary.BigEndian.PutUint64(b[at:], tag)
-	return b
+// append appends the delivery, of which the tag is filled in later.
+func (t template) append(b []byte) []byte { return append(b, t.bytes...) }
+
+// appendMethod appends the delivery without the message.
+func (t template) appendMethod(b []byte) []byte { return append(b, t.bytes[:t.method]...) }
+
+// fill sets the tag of the delivery that begins at this place.
+func (t template) fill(b []byte, at int, tag uint64) {
+	binary.BigEndian.PutUint64(b[at+t.tag:], tag)
 }

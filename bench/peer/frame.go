@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // The types of frames, and the byte after each frame (AMQP 0-9-1, section 4.2.3).
@@ -78,7 +79,8 @@ func appendLong(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
 }
 
-// appendTable appends a table of strings and booleans.
+// appendTable appends a table. Its values are strings, booleans, whole numbers, times, lists of
+// strings, encoded tables and lists of those.
 func appendTable(b []byte, pairs ...any) []byte {
 	start := len(b) + 4
 	b = append(b, 0, 0, 0, 0)
@@ -92,9 +94,28 @@ func appendTable(b []byte, pairs ...any) []byte {
 			if v {
 				b[len(b)-1] = 1
 			}
+		case int64:
+			b = binary.BigEndian.AppendUint64(append(b, 'l'), uint64(v))
+		case time.Time:
+			b = binary.BigEndian.AppendUint64(append(b, 'T'), uint64(v.Unix()))
+		case []string:
+			b = appendList(b, 'S', v, appendLong)
 		case []byte: // an encoded table
 			b = append(append(b, 'F'), v...)
+		case [][]byte:
+			b = appendList(b, 'F', v, func(b, table []byte) []byte { return append(b, table...) })
 		}
+	}
+	binary.BigEndian.PutUint32(b[start-4:], uint32(len(b)-start))
+	return b
+}
+
+// appendList appends a list of values of one kind.
+func appendList[T any](b []byte, kind byte, list []T, one func([]byte, T) []byte) []byte {
+	start := len(b) + 5
+	b = append(b, 'A', 0, 0, 0, 0)
+	for _, v := range list {
+		b = one(append(b, kind), v)
 	}
 	binary.BigEndian.PutUint32(b[start-4:], uint32(len(b)-start))
 	return b
@@ -150,3 +171,37 @@ func (f *fields) short() []byte { return f.take(int(f.byte())) }
 
 // long reads a long string or a table.
 func (f *fields) long() []byte { return f.take(int(f.uint32())) }
+
+// table reads the strings and the whole numbers of a table. Values of other kinds are left out.
+func (f *fields) table() map[string]any {
+	t := fields{b: f.long()}
+	values := map[string]any{}
+	for len(t.b) > 0 && !t.fell {
+		name := string(t.short())
+		switch kind := t.byte(); kind {
+		case 't', 'b', 'B':
+			t.take(1)
+		case 's', 'u':
+			t.take(2)
+		case 'f', 'i':
+			t.take(4)
+		case 'd', 'T', 'L':
+			t.take(8)
+		case 'D':
+			t.take(5)
+		case 'A', 'F', 'x':
+			t.long()
+		case 'V':
+		case 'I':
+			values[name] = int64(int32(t.uint32()))
+		case 'l':
+			values[name] = int64(t.uint64())
+		case 'S':
+			values[name] = string(t.long())
+		default:
+			t.fell = true
+		}
+	}
+	f.fell = f.fell || t.fell
+	return values
+}

@@ -86,12 +86,21 @@ func (c *conn) handle(f frame) (last bool) {
 		args := fields{b: f.payload}
 		args.take(4)
 		ch.content, ch.bodyLeft = false, args.uint64()
+		if ch.queue != nil {
+			ch.message = c.server.waiting.blank()
+			if !ch.message.hold(f.payload) {
+				return c.fail(syntaxError, "the properties are cut short")
+			}
+		}
 		if ch.bodyLeft == 0 {
 			c.complete(ch)
 		}
 	case frameBody:
 		if ch == nil || ch.content || uint64(len(f.payload)) > ch.bodyLeft || len(f.payload) == 0 {
 			return c.fail(unexpectedFrame, "a body that nobody expected")
+		}
+		if ch.queue != nil {
+			ch.message.body = append(ch.message.body, f.payload...)
 		}
 		if ch.bodyLeft -= uint64(len(f.payload)); ch.bodyLeft == 0 {
 			c.complete(ch)
@@ -106,6 +115,10 @@ func (c *conn) handle(f frame) (last bool) {
 func (c *conn) complete(ch *channel) {
 	ch.published++
 	c.server.counts.published.Add(1)
+	if ch.queue != nil && ch.queue.put(ch.message) {
+		c.server.poke() // the consumer's writer has nothing else to wait for
+	}
+	ch.queue, ch.message = nil, nil
 }
 
 func (c *conn) onConnection(f frame) (last bool) {
@@ -204,7 +217,8 @@ func (c *conn) answer(ch *channel, noWait bool, m methodID, arguments func([]byt
 	}
 }
 
-// onTopology accepts every declaration, binding, purge and deletion.
+// onTopology accepts every declaration, binding, purge and deletion. Retry queues are there from
+// their declaration on; purges and deletions do nothing.
 func (c *conn) onTopology(ch *channel, m methodID, args *fields) bool {
 	none := func(b []byte) []byte { return append(b, 0, 0, 0, 0) } // no messages
 	args.uint16()
@@ -216,7 +230,11 @@ func (c *conn) onTopology(ch *channel, m methodID, args *fields) bool {
 	case exchangeDelete:
 		c.answer(ch, args.byte()&2 != 0, exchangeDeleteOk, nil)
 	case queueDeclare:
-		c.answer(ch, args.byte()&16 != 0, queueDeclareOk, func(b []byte) []byte {
+		bits := args.byte()
+		if arguments := args.table(); bits&1 == 0 { // not passive
+			c.server.waiting.declare(string(name), arguments)
+		}
+		c.answer(ch, bits&16 != 0, queueDeclareOk, func(b []byte) []byte {
 			return append(appendShort(b, string(name)), 0, 0, 0, 0, 0, 0, 0, 0)
 		})
 	case queueBind:
@@ -237,7 +255,9 @@ func (c *conn) onTopology(ch *channel, m methodID, args *fields) bool {
 func (c *conn) onBasic(ch *channel, m methodID, args *fields) bool {
 	switch m {
 	case basicPublish:
-		ch.content = true
+		args.uint16()
+		exchange, key := args.short(), args.short()
+		ch.content, ch.queue = true, c.server.waiting.find(exchange, key)
 	case basicAck:
 		c.settle(ch, args.uint64(), args.byte()&1 != 0, false)
 	case basicNack:
@@ -285,7 +305,7 @@ func (c *conn) consume(ch *channel, args *fields) {
 		return
 	}
 	ch.consumers = append(ch.consumers, &consumer{
-		tag: tag, template: newTemplate(ch.id, tag, queue, c.server.config.Body),
+		tag: tag, template: newTemplate(ch.id, tag, queue, c.server.config.Body), waited: c.server.waiting.deadEndsAt(queue),
 		autoAck: bits&2 != 0, prefetch: ch.prefetch,
 		limited: c.server.config.Messages != 0, left: max(0, c.server.config.Messages),
 	})

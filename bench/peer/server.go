@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Config says what a Server delivers.
@@ -28,6 +29,7 @@ const Idle = -1
 // Counts says what a Server has received and sent.
 type Counts struct {
 	Delivered   int64 // messages
+	Expired     int64 // those of the delivered messages that have waited in a retry queue
 	Acked       int64 // messages
 	GivenBack   int64 // messages, by nack or reject with requeue
 	Settlements int64 // frames that acked or gave back; one may be for many messages
@@ -35,13 +37,14 @@ type Counts struct {
 	Confirms    int64 // frames; one may be for many messages
 }
 
-type counters struct{ delivered, acked, givenBack, settlements, published, confirms atomic.Int64 }
+type counters struct{ delivered, expired, acked, givenBack, settlements, published, confirms atomic.Int64 }
 
 // Server serves AMQP on a port of 127.0.0.1 until Close. Make it with Listen.
 type Server struct {
 	config   Config
 	listener net.Listener
 	counts   counters
+	waiting  *waiting
 	// The goroutines that accept and those of connections; Close waits for them.
 	serving sync.WaitGroup
 
@@ -57,9 +60,17 @@ func Listen(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
-	s := &Server{config: cfg, listener: l, conns: map[*conn]struct{}{}}
+	s := newServer(cfg)
+	s.listener = l
 	s.serving.Go(s.accept)
 	return s, nil
+}
+
+func newServer(cfg Config) *Server {
+	return &Server{
+		config: cfg, conns: map[*conn]struct{}{},
+		waiting: &waiting{begun: time.Now(), queues: map[string]*retryQueue{}, ends: map[string]*deadEnds{}},
+	}
 }
 
 // URL is the server's address. Any user and password are accepted.
@@ -69,7 +80,7 @@ func (s *Server) URL() string { return "amqp://bench:bench@" + s.listener.Addr()
 func (s *Server) Counts() Counts {
 	c := &s.counts
 	return Counts{
-		Delivered: c.delivered.Load(), Acked: c.acked.Load(), GivenBack: c.givenBack.Load(),
+		Delivered: c.delivered.Load(), Expired: c.expired.Load(), Acked: c.acked.Load(), GivenBack: c.givenBack.Load(),
 		Settlements: c.settlements.Load(), Published: c.published.Load(), Confirms: c.confirms.Load(),
 	}
 }
@@ -114,5 +125,14 @@ func (s *Server) accept() {
 				s.errs = append(s.errs, fmt.Errorf("peer: %w", err))
 			}
 		})
+	}
+}
+
+// poke wakes the writers of all connections.
+func (s *Server) poke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.poke()
 	}
 }
