@@ -1,6 +1,6 @@
 // Package acks settles the deliveries of one channel. Most of what a small message costs the broker
 // is its ack. So finished deliveries are acknowledged together: one basic.ack with "multiple" for
-// the tags without a gap, when a third of the prefetch waits or after a millisecond.
+// the tags without a gap, when enough of them wait or after a millisecond.
 package acks
 
 import (
@@ -40,13 +40,19 @@ type Acks struct {
 // must not block.
 func New(ch Channel, fell func()) *Acks { return &Acks{ch: ch, fell: fell, ring: newRing(), most: 1} }
 
-// Gather sets how many acks may wait, for a subscription with this prefetch and so many workers. It
-// is a third of the prefetch at most. It is fewer where a worker could be idle until the broker has
-// an ack and delivers the next message.
+// enough is how many acks are sent together at most. Sixteen save the broker most of what can be
+// saved, and more than 32 gained nothing on RabbitMQ 4. Each message whose ack waits takes a place
+// of the prefetch, so deliveries run dry before a larger number is reached. "Gathering acks" in
+// docs/PERFORMANCE.md has the measurement.
+const enough = 32
+
+// Gather sets how many acks may wait, for a subscription with this prefetch and so many workers:
+// enough, but a third of the prefetch at most. It is fewer where a worker could be idle until the
+// broker has an ack and delivers the next message.
 func (a *Acks) Gather(prefetch, concurrency int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.most = max(1, min(prefetch/3, prefetch-concurrency))
+	a.most = max(1, min(enough, prefetch/3, prefetch-concurrency))
 }
 
 // Take counts n deliveries that were taken from the channel.

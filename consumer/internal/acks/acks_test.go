@@ -192,6 +192,21 @@ func TestAThirdOfThePrefetchIsAckedAtOnceWithOneFrame(t *testing.T) {
 	})
 }
 
+func TestALargePrefetchLeavesMostOfItToTheBroker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ch := newAckChannel(t)
+		a := gathering(ch, 300, 16)
+		ch.deliver(1, 300)
+		for tag := uint64(1); tag <= 300; tag++ {
+			ch.finish(t, a, tag)
+			if frames, unacked := ch.seen(); frames != int(tag)/enough || unacked != 300-frames*enough {
+				t.Fatalf("%d frames and %d unacked after %d", frames, unacked, tag)
+			}
+		}
+		a.End()
+	})
+}
+
 func TestAFewAreAckedAfterAMillisecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := newAckChannel(t)
@@ -403,7 +418,7 @@ func TestOldTagsAreAckedAsOthers(t *testing.T) {
 // acks.
 func TestNoWorkerWaitsForAnAckToBeGathered(t *testing.T) {
 	for _, c := range []struct{ prefetch, concurrency, most int }{
-		{1, 1, 1}, {4, 4, 1}, {5, 4, 1}, {8, 4, 2}, {10, 4, 3}, {300, 16, 100}, {300, 250, 50}, {65535, 1, 21845},
+		{1, 1, 1}, {4, 4, 1}, {5, 4, 1}, {8, 4, 2}, {10, 4, 3}, {90, 16, 30}, {300, 16, enough}, {300, 280, 20}, {65535, 1, enough},
 	} {
 		if a := gathering(nil, c.prefetch, c.concurrency); a.most != c.most {
 			t.Errorf("prefetch %d, concurrency %d: %d are gathered, want %d", c.prefetch, c.concurrency, a.most, c.most)
