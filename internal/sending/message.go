@@ -22,7 +22,7 @@ type Message struct {
 
 	state atomic.Int32
 
-	mu    sync.Mutex    // guards what is below, and the body of a message that is lent
+	mu    sync.Mutex    // guards the next three, and the body of a message that is lent
 	known bool          // its fate is, or nobody waits for it any more
 	err   error         // what became of it
 	done  chan struct{} // nil before somebody asks for it; closed when known is set
