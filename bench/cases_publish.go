@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bunnicula-go/bunnicula/publisher"
+)
 
 // work has the columns of cases that count messages.
 var work = []metric{clientCPU, brokerCPU, reads, writes, allocs, bytesUsed}
@@ -37,7 +41,12 @@ func publishWorkloads() []workload {
 		workload{
 			Name: "publish-async", Work: "PublishAsync by one goroutine, confirmations awaited by another",
 			Count: 40000, Quick: 6000, Figure: rate, Columns: work, Varies: true, OnPeer: true,
-			Sides: []side{{ours, publishAsyncOurs}, pipelined},
+			Sides: []side{{ours, publishAsyncOurs()}, pipelined},
+		},
+		workload{
+			Name: "publish-nocopy", Work: "as publish-async, of bodies that nobody changes: publisher.NoCopy",
+			Count: 40000, Quick: 6000, Figure: rate, Columns: work, Varies: true, OnPeer: true,
+			Sides: []side{{ours, publishAsyncOurs(publisher.NoCopy())}, pipelined},
 		},
 		workload{
 			Name: "publish-batch", Work: "PublishBatch, 1,000 messages at a time",
