@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bunnicula-go/bunnicula/bench/turn"
+	"github.com/bunnicula-go/bunnicula/publisher"
 )
 
 // work has the columns of cases that count messages.
@@ -45,7 +46,12 @@ func publishWorkloads() []workload {
 		workload{
 			Name: "publish-async", Work: "PublishAsync by one goroutine, confirmations awaited by another",
 			Count: 40000, Quick: 6000, Figure: turn.Rate, Columns: work, Varies: true, OnPeer: true,
-			Sides: []side{{ours, publishAsyncOurs}, pipelined},
+			Sides: []side{{ours, publishAsyncOurs()}, pipelined},
+		},
+		workload{
+			Name: "publish-nocopy", Work: "as publish-async, of bodies that nobody changes: publisher.NoCopy",
+			Count: 40000, Quick: 6000, Figure: turn.Rate, Columns: work, Varies: true, OnPeer: true,
+			Sides: []side{{ours, publishAsyncOurs(publisher.NoCopy())}, pipelined},
 		},
 		workload{
 			Name: "publish-batch", Work: "PublishBatch, 1,000 messages at a time",

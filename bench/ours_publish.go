@@ -59,22 +59,24 @@ func publishOurs(callers int) func(context.Context, *run) error {
 }
 
 // publishAsyncOurs has one goroutine that publishes, and one that waits for the confirmations.
-func publishAsyncOurs(ctx context.Context, r *run) error {
-	return r.publishing(ctx, func(pub *publisher.Client) error {
-		sent := make(chan publisher.Confirmation, sending.DefaultWindow)
-		waited := make(chan error, 1)
-		go func() { waited <- r.confirmations(sent) }()
-		var err error
-		for range r.Meter.All() {
-			var c publisher.Confirmation
-			if c, err = pub.PublishAsync(ctx, r.Queue, r.Body); err != nil {
-				break
+func publishAsyncOurs(options ...publisher.Option) func(context.Context, *run) error {
+	return func(ctx context.Context, r *run) error {
+		return r.publishing(ctx, func(pub *publisher.Client) error {
+			sent := make(chan publisher.Confirmation, sending.DefaultWindow)
+			waited := make(chan error, 1)
+			go func() { waited <- r.confirmations(sent) }()
+			var err error
+			for range r.Meter.All() {
+				var c publisher.Confirmation
+				if c, err = pub.PublishAsync(ctx, r.Queue, r.Body, options...); err != nil {
+					break
+				}
+				sent <- c
 			}
-			sent <- c
-		}
-		close(sent)
-		return errors.Join(err, <-waited)
-	})
+			close(sent)
+			return errors.Join(err, <-waited)
+		})
+	}
 }
 
 // confirmations receives all confirmations, even after an error.

@@ -68,6 +68,13 @@ func TestABodyMayBeReusedAfterPublish(t *testing.T) {
 	}
 }
 
+func TestABodyWithNoCopyIsTheCallersOwn(t *testing.T) {
+	body := []byte("abc")
+	if env := build(t, body, publisher.NoCopy()); &env.Body[0] != &body[0] || env.Lent {
+		t.Error("it was copied, or will be")
+	}
+}
+
 func TestTheFrameworksAndTheBrokersHeadersAreNotForwarded(t *testing.T) {
 	env := build(t, 1,
 		publisher.Headers(map[string]any{

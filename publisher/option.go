@@ -165,6 +165,14 @@ func Transient() Option {
 	return func(d *sending.Draft) error { d.DeliveryMode = 1; return nil }
 }
 
+// NoCopy sends a payload that is a []byte without a copy of it. Nobody may change the bytes any
+// more, also not after the call: a message whose context has ended may still be on its way. It
+// saves what copies of large bodies cost. Without it PublishAsync copies the bytes when it is
+// called, and Publish and PublishBatch when they are written.
+func NoCopy() Option {
+	return func(d *sending.Draft) error { d.NoCopy = true; return nil }
+}
+
 // With encodes this message with another codec than the Config's.
 func With(c Codec) Option {
 	return func(d *sending.Draft) error { d.Encode = encoder(c); return nil }

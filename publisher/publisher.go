@@ -139,22 +139,25 @@ func New(conn *connection.Connection, cfg Config, log *slog.Logger) (*Client, er
 
 // Publish implements [Publisher].
 func (c *Client) Publish(ctx context.Context, routingKey string, payload any, opts ...Option) error {
-	env, err := c.build(routingKey, payload, opts)
+	env, err := c.build(routingKey, payload, opts, true)
 	if err != nil {
 		return err
 	}
 	return c.pipeline.SendBuilt(ctx, env)
 }
 
-func (c *Client) build(routingKey string, payload any, opts []Option) (sending.Envelope, error) {
-	env, err := sending.Build(c.rules, routingKey, payload, opts)
+// build makes a message. waits says that the call which builds it returns after its end.
+func (c *Client) build(routingKey string, payload any, opts []Option, waits bool) (sending.Envelope, error) {
+	rules := c.rules
+	rules.Lends = waits
+	env, err := sending.Build(rules, routingKey, payload, opts)
 	env.AppId = cmp.Or(env.AppId, c.conn.Name())
 	return env, err
 }
 
 // PublishAsync implements [Publisher].
 func (c *Client) PublishAsync(ctx context.Context, routingKey string, payload any, opts ...Option) (Confirmation, error) {
-	env, err := c.build(routingKey, payload, opts)
+	env, err := c.build(routingKey, payload, opts, false)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +171,7 @@ func (c *Client) PublishAsync(ctx context.Context, routingKey string, payload an
 // PublishBatch implements [Publisher].
 func (c *Client) PublishBatch(ctx context.Context, messages ...Message) error {
 	envs, errs := sending.BuildBatch(len(messages), func(i int) (sending.Envelope, error) {
-		return c.build(messages[i].RoutingKey, messages[i].Payload, messages[i].Options)
+		return c.build(messages[i].RoutingKey, messages[i].Payload, messages[i].Options, true)
 	})
 	if errs == nil {
 		errs = c.pipeline.SendBatchBuilt(ctx, envs)

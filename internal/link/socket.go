@@ -116,15 +116,17 @@ func (s *socket) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	large := len(p) >= gathered // copying it would cost more than gathering saves
-	for (len(o.bytes) >= gathered || large && o.busy()) && o.err == nil {
+	for (o.sending && large || len(o.bytes) >= gathered && !large) && o.err == nil {
 		o.change.Wait()
 	}
-	if o.err != nil {
+	switch {
+	case o.err != nil:
 		return 0, o.err
-	}
-	if !o.busy() && (large || time.Since(o.last) > rest) {
+	case large:
+		s.writeBehind(p)
+	case !o.busy() && time.Since(o.last) > rest:
 		s.write(p)
-	} else {
+	default:
 		o.bytes = append(o.bytes, p...)
 	}
 	if len(o.bytes) > 0 && !o.sending {
@@ -158,14 +160,30 @@ func (s *socket) send() {
 	}
 }
 
+// writeBehind writes what waits, and p, with one system call where the net.Conn can. It is called
+// with the outbox locked.
+func (s *socket) writeBehind(p []byte) {
+	o := &s.out
+	if len(o.bytes) == 0 {
+		s.write(p)
+		return
+	}
+	waiting := o.bytes
+	o.bytes = nil
+	s.write(waiting, p)
+	if o.bytes == nil && o.err == nil {
+		o.bytes = waiting[:0]
+	}
+}
+
 // write is called with the outbox locked, and returns with it locked. It unlocks the outbox while
-// it writes p.
-func (s *socket) write(p []byte) {
+// it writes.
+func (s *socket) write(p ...[]byte) {
 	o := &s.out
 	o.sending = true
 	o.change.Broadcast()
 	o.mu.Unlock()
-	_, err := s.conn.Write(p)
+	err := s.writeOut(p)
 	now := time.Now()
 	if err != nil {
 		s.blame(err)
@@ -174,6 +192,16 @@ func (s *socket) write(p []byte) {
 	o.mu.Lock()
 	o.sending, o.last = false, now
 	o.change.Broadcast()
+}
+
+func (s *socket) writeOut(p [][]byte) error {
+	if len(p) == 1 {
+		_, err := s.conn.Write(p[0])
+		return err
+	}
+	several := net.Buffers(p)
+	_, err := several.WriteTo(s.conn)
+	return err
 }
 
 // busy says whether bytes are being written or wait for that.

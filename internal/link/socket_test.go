@@ -142,6 +142,24 @@ func TestALargeWriteIsNotCopiedAndKeepsItsPlace(t *testing.T) {
 	})
 }
 
+func TestALargeWriteTakesWhatWaitsWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := newSlowPeer(t)
+		s.out.bytes = append(s.out.bytes, "b"...) // and the sender is not awake yet
+		large := writing(t, s, strings.Repeat("c", gathered))
+		for _, want := range []int{1, gathered} { // one system call, of a TCP connection
+			if got := <-p.writes; len(got) != want {
+				t.Errorf("%d bytes were sent, want %d", len(got), want)
+			}
+			p.goOn <- nil
+		}
+		large.Wait()
+		if s.out.busy() || cap(s.out.bytes) == 0 {
+			t.Error("what was sent still waits, or its memory is not kept")
+		}
+	})
+}
+
 func TestWhoWritesToAPeerThatTakesNothingWaitsUntilTheSocketEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newSlowPeer(t)

@@ -17,6 +17,7 @@ type collector struct {
 	looked uint64        // the broker has looked at all up to this tag
 	pushed uint64        // the last tag that it knows of
 	quiet  chan struct{} // the carrier waits for it, and writes nothing meanwhile
+	gone   []*Message    // they have ended, and leave the pipeline together
 }
 
 // lookEvery is how often the collector looks at messages that are not the oldest. Without it a
@@ -31,12 +32,18 @@ func (c *collector) run() {
 	look := time.NewTimer(lookEvery)
 	defer look.Stop()
 	looking := true // look is running; what happens meanwhile does not put it off
-	sent := f.sent
+	ended := false  // the carrier has ended, and the channel is about to
 	for {
-		c.calm(len(sent))
+		c.calm(len(f.sent))
 		var first <-chan struct{}
+		sent := f.sent
+		if ended {
+			sent = nil
+		}
 		if c.all.len() > 0 {
-			first = c.all.left()[0].confirm.Done()
+			// What follows is not looked at before the first is confirmed, or a look is due. So the
+			// carrier does not wake the collector for each message.
+			sent, first = nil, c.all.left()[0].confirm.Done()
 			if !looking {
 				look.Reset(lookEvery)
 				looking = true
@@ -44,10 +51,8 @@ func (c *collector) run() {
 		}
 		select {
 		case e, ok := <-sent:
-			if ok {
+			if ended = !ok; ok {
 				c.push(e)
-			} else {
-				sent = nil // the carrier has ended, and the channel is about to
 			}
 		case <-first:
 			if !c.settleFirst() { // resolved by the end of the channel
@@ -56,9 +61,7 @@ func (c *collector) run() {
 			}
 		case c.quiet = <-f.empty:
 		case taken := <-f.off:
-			for len(sent) > 0 {
-				c.push(<-sent)
-			}
+			c.receive()
 			taken <- c.takeOff()
 		case <-look.C:
 			looking = false
@@ -73,6 +76,13 @@ func (c *collector) run() {
 func (c *collector) push(e entry) {
 	c.all.push(e)
 	c.pushed = e.tag
+}
+
+// receive takes over what the carrier has written so far.
+func (c *collector) receive() {
+	for len(c.flight.sent) > 0 {
+		c.push(<-c.flight.sent)
+	}
 }
 
 // takeOff returns the messages in flight. Another carrier has them from now on.
@@ -97,6 +107,8 @@ func (c *collector) calm(sent int) {
 
 // settleFirst ends the oldest messages, as many as are confirmed. It is false if none is.
 func (c *collector) settleFirst() bool {
+	c.receive()
+	defer c.leave()
 	n := 0
 	for c.all.len() > 0 && c.settle(c.all.left()[0]) {
 		c.all.pop()
@@ -106,7 +118,9 @@ func (c *collector) settleFirst() bool {
 }
 
 func (c *collector) look() {
+	c.receive()
 	c.all.drop(c.settle)
+	c.leave()
 	c.returns.receive()
 	c.stall.look(c)
 }
@@ -129,8 +143,18 @@ func (c *collector) end(cause *amqp.Error) {
 			o.unknown = append(o.unknown, e)
 		}
 	}
+	c.leave()
 	o.looked = c.looked
 	f.outcome = o
+}
+
+// leave lets those leave that have ended.
+func (c *collector) leave() {
+	if len(c.gone) > 0 {
+		c.flight.pipeline.left(c.gone...)
+		clear(c.gone)
+		c.gone = c.gone[:0]
+	}
 }
 
 // settle ends a message if its fate is known.
@@ -162,7 +186,8 @@ func (c *collector) settle(e entry) bool {
 	}
 	switch {
 	case !e.moved:
-		f.pipeline.leave(e.m, err)
+		e.m.end(err)
+		c.gone = append(c.gone, e.m)
 	case err == nil:
 		e.m.end(nil) // whoever carries it now finds it ended
 	}

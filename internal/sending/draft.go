@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,6 +20,10 @@ type Rules struct {
 	Exchange string
 	Encode   Encode
 	MaxBody  int // bytes; 0 is DefaultMaxBody
+
+	// Lends says that the call which publishes the message waits for its end. Then a []byte is not
+	// copied: see Envelope.Lent.
+	Lends bool
 }
 
 // DefaultMaxBody is also RabbitMQ 4's own limit (max_message_size).
@@ -39,6 +44,7 @@ type Draft struct {
 	Envelope
 	Added  map[string]any // headers
 	Encode Encode
+	NoCopy bool // nobody changes a []byte any more
 
 	// Place is for a message that waits in an outbox, and zero for any other.
 	Place Place
@@ -61,14 +67,25 @@ const roomForOurs = 4 << 10
 // for bad input. Only the connection's name as app id is missing. Whatever the error, the Envelope
 // says where the message was to go.
 func Build[Option ~func(*Draft) error](r Rules, routingKey string, payload any, opts []Option) (Envelope, error) {
-	d := Draft{Encode: r.Encode, Envelope: Envelope{Exchange: r.Exchange, RoutingKey: routingKey}}
-	if err := apply(&d, opts); err != nil {
-		return d.Envelope, d.Failed(err)
+	d := drafts.Get().(*Draft)
+	defer d.discard()
+	d.Encode, d.Exchange, d.RoutingKey = r.Encode, r.Exchange, routingKey
+	err := apply(d, opts)
+	if err == nil {
+		err = d.finish(payload, r)
 	}
-	if err := d.finish(payload, r.maxBody()); err != nil {
+	if err != nil {
 		return d.Envelope, d.Failed(err)
 	}
 	return d.Envelope, nil
+}
+
+// drafts has empty ones to use again: options are functions, so each Draft is on the heap.
+var drafts = sync.Pool{New: func() any { return new(Draft) }}
+
+func (d *Draft) discard() {
+	*d = Draft{}
+	drafts.Put(d)
 }
 
 // apply applies options to a new Draft.
@@ -110,7 +127,7 @@ func BuildBatch(n int, build func(i int) (Envelope, error)) ([]Envelope, map[int
 }
 
 // finish makes the body and what goes with it, once all options are applied.
-func (d *Draft) finish(payload any, maxBody int) error {
+func (d *Draft) finish(payload any, r Rules) error {
 	if err := d.Place.elsewhere(); err != nil {
 		return err
 	}
@@ -120,7 +137,7 @@ func (d *Draft) finish(payload any, maxBody int) error {
 	if err := d.partition(); err != nil {
 		return err
 	}
-	if err := d.encode(payload, maxBody); err != nil {
+	if err := d.encode(payload, r); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -142,15 +159,15 @@ func (d *Draft) check() error {
 }
 
 // encode makes the body, the headers, and the id if the message has none.
-func (d *Draft) encode(payload any, maxBody int) error {
+func (d *Draft) encode(payload any, r Rules) error {
 	if d.Encode == nil {
 		return errors.New("codec is nil")
 	}
-	body, err := d.body(payload)
+	body, err := d.body(payload, r.Lends)
 	if err != nil {
 		return fmt.Errorf("encode %T: %w", payload, err)
 	}
-	if len(body.Bytes) > maxBody {
+	if maxBody := r.maxBody(); len(body.Bytes) > maxBody {
 		return fmt.Errorf("%w: the body is %d bytes, MaxBody is %d", ErrTooLarge, len(body.Bytes), maxBody)
 	}
 	d.Body = body.Bytes
@@ -165,11 +182,15 @@ func (d *Draft) encode(payload any, maxBody int) error {
 	return nil
 }
 
-// body encodes the payload. A []byte is sent as it is: copied, because it may still be on its way
-// when the caller, whose context has ended, uses its buffer for something else.
-func (d *Draft) body(payload any) (body Encoded, err error) {
+// body encodes the payload. A []byte is sent as it is. It may still be on its way when the caller
+// uses its buffer for something else, so it is copied: here, or when it is written if it is lent.
+func (d *Draft) body(payload any, lends bool) (body Encoded, err error) {
 	if raw, ok := payload.([]byte); ok {
-		return Encoded{Bytes: bytes.Clone(raw), ContentType: Bytes}, nil
+		d.Lent = lends && !d.NoCopy
+		if !d.Lent && !d.NoCopy {
+			raw = bytes.Clone(raw)
+		}
+		return Encoded{Bytes: raw, ContentType: Bytes}, nil
 	}
 	defer func() {
 		if p := recover(); p != nil {

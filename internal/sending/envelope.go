@@ -20,6 +20,10 @@ type Envelope struct {
 	NotMandatory bool
 	amqp.Publishing
 
+	// Lent says that Body is the caller's own, which it may change as soon as its call has returned.
+	// So nobody looks at Body when the message has ended. It is not for asynchronous messages.
+	Lent bool
+
 	// Delayed is nil for a message without a delay. RoutingKey names the retry queue in which one
 	// with a delay waits at first.
 	Delayed *Delayed

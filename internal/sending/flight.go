@@ -35,6 +35,7 @@ type flight struct {
 	tag  uint64   // the last that was written
 	torn *Message // the channel ended while it was written, or before
 	wear wear
+	scratch
 
 	outcome outcome // set by the collector, and read by the carrier after finished
 }
@@ -125,11 +126,13 @@ func (f *flight) write(ctx context.Context, m *Message) bool {
 		f.pipeline.leave(m, err)
 		return true
 	}
-	if !m.claim() {
+	msg := m.claim(&f.scratch)
+	if msg == nil {
 		f.pipeline.leave(m, nil) // its caller has gone, and has been told
 		return true
 	}
-	confirm, err := f.ch.Publish(m.env.Exchange, m.env.RoutingKey, !m.env.NotMandatory, m.env.Publishing)
+	confirm, err := f.ch.Publish(m.env.Exchange, m.env.RoutingKey, !m.env.NotMandatory, *msg)
+	f.scratch.release()
 	if err != nil { // the channel is closed, or the socket failed under it
 		f.torn = m
 		return false

@@ -39,8 +39,13 @@ type openSession struct{ transport.Session }
 
 func (openSession) Blocked() (string, bool, <-chan struct{}) { return "", false, nil }
 
+// upLink is a link that is connected.
+type upLink struct{ transport.Link }
+
+func (upLink) Health() transport.LinkHealth { return transport.LinkHealth{Connected: true} }
+
 func newPipe() *pipe {
-	s := &Pipeline{window: 1000, room: make(account, 1000)}
+	s := &Pipeline{link: upLink{}, window: 1000, room: make(account, 1000)}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	l := &lane{pipeline: s, room: make(account, 500), wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	s.router.shared = l
@@ -59,11 +64,11 @@ func newPipe() *pipe {
 func (p *pipe) send(env Envelope) *Message {
 	promise := &promise{done: make(chan struct{})}
 	p.promises = append(p.promises, promise)
-	m := &Message{env: env, pipeline: p.pipeline, done: make(chan struct{}), account: p.pipeline.room}
+	m := &Message{env: env, pipeline: p.pipeline, account: p.pipeline.room}
 	m.account <- struct{}{}
-	p.pipeline.roster.join(m)
+	p.pipeline.roster.join(context.Background(), m)
 	p.pipeline.router.enter(m, nil, nil)
-	m.claim()
+	m.claim(&p.scratch)
 	p.tag++
 	p.sent <- entry{m: m, tag: p.tag, confirm: promise}
 	return m
@@ -82,7 +87,7 @@ func (p *pipe) close() {
 
 func isDone(m *Message) bool {
 	select {
-	case <-m.done:
+	case <-m.Done():
 		return true
 	default:
 		return false
@@ -133,6 +138,30 @@ func TestTheOldestIsSettledAtOnce(t *testing.T) {
 		}
 		if n := len(p.pipeline.room); n != 0 {
 			t.Errorf("%d places in the window are not given back", n)
+		}
+		p.close()
+	})
+}
+
+func TestTheCollectorIsWokenByConfirmsAndNotByEachMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipe()
+		first := p.send(Envelope{})
+		synctest.Wait()
+		second, third := p.send(Envelope{}), p.send(Envelope{})
+		synctest.Wait()
+		if n := len(p.sent); n != 2 {
+			t.Errorf("%d messages wait to be looked at, want the 2 behind the first", n)
+		}
+		for i := range 3 {
+			p.confirm(i, true)
+		}
+		synctest.Wait()
+		if !isDone(first) || !isDone(second) || !isDone(third) {
+			t.Error("not all that is confirmed has ended")
+		}
+		if n := p.pipeline.InFlight(); n != 0 {
+			t.Errorf("%d messages are in flight", n)
 		}
 		p.close()
 	})

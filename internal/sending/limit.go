@@ -76,22 +76,3 @@ func (p *Pipeline) progressing(ctx context.Context) (bounded context.Context, pr
 		end(nil)
 	}
 }
-
-// hook abandons an async message when ctx ends, and at due. unhook is nil if neither can be.
-func (p *Pipeline) hook(ctx context.Context, m *Message, due time.Time) (unhook func() bool) {
-	var fromContext func() bool
-	if ctx.Done() != nil {
-		fromContext = context.AfterFunc(ctx, func() { m.abandon(p.because(ctx)) })
-	}
-	if due.IsZero() {
-		return fromContext
-	}
-	timer := time.AfterFunc(time.Until(due), func() { m.abandon(p.why(overdue(p.limit))) })
-	if fromContext == nil {
-		return timer.Stop
-	}
-	return func() bool {
-		timer.Stop()
-		return fromContext()
-	}
-}

@@ -1,10 +1,14 @@
 package sending
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // Message is one message between Begin and its end. Its caller and its carrier part ways when the
@@ -14,12 +18,14 @@ type Message struct {
 	env      Envelope  // immutable
 	pipeline *Pipeline // immutable
 	async    bool      // immutable: nobody waits for it in Wait
-
-	unhook func() bool // from an async caller's context; set before the message has a carrier
+	due      time.Time // immutable: when the end of an async message is due; zero is never
 
 	state atomic.Int32
-	done  chan struct{} // closed by who ends it
-	err   error         // set by who ends it, before done is closed
+
+	mu    sync.Mutex    // guards the next three, and the body of a message that is lent
+	known bool          // its fate is, or nobody waits for it any more
+	err   error         // what became of it
+	done  chan struct{} // nil before somebody asks for it; closed when known is set
 
 	// account is that of its place; nil when the place was given back. It is Begin's, then the
 	// collector's while the message is in flight, else its carrier's. order is that of its first
@@ -28,31 +34,48 @@ type Message struct {
 	account account
 	order   int64
 
-	lane *lane // guarded by the router
+	assigned *assignment // guarded by the router
 
 	// Guarded by the roster.
 	isDeserted bool // its caller has gone, and it has not left yet
 	hasLeft    bool
+	prev, next *Message // in a chain of the unwaited
+	watch      *watch   // of an async message whose context may end
 }
 
 // The states of a message. A later one never becomes an earlier one.
 const (
 	queued  int32 = iota // not written to any socket
 	written              // on its way, or its fate is unknown
-	ended                // done is closed, or about to be
+	ended                // known is set, or about to be
 )
 
 // Done is closed when its fate is known, or nobody waits for it any more.
-func (m *Message) Done() <-chan struct{} { return m.done }
+func (m *Message) Done() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.done != nil:
+	case m.known:
+		m.done = closed
+	default:
+		m.done = make(chan struct{})
+	}
+	return m.done
+}
+
+// closed is that of each message of which nobody asks before its fate is known.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // Err is what became of it, nil before Done.
 func (m *Message) Err() error {
-	select {
-	case <-m.done:
-		return m.err
-	default:
-		return nil
-	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
 }
 
 // MessageID is the property of that name.
@@ -63,24 +86,38 @@ func (m *Message) Written() bool { return m.state.Load() == written }
 
 func (m *Message) key() key { return key{m.env.Exchange, m.env.RoutingKey} }
 
-// claim takes the message for the wire. It is false when its caller has gone.
-func (m *Message) claim() bool {
+// claim takes the message for the wire. It is nil when its caller has gone. The bytes of a message
+// that is lent are copied: its caller may use them for something else as soon as it has gone.
+func (m *Message) claim(to *scratch) *amqp.Publishing {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if !m.state.CompareAndSwap(queued, written) && m.state.Load() != written {
-		return false
+		return nil
 	}
 	if m.order == 0 {
 		m.order = m.pipeline.writes.Add(1)
 	}
-	return true
+	if !m.env.Lent {
+		return &m.env.Publishing
+	}
+	return to.copy(&m.env.Publishing)
+}
+
+// hasBody says whether this is its body. Nobody may look at what was lent by a caller that has
+// gone, and nobody waits for the answer.
+func (m *Message) hasBody(body []byte) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.env.Lent && m.state.Load() == ended {
+		return true
+	}
+	return bytes.Equal(m.env.Body, body)
 }
 
 // end settles it. The first end wins.
 func (m *Message) end(err error) {
 	if m.state.Swap(ended) != ended {
 		m.finish(err)
-	}
-	if m.unhook != nil {
-		m.unhook()
 	}
 }
 
@@ -98,11 +135,18 @@ func (m *Message) abandon(cause error) {
 	m.pipeline.roster.desert(m)
 }
 
+// finish is called once, by who has set the state. Nobody reads the body of a message that was lent
+// when it returns, or afterwards.
 func (m *Message) finish(err error) {
 	if err != nil {
-		m.err = m.env.Failed(err)
+		err = m.env.Failed(err)
 	}
-	close(m.done)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known, m.err = true, err
+	if m.done != nil {
+		close(m.done)
+	}
 }
 
 // Wait is for the caller: until the message has ended, ctx ends, or the pipeline does.
@@ -110,10 +154,9 @@ func (m *Message) Wait(ctx context.Context) error { return m.wait(ctx, time.Time
 
 // wait is Wait that ends at due, unless that is zero. A timer costs less than a context.
 func (m *Message) wait(ctx context.Context, due time.Time) error {
-	select {
-	case <-m.done:
-		return m.err
-	default:
+	done := m.Done()
+	if isClosed(done) {
+		return m.Err()
 	}
 	var late <-chan time.Time
 	if !due.IsZero() {
@@ -122,7 +165,7 @@ func (m *Message) wait(ctx context.Context, due time.Time) error {
 		late = timer.C
 	}
 	select {
-	case <-m.done:
+	case <-done:
 	case <-late:
 		m.abandon(m.pipeline.why(overdue(m.pipeline.limit)))
 	case <-ctx.Done():
@@ -130,6 +173,6 @@ func (m *Message) wait(ctx context.Context, due time.Time) error {
 	case <-m.pipeline.ctx.Done():
 		m.abandon(ErrClosed)
 	}
-	<-m.done // whoever was first is about to close it
-	return m.err
+	<-done // whoever was first is about to close it
+	return m.Err()
 }

@@ -145,20 +145,20 @@ func (p *Pipeline) begin(ctx context.Context, env Envelope, async bool, due time
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
 	}
-	m := &Message{env: env, pipeline: p, async: async, done: make(chan struct{})}
+	m := &Message{env: env, pipeline: p, async: async}
+	if async {
+		m.due = due
+	}
 	for {
 		stuckOn, err := p.place(ctx, m, due)
 		if err != nil {
 			return nil, err
 		}
-		if !p.roster.join(m) {
+		if !p.roster.join(ctx, m) {
 			m.account.give()
 			return nil, ErrClosed
 		}
 		if l := p.router.enter(m, stuckOn, p.openLane); l != nil {
-			if async {
-				m.unhook = p.hook(ctx, m, due)
-			}
 			if !l.push(m) {
 				p.putBack(m)
 			}
@@ -220,10 +220,17 @@ func (p *Pipeline) Trouble() error {
 // leave ends a message and gives its place back. All that has a carrier leaves here, once.
 func (p *Pipeline) leave(m *Message, err error) {
 	m.end(err)
-	p.router.left(m)
-	p.roster.left(m)
-	if m.account != nil {
-		m.account.give()
+	p.left(m)
+}
+
+// left is leave for messages that have ended.
+func (p *Pipeline) left(messages ...*Message) {
+	p.router.left(messages...)
+	p.roster.left(messages...)
+	for _, m := range messages {
+		if m.account != nil {
+			m.account.give()
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package sending
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -26,7 +25,7 @@ func (r *returns) of(m *Message) *amqp.Return {
 		return nil // an equal one beside it may be, and the return is that one's
 	}
 	for i := range r.all {
-		if isOf(&r.all[i], &m.env) {
+		if isOf(&r.all[i], m) {
 			found := r.all[i]
 			r.all = slices.Delete(r.all, i, i+1)
 			return &found
@@ -51,8 +50,9 @@ func (r *returns) receive() {
 
 // isOf says whether a return is of an equal message. Two copies of one message may be in flight,
 // with different attempts.
-func isOf(r *amqp.Return, e *Envelope) bool {
-	return r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&
+func isOf(r *amqp.Return, m *Message) bool {
+	e := &m.env
+	return r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && m.hasBody(r.Body) &&
 		wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])
 }
 

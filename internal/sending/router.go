@@ -21,14 +21,16 @@ type router struct {
 
 	mu     sync.Mutex // guards what is below, and what lanes say of themselves to it
 	shared *lane      // nil until it is needed
-	routes map[key]assignment
+	routes map[key]*assignment
+	recent *assignment   // the last that was used; it stays in routes while it has no messages
 	apart  map[key]*lane // keys that do not go to the shared lane
 	own    []*lane       // the lanes of those keys
 	stuck  map[key]*lane // keys whose queue does not confirm, and the lanes that they keep
 }
 
-// assignment is a key's lane, and how many of its messages are there.
+// assignment is a key's lane, and how many of its messages are there. The router guards it.
 type assignment struct {
+	key  key
 	lane *lane
 	n    int
 }
@@ -58,16 +60,35 @@ func (r *router) enter(m *Message, stuckOn *lane, open func(isOwn bool) *lane) *
 }
 
 func (r *router) put(m *Message, k key, l *lane) {
-	m.lane = l
 	l.messages++
-	if now := r.routes[k]; now.lane == l {
-		r.routes[k] = assignment{l, now.n + 1}
-		return
+	m.assigned = r.assign(k, l)
+	m.assigned.n++
+}
+
+// assign finds or makes the assignment of a key to a lane. Messages that follow each other mostly have the same.
+func (r *router) assign(k key, l *lane) *assignment {
+	if r.recent != nil && r.recent.key == k && r.recent.lane == l {
+		return r.recent
 	}
-	if r.routes == nil {
-		r.routes = map[key]assignment{}
+	if r.recent != nil && r.recent.n == 0 {
+		r.forget(r.recent)
 	}
-	r.routes[k] = assignment{l, 1}
+	r.recent = r.routes[k]
+	if r.recent == nil || r.recent.lane != l {
+		if r.routes == nil {
+			r.routes = map[key]*assignment{}
+		}
+		r.recent = &assignment{key: k, lane: l}
+		r.routes[k] = r.recent
+	}
+	return r.recent
+}
+
+// forget removes an assignment without messages, unless the key has another by now.
+func (r *router) forget(of *assignment) {
+	if r.routes[of.key] == of {
+		delete(r.routes, of.key)
+	}
 }
 
 // choose finds a key's lane.
@@ -81,27 +102,25 @@ func (r *router) choose(k key, open func(isOwn bool) *lane) *lane {
 	return r.shared
 }
 
-// left takes the message off its lane.
-func (r *router) left(m *Message) {
+// left takes messages off their lanes.
+func (r *router) left(messages ...*Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m.lane != nil {
-		r.take(m, m.key())
+	for _, m := range messages {
+		if m.assigned != nil {
+			r.take(m)
+		}
 	}
 }
 
-func (r *router) take(m *Message, k key) {
-	l := m.lane
-	m.lane = nil
-	l.messages--
-	if now := r.routes[k]; now.lane == l {
-		if now.n == 1 {
-			delete(r.routes, k)
-		} else {
-			r.routes[k] = assignment{l, now.n - 1}
-		}
+func (r *router) take(m *Message) {
+	from := m.assigned
+	m.assigned = nil
+	from.lane.messages--
+	if from.n--; from.n == 0 && from != r.recent {
+		r.forget(from)
 	}
-	r.letGo(l)
+	r.letGo(from.lane)
 }
 
 // letGo ends a lane of keys that are apart when it has no messages. A stuck key stays apart,
@@ -137,11 +156,11 @@ func (r *router) reroute(m *Message, open func(isOwn bool) *lane) *lane {
 	defer r.mu.Unlock()
 	k := m.key()
 	to := r.choose(k, open)
-	if m.lane == to {
+	if m.assigned != nil && m.assigned.lane == to {
 		return to
 	}
-	if m.lane != nil {
-		r.take(m, k)
+	if m.assigned != nil {
+		r.take(m)
 	}
 	r.put(m, k, to)
 	return to
@@ -210,7 +229,7 @@ func (r *router) strays(m *Message, l *lane) bool {
 func (r *router) slow(l *lane, k key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.routes[k].lane == l {
+	if of := r.routes[k]; of != nil && of.lane == l {
 		r.stick(k, l)
 	}
 }

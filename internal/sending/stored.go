@@ -67,7 +67,7 @@ func BuildStored[Option ~func(*Draft) error](r Rules, routingKey string, payload
 		err = d.partition()
 	}
 	if err == nil {
-		err = d.encode(payload, r.maxBody())
+		err = d.encode(payload, r)
 	}
 	s := Stored{Envelope: d.Envelope, Place: d.Place, NewID: hasNone}
 	if err == nil {

@@ -1,6 +1,7 @@
 package sending_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -438,6 +439,40 @@ func TestAStuckKeyKeepsItsOrder(t *testing.T) {
 			if d.MessageId != fmt.Sprintf("%03d", i) {
 				b.Fatalf("number %d is %s", i, d.MessageId)
 			}
+		}
+	})
+}
+
+// Callers give up at all moments, also while the messages are sent again, and use their buffers for
+// something else at once.
+func TestWhatACallerMakesOfItsBufferAfterACallIsNeverSent(t *testing.T) {
+	bubble(t, 64, nil, func(b *bench) {
+		var calls sync.WaitGroup
+		for i := range 200 {
+			calls.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				ctx, cancel := context.WithTimeout(b.Context(), time.Duration(i%40)*time.Millisecond/2)
+				defer cancel()
+				body := bytes.Repeat([]byte("a"), 1000)
+				env := envelope("fine", fmt.Sprint(i))
+				env.Body, env.Lent = body, true
+				_ = b.SendBuilt(ctx, env)
+				copy(body, bytes.Repeat([]byte("b"), 1000))
+			})
+		}
+		for range 4 {
+			time.Sleep(50 * time.Millisecond)
+			b.cut()
+		}
+		calls.Wait()
+		all := b.broker.Messages("fine")
+		for _, d := range all {
+			if bytes.Contains(d.Body, []byte("b")) {
+				b.Errorf("message %s has what its caller wrote afterwards", d.MessageId)
+			}
+		}
+		if len(all) < 20 {
+			b.Errorf("only %d messages", len(all))
 		}
 	})
 }

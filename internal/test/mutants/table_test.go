@@ -453,11 +453,16 @@ var mutants = []mutant{
 		name: "any-return", breaks: "the first return is taken for one's own",
 		edits: []edit{{
 			"internal/sending.isOf",
-			`r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && bytes.Equal(r.Body, e.Body) &&
+			`r.MessageId == e.MessageId && r.Exchange == e.Exchange && r.RoutingKey == e.RoutingKey && m.hasBody(r.Body) &&
 				wire.Int(r.Headers[wire.RetryAttempts]) == wire.Int(e.Headers[wire.RetryAttempts])`,
-			`r != nil || bytes.Equal(r.Body, e.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,
+			`r != nil || e != nil && m.hasBody(r.Body) && wire.Int(r.Headers[wire.RetryAttempts]) == 0`,
 		}},
 		caught: []by{publisher, {pkg: "publisher", test: "^(TestABatchReportsJustTheOneThatIsUnroutable|TestOfTwoMessagesWithOneIDTheReturnedOneFails)$"}},
+	},
+	{
+		name: "lent-body", breaks: "a message is written with what its caller makes of its buffer after the call",
+		edits:  []edit{{"internal/sending.Message.claim", `return to.copy(&m.env.Publishing)`, `return &m.env.Publishing`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestWhatIsWrittenOfALentBodyIsACopyUntilItsCallerHasGone$"}},
 	},
 	{
 		name: "nack-confirms", breaks: "a message that the broker did not take counts as confirmed",
