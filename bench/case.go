@@ -29,6 +29,10 @@ type workload struct {
 	Long    bool            // the case runs only if it is selected
 
 	Sides []side // ours is the first
+
+	// Queues has, by a side's name, what changes the queues that this library would declare. The
+	// others leave them as they are.
+	Queues map[string]func(*topology.Topology)
 }
 
 // side is one way to do the work.
@@ -65,7 +69,7 @@ func (v variant) isMain() bool { return v.QueueType == topology.Quorum && v.Size
 // workloads returns all workloads.
 func workloads() []workload {
 	var all []workload
-	for _, some := range [][]workload{publishWorkloads(), consumeWorkloads(), otherWorkloads()} {
+	for _, some := range [][]workload{publishWorkloads(), consumeWorkloads(), otherWorkloads(), brokerWorkloads()} {
 		all = append(all, some...)
 	}
 	return all

@@ -38,6 +38,10 @@
 // handler, in one process with one clock. In the cases many-* the memory is heap and stacks in use
 // after a garbage collection, minus those before the first connection.
 //
+// The cases broker-* compare the broker with itself, and run only with -long. All sides are the
+// same code of the raw client. Their queues differ in one argument, or their copies in one
+// property. The first side has the queues and the headers of this library.
+//
 // The goals (goals.go) are compared with the results. Each is printed as met or missed, with its
 // number. After -quick that is only a hint.
 //

@@ -76,7 +76,7 @@ func (r *runner) playSide(ctx context.Context, v variant, s side) (sample, error
 // playOnBroker declares queues for the side, and always deletes them.
 func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample, err error) {
 	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
-	t, err := topologyOf(v, o.Queue)
+	t, err := topologyFor(v, o.Side, o.Queue)
 	if err != nil {
 		return nil, err
 	}
