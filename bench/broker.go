@@ -89,7 +89,16 @@ func closed(err error) error {
 // newQueue returns a name that no other queue has.
 func newQueue() string { return "bench-" + strings.ToLower(rand.Text()[:10]) }
 
-// topologyOf returns the topology of a consumer of this library. All sides use it.
+// topologyFor returns the topology that a side uses.
+func topologyFor(v variant, side, queue string) (topology.Topology, error) {
+	t, err := topologyOf(v, queue)
+	if change := v.Queues[side]; err == nil && change != nil {
+		change(&t)
+	}
+	return t, err
+}
+
+// topologyOf returns the topology of a consumer of this library.
 func topologyOf(v variant, queue string) (topology.Topology, error) {
 	nothing := func(context.Context, consumer.Delivery) consumer.Result { return consumer.Ack() }
 	c, err := consumer.New(nil, consumer.Spec{Queue: queue, QueueType: v.QueueType, Backoff: v.Backoff, Handler: nothing}, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))

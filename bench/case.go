@@ -33,6 +33,10 @@ type workload struct {
 
 	Sides  []side   // ours is the first
 	Others []string // names of sides of other libraries: turn/others.go
+
+	// Queues has, by a side's name, what changes the queues that this library would declare. The
+	// others leave them as they are.
+	Queues map[string]func(*topology.Topology)
 }
 
 // side is one way to do the work.
@@ -69,7 +73,7 @@ func (v variant) isMain() bool { return v.QueueType == topology.Quorum && v.Size
 // workloads returns all workloads.
 func workloads() []workload {
 	var all []workload
-	for _, some := range [][]workload{publishWorkloads(), consumeWorkloads(), otherWorkloads(), partsWorkloads()} {
+	for _, some := range [][]workload{publishWorkloads(), consumeWorkloads(), otherWorkloads(), partsWorkloads(), brokerWorkloads()} {
 		all = append(all, some...)
 	}
 	return all

@@ -41,6 +41,10 @@
 // The sides of other libraries are in a program of its own, which "make bench" builds and -others
 // names. Their versions are in the results.
 //
+// The cases broker-* compare the broker with itself, and run only with -long. All sides are the
+// same code of the raw client. Their queues differ in one argument, or their copies in one
+// property. The first side has the queues and the headers of this library.
+//
 // The goals (goals.go) are compared with the results. Each is printed as met or missed, with its
 // number. After -quick that is only a hint.
 //

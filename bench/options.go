@@ -41,6 +41,7 @@ usage: go run ./bench [flags]     or: make bench ARGS="[flags]"
   bench -run consume-16                 those whose name matches
   bench -run '^publish' -size 4096,262144 -queue both
   bench -run backlog-1000000 -long      what is only measured on request
+  bench -run '^broker-' -long           what each argument of our queues costs the broker
   bench -peer -run consume              without a broker
   bench -others bin/bench-others -run '^(consume-16|publish-64)/quorum/256'
                                         also beside other libraries

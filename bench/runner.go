@@ -91,7 +91,7 @@ func (r *runner) programOf(s side) (string, error) {
 // playOnBroker declares queues for the side, and always deletes them.
 func (r *runner) playOnBroker(ctx context.Context, v variant, program string, o turn.Order) (_ turn.Sample, err error) {
 	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
-	t, err := topologyOf(v, o.Queue)
+	t, err := topologyFor(v, o.Side, o.Queue)
 	if err != nil {
 		return nil, err
 	}
