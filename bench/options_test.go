@@ -70,6 +70,8 @@ func TestWrongFlagsAreToldApart(t *testing.T) {
 		{[]string{"-size", "8"}, `-size has "8"`},
 		{[]string{"-rounds", "-1"}, "-rounds is -1"},
 		{[]string{"-count", "3"}, "-count is 3"},
+		{[]string{"-memory", "1ms"}, "-memory is 1ms"},
+		{[]string{"-memory", "1m", "-peer"}, "-memory needs a broker"},
 		{[]string{"quick"}, `"quick" is not a flag`},
 		{[]string{"-fast"}, "-fast"},
 	} {
