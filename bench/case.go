@@ -27,6 +27,7 @@ type workload struct {
 	OnPeer  bool            // the case can run without a broker
 	Idle    bool            // with -peer there are no messages
 	Long    bool            // the case runs only if it is selected
+	Queues  int             // so many queues, each with the topology of a consumer; 0 is one
 
 	Sides []side // ours is the first
 }
@@ -35,6 +36,10 @@ type workload struct {
 type side struct {
 	Name string
 	do   func(context.Context, *run) error
+
+	// child is one of the processes that do starts, where there are several. It calls f while it is
+	// subscribed.
+	child func(ctx context.Context, r *run, c *child, f func() error) error
 }
 
 // variant is a case: a workload with its queue's type and size.

@@ -38,6 +38,14 @@
 // handler, in one process with one clock. In the cases many-* the memory is heap and stacks in use
 // after a garbage collection, minus those before the first connection.
 //
+// With -long there are cases that show what grows. The cases queues-* have so many queues with a
+// consumer each in one process: idle, and with 2,000 messages a second over all of them. Their CPU
+// is in cores: first while there are no messages (idle, broker), then under the load (busy,
+// broker). The column again counts messages that arrived once more; the first arrival is measured.
+// In the cases processes-* so many processes share one queue. All of them are subscribed before
+// they begin at one moment, and their CPU is added up. The columns least and most are the messages
+// of the process that had the fewest and the most, as a part of the mean.
+//
 // With -memory 1h there is one process and no other side. It publishes 5,000 messages a second with
 // confirms, and handles them; one in 100 is retried, and one in 10,000 is parked. Every 10 s it
 // takes a sample: the heap that the last garbage collection has found in use, the resident set, the
@@ -59,6 +67,7 @@
 //	main.go options.go          flags
 //	case.go cases_*.go          what is measured
 //	ours_*.go raw_*.go          the sides; latency.go and idle.go have both
+//	queues.go child*.go         sides with many queues, or of many processes
 //	memory.go steady.go vitals.go trend.go
 //	                            -memory: the run, its load, a sample, the growth
 //	runner.go process.go        rounds; a side's process
@@ -67,7 +76,7 @@
 //	broker.go brokerpid.go      queues, backlog, the broker's CPU
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON
-//	table.go plot.go chart.go page.go goals.go progress.go
+//	table.go plot.go chart.go growth.go page.go growthpage.go goals.go progress.go
 //	profile.go flame.go         -profile, and its pictures
 //	peer/                       the server that needs very little CPU
 //	codecs/                     measures decoding; a module of its own

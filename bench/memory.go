@@ -98,7 +98,7 @@ func (m *memoryRun) play(ctx context.Context, b *broker, whole time.Duration, sa
 	if err := b.declare(t); err != nil {
 		return err
 	}
-	w := &watch{run: m, broker: b, load: &steady{queue: r.Queue, zero: time.Now()}, parked: t.Queues[len(t.Queues)-1].Name, sampled: sampled}
+	w := &observer{run: m, broker: b, load: &steady{queue: r.Queue, zero: time.Now()}, parked: t.Queues[len(t.Queues)-1].Name, sampled: sampled}
 	ctx, cancel := context.WithTimeout(ctx, whole)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -112,8 +112,8 @@ func (m *memoryRun) play(ctx context.Context, b *broker, whole time.Duration, sa
 	return b.depth(context.WithoutCancel(ctx), r.Queue, 0, 0)
 }
 
-// watch takes the samples of a run.
-type watch struct {
+// observer takes the samples of a run.
+type observer struct {
 	run     *memoryRun
 	broker  *broker
 	load    *steady
@@ -123,7 +123,7 @@ type watch struct {
 }
 
 // until takes samples until the load has ended. An error ends the load.
-func (w *watch) until(ctx context.Context, cancel func(), ended <-chan error, every time.Duration) (err error) {
+func (w *observer) until(ctx context.Context, cancel func(), ended <-chan error, every time.Duration) (err error) {
 	p := newPulse(w.broker.pids)
 	for tick := time.Tick(every); ; {
 		select {
@@ -141,22 +141,22 @@ func (w *watch) until(ctx context.Context, cancel func(), ended <-chan error, ev
 }
 
 // sample takes a sample and empties the error queue.
-func (w *watch) sample(p *pulse) error {
+func (w *observer) sample(p *pulse) error {
 	m, load := w.run, w.load
-	m.Samples = append(m.Samples, p.take(load.settled()+load.retried.Load(), load.takeTimes()))
+	m.Samples = append(m.Samples, p.take(load.done()+load.retried.Load(), load.takeTimes()))
 	m.Seconds = m.Samples[len(m.Samples)-1].Second
 	m.Trend = trendOf(m.warmed())
 	w.count()
 	return errors.Join(w.purge(), w.sampled())
 }
 
-func (w *watch) count() {
+func (w *observer) count() {
 	m, load := w.run, w.load
 	m.Published, m.Unconfirmed = load.published.Load(), load.unconfirmed.Load()
 	m.Acked, m.Retried, m.Parked = load.acked.Load(), load.retried.Load(), load.parked.Load()
 }
 
-func (w *watch) purge() error {
+func (w *observer) purge() error {
 	return w.broker.with(func(ch *amqp.Channel) error {
 		n, err := ch.QueuePurge(w.parked, false)
 		w.purged += n
@@ -166,7 +166,7 @@ func (w *watch) purge() error {
 
 // account compares what was published with what became of it, after the load. A message may be
 // handled twice, and may not be lost.
-func (w *watch) account() error {
+func (w *observer) account() error {
 	err := w.purge()
 	w.count()
 	m := w.run

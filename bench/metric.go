@@ -15,7 +15,14 @@ const (
 	p99        metric = "p99"
 	memory     metric = "memory" // MiB
 	goroutines metric = "goroutines"
-	startup    metric = "startup" // milliseconds
+	startup    metric = "startup"     // milliseconds
+	idleClient metric = "idle_client" // CPU in cores, while there are no messages
+	idleBroker metric = "idle_broker"
+	busyClient metric = "busy_client" // CPU in cores, under the case's load
+	busyBroker metric = "busy_broker"
+	leastShare metric = "least_share" // messages of the process with the fewest, as a part of the mean
+	mostShare  metric = "most_share"
+	repeats    metric = "repeats" // messages that arrived once more
 )
 
 // metricInfo says how a metric is shown.
@@ -39,6 +46,13 @@ var metrics = map[metric]metricInfo{
 	memory:     {"MiB", "heap and stacks", 2, false},
 	goroutines: {"gorout.", "goroutines", 0, false},
 	startup:    {"start ms", "start-up time", 0, false},
+	idleClient: {"idle", "client CPU without messages", 3, false},
+	idleBroker: {"broker", "broker CPU without messages", 3, false},
+	busyClient: {"busy", "client CPU under load", 3, false},
+	busyBroker: {"broker", "broker CPU under load", 3, false},
+	leastShare: {"least", "the least share of a process", 2, true},
+	repeats:    {"again", "messages that arrived once more", 0, false},
+	mostShare:  {"most", "the largest share of a process", 2, false},
 }
 
 // sample holds the metrics of one side in one round. Unknown ones are absent.

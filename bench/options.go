@@ -43,6 +43,8 @@ usage: go run ./bench [flags]     or: make bench ARGS="[flags]"
   bench -run consume-16                 those whose name matches
   bench -run '^publish' -size 4096,262144 -queue both
   bench -run backlog-1000000 -long      what is only measured on request
+  bench -run '^(queues|processes)' -long -rounds 3
+                                        many queues in a process, many processes on a queue
   bench -peer -run consume              without a broker
   bench -profile -run consume-16/quorum/256
                                         where does the time go? (flame graphs, and files for go tool pprof)

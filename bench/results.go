@@ -121,9 +121,16 @@ func (r *results) write(dir string) error {
 	return r.draw(dir)
 }
 
-// draw writes bench.svg.
+// draw writes bench.svg, and processes.svg if that was measured.
 func (r *results) draw(dir string) error {
-	return os.WriteFile(filepath.Join(dir, plotFile), []byte(plot(r)), 0o644)
+	if err := os.WriteFile(filepath.Join(dir, plotFile), []byte(plot(r)), 0o644); err != nil {
+		return err
+	}
+	c, measured := processesChart(r)
+	if !measured {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(dir, processesPlot), []byte(c.draw()), 0o644)
 }
 
 const (

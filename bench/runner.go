@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/bench/peer"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // runner plays cases.
@@ -51,13 +52,13 @@ func (r *runner) playCase(ctx context.Context, v variant, rounds int) (caseResul
 
 func (r *runner) orderOf(v variant, s side) order {
 	o := order{
-		Case: v.workload.Name, Side: s.Name, Queue: newQueue(), QueueType: v.QueueType, Size: v.Size, Count: v.Count, Warm: v.Warm(),
+		Case: v.workload.Name, Side: s.Name, Queue: newQueue(), QueueType: v.QueueType, Queues: v.Queues, Size: v.Size, Count: v.Count, Warm: v.Warm(),
 		StatsD: r.statsd,
 	}
 	if r.profiles != "" {
 		o.Profile = filepath.Join(r.profiles, profileName(v, s))
 	}
-	o.Within = time.Minute + time.Duration(v.Count)*5*time.Millisecond
+	o.Within = time.Minute + time.Duration(v.Count)*5*time.Millisecond + time.Duration(v.Queues)*100*time.Millisecond
 	return o
 }
 
@@ -76,12 +77,16 @@ func (r *runner) playSide(ctx context.Context, v variant, s side) (sample, error
 // playOnBroker declares queues for the side, and always deletes them.
 func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample, err error) {
 	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
-	t, err := topologyOf(v, o.Queue)
-	if err != nil {
-		return nil, err
+	var all []topology.Topology
+	for _, queue := range o.queues() {
+		t, err := topologyOf(v, queue)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
 	}
-	defer func() { err = errors.Join(err, r.broker.remove(t)) }() // even if ctx has ended
-	if err := r.broker.declare(t); err != nil {
+	defer func() { err = errors.Join(err, r.broker.remove(all...)) }() // even if ctx has ended
+	if err := r.broker.declare(all...); err != nil {
 		return nil, err
 	}
 	if v.Preload {
@@ -97,7 +102,7 @@ func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample
 	if isPublish(v) {
 		return one, r.broker.depth(ctx, o.Queue, o.Count+o.Warm, 0)
 	}
-	return one, r.broker.depth(ctx, o.Queue, 0, unsettled)
+	return one, inTurns(o.queues(), func(queue string) error { return r.broker.depth(ctx, queue, 0, unsettled) })
 }
 
 // unsettled is how many messages may be in the queue again after a side that has acked all of them.

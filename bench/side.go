@@ -17,6 +17,7 @@ type order struct {
 	Case, Side string
 	URL, Queue string
 	QueueType  topology.QueueType
+	Queues     int // 0 is one, which has the name Queue; of several it is the prefix
 	Size       int // of a body, in bytes
 	Count      int // measured messages
 	Warm       int // warm-up messages
@@ -36,8 +37,15 @@ type report struct {
 // nothing else.
 const sideEnv = "BUNNICULA_BENCH_SIDE"
 
-// isSide runs a side if this process is one, and returns its exit code.
+// isSide runs a side, or a child of one, if this process is one, and returns its exit code.
 func isSide() (code int, yes bool) {
+	if text := os.Getenv(childEnv); text != "" {
+		if err := runChild(text); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			return 1, true
+		}
+		return 0, true
+	}
 	text := os.Getenv(sideEnv)
 	if text == "" {
 		return 0, false
@@ -65,25 +73,34 @@ func runSide(text string) (sample, error) {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return nil, err
 	}
+	s, err := findSide(o)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), o.Within, errTooSlow)
+	defer cancel()
+	r := &run{order: o, meter: newMeter(int64(o.Warm), int64(o.Count), o.BrokerPIDs), body: makeBody(o.Size)}
+	if err := profiled(o.Profile, func() error { return s.do(ctx, r) }); err != nil {
+		return nil, err
+	}
+	if r.own != nil {
+		return r.own, nil
+	}
+	return r.meter.sample(), nil
+}
+
+// findSide returns the side that an order names.
+func findSide(o order) (side, error) {
 	c, found := findCase(o.Case)
 	if !found {
-		return nil, fmt.Errorf("there is no case %q", o.Case)
+		return side{}, fmt.Errorf("there is no case %q", o.Case)
 	}
 	for _, s := range c.Sides {
 		if s.Name == o.Side {
-			ctx, cancel := context.WithTimeoutCause(context.Background(), o.Within, errTooSlow)
-			defer cancel()
-			r := &run{order: o, meter: newMeter(int64(o.Warm), int64(o.Count), o.BrokerPIDs), body: makeBody(o.Size)}
-			if err := profiled(o.Profile, func() error { return s.do(ctx, r) }); err != nil {
-				return nil, err
-			}
-			if r.own != nil {
-				return r.own, nil
-			}
-			return r.meter.sample(), nil
+			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("case %q has no side %q", o.Case, o.Side)
+	return side{}, fmt.Errorf("case %q has no side %q", o.Case, o.Side)
 }
 
 var errTooSlow = errors.New("it took too long")

@@ -41,8 +41,8 @@ type steady struct {
 	spare []float64 // what takeTimes has returned the time before
 }
 
-// settled is how many messages have had their last attempt.
-func (s *steady) settled() int64 { return s.acked.Load() + s.parked.Load() }
+// done is how many messages have had their last attempt.
+func (s *steady) done() int64 { return s.acked.Load() + s.parked.Load() }
 
 var errPoison = errors.New("it is given up at once")
 
@@ -95,9 +95,9 @@ func (s *steady) run(ctx context.Context, r *run) error {
 	})
 }
 
-// publish publishes until ctx ends. A slice that is late is published at once, unless all are late
-// by more than lateness: then the time is lost, so that a machine that was busy for a while does not
-// see more than the rate for long.
+// publish publishes until ctx ends. A slice that is late is published at once. What is late by more
+// than lateness is not made up for: otherwise a machine that was busy for a while would get more
+// than the rate for long.
 func (s *steady) publish(ctx context.Context, pub *publisher.Client, size int) {
 	sent := make(chan publisher.Confirmation, sending.DefaultWindow)
 	var collecting sync.WaitGroup
@@ -141,7 +141,7 @@ var errUnhandled = errors.New("not all messages that were published are handled"
 
 // rest waits until every published message has had its last attempt.
 func (s *steady) rest() error {
-	for end := time.Now().Add(time.Minute); s.settled() < s.published.Load(); {
+	for end := time.Now().Add(time.Minute); s.done() < s.published.Load(); {
 		if time.Now().After(end) {
 			return errUnhandled
 		}

@@ -21,8 +21,8 @@ func TestSomeMessagesAreRetriedOnceAndAFewAreParked(t *testing.T) {
 			s.handle(t.Context(), consumer.Delivery{Body: body, Attempt: 2})
 		}
 	}
-	if s.parked.Load() != 2 || s.retried.Load() != 200 || s.acked.Load() != 2*parkEvery-2 || s.settled() != 2*parkEvery {
-		t.Errorf("parked %d, retried %d, acked %d, settled %d", s.parked.Load(), s.retried.Load(), s.acked.Load(), s.settled())
+	if s.parked.Load() != 2 || s.retried.Load() != 200 || s.acked.Load() != 2*parkEvery-2 || s.done() != 2*parkEvery {
+		t.Errorf("parked %d, retried %d, acked %d, done %d", s.parked.Load(), s.retried.Load(), s.acked.Load(), s.done())
 	}
 	if got := len(s.takeTimes()); got != 2*parkEvery { // the first attempts
 		t.Errorf("%d times, want %d", got, 2*parkEvery)
