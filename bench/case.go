@@ -29,6 +29,8 @@ type workload struct {
 	Long    bool            // the case runs only if it is selected
 	Queues  int             // so many queues, each with the topology of a consumer; 0 is one
 
+	Processes int // so many processes, which a side's own process starts; 0 is that one alone
+
 	Sides []side // ours is the first
 }
 

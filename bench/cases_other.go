@@ -36,7 +36,7 @@ func otherWorkloads() []workload {
 	for _, n := range []int{1, 4, 16, 64} {
 		all = append(all, workload{
 			Name: fmt.Sprintf("processes-%d", n), Work: fmt.Sprintf("a consumer with nothing set in each of so many processes: %d", n),
-			Count: 100_000, Figure: rate, Columns: []metric{clientCPU, brokerCPU, leastShare, mostShare}, Preload: true, Long: true,
+			Count: 100_000, Figure: rate, Columns: []metric{clientCPU, brokerCPU, leastShare, mostShare}, Preload: true, Long: true, Processes: n,
 			Sides: []side{{ours, processes(n), childOurs}, {rawLoop, processes(n), childRaw}},
 		})
 	}

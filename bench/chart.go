@@ -125,12 +125,28 @@ func (p panel) draw(b *strings.Builder, top int, x func(float64) float64, steps 
 		for _, one := range l.Points {
 			fmt.Fprintf(&path, "%.1f,%.1f ", x(one.X), y(one.Y))
 			if p.Dots {
+				beside := 16.0
+				if p.isHighest(one) {
+					beside = -8
+				}
 				fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/><text x="%.1f" y="%.1f" fill="%s" text-anchor="middle">%s</text>`+"\n",
-					x(one.X), y(one.Y), colour, x(one.X), y(one.Y)-8, colour, label(math.Round(one.Y)))
+					x(one.X), y(one.Y), colour, x(one.X), y(one.Y)+beside, colour, label(math.Round(one.Y)))
 			}
 		}
 		fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round"/>`+"\n", strings.TrimSpace(path.String()), colour)
 	}
+}
+
+// isHighest says whether no line has a higher point at the same x.
+func (p panel) isHighest(of point) bool {
+	for _, l := range p.Lines {
+		for _, other := range l.Points {
+			if other.X == of.X && other.Y > of.Y {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // hair is the part of a step that rounding may take away.

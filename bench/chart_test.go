@@ -132,3 +132,14 @@ func TestMemoryIsDrawnByMinute(t *testing.T) {
 		}
 	}
 }
+
+func TestTheValuesOfTwoLinesAreOnBothSidesOfThem(t *testing.T) {
+	p := panel{Lines: []line{{"a", []point{{1, 5}, {2, 3}}}, {"b", []point{{1, 4}, {2, 6}}}}}
+	for i, l := range p.Lines {
+		for j, at := range l.Points {
+			if got, want := p.isHighest(at), i == j; got != want {
+				t.Errorf("line %s, point %v: highest %v, want %v", l.Name, at, got, want)
+			}
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,11 +73,12 @@ func (c *child) obey(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := print.Encode(tally{}); err != nil {
 		return err
 	}
-	if n, err := in.Read(make([]byte, 1)); n == 0 {
+	n, err := in.Read(make([]byte, 1))
+	before := ownCPU()
+	close(c.began) // in any case: whoever waits for it must end
+	if n == 0 {
 		return fmt.Errorf("no word to begin: %w", err)
 	}
-	before := ownCPU()
-	close(c.began)
 	closed := make(chan struct{})
 	go func() { // ends with stdin, at the latest when the parent dies
 		_, _ = io.Copy(io.Discard, in)
@@ -115,21 +117,24 @@ func childOurs(ctx context.Context, r *run, c *child, f func() error) error {
 	})
 }
 
-// childRaw is the usual loop of a raw client.
+// childRaw is the usual loop of a raw client. It handles what it has before it closes its channel.
 func childRaw(_ context.Context, r *run, c *child, f func() error) error {
 	return r.dial(func(conn *amqp.Connection) error {
 		ch, deliveries, err := r.subscribe(conn, 300, false)
 		if err != nil {
 			return err
 		}
-		go func() { // ends with the connection
+		var loop sync.WaitGroup
+		loop.Go(func() {
 			for d := range deliveries {
 				c.wait()
 				if d.Ack(false) == nil {
 					c.count()
 				}
 			}
-		}()
-		return errors.Join(f(), ch.Close()) // answered after the last ack
+		})
+		err = errors.Join(f(), ch.Cancel(consumerTag, false))
+		loop.Wait()
+		return errors.Join(err, ch.Close())
 	})
 }

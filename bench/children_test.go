@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"strings"
@@ -77,9 +78,10 @@ func TestAChildObeysItsStdin(t *testing.T) {
 
 func TestAChildWithoutAWordEnds(t *testing.T) {
 	c := &child{began: make(chan struct{})}
-	if err := c.obey(t.Context(), strings.NewReader(""), io.Discard); err == nil {
-		t.Error("no error")
+	if err := c.obey(t.Context(), strings.NewReader(""), io.Discard); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want %v", err, io.EOF)
 	}
+	c.wait() // its handlers end too
 }
 
 func TestSeveralProcessesShareAQueue(t *testing.T) {

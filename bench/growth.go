@@ -37,7 +37,7 @@ func processesChart(r *results) (chart, bool) {
 	if len(cases) == 0 {
 		return chart{}, false
 	}
-	p := panel{Unit: metrics[rate].name, Height: 220, Dots: true}
+	p := panel{Unit: metrics[rate].title, Height: 220, Dots: true}
 	c := chart{
 		Title: "Processes that share one queue",
 		Under: fmt.Sprintf("messages a second of all together, medians of the rounds; RabbitMQ %s", r.Machine.Broker),

@@ -102,13 +102,13 @@ func (r *runner) playOnBroker(ctx context.Context, v variant, o order) (_ sample
 	if isPublish(v) {
 		return one, r.broker.depth(ctx, o.Queue, o.Count+o.Warm, 0)
 	}
-	return one, inTurns(o.queues(), func(queue string) error { return r.broker.depth(ctx, queue, 0, unsettled) })
+	return one, inTurns(o.queues(), func(queue string) error { return r.broker.depth(ctx, queue, 0, unsettled*max(v.Processes, 1)) })
 }
 
-// unsettled is how many messages may be in the queue again after a side that has acked all of them.
-// A busy RabbitMQ 3.10 has closed a channel together with acks that it had accepted and not yet
-// passed on to a quorum queue, which then got those messages back. The number is the prefetch. A
-// side that does not ack never gets more messages than that.
+// unsettled is how many messages of each process may be in the queue again after a side that has
+// acked all of them. A busy RabbitMQ has closed a channel together with acks that it had accepted
+// and not yet passed on to a quorum queue, which then got those messages back. The number is the
+// prefetch. A side that does not ack never gets more messages than that.
 const unsettled = 300
 
 // isPublish says whether the messages stay in the queue.
