@@ -1,21 +1,24 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// The generated part of the page is between these lines. It comes from the results beside the page.
+// The generated parts of the page are between these lines. They come from the results beside the
+// page.
 const (
-	pageBegin = "<!-- measured: begin (make performance) -->\n"
-	pageEnd   = "<!-- measured: end -->\n"
+	pageBegin   = "<!-- measured: begin (make performance) -->\n"
+	pageEnd     = "<!-- measured: end -->\n"
+	growthBegin = "<!-- growth: begin (make performance) -->\n"
+	growthEnd   = "<!-- growth: end -->\n"
+	growthDir   = "growth" // of the results that the second part shows
 )
 
-// writePage updates the generated part of a page, from the results in the directory with the page's
-// name.
+// writePage updates the generated parts of a page, from the results in the directory with the
+// page's name.
 func writePage(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -29,27 +32,55 @@ func writePage(file string) error {
 }
 
 func renderPage(file, text string) (string, error) {
-	before, rest, found := strings.Cut(text, pageBegin)
-	_, after, closed := strings.Cut(rest, pageEnd)
-	if !found || !closed {
-		return "", fmt.Errorf("%s has no part between %q and %q", file, strings.TrimSpace(pageBegin), strings.TrimSpace(pageEnd))
-	}
-	names, err := filepath.Glob(filepath.Join(strings.ToLower(strings.TrimSuffix(file, ".md")), "*.json"))
+	dir := strings.ToLower(strings.TrimSuffix(file, ".md"))
+	runs, err := readAll[results](filepath.Join(dir, "*.json"))
 	if err != nil {
 		return "", err
 	}
-	if len(names) == 0 {
-		return "", errors.New("there are no results beside " + file)
+	grown, err := readAll[results](filepath.Join(dir, growthDir, "rabbitmq-*.json"))
+	if err != nil {
+		return "", err
 	}
-	var runs []results
-	for _, name := range names {
-		r, err := readResults(name)
-		if err != nil {
-			return "", err
+	memories, err := readAll[memoryRun](filepath.Join(dir, growthDir, "memory-*.json"))
+	if err != nil {
+		return "", err
+	}
+	text, err = replacePart(text, pageBegin, pageEnd, markdown(runs))
+	if err == nil {
+		text, err = replacePart(text, growthBegin, growthEnd, growthMarkdown(grown, memories))
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return text, nil
+}
+
+// replacePart replaces what is between two lines.
+func replacePart(text, begin, end, part string) (string, error) {
+	before, rest, found := strings.Cut(text, begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		return "", fmt.Errorf("there is no part between %q and %q", strings.TrimSpace(begin), strings.TrimSpace(end))
+	}
+	return before + begin + "\n" + part + "\n" + end + after, nil
+}
+
+// readAll reads the results in all files with such a name.
+func readAll[T any](pattern string) ([]T, error) {
+	names, err := filepath.Glob(pattern)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("there are no results in %s", pattern)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := make([]T, len(names))
+	for i, name := range names {
+		if err := readJSON(name, &all[i]); err != nil {
+			return nil, err
 		}
-		runs = append(runs, r)
 	}
-	return before + pageBegin + "\n" + markdown(runs) + "\n" + pageEnd + after, nil
+	return all, nil
 }
 
 // markdown shows several runs, on different brokers, side by side.

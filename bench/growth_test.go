@@ -1,0 +1,68 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// grown returns a run in which several processes shared a queue, and one had several.
+func grown() results {
+	r := results{When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 3, Machine: machine{Broker: "4.0.5", Load: "1 1 1"}}
+	r.Cases = append(r.Cases, made(1).Cases...)
+	for i, name := range []string{"processes-1/quorum/256", "processes-16/quorum/256"} {
+		at := float64(1000 * (i + 1))
+		r.Cases = append(r.Cases, caseResult{Name: name, QueueType: mainType, Figure: rate, Sides: []sideResult{
+			{ours, []sample{{rate: 2 * at, clientCPU: 3.04, brokerCPU: 6, leastShare: 0.5, mostShare: 1.25}}},
+			{rawLoop, []sample{{rate: at, clientCPU: 5, leastShare: 1, mostShare: 1}}},
+		}})
+	}
+	r.Cases = append(r.Cases, caseResult{Name: "queues-500/quorum/256", QueueType: mainType, Figure: memory, Sides: []sideResult{
+		{ours, []sample{{memory: 12.34, goroutines: 1500, startup: 2500, idleClient: 0.004, idleBroker: 0.1, busyClient: 0.25, busyBroker: 0.6, p99: 8.4, repeats: 3}}},
+	}})
+	return r
+}
+
+func TestThePageTellsWhatGrows(t *testing.T) {
+	text := growthMarkdown([]results{grown()}, []memoryRun{*lasted(time.Hour, 1.5)})
+	columns := 0 // of the table
+	for line := range strings.Lines(text) {
+		n := strings.Count(line, "|")
+		if columns > 0 && n > 0 && n != columns {
+			t.Errorf("%d columns and %d in %s", columns, n, line)
+		}
+		columns = n
+	}
+	for _, want := range []string{
+		"RabbitMQ 4.0.5, 2026-01-02",
+		"| 500 quorum | bunnicula | 1 | 12.3 | 1,500 | 2.50 | 0.00 | 0.25 | 0.10 | 0.60 | 8 | 3 |\n",
+		"| 16 | bunnicula | 1 | 4,000 | – | 3.0 | 6.0 | 0.50 | 1.25 |\n",
+		"| 16 | raw loop, one ack each | 1 | 2,000 | 2.00 | 5.0 | – | 1.00 | 1.00 |\n",
+		"| 60 | 5,000 | 5.9 | +1.50 | 21.8 | +3.00 | 50 | 3 ms |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestTheThroughputOfProcessesIsDrawnByTheirNumber(t *testing.T) {
+	r := grown()
+	c, measured := processesChart(&r)
+	if !measured {
+		t.Fatal("nothing was measured")
+	}
+	got := parseSVG(t, c.draw())
+	if len(got.lines) != 2 || len(got.lines[0]) != 2 {
+		t.Fatalf("lines %v", got.lines)
+	}
+	for _, want := range []string{"1", "16", "processes", ours, rawLoop, "4,000", "2,000"} {
+		if !slices.Contains(got.words, want) {
+			t.Errorf("%q is not in the chart: %q", want, got.words)
+		}
+	}
+	if _, measured := processesChart(made(1)); measured {
+		t.Error("something was measured")
+	}
+}
