@@ -89,6 +89,10 @@ func (c chart) reach() (first, last float64) {
 	if first >= last || math.IsInf(first, 1) {
 		return 0, 1
 	}
+	if c.Steps != nil { // room for the values of the outer points
+		margin := (last - first) / 20
+		return first - margin, last + margin
+	}
 	return first, last
 }
 

@@ -57,6 +57,9 @@ func TestTheThroughputOfProcessesIsDrawnByTheirNumber(t *testing.T) {
 	if len(got.lines) != 2 || len(got.lines[0]) != 2 {
 		t.Fatalf("lines %v", got.lines)
 	}
+	if outer := got.lines[0]; outer[0].X < chartLeft+20 || outer[1].X > plotWidth-chartRight-20 {
+		t.Errorf("the points %v have no room for their values", outer)
+	}
 	for _, want := range []string{"1", "16", "processes", ours, rawLoop, "4,000", "2,000"} {
 		if !slices.Contains(got.words, want) {
 			t.Errorf("%q is not in the chart: %q", want, got.words)
