@@ -121,6 +121,11 @@ performance: ## Make the tables of docs/PERFORMANCE.md of docs/performance/*.jso
 	@go build -C bench -o ../bin/bench .
 	bin/bench -page docs/PERFORMANCE.md
 	for json in docs/performance/*.json; do bin/bench -show "$$json" -out "$(RESULTS)" >/dev/null && cp "$(RESULTS)/bench.svg" "$${json%.json}.svg"; done
+	for json in docs/performance/growth/*.json; do
+	  plot=processes
+	  [[ $$json != */memory-* ]] || plot=memory
+	  bin/bench -show "$$json" -out "$(RESULTS)" >/dev/null && cp "$(RESULTS)/$$plot.svg" "$${json%.json}.svg"
+	done
 
 .PHONY: bench-gate
 bench-gate: ## What a message costs must not grow: allocations, and CPU beside the raw client's (ARGS=-update keeps the new)

@@ -24,7 +24,9 @@ type broker struct {
 	url     string // of one node
 	version string
 	pids    []int // of all nodes; none if one is unknown
-	conn    *amqp.Connection
+
+	mu   sync.Mutex
+	conn *amqp.Connection // with redials it
 }
 
 // openBroker takes the URL of a broker, or the URLs of a cluster's nodes, separated by commas. The
@@ -67,16 +69,22 @@ func (b *broker) close() { _ = b.conn.CloseDeadline(time.Now().Add(5 * time.Seco
 
 // with calls f with a channel that only f uses.
 func (b *broker) with(f func(*amqp.Channel) error) error {
-	if b.conn.IsClosed() {
-		if err := b.dial(); err != nil {
-			return err
-		}
-	}
-	ch, err := b.conn.Channel()
+	ch, err := b.channel()
 	if err != nil {
 		return err
 	}
 	return errors.Join(f(ch), closed(ch.Close()))
+}
+
+func (b *broker) channel() (*amqp.Channel, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn.IsClosed() {
+		if err := b.dial(); err != nil {
+			return nil, err
+		}
+	}
+	return b.conn.Channel()
 }
 
 func closed(err error) error {
@@ -92,7 +100,7 @@ func newQueue() string { return "bench-" + strings.ToLower(rand.Text()[:10]) }
 // topologyFor returns the topology that a side uses.
 func topologyFor(v variant, side, queue string) (topology.Topology, error) {
 	t, err := topologyOf(v, queue)
-	if change := v.Queues[side]; err == nil && change != nil {
+	if change := v.Arguments[side]; err == nil && change != nil {
 		change(&t)
 	}
 	return t, err
@@ -108,20 +116,24 @@ func topologyOf(v variant, queue string) (topology.Topology, error) {
 	return c.Topology(), nil
 }
 
-func (b *broker) declare(t topology.Topology) error {
-	return b.with(func(ch *amqp.Channel) error { return t.Declare(ch) })
+func (b *broker) declare(all ...topology.Topology) error {
+	return inTurns(all, func(t topology.Topology) error {
+		return b.with(func(ch *amqp.Channel) error { return t.Declare(ch) })
+	})
 }
 
 // remove deletes all queues. It goes on if one cannot be deleted.
-func (b *broker) remove(t topology.Topology) error {
-	var errs []error
-	for _, name := range t.Names() {
-		errs = append(errs, b.with(func(ch *amqp.Channel) error {
+func (b *broker) remove(all ...topology.Topology) error {
+	var names []string
+	for _, t := range all {
+		names = append(names, t.Names()...)
+	}
+	return inTurns(names, func(name string) error {
+		return b.with(func(ch *amqp.Channel) error {
 			_, err := ch.QueueDelete(name, false, false, false)
 			return err
-		}))
-	}
-	return errors.Join(errs...)
+		})
+	})
 }
 
 // preload publishes messages to a queue, on several channels at once.

@@ -30,19 +30,26 @@ type workload struct {
 	NoQueue bool            // the case needs a peer, which delivers from any queue
 	Idle    bool            // with -peer there are no messages
 	Long    bool            // the case runs only if it is selected
+	Queues  int             // so many queues, each with the topology of a consumer; 0 is one
+
+	Processes int // so many processes, which a side's own process starts; 0 is that one alone
 
 	Sides  []side   // ours is the first
 	Others []string // names of sides of other libraries: turn/others.go
 
-	// Queues has, by a side's name, what changes the queues that this library would declare. The
+	// Arguments has, by a side's name, what changes the queues that this library would declare. The
 	// others leave them as they are.
-	Queues map[string]func(*topology.Topology)
+	Arguments map[string]func(*topology.Topology)
 }
 
 // side is one way to do the work.
 type side struct {
 	Name string
 	do   func(context.Context, *run) error // nil for a side of another library, which bench/others has
+
+	// child is one of the processes that do starts, where there are several. It calls f while it is
+	// subscribed.
+	child func(ctx context.Context, r *run, c *child, f func() error) error
 }
 
 // variant is a case: a workload with its queue's type and size.

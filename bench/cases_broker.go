@@ -42,11 +42,11 @@ func brokerWorkloads() []workload {
 func brokerWorkload(name, does string, sides []brokerSide) workload {
 	w := workload{
 		Name: name, Work: does, Count: 4000, Quick: 500, Figure: turn.Rate, Columns: work, Preload: true, Long: true,
-		Backoff: []time.Duration{pause}, Queues: map[string]func(*topology.Topology){},
+		Backoff: []time.Duration{pause}, Arguments: map[string]func(*topology.Topology){},
 	}
 	for _, s := range sides {
-		w.Sides = append(w.Sides, side{s.name, s.copies.retry})
-		w.Queues[s.name] = s.queues
+		w.Sides = append(w.Sides, side{Name: s.name, do: s.copies.retry})
+		w.Arguments[s.name] = s.queues
 	}
 	return w
 }

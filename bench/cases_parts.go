@@ -53,7 +53,7 @@ func partsOf(name, base string, count int, without part, with []part) workload {
 		Count: count, Figure: turn.Rate, Columns: work, Preload: true, OnPeer: true, Long: true,
 	}
 	for _, p := range append([]part{without}, with...) {
-		w.Sides = append(w.Sides, side{p.Name, consumePart(p.add)})
+		w.Sides = append(w.Sides, side{Name: p.Name, do: consumePart(p.add)})
 	}
 	return w
 }

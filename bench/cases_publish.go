@@ -32,8 +32,8 @@ func publishWorkloads() []workload {
 			Name: fmt.Sprintf("publish-%d", c.callers), Work: fmt.Sprintf("Publish, each call waits for its confirm; callers: %d", c.callers),
 			Count: c.count, Quick: c.quick, Figure: turn.Rate, Columns: work, Varies: c.callers == 64, OnPeer: true,
 			Sides: []side{
-				{ours, publishOurs(c.callers)},
-				{rawCallers(c.callers), publishRaw(c.callers)},
+				{Name: ours, do: publishOurs(c.callers)},
+				{Name: rawCallers(c.callers), do: publishRaw(c.callers)},
 			},
 		}
 		if c.callers == 64 {
@@ -41,22 +41,22 @@ func publishWorkloads() []workload {
 		}
 		all = append(all, w)
 	}
-	pipelined := side{rawPipelined, publishPipelined(window)}
+	pipelined := side{Name: rawPipelined, do: publishPipelined(window)}
 	return append(all,
 		workload{
 			Name: "publish-async", Work: "PublishAsync by one goroutine, confirmations awaited by another",
 			Count: 40000, Quick: 6000, Figure: turn.Rate, Columns: work, Varies: true, OnPeer: true,
-			Sides: []side{{ours, publishAsyncOurs()}, pipelined},
+			Sides: []side{{Name: ours, do: publishAsyncOurs()}, pipelined},
 		},
 		workload{
 			Name: "publish-nocopy", Work: "as publish-async, of bodies that nobody changes: publisher.NoCopy",
 			Count: 40000, Quick: 6000, Figure: turn.Rate, Columns: work, Varies: true, OnPeer: true,
-			Sides: []side{{ours, publishAsyncOurs(publisher.NoCopy())}, pipelined},
+			Sides: []side{{Name: ours, do: publishAsyncOurs(publisher.NoCopy())}, pipelined},
 		},
 		workload{
 			Name: "publish-batch", Work: "PublishBatch, 1,000 messages at a time",
 			Count: 40000, Quick: 6000, Figure: turn.Rate, Columns: work, OnPeer: true,
-			Sides: []side{{ours, publishBatchOurs(1000)}, pipelined},
+			Sides: []side{{Name: ours, do: publishBatchOurs(1000)}, pipelined},
 		},
 	)
 }

@@ -45,6 +45,22 @@
 // same code of the raw client. Their queues differ in one argument, or their copies in one
 // property. The first side has the queues and the headers of this library.
 //
+// With -long there are cases that show what grows. The cases queues-* have so many queues with a
+// consumer each in one process: idle, and with 2,000 messages a second over all of them. Their CPU
+// is in cores: first while there are no messages (idle, broker), then under the load (busy,
+// broker). The column again counts messages that arrived once more; the first arrival is measured.
+// In the cases processes-* so many processes share one queue. All of them are subscribed before
+// they begin at one moment, and their CPU is added up. The columns least and most are the messages
+// of the process that had the fewest and the most, as a part of the mean.
+//
+// With -memory 1h there is one process and no other side. It publishes 5,000 messages a second with
+// confirms, and handles them; one in 100 is retried, and one in 10,000 is parked. Every 10 s it
+// takes a sample: the heap that the last garbage collection has found in use, the resident set, the
+// goroutines, and the p99 from publish to handler. The growth in an hour is the slope of the
+// samples after the first sixth of the time, by least squares. A run of 30 minutes or more fails if
+// the heap grows by more than 5 MiB an hour. On a busy machine fewer messages are published, and
+// none is made up for after a second.
+//
 // The goals (goals.go) are compared with the results. Each is printed as met or missed, with its
 // number. After -quick that is only a hint.
 //
@@ -63,13 +79,17 @@
 //	ours_*.go raw_*.go          the sides; latency.go and idle.go have both
 //	others.go                   the sides of other libraries, and their versions
 //	parts.go                    the sides that have one part more
+//	queues.go child*.go         sides with many queues, or of many processes
+//	memory.go steady.go vitals.go trend.go
+//	                            -memory: the run, its load, a sample, the growth
 //	runner.go process.go        rounds; a side's process
 //	side.go                     within it: the side of an order
 //	turn/                       a side's process: order in, report out; meter, usage, payload
 //	broker.go brokerpid.go      queues, backlog, the broker's CPU
 //	metric.go statistics.go     medians and ratios
 //	results.go compare.go       JSON
-//	table.go plot.go page.go parts_page.go goals.go progress.go
+//	table.go plot.go chart.go growth.go
+//	page.go parts_page.go growthpage.go goals.go progress.go
 //	profile.go flame.go         -profile, and its pictures
 //	peer/                       the server that needs very little CPU
 //	codecs/                     measures decoding; a module of its own

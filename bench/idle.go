@@ -55,12 +55,7 @@ func idleOurs(consumers int) func(context.Context, *run) error {
 					return err
 				}
 			}
-			turns := make(chan struct{}, 16) // as a Group has it
-			err := each(all, func(c *consumer.Consumer) error {
-				turns <- struct{}{}
-				defer func() { <-turns }()
-				return c.Start(ctx)
-			})
+			err := inTurns(all, func(c *consumer.Consumer) error { return c.Start(ctx) })
 			if err == nil {
 				r.Own = before.idling(time.Now())
 			}
@@ -71,12 +66,22 @@ func idleOurs(consumers int) func(context.Context, *run) error {
 	}
 }
 
-// each calls f for all consumers concurrently.
-func each(all []*consumer.Consumer, f func(*consumer.Consumer) error) error {
+// inTurns calls f for all of them, 16 at the same time, as a Group starts consumers.
+func inTurns[T any](all []T, f func(T) error) error {
+	turns := make(chan struct{}, 16)
+	return each(all, func(one T) error {
+		turns <- struct{}{}
+		defer func() { <-turns }()
+		return f(one)
+	})
+}
+
+// each calls f for all of them concurrently.
+func each[T any](all []T, f func(T) error) error {
 	var calling sync.WaitGroup
 	errs := make([]error, len(all))
-	for i, c := range all {
-		calling.Go(func() { errs[i] = f(c) })
+	for i, one := range all {
+		calling.Go(func() { errs[i] = f(one) })
 	}
 	calling.Wait()
 	return errors.Join(errs...)

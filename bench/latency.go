@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -29,42 +28,53 @@ type stopwatch struct {
 	zero  time.Time
 	n     atomic.Int64
 	times []float64 // milliseconds, in the order of arrival
+
+	seen  []atomic.Bool // by number
+	again atomic.Int64  // arrivals of messages that had arrived before
 }
 
 func newStopwatch(r *run) *stopwatch {
-	return &stopwatch{run: r, zero: time.Now(), times: make([]float64, r.Meter.All())}
+	all := r.Meter.All()
+	return &stopwatch{run: r, zero: time.Now(), times: make([]float64, all), seen: make([]atomic.Bool, all)}
 }
 
-// stamp returns a body with the current time.
-func (s *stopwatch) stamp() []byte {
-	body := make([]byte, max(s.run.Size, 8))
-	binary.BigEndian.PutUint64(body, uint64(time.Since(s.zero)))
+// stamp returns the body of a message with this number: the number and the current time.
+func (s *stopwatch) stamp(number int) []byte {
+	body := make([]byte, max(s.run.Size, 16))
+	binary.BigEndian.PutUint64(body, uint64(number))
+	binary.BigEndian.PutUint64(body[8:], uint64(time.Since(s.zero)))
 	return body
 }
 
+// read measures a message that arrives for the first time.
 func (s *stopwatch) read(body []byte) error {
 	now := time.Since(s.zero)
-	if len(body) < 8 {
+	if len(body) < 16 {
 		return fmt.Errorf("a body of %d bytes", len(body))
 	}
-	n := s.n.Add(1)
-	if n > int64(len(s.times)) {
-		return errors.New("more messages came than were sent")
+	number := binary.BigEndian.Uint64(body)
+	if number >= uint64(len(s.seen)) {
+		return fmt.Errorf("a message with the number %d, of %d", number, len(s.seen))
 	}
-	s.times[n-1] = float64(now-time.Duration(binary.BigEndian.Uint64(body))) / float64(time.Millisecond)
+	if s.seen[number].Swap(true) {
+		s.again.Add(1)
+		return nil
+	}
+	s.times[s.n.Add(1)-1] = float64(now-time.Duration(binary.BigEndian.Uint64(body[8:]))) / float64(time.Millisecond)
 	s.run.Meter.Tick()
 	return nil
 }
 
-// pace calls send for each message at its time. A late message does not delay the others.
-func (s *stopwatch) pace(ctx context.Context, send func([]byte) error) error {
+// pace calls send for each message at its time, so many a second. A late message does not delay the
+// others.
+func (s *stopwatch) pace(ctx context.Context, perSecond int, send func(i int, body []byte) error) error {
 	began := time.Now()
-	for i := range s.run.Meter.All() {
-		due := began.Add(time.Duration(i) * time.Second / latencyRate)
+	for i := range int(s.run.Meter.All()) {
+		due := began.Add(time.Duration(i) * time.Second / time.Duration(perSecond))
 		if !backoff.Wait(ctx, time.Until(due)) {
 			return context.Cause(ctx)
 		}
-		if err := send(s.stamp()); err != nil {
+		if err := send(i, s.stamp(i)); err != nil {
 			return err
 		}
 	}
@@ -76,6 +86,7 @@ func (s *stopwatch) finish() {
 	own := s.run.Meter.Sample()
 	times := s.times[s.run.Warm:]
 	own[turn.P50], own[turn.P99] = percentile(times, 0.50), percentile(times, 0.99)
+	own[turn.Repeats] = float64(s.again.Load())
 	s.run.Own = own
 }
 
@@ -95,7 +106,7 @@ func latencyOurs(ctx context.Context, r *run) error {
 	err := r.publishing(ctx, func(pub *publisher.Client) error {
 		return r.connected(func(conn *connection.Connection) error {
 			return r.consumeOn(ctx, conn, spec, nil, func() error {
-				return watch.pace(ctx, func(body []byte) error {
+				return watch.pace(ctx, latencyRate, func(_ int, body []byte) error {
 					select {
 					case err := <-failed:
 						return err
@@ -114,16 +125,29 @@ func latencyOurs(ctx context.Context, r *run) error {
 	return err
 }
 
+// unwatched returns a function that publishes with confirms at which nobody looks: the handler
+// shows whether a message has arrived. Only the window waits for them.
+func (ch confirming) unwatched() (send func(queue string, body []byte) error, end func()) {
+	sent := make(chan *amqp.DeferredConfirmation, sending.DefaultWindow)
+	go func() {
+		for c := range sent {
+			<-c.Done()
+		}
+	}()
+	return func(queue string, body []byte) error {
+		c, err := ch.send(queue, body)
+		if err == nil {
+			sent <- c
+		}
+		return err
+	}, func() { close(sent) }
+}
+
 func latencyRaw(ctx context.Context, r *run) error {
 	watch := newStopwatch(r)
 	err := r.confirming(func(pub confirming) error {
-		sent := make(chan *amqp.DeferredConfirmation, sending.DefaultWindow)
-		defer close(sent)
-		go func() {
-			for c := range sent {
-				<-c.Done()
-			}
-		}()
+		send, end := pub.unwatched()
+		defer end()
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		return r.dial(func(conn *amqp.Connection) error {
@@ -143,12 +167,8 @@ func latencyRaw(ctx context.Context, r *run) error {
 					}
 				}
 			}()
-			return watch.pace(ctx, func(body []byte) error {
-				c, err := pub.send(r.Queue, body)
-				if err == nil {
-					sent <- c
-				}
-				return err
+			return watch.pace(ctx, latencyRate, func(_ int, body []byte) error {
+				return send(r.Queue, body)
 			})
 		})
 	})

@@ -11,12 +11,10 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 func main() {
-	if code, yes := turn.Take(findSide); yes {
+	if code, yes := isSide(); yes {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -69,11 +67,18 @@ func bench(ctx context.Context, args []string, stdout io.Writer, stderr *os.File
 		fmt.Fprintln(stderr, "bench: AMQP_URL is not set; use make bench, -url or -peer")
 		return exitUsage
 	}
+	if o.memory > 0 {
+		return measureMemory(ctx, o, stdout, stderr)
+	}
 	return measure(ctx, o, old, stdout, stderr)
 }
 
 // show prints the results of an earlier run.
 func show(o options, old *results, stdout, stderr io.Writer) int {
+	var of memoryRun
+	if err := readJSON(o.show, &of); err == nil && len(of.Samples) > 0 {
+		return of.show(o.out, stdout, stderr)
+	}
 	r, err := readResults(o.show)
 	if err != nil {
 		fmt.Fprintln(stderr, "bench: -show:", err)
@@ -85,7 +90,7 @@ func show(o options, old *results, stdout, stderr io.Writer) int {
 	}
 	printEnd(stdout, &r, old)
 	name := filepath.Join(o.out, plotFile)
-	if err := errors.Join(os.MkdirAll(o.out, 0o755), os.WriteFile(name, []byte(plot(&r)), 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(o.out, 0o755), r.draw(o.out)); err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return exitFailed
 	}

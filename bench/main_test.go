@@ -3,13 +3,11 @@ package main
 import (
 	"os"
 	"testing"
-
-	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
 // TestMain runs a side's process if the environment asks for one.
 func TestMain(m *testing.M) {
-	if code, yes := turn.Take(findSide); yes {
+	if code, yes := isSide(); yes {
 		os.Exit(code)
 	}
 	if raceDetector {

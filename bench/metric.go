@@ -23,4 +23,11 @@ var metrics = map[turn.Metric]metricInfo{
 	turn.Memory:     {"MiB", "heap and stacks", 2, false},
 	turn.Goroutines: {"gorout.", "goroutines", 0, false},
 	turn.Startup:    {"start ms", "start-up time", 0, false},
+	turn.IdleClient: {"idle", "client CPU without messages", 3, false},
+	turn.IdleBroker: {"broker", "broker CPU without messages", 3, false},
+	turn.BusyClient: {"busy", "client CPU under load", 3, false},
+	turn.BusyBroker: {"broker", "broker CPU under load", 3, false},
+	turn.LeastShare: {"least", "the least share of a process", 2, true},
+	turn.Repeats:    {"again", "messages that arrived once more", 0, false},
+	turn.MostShare:  {"most", "the largest share of a process", 2, false},
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/topology"
 )
@@ -29,6 +30,7 @@ type options struct {
 	show    string
 	page    string
 	profile bool
+	memory  time.Duration // 0 measures cases
 }
 
 const helpText = `Bench measures Bunnicula beside the raw client, amqp091-go, doing the same work, and beside other libraries.
@@ -42,12 +44,15 @@ usage: go run ./bench [flags]     or: make bench ARGS="[flags]"
   bench -run '^publish' -size 4096,262144 -queue both
   bench -run backlog-1000000 -long      what is only measured on request
   bench -run '^broker-' -long           what each argument of our queues costs the broker
+  bench -run '^(queues|processes)' -long -rounds 3
+                                        many queues in a process, many processes on a queue
   bench -peer -run consume              without a broker
   bench -others bin/bench-others -run '^(consume-16|publish-64)/quorum/256'
                                         also beside other libraries
   bench -profile -run consume-16/quorum/256
                                         where does the time go? (flame graphs, and files for go tool pprof)
   bench -compare old/bench.json         the change since
+  bench -memory 1m                      does the memory of one process grow, at 5,000 messages a second? 1h tells
   bench -page docs/PERFORMANCE.md       tables from docs/performance/*.json
   bench -show old/bench.json            print and plot again, measure nothing
 
@@ -77,6 +82,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	fs.StringVar(&o.out, "out", filepath.Join(".broker", "results"), "directory for "+resultsFile+" and "+plotFile)
 	fs.BoolVar(&o.profile, "profile", false, "also write profiles of each side's CPU and allocations, and a flame graph of the CPU (.cpu.svg), to the directory's "+profilesDir)
 	fs.StringVar(&o.compare, "compare", "", "also print the change since this `file`")
+	fs.DurationVar(&o.memory, "memory", 0, "measure the memory of one process for so long, as in 1h, and no case; writes "+memoryFile+" and "+memoryPlot)
 	fs.StringVar(&o.show, "show", "", "print and plot what this `file` holds, and measure nothing")
 	fs.StringVar(&o.page, "page", "", "bring this `file` up to date from the results beside it, and measure nothing")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -106,6 +112,10 @@ func (o *options) resolve(pattern, types, sizes string) (err error) {
 	switch {
 	case o.rounds < 1:
 		return fmt.Errorf("-rounds is %d, want 1 or more", o.rounds)
+	case o.memory != 0 && o.memory < time.Second:
+		return fmt.Errorf("-memory is %v, want 1s or more", o.memory)
+	case o.memory != 0 && o.peer:
+		return errors.New("-memory needs a broker, and -peer is none")
 	case o.count != 0 && o.count < 10:
 		return fmt.Errorf("-count is %d, want 10 or more", o.count)
 	}

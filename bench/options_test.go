@@ -31,12 +31,12 @@ func TestFlagsSelectCases(t *testing.T) {
 		has, lacks []string
 	}{
 		{nil, []string{"consume-16/quorum/256", "consume-16/quorum/262144", "consume-16/classic/256", "retry/quorum/256", "many-200/quorum/256"},
-			[]string{"consume-16/classic/4096", "retry/classic/256", "backlog-1000000/quorum/256"}},
+			[]string{"queues-10/quorum/256", "processes-1/quorum/256", "consume-16/classic/4096", "retry/classic/256", "backlog-1000000/quorum/256"}},
 		{[]string{"-quick"}, []string{"consume-16/quorum/256", "publish-64/quorum/256", "backlog-10000/quorum/256", "many-10/quorum/256"}, []string{"backlog-100000/quorum/256", "consume-16/classic/256", "consume-16/quorum/4096"}},
 		{[]string{"-run", "^consume-16"}, []string{"consume-16/quorum/256"}, []string{"consume-1/quorum/256"}},
 		{[]string{"-queue", "classic"}, []string{"retry/classic/256"}, []string{"retry/quorum/256", "consume-16/classic/4096"}},
 		{[]string{"-queue", "both", "-size", "64,4096"}, []string{"retry/classic/64", "retry/quorum/4096"}, []string{"retry/quorum/256", "backlog-100000/quorum/4096"}},
-		{[]string{"-long"}, []string{"backlog-1000000/quorum/256", "parts/quorum/256"}, []string{"parts-order/quorum/256"}},
+		{[]string{"-long"}, []string{"backlog-1000000/quorum/256", "parts/quorum/256", "queues-500/quorum/256", "processes-64/quorum/256"}, []string{"parts-order/quorum/256"}},
 		{[]string{"-long", "-peer"}, []string{"parts/quorum/256", "parts-order/quorum/256"}, []string{"backlog-1000000/quorum/256"}},
 		{[]string{"-peer"}, []string{"consume-16/quorum/256", "retry/quorum/256", "many-200/quorum/256"}, []string{"latency/quorum/256", "consume-16/classic/256"}},
 	} {
@@ -98,6 +98,8 @@ func TestWrongFlagsAreToldApart(t *testing.T) {
 		{[]string{"-size", "8"}, `-size has "8"`},
 		{[]string{"-rounds", "-1"}, "-rounds is -1"},
 		{[]string{"-count", "3"}, "-count is 3"},
+		{[]string{"-memory", "1ms"}, "-memory is 1ms"},
+		{[]string{"-memory", "1m", "-peer"}, "-memory needs a broker"},
 		{[]string{"quick"}, `"quick" is not a flag`},
 		{[]string{"-fast"}, "-fast"},
 	} {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,10 +23,8 @@ var sections = []section{
 	{name: "others", dir: "others", about: isOther, more: faster},
 }
 
-func (s section) begin() string { return "<!-- " + s.name + ": begin (make performance) -->\n" }
-func (s section) end() string   { return "<!-- " + s.name + ": end -->\n" }
-
-// writePage updates the generated parts of a page.
+// writePage updates the generated parts of a page, from the results in the directory with the
+// page's name.
 func writePage(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -41,39 +38,62 @@ func writePage(file string) error {
 }
 
 func renderPage(file, text string) (string, error) {
+	dir := strings.ToLower(strings.TrimSuffix(file, ".md"))
+	text, err := renderSections(dir, text)
+	if err == nil {
+		text, err = renderParts(dir, text)
+	}
+	if err == nil {
+		text, err = renderGrowth(dir, text)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return text, nil
+}
+
+// renderSections updates the tables of all sections in a page.
+func renderSections(dir, text string) (string, error) {
 	for _, s := range sections {
-		before, rest, found := strings.Cut(text, s.begin())
-		_, after, closed := strings.Cut(rest, s.end())
-		if !found || !closed {
-			return "", fmt.Errorf("%s has no part between %q and %q", file, strings.TrimSpace(s.begin()), strings.TrimSpace(s.end()))
+		runs, err := readAll[results](filepath.Join(dir, s.dir, "*.json"))
+		if err == nil {
+			text, err = replacePart(text, s.name, s.markdown(runs))
 		}
-		runs, err := readRuns(filepath.Join(strings.ToLower(strings.TrimSuffix(file, ".md")), s.dir))
 		if err != nil {
 			return "", err
 		}
-		text = before + s.begin() + "\n" + s.markdown(runs) + "\n" + s.end() + after
 	}
-	return renderParts(file, text)
+	return text, nil
 }
 
-// readRuns reads the results in a directory.
-func readRuns(dir string) ([]results, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
+// replacePart replaces what is between the two lines with a name.
+func replacePart(text, name, part string) (string, error) {
+	begin := "<!-- " + name + ": begin (make performance) -->\n"
+	end := "<!-- " + name + ": end -->\n"
+	before, rest, found := strings.Cut(text, begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		return "", fmt.Errorf("there is no part between %q and %q", strings.TrimSpace(begin), strings.TrimSpace(end))
+	}
+	return before + begin + "\n" + part + "\n" + end + after, nil
+}
+
+// readAll reads the results in all files with such a name.
+func readAll[T any](pattern string) ([]T, error) {
+	names, err := filepath.Glob(pattern)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("there are no results in %s", pattern)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(names) == 0 {
-		return nil, errors.New("there are no results in " + dir)
-	}
-	var runs []results
-	for _, name := range names {
-		r, err := readResults(name)
-		if err != nil {
+	all := make([]T, len(names))
+	for i, name := range names {
+		if err := readJSON(name, &all[i]); err != nil {
 			return nil, err
 		}
-		runs = append(runs, r)
 	}
-	return runs, nil
+	return all, nil
 }
 
 // markdown shows several runs, on different brokers, side by side.

@@ -8,26 +8,16 @@ import (
 	"github.com/bunnicula-go/bunnicula/bench/turn"
 )
 
-// The table of parts is between these lines. It comes from partsFile in the directory with the
-// page's name.
-const (
-	partsBegin = "<!-- parts: begin (make performance) -->\n"
-	partsEnd   = "<!-- parts: end -->\n"
-	partsFile  = "parts/peer.json"
-)
+// partsFile is where the results of the parts are, within the directory with the page's name.
+const partsFile = "parts/peer.json"
 
 // renderParts updates the table of parts in a page.
-func renderParts(file, text string) (string, error) {
-	before, rest, found := strings.Cut(text, partsBegin)
-	_, after, closed := strings.Cut(rest, partsEnd)
-	if !found || !closed {
-		return "", fmt.Errorf("%s has no part between %q and %q", file, strings.TrimSpace(partsBegin), strings.TrimSpace(partsEnd))
-	}
-	r, err := readResults(filepath.Join(strings.ToLower(strings.TrimSuffix(file, ".md")), partsFile))
+func renderParts(dir, text string) (string, error) {
+	r, err := readResults(filepath.Join(dir, partsFile))
 	if err != nil {
 		return "", err
 	}
-	return before + partsBegin + "\n" + markdownParts(&r) + "\n" + partsEnd + after, nil
+	return replacePart(text, "parts", markdownParts(&r))
 }
 
 // markdownParts shows each side of the cases of parts beside the first one. The CPU is that of the

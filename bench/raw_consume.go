@@ -11,6 +11,9 @@ import (
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
+// consumerTag is the tag of the only subscription of a channel.
+const consumerTag = "bench"
+
 // subscribe opens a channel and consumes on it.
 func (r *run) subscribe(conn *amqp.Connection, prefetch int, autoAck bool) (*amqp.Channel, <-chan amqp.Delivery, error) {
 	ch, err := conn.Channel()
@@ -20,7 +23,7 @@ func (r *run) subscribe(conn *amqp.Connection, prefetch int, autoAck bool) (*amq
 	if err := ch.Qos(prefetch, 0, false); err != nil {
 		return nil, nil, err
 	}
-	deliveries, err := ch.Consume(r.Queue, "", autoAck, false, false, false, nil)
+	deliveries, err := ch.Consume(r.Queue, consumerTag, autoAck, false, false, false, nil)
 	return ch, deliveries, err
 }
 

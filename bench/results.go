@@ -101,16 +101,17 @@ func (c caseResult) side(name string) (sideResult, bool) {
 	return sideResult{}, false
 }
 
-func readResults(file string) (results, error) {
-	var r results
+func readResults(file string) (r results, err error) { return r, readJSON(file, &r) }
+
+func readJSON(file string, to any) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return r, err
+		return err
 	}
-	if err := json.Unmarshal(text, &r); err != nil {
-		return r, fmt.Errorf("%s: %w", file, err)
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	return r, nil
+	return nil
 }
 
 // write writes bench.json and bench.svg.
@@ -125,7 +126,19 @@ func (r *results) write(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, resultsFile), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, plotFile), []byte(plot(r)), 0o644)
+	return r.draw(dir)
+}
+
+// draw writes bench.svg, and processes.svg if that was measured.
+func (r *results) draw(dir string) error {
+	if err := os.WriteFile(filepath.Join(dir, plotFile), []byte(plot(r)), 0o644); err != nil {
+		return err
+	}
+	c, measured := processesChart(r)
+	if !measured {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(dir, processesPlot), []byte(c.draw()), 0o644)
 }
 
 const (

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/bench/peer"
 	"github.com/bunnicula-go/bunnicula/bench/turn"
+	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // runner plays cases.
@@ -54,13 +55,13 @@ func (r *runner) playCase(ctx context.Context, v variant, rounds int) (caseResul
 
 func (r *runner) orderOf(v variant, s side) turn.Order {
 	o := turn.Order{
-		Case: v.workload.Name, Side: s.Name, Queue: newQueue(), QueueType: v.QueueType, Size: v.Size, Count: v.Count, Warm: v.Warm(),
+		Case: v.workload.Name, Side: s.Name, Queue: newQueue(), QueueType: v.QueueType, Queues: v.Queues, Size: v.Size, Count: v.Count, Warm: v.Warm(),
 		StatsD: r.statsd,
 	}
 	if r.profiles != "" {
 		o.Profile = filepath.Join(r.profiles, profileName(v, s))
 	}
-	o.Within = time.Minute + time.Duration(v.Count)*5*time.Millisecond
+	o.Within = time.Minute + time.Duration(v.Count)*5*time.Millisecond + time.Duration(v.Queues)*100*time.Millisecond
 	return o
 }
 
@@ -91,12 +92,16 @@ func (r *runner) programOf(s side) (string, error) {
 // playOnBroker declares queues for the side, and always deletes them.
 func (r *runner) playOnBroker(ctx context.Context, v variant, program string, o turn.Order) (_ turn.Sample, err error) {
 	o.URL, o.BrokerPIDs = r.broker.url, r.broker.pids
-	t, err := topologyFor(v, o.Side, o.Queue)
-	if err != nil {
-		return nil, err
+	var all []topology.Topology
+	for _, queue := range o.QueueNames() {
+		t, err := topologyFor(v, o.Side, queue)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
 	}
-	defer func() { err = errors.Join(err, r.broker.remove(t)) }() // even if ctx has ended
-	if err := r.broker.declare(t); err != nil {
+	defer func() { err = errors.Join(err, r.broker.remove(all...)) }() // even if ctx has ended
+	if err := r.broker.declare(all...); err != nil {
 		return nil, err
 	}
 	if v.Preload {
@@ -112,13 +117,13 @@ func (r *runner) playOnBroker(ctx context.Context, v variant, program string, o 
 	if isPublish(v) {
 		return one, r.broker.depth(ctx, o.Queue, o.Count+o.Warm, 0)
 	}
-	return one, r.broker.depth(ctx, o.Queue, 0, unsettled)
+	return one, inTurns(o.QueueNames(), func(queue string) error { return r.broker.depth(ctx, queue, 0, unsettled*max(v.Processes, 1)) })
 }
 
-// unsettled is how many messages may be in the queue again after a side that has acked all of them.
-// A busy RabbitMQ 3.10 has closed a channel together with acks that it had accepted and not yet
-// passed on to a quorum queue, which then got those messages back. The number is the prefetch. A
-// side that does not ack never gets more messages than that.
+// unsettled is how many messages of each process may be in the queue again after a side that has
+// acked all of them. A busy RabbitMQ has closed a channel together with acks that it had accepted
+// and not yet passed on to a quorum queue, which then got those messages back. The number is the
+// prefetch. A side that does not ack never gets more messages than that.
 const unsettled = 300
 
 // isPublish says whether the messages stay in the queue.

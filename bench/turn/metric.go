@@ -16,7 +16,14 @@ const (
 	P99        Metric = "p99"
 	Memory     Metric = "memory" // MiB
 	Goroutines Metric = "goroutines"
-	Startup    Metric = "startup" // milliseconds
+	Startup    Metric = "startup"     // milliseconds
+	IdleClient Metric = "idle_client" // CPU in cores, while there are no messages
+	IdleBroker Metric = "idle_broker"
+	BusyClient Metric = "busy_client" // CPU in cores, under the case's load
+	BusyBroker Metric = "busy_broker"
+	LeastShare Metric = "least_share" // messages of the process with the fewest, as a part of the mean
+	MostShare  Metric = "most_share"
+	Repeats    Metric = "repeats" // messages that arrived once more
 )
 
 // Sample holds the metrics of one side in one round. Unknown ones are absent.

@@ -3,7 +3,6 @@ package turn
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +45,7 @@ func play(text string, find func(Order) (Do, error)) (Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(context.Background(), o.Within, errTooSlow)
+	ctx, cancel := o.Context()
 	defer cancel()
 	r := &Run{Order: o, Meter: NewMeter(int64(o.Warm), int64(o.Count), o.BrokerPIDs), Body: Body(o.Size)}
 	if err := profiled(o.Profile, func() error { return do(ctx, r) }); err != nil {
@@ -57,5 +56,3 @@ func play(text string, find func(Order) (Do, error)) (Sample, error) {
 	}
 	return r.Meter.Sample(), nil
 }
-
-var errTooSlow = errors.New("it took too long")

@@ -25,15 +25,15 @@ type usage struct {
 // not look faster because of that.
 func used(brokerPIDs []int) *usage {
 	u := &usage{at: time.Now()}
-	u.client = ownCPU()
+	u.client = OwnCPU()
 	u.reads, u.writes, u.callsKnown = systemCalls()
 	u.broker, u.brokerKnown = ProcessCPU(brokerPIDs)
 	runtime.ReadMemStats(&u.memory)
 	return u
 }
 
-// ownCPU returns this process's CPU, user and system.
-func ownCPU() time.Duration {
+// OwnCPU returns this process's CPU, user and system.
+func OwnCPU() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
 		return 0

@@ -26,7 +26,7 @@ func TestWhatIsUsedBetweenTwoMomentsIsMeasured(t *testing.T) {
 	}
 	from := used([]int{os.Getpid()})
 	var keep [][]byte
-	for end := ownCPU() + 100*time.Millisecond; ownCPU() < end; {
+	for end := OwnCPU() + 100*time.Millisecond; OwnCPU() < end; {
 		keep = append(keep, make([]byte, 1024))
 	}
 	to := used([]int{os.Getpid()})
