@@ -58,8 +58,8 @@
 // takes a sample: the heap that the last garbage collection has found in use, the resident set, the
 // goroutines, and the p99 from publish to handler. The growth in an hour is the slope of the
 // samples after the first sixth of the time, by least squares. A run of 30 minutes or more fails if
-// the heap grows by more than 5 MiB an hour. On a busy machine fewer messages are published, and
-// none is made up for after a second.
+// the heap grows by more than 5 MiB an hour. On a machine that is too slow, or too busy, fewer
+// messages are published: never is more than about a second's worth waiting in the queue.
 //
 // The goals (goals.go) are compared with the results. Each is printed as met or missed, with its
 // number. After -quick that is only a hint.

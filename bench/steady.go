@@ -44,6 +44,9 @@ type steady struct {
 // done is how many messages have had their last attempt.
 func (s *steady) done() int64 { return s.acked.Load() + s.parked.Load() }
 
+// isBehind says whether more than a second's messages wait to be handled.
+func (s *steady) isBehind() bool { return s.published.Load()-s.done() > steadyRate }
+
 var errPoison = errors.New("it is given up at once")
 
 // handle takes a message that carries its number and the time of its publish.
@@ -97,7 +100,8 @@ func (s *steady) run(ctx context.Context, r *run) error {
 
 // publish publishes until ctx ends. A slice that is late is published at once. What is late by more
 // than lateness is not made up for: otherwise a machine that was busy for a while would get more
-// than the rate for long.
+// than the rate for long. A slice waits while a second's messages are not handled, so that no
+// backlog grows on a machine that is too slow for the rate.
 func (s *steady) publish(ctx context.Context, pub *publisher.Client, size int) {
 	sent := make(chan publisher.Confirmation, sending.DefaultWindow)
 	var collecting sync.WaitGroup
@@ -105,6 +109,8 @@ func (s *steady) publish(ctx context.Context, pub *publisher.Client, size int) {
 	const perSlice = int(steadyRate * steadySlice / time.Second)
 	began := time.Now()
 	for i := 0; backoff.Wait(ctx, time.Until(began.Add(time.Duration(i)*steadySlice))); i++ {
+		for s.isBehind() && backoff.Wait(ctx, steadySlice) {
+		}
 		if late := time.Since(began.Add(time.Duration(i) * steadySlice)); late > lateness {
 			began = began.Add(late)
 		}

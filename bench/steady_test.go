@@ -69,3 +69,22 @@ func TestALoadWhoseMessagesAreNotHandledFails(t *testing.T) {
 		}
 	})
 }
+
+func TestALoadIsBehindWhileASecondsMessagesAreNotHandled(t *testing.T) {
+	s := &steady{}
+	for _, tt := range []struct {
+		published, acked, parked int64
+		want                     bool
+	}{
+		{steadyRate, 0, 0, false},
+		{steadyRate + 1, 0, 0, true},
+		{steadyRate + 3, 2, 1, false},
+	} {
+		s.published.Store(tt.published)
+		s.acked.Store(tt.acked)
+		s.parked.Store(tt.parked)
+		if got := s.isBehind(); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
