@@ -101,7 +101,11 @@ func (c caseResult) side(name string) (sideResult, bool) {
 	return sideResult{}, false
 }
 
-func readResults(file string) (r results, err error) { return r, readJSON(file, &r) }
+func readResults(file string) (results, error) {
+	var r results
+	err := readJSON(file, &r)
+	return r, err
+}
 
 func readJSON(file string, to any) error {
 	text, err := os.ReadFile(file)
