@@ -86,12 +86,12 @@ func TestAsynchronousMessagesEndAtTheirDueTimesInAnyOrder(t *testing.T) {
 		p := newPipe()
 		defer p.close()
 		began := time.Now()
-		in := []time.Duration{3, 1, 2, 0, 5, 4} // seconds; 0 is never
+		in := []int{3, 1, 2, 0, 5, 4} // seconds; 0 is never
 		var messages []*Message
 		for _, s := range in {
 			due := time.Time{}
 			if s > 0 {
-				due = began.Add(s * time.Second)
+				due = began.Add(time.Duration(s) * time.Second)
 			}
 			messages = append(messages, async(context.Background(), p.pipeline, due))
 		}
@@ -100,7 +100,7 @@ func TestAsynchronousMessagesEndAtTheirDueTimesInAnyOrder(t *testing.T) {
 		for second := range 6 {
 			synctest.Wait()
 			for i, m := range messages {
-				want := in[i] > 0 && int(in[i]) <= second && i != 2
+				want := in[i] > 0 && in[i] <= second && i != 2
 				if isDone(m) != want {
 					t.Errorf("message %d, due after %d s: done is %v after %d.5 s", i, in[i], !want, second)
 				}
