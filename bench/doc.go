@@ -5,7 +5,7 @@
 //	make bench                       everything, an hour
 //	make bench ARGS=-quick           everything, small, 3 minutes: shows that it works
 //	make bench ARGS="-run consume"   some of it
-//	go run ./bench -h                what else
+//	go run -C bench . -h                what else
 //
 // # How to read the figures
 //

@@ -35,7 +35,7 @@ type options struct {
 
 const helpText = `Bench measures Bunnicula beside the raw client, amqp091-go, doing the same work, and beside other libraries.
 
-usage: go run ./bench [flags]     or: make bench ARGS="[flags]"
+usage: go run -C bench . [flags]     or: make bench ARGS="[flags]"
 
   bench                                 everything
   bench -quick                          everything, small, one round: does it work?
