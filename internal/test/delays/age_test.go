@@ -31,8 +31,8 @@ func TestTheAgeOfAMessageCountsFromWhenItWasDueAllTheWay(t *testing.T) {
 		}
 		spec.Concurrency = 1
 	}
-	due := time.Now().Add(1100 * time.Millisecond)
 	stop := s.start("old", quick)
+	due := time.Now().Add(1100 * time.Millisecond)
 	if err := s.pub.Publish(s.ctx, s.queue, order{}, publisher.At(due)); err != nil {
 		t.Fatal(err)
 	}
