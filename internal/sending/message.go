@@ -37,7 +37,7 @@ type Message struct {
 	assigned *assignment // guarded by the router
 
 	// Guarded by the roster.
-	isDeserted bool // its caller has gone, and it has not left yet
+	isDeserted bool // its caller has gone
 	hasLeft    bool
 	prev, next *Message // in a chain of the unwaited
 	watch      *watch   // of an async message whose context may end
