@@ -18,7 +18,6 @@ type Message struct {
 	env      Envelope  // immutable
 	pipeline *Pipeline // immutable
 	async    bool      // immutable: nobody waits for it in Wait
-	due      time.Time // immutable: when the end of an async message is due; zero is never
 
 	state atomic.Int32
 
@@ -37,10 +36,12 @@ type Message struct {
 	assigned *assignment // guarded by the router
 
 	// Guarded by the roster.
-	isDeserted bool // its caller has gone, and it has not left yet
+	isDeserted bool // its caller has gone
 	hasLeft    bool
-	prev, next *Message // in a chain of the unwaited
-	watch      *watch   // of an async message whose context may end
+	due        time.Time // when the end of an async message is due; zero is never, or not again
+	prev, next *Message  // in a chain of the unwaited
+	watch      *watch    // of an async message whose context may end
+	mates      mates     // guarded as the watch is
 }
 
 // The states of a message. A later one never becomes an earlier one.

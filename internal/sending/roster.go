@@ -25,7 +25,9 @@ func (r *roster) join(ctx context.Context, m *Message) bool {
 		return false
 	}
 	r.count++
-	m.hasLeft = false
+	if m.hasLeft = false; m.isDeserted { // its context ended while its lane was chosen
+		r.deserted++
+	}
 	if m.async {
 		r.enter(ctx, m)
 	}
@@ -52,8 +54,7 @@ func (r *roster) left(messages ...*Message) {
 func (r *roster) desert(m *Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !m.hasLeft {
-		m.isDeserted = true
+	if m.isDeserted = true; !m.hasLeft {
 		r.deserted++
 		r.look()
 	}

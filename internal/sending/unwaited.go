@@ -9,7 +9,7 @@ import (
 // their context and at their due time here. One timer and one hook on each context do that for all
 // of them. The roster guards it.
 type unwaited struct {
-	limited   chain // those with a due time, in the order of it
+	limited   chain // those with a due time to come, in the order of it
 	unlimited chain
 
 	timer   *time.Timer // for the first of the limited; nil before there was one
@@ -22,16 +22,39 @@ type unwaited struct {
 type watch struct {
 	ctx   context.Context // immutable
 	stop  func() bool     // immutable
-	n     int             // messages in flight
+	first *Message        // of those in flight, linked by their mates
 	ended bool            // the context has ended, and who had it by then is being told
+}
+
+// mates are the messages before and after one among those of its watch. Each watch has its own, so
+// that the end of a context costs what its own messages cost.
+type mates struct{ prev, next *Message }
+
+func (w *watch) add(m *Message) {
+	m.watch, m.mates = w, mates{next: w.first}
+	if w.first != nil {
+		w.first.mates.prev = m
+	}
+	w.first = m
+}
+
+func (w *watch) remove(m *Message) {
+	if m.mates.prev != nil {
+		m.mates.prev.mates.next = m.mates.next
+	} else {
+		w.first = m.mates.next
+	}
+	if m.mates.next != nil {
+		m.mates.next.mates.prev = m.mates.prev
+	}
+	m.watch, m.mates = nil, mates{}
 }
 
 // enter adds a message.
 func (u *unwaited) enter(ctx context.Context, m *Message) {
 	u.chain(m).insert(m)
 	if ctx.Done() != nil {
-		m.watch = u.watching(ctx, m.pipeline)
-		m.watch.n++
+		u.watching(ctx, m.pipeline).add(m)
 	}
 	if !m.due.IsZero() && (u.ringsAt.IsZero() || m.due.Before(u.ringsAt)) {
 		u.ring(m.due, m.pipeline)
@@ -45,8 +68,7 @@ func (u *unwaited) leave(m *Message) {
 	if w == nil {
 		return
 	}
-	m.watch = nil
-	if w.n--; w.n == 0 {
+	if w.remove(m); w.first == nil {
 		w.stop()
 		if u.latest == w {
 			u.latest = nil
@@ -87,29 +109,36 @@ func (r *roster) late() (late []*Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	m := r.limited.first
-	for ; m != nil && !m.due.After(now); m = m.next {
-		late = append(late, m)
-	}
 	r.ringsAt = time.Time{}
-	if m != nil {
-		r.ring(m.due, m.pipeline)
+	for m := r.limited.first; m != nil; m = r.limited.first {
+		if m.due.After(now) {
+			r.ring(m.due, m.pipeline)
+			break
+		}
+		// It may be in flight for long, and is not late again.
+		r.limited.remove(m)
+		m.due = time.Time{}
+		r.unlimited.insert(m)
+		late = append(late, m)
 	}
 	return late
 }
 
 // watched returns the messages of a context that has ended.
-func (r *roster) watched(w *watch) []*Message {
+func (r *roster) watched(w *watch) (watched []*Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w.ended = true
-	return r.pick(func(m *Message) bool { return m.watch == w })
+	for m := w.first; m != nil; m = m.mates.next {
+		watched = append(watched, m)
+	}
+	return watched
 }
 
 // abandon ends the asynchronous messages. Of others the caller does that, in Wait.
 func (r *roster) abandon(cause error) {
 	r.mu.Lock()
-	all := r.pick(func(*Message) bool { return true })
+	all := r.all()
 	if r.timer != nil {
 		r.timer.Stop()
 	}
@@ -117,16 +146,13 @@ func (r *roster) abandon(cause error) {
 	abandonAll(cause, all)
 }
 
-// pick returns the messages of which is says so.
-func (u *unwaited) pick(is func(*Message) bool) (picked []*Message) {
+func (u *unwaited) all() (all []*Message) {
 	for _, c := range []*chain{&u.limited, &u.unlimited} {
 		for m := c.first; m != nil; m = m.next {
-			if is(m) {
-				picked = append(picked, m)
-			}
+			all = append(all, m)
 		}
 	}
-	return picked
+	return all
 }
 
 func abandonAll(cause error, messages []*Message) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // hookedContext counts the hooks on it.
@@ -128,6 +130,87 @@ func TestAStopEndsAllAsynchronousMessages(t *testing.T) {
 			if !errors.Is(m.Err(), ErrClosed) {
 				t.Errorf("%v, want ErrClosed", m.Err())
 			}
+		}
+	})
+}
+
+// Messages of several contexts come and leave in any order. Each context ends its own, and what has
+// left is kept nowhere.
+func TestEachContextEndsItsOwnMessages(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &Pipeline{link: upLink{}}
+		r := &p.roster
+		contexts := make([]context.Context, 3)
+		cancels := make([]context.CancelFunc, len(contexts))
+		for i := range contexts {
+			contexts[i], cancels[i] = context.WithCancel(context.Background())
+			defer cancels[i]()
+		}
+		in := map[*Message]int{}
+		var order []*Message
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			if len(order) > 0 && rapid.Bool().Draw(t, "leave") {
+				i := rapid.IntRange(0, len(order)-1).Draw(t, "who")
+				r.left(order[i])
+				delete(in, order[i])
+				order = slices.Delete(order, i, i+1)
+				continue
+			}
+			i := rapid.IntRange(0, len(contexts)-1).Draw(t, "context")
+			var due time.Time
+			if rapid.Bool().Draw(t, "limited") {
+				due = time.Now().Add(time.Duration(rapid.IntRange(1, 9).Draw(t, "hours")) * time.Hour)
+			}
+			m := async(contexts[i], p, due)
+			in[m], order = i, append(order, m)
+		}
+		ended := rapid.IntRange(0, len(contexts)-1).Draw(t, "ended")
+		cancels[ended]()
+		for m, i := range in {
+			if i == ended {
+				<-m.Done()
+			}
+		}
+		for m, i := range in {
+			if isDone(m) != (i == ended) {
+				t.Fatalf("a message of context %d: done is %v after the end of %d", i, isDone(m), ended)
+			}
+		}
+		r.left(order...)
+		if r.timer != nil {
+			r.timer.Stop()
+		}
+		if r.limited != (chain{}) || r.unlimited != (chain{}) || r.count != 0 || r.deserted != 0 || r.latest != nil {
+			t.Fatal("messages that have left are kept")
+		}
+		for _, m := range order {
+			if m.watch != nil || m.mates != (mates{}) || m.prev != nil || m.next != nil {
+				t.Fatal("a message that has left knows others")
+			}
+		}
+	})
+}
+
+func TestAMessageWhoseTimeIsOverIsNotLateAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipe()
+		defer p.close()
+		r := &p.pipeline.roster
+		first := async(context.Background(), p.pipeline, time.Now().Add(time.Second))
+		second := async(context.Background(), p.pipeline, time.Now().Add(2*time.Second))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if late := r.late(); !isDone(first) || len(late) != 0 {
+			t.Errorf("done is %v, and %d messages are late again", isDone(first), len(late))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !isDone(second) {
+			t.Error("the second is not late")
+		}
+		r.left(first, second)
+		if r.limited != (chain{}) || r.unlimited != (chain{}) {
+			t.Error("messages that have left are kept")
 		}
 	})
 }
