@@ -802,6 +802,11 @@ var mutants = []mutant{
 		caught: []by{{pkg: "publisher", test: "^TestOnlyAPublisherHasATimeout$"}},
 	},
 	{
+		name: "deserted-uncounted", breaks: "a stop waits for a message that ended while its lane was chosen",
+		edits:  []edit{{"internal/sending.roster.join", `m.isDeserted`, `false && $old`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestAMessageThatEndsWhileItsLaneIsChosenIsCountedOnce$"}},
+	},
+	{
 		name: "deserted-kept", breaks: "a stop waits for messages whose callers have gone",
 		edits:  []edit{{"internal/sending.roster.desert", `!m.hasLeft`, `!m.hasLeft && r.count < 0`}},
 		caught: []by{{pkg: "publisher", test: "^TestAStopDoesNotWaitForMessagesWhoseCallersHaveGone$"}},
