@@ -112,12 +112,10 @@ func (r *reader) frame(wait bool) bool {
 		r.next, r.err = frame[:n], err
 		return true
 	}
-	if frame[0] == contentHeader { // it was too large for the buffer
-		frame = frame[r.withoutDeaths(frame):]
-	}
 	payload := frame[frameHead:]
 	if frame[0] == contentHeader {
-		payload = withoutIllegible(payload)
+		frame = frame[r.withoutDeaths(frame):] // it may have been too large for the buffer
+		payload = withoutIllegible(frame[frameHead:])
 	} else {
 		r.tune(payload)
 	}

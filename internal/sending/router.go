@@ -65,7 +65,8 @@ func (r *router) put(m *Message, k key, l *lane) {
 	m.assigned.n++
 }
 
-// assign finds or makes the assignment of a key to a lane. Messages that follow each other mostly have the same.
+// assign finds or makes the assignment of a key to a lane. Messages that follow each other mostly
+// have the same.
 func (r *router) assign(k key, l *lane) *assignment {
 	if r.recent != nil && r.recent.key == k && r.recent.lane == l {
 		return r.recent
