@@ -83,7 +83,9 @@ func (a *attempt) finish(e decide.Ending) {
 	if a.consumer.spec.Timeout != NoTimeout {
 		a.consumer.handlers.End(&a.Operation)
 	}
-	switch cause := a.ctx.end(); {
+	now := time.Now()
+	e.Duration = now.Sub(a.began)
+	switch cause := a.ctx.end(now); {
 	case errors.Is(cause, decide.ErrTimeout):
 		e.TimedOut = true
 	case errors.Is(cause, decide.ErrStopping), a.yields(e.Result):
@@ -91,7 +93,7 @@ func (a *attempt) finish(e decide.Ending) {
 	}
 	if a.state.Swap(returned) == stuck {
 		a.expiring.Wait()
-		a.consumer.unstuck(a.delivery, time.Since(a.began))
+		a.consumer.unstuck(a.delivery, e.Duration)
 	}
 	a.end(e)
 }
@@ -110,18 +112,18 @@ func (a *attempt) Expired() {
 	}
 	stack := a.worker.stack()
 	a.stack.Store(&stack)
-	a.consumer.stuck(a.delivery, time.Since(a.began), stack)
+	took := time.Since(a.began)
+	a.consumer.stuck(a.delivery, took, stack)
 	if a.state.Load() == returned || a.consumer.spec.WhenStuck == Hold {
 		return
 	}
-	a.end(decide.Ending{Stack: stack, TimedOut: true})
+	a.end(decide.Ending{Stack: stack, TimedOut: true, Duration: took})
 }
 
 func (a *attempt) end(e decide.Ending) {
 	if !a.ended.CompareAndSwap(false, true) {
 		return
 	}
-	e.Duration = time.Since(a.began)
 	if e.Result.Verdict != decide.Ack || e.Panicked != nil {
 		a.restore()
 	}

@@ -93,7 +93,7 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 		copies:   make(chan struct{}, most),
 	}
 	if c.spec.family != nil {
-		c.settler.turns = &inTurn{gate: c.pool.gate, changed: c.control.changed}
+		c.settler.turns = &inTurn{pool: c.pool}
 	}
 	if conn == nil {
 		return nil

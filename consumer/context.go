@@ -129,9 +129,9 @@ func (h *handlerContext) made() context.Context {
 	return h.real
 }
 
-// end cancels the context when the handler has returned. It returns the cause if the context had
-// ended before, and nil otherwise.
-func (h *handlerContext) end() (cause error) {
+// end cancels the context when the handler has returned, which was now. It returns the cause if the
+// context had ended before, and nil otherwise.
+func (h *handlerContext) end(now time.Time) (cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.over = true
@@ -140,7 +140,7 @@ func (h *handlerContext) end() (cause error) {
 		h.cancel()
 		return cause
 	}
-	if cause = context.Cause(h.parent); cause == nil && !h.deadline.IsZero() && !time.Now().Before(h.deadline) {
+	if cause = context.Cause(h.parent); cause == nil && !h.deadline.IsZero() && !now.Before(h.deadline) {
 		cause = decide.ErrTimeout
 	}
 	return cause

@@ -59,7 +59,7 @@ func TestAHandlersContextIsLikeOneThatWasMadeAtOnce(t *testing.T) {
 		synctest.Wait()
 		same("after its timeout", looked)
 		same("after its timeout, at the first look", late)
-		if cause := looked.end(); !errors.Is(cause, decide.ErrTimeout) {
+		if cause := looked.end(time.Now()); !errors.Is(cause, decide.ErrTimeout) {
 			t.Errorf("the cause is %v", cause)
 		}
 	})
@@ -74,7 +74,7 @@ func TestAHandlersContextEndsWithItsParentsCause(t *testing.T) {
 				t.Fatal(h.Err())
 			}
 			stop(ErrStopping)
-			if cause := h.end(); !errors.Is(cause, ErrStopping) {
+			if cause := h.end(time.Now()); !errors.Is(cause, ErrStopping) {
 				t.Errorf("the cause is %v", cause)
 			}
 		})
@@ -91,7 +91,7 @@ func TestWhatIsMadeOfAHandlersContextEndsWithItAndCostsNoGoroutine(t *testing.T)
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("%d goroutines more", n-before)
 	}
-	if cause := h.end(); cause != nil {
+	if cause := h.end(time.Now()); cause != nil {
 		t.Errorf("the cause is %v", cause)
 	}
 	<-rang
@@ -105,7 +105,7 @@ func TestWhatIsMadeOfAHandlersContextEndsWithItAndCostsNoGoroutine(t *testing.T)
 func TestAHandlersContextIsCancelledAfterItsEndWhoeverLooks(t *testing.T) {
 	for _, timeout := range []time.Duration{0, time.Hour} {
 		h := newHandlerContext(context.Background(), timeout)
-		if cause := h.end(); cause != nil {
+		if cause := h.end(time.Now()); cause != nil {
 			t.Errorf("the cause is %v", cause)
 		}
 		if <-h.Done(); !errors.Is(h.Err(), context.Canceled) || !errors.Is(context.Cause(h), context.Canceled) {

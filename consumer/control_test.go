@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 func TestWhatTheApplicationAndAnOrderSayStandsSideBySide(t *testing.T) {
@@ -164,7 +163,7 @@ func TestNoHandlerBeginsWhenHandlersKnowOfAStop(t *testing.T) {
 }
 
 func stopsBeforeTheNext(t *testing.T) {
-	c, err := New(nil, Spec{Queue: "orders", Concurrency: 2, Handler: func(context.Context, Delivery) Result { return Ack() }}, nil, nil)
+	c, err := New(nil, Spec{Queue: "orders", Concurrency: 1, Handler: func(context.Context, Delivery) Result { return Ack() }}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,23 +172,12 @@ func stopsBeforeTheNext(t *testing.T) {
 		began <- true
 		<-c.stages.connecting.Done() // as a handler does that looks at Stopping
 	}
-	if !c.pool.hand(new(received)) || !<-began {
-		t.Fatal("none began")
-	}
-	waits := make(chan bool, 1)
-	next := &received{from: &channel{ctx: t.Context()}}
-	go func() {
-		select {
-		case c.pool.jobs <- next: // as the intake does, until it notices the stop
-		case <-time.After(100 * time.Millisecond):
-		}
-		waits <- true
-	}()
+	c.pool.add(new(received), new(received))
+	<-began
 	synctest.Wait()
 	if err := c.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	<-waits
 	select {
 	case <-began:
 		t.Error("the next one began")

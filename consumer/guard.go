@@ -262,7 +262,7 @@ func (g *guard) handle(d *received) bool {
 	if at := d.facts.CrashedAt; !at.IsZero() { // its hearing: other processes are to meet it too
 		g.rest = min(lookEvery, max(time.Second, time.Until(at.Add(g.c.rules.Hearing))))
 	}
-	if !g.c.pool.handNow(g.over, d) {
+	if !g.c.pool.handAlone(g.over, d) {
 		return false
 	}
 	select {

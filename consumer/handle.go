@@ -28,7 +28,7 @@ func (c *Consumer) handle(w *worker, d *received) {
 		}
 		c.attempt(ctx, w, d, settleEnding)
 	}()
-	ctx = c.reporter.begin(ctx, d)
+	ctx = c.reporter.begin(ctx, d, now)
 }
 
 // waitFor waits for a message that is less than decide.Moment early, also if a stop cancels

@@ -6,8 +6,7 @@ import "sync"
 // its way. A connection that is lost meanwhile would bring the message back behind the next one of
 // its key. It closes the gate, which in a partition no guard does.
 type inTurn struct {
-	gate    *gate  // immutable
-	changed signal // immutable; wakes the intake
+	pool *pool // immutable
 
 	mu     sync.Mutex // guards copies, and orders what is done with the gate
 	copies int        // on their way; whoever settles changes it
@@ -21,7 +20,7 @@ func (t *inTurn) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.copies++
-	t.gate.closed.Store(true)
+	t.pool.gate.closed.Store(true)
 }
 
 // end is called when the message is settled, or its session has ended.
@@ -33,10 +32,10 @@ func (t *inTurn) end() {
 	t.copies--
 	open := t.copies == 0
 	if open {
-		t.gate.open()
+		t.pool.gate.open()
 	}
 	t.mu.Unlock()
 	if open {
-		t.changed.set()
+		t.pool.rouse()
 	}
 }

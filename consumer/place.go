@@ -127,7 +127,7 @@ func (s *settler) instead(ctx context.Context, d *received, what, instead decide
 		s.settle(ctx, d, instead, time.Now())
 	}()
 	if what.Outcome.Action == 0 && instead.Outcome.Action != 0 {
-		ctx = s.reporter.begin(ctx, d)
+		ctx = s.reporter.begin(ctx, d, time.Now())
 	}
 }
 

@@ -10,8 +10,11 @@ import (
 	"sync/atomic"
 )
 
-// pool runs handlers in workers. It starts a worker when all others are busy, up to the limit of
-// control. When the limit is lowered, workers that have finished end themselves.
+// pool has what is to be handled next, and runs handlers in workers. A worker that has finished
+// takes the next delivery itself. While deliveries wait, one worker at a time is called: woken if
+// one is idle, else started, up to the limit of control. It calls the next one when it has taken a
+// delivery. So handlers that take microseconds wake few workers, and slow ones soon have them all.
+// When the limit is lowered, workers that have finished end themselves.
 type pool struct {
 	// Immutable.
 	concurrency int64
@@ -20,29 +23,35 @@ type pool struct {
 	gate        *gate
 	gauges      *gauges // its workers and running belong to the pool
 
-	jobs     chan *received // from the intake and the guard to an idle worker
-	refused  chan *received // from a worker back to the intake: the gate was closed meanwhile, or the limit lowered
-	refusing atomic.Int64   // how many deliveries are to come by refused; workers and the intake write it
-	ended    signal         // wakes the guard: a worker has ended itself
-	quit     chan struct{}  // closed by end, so that idle workers end
-	working  sync.WaitGroup // the workers; end waits for them
+	working sync.WaitGroup // the workers; end waits for them
 
-	mu     sync.Mutex           // guards active
-	active map[*worker]struct{} // the workers; each enters and leaves itself
+	// barred keeps workers from beginning what waits, such as what a single active consumer must
+	// not start now. The intake writes it.
+	barred atomic.Bool
+
+	mu      sync.Mutex           // guards all below, and changes of the workers' number
+	backlog backlog              // no worker has begun it; the intake adds to it and takes it back
+	alone   *received            // comes before the backlog; the guard writes it, and the worker that takes it
+	active  map[*worker]struct{} // the workers; each enters and leaves itself
+	idle    []*worker            // those that wait to be called
+	called  bool                 // a worker that was called has not looked yet
+	over    bool                 // end was called
 }
 
 func newPool(concurrency int, c *control, g *gauges, handle func(*worker, *received)) *pool {
 	return &pool{
-		concurrency: int64(concurrency), control: c, handle: handle, gate: newGate(), gauges: g, ended: newSignal(),
-		jobs: make(chan *received), refused: make(chan *received), quit: make(chan struct{}), active: map[*worker]struct{}{},
+		concurrency: int64(concurrency), control: c, handle: handle, gate: newGate(), gauges: g, active: map[*worker]struct{}{},
 	}
 }
 
 // worker is a goroutine that runs handlers, one after the other, until the consumer stops or a
 // handler calls runtime.Goexit.
 type worker struct {
-	id   string // of its goroutine, to find its stack; immutable
-	body []byte // of the delivery that it handles, as it came; its goroutine writes it
+	id   string        // of its goroutine, to find its stack; immutable
+	wake chan struct{} // has a place for the call; immutable
+	body []byte        // of the delivery that it handles, as it came; its goroutine writes it
+
+	called bool // and has not looked yet; guarded by pool.mu
 
 	now atomic.Pointer[attempt] // the handler that it runs, else nil; its goroutine writes it
 }
@@ -61,111 +70,155 @@ func (w *worker) forget() {
 	}
 }
 
-// hand gives a delivery to an idle worker, or to a new one. It returns false if all workers are
-// busy. The intake and the guard call it.
-func (p *pool) hand(d *received) bool {
+// add adds deliveries to what is to be handled. It returns how many bytes of bodies wait now.
+func (p *pool) add(all ...*received) (bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.backlog.push(all...)
+	p.call()
+	return p.backlog.bytes
+}
+
+// waits returns how many deliveries wait, and how many bytes their bodies have.
+func (p *pool) waits() (n, bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.backlog.len(), p.backlog.bytes
+}
+
+// takeBack returns what no worker has begun, in order. No worker begins it any more.
+func (p *pool) takeBack() []*received {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.backlog.drain()
+}
+
+// bar says whether workers may begin what waits.
+func (p *pool) bar(yes bool) {
+	if p.barred.Load() != yes {
+		p.barred.Store(yes)
+		p.rouse()
+	}
+}
+
+// rouse follows whatever may let a worker begin what waits: the gate is open, or the limit higher.
+func (p *pool) rouse() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.call()
+}
+
+// handAlone has a worker handle a delivery from quarantine before all others, and waits until one
+// has taken it. It returns false if ctx ended before that. The guard calls it.
+func (p *pool) handAlone(ctx context.Context, d *received) bool {
+	p.mu.Lock()
+	p.alone = d
+	p.call()
+	p.mu.Unlock()
 	select {
-	case p.jobs <- d:
+	case <-d.solo.taken:
 		return true
-	default:
+	case <-ctx.Done():
 	}
-	if !p.hire(d) {
-		return false
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alone != d {
+		return true
 	}
-	p.working.Go(func() { p.work(d) })
-	return true
+	p.alone = nil
+	return false
 }
 
-// hire counts a new worker, unless there are as many as may be. The count is never above that, not
-// even for a moment: a worker that saw it would end itself, and nobody would be there for d.
-//
-// The guard has looked at the limit before it took its message, which nobody else may handle now.
-// So only the Concurrency bounds it here.
-func (p *pool) hire(d *received) bool {
-	most := p.concurrency
-	if d.solo == nil {
-		most = p.control.slots.Load()
+// call calls a worker if there is something to begin, and none was called that has not looked yet.
+// Whoever changes what next looks at calls it. The caller holds mu.
+func (p *pool) call() {
+	if p.called || p.over || !p.isAny() {
+		return
 	}
+	if n := len(p.idle); n > 0 {
+		w := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.called, w.called = true, true
+		w.wake <- struct{}{}
+		return
+	}
+	if p.gauges.workers.Load() < p.most() {
+		p.gauges.workers.Add(1)
+		p.called = true
+		p.working.Go(func() { p.work(true) })
+	}
+}
+
+// isAny returns whether something may be begun. The caller holds mu.
+func (p *pool) isAny() bool {
+	return p.alone != nil || p.backlog.len() > 0 && !p.barred.Load() && !p.gate.closed.Load()
+}
+
+// most returns how many workers there may be. The guard has looked at the limit before it took its
+// message, which nobody else may handle now. So only the Concurrency bounds it here. The caller
+// holds mu.
+func (p *pool) most() int64 {
+	if p.alone != nil {
+		return p.concurrency
+	}
+	return p.control.slots.Load()
+}
+
+// next returns what a worker handles now, and waits for it. It returns nil if the worker is to end,
+// and counts the worker no more.
+func (p *pool) next(w *worker) *received {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for {
-		n := p.gauges.workers.Load()
-		if n >= most {
-			return false
+		if w.called {
+			w.called, p.called = false, false
 		}
-		if p.gauges.workers.CompareAndSwap(n, n+1) {
-			return true
+		d := p.pick()
+		ends := d == nil && (p.over || p.gauges.workers.Load() > p.most())
+		if ends {
+			p.gauges.workers.Add(-1)
 		}
+		if d != nil || ends {
+			p.call() // another one, for what is left
+			return d
+		}
+		p.idle = append(p.idle, w)
+		p.mu.Unlock()
+		<-w.wake
+		p.mu.Lock()
 	}
 }
 
-// surplus returns whether there are more workers than the limit. If so, the caller's is counted no
-// more, and must end.
-func (p *pool) surplus() bool {
-	limit := p.control.slots.Load()
-	if limit == p.concurrency { // there are never more; most often this is all that is looked at
-		return false
+// pick takes what may be begun first, and returns nil if that is nothing, or there are more workers
+// than the limit. What is not alone is in the gate then. The caller holds mu.
+func (p *pool) pick() *received {
+	if d := p.alone; d != nil {
+		p.alone = nil
+		close(d.solo.taken)
+		return d
 	}
-	for {
-		n := p.gauges.workers.Load()
-		if n <= limit {
-			return false
-		}
-		if p.gauges.workers.CompareAndSwap(n, n-1) {
-			// The limit may have been raised meanwhile, so what waits for an idle worker may start
-			// a new one.
-			p.control.changed.set()
-			p.ended.set()
-			return true
-		}
+	if p.gauges.workers.Load() > p.most() || p.barred.Load() || p.backlog.len() == 0 || !p.gate.enter() {
+		return nil
 	}
+	return p.backlog.pop()
 }
 
-// handNow is hand, and waits for a worker until ctx ends. The guard calls it.
-func (p *pool) handNow(ctx context.Context, d *received) bool {
-	for !p.hand(d) {
-		select {
-		case p.jobs <- d:
-			return true
-		case <-p.ended:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
-}
-
-// work is a worker's goroutine; d is its first delivery, nil for a successor. A handler that calls
+// work is a worker's goroutine. isCalled is false for a successor. A handler that calls
 // runtime.Goexit ends the worker's goroutine, which then starts its successor.
-func (p *pool) work(d *received) {
+func (p *pool) work(isCalled bool) {
 	clean := false
-	w := &worker{id: goroutineID()}
+	w := &worker{id: goroutineID(), wake: make(chan struct{}, 1), called: isCalled}
 	p.register(w, true)
 	defer func() {
 		p.register(w, false)
 		if !clean {
-			p.working.Go(func() { p.work(nil) })
+			p.working.Go(func() { p.work(false) })
 		}
 	}()
-	for {
-		if d != nil && d.solo == nil && p.surplus() {
-			clean = true
-			p.refuse(d)
-			return
-		}
-		if d != nil {
-			p.take(w, d)
-		}
-		if p.surplus() {
-			clean = true
-			return
-		}
-		select {
-		case d = <-p.jobs:
-		case <-p.quit:
-			p.gauges.workers.Add(-1)
-			clean = true
-			return
-		}
+	for d := p.next(w); d != nil; d = p.next(w) {
+		p.take(w, d)
 	}
+	clean = true
 }
 
 // register notes that a worker begins, or ends.
@@ -193,12 +246,8 @@ func (p *pool) underway() []*attempt {
 	return all
 }
 
-// take handles a delivery, or returns it to the intake if the gate is closed.
+// take handles a delivery.
 func (p *pool) take(w *worker, d *received) {
-	if d.solo == nil && !p.gate.enter() {
-		p.refuse(d)
-		return
-	}
 	p.gauges.running.Add(1)
 	defer func() {
 		p.gauges.running.Add(-1)
@@ -208,17 +257,6 @@ func (p *pool) take(w *worker, d *received) {
 		}
 	}()
 	p.handle(w, d)
-}
-
-// refuse returns a delivery to the intake.
-func (p *pool) refuse(d *received) {
-	p.refusing.Add(1)
-	select {
-	case p.refused <- d:
-	case <-d.from.ctx.Done(): // the delivery is the broker's again
-		p.refusing.Add(-1)
-		p.control.changed.set() // the intake of another session starts no worker before that
-	}
 }
 
 // leave takes a delivery out of the gate, once: when its worker is done with it, or may never be.
@@ -240,7 +278,13 @@ func (p *pool) release(d *received) {
 
 // end lets each worker end when it is idle, and waits for all of them.
 func (p *pool) end() {
-	close(p.quit)
+	p.mu.Lock()
+	p.over = true
+	for _, w := range p.idle {
+		w.wake <- struct{}{}
+	}
+	p.idle = nil
+	p.mu.Unlock()
 	p.working.Wait()
 }
 

@@ -28,11 +28,11 @@ type reporter struct {
 }
 
 // begin tells the monitor that an attempt is about to begin. It returns the handler's context.
-func (r *reporter) begin(ctx context.Context, d *received) context.Context {
+func (r *reporter) begin(ctx context.Context, d *received, now time.Time) context.Context {
 	if r.monitor == (monitoring.Nop{}) {
 		return ctx
 	}
-	defer r.watch("Begin", d).end()
+	defer r.watch("Begin", d, now).end()
 	return r.monitor.Begin(ctx, d.facts.Delivery)
 }
 
@@ -41,7 +41,7 @@ func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
 	if s.Outcome.Action == 0 || r.monitor == (monitoring.Nop{}) {
 		return
 	}
-	defer r.watch("End", d).end()
+	defer r.watch("End", d, time.Now()).end()
 	if ctx == r.stages.handlers { // which most monitors return from Begin
 		ctx = r.stages.base
 	} else {
@@ -60,13 +60,13 @@ type monitorCall struct {
 }
 
 // watch watches a call of the monitor from now on. end must follow.
-func (r *reporter) watch(method string, d *received) *monitorCall {
+func (r *reporter) watch(method string, d *received, now time.Time) *monitorCall {
 	m, ok := r.spare.Get().(*monitorCall)
 	if !ok {
 		m = new(monitorCall)
 	}
 	m.reporter, m.method, m.delivery = r, method, d
-	r.calls.Begin(&m.Operation, m, time.Now())
+	r.calls.Begin(&m.Operation, m, now)
 	return m
 }
 

@@ -32,6 +32,7 @@ func (in *intake) prefetch() int {
 func (in *intake) bring() error {
 	want := in.prefetch()
 	in.waiting.Store(want == 0 || in.lives.returns())
+	in.c.pool.bar(want == 0)
 	switch {
 	case in.lives.retires():
 		if err := in.rest(); err != nil || in.from.acks.InHand() > 0 {
@@ -63,14 +64,14 @@ func (in *intake) bring() error {
 }
 
 // change ends the subscription that stands, because another prefetch is wanted. What it has left is
-// the backlog.
+// handled before what the next one brings.
 func (in *intake) change(want int) error {
 	before := in.standing
 	rest, err := in.unsubscribe()
 	if err != nil {
 		return err
 	}
-	in.backlog.push(rest...)
+	in.c.pool.add(rest...)
 	if want < before {
 		in.backlogUntil = time.Now().Add(backlogMayLast)
 		time.AfterFunc(backlogMayLast, in.c.control.changed.set)
@@ -78,18 +79,21 @@ func (in *intake) change(want int) error {
 	return nil
 }
 
-// shed gives the backlog back if handlers that have become slow, or fewer, have not begun it in
-// time.
+// shed gives what waits back if handlers that have become slow, or fewer, have not begun it in time.
 func (in *intake) shed() {
-	if len(in.backlog.all) == 0 || in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
+	if in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
+		return
+	}
+	all := in.c.pool.takeBack()
+	if len(all) == 0 {
 		return
 	}
 	why := "handlers have become slow"
 	if w := in.c.control.get(); w.limit() < w.concurrency {
 		why = "fewer handlers may run at once"
 	}
-	in.c.log.Info("messages that were taken ahead go back to the queue", "messages", len(in.backlog.all), "why", why)
-	in.giveBack(in.backlog.drain())
+	in.c.log.Info("messages that were taken ahead go back to the queue", "messages", len(all), "why", why)
+	in.giveBack(all)
 	in.backlogUntil = time.Time{}
 }
 
@@ -102,18 +106,13 @@ func (in *intake) rest() error {
 	if in.c.control.get().isPaused() {
 		in.c.supervisor.idle(in.lives.link.Peer())
 	}
-	var all []*received
-	if in.next != nil {
-		all = append(all, in.next)
-	}
-	all = append(all, in.backlog.all...)
 	if in.standing > 0 && in.c.spec.SingleActive {
-		if in.from.acks.InHand() > len(all) {
+		if n, _ := in.c.pool.waits(); in.from.acks.InHand() > n {
 			return nil
 		}
 		return errYield
 	}
-	in.next, in.backlog = nil, backlog{}
+	all := in.c.pool.takeBack()
 	if in.standing > 0 {
 		more, err := in.unsubscribe()
 		if err != nil {
@@ -180,20 +179,21 @@ func (in *intake) unsubscribe() ([]*received, error) {
 	tag, deliveries := in.tag, in.deliveries
 	// The first few are kept in any case. Before they have come the broker would not have the
 	// cancel, and could deliver again what is given back.
-	few, room := in.c.lookahead.few, budget-in.backlog.bytes
+	_, waits := in.c.pool.waits()
+	few, room := in.c.lookahead.few, budget-waits
 	left := make(chan []*received, 1)
 	go func() { // Cancel returns when the client has handed over what it has received
 		var rest backlog
 		for raw := range deliveries {
 			d := in.c.decode(&raw, in.from)
 			in.from.acks.Take(1)
-			if rest.bytes+d.size() > room && len(rest.all) >= few {
+			if rest.bytes+d.size() > room && rest.len() >= few {
 				in.c.settler.giveBack(d)
 				continue
 			}
 			rest.push(d)
 		}
-		left <- rest.all
+		left <- rest.drain()
 	}()
 	err := in.from.session.Do(context.Background(), "cancel the subscription", func() error { return in.from.Cancel(tag, false) })
 	if err != nil {

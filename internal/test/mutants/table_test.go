@@ -179,8 +179,23 @@ var mutants = []mutant{
 	},
 	{
 		name: "limit-keeps-workers", breaks: "a lower limit ends no worker, so as many handlers begin as before",
-		edits:  []edit{{"consumer.pool.surplus", `limit == p.concurrency`, `limit <= p.concurrency`}},
+		edits:  []edit{{"consumer.pool.most", `return p.control.slots.Load()`, `return p.concurrency`}},
 		caught: []by{{pkg: "consumer", test: "^TestALowerLimitLetsRunningHandlersGoOnAndAHigherOneIsUsedAtOnce$"}, {pkg: "consumer", test: "^TestWhateverTheLimitsAreNoMoreHandlersBegin$"}},
+	},
+	{
+		name: "worker-calls-nobody", breaks: "a worker that has taken a delivery calls no other one for the next",
+		edits:  []edit{{"consumer.pool.next", `p.call() // another one, for what is left`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestSlowHandlersHaveAllWorkersAtOnce$"}},
+	},
+	{
+		name: "open-gate-calls-nobody", breaks: "when the gate opens no worker is called for what waits",
+		edits:  []edit{{"consumer.Consumer.openGate", `c.pool.rouse()`, ``}},
+		caught: []by{engine},
+	},
+	{
+		name: "called-twice", breaks: "a worker is called for each delivery, however many were called",
+		edits:  []edit{{"consumer.pool.call", `p.called || p.over`, `p.over`}},
+		caught: []by{{pkg: "consumer", test: "^TestFastHandlersWakeFewWorkers$"}},
 	},
 	{
 		name: "order-lifted-by-resume", breaks: "the application's Resume lifts what an operator has ordered",
@@ -245,7 +260,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "backlog-forgotten", breaks: "what was taken ahead and is not come to stays unacked for ever",
-		edits:  []edit{{"consumer.intake.shed", `in.giveBack(in.backlog.drain())`, `in.backlog.drain()`}},
+		edits:  []edit{{"consumer.intake.shed", `in.giveBack(all)`, ``}},
 		caught: []by{engine, {pkg: "consumer", test: "^TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow$"}},
 	},
 	{
@@ -411,7 +426,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "bodies-not-weighed", breaks: "large messages behind small ones are all taken ahead",
-		edits:  []edit{{"consumer.intake.take", `in.backlog.bytes > budget`, `in.backlog.bytes < 0`}},
+		edits:  []edit{{"consumer.intake.take", `in.c.pool.add(batch...) > budget`, `in.c.pool.add(batch...) < 0`}},
 		caught: []by{{pkg: "consumer", test: "^TestLargeMessagesBehindSmallOnesAreNotAllTakenAhead$"}},
 	},
 	{
@@ -1462,7 +1477,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "park-unconfirmed", breaks: "the next message of a partition begins when the one before it is confirmed in the error queue",
-		edits:  []edit{{"consumer.inTurn.begin", `t.gate.closed.Store(true)`, `_ = t.gate`}},
+		edits:  []edit{{"consumer.inTurn.begin", `t.pool.gate.closed.Store(true)`, `_ = t.pool`}},
 		caught: []by{{pkg: "consumer", test: "^TestTheNextMessageOfAPartitionWaitsUntilTheOneBeforeIsParked$"}},
 	},
 	{
