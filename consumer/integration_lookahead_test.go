@@ -131,7 +131,7 @@ func TestTheMemoryThatIsTakenAheadIsBounded(t *testing.T) {
 		t.Errorf("%d MiB are here at most, want %d", peak, most)
 	}
 	close(open)
-	amqptest.Eventually(t, 30*time.Second, func() bool { return did.of("one") == small+large }, "the large ones are not handled")
+	amqptest.Eventually(t, 2*time.Minute, func() bool { return did.of("one") == small+large }, "the large ones are not handled")
 	r.stop(c)
 	depths(t, map[string]int{queue: 0, queue + "-quarantine": 0, queue + "-error": 0})
 }

@@ -10,15 +10,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bunnicula-go/bunnicula/internal/backoff"
 	"github.com/bunnicula-go/bunnicula/internal/effective"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 	"github.com/bunnicula-go/bunnicula/topology"
 )
 
 // policies knows what the broker's policies make of the consumer's queues, as far as the management
-// API tells. One goroutine looks during each session: the supervisor starts it and waits for its
-// end.
+// API tells. A timer looks during each session: the supervisor starts it, and waits for its end.
 type policies struct {
 	topology topology.Topology // immutable
 	log      *slog.Logger      // immutable
@@ -35,27 +33,37 @@ const (
 	lookAgain = 5 * time.Minute  // a policy may change
 )
 
-// watch looks until the returned function is called.
+// watch looks until the returned function is called. Between two looks there is a timer and no
+// goroutine, because an app may have hundreds of idle consumers.
 func (p *policies) watch(ctx context.Context, conn transport.Connection) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		for pause := lookTwice; ctx.Err() == nil; {
-			err := p.look(ctx, conn)
-			if p.cannot(err); errors.Is(err, effective.ErrUnknown) {
-				return
-			}
-			if err != nil {
-				backoff.Wait(ctx, lookSoon)
-				continue
-			}
-			backoff.Wait(ctx, pause)
+	var looking sync.Mutex // held during a look
+	var timer *time.Timer
+	pause := lookTwice
+	looking.Lock() // until timer is set
+	defer looking.Unlock()
+	timer = time.AfterFunc(0, func() {
+		looking.Lock()
+		defer looking.Unlock()
+		if ctx.Err() != nil {
+			return
+		}
+		err := p.look(ctx, conn)
+		p.cannot(err)
+		switch {
+		case errors.Is(err, effective.ErrUnknown), ctx.Err() != nil:
+		case err != nil:
+			timer.Reset(lookSoon)
+		default:
+			timer.Reset(pause)
 			pause = lookAgain
 		}
 	})
 	return func() {
 		cancel()
-		ended.Wait()
+		looking.Lock() // a look ends soon now
+		defer looking.Unlock()
+		timer.Stop()
 	}
 }
 
