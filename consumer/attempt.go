@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
-	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
@@ -22,20 +21,17 @@ var ErrStopping = decide.ErrStopping
 // attempt is one run of the handler. It ends once: when the handler returns, or when the watchdog
 // finds the handler stuck. With WhenStuck Hold it ends only when the handler returns.
 type attempt struct {
-	watchdog.Operation
-
 	// Immutable once the attempt has begun.
 	consumer *Consumer
 	delivery *received
 	ctx      handlerContext
-	began    time.Time
 	worker   *worker
 	then     func(*attempt, decide.Ending) // called once, when the attempt ends
 
 	state    atomic.Int32           // running, stuck or returned; the worker and the watchdog write it
 	ended    atomic.Bool            // the goroutine that sets it first calls then
 	stack    atomic.Pointer[string] // of the handler when it was found to be stuck; the watchdog writes it
-	expiring sync.WaitGroup         // Expired runs; the worker waits for it before it logs a late return
+	expiring sync.Mutex             // held while Expired runs; the worker waits for it before it logs a late return
 }
 
 const (
@@ -49,14 +45,13 @@ const (
 // handler calls runtime.Goexit, then is called and attempt does not return.
 func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(*attempt, decide.Ending)) {
 	a := &d.attempt
-	a.consumer, a.delivery, a.worker, a.then, a.began = c, d, w, then, time.Now()
-	a.ctx.parent, a.ctx.spec = ctx, &c.spec
+	a.consumer, a.delivery, a.worker, a.then = c, d, w, then
+	a.ctx.parent, a.ctx.spec, a.ctx.began = ctx, &c.spec, time.Now()
 	w.keep(d.facts.Raw.Body)
-	seen := d.facts.Delivery // from now on the watchdog may restore the body
+	seen := d.facts.Delivery(&c.rules) // from now on the watchdog may restore the body
 	w.now.Store(a)
 	if c.spec.Timeout != NoTimeout {
-		a.ctx.deadline = a.began.Add(c.spec.Timeout)
-		c.handlers.Begin(&a.Operation, a, a.began)
+		c.handlers.Begin(&w.watch, a, a.ctx.began)
 	}
 	var result Result
 	var clean bool
@@ -81,10 +76,10 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 // finish is called when the handler has returned, panicked or called runtime.Goexit.
 func (a *attempt) finish(e decide.Ending) {
 	if a.consumer.spec.Timeout != NoTimeout {
-		a.consumer.handlers.End(&a.Operation)
+		a.consumer.handlers.End(&a.worker.watch)
 	}
 	now := time.Now()
-	e.Duration = now.Sub(a.began)
+	e.Duration = now.Sub(a.ctx.began)
 	switch cause := a.ctx.end(now); {
 	case errors.Is(cause, decide.ErrTimeout):
 		e.TimedOut = true
@@ -92,8 +87,9 @@ func (a *attempt) finish(e decide.Ending) {
 		e.Interrupted = true
 	}
 	if a.state.Swap(returned) == stuck {
-		a.expiring.Wait()
+		a.expiring.Lock()
 		a.consumer.unstuck(a.delivery, e.Duration)
+		a.expiring.Unlock()
 	}
 	a.end(e)
 }
@@ -105,14 +101,14 @@ func (a *attempt) yields(r decide.Result) bool {
 
 // Expired is called by the watchdog when the handler still runs after its timeout and its grace.
 func (a *attempt) Expired() {
-	a.expiring.Add(1)
-	defer a.expiring.Done()
+	a.expiring.Lock()
+	defer a.expiring.Unlock()
 	if !a.state.CompareAndSwap(running, stuck) {
 		return
 	}
 	stack := a.worker.stack()
 	a.stack.Store(&stack)
-	took := time.Since(a.began)
+	took := time.Since(a.ctx.began)
 	a.consumer.stuck(a.delivery, took, stack)
 	if a.state.Load() == returned || a.consumer.spec.WhenStuck == Hold {
 		return
@@ -137,8 +133,7 @@ func (a *attempt) end(e decide.Ending) {
 // retried or parked with the bytes that came.
 func (a *attempt) restore() {
 	if len(a.worker.body) > 0 {
-		body := bytes.Clone(a.worker.body)
-		a.delivery.facts.Raw.Body, a.delivery.facts.Delivery.Body = body, body
+		a.delivery.facts.Raw.Body = bytes.Clone(a.worker.body)
 	}
 }
 
@@ -158,7 +153,7 @@ func panicError(p any) error {
 // stuck reports a handler that does not return. The handler keeps its slot. The gate and the token
 // no longer wait for it.
 func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
-	c.log.Error("handler is stuck", "message_id", d.loggedID(), "attempt", d.facts.Delivery.Attempt,
+	c.log.Error("handler is stuck", "message_id", d.loggedID(), "attempt", d.facts.Attempt,
 		"after", after.Round(time.Millisecond), "held", c.spec.WhenStuck == Hold, "stack", stack)
 	c.control.update(func(w *wanted) { w.stuck++ })
 	c.pool.release(d)
@@ -166,7 +161,7 @@ func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
 
 // unstuck reports that a stuck handler has returned after all. Its slot is free again.
 func (c *Consumer) unstuck(d *received, after time.Duration) {
-	c.log.Warn("stuck handler returned", "message_id", d.loggedID(), "attempt", d.facts.Delivery.Attempt,
+	c.log.Warn("stuck handler returned", "message_id", d.loggedID(), "attempt", d.facts.Attempt,
 		"after", after.Round(time.Millisecond))
 	c.control.update(func(w *wanted) { w.stuck-- })
 }

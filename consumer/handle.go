@@ -34,14 +34,14 @@ func (c *Consumer) handle(w *worker, d *received) {
 // waitFor waits for a message that is less than decide.Moment early, also if a stop cancels
 // handlers meanwhile: no handler may begin early.
 func (d *received) waitFor(now time.Time) {
-	if left := d.facts.NotBefore.Sub(now); !d.facts.NotBefore.IsZero() && left > 0 {
+	if left := d.facts.NotBefore().Sub(now); left > 0 {
 		time.Sleep(left)
 	}
 }
 
 // settleEnding decides about an attempt that has ended, and settles its delivery.
 func settleEnding(a *attempt, e decide.Ending) {
-	c, now := a.consumer, a.began.Add(e.Duration)
+	c, now := a.consumer, a.ctx.began.Add(e.Duration)
 	s := c.after(a.delivery, e, now)
 	if s.Stretched > 0 {
 		c.announcer.stretched(s, now)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 )
 
 // pool has what is to be handled next, and runs handlers in workers. A worker that has finished
@@ -53,7 +55,8 @@ type worker struct {
 
 	called bool // and has not looked yet; guarded by pool.mu
 
-	now atomic.Pointer[attempt] // the handler that it runs, else nil; its goroutine writes it
+	now   atomic.Pointer[attempt] // the handler that it runs, else nil; its goroutine writes it
+	watch watchdog.Operation      // of that handler; only its goroutine begins and ends it
 }
 
 // mostKept is the largest body, in bytes, whose memory a worker keeps for the next one.
@@ -242,7 +245,7 @@ func (p *pool) underway() []*attempt {
 			all = append(all, a)
 		}
 	}
-	slices.SortFunc(all, func(a, b *attempt) int { return a.began.Compare(b.began) })
+	slices.SortFunc(all, func(a, b *attempt) int { return a.ctx.began.Compare(b.ctx.began) })
 	return all
 }
 
