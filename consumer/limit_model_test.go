@@ -154,7 +154,10 @@ func (w *limited) run() error {
 	return errors.Join(err, w.wrong)
 }
 
+// change holds the lock meanwhile: a handler may begin as soon as the limit is higher.
 func (w *limited) change(ch limitChange) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch ch.What {
 	case "pause":
 		w.c.Pause()
@@ -167,8 +170,6 @@ func (w *limited) change(ch limitChange) {
 	case "order":
 		w.c.Obey(consumer.Order{Limit: ch.N, Paused: ch.Pause == time.Second})
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if now := w.c.Health().Limit; now != w.most {
 		w.most, w.since = now, time.Now()
 	}
