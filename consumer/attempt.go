@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,10 +27,10 @@ type attempt struct {
 	worker   *worker
 	then     func(*attempt, decide.Ending) // called once, when the attempt ends
 
-	state    atomic.Int32           // running, stuck or returned; the worker and the watchdog write it
-	ended    atomic.Bool            // the goroutine that sets it first calls then
-	stack    atomic.Pointer[string] // of the handler when it was found to be stuck; the watchdog writes it
-	expiring sync.Mutex             // held while Expired runs; the worker waits for it before it logs a late return
+	state   atomic.Int32           // running, stuck or returned; the worker and the watchdog write it
+	ended   atomic.Bool            // the goroutine that sets it first calls then
+	stack   atomic.Pointer[string] // of the handler when it was found to be stuck; the watchdog writes it
+	expired chan struct{}          // closed when Expired returns; the watchdog makes it before it sets the state
 }
 
 const (
@@ -87,9 +86,8 @@ func (a *attempt) finish(e decide.Ending) {
 		e.Interrupted = true
 	}
 	if a.state.Swap(returned) == stuck {
-		a.expiring.Lock()
+		<-a.expired
 		a.consumer.unstuck(a.delivery, e.Duration)
-		a.expiring.Unlock()
 	}
 	a.end(e)
 }
@@ -101,8 +99,8 @@ func (a *attempt) yields(r decide.Result) bool {
 
 // Expired is called by the watchdog when the handler still runs after its timeout and its grace.
 func (a *attempt) Expired() {
-	a.expiring.Lock()
-	defer a.expiring.Unlock()
+	a.expired = make(chan struct{})
+	defer close(a.expired)
 	if !a.state.CompareAndSwap(running, stuck) {
 		return
 	}
