@@ -95,7 +95,7 @@ func (a *announcer) outlives() {
 	all, now := a.pool.underway(), time.Now()
 	for _, one := range all[:min(len(all), mostNamed)] {
 		a.log.Error("handler outlives the stop", "message_id", one.delivery.loggedID(), "attempt", one.delivery.facts.Delivery.Attempt,
-			"running", now.Sub(one.began).Round(time.Millisecond), "stuck", one.state.Load() == stuck, "timeout", a.spec.shownTimeout())
+			"running", now.Sub(one.ctx.began).Round(time.Millisecond), "stuck", one.state.Load() == stuck, "timeout", a.spec.shownTimeout())
 	}
 	if more := len(all) - mostNamed; more > 0 {
 		a.log.Error("more handlers outlive the stop", "handlers", more)

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
-	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 	"github.com/bunnicula-go/bunnicula/internal/foreign"
 )
 
@@ -22,20 +20,17 @@ var ErrStopping = decide.ErrStopping
 // attempt is one run of the handler. It ends once: when the handler returns, or when the watchdog
 // finds the handler stuck. With WhenStuck Hold it ends only when the handler returns.
 type attempt struct {
-	watchdog.Operation
-
 	// Immutable once the attempt has begun.
 	consumer *Consumer
 	delivery *received
 	ctx      handlerContext
-	began    time.Time
 	worker   *worker
 	then     func(*attempt, decide.Ending) // called once, when the attempt ends
 
-	state    atomic.Int32           // running, stuck or returned; the worker and the watchdog write it
-	ended    atomic.Bool            // the goroutine that sets it first calls then
-	stack    atomic.Pointer[string] // of the handler when it was found to be stuck; the watchdog writes it
-	expiring sync.WaitGroup         // Expired runs; the worker waits for it before it logs a late return
+	state   atomic.Int32           // running, stuck or returned; the worker and the watchdog write it
+	ended   atomic.Bool            // the goroutine that sets it first calls then
+	stack   atomic.Pointer[string] // of the handler when it was found to be stuck; the watchdog writes it
+	expired chan struct{}          // closed when Expired returns; the watchdog makes it before it sets the state
 }
 
 const (
@@ -49,14 +44,13 @@ const (
 // handler calls runtime.Goexit, then is called and attempt does not return.
 func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then func(*attempt, decide.Ending)) {
 	a := &d.attempt
-	a.consumer, a.delivery, a.worker, a.then, a.began = c, d, w, then, time.Now()
-	a.ctx.parent, a.ctx.spec = ctx, &c.spec
+	a.consumer, a.delivery, a.worker, a.then = c, d, w, then
+	a.ctx.parent, a.ctx.spec, a.ctx.began = ctx, &c.spec, time.Now()
 	w.keep(d.facts.Raw.Body)
 	seen := d.facts.Delivery // from now on the watchdog may restore the body
 	w.now.Store(a)
 	if c.spec.Timeout != NoTimeout {
-		a.ctx.deadline = a.began.Add(c.spec.Timeout)
-		c.handlers.Begin(&a.Operation, a, a.began)
+		c.handlers.Begin(&w.watch, a, a.ctx.began)
 	}
 	var result Result
 	var clean bool
@@ -81,7 +75,7 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 // finish is called when the handler has returned, panicked or called runtime.Goexit.
 func (a *attempt) finish(e decide.Ending) {
 	if a.consumer.spec.Timeout != NoTimeout {
-		a.consumer.handlers.End(&a.Operation)
+		a.consumer.handlers.End(&a.worker.watch)
 	}
 	switch cause := a.ctx.end(); {
 	case errors.Is(cause, decide.ErrTimeout):
@@ -90,8 +84,8 @@ func (a *attempt) finish(e decide.Ending) {
 		e.Interrupted = true
 	}
 	if a.state.Swap(returned) == stuck {
-		a.expiring.Wait()
-		a.consumer.unstuck(a.delivery, time.Since(a.began))
+		<-a.expired
+		a.consumer.unstuck(a.delivery, time.Since(a.ctx.began))
 	}
 	a.end(e)
 }
@@ -103,14 +97,14 @@ func (a *attempt) yields(r decide.Result) bool {
 
 // Expired is called by the watchdog when the handler still runs after its timeout and its grace.
 func (a *attempt) Expired() {
-	a.expiring.Add(1)
-	defer a.expiring.Done()
+	a.expired = make(chan struct{})
+	defer close(a.expired)
 	if !a.state.CompareAndSwap(running, stuck) {
 		return
 	}
 	stack := a.worker.stack()
 	a.stack.Store(&stack)
-	a.consumer.stuck(a.delivery, time.Since(a.began), stack)
+	a.consumer.stuck(a.delivery, time.Since(a.ctx.began), stack)
 	if a.state.Load() == returned || a.consumer.spec.WhenStuck == Hold {
 		return
 	}
@@ -121,7 +115,7 @@ func (a *attempt) end(e decide.Ending) {
 	if !a.ended.CompareAndSwap(false, true) {
 		return
 	}
-	e.Duration = time.Since(a.began)
+	e.Duration = time.Since(a.ctx.began)
 	if e.Result.Verdict != decide.Ack || e.Panicked != nil {
 		a.restore()
 	}

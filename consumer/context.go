@@ -12,9 +12,10 @@ import (
 // timer are made when a method needs them. Most handlers that take microseconds never call such a
 // method (BenchmarkAttempt).
 type handlerContext struct {
-	parent   context.Context // immutable
-	deadline time.Time       // immutable; zero is none
-	spec     *Spec           // immutable
+	// Immutable.
+	parent context.Context
+	spec   *Spec
+	began  time.Time // the attempt
 
 	// The handler, goroutines that it has started, and the attempt use what is below.
 	mu     sync.Mutex      // guards it
@@ -27,10 +28,18 @@ var _ context.Context = (*handlerContext)(nil)
 
 func (h *handlerContext) Deadline() (time.Time, bool) {
 	d, ok := h.parent.Deadline()
-	if !h.deadline.IsZero() && (!ok || h.deadline.Before(d)) {
-		return h.deadline, true
+	if own, bounded := h.timeout(); bounded && (!ok || own.Before(d)) {
+		return own, true
 	}
 	return d, ok
+}
+
+// timeout returns when the Spec.Timeout is over. It returns false if there is none.
+func (h *handlerContext) timeout() (at time.Time, bounded bool) {
+	if h.spec.Timeout == NoTimeout {
+		return time.Time{}, false
+	}
+	return h.began.Add(h.spec.Timeout), true
 }
 
 func (h *handlerContext) Done() <-chan struct{} { return h.made().Done() }
@@ -118,10 +127,10 @@ func (h *handlerContext) made() context.Context {
 	if h.real != nil {
 		return h.real
 	}
-	if h.deadline.IsZero() {
-		h.real, h.cancel = context.WithCancel(h.parent)
+	if at, bounded := h.timeout(); bounded {
+		h.real, h.cancel = context.WithDeadlineCause(h.parent, at, decide.ErrTimeout)
 	} else {
-		h.real, h.cancel = context.WithDeadlineCause(h.parent, h.deadline, decide.ErrTimeout)
+		h.real, h.cancel = context.WithCancel(h.parent)
 	}
 	if h.over {
 		h.cancel()
@@ -140,7 +149,8 @@ func (h *handlerContext) end() (cause error) {
 		h.cancel()
 		return cause
 	}
-	if cause = context.Cause(h.parent); cause == nil && !h.deadline.IsZero() && !time.Now().Before(h.deadline) {
+	at, bounded := h.timeout()
+	if cause = context.Cause(h.parent); cause == nil && bounded && !time.Now().Before(at) {
 		cause = decide.ErrTimeout
 	}
 	return cause

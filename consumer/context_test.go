@@ -14,11 +14,7 @@ import (
 type contextKey struct{}
 
 func newHandlerContext(parent context.Context, timeout time.Duration) *handlerContext {
-	h := &handlerContext{parent: parent}
-	if timeout > 0 {
-		h.deadline = time.Now().Add(timeout)
-	}
-	return h
+	return &handlerContext{parent: parent, spec: &Spec{Timeout: timeout}, began: time.Now()}
 }
 
 // Whoever looks at a handler's context sees what they would see of one that was made with its
@@ -103,7 +99,7 @@ func TestWhatIsMadeOfAHandlersContextEndsWithItAndCostsNoGoroutine(t *testing.T)
 // A goroutine of the handler's may look at the context for the first time when the handler has long
 // returned.
 func TestAHandlersContextIsCancelledAfterItsEndWhoeverLooks(t *testing.T) {
-	for _, timeout := range []time.Duration{0, time.Hour} {
+	for _, timeout := range []time.Duration{NoTimeout, time.Hour} {
 		h := newHandlerContext(context.Background(), timeout)
 		if cause := h.end(); cause != nil {
 			t.Errorf("the cause is %v", cause)

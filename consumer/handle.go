@@ -41,7 +41,7 @@ func (d *received) waitFor(now time.Time) {
 
 // settleEnding decides about an attempt that has ended, and settles its delivery.
 func settleEnding(a *attempt, e decide.Ending) {
-	c, now := a.consumer, a.began.Add(e.Duration)
+	c, now := a.consumer, a.ctx.began.Add(e.Duration)
 	s := c.after(a.delivery, e, now)
 	if s.Stretched > 0 {
 		c.announcer.stretched(s, now)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 )
 
 // pool runs handlers in workers. It starts a worker when all others are busy, up to the limit of
@@ -44,7 +46,8 @@ type worker struct {
 	id   string // of its goroutine, to find its stack; immutable
 	body []byte // of the delivery that it handles, as it came; its goroutine writes it
 
-	now atomic.Pointer[attempt] // the handler that it runs, else nil; its goroutine writes it
+	now   atomic.Pointer[attempt] // the handler that it runs, else nil; its goroutine writes it
+	watch watchdog.Operation      // of that handler; only its goroutine begins and ends it
 }
 
 // mostKept is the largest body, in bytes, whose memory a worker keeps for the next one.
@@ -189,7 +192,7 @@ func (p *pool) underway() []*attempt {
 			all = append(all, a)
 		}
 	}
-	slices.SortFunc(all, func(a, b *attempt) int { return a.began.Compare(b.began) })
+	slices.SortFunc(all, func(a, b *attempt) int { return a.ctx.began.Compare(b.ctx.began) })
 	return all
 }
 

@@ -45,7 +45,7 @@ func (a *attempt) shown() Running {
 	d := &a.delivery.facts.Delivery
 	r := Running{
 		Consumer: a.consumer.spec.Name, Queue: a.consumer.spec.Queue,
-		MessageID: d.MessageID, MessageIDGiven: d.MessageIDGiven, Type: d.Type, Attempt: d.Attempt, Since: a.began,
+		MessageID: d.MessageID, MessageIDGiven: d.MessageIDGiven, Type: d.Type, Attempt: d.Attempt, Since: a.ctx.began,
 	}
 	if stack := a.stack.Load(); stack != nil {
 		r.Stuck, r.Stack = true, *stack
