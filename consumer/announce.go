@@ -94,7 +94,7 @@ const mostNamed = 20
 func (a *announcer) outlives() {
 	all, now := a.pool.underway(), time.Now()
 	for _, one := range all[:min(len(all), mostNamed)] {
-		a.log.Error("handler outlives the stop", "message_id", one.delivery.loggedID(), "attempt", one.delivery.facts.Delivery.Attempt,
+		a.log.Error("handler outlives the stop", "message_id", one.delivery.loggedID(), "attempt", one.delivery.facts.Attempt,
 			"running", now.Sub(one.ctx.began).Round(time.Millisecond), "stuck", one.state.Load() == stuck, "timeout", a.spec.shownTimeout())
 	}
 	if more := len(all) - mostNamed; more > 0 {

@@ -47,7 +47,7 @@ func (c *Consumer) attempt(ctx context.Context, w *worker, d *received, then fun
 	a.consumer, a.delivery, a.worker, a.then = c, d, w, then
 	a.ctx.parent, a.ctx.spec, a.ctx.began = ctx, &c.spec, time.Now()
 	w.keep(d.facts.Raw.Body)
-	seen := d.facts.Delivery // from now on the watchdog may restore the body
+	seen := d.facts.Delivery(&c.rules) // from now on the watchdog may restore the body
 	w.now.Store(a)
 	if c.spec.Timeout != NoTimeout {
 		c.handlers.Begin(&w.watch, a, a.ctx.began)
@@ -129,8 +129,7 @@ func (a *attempt) end(e decide.Ending) {
 // retried or parked with the bytes that came.
 func (a *attempt) restore() {
 	if len(a.worker.body) > 0 {
-		body := bytes.Clone(a.worker.body)
-		a.delivery.facts.Raw.Body, a.delivery.facts.Delivery.Body = body, body
+		a.delivery.facts.Raw.Body = bytes.Clone(a.worker.body)
 	}
 }
 
@@ -150,7 +149,7 @@ func panicError(p any) error {
 // stuck reports a handler that does not return. The handler keeps its slot. The gate and the token
 // no longer wait for it.
 func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
-	c.log.Error("handler is stuck", "message_id", d.loggedID(), "attempt", d.facts.Delivery.Attempt,
+	c.log.Error("handler is stuck", "message_id", d.loggedID(), "attempt", d.facts.Attempt,
 		"after", after.Round(time.Millisecond), "held", c.spec.WhenStuck == Hold, "stack", stack)
 	c.control.update(func(w *wanted) { w.stuck++ })
 	c.pool.release(d)
@@ -158,7 +157,7 @@ func (c *Consumer) stuck(d *received, after time.Duration, stack string) {
 
 // unstuck reports that a stuck handler has returned after all. Its slot is free again.
 func (c *Consumer) unstuck(d *received, after time.Duration) {
-	c.log.Warn("stuck handler returned", "message_id", d.loggedID(), "attempt", d.facts.Delivery.Attempt,
+	c.log.Warn("stuck handler returned", "message_id", d.loggedID(), "attempt", d.facts.Attempt,
 		"after", after.Round(time.Millisecond))
 	c.control.update(func(w *wanted) { w.stuck-- })
 }

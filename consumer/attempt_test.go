@@ -517,7 +517,7 @@ func TestAStuckHandlerThatChangesItsMessageChangesNoCopy(t *testing.T) {
 		})
 		w.keep([]byte("the next message")) // of the same worker
 		wantWhole(t, settlement)
-		if got := string(d.facts.Delivery.Body); got != "as it came" {
+		if got := string(d.facts.Raw.Body); got != "as it came" {
 			t.Errorf("monitors are told %q", got)
 		}
 	})

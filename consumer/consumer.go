@@ -82,7 +82,7 @@ func (c *Consumer) assemble(conn *connection.Connection, open bool, monitor moni
 	c.announcer = &announcer{spec: &c.spec, base: log, log: c.log, control: c.control, pool: c.pool}
 	c.handlers.Limit = c.spec.Timeout + c.spec.Grace
 	c.reporter = &reporter{
-		monitor: monitor, log: c.log, control: c.control, release: c.pool.release, stages: c.stages, calls: watchdog.Watchdog{Limit: monitorLimit},
+		monitor: monitor, rules: &c.rules, log: c.log, control: c.control, release: c.pool.release, stages: c.stages, calls: watchdog.Watchdog{Limit: monitorLimit},
 	}
 	c.supervisor = newSupervisor(c)
 	most := c.lookahead.many + c.spec.Concurrency

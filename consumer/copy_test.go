@@ -230,7 +230,7 @@ func TestACopyDoesNotSayWhatItsWayBackSays(t *testing.T) {
 			}
 			came := back(waits)
 			came.Exchange, came.RoutingKey = "", "orders"
-			if d := decoded(c, came).facts.Delivery; d.Exchange != row.exchange || d.RoutingKey != row.key {
+			if d := decoded(c, came).facts.Delivery(&c.rules); d.Exchange != row.exchange || d.RoutingKey != row.key {
 				t.Errorf("it comes back as of %q, %q", d.Exchange, d.RoutingKey)
 			}
 			parked := c.settlement(decoded(c, came), ending{result: Error(errBoom)}, time.Now()).Copy.Headers
@@ -414,8 +414,8 @@ func TestAMessageWhoseHeadersFillAFrameIsParkedAsItIs(t *testing.T) {
 		c := quiet(t, spec(nil))
 		big := amqp.Table{"long": strings.Repeat("x", 128<<10-110)}
 		d := decoded(c, delivery(big))
-		soon := decoded(c, delivery(big))
-		soon.facts.NotBefore = time.Now().Add(time.Hour)
+		soon := decoded(c, delivery(amqp.Table{wire.NotBefore: wire.Stamp(time.Now().Add(time.Hour))}))
+		soon.facts.Raw.Headers = big
 		for name, s := range map[string]Settlement{
 			"early":       before(c, soon),
 			"retried":     c.settlement(d, failing(errBoom), time.Now()),

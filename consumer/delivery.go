@@ -50,7 +50,7 @@ func (c *Consumer) survived(raw *amqp.Delivery) int {
 func (d *received) tag() uint64 { return d.facts.Raw.DeliveryTag }
 
 // loggedID returns the message id for the log.
-func (d *received) loggedID() string { return foreign.Line(d.facts.Delivery.MessageID, wire.MaxName) }
+func (d *received) loggedID() string { return foreign.Line(d.facts.MessageID, wire.MaxName) }
 
 // size returns how many bytes the body takes, which may be more than are in it.
 func (d *received) size() int { return cap(d.facts.Raw.Body) }

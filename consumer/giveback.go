@@ -24,7 +24,7 @@ func acksOver(d *received) error {
 // restarts would make innocent messages look like killers. If the copy is not confirmed in time the
 // message is nacked.
 func (s *settler) giveBack(d *received) {
-	if d.facts.Returned == 0 || s.rules.Quarantine.Queue == "" || !d.from.session.Peer().NackCounts() {
+	if d.facts.Returned() == 0 || s.rules.Quarantine.Queue == "" || !d.from.session.Peer().NackCounts() {
 		s.nack(d)
 		return
 	}

@@ -258,8 +258,8 @@ func (g *guard) handle(d *received) bool {
 		return false
 	}
 	d.solo = newSolo(g.token().Release)
-	g.rest = 0                                 // another message may be there
-	if at := d.facts.CrashedAt; !at.IsZero() { // its hearing: other processes are to meet it too
+	g.rest = 0                                   // another message may be there
+	if at := d.facts.CrashedAt(); !at.IsZero() { // its hearing: other processes are to meet it too
 		g.rest = min(lookEvery, max(time.Second, time.Until(at.Add(g.c.rules.Hearing))))
 	}
 	if !g.c.pool.handNow(g.over, d) {

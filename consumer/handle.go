@@ -34,7 +34,7 @@ func (c *Consumer) handle(w *worker, d *received) {
 // waitFor waits for a message that is less than decide.Moment early, also if a stop cancels
 // handlers meanwhile: no handler may begin early.
 func (d *received) waitFor(now time.Time) {
-	if left := d.facts.NotBefore.Sub(now); !d.facts.NotBefore.IsZero() && left > 0 {
+	if left := d.facts.NotBefore().Sub(now); left > 0 {
 		time.Sleep(left)
 	}
 }

@@ -51,7 +51,7 @@ func TestAMessageWithoutAnIDHasOneFromItsFirstAttemptUntilItIsParked(t *testing.
 
 func TestTwoEqualMessagesWithoutIDsAreNotTakenForOne(t *testing.T) {
 	c := quiet(t, spec(nil))
-	a, b := decoded(c, nameless(nil)).facts.Delivery, decoded(c, nameless(nil)).facts.Delivery
+	a, b := decoded(c, nameless(nil)).facts, decoded(c, nameless(nil)).facts
 	if a.MessageID == b.MessageID || !a.MessageIDGiven || !b.MessageIDGiven {
 		t.Errorf("ids %q and %q, given by us: %t, %t", a.MessageID, b.MessageID, a.MessageIDGiven, b.MessageIDGiven)
 	}
@@ -99,13 +99,13 @@ func TestAMessageWhoseHeadersLeaveNoRoomIsParkedWithTheIDThatWasLoggedIfThatFits
 	for n := fits - 500; n < fits-128; n++ {
 		d := decoded(c, nameless(amqp.Table{"h": strings.Repeat("x", n)}))
 		d.from = &channel{session: userSession{}, fits: fits}
-		s := c.settlement(d, ending{result: Retry(nil)}, d.facts.Delivery.Timestamp)
+		s := c.settlement(d, ending{result: Retry(nil)}, d.facts.Raw.Timestamp)
 		if s.Action != monitoring.Parked {
 			continue
 		}
 		mark := s.Copy.Headers["bunnicula-message-id-given"]
 		switch s.Copy.MessageId {
-		case d.facts.Delivery.MessageID:
+		case d.facts.MessageID:
 			with++
 			if mark != true || wire.PropertiesSize(&s.Copy.Publishing) > fits {
 				t.Errorf("with %d bytes the copy has the mark %v and %d bytes of headers", n, mark, wire.PropertiesSize(&s.Copy.Publishing))

@@ -19,6 +19,7 @@ const monitorLimit = 5 * time.Second
 // consumer takes no more messages.
 type reporter struct {
 	monitor monitoring.Monitor // immutable
+	rules   *decide.Rules      // immutable
 	log     *slog.Logger       // immutable
 	control *control           // immutable
 	release func(*received)    // immutable: the gate and the token wait for the delivery no longer
@@ -33,7 +34,7 @@ func (r *reporter) begin(ctx context.Context, d *received) context.Context {
 		return ctx
 	}
 	defer r.watch("Begin", d).end()
-	return r.monitor.Begin(ctx, d.facts.Delivery)
+	return r.monitor.Begin(ctx, d.facts.Delivery(r.rules))
 }
 
 // end tells the monitor what became of a delivery. It is called after the delivery was settled.
@@ -47,7 +48,7 @@ func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
 	} else {
 		ctx = context.WithoutCancel(ctx)
 	}
-	r.monitor.End(ctx, d.facts.Delivery, s.Outcome)
+	r.monitor.End(ctx, d.facts.Delivery(r.rules), s.Outcome)
 }
 
 // monitorCall is a call of the monitor under way. It is immutable meanwhile, but for the Operation.

@@ -42,10 +42,10 @@ func (g *Group) Running() []Running {
 
 // shown returns what is told of an attempt under way.
 func (a *attempt) shown() Running {
-	d := &a.delivery.facts.Delivery
+	d := &a.delivery.facts
 	r := Running{
 		Consumer: a.consumer.spec.Name, Queue: a.consumer.spec.Queue,
-		MessageID: d.MessageID, MessageIDGiven: d.MessageIDGiven, Type: d.Type, Attempt: d.Attempt, Since: a.ctx.began,
+		MessageID: d.MessageID, MessageIDGiven: d.MessageIDGiven, Type: d.Raw.Type, Attempt: d.Attempt, Since: a.ctx.began,
 	}
 	if stack := a.stack.Load(); stack != nil {
 		r.Stuck, r.Stack = true, *stack

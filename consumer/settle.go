@@ -93,7 +93,7 @@ func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlemen
 		return
 	}
 	if what.Copy.To == s.rules.Quarantine && d.solo == nil {
-		s.log.Warn("a message came back without an end, it will be handled alone", "message_id", d.loggedID(), "times", d.facts.Returns)
+		s.log.Warn("a message came back without an end, it will be handled alone", "message_id", d.loggedID(), "times", d.facts.Returns())
 		s.asides.set()
 	}
 	s.reporter.end(ctx, d, what)

@@ -244,8 +244,8 @@ func TestSettlements(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := quiet(t, patient(row.change))
 			d := decoded(c, delivery(amqp.Table{"retry-attempts": int64(row.attempt - 1), "bunnicula-queue": "orders"}))
-			if d.facts.Delivery.Attempt != row.attempt {
-				t.Fatalf("attempt %d", d.facts.Delivery.Attempt)
+			if d.facts.Attempt != row.attempt {
+				t.Fatalf("attempt %d", d.facts.Attempt)
 			}
 			s := c.settlement(d, row.ending, now)
 			if in(s) != row.want || (s.Deed == DeedLeave) != row.givenBack || early(s) || s.Stack != row.stack {

@@ -34,7 +34,7 @@ func TestOnlyADelayThatBecomesTenTimesAsLongIsStretched(t *testing.T) {
 		c := quiet(t, spec(func(s *Spec) { s.Backoff, s.Delays = row.queues[:1], row.queues[1:] }))
 		d := decoded(c, delivery(nil))
 		if row.last {
-			d.facts.Delivery.Attempt = c.spec.MaxRetries + 1
+			d.facts.Attempt = c.spec.MaxRetries + 1
 		}
 		row.ending.Result = row.result.said
 		if got := c.after(d, row.ending, time.Now()).Stretched; got != row.want {

@@ -25,13 +25,13 @@ func Before(r *Rules, f *Facts, g Given) (Settlement, bool) {
 	switch {
 	case f.Unread:
 		return r.unread(g), true
-	case f.NotBefore.IsZero() && f.Returns == 0:
+	case f.NotBefore().IsZero() && f.Returns() == 0:
 		return Settlement{}, false // most messages
-	case f.NotBefore.Sub(g.Now) >= Moment:
+	case f.NotBefore().Sub(g.Now) >= Moment:
 		return r.early(f, g), true
-	case f.Alone && Suspicious+f.Returns >= r.MaxCrashes:
+	case f.Alone && Suspicious+f.Returns() >= r.MaxCrashes:
 		return r.crashed(f, g), true
-	case !f.Alone && f.Returns >= Suspicious && r.guarded():
+	case !f.Alone && f.Returns() >= Suspicious && r.guarded():
 		return r.aside(f, g)
 	}
 	return Settlement{}, false
@@ -46,18 +46,18 @@ func GiveBack(r *Rules, f *Facts, g Given) (Settlement, bool) {
 	if f.Unread { // a copy would be without what cannot be read
 		return Settlement{}, false
 	}
-	p := plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore}
+	p := plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore()}
 	s := r.copy(f, p, g)
 	return s, s.Deed == DeedCopy
 }
 
 // early has a message wait again that came a Moment or more before its time.
 func (r *Rules) early(f *Facts, g Given) Settlement {
-	left := f.NotBefore.Sub(g.Now)
+	left := f.NotBefore().Sub(g.Now)
 	p := plan{to: route.Retry(r.Topology, left), attempts: f.tried()}
 	p.outcome.Delay = max(left, p.to.Delay)
 	if p.to.Delay < left {
-		p.notBefore = f.NotBefore
+		p.notBefore = f.NotBefore()
 	}
 	return r.copy(f, p, g)
 }
@@ -65,7 +65,7 @@ func (r *Rules) early(f *Facts, g Given) Settlement {
 // aside puts a message that was returned twice into the quarantine queue. It returns false if no
 // copy of the message fits, so that its handler runs.
 func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
-	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore}
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore()}
 	if c := r.whole(f, p, g); c.fits(g.limit()) {
 		return Settlement{Deed: DeedCopy, Copy: c}, true
 	}
@@ -79,7 +79,7 @@ func (r *Rules) aside(f *Facts, g Given) (Settlement, bool) {
 // process that has lost sessions and survived subtracts them, and handles the message if too few
 // returns are left. After the hearing the message is parked.
 func (r *Rules) crashed(f *Facts, g Given) Settlement {
-	began := f.CrashedAt
+	began := f.CrashedAt()
 	if began.Sub(g.Now) > maxAhead {
 		began = time.Time{}
 	}
@@ -88,7 +88,7 @@ func (r *Rules) crashed(f *Facts, g Given) Settlement {
 		p.outcome = parked(monitoring.ReasonCrashed, ErrCrashed)
 		return r.copy(f, p, g)
 	}
-	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned, crashedAt: began}
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore(), crashes: f.Returned(), crashedAt: began}
 	if p.crashedAt.IsZero() {
 		p.crashedAt = g.Now
 	}
@@ -104,12 +104,12 @@ func Hear(r *Rules, f *Facts, g Given) (s Settlement, cleared bool) {
 	if f.Unread {
 		return r.unread(g), false
 	}
-	if Suspicious+f.Returns >= r.MaxCrashes {
+	if Suspicious+f.Returns() >= r.MaxCrashes {
 		return r.crashed(f, g), false
 	}
-	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore, crashes: f.Returned}
-	if cleared = !f.CrashedAt.IsZero(); cleared {
-		p.crashes = f.Returns
+	p := plan{to: r.Quarantine, attempts: f.tried(), notBefore: f.NotBefore(), crashes: f.Returned()}
+	if cleared = !f.CrashedAt().IsZero(); cleared {
+		p.crashes = f.Returns()
 	}
 	return r.copy(f, p, g), cleared
 }

@@ -76,7 +76,7 @@ func (r *Rules) group(o monitoring.Outcome) string {
 // [wire.Again].
 func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 	c := r.bare(f, p.to, g)
-	c.MessageId = f.Delivery.MessageID
+	c.MessageId = f.MessageID
 	if c.Timestamp.IsZero() {
 		c.Timestamp = g.Now.UTC()
 	}
@@ -92,11 +92,11 @@ func (r *Rules) whole(f *Facts, p plan, g Given) *Copy {
 // the message if that fits too.
 func (r *Rules) least(f *Facts, to route.Destination, g Given) *Copy {
 	c := r.bare(f, to, g)
-	if !f.Delivery.MessageIDGiven {
+	if !f.MessageIDGiven {
 		return c
 	}
 	named := *c
-	named.MessageId, named.Headers = f.Delivery.MessageID, maps.Clone(c.Headers)
+	named.MessageId, named.Headers = f.MessageID, maps.Clone(c.Headers)
 	named.Headers[wire.MessageIDGiven] = true
 	if named.fits(g.limit()) {
 		return &named

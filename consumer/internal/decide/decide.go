@@ -45,7 +45,7 @@ func After(r *Rules, f *Facts, e Ending, g Given) Settlement {
 		if r.KeepsPlace {
 			return Settlement{Deed: DeedLeave, Outcome: outcome}
 		}
-		p = plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore}
+		p = plan{to: route.Main(r.Topology), attempts: f.tried(), notBefore: f.NotBefore()}
 	case Snooze:
 		p = r.wait(e.Result.Delay, g.Now)
 		p.attempts = f.tried()
@@ -114,11 +114,11 @@ func parked(why monitoring.Reason, err error) monitoring.Outcome {
 }
 
 // tried returns how many attempts were used before this one.
-func (f *Facts) tried() int { return f.Delivery.Attempt - 1 }
+func (f *Facts) tried() int { return f.Attempt - 1 }
 
 // retry plans another attempt, or parks the message when none is left.
 func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Outcome, now time.Time) (plan, monitoring.Outcome) {
-	if f.Delivery.LastAttempt() {
+	if f.Attempt > r.MaxRetries {
 		if o.Reason == monitoring.ReasonRetry {
 			o.Reason = monitoring.ReasonRetriesExhausted
 		}
@@ -129,10 +129,10 @@ func (r *Rules) retry(f *Facts, delay time.Duration, v Verdict, o monitoring.Out
 	if v == RetryAfter {
 		p = r.wait(delay, now)
 	} else {
-		p.to = route.Retry(r.Topology, r.Backoff[min(f.Delivery.Attempt, len(r.Backoff))-1])
+		p.to = route.Retry(r.Topology, r.Backoff[min(f.Attempt, len(r.Backoff))-1])
 		p.outcome.Delay = p.to.Delay
 	}
-	p.attempts = f.Delivery.Attempt
+	p.attempts = f.Attempt
 	o.Delay = p.outcome.Delay
 	return p, o
 }

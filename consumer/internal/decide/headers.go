@@ -32,7 +32,7 @@ func (r *Rules) headers(f *Facts, p plan, now time.Time) amqp.Table {
 	h := f.carried()
 	h[wire.RetryAttempts] = int64(p.attempts)
 	h[wire.Queue] = r.Queue
-	if f.Delivery.MessageIDGiven {
+	if f.MessageIDGiven {
 		h[wire.MessageIDGiven] = true
 	}
 	r.originals(h, f, p.to)
@@ -91,7 +91,7 @@ func (r *Rules) failure(h amqp.Table, f *Facts, o monitoring.Outcome, now time.T
 		once(h, wire.FirstFailedAt, all.began(at))
 	}
 	h[wire.History] = all.with(past{
-		At: at, Attempt: f.Delivery.Attempt, Reason: string(o.Reason), Error: foreign.Text(o.Err, maxPast),
+		At: at, Attempt: f.Attempt, Reason: string(o.Reason), Error: foreign.Text(o.Err, maxPast),
 		Host: r.Host, Milliseconds: o.Duration.Milliseconds(),
 	})
 	if o.Action != monitoring.Parked {

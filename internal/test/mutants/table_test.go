@@ -139,12 +139,12 @@ var mutants = []mutant{
 	},
 	{
 		name: "id-of-copies-only", breaks: "the copy of a message without an id has another id than its first attempt",
-		edits:  []edit{{"consumer/internal/decide.Rules.whole", `c.MessageId = f.Delivery.MessageID`, `c.MessageId = f.Raw.MessageId`}},
+		edits:  []edit{{"consumer/internal/decide.Rules.whole", `c.MessageId = f.MessageID`, `c.MessageId = f.Raw.MessageId`}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageWithoutAnIDHasOneFromItsFirstAttemptUntilItIsParked$"}, {pkg: "consumer", test: "^TestAMessageWithoutAnIDIsFoundInTheErrorQueueByTheIDOfItsFirstAttempt$"}},
 	},
 	{
 		name: "given-id-unmarked", breaks: "nobody can tell a given id from its publisher's",
-		edits:  []edit{{"consumer/internal/decide.Rules.headers", `f.Delivery.MessageIDGiven`, `f.Unread`}},
+		edits:  []edit{{"consumer/internal/decide.Rules.headers", `f.MessageIDGiven`, `f.Unread`}},
 		caught: []by{{pkg: "consumer", test: "^TestOnlyAMarkOfOursSaysThatAnIDWasGiven$"}, {pkg: "consumer", test: "^TestAMessageWithoutAnIDIsFoundInTheErrorQueueByTheIDOfItsFirstAttempt$"}},
 	},
 	{
@@ -219,7 +219,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "one-attempt-too-many", breaks: "a message is tried once more than MaxRetries allows",
-		edits:  []edit{{"consumer/internal/decide.Rules.retry", `f.Delivery.LastAttempt()`, `f.Delivery.Attempt > f.Delivery.MaxRetries+1`}},
+		edits:  []edit{{"consumer/internal/decide.Rules.retry", `f.Attempt > r.MaxRetries`, `f.Attempt > r.MaxRetries+1`}},
 		caught: []by{engine, {pkg: "consumer", test: "^TestAPanicOnTheLastAttemptIsParkedAsAPanic$"}},
 	},
 	{
@@ -260,7 +260,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "given-back-counted", breaks: "what is given back looks like a message that killed its process",
-		edits:  []edit{{"consumer.settler.giveBack", `d.facts.Returned == 0`, `d.facts.Returned >= 0`}},
+		edits:  []edit{{"consumer.settler.giveBack", `d.facts.Returned() == 0`, `d.facts.Returned() >= 0`}},
 		caught: []by{{pkg: "consumer", test: "^TestPausesAndRestartsMakeNoInnocentMessageLookLikeAKiller$"}},
 	},
 	{
@@ -270,17 +270,17 @@ var mutants = []mutant{
 	},
 	{
 		name: "nobody-set-aside", breaks: "a message that came back twice is handled beside others",
-		edits:  []edit{{"consumer/internal/decide.Before", `!f.Alone && f.Returns >= Suspicious && r.guarded()`, `!f.Alone && f.Returns >= 1000 && r.guarded()`}},
+		edits:  []edit{{"consumer/internal/decide.Before", `!f.Alone && f.Returns() >= Suspicious && r.guarded()`, `!f.Alone && f.Returns() >= 1000 && r.guarded()`}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatCameBackTwiceIsSetAside$"}, {pkg: "consumer", test: "^TestALookThatIsRefusedIsNoLossThatAMessageWasSurvivedIn$"}},
 	},
 	{
 		name: "crashed-too-soon", breaks: "a message is parked as crashed one death too soon",
-		edits:  []edit{{"consumer/internal/decide.Before", `Suspicious+f.Returns >= r.MaxCrashes`, `Suspicious+f.Returns+1 >= r.MaxCrashes`}},
+		edits:  []edit{{"consumer/internal/decide.Before", `Suspicious+f.Returns() >= r.MaxCrashes`, `Suspicious+f.Returns()+1 >= r.MaxCrashes`}},
 		caught: []by{engine, {pkg: "consumer", test: "^TestAMessageInQuarantineIsParkedAsCrashedBeforeItsHandlerRuns$"}},
 	},
 	{
 		name: "crashed-never", breaks: "a message that kills each process is handled for ever",
-		edits:  []edit{{"consumer/internal/decide.Before", `f.Alone && Suspicious+f.Returns >= r.MaxCrashes`, `f.Alone && f.Returns < 0`}},
+		edits:  []edit{{"consumer/internal/decide.Before", `f.Alone && Suspicious+f.Returns() >= r.MaxCrashes`, `f.Alone && f.Returns() < 0`}},
 		caught: []by{{pkg: "consumer", test: "^TestAMessageThatKillsItsProcessIsParkedAndItsNeighboursAreHandled$"}},
 	},
 	{
@@ -295,7 +295,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "losses-forgotten", breaks: "a process that has lost its connection takes its own messages for killers",
-		edits:  []edit{{"consumer/internal/decide.Decode", `f.Returned-lost`, `f.Returned-0*lost`}},
+		edits:  []edit{{"consumer/internal/decide.Facts.listen", `t.returned-lost`, `t.returned-0*lost`}},
 		caught: []by{{pkg: "consumer", test: "^TestLinksThatAreLostInOtherProcessesAreNoDeaths$"}, {pkg: "consumer", test: "^TestInItsHearingAMessageIsHandledByWhoSurvivedIt$"}},
 	},
 	{
@@ -823,7 +823,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "originals-not-read", breaks: "a handler sees the first exchange of a message that waited, whoever wrote it",
-		edits:  []edit{{"consumer/internal/decide.Facts.believe", `text(h, wire.OriginalExchange, &d.Exchange)`, `_ = h`}},
+		edits:  []edit{{"consumer/internal/decide.told.believe", `text(h, wire.OriginalExchange, &t.exchange)`, `_ = h`}},
 		caught: []by{{pkg: "consumer", test: "^TestWireIsHandledAsTheFilesSay$"}},
 	},
 	{
@@ -1004,7 +1004,7 @@ var mutants = []mutant{
 	{
 		name: "early-handled", breaks: "a message that comes early is handled at once",
 		edits: []edit{
-			{"consumer/internal/decide.Before", `f.NotBefore.Sub(g.Now) >= Moment`, `f.NotBefore.Sub(g.Now) >= 10000*time.Hour+Moment`},
+			{"consumer/internal/decide.Before", `f.NotBefore().Sub(g.Now) >= Moment`, `f.NotBefore().Sub(g.Now) >= 10000*time.Hour+Moment`},
 			{"consumer.received.waitFor", `left > 0`, `left > 0 && left < 50*time.Millisecond`}, // or it waits in its slot
 		},
 		caught: []by{engine, {pkg: "consumer", test: "^TestAnEarlyMessageGoesToTheLargestDelayThatFits$"}, {pkg: "internal/test/delays", test: "^TestNoMessageIsHandledEarlyOrLostWhenWorkersDie$"}},
@@ -1046,7 +1046,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "age-from-publish", breaks: "the age of a message counts from its publish, also if it was due or redriven later",
-		edits:  []edit{{"consumer/internal/decide.Facts.believe", `at.After(d.Since)`, `d.Since.IsZero()`}},
+		edits:  []edit{{"consumer/internal/decide.told.believe", `at.After(t.since)`, `t.since.IsZero()`}},
 		caught: []by{{pkg: "consumer", test: "^TestTheAgeOfAMessageCountsFromItsPublishFromWhenItWasDueOrFromItsRedrive$"}},
 	},
 	{
@@ -1161,7 +1161,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "redrive-forgotten", breaks: "a delivery tells how often it was redriven",
-		edits:  []edit{{"consumer/internal/decide.Facts.believe", `wire.Int(h[wire.RedriveCount])`, `0`}},
+		edits:  []edit{{"consumer/internal/decide.told.believe", `wire.Int(h[wire.RedriveCount])`, `0`}},
 		caught: []by{{pkg: "consumer", test: "^TestADeliveryTellsHowOftenItWasRedriven$"}, {pkg: "control", test: "^TestWhatConsumersDoIsPublishedAndARedriveHasItsOutcome$"}},
 	},
 	{
