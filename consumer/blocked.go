@@ -37,10 +37,10 @@ type blockedCopy struct {
 	delivery *received
 	copy     *decide.Copy
 
-	release func() // ends the hold; nil if there is none. Only the copy's goroutine uses it
+	release func() // ends the hold; nil if there is none. Only the settler's goroutine for it uses it
 
 	// known says that the copy is counted as blocked, done that it never will be: it was placed or
-	// refused for good, or its channel has ended. The watchdog and the copy's goroutine write them.
+	// refused for good, or its channel has ended. The watchdog and the settler write them.
 	mu          sync.Mutex // guards known and done
 	known, done bool
 }
@@ -78,6 +78,7 @@ func (b *blockedCopy) hold(err error) {
 
 // over is called when the copy is placed or refused for good, or the channel has ended.
 func (b *blockedCopy) over() {
+	b.settler.late.End(&b.Operation)
 	if b.release != nil {
 		b.release()
 	}

@@ -57,7 +57,7 @@ func (d *received) size() int { return cap(d.facts.Raw.Body) }
 
 // channel is one AMQP channel of a session, with the acks of what was delivered on it. A delivery
 // is settled on its channel or not at all: when the channel ends, its unacked deliveries are the
-// broker's again. A channel is immutable.
+// broker's again. A channel is immutable, but for the arrivals.
 type channel struct {
 	transport.Channel
 
@@ -66,6 +66,8 @@ type channel struct {
 	acks    *acks.Acks
 	ctx     context.Context // ends when the channel was closed here, or a stop is out of time
 	end     context.CancelFunc
+
+	arrivals arrivals // of its deliveries' copies, to be acked
 }
 
 // openChannel opens a channel of a session. fell is called whenever a delivery of the channel was

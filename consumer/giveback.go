@@ -35,7 +35,7 @@ func (s *settler) giveBack(d *received) {
 		s.nack(d)
 		return
 	}
-	s.copy(d, func() {
+	s.run(d, func() {
 		// The time limit keeps a broker that takes no messages from holding up a stop.
 		ctx, cancel := context.WithTimeout(d.from.ctx, lateCopy)
 		defer cancel()

@@ -59,29 +59,22 @@ func troubleOf(err error) trouble {
 // raised the broker's limit. Each try costs a channel, and what is in flight on it goes out twice.
 const heldEvery = time.Minute
 
-// place publishes a copy again and again until it is confirmed. placed is false when the consuming
-// channel has ended, since the message is the broker's again then. Meanwhile the message is held,
-// unacked. If it were given back that would count as a crash, and it would be delivered and given
-// back without end. The prefetch is the back-pressure.
+// place publishes a copy again and again until it is confirmed; err is why it is not yet. placed is
+// false when the consuming channel has ended, since the message is the broker's again then.
+// Meanwhile the message is held, unacked. If it were given back that would count as a crash, and it
+// would be delivered and given back without end. The prefetch is the back-pressure.
 //
 // If the broker refuses the copy for good, something else may be done about the delivery instead.
 // instead is that, and zero otherwise.
-func (s *settler) place(d *received, what decide.Settlement) (instead decide.Settlement, placed bool) {
-	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
-	b := &blockedCopy{settler: s, delivery: d, copy: what.Copy}
-	defer b.over()
-	s.late.Begin(&b.Operation, b, time.Now())
-	defer s.late.End(&b.Operation)
-	for refusals := 0; ; {
-		err := s.sending.Send(d.from.ctx, envelope(what.Copy))
-		if err == nil {
-			return decide.Settlement{}, true
-		}
+func (s *settler) place(c *onWay, err error) (instead decide.Settlement, placed bool) {
+	defer c.over()
+	d, pause := c.delivery, backoff.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
+	for refusals := 0; err != nil; err = s.sending.Send(d.from.ctx, envelope(c.copy)) {
 		if d.from.ctx.Err() != nil {
 			return decide.Settlement{}, false
 		}
 		var large *sending.TooLargeError
-		if errors.As(err, &large) && what.Copy.Shorten(large.Limit) {
+		if errors.Is(err, sending.ErrFull) || errors.As(err, &large) && c.copy.Shorten(large.Limit) {
 			continue
 		}
 		wait, why := pause.Next(), troubleOf(err)
@@ -95,21 +88,22 @@ func (s *settler) place(d *received, what decide.Settlement) (instead decide.Set
 			if refusals++; refusals < 2 {
 				break
 			}
-			if instead = decide.Refused(s.rules, decide.Given{Degraded: s.policies.degraded.Load()}, what, err); instead.Deed != decide.DeedHold {
+			if instead = decide.Refused(s.rules, decide.Given{Degraded: s.policies.degraded.Load()}, c.what, err); instead.Deed != decide.DeedHold {
 				return instead, false
 			}
-			b.hold(err)
+			c.hold(err)
 			wait = heldEvery
 		case gone:
-			b.because(err)
+			c.because(err)
 			s.declarer.again(d.from.ctx, d.from.session)
 		case passing:
-			b.because(err)
+			c.because(err)
 		}
 		if !backoff.Wait(d.from.ctx, wait) {
 			return decide.Settlement{}, false
 		}
 	}
+	return decide.Settlement{}, true
 }
 
 // instead carries out what is done about a delivery whose copy the broker refuses for good. The

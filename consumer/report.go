@@ -39,7 +39,7 @@ func (r *reporter) begin(ctx context.Context, d *received, now time.Time) contex
 
 // end tells the monitor what became of a delivery. It is called after the delivery was settled.
 func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
-	if s.Outcome.Action == 0 || r.monitor == (monitoring.Nop{}) {
+	if !r.tells(s.Outcome) {
 		return
 	}
 	defer r.watch("End", d, time.Now()).end()
@@ -49,6 +49,11 @@ func (r *reporter) end(ctx context.Context, d *received, s decide.Settlement) {
 		ctx = context.WithoutCancel(ctx)
 	}
 	r.monitor.End(ctx, d.facts.Delivery(r.rules), s.Outcome)
+}
+
+// tells returns whether end calls the monitor for this outcome.
+func (r *reporter) tells(o monitoring.Outcome) bool {
+	return o.Action != 0 && r.monitor != (monitoring.Nop{})
 }
 
 // monitorCall is a call of the monitor under way. It is immutable meanwhile, but for the Operation.

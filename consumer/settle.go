@@ -28,16 +28,16 @@ type settler struct {
 
 	late watchdog.Watchdog // watches the copies on their way
 
-	// copies has a place for each copy on its way. A copy's goroutine also tells the monitor, when
-	// the ack has let the broker deliver more. Unbounded, a blocked monitor would pile them up.
+	// copies has a place for each copy on its way, until the monitor was told of it too: the ack has
+	// let the broker deliver more. Unbounded, a blocked monitor would pile them up.
 	copies  chan struct{}
-	copying sync.WaitGroup // goroutines of copies, with their reports; Stop waits for them
+	copying sync.WaitGroup // copies on their way, with their reports; Stop waits for them
 }
 
 // settle carries a Settlement out on the channel that the delivery came from, and then tells the
-// monitor. An ack is sent together with others. A copy gets a goroutine of its own, so that no
-// handler waits for its confirm, and so does a reject. There are at most as many as the largest
-// prefetch and the Concurrency together.
+// monitor. An ack is sent together with others. A copy is on its way when settle returns, so that
+// no handler waits for its confirm. A reject gets a goroutine. There are at most as many of both as
+// the largest prefetch and the Concurrency together.
 func (s *settler) settle(ctx context.Context, d *received, what decide.Settlement, now time.Time) {
 	switch what.Deed {
 	case decide.DeedAck:
@@ -45,7 +45,7 @@ func (s *settler) settle(ctx context.Context, d *received, what decide.Settlemen
 			s.reporter.end(ctx, d, what)
 		}
 	case decide.DeedReject:
-		s.copy(d, func() { s.byReject(ctx, d, what) })
+		s.run(d, func() { s.byReject(ctx, d, what) })
 	case decide.DeedLeave:
 		if s.leave(d, what) {
 			s.reporter.end(ctx, d, what)
@@ -53,13 +53,13 @@ func (s *settler) settle(ctx context.Context, d *received, what decide.Settlemen
 	case decide.DeedHold:
 		s.holdUnread(d)
 	case decide.DeedCopy:
-		s.copy(d, func() { s.byCopy(ctx, d, what) })
+		s.byCopy(ctx, d, what)
 	}
 }
 
-// copy runs f in a goroutine that Stop waits for. It waits for a place first. The gate does not
-// stay closed for that.
-func (s *settler) copy(d *received, f func()) {
+// enter takes a place for a copy, or a reject, that Stop waits for. It waits until one is free. The
+// gate does not stay closed for that.
+func (s *settler) enter(d *received) {
 	select {
 	case s.copies <- struct{}{}:
 	default:
@@ -68,35 +68,30 @@ func (s *settler) copy(d *received, f func()) {
 	}
 	s.turns.begin()
 	s.copying.Add(1)
-	go s.carry(f)
 }
 
-// carry runs f, and gives back what copy has taken.
-func (s *settler) carry(f func()) {
-	defer s.copying.Done()
-	defer func() { <-s.copies }()
-	defer s.turns.end()
-	f()
+// exit gives back what enter has taken.
+func (s *settler) exit() {
+	s.turns.end()
+	<-s.copies
+	s.copying.Done()
 }
 
-// byCopy places a copy and then acks the delivery.
+// run runs f in a goroutine, in a place.
+func (s *settler) run(d *received, f func()) {
+	s.enter(d)
+	go func() {
+		defer s.exit()
+		f()
+	}()
+}
+
+// byCopy sends a copy, whose confirm will have the delivery acked.
 func (s *settler) byCopy(ctx context.Context, d *received, what decide.Settlement) {
-	// Ack only after the copy is confirmed. In the other order, a broker that dies between the two
-	// has neither the message nor its copy. In this order it may have both, and the handler sees
-	// the message twice.
-	instead, placed := s.place(d, what)
-	if instead.Deed != 0 {
-		s.instead(ctx, d, what, instead)
-		return
-	}
-	if !placed || !s.ack(d, time.Now()) {
-		return
-	}
-	if what.Copy.To == s.rules.Quarantine && d.solo == nil {
-		s.log.Warn("a message came back without an end, it will be handled alone", "message_id", d.loggedID(), "times", d.facts.Returns())
-		s.asides.set()
-	}
-	s.reporter.end(ctx, d, what)
+	s.enter(d)
+	c := &onWay{blockedCopy: blockedCopy{settler: s, delivery: d, copy: what.Copy}, ctx: ctx, what: what}
+	s.late.Begin(&c.Operation, c, time.Now())
+	s.sending.Post(d.from.ctx, envelope(what.Copy), c)
 }
 
 // byReject has the broker dead-letter a delivery as it is.

@@ -13,6 +13,7 @@ var (
 	ErrTooLarge    = errors.New("too large")
 	ErrNotSent     = errors.New("not sent, because another message of the batch cannot be")
 	ErrClosed      = errors.New("publisher is stopped")
+	ErrFull        = errors.New("not sent, the window is full") // only of Post
 )
 
 // TooLargeError is the ErrTooLarge of headers and properties.

@@ -18,6 +18,7 @@ type Message struct {
 	env      Envelope  // immutable
 	pipeline *Pipeline // immutable
 	async    bool      // immutable: nobody waits for it in Wait
+	sender   Sender    // immutable: is told of its end; nil unless it was posted
 
 	state atomic.Int32
 
@@ -142,6 +143,13 @@ func (m *Message) finish(err error) {
 	if err != nil {
 		err = m.env.Failed(err)
 	}
+	m.know(err)
+	if m.sender != nil {
+		m.sender.Ended(err)
+	}
+}
+
+func (m *Message) know(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.known, m.err = true, err

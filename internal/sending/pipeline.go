@@ -77,9 +77,8 @@ func check(env *Envelope) error {
 
 // SendBuilt is Send for an Envelope of Build, which is known to be good.
 func (p *Pipeline) SendBuilt(ctx context.Context, env Envelope) error {
-	due := p.due(ctx)
-	m, err := p.begin(ctx, env, false, due)
-	if err != nil {
+	due, m := p.due(ctx), &Message{env: env, pipeline: p}
+	if err := p.begin(ctx, m, due); err != nil {
 		return env.Failed(err)
 	}
 	return m.wait(ctx, due)
@@ -133,36 +132,39 @@ func (p *Pipeline) sendBatch(ctx context.Context, envs []Envelope, check func(*E
 // Begin waits for a place and gives a good message to a lane. An async message is abandoned when
 // ctx or the pipeline ends; of others the caller does that, in Wait.
 func (p *Pipeline) Begin(ctx context.Context, env Envelope, async bool) (*Message, error) {
+	m := &Message{env: env, pipeline: p, async: async}
 	var due time.Time
 	if async { // of others the caller bounds Begin and Wait together
 		due = p.due(ctx)
 	}
-	return p.begin(ctx, env, async, due)
+	if err := p.begin(ctx, m, due); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // begin is Begin that ends at due, unless that is zero. An async message is abandoned then too.
-func (p *Pipeline) begin(ctx context.Context, env Envelope, async bool, due time.Time) (*Message, error) {
+func (p *Pipeline) begin(ctx context.Context, m *Message, due time.Time) error {
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("not sent: %w", context.Cause(ctx))
+		return fmt.Errorf("not sent: %w", context.Cause(ctx))
 	}
-	m := &Message{env: env, pipeline: p, async: async}
-	if async {
+	if m.async {
 		m.due = due
 	}
 	for {
 		stuckOn, err := p.place(ctx, m, due)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !p.roster.join(ctx, m) {
 			m.account.give()
-			return nil, ErrClosed
+			return ErrClosed
 		}
 		if l := p.router.enter(m, stuckOn, p.openLane); l != nil {
 			if !l.push(m) {
 				p.putBack(m)
 			}
-			return m, nil
+			return nil
 		}
 		m.account.give() // it is of the wrong account by now
 		p.roster.left(m)
@@ -177,6 +179,9 @@ func (p *Pipeline) place(ctx context.Context, m *Message, due time.Time) (stuckO
 	}
 	if m.account.tryTake() {
 		return stuckOn, nil
+	}
+	if m.sender != nil {
+		return nil, ErrFull
 	}
 	ctx, cancel := p.until(ctx, due)
 	defer cancel()

@@ -87,8 +87,8 @@ var mutants = []mutant{
 	{
 		name: "ack-first", breaks: "an ack is sent before the copy is confirmed",
 		edits: []edit{
-			{"consumer.settler.byCopy", `instead, placed := s.place(d, what)`, "early := s.ack(d, time.Now())\n$old"},
-			{"consumer.settler.byCopy", `!placed || !s.ack(d, time.Now())`, `!placed || !early`},
+			{"consumer.settler.byCopy", `s.sending.Post(d.from.ctx, envelope(what.Copy), c)`, "s.ack(d, time.Now())\n$old"},
+			{"consumer.onWay.ack", `!s.ack(d, time.Now())`, `d.from.ctx.Err() != nil`},
 		},
 		caught: []by{engine, {pkg: "consumer", test: "^TestThePrefetchBoundsWhatIsHeldAlsoOverPauses$"}},
 	},
@@ -118,15 +118,12 @@ var mutants = []mutant{
 		name: "blocked-copy-nacked", breaks: "a message whose copy cannot be placed is given back",
 		edits: []edit{
 			{
-				"consumer.settler.byCopy",
-				`if !placed || !s.ack(d, time.Now()) { return }`,
+				"consumer.onWay.again",
+				`if placed && c.ack() { s.reporter.end(c.ctx, c.delivery, c.what) }`,
 				`if !placed {
-					s.nack(d)
-					return
+					s.nack(c.delivery)
 				}
-				if !s.ack(d, time.Now()) {
-					return
-				}`,
+				$old`,
 			},
 			{"consumer.settler.place", `!backoff.Wait(d.from.ctx, wait)`, `backoff.Wait(d.from.ctx, wait) || true`},
 		},
@@ -451,8 +448,43 @@ var mutants = []mutant{
 	},
 	{
 		name: "late-copy-unsaid", breaks: "nobody is told of a copy that has no confirm",
-		edits:  []edit{{"consumer.settler.place", `s.late.Begin(&b.Operation, b, time.Now())`, ``}},
+		edits:  []edit{{"consumer.settler.byCopy", `s.late.Begin(&c.Operation, c, time.Now())`, ``}},
 		caught: []by{{pkg: "consumer", test: "^TestACopyWithoutAConfirmIsBlocked$"}},
+	},
+	{
+		name: "late-copy-watched-for-ever", breaks: "a copy counts as blocked after its confirm",
+		edits:  []edit{{"consumer.onWay.arrive", `c.over()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestACopyWithoutAConfirmIsBlocked$"}},
+	},
+	{
+		name: "copy-outlives-its-channel", breaks: "a copy is waited for when its delivery is the broker's again",
+		edits:  []edit{{"consumer.settler.byCopy", `s.sending.Post(d.from.ctx, envelope(what.Copy), c)`, `s.sending.Post(context.WithoutCancel(d.from.ctx), envelope(what.Copy), c)`}},
+		caught: []by{{pkg: "consumer", test: "^TestACopyEndsWithTheChannelOfItsDelivery$"}},
+	},
+	{
+		name: "copy-without-a-place-blocked", breaks: "a copy counts as blocked since the window is full",
+		edits:  []edit{{"consumer.settler.place", `errors.Is(err, sending.ErrFull)`, `false`}},
+		caught: []by{{pkg: "consumer", test: "^TestACopyWaitsForAPlaceInTheWindow$"}},
+	},
+	{
+		name: "acks-behind-the-monitor", breaks: "a monitor that blocks over one copy holds up the acks of others",
+		edits:  []edit{{"consumer.onWay.arrive", `go c.report()`, `c.report()`}},
+		caught: []by{{pkg: "consumer", test: "^TestAMonitorThatBlocksHoldsUpNoAckOfACopy$"}},
+	},
+	{
+		name: "stop-without-reports", breaks: "a stop does not wait until the monitor was told of all copies",
+		edits:  []edit{{"consumer.Consumer.end", `c.settler.copying.Wait()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestAStopWaitsForCopiesAndTheirReports$"}},
+	},
+	{
+		name: "post-waits", breaks: "who posts a message waits for a place in the window",
+		edits:  []edit{{"internal/sending.Pipeline.place", `m.sender != nil`, `false`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestPostWaitsForNoPlace$"}},
+	},
+	{
+		name: "post-ends-twice", breaks: "who posts a message is told of two ends",
+		edits:  []edit{{"internal/sending.Message.end", `m.state.Swap(ended) != ended`, `m.state.Swap(ended) <= ended`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestWhoPostsIsToldOnceThatItsContextHasEnded$"}},
 	},
 	{
 		name: "fatal-panics", breaks: "a panic in OnFatal ends the process",
