@@ -12,6 +12,17 @@ import (
 // Channel opens a channel of this session, on the first of its TCP connections that has room for
 // one.
 func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
+	ch, err := s.channel(ctx, s.Do)
+	if err != nil {
+		return nil, err
+	}
+	return channel{ch}, nil
+}
+
+// bound is Do, or what runs f without a bound.
+type bound func(ctx context.Context, what string, f func() error) error
+
+func (s *session) channel(ctx context.Context, do bound) (*amqp.Channel, error) {
 	have := s.channels()
 	if err := s.allowance.check(have); err != nil {
 		return nil, fmt.Errorf("open a channel: %w", err)
@@ -24,16 +35,16 @@ func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
 			}
 			m = s.member(n)
 		}
-		if ch, err := s.open(ctx, m); !hasNoRoom(err) {
+		if ch, err := s.open(ctx, m, do); !hasNoRoom(err) {
 			return ch, s.allowance.learn(have, err)
 		}
 	}
 }
 
 // open opens a channel on one TCP connection.
-func (s *session) open(ctx context.Context, m *member) (transport.Channel, error) {
+func (s *session) open(ctx context.Context, m *member, do bound) (*amqp.Channel, error) {
 	opened := make(chan *amqp.Channel, 1)
-	err := s.Do(ctx, "open a channel", func() error {
+	err := do(ctx, "open a channel", func() error {
 		ch, err := m.conn.Channel()
 		if err == nil {
 			opened <- ch
@@ -47,7 +58,7 @@ func (s *session) open(ctx context.Context, m *member) (transport.Channel, error
 	s.mu.Lock()
 	s.opened = append(s.opened, ch)
 	s.mu.Unlock()
-	return channel{ch}, nil
+	return ch, nil
 }
 
 // channel is an *amqp.Channel whose Publish returns an interface.

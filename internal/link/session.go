@@ -38,6 +38,7 @@ type session struct {
 
 	extension
 	succession
+	pulse pulse
 }
 
 // extension opens the session's further TCP connections.
