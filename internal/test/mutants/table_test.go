@@ -426,7 +426,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "more-than-deaths-left-out", breaks: "a consumer does not get the headers that stand beside the broker's record of deaths",
-		edits:  []edit{{"internal/link.deathsOf", `!isDeath(payload[from+1 : end-len(value)])`, `false && $old`}},
+		edits:  []edit{{"internal/link.deathsOf", `!wire.IsDeath(payload[from+1 : end-len(value)])`, `false && $old`}},
 		caught: []by{{pkg: "internal/link", test: "^TestOnlyDeathsAreLeftOut$"}},
 	},
 	{
