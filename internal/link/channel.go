@@ -12,17 +12,21 @@ import (
 // Channel opens a channel of this session, on the first of its TCP connections that has room for
 // one.
 func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
-	ch, err := s.channel(ctx, s.Do)
-	if err != nil {
-		return nil, err
-	}
-	return channel{ch}, nil
+	return s.channel(ctx, s.Do)
 }
 
-// bound is Do, or what runs f without a bound.
+// Pulse asks on a channel of its own. Neither to open that nor to ask ends the session, which is
+// asked while the broker may be slow.
+func (s *session) Pulse() (answers uint64) {
+	return s.asker.Pulse(func() (transport.Channel, error) {
+		return s.channel(context.Background(), func(_ context.Context, _ string, f func() error) error { return f() })
+	})
+}
+
+// bound is Do, or runs f without a bound.
 type bound func(ctx context.Context, what string, f func() error) error
 
-func (s *session) channel(ctx context.Context, do bound) (*amqp.Channel, error) {
+func (s *session) channel(ctx context.Context, do bound) (transport.Channel, error) {
 	have := s.channels()
 	if err := s.allowance.check(have); err != nil {
 		return nil, fmt.Errorf("open a channel: %w", err)
@@ -42,7 +46,7 @@ func (s *session) channel(ctx context.Context, do bound) (*amqp.Channel, error) 
 }
 
 // open opens a channel on one TCP connection.
-func (s *session) open(ctx context.Context, m *member, do bound) (*amqp.Channel, error) {
+func (s *session) open(ctx context.Context, m *member, do bound) (transport.Channel, error) {
 	opened := make(chan *amqp.Channel, 1)
 	err := do(ctx, "open a channel", func() error {
 		ch, err := m.conn.Channel()
@@ -58,7 +62,7 @@ func (s *session) open(ctx context.Context, m *member, do bound) (*amqp.Channel,
 	s.mu.Lock()
 	s.opened = append(s.opened, ch)
 	s.mu.Unlock()
-	return ch, nil
+	return channel{ch}, nil
 }
 
 // channel is an *amqp.Channel whose Publish returns an interface.

@@ -38,7 +38,7 @@ type session struct {
 
 	extension
 	succession
-	pulse pulse
+	asker transport.Asker
 }
 
 // extension opens the session's further TCP connections.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -34,16 +33,7 @@ type session struct {
 	blocked   bool          // the client knows
 	change    chan struct{} // closed when blocked changes
 
-	pulse pulse
-}
-
-// pulse is what is known of the session's Pulse.
-type pulse struct {
-	ch *channel // of the goroutine that asks
-
-	mu      sync.Mutex // guards what is below
-	asks    bool       // an answer is still to come
-	answers uint64
+	asker transport.Asker
 }
 
 // frame is on its way.
@@ -90,29 +80,7 @@ func (s *session) Err() error {
 
 // Pulse asks on a channel of its own.
 func (s *session) Pulse() (answers uint64) {
-	s.pulse.mu.Lock()
-	defer s.pulse.mu.Unlock()
-	if !s.pulse.asks {
-		s.pulse.asks = true
-		go s.ask()
-	}
-	return s.pulse.answers
-}
-
-func (s *session) ask() {
-	p := &s.pulse
-	var err error
-	if p.ch == nil || p.ch.IsClosed() {
-		p.ch, err = s.open()
-	}
-	if err == nil {
-		err = p.ch.Qos(0, 0, false)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.asks = false; err == nil {
-		p.answers++
-	}
+	return s.asker.Pulse(func() (transport.Channel, error) { return s.open() })
 }
 
 // User is the same for everybody.
