@@ -12,6 +12,21 @@ import (
 // Channel opens a channel of this session, on the first of its TCP connections that has room for
 // one.
 func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
+	return s.channel(ctx, s.Do)
+}
+
+// Pulse asks on a channel of its own. Neither to open that nor to ask ends the session, which is
+// asked while the broker may be slow.
+func (s *session) Pulse() (answers uint64) {
+	return s.asker.Pulse(func() (transport.Channel, error) {
+		return s.channel(context.Background(), func(_ context.Context, _ string, f func() error) error { return f() })
+	})
+}
+
+// bound is Do, or runs f without a bound.
+type bound func(ctx context.Context, what string, f func() error) error
+
+func (s *session) channel(ctx context.Context, do bound) (transport.Channel, error) {
 	have := s.channels()
 	if err := s.allowance.check(have); err != nil {
 		return nil, fmt.Errorf("open a channel: %w", err)
@@ -24,16 +39,16 @@ func (s *session) Channel(ctx context.Context) (transport.Channel, error) {
 			}
 			m = s.member(n)
 		}
-		if ch, err := s.open(ctx, m); !hasNoRoom(err) {
+		if ch, err := s.open(ctx, m, do); !hasNoRoom(err) {
 			return ch, s.allowance.learn(have, err)
 		}
 	}
 }
 
 // open opens a channel on one TCP connection.
-func (s *session) open(ctx context.Context, m *member) (transport.Channel, error) {
+func (s *session) open(ctx context.Context, m *member, do bound) (transport.Channel, error) {
 	opened := make(chan *amqp.Channel, 1)
-	err := s.Do(ctx, "open a channel", func() error {
+	err := do(ctx, "open a channel", func() error {
 		ch, err := m.conn.Channel()
 		if err == nil {
 			opened <- ch

@@ -1,21 +1,15 @@
 package link
 
 import (
-	"bytes"
 	"encoding/binary"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // When a broker dead-letters a message, it adds a record of that to the headers: where, when and
 // why. Each message that comes back from a retry queue has one. A consumer does not read it, and
 // the library needs a hundred allocations to read it. So a link on which messages are consumed
 // removes it from what the library gets.
-
-// isDeath says whether a header belongs to the broker's record of deaths.
-func isDeath(name []byte) bool {
-	return string(name) == "x-death" || bytes.HasPrefix(name, firstDeath) || bytes.HasPrefix(name, lastDeath)
-}
-
-var firstDeath, lastDeath = []byte("x-first-death-"), []byte("x-last-death-")
 
 // span is a part of a payload.
 type span struct{ from, to int }
@@ -42,7 +36,7 @@ func deathsOf(payload []byte, deaths []span) []span {
 		}
 		to, n := end-len(rest), len(deaths)
 		switch {
-		case !isDeath(payload[from+1 : end-len(value)]):
+		case !wire.IsDeath(payload[from+1 : end-len(value)]):
 		case n > 0 && deaths[n-1].to == from:
 			deaths[n-1].to = to
 		case n == cap(deaths):

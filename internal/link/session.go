@@ -38,6 +38,7 @@ type session struct {
 
 	extension
 	succession
+	asker transport.Asker
 }
 
 // extension opens the session's further TCP connections.

@@ -38,6 +38,7 @@ func (openChannel) IsClosed() bool { return false }
 type openSession struct{ transport.Session }
 
 func (openSession) Blocked() (string, bool, <-chan struct{}) { return "", false, nil }
+func (openSession) Pulse() uint64                            { return 0 }
 
 // upLink is a link that is connected.
 type upLink struct{ transport.Link }

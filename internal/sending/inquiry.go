@@ -29,10 +29,10 @@ const (
 	// inquiryBudget is how long an inquiry may take. Who is not found guilty by then goes back to
 	// the lanes.
 	inquiryBudget = 30 * time.Second
-	// looksWithin is how long a test waits until the broker has looked at all that it sent: then
-	// whom it has not refused has no fault. A queue without majority may hold up the channel, and
-	// then nothing is proven of anybody on it.
-	looksWithin = time.Second
+	// looksWithin is how many beats a test waits until the broker has looked at all that it sent:
+	// then whom it has not refused has no fault. A queue without majority may hold up the channel,
+	// and then nothing is proven of anybody on it.
+	looksWithin = 10
 	// confirmsWithin is how long a test waits for confirms after that.
 	confirmsWithin = time.Second
 	// testsAtOnce is how many keys are tested at the same time.
@@ -191,15 +191,22 @@ func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.E
 // answers is false if the broker has not looked at all that was sent.
 func (q *inquiry) answers(f *flight) bool {
 	answer := f.question.ask(f.ch)
-	select {
-	case <-answer:
-		return true
-	case <-f.dead:
-		return true
-	case <-time.After(looksWithin):
-	case <-q.ctx.Done():
+	ticks := time.NewTicker(beat)
+	defer ticks.Stop()
+	for doubt := (doubt{}); ; {
+		select {
+		case <-answer:
+			return true
+		case <-f.dead:
+			return true
+		case now := <-ticks.C:
+			if doubt.grow(f.session, now) >= looksWithin {
+				return false
+			}
+		case <-q.ctx.Done():
+			return false
+		}
 	}
-	return false
 }
 
 // open opens a channel for a test. It is nil if that cannot be.

@@ -6,10 +6,6 @@ const (
 	// askAfter is how long a shared lane's channel may give no confirm before it is asked whether
 	// the broker takes anything on it.
 	askAfter = 400 * time.Millisecond
-	// heldAfter is how long the answer may take. A channel that does not answer is held: a queue
-	// without majority holds up all behind the first message that the channel sends it, and the
-	// confirms of what went before, for 65 s. A broker that is only slow does answer.
-	heldAfter = 400 * time.Millisecond
 	// aloneFor is how long the first message of a key that is apart may take before the key is
 	// stuck.
 	aloneFor = 400 * time.Millisecond
@@ -26,8 +22,8 @@ type stall struct {
 	answers uint64          // of the channel by then
 	since   time.Time       // of the first look that found no new answers
 	answer  <-chan struct{} // to the question, closed when it has come; nil if none was asked
-	asked   time.Time       // when
 	reach   uint64          // the last tag that was written by then
+	doubt   doubt           // while the answer is still to come
 
 	mark   uint64    // the last tag that was written by markAt
 	markAt time.Time // when
@@ -71,18 +67,20 @@ func (s *stall) look(c *collector) {
 
 // isHeld asks the broker, and says whether the channel is held.
 func (s *stall) isHeld(c *collector, now time.Time) bool {
-	if s.answer != nil {
-		select {
-		case <-s.answer:
-			s.answer, s.since = nil, now
-			c.flight.passed(s.reach)
-		default:
-			return now.Sub(s.asked) >= heldAfter && now.Sub(s.since) >= askAfter+heldAfter
+	switch {
+	case s.answer == nil:
+		if now.Sub(s.since) >= askAfter || c.pushed-c.flight.floor.Load() >= sharedAhead {
+			s.reach, s.answer = c.pushed, c.flight.question.ask(c.flight.ch)
 		}
-		return false
-	}
-	if now.Sub(s.since) >= askAfter || c.pushed-c.flight.floor.Load() >= sharedAhead {
-		s.asked, s.reach, s.answer = now, c.pushed, c.flight.question.ask(c.flight.ch)
+		s.doubt = doubt{}
+	case isClosed(s.answer):
+		s.answer, s.since = nil, now
+		c.flight.passed(s.reach)
+	case now.Sub(s.since) < askAfter: // a message was confirmed meanwhile
+		s.doubt = doubt{}
+	default:
+		beats := s.doubt.grow(c.flight.session, now)
+		return beats >= heldAfter && beats-heldAfter >= len(c.keys())/keysPerBeat
 	}
 	return false
 }

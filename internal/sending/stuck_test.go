@@ -416,6 +416,94 @@ func TestABrokerThatIsOnlySlowGetsNoCopies(t *testing.T) {
 	})
 }
 
+// Afterwards the channel has more to catch up with than a channel that is opened then.
+func TestABrokerThatHangsForSecondsGetsNoCopies(t *testing.T) {
+	hangs := func(s simulated.Step) simulated.Fault {
+		if s.Kind == "publish" && s.N%100 == 50 {
+			return simulated.Fault{Delay: 2 * time.Second, Kind: simulated.HoldChannel, For: 200 * time.Millisecond}
+		}
+		return simulated.Fault{}
+	}
+	bubble(t, 1024, hangs, func(b *bench) {
+		for i := range 500 {
+			b.sent.Go(func() {
+				if err := b.Send(b.Context(), envelope([]string{"fine", "stuck"}[i%2], fmt.Sprint(i))); err != nil {
+					b.Error(err)
+				}
+			})
+			time.Sleep(20 * time.Millisecond)
+		}
+		b.sent.Wait()
+		time.Sleep(time.Minute)
+		if copies := b.copies("fine") + b.copies("stuck"); copies > 0 {
+			b.Errorf("%d copies of 500 messages", copies)
+		}
+	})
+}
+
+func TestABrokerThatHangsDuringAnInquiryGetsNoCopies(t *testing.T) {
+	fresh, hung := false, false // a test's channel is, the broker was
+	otherwise := refusing(simulated.Fault{}, "bad")
+	bubble(t, 1024, func(s simulated.Step) simulated.Fault {
+		f := otherwise(s)
+		switch {
+		case s.Purpose != "publish suspects" || s.Kind != "confirm.select" && s.Kind != "publish":
+		case s.Kind == "confirm.select":
+			fresh = true
+		case fresh && !hung && s.Message != "bad":
+			hung, f.Delay = true, 1050*time.Millisecond
+		default:
+			fresh = false
+		}
+		return f
+	}, func(b *bench) {
+		for i := range 40 {
+			if i == 20 {
+				b.refuses("bad", 10*time.Second)
+				continue
+			}
+			b.sent.Go(func() { b.takes(fmt.Sprint(i), 10*time.Second) })
+		}
+		b.sent.Wait()
+		time.Sleep(time.Minute)
+		if copies := b.copies("fine"); copies > 0 || !hung {
+			b.Errorf("%d copies; the broker has hung: %t", copies, hung)
+		}
+	})
+}
+
+// A fresh channel's first message to a quorum queue waits for disks, and one to the next queue waits
+// behind it.
+func TestAChannelMayTakeLongerForItsFirstMessagesToManyQueues(t *testing.T) {
+	slow := func(s simulated.Step) simulated.Fault {
+		if s.Kind == "publish" && s.N == 1 {
+			return simulated.Fault{Kind: simulated.HoldChannel, For: 1100 * time.Millisecond}
+		}
+		return simulated.Fault{}
+	}
+	bubble(t, 1024, slow, func(b *bench) {
+		var queues []string
+		for i := range 128 {
+			queues = append(queues, fmt.Sprint("q", i))
+		}
+		b.declare(queues...)
+		for _, queue := range queues {
+			b.sent.Go(func() {
+				if err := b.Send(b.Context(), envelope(queue, queue)); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		b.sent.Wait()
+		time.Sleep(time.Minute)
+		for _, queue := range queues {
+			if copies := b.copies(queue); copies > 0 {
+				b.Errorf("%d copies in %s", copies, queue)
+			}
+		}
+	})
+}
+
 func TestAStuckKeyKeepsItsOrder(t *testing.T) {
 	held := false
 	bubble(t, 1024, func(s simulated.Step) simulated.Fault {

@@ -3,10 +3,11 @@ package simulated
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // redeadletter is how long a broker waits before it tries a dead letter again that has no place.
@@ -66,7 +67,7 @@ func (q *queue) dead(m *message, exchange, key, why string) *message {
 		dead.Headers = amqp.Table{}
 	}
 	if !m.died && q.broker.Version != RabbitMQ3 { // it believes no client
-		maps.DeleteFunc(dead.Headers, func(name string, _ any) bool { return isDeath(name) })
+		maps.DeleteFunc(dead.Headers, func(name string, _ any) bool { return wire.IsDeath(name) })
 	}
 	entry := amqp.Table{
 		"count": int64(1), "reason": why, "queue": q.name, "time": time.Now().Truncate(time.Second), "exchange": m.exchange, "routing-keys": []any{m.key},
@@ -84,11 +85,6 @@ func (q *queue) dead(m *message, exchange, key, why string) *message {
 		}
 	}
 	return dead
-}
-
-// isDeath says whether a header tells of deaths.
-func isDeath(name string) bool {
-	return name == "x-death" || strings.HasPrefix(name, "x-first-death-") || strings.HasPrefix(name, "x-last-death-")
 }
 
 // circles says whether a message that was dead-lettered has come back to where it was before, and

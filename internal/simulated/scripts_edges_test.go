@@ -37,6 +37,17 @@ var edgeScripts = []script{
 			r.holds(q, 1)
 		}
 	}},
+	{"a pulse is an answer", func(r *rig) {
+		s := r.session()
+		if n := s.Pulse(); n != 0 {
+			r.Errorf("%d answers before the first can have come", n)
+		}
+		for end := time.Now().Add(5 * time.Second); s.Pulse() < 3; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				r.Fatal("there are no answers")
+			}
+		}
+	}},
 	{"headers come back as AMQP has them", func(r *rig) {
 		q := r.queue("", nil)
 		ch, _ := r.confirming()

@@ -32,6 +32,8 @@ type session struct {
 	throttled chan struct{} // the broker reads nothing until it is closed
 	blocked   bool          // the client knows
 	change    chan struct{} // closed when blocked changes
+
+	asker transport.Asker
 }
 
 // frame is on its way.
@@ -74,6 +76,11 @@ func (s *session) Err() error {
 	default:
 		return nil
 	}
+}
+
+// Pulse asks on a channel of its own.
+func (s *session) Pulse() (answers uint64) {
+	return s.asker.Pulse(func() (transport.Channel, error) { return s.open() })
 }
 
 // User is the same for everybody.

@@ -107,6 +107,10 @@ type Session interface {
 	Retired() context.Context
 	// Abort closes the socket at once. Every call that waits for the session returns.
 	Abort(why error)
+	// Pulse makes a request that no queue and no channel of others has a part in, unless the answer
+	// to one is still to come, and returns how many were answered. It waits for nothing, and a
+	// broker that does not answer does not end the session over it.
+	Pulse() (answers uint64)
 	// User is the name of the login. The broker accepts no other user id on a message.
 	User() string
 	// Peer describes the broker at the other end.

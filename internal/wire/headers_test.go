@@ -254,6 +254,24 @@ func FuzzInt(f *testing.F) {
 	})
 }
 
+func TestTheRecordOfDeathsIsKnownByNameAndByBytes(t *testing.T) {
+	for name, want := range map[string]bool{
+		"x-death": true, "x-first-death-queue": true, "x-last-death-reason": true, "x-first-death-": true,
+		"x-first-death": false, "x-deaths": false, "x-deat": false, "X-Death": false, "x-stream-offset": false, "": false,
+	} {
+		if got := [2]bool{IsDeath(name), IsDeath([]byte(name))}; got != [2]bool{want, want} {
+			t.Errorf("%q: %v, want %t", name, got, want)
+		}
+	}
+}
+
+func TestToLookForDeathsDoesNotAllocate(t *testing.T) {
+	name := []byte("x-last-death-" + strings.Repeat("long", 40))
+	if n := testing.AllocsPerRun(100, func() { IsDeath(name) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestHeadersHaveOwners(t *testing.T) {
 	for name, want := range map[string][3]bool{ // ours, the broker's, routing
 		"retry-attempts": {true, false, false}, "bunnicula-reason": {true, false, false}, "bunnicula-": {true, false, false},

@@ -57,15 +57,20 @@ func IsOurs(name string) bool { return name == RetryAttempts || strings.HasPrefi
 // x-opt- and x-stream- are their publisher's. Brokers (3.10 to 4.3) pass them on as they are.
 func IsBrokers(name string) bool {
 	switch name {
-	case "x-death", "x-stream-offset", DeliveryCount, AcquiredCount:
+	case "x-stream-offset", DeliveryCount, AcquiredCount:
 		return true
 	}
-	for _, prefix := range []string{"x-first-death-", "x-last-death-", "x-opt-rabbitmq-"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
+	return IsDeath(name) || strings.HasPrefix(name, "x-opt-rabbitmq-")
+}
+
+// IsDeath says whether a header belongs to the broker's record of where, when and why it has
+// dead-lettered the message. It does not allocate.
+func IsDeath[T string | []byte](name T) bool {
+	return string(name) == "x-death" || begins(name, "x-first-death-") || begins(name, "x-last-death-")
+}
+
+func begins[T string | []byte](name T, with string) bool {
+	return len(name) >= len(with) && string(name[:len(with)]) == with
 }
 
 // IsRouting says whether the broker routes further copies by this header at each publish.

@@ -24,9 +24,9 @@ var rows = map[string][]string{
 	"internal/route":               {"topology"},
 	"internal/link": {
 		"internal/backoff", "internal/effective", "internal/management", "internal/transport",
-		"internal/foreign",
+		"internal/foreign", "internal/wire",
 	},
-	"internal/simulated": {"internal/backoff", "internal/effective", "internal/link", "internal/transport"},
+	"internal/simulated": {"internal/backoff", "internal/effective", "internal/link", "internal/transport", "internal/wire"},
 	"internal/jobtree":   {},
 	"internal/journal":   {"internal/applog", "internal/backoff", "internal/foreign", "internal/sending", "internal/transport"},
 	"internal/sending":   {"topology", "internal/route", "internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/applog"},

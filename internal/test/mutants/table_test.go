@@ -438,7 +438,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "more-than-deaths-left-out", breaks: "a consumer does not get the headers that stand beside the broker's record of deaths",
-		edits:  []edit{{"internal/link.deathsOf", `!isDeath(payload[from+1 : end-len(value)])`, `false && $old`}},
+		edits:  []edit{{"internal/link.deathsOf", `!wire.IsDeath(payload[from+1 : end-len(value)])`, `false && $old`}},
 		caught: []by{{pkg: "internal/link", test: "^TestOnlyDeathsAreLeftOut$"}},
 	},
 	{
@@ -570,8 +570,23 @@ var mutants = []mutant{
 	},
 	{
 		name: "held-channel-keeps-all", breaks: "a queue without majority delays messages to all others",
-		edits:  []edit{{"internal/sending.stall.isHeld", `now.Sub(s.asked) >= heldAfter`, `now.IsZero()`}},
+		edits:  []edit{{"internal/sending.stall.isHeld", `beats-heldAfter >= len(c.keys())/keysPerBeat`, `$old && beats < 0`}},
 		caught: []by{{pkg: "internal/sending", test: "^TestManyQueuesWithoutMajorityDelayOthersByLessThanTwoSeconds$"}},
+	},
+	{
+		name: "slow-broker-holds-channels", breaks: "a broker that hangs for a moment gets nothing twice",
+		edits:  []edit{{"internal/sending.doubt.grow", `pulse == d.pulse`, `pulse < d.pulse`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestABrokerThatHangsForSecondsGetsNoCopies$"}},
+	},
+	{
+		name: "slow-broker-holds-tests", breaks: "what a slow broker tests is sent once",
+		edits:  []edit{{"internal/sending.inquiry.answers", `doubt.grow(f.session, now) >= looksWithin`, `doubt.grow(f.session, now) >= 0`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestABrokerThatHangsDuringAnInquiryGetsNoCopies$"}},
+	},
+	{
+		name: "many-queues-hold-a-channel", breaks: "a channel's first messages to many healthy queues are sent once",
+		edits:  []edit{{"internal/sending.stall.isHeld", `len(c.keys())/keysPerBeat`, `min(0, $old)`}},
+		caught: []by{{pkg: "internal/sending", test: "^TestAChannelMayTakeLongerForItsFirstMessagesToManyQueues$"}},
 	},
 	{
 		name: "nothing-is-tested-beside", breaks: "a refused message waits for tests of messages that the broker does not look at",
