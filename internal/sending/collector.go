@@ -4,6 +4,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/bunnicula-go/bunnicula/internal/fifo"
 )
 
 // collector is the goroutine that ends a channel's messages. Nobody else uses its fields.
@@ -13,11 +15,11 @@ type collector struct {
 	returns returns
 	stall   *stall // of a lane; nil in an inquiry
 
-	all    fifo[entry]   // in flight, in the order of their tags
-	looked uint64        // the broker has looked at all up to this tag
-	pushed uint64        // the last tag that it knows of
-	quiet  chan struct{} // the carrier waits for it, and writes nothing meanwhile
-	gone   []*Message    // they have ended, and leave the pipeline together
+	all    fifo.Queue[entry] // in flight, in the order of their tags
+	looked uint64            // the broker has looked at all up to this tag
+	pushed uint64            // the last tag that it knows of
+	quiet  chan struct{}     // the carrier waits for it, and writes nothing meanwhile
+	gone   []*Message        // they have ended, and leave the pipeline together
 }
 
 // lookEvery is how often the collector looks at messages that are not the oldest. Without it a
@@ -40,10 +42,10 @@ func (c *collector) run() {
 		if ended {
 			sent = nil
 		}
-		if c.all.len() > 0 {
+		if c.all.Len() > 0 {
 			// What follows is not looked at before the first is confirmed, or a look is due. So the
 			// carrier does not wake the collector for each message.
-			sent, first = nil, c.all.left()[0].confirm.Done()
+			sent, first = nil, c.all.Left()[0].confirm.Done()
 			if !looking {
 				look.Reset(lookEvery)
 				looking = true
@@ -74,7 +76,7 @@ func (c *collector) run() {
 }
 
 func (c *collector) push(e entry) {
-	c.all.push(e)
+	c.all.Push(e)
 	c.pushed = e.tag
 }
 
@@ -87,7 +89,7 @@ func (c *collector) receive() {
 
 // takeOff returns the messages in flight. Another carrier has them from now on.
 func (c *collector) takeOff() (taken []*Message) {
-	all := c.all.left()
+	all := c.all.Left()
 	for i := range all {
 		if e := &all[i]; !e.moved {
 			e.moved = true
@@ -99,7 +101,7 @@ func (c *collector) takeOff() (taken []*Message) {
 
 // calm tells the carrier that nothing is in flight, if it waits for that.
 func (c *collector) calm(sent int) {
-	if c.quiet != nil && c.all.len() == 0 && sent == 0 {
+	if c.quiet != nil && c.all.Len() == 0 && sent == 0 {
 		close(c.quiet)
 		c.quiet = nil
 	}
@@ -110,8 +112,8 @@ func (c *collector) settleFirst() bool {
 	c.receive()
 	defer c.leave()
 	n := 0
-	for c.all.len() > 0 && c.settle(c.all.left()[0]) {
-		c.all.pop()
+	for c.all.Len() > 0 && c.settle(c.all.Left()[0]) {
+		c.all.Pop()
 		n++
 	}
 	return n > 0
@@ -119,7 +121,7 @@ func (c *collector) settleFirst() bool {
 
 func (c *collector) look() {
 	c.receive()
-	c.all.drop(c.settle)
+	c.all.Drop(c.settle)
 	c.leave()
 	c.returns.receive()
 	c.stall.look(c)
@@ -130,10 +132,10 @@ func (c *collector) end(cause *amqp.Error) {
 	f := c.flight
 	close(f.dead)
 	for e := range f.sent {
-		c.all.push(e)
+		c.all.Push(e)
 	}
 	o := outcome{cause: cause}
-	for _, e := range c.all.left() {
+	for _, e := range c.all.Left() {
 		<-e.confirm.Done() // the transport resolves them all at the end of a channel
 		switch {
 		case c.settle(e):

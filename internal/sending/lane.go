@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bunnicula-go/bunnicula/internal/backoff"
+	"github.com/bunnicula-go/bunnicula/internal/fifo"
 	"github.com/bunnicula-go/bunnicula/internal/transport"
 )
 
@@ -18,10 +19,10 @@ type lane struct {
 	wake     chan struct{} // there is something to write
 	ended    chan struct{} // closed when the lane takes no more messages
 
-	mu    sync.Mutex     // guards what is below
-	over  bool           // ended is closed
-	again []*Message     // their fate is unknown: they go first, in the order of their first write
-	queue fifo[*Message] // not written yet
+	mu    sync.Mutex           // guards what is below
+	over  bool                 // ended is closed
+	again []*Message           // their fate is unknown: they go first, in the order of their first write
+	queue fifo.Queue[*Message] // not written yet
 
 	// Guarded by the router.
 	messages int  // that have this lane
@@ -42,7 +43,7 @@ func (l *lane) push(m *Message) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.over {
-		l.queue.push(m)
+		l.queue.Push(m)
 		l.rouse()
 	}
 	return !l.over
@@ -72,7 +73,7 @@ func (l *lane) unwritten(m *Message) {
 		l.pipeline.putBack(m)
 		return
 	}
-	l.queue.unpop(m)
+	l.queue.Unpop(m)
 	l.mu.Unlock()
 }
 
@@ -84,8 +85,8 @@ func (l *lane) end() (rest []*Message) {
 		l.over = true
 		close(l.ended)
 	}
-	rest = append(l.again, l.queue.left()...)
-	l.again, l.queue = nil, fifo[*Message]{}
+	rest = append(l.again, l.queue.Left()...)
+	l.again, l.queue = nil, fifo.Queue[*Message]{}
 	return rest
 }
 
@@ -100,7 +101,7 @@ func (l *lane) others(k key) (rest []*Message) {
 		return m.key() != k
 	}
 	l.again = slices.DeleteFunc(l.again, takeOut)
-	l.queue.drop(takeOut)
+	l.queue.Drop(takeOut)
 	return rest
 }
 
@@ -111,7 +112,7 @@ func (l *lane) ease() {
 	for _, m := range l.again {
 		l.pipeline.ease(m, l)
 	}
-	for _, m := range l.queue.left() {
+	for _, m := range l.queue.Left() {
 		l.pipeline.ease(m, l)
 	}
 }
@@ -132,10 +133,10 @@ func (l *lane) next() *Message {
 		l.again = l.again[1:]
 		return m
 	}
-	if l.queue.len() == 0 {
+	if l.queue.Len() == 0 {
 		return nil
 	}
-	return l.queue.pop()
+	return l.queue.Pop()
 }
 
 // wait is false at the end of the lane or the pipeline. It returns when there is something to
@@ -143,7 +144,7 @@ func (l *lane) next() *Message {
 func (l *lane) wait() bool {
 	for {
 		l.mu.Lock()
-		n := len(l.again) + l.queue.len()
+		n := len(l.again) + l.queue.Len()
 		l.mu.Unlock()
 		if n > 0 {
 			return l.pipeline.ctx.Err() == nil

@@ -32,7 +32,7 @@ type stall struct {
 
 // look is called every lookEvery while messages are in flight.
 func (s *stall) look(c *collector) {
-	if s == nil || c.all.len() == 0 {
+	if s == nil || c.all.Len() == 0 {
 		return
 	}
 	now := time.Now()
@@ -96,7 +96,7 @@ func (s *stall) alone(c *collector, now time.Time) {
 // others.
 func (s *stall) age(c *collector) {
 	p, found := c.flight.pipeline, false
-	for _, e := range c.all.left() {
+	for _, e := range c.all.Left() {
 		if e.tag > s.old {
 			break
 		}
@@ -131,7 +131,7 @@ func (p *Pipeline) scatter(c *collector, l *lane) {
 // keys are those of which the lane carries messages.
 func (c *collector) keys() (keys []key) {
 	var known map[key]bool
-	for _, e := range c.all.left() {
+	for _, e := range c.all.Left() {
 		if e.moved || known[e.m.key()] {
 			continue
 		}
@@ -147,7 +147,7 @@ func (c *collector) keys() (keys []key) {
 // dismiss takes messages off the lane that was left to one key: those of others, which were about
 // to be written then.
 func (p *Pipeline) dismiss(c *collector, l *lane) {
-	all := c.all.left()
+	all := c.all.Left()
 	for i := range all {
 		if e := &all[i]; !e.moved && p.router.strays(e.m, l) {
 			e.moved = true

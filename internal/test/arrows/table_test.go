@@ -27,9 +27,10 @@ var rows = map[string][]string{
 		"internal/foreign", "internal/wire",
 	},
 	"internal/simulated": {"internal/backoff", "internal/effective", "internal/link", "internal/transport", "internal/wire"},
+	"internal/fifo":      {},
 	"internal/jobtree":   {},
 	"internal/journal":   {"internal/applog", "internal/backoff", "internal/foreign", "internal/sending", "internal/transport"},
-	"internal/sending":   {"topology", "internal/route", "internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/applog"},
+	"internal/sending":   {"topology", "internal/route", "internal/backoff", "internal/transport", "internal/wire", "internal/foreign", "internal/fifo", "internal/applog"},
 
 	"connection": {"internal/link", "internal/management", "internal/transport", "internal/applog"},
 	"publisher": {
@@ -41,7 +42,7 @@ var rows = map[string][]string{
 		"connection", "topology", "publisher", "monitoring", "internal/inflate", "consumer/internal/acks",
 		"consumer/internal/decide", "consumer/internal/watchdog", "internal/backoff", "internal/conflicts",
 		"internal/effective", "internal/monitors", "internal/route", "internal/sending", "internal/startup",
-		"internal/transport", "internal/wire", "internal/foreign", "internal/compare", "internal/applog",
+		"internal/transport", "internal/wire", "internal/foreign", "internal/compare", "internal/fifo", "internal/applog",
 	},
 	"consumer/internal/acks":     {},
 	"consumer/internal/watchdog": {},
