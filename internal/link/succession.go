@@ -83,11 +83,19 @@ func (s *session) leave(link context.Context) {
 	}
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
-	for s.channels() > 0 && time.Now().Before(until) && s.Err() == nil {
+	for s.isUsed() && time.Now().Before(until) && s.Err() == nil {
 		select {
 		case <-look.C:
 		case <-s.done:
 		}
 	}
 	s.close(goodbye(link), errMoved)
+}
+
+// isUsed says whether a channel of the session is open, but for that of Pulse.
+func (s *session) isUsed() bool {
+	if s.asker.HasChannel() { // first, so that one that it opens meanwhile counts
+		return s.channels() > 1
+	}
+	return s.channels() > 0
 }

@@ -5,11 +5,17 @@ import "sync"
 // Asker is a session's [Session.Pulse]. It has a channel of its own from the first request on. The
 // zero value is ready.
 type Asker struct {
-	ch Channel // of the goroutine that asks, of which there is one at most
-
-	mu      sync.Mutex // guards what is below
-	asks    bool       // an answer is still to come
+	mu      sync.Mutex // guards all below
+	ch      Channel    // nil before the first request; the goroutine that asks replaces it
+	asks    bool       // an answer is still to come: a goroutine asks, one at a time
 	answers uint64
+}
+
+// HasChannel returns whether its channel is open.
+func (a *Asker) HasChannel() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ch != nil && !a.ch.IsClosed()
 }
 
 // Pulse is the session's. open opens a channel, and may take as long as the broker wants.
@@ -24,14 +30,20 @@ func (a *Asker) Pulse(open func() (Channel, error)) (answers uint64) {
 }
 
 func (a *Asker) ask(open func() (Channel, error)) error {
-	if a.ch == nil || a.ch.IsClosed() {
+	if !a.HasChannel() {
 		ch, err := open()
 		if err != nil {
 			return err
 		}
-		a.ch = ch
+		a.keep(ch)
 	}
-	return a.ch.Qos(0, 0, false)
+	return a.ch.Qos(0, 0, false) // nobody else replaces it
+}
+
+func (a *Asker) keep(ch Channel) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ch = ch
 }
 
 func (a *Asker) answered(err error) {
