@@ -7,8 +7,6 @@ import (
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/decide"
 	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
-	"github.com/bunnicula-go/bunnicula/internal/foreign"
-	"github.com/bunnicula-go/bunnicula/internal/wire"
 )
 
 // lateCopy is how long the confirm of a copy may take before the copy counts as blocked.
@@ -37,7 +35,7 @@ type blockedCopy struct {
 	delivery *received
 	copy     *decide.Copy
 
-	release func() // ends the hold; nil if there is none. Only the settler's goroutine for it uses it
+	release func() // ends the hold; nil if there is none. Only who goes on with the copy uses it
 
 	// known says that the copy is counted as blocked, done that it never will be: it was placed or
 	// refused for good, or its channel has ended. The watchdog and the settler write them.
@@ -48,18 +46,27 @@ type blockedCopy struct {
 // Expired is called by the watchdog when the copy has waited for its confirm for lateCopy.
 func (b *blockedCopy) Expired() { b.because(b.settler.noConfirm()) }
 
-// because reports the copy as blocked, and why. Only the first call does.
+// because reports the copy as blocked, and why. Only the first call does. It holds no lock while it
+// logs: over waits for that lock, and acks of other messages wait for over.
 func (b *blockedCopy) because(err error) {
+	if !b.count() {
+		return
+	}
+	b.delivery.settled() // the gate does not stay closed for a blocked copy
+	b.settler.log.Warn("copy not placed, holding the message",
+		"message_id", b.delivery.loggedID(), "to", b.copy.To.RoutingKey, "exchange", b.copy.To.Exchange, "err", err)
+}
+
+// count counts the copy as blocked, and returns whether it did.
+func (b *blockedCopy) count() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.known || b.done {
-		return
+		return false
 	}
 	b.known = true
 	b.settler.gauges.copies.Add(1)
-	b.delivery.settled() // the gate does not stay closed for a blocked copy
-	b.settler.log.Warn("copy not placed, holding the message",
-		"message_id", foreign.Line(b.copy.MessageId, wire.MaxName), "to", b.copy.To.RoutingKey, "exchange", b.copy.To.Exchange, "err", err)
+	return true
 }
 
 // hold holds the message of a copy that the broker refuses for good, and which it could lose on
