@@ -9,9 +9,9 @@ import (
 const (
 	// beat is how long a request on another channel counts at least.
 	beat = 100 * time.Millisecond
-	// heldAfter is how many beats a shared lane's channel may take for an answer, and one more for
-	// each so many keys. The first message of a channel to a quorum queue waits for a majority's
-	// disks, and those to other queues wait behind it.
+	// heldAfter is how many beats a shared lane's channel may take for an answer. There is one more
+	// for each keysPerBeat keys on it: the first message of a channel to a quorum queue waits for a
+	// majority's disks, and those to other queues wait behind it.
 	heldAfter   = 4
 	keysPerBeat = 32
 )
@@ -27,7 +27,8 @@ type doubt struct {
 	pulse uint64    // the session's by then
 }
 
-// grow counts beats while the channel does not answer. It is called often.
+// grow counts beats while the channel does not answer. It is called much more often than there are
+// beats: one that comes a moment too early is only counted at the next call.
 func (d *doubt) grow(session transport.Session, now time.Time) (beats int) {
 	if now.Sub(d.began) < beat {
 		return d.beats

@@ -191,7 +191,7 @@ func (q *inquiry) test(group []*Message) (sent, unsent []*Message, cause *amqp.E
 // answers is false if the broker has not looked at all that was sent.
 func (q *inquiry) answers(f *flight) bool {
 	answer := f.question.ask(f.ch)
-	ticks := time.NewTicker(beat)
+	ticks := time.NewTicker(lookEvery) // often: see doubt.grow
 	defer ticks.Stop()
 	for doubt := (doubt{}); ; {
 		select {
