@@ -46,7 +46,8 @@ func (w wanted) limit() int {
 }
 
 // workers returns how many workers there may be. No handler begins when a stop has begun: the next
-// message of a partition would overtake one whose handler gives up because of the stop.
+// message of a partition would overtake one whose handler gives up because of the stop. Only a
+// message that the guard has taken is still handled; see pool.most.
 func (w wanted) workers() int {
 	if w.stopping {
 		return 0

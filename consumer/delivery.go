@@ -57,7 +57,8 @@ func (d *received) size() int { return cap(d.facts.Raw.Body) }
 
 // channel is one AMQP channel of a session, with the acks of what was delivered on it. A delivery
 // is settled on its channel or not at all: when the channel ends, its unacked deliveries are the
-// broker's again. A channel is immutable, but for the arrivals.
+// broker's again. A channel is immutable, but for the acks and the arrivals, which have rules of
+// their own.
 type channel struct {
 	transport.Channel
 

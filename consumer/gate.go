@@ -12,7 +12,7 @@ import (
 type gate struct {
 	patience time.Duration // immutable; how long a closing gate waits at most for the handlers that run
 
-	closed  atomic.Bool  // the guard writes it
+	closed  atomic.Bool  // the guard writes it, in a partition inTurn
 	inside  atomic.Int64 // workers and the watchdog write it
 	emptied signal       // wakes the guard when nobody is inside a closed gate
 }

@@ -80,8 +80,8 @@ func TestWhatFastHandlersTookAheadGoesToOthersWhenTheyBecomeSlow(t *testing.T) {
 	depths(t, map[string]int{queue: 0, queue + "-retry-1h": 0, queue + "-error": 0, queue + "-quarantine": 0})
 }
 
-// Large messages stand behind small ones that take microseconds. Before the first large one has come
-// nothing tells that they will, and as many are on their way as are taken ahead.
+// Large messages stand behind small ones that take microseconds. Before the first large one has
+// come nothing tells that they will, and as many are on their way as are taken ahead.
 func TestTheMemoryThatIsTakenAheadIsBounded(t *testing.T) {
 	amqptest.Long(t)
 	r := newRig(t)

@@ -57,9 +57,9 @@ func (c *onWay) report() {
 	c.settler.reporter.end(c.ctx, c.delivery, c.what)
 }
 
-// ack acks the delivery of a copy that is confirmed, and returns whether it did. In the other order,
-// a broker that dies between the two has neither the message nor its copy. In this order it may have
-// both, and the handler sees the message twice.
+// ack acks the delivery of a copy that is confirmed, and returns whether it did. In the other
+// order, a broker that dies between the two has neither the message nor its copy. In this order it
+// may have both, and the handler sees the message twice.
 func (c *onWay) ack() bool {
 	s, d := c.settler, c.delivery
 	if !s.ack(d, time.Now()) {

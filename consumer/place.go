@@ -83,8 +83,8 @@ func (s *settler) place(c *onWay, err error) (instead decide.Settlement, placed 
 		}
 		switch why {
 		case forGood:
-			// It was on a channel with others, or the only suspect. What is refused twice in a row is
-			// refused for good.
+			// It was on a channel with others, or the only suspect. What is refused twice in a row
+			// is refused for good.
 			if refusals++; refusals < 2 {
 				break
 			}

@@ -96,7 +96,7 @@ func (p *pool) takeBack() []*received {
 	return p.backlog.drain()
 }
 
-// bar says whether workers may begin what waits.
+// bar keeps workers from beginning what waits, or lets them. The intake calls it.
 func (p *pool) bar(yes bool) {
 	if p.barred.Load() != yes {
 		p.barred.Store(yes)
@@ -158,8 +158,8 @@ func (p *pool) isAny() bool {
 }
 
 // most returns how many workers there may be. The guard has looked at the limit before it took its
-// message, which nobody else may handle now. So only the Concurrency bounds it here. The caller
-// holds mu.
+// message, which nobody else may handle now. So only the Concurrency bounds it here, and a stop
+// that has begun meanwhile does not keep its handler from beginning. The caller holds mu.
 func (p *pool) most() int64 {
 	if p.alone != nil {
 		return p.concurrency

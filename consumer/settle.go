@@ -28,8 +28,8 @@ type settler struct {
 
 	late watchdog.Watchdog // watches the copies on their way
 
-	// copies has a place for each copy on its way, until the monitor was told of it too: the ack has
-	// let the broker deliver more. Unbounded, a blocked monitor would pile them up.
+	// copies has a place for each copy on its way, until the monitor was told of it too: the ack
+	// has let the broker deliver more. Unbounded, a blocked monitor would pile them up.
 	copies  chan struct{}
 	copying sync.WaitGroup // copies on their way, with their reports; Stop waits for them
 }
@@ -139,9 +139,9 @@ func (s *settler) took(d *received, err error) bool {
 	return false
 }
 
-// leave keeps a delivery unacked until its channel is closed, which is soon: the consumer stops, and
-// the message was interrupted. The queue then has the message in its place. leave returns whether
-// the monitor is to be told.
+// leave keeps a delivery unacked until its channel is closed, which is soon: the consumer stops,
+// and the message was interrupted. The queue then has the message in its place. leave returns
+// whether the monitor is to be told.
 func (s *settler) leave(d *received, what decide.Settlement) bool {
 	defer d.settled()
 	_ = d.from.acks.Leave()

@@ -79,7 +79,8 @@ func (in *intake) change(want int) error {
 	return nil
 }
 
-// shed gives what waits back if handlers that have become slow, or fewer, have not begun it in time.
+// shed gives what waits back if handlers that have become slow, or fewer, have not begun it in
+// time.
 func (in *intake) shed() {
 	if in.backlogUntil.IsZero() || time.Now().Before(in.backlogUntil) {
 		return

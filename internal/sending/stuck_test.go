@@ -472,8 +472,8 @@ func TestABrokerThatHangsDuringAnInquiryGetsNoCopies(t *testing.T) {
 	})
 }
 
-// A fresh channel's first message to a quorum queue waits for disks, and one to the next queue waits
-// behind it.
+// A fresh channel's first message to a quorum queue waits for disks, and one to the next queue
+// waits behind it.
 func TestAChannelMayTakeLongerForItsFirstMessagesToManyQueues(t *testing.T) {
 	slow := func(s simulated.Step) simulated.Fault {
 		if s.Kind == "publish" && s.N == 1 {

@@ -49,8 +49,8 @@ type Connection interface {
 	// deliveries may lack the broker's record of their deaths (x-death, x-first-death-* and
 	// x-last-death-*): no consumer reads it, and to read it costs more than all other headers.
 	Consuming() Link
-	// ConsumingAlone makes a link like Consuming that has one user only. It lasts until its Close, or
-	// until Stop.
+	// ConsumingAlone makes a link like Consuming that has one user only. It lasts until its Close,
+	// or until Stop.
 	ConsumingAlone(purpose string) Link
 	// Dedicated makes a link that has one user only. It lasts until its Close, or until Stop.
 	Dedicated(purpose string) Link
@@ -59,8 +59,8 @@ type Connection interface {
 	Reading(purpose string) Link
 
 	// Effective says how the broker treats a queue, policies included. The error is
-	// effective.ErrUnknown if no management API is configured, and effective.ErrNotYet if it does not
-	// know yet.
+	// effective.ErrUnknown if no management API is configured, and effective.ErrNotYet if it does
+	// not know yet.
 	Effective(ctx context.Context, queue string) (effective.Queue, error)
 
 	// Shared is what all consumers of the Connection share.

@@ -1,9 +1,9 @@
 package decide
 
 import (
-	"github.com/bunnicula-go/bunnicula/internal/route"
 	"time"
 
+	"github.com/bunnicula-go/bunnicula/internal/route"
 	"github.com/bunnicula-go/bunnicula/monitoring"
 )
 

@@ -50,8 +50,8 @@ func Decode(r *Rules, raw *amqp.Delivery, lost int, id string, f *Facts) {
 	_, f.Unread = h[wire.Illegible]
 	f.headers = wire.UserHeaders(h)
 	if f.Own {
-		// A count above the limit, from before the limit was lowered or from a stranger, is the last
-		// attempt.
+		// A count above the limit, from before the limit was lowered or from a stranger, is the
+		// last attempt.
 		f.Attempt = min(wire.Int(h[wire.RetryAttempts]), r.MaxRetries) + 1
 	}
 	f.told = f.listen(lost)
