@@ -148,6 +148,7 @@ func (s *session) ended(e *amqp.Error) error {
 	if e != nil && e.Server {
 		return e
 	}
+	s.c.pool.takeBack() // no handler begins it while this waits
 	// Most often the connection has ended, or is about to, and knows why.
 	return errors.Join(asError(e), transport.WhyEnded(s.c.stages.hard, s.link, 5*time.Second))
 }
