@@ -46,10 +46,11 @@ func (w wanted) limit() int {
 }
 
 // workers returns how many workers there may be. No handler begins when a stop has begun: the next
-// message of a partition would overtake one whose handler gives up because of the stop. Only a
+// message of a partition would overtake one whose handler gives up because of the stop. Nor does
+// one while the consumer is paused, although the intake may be busy and not know yet. Only a
 // message that the guard has taken is still handled; see pool.most.
 func (w wanted) workers() int {
-	if w.stopping {
+	if w.stopping || w.isPaused() {
 		return 0
 	}
 	return w.limit()
@@ -79,7 +80,7 @@ type control struct {
 
 	mu    sync.Mutex             // serializes updates
 	now   atomic.Pointer[wanted] // replaced by update
-	slots atomic.Int64           // how many workers now allows; update writes it, and workers read it for each message
+	slots atomic.Int64           // wanted.workers of now; update writes it, and workers read it for each message
 }
 
 func newControl(first wanted) *control {

@@ -16,7 +16,7 @@ import (
 // takes the next delivery itself. While deliveries wait, one worker at a time is called: woken if
 // one is idle, else started, up to the limit of control. It calls the next one when it has taken a
 // delivery. So handlers that take microseconds wake few workers, and slow ones soon have them all.
-// When the limit is lowered, workers that have finished end themselves.
+// When control allows fewer, workers that have finished end themselves.
 type pool struct {
 	// Immutable.
 	concurrency int64
@@ -46,8 +46,8 @@ func newPool(concurrency int, c *control, g *gauges, handle func(*worker, *recei
 	}
 }
 
-// worker is a goroutine that runs handlers, one after the other, until the consumer stops or a
-// handler calls runtime.Goexit.
+// worker is a goroutine that runs handlers, one after the other, until the consumer stops, there
+// are more workers than may be, or a handler calls runtime.Goexit.
 type worker struct {
 	id   string        // of its goroutine, to find its stack; immutable
 	wake chan struct{} // has a place for the call; immutable

@@ -203,3 +203,29 @@ func TestASuspectComesBeforeAllAndIsTakenOrNot(t *testing.T) {
 		}
 	})
 }
+
+// The intake may wait for the broker, and gives back what waits only then.
+func TestNoHandlerBeginsWhilePausedAndAllDoAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var handled atomic.Int64
+		p := newTestPool(2, func(*received) {
+			handled.Add(1)
+			time.Sleep(time.Second)
+		})
+		p.add(someReceived(5)...)
+		synctest.Wait()
+		p.control.update(func(w *wanted) { w.paused = true })
+		p.add(someReceived(1)...)
+		time.Sleep(time.Minute)
+		if n := handled.Load(); n != 2 {
+			t.Errorf("%d handlers have begun, want the 2 before the pause", n)
+		}
+		p.control.update(func(w *wanted) { w.paused = false })
+		p.rouse() // as the intake does when the control has changed
+		time.Sleep(time.Minute)
+		if n := handled.Load(); n != 6 {
+			t.Errorf("%d of 6 were handled", n)
+		}
+		p.end()
+	})
+}
