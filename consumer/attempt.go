@@ -79,6 +79,7 @@ func (a *attempt) finish(e decide.Ending) {
 	}
 	now := time.Now()
 	e.Duration = now.Sub(a.ctx.began)
+	a.worker.quick = e.Duration < quickly
 	switch cause := a.ctx.end(now); {
 	case errors.Is(cause, decide.ErrTimeout):
 		e.TimedOut = true

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bunnicula-go/bunnicula/consumer/internal/watchdog"
 )
@@ -15,8 +16,8 @@ import (
 // pool has what is to be handled next, and runs handlers in workers. A worker that has finished
 // takes the next delivery itself. While deliveries wait, one worker at a time is called: woken if
 // one is idle, else started, up to the limit of control. It calls the next one when it has taken a
-// delivery. So handlers that take microseconds wake few workers, and slow ones soon have them all.
-// When control allows fewer, workers that have finished end themselves.
+// delivery; in a moment only, if its last handler was quick. So handlers that take microseconds wake
+// few workers, and slow ones soon have them all. When control allows fewer, workers that have finished end themselves.
 type pool struct {
 	// Immutable.
 	concurrency int64
@@ -37,6 +38,9 @@ type pool struct {
 	active  map[*worker]struct{} // the workers; each enters and leaves itself
 	idle    []*worker            // those that wait to be called
 	called  bool                 // a worker that was called has not looked yet
+	quick   int                  // workers with a delivery whose last handler was quick
+	timer   *time.Timer          // calls a worker in a moment; nil before the first time
+	soon    bool                 // the timer runs
 	over    bool                 // end was called
 }
 
@@ -54,6 +58,8 @@ type worker struct {
 	body []byte        // of the delivery that it handles, as it came; its goroutine writes it
 
 	called bool // and has not looked yet; guarded by pool.mu
+	counts bool // among the quick ones that have a delivery; guarded by pool.mu
+	quick  bool // its last handler took less than quickly; its goroutine writes it
 
 	now   atomic.Pointer[attempt] // the handler that it runs, else nil; its goroutine writes it
 	watch watchdog.Operation      // of that handler; only its goroutine begins and ends it
@@ -78,7 +84,7 @@ func (p *pool) add(all ...*received) (bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.backlog.push(all...)
-	p.call()
+	p.callFor(p.quick > 0)
 	return p.backlog.bytes
 }
 
@@ -152,6 +158,40 @@ func (p *pool) call() {
 	}
 }
 
+// quickly is how long a handler takes at most so that the worker is about to take the next delivery.
+// To wake another worker takes some microseconds of two processors.
+const quickly = 20 * time.Microsecond
+
+// aMoment is how long a delivery may wait for a worker that is quick before another one is called.
+const aMoment = 500 * time.Microsecond
+
+// callFor is call, but in a moment if a quick worker is about to look: it may have the rest by then.
+// The caller holds mu.
+func (p *pool) callFor(quick bool) {
+	switch {
+	case !quick || p.alone != nil:
+		p.call()
+	case p.soon || p.called || p.over || !p.isAny():
+	case p.timer == nil:
+		p.soon = true
+		p.timer = time.AfterFunc(aMoment, p.onTimer)
+	default:
+		p.soon = true
+		p.timer.Reset(aMoment)
+	}
+}
+
+func (p *pool) onTimer() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.soon = false
+	for w := range p.active { // they were not quick this time
+		w.counts = false
+	}
+	p.quick = 0
+	p.call()
+}
+
 // isAny returns whether something may be begun. The caller holds mu.
 func (p *pool) isAny() bool {
 	return p.alone != nil || p.backlog.len() > 0 && !p.barred.Load() && !p.gate.closed.Load()
@@ -176,13 +216,20 @@ func (p *pool) next(w *worker) *received {
 		if w.called {
 			w.called, p.called = false, false
 		}
+		if w.counts {
+			w.counts = false
+			p.quick--
+		}
 		d := p.pick()
 		ends := d == nil && (p.over || p.gauges.workers.Load() > p.most())
 		if ends {
 			p.gauges.workers.Add(-1)
 		}
 		if d != nil || ends {
-			p.call() // another one, for what is left
+			if w.counts = d != nil && w.quick; w.counts {
+				p.quick++
+			}
+			p.callFor(w.counts) // another one, for what is left
 			return d
 		}
 		p.idle = append(p.idle, w)
@@ -232,6 +279,10 @@ func (p *pool) register(w *worker, begins bool) {
 		p.active[w] = struct{}{}
 	} else {
 		delete(p.active, w)
+		if w.counts { // its handler has called runtime.Goexit
+			w.counts = false
+			p.quick--
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,10 +38,12 @@ func holdsUp(t *testing.T, random *rand.Rand) {
 		if n := running.Add(1); n > most.Load() {
 			most.Store(n)
 		}
-		time.Sleep(time.Millisecond)
+		if n := handled.Add(1); n%7 > 3 { // else it is quick
+			time.Sleep(time.Millisecond)
+		}
 		running.Add(-1)
-		handled.Add(1)
 	})
+	p.handle = quickIf(p.handle, func() bool { return handled.Load()%7 <= 3 })
 	closed, added := false, 0
 	for range 60 {
 		switch random.IntN(6) {
@@ -108,6 +111,44 @@ func TestSlowHandlersHaveAllWorkersAtOnce(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		p.end()
+	})
+}
+
+// quickIf makes a pool's handle say that its handler was quick, as an attempt does.
+func quickIf(handle func(*worker, *received), is func() bool) func(*worker, *received) {
+	return func(w *worker, d *received) {
+		handle(w, d)
+		w.quick = is()
+	}
+}
+
+// A worker whose last handler was quick may be in a slow one now.
+func TestADeliveryWaitsAMomentAtMostForAQuickWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &received{}
+		var began []time.Duration
+		var start time.Time
+		p := newTestPool(3, func(d *received) {
+			began = append(began, time.Since(start))
+			if d == slow {
+				time.Sleep(time.Minute)
+			}
+		})
+		p.handle = quickIf(p.handle, func() bool { return true })
+		p.add(new(received))
+		synctest.Wait()
+		start = time.Now()
+		p.add(slow)
+		synctest.Wait()
+		for range 3 {
+			p.add(new(received))
+			synctest.Wait()
+			time.Sleep(time.Second)
+		}
+		p.end()
+		if want := []time.Duration{0, 0, aMoment, time.Second, 2 * time.Second}; !slices.Equal(began[1:], want[1:]) {
+			t.Errorf("handlers began after %v, want %v", began[1:], want[1:])
+		}
 	})
 }
 

@@ -181,13 +181,18 @@ var mutants = []mutant{
 	},
 	{
 		name: "worker-calls-nobody", breaks: "a worker that has taken a delivery calls no other one for the next",
-		edits:  []edit{{"consumer.pool.next", `p.call() // another one, for what is left`, ``}},
+		edits:  []edit{{"consumer.pool.next", `p.callFor(w.counts) // another one, for what is left`, ``}},
 		caught: []by{{pkg: "consumer", test: "^TestSlowHandlersHaveAllWorkersAtOnce$"}},
 	},
 	{
 		name: "open-gate-calls-nobody", breaks: "when the gate opens no worker is called for what waits",
 		edits:  []edit{{"consumer.Consumer.openGate", `c.pool.rouse()`, ``}},
 		caught: []by{engine},
+	},
+	{
+		name: "quick-worker-waited-for", breaks: "a delivery waits for a worker whose handlers were quick, and whose handler is slow now",
+		edits:  []edit{{"consumer.pool.onTimer", `p.call()`, ``}},
+		caught: []by{{pkg: "consumer", test: "^TestADeliveryWaitsAMomentAtMostForAQuickWorker$"}},
 	},
 	{
 		name: "called-twice", breaks: "a worker is called for each delivery, however many were called",
