@@ -17,7 +17,8 @@ import (
 // takes the next delivery itself. While deliveries wait, one worker at a time is called: woken if
 // one is idle, else started, up to the limit of control. It calls the next one when it has taken a
 // delivery; in a moment only, if its last handler was quick. So handlers that take microseconds wake
-// few workers, and slow ones soon have them all. When control allows fewer, workers that have finished end themselves.
+// few workers, and slow ones soon have them all. When control allows fewer, workers that have
+// finished end themselves.
 type pool struct {
 	// Immutable.
 	concurrency int64
