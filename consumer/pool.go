@@ -16,8 +16,8 @@ import (
 // pool has what is to be handled next, and runs handlers in workers. A worker that has finished
 // takes the next delivery itself. While deliveries wait, one worker at a time is called: woken if
 // one is idle, else started, up to the limit of control. It calls the next one when it has taken a
-// delivery; in a moment only, if its last handler was quick. So handlers that take microseconds wake
-// few workers, and slow ones soon have them all. When control allows fewer, workers that have
+// delivery; in a moment only, if its last handler was quick. So handlers that take microseconds
+// wake few workers, and slow ones soon have them all. When control allows fewer, workers that have
 // finished end themselves.
 type pool struct {
 	// Immutable.
@@ -35,7 +35,7 @@ type pool struct {
 
 	mu      sync.Mutex           // guards all below, and changes of the workers' number
 	backlog backlog              // no worker has begun it; the intake adds to it and takes it back
-	alone   *received            // comes before the backlog; the guard writes it, and the worker that takes it
+	alone   *received            // comes before the backlog; the guard and its worker write it
 	active  map[*worker]struct{} // the workers; each enters and leaves itself
 	idle    []*worker            // those that wait to be called
 	called  bool                 // a worker that was called has not looked yet
@@ -159,15 +159,15 @@ func (p *pool) call() {
 	}
 }
 
-// quickly is how long a handler takes at most so that the worker is about to take the next delivery.
-// To wake another worker takes some microseconds of two processors.
+// quickly is how long a handler takes at most after which its worker counts as quick. To wake
+// another worker takes some microseconds of two processors.
 const quickly = 20 * time.Microsecond
 
 // aMoment is how long a delivery may wait for a worker that is quick before another one is called.
 const aMoment = 500 * time.Microsecond
 
-// callFor is call, but in a moment if a quick worker is about to look: it may have the rest by then.
-// The caller holds mu.
+// callFor is call, but in a moment if a quick worker is about to look: it may have taken the rest
+// by then. The caller holds mu.
 func (p *pool) callFor(quick bool) {
 	switch {
 	case !quick || p.alone != nil:
