@@ -142,7 +142,7 @@ func (p *pool) handAlone(ctx context.Context, d *received) bool {
 // call calls a worker if there is something to begin, and none was called that has not looked yet.
 // Whoever changes what next looks at calls it. The caller holds mu.
 func (p *pool) call() {
-	if p.called || p.over || !p.isAny() {
+	if !p.needsOne() {
 		return
 	}
 	if n := len(p.idle); n > 0 {
@@ -172,12 +172,12 @@ func (p *pool) callFor(quick bool) {
 	switch {
 	case !quick || p.alone != nil:
 		p.call()
-	case p.soon || p.called || p.over || !p.isAny():
-	case p.timer == nil:
+	case !p.soon && p.needsOne():
 		p.soon = true
-		p.timer = time.AfterFunc(aMoment, p.onTimer)
-	default:
-		p.soon = true
+		if p.timer == nil {
+			p.timer = time.AfterFunc(aMoment, p.onTimer)
+			return
+		}
 		p.timer.Reset(aMoment)
 	}
 }
@@ -192,6 +192,10 @@ func (p *pool) onTimer() {
 	p.quick = 0
 	p.call()
 }
+
+// needsOne returns whether something may be begun and no worker was called that has not looked yet.
+// The caller holds mu.
+func (p *pool) needsOne() bool { return !p.called && !p.over && p.isAny() }
 
 // isAny returns whether something may be begun. The caller holds mu.
 func (p *pool) isAny() bool {

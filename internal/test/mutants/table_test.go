@@ -196,7 +196,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "called-twice", breaks: "a worker is called for each delivery, however many were called",
-		edits:  []edit{{"consumer.pool.call", `p.called || p.over`, `p.over`}},
+		edits:  []edit{{"consumer.pool.needsOne", `!p.called && !p.over`, `!p.over`}},
 		caught: []by{{pkg: "consumer", test: "^TestFastHandlersWakeFewWorkers$"}},
 	},
 	{
